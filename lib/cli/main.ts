@@ -16,7 +16,7 @@ import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
-import { GITLAB_NOTES } from "./job/note.ts";
+import { COMMAND_NOTES } from "./job/workflow_note.ts";
 import { openAnyForge } from "./job/open_forge.ts";
 import { openContext } from "./job/run_job.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
@@ -85,7 +85,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           flags,
           vocabulary,
           verbs: VERBS,
-          notes: GITLAB_NOTES,
+          notes: COMMAND_NOTES,
           openForge: openAnyForge,
           extras: EXTRAS,
           laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },

@@ -60,6 +60,11 @@ export function gitlabEvent(text: string, project: number): AskEvent {
   return { kind: "ask", news: { thread, comment: null, text: null } };
 }
 
+/** The number of the pull request that a workflow's event is about; undefined when it is about none. @param text Content of the event's file. */
+export function pullRequestIn(text: string): number | undefined {
+  return numberOf(parseJson(text), "pull_request", "number");
+}
+
 /**
  * The event of a workflow of GitHub, Gitea or Forgejo. Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`,
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads

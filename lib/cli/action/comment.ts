@@ -7,6 +7,7 @@ import type { Platform, ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { GITHUB_TOKEN_NEEDS, githubComments, pullRequestOf } from "../../report/github_note.ts";
 import { sha256Hex } from "../../sha256.ts";
+import { forgeNote, ofWorkflow } from "../job/workflow_note.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
 
@@ -34,11 +35,6 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
     return job === null ? null : { ...job, node };
   }
   return { ...platform, hidesNode: false, identity };
-}
-
-/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
-function workflowOf(env: ReadEnv): string {
-  return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }
 
 /**
@@ -74,14 +70,17 @@ export const GITHUB_COMMENTS: NotePlanner = {
     numberOf(env);
     return true;
   },
-  plan({ io: { env }, platform }) {
+  plan(context) {
+    const { io: { env }, platform } = context;
     const attempted = "write a comment";
-    if (platform.name !== "github") throw new UsageError({ attempted, why: "this is not GitHub" });
     const number = numberOf(env);
     if (number === undefined) {
       const why = "the event of this workflow has no pull request, and input pull-request names none";
       throw new UsageError({ attempted, why });
     }
+    const matrix = matrixNode(env) || "";
+    // The token of a job is of no user there that could find its comment again.
+    if (platform.name !== "github") return forgeNote(context, Number(number), matrix);
     const pullRequest = pullRequestOf(env, number);
     const place = githubComments(pullRequest);
     const token = inputText(env, "github-token")?.trim();
@@ -89,17 +88,12 @@ export const GITHUB_COMMENTS: NotePlanner = {
       const advice = `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
       throw new UsageError({ attempted: `${attempted} on ${place.where}`, why: "input github-token is empty", advice });
     }
-    const { job, node } = platform.identity(env) ?? { job: null, node: "" };
-    const matrix = matrixNode(env) || "";
-    const names = [env("GITHUB_WORKFLOW") ?? "", job ?? ""].filter((name) => name !== "").join(" / ");
     return {
       place,
       token,
       tokenPlace: "input github-token",
-      job: [JSON.stringify([workflowOf(env), job]), node],
-      label: matrix === "" ? names : `${names} ${matrix}`,
       mayLink: mayLink(env, pullRequest.repository),
-      links: { pipeline: platform.links(env).pipeline },
+      ...ofWorkflow(context, matrix),
     };
   },
 };

@@ -162,9 +162,13 @@ export function openGitea(context: Context): OpenForge {
 
 /** What started a workflow. */
 async function workflowEvent(context: Context, threads: Threads) {
-  const { io: { env } } = context;
   const { id } = await threads.repository();
-  return githubEvent(env("GITHUB_EVENT_NAME") ?? "", textOf(context, env("GITHUB_EVENT_PATH") ?? ""), id);
+  return githubEvent(context.io.env("GITHUB_EVENT_NAME") ?? "", eventText(context), id);
+}
+
+/** The event of a workflow, as its file has it; empty when that cannot be read. */
+export function eventText(context: Context): string {
+  return textOf(context, context.io.env("GITHUB_EVENT_PATH") ?? "");
 }
 
 /** The forge of whatever CI system the job stands on. */
@@ -195,7 +199,13 @@ export function forgeNeeds(
   return {
     net: name === "gitlab" ? hostsOf(env("CI_API_V4_URL")) : hostsOf(github, env("GITHUB_API_URL")),
     // Other variables that it reads are those of the CI system.
-    env: ["CI_PROJECT_URL", "GITHUB_API_URL", env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() ?? ""],
+    env: [
+      "CI_PROJECT_URL",
+      "GITHUB_API_URL",
+      "GITHUB_WORKFLOW",
+      "GITHUB_WORKFLOW_REF",
+      env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() ?? "",
+    ],
     read: after === undefined
       ? [payload?.startsWith("/") ? payload : "", env("GITHUB_EVENT_PATH") ?? ""].filter((path) => path !== "")
       : [after],

@@ -21,6 +21,7 @@ import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { AFTER } from "../job/follow_up.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
+import { wantsWorkflowNote } from "../job/workflow_note.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
 import {
   isLaptop,
@@ -388,7 +389,8 @@ export const permissionsVerb: Verb = {
   async run(context) {
     const { flags, option, writer } = context;
     const after = option(AFTER);
-    const forge = after !== undefined || option(FOR) === "respond" ? forgeNeeds(context, after) : undefined;
+    const asksForge = after !== undefined || option(FOR) === "respond" || wantsWorkflowNote(context);
+    const forge = asksForge ? forgeNeeds(context, after) : undefined;
     const permissions = permissionsOf(context, forge);
     if (flags.has("json")) writer.json(permissions);
     else writer.output(denoFlags(permissions).join(" "));

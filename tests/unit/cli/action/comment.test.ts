@@ -69,6 +69,23 @@ test("each workflow, job and node of a matrix has its own comment, and a branch 
   expect(github.comments).toHaveLength(variants.length);
 });
 
+test("a step on Gitea and Forgejo keeps one comment with the token of a user, as the job's own has none", async () => {
+  for (const system of ["GITEA_ACTIONS", "FORGEJO_ACTIONS"]) {
+    const github = githubServer("acme/web", "7");
+    const token = "0123456789abcdef0123456789abcdef01234567";
+    github.tokens.set(token, { user: 77, ofJob: false, pullRequests: "write" });
+    const env = { [system]: "true", GITEA_TOKEN: token };
+    for (const scenario of ["success", "agent-failure"]) {
+      const { notes } = await comment({}, { github, scenario, env });
+      expect(notes.length).toBe(1);
+    }
+    expect(github.comments.map(({ user }) => user.id)).toEqual([77]);
+    expect(github.comments[0]?.body).toStartWith(`${MARKER}\n\n## ❌ `);
+    expect(github.comments[0]?.body).toEndWith("\nJob: `Weekly / agent`\n");
+    expect(github.received.join("\n")).not.toContain(GITHUB_TOKEN);
+  }
+});
+
 test("a step asks nothing of GitHub unless the workflow wants a comment", async () => {
   for (const value of ["false", ""]) {
     const { code, notes, github } = await comment({ comment: value, "pull-request": "none" });
@@ -86,7 +103,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
     [{ "github-token": "" }, {}, "Cannot write a comment on pull request #7: input github-token is empty"],
     [{ "github-token": TOKEN }, {}, "input github-token holds the token of Mogplex, which is not sent to GitHub"],
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
-    [{}, { GITEA_ACTIONS: "true" }, "Cannot write a comment: this is not GitHub"],
+    [{}, { GITEA_ACTIONS: "true" }, "Cannot ask the forge: variable GITEA_TOKEN is empty; put a token there, with"],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
     [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository as GITHUB_REPOSITORY must be"],
   ];

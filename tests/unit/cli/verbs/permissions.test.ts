@@ -132,6 +132,22 @@ test("permissions --for respond adds the forge of the job, its event and its var
   expect((await printed(gitea)).net).toEqual(["mogplex.com", "git.example.com"]);
 });
 
+test("permissions --note auto adds the forge of a workflow, its event and its variables", async () => {
+  const { cli } = world("");
+  const server = "https://git.example.com";
+  const env = { GITEA_ACTIONS: "true", GITHUB_SERVER_URL: server, GITHUB_API_URL: `${server}/api/v1` };
+  const printed = async (...args: string[]) =>
+    JSON.parse(
+      (await cli(["permissions", "--json", ...args], { env: { ...env, GITHUB_EVENT_PATH: "/tmp/event.json" } })).stdout,
+    );
+  expect(await printed()).toMatchObject({ net: ["mogplex.com"], read: ["."] });
+  expect(await printed("--note", "auto")).toMatchObject({
+    net: ["mogplex.com", "git.example.com"],
+    env: expect.arrayContaining(["GITEA_TOKEN", "GITHUB_API_URL", "GITHUB_EVENT_PATH", "GITHUB_WORKFLOW_REF"]),
+    read: [".", "/tmp/event.json"],
+  });
+});
+
 test("permissions --after adds the forge of a pull request, and the result of a run", async () => {
   const { cli } = world("");
   const env = { GITLAB_CI: "true", CI_API_V4_URL: "https://git.example/api/v4", TRIGGER_PAYLOAD: "/b/p" };

@@ -1,0 +1,56 @@
+/**
+ * The note of a workflow's job on its pull request, at the forge that `respond` and follow-ups have: for the command on GitHub, Gitea and Forgejo,
+ * and for the action on Gitea and Forgejo.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../../ci/platform.ts";
+import { pullRequestIn } from "../../respond/event.ts";
+import { NOTE } from "../options.ts";
+import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
+import { GITLAB_NOTES } from "./note.ts";
+import { eventText } from "./open_forge.ts";
+
+/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
+function workflowOf(env: ReadEnv): string {
+  return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
+}
+
+/** What tells apart the notes of a workflow's jobs, and how they name the job. @param matrix The node, for people. */
+export function ofWorkflow(
+  { io: { env }, platform }: Pick<Context, "io" | "platform">,
+  matrix = "",
+): Pick<PlannedNote, "job" | "label" | "links"> {
+  const { job, node } = platform.identity(env) ?? { job: null, node: "" };
+  const names = [env("GITHUB_WORKFLOW") ?? "", job ?? ""].filter((name) => name !== "").join(" / ");
+  return {
+    job: [JSON.stringify([workflowOf(env), job]), node],
+    label: matrix === "" ? names : `${names} ${matrix}`,
+    links: { pipeline: platform.links(env).pipeline },
+  };
+}
+
+/** The note on a pull request of the forge that the job stands on. @throws {UsageError} when there is no token for it. */
+export function forgeNote(context: Context, number: number, matrix = ""): PlannedNote | undefined {
+  if (context.openForge === undefined) return undefined;
+  const forge = context.openForge(context);
+  const { token, tokenPlace } = forge;
+  const place = forge.notes({ kind: "pull", number });
+  return { place, token, tokenPlace, mayLink: (url) => forge.mayLink(url), ...ofWorkflow(context, matrix) };
+}
+
+/** Whether a workflow's job is to have a note. Comments there were never made unasked, and its forge has a token for other ends. */
+export function wantsWorkflowNote({ option, platform: { name } }: Context): boolean {
+  return ["github", "gitea", "forgejo"].includes(name) && option(NOTE) === "auto";
+}
+
+/** Notes of the command's jobs: on GitLab's merge request, or the pull request of a workflow. */
+export const COMMAND_NOTES: NotePlanner = {
+  ...GITLAB_NOTES,
+  wanted: (context) => GITLAB_NOTES.wanted(context) || wantsWorkflowNote(context),
+  plan(context) {
+    if (context.platform.name === "gitlab") return GITLAB_NOTES.plan(context);
+    const number = pullRequestIn(eventText(context));
+    return number === undefined ? undefined : forgeNote(context, number);
+  },
+};

@@ -1,0 +1,114 @@
+/**
+ * The note of a workflow's job on its pull request, for the command. Comments of Gitea and Forgejo have GitHub's API: the server here has its
+ * answers, and `respond` writes such notes on a real Gitea in the lab.
+ */
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { noteMarker } from "../../../../lib/report/note.ts";
+import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+
+const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
+const EVENT = { pull_request: { number: 7, title: "@mogplex $MOGPLEX_API_KEY" }, repository: { id: 5 } };
+
+interface Options {
+  env?: Record<string, string>;
+  args?: string[];
+  scenario?: string;
+  event?: unknown;
+  forge?: GithubServer;
+}
+
+/** Calls `run --follow` in a job of a workflow. */
+async function job(
+  system: string,
+  { env = {}, args = ["--note", "auto"], scenario = "success", ...more }: Options = {},
+) {
+  const at = world(scenario);
+  const forge = more.forge ?? githubServer("acme/web", "7");
+  forge.tokens.set(GITEA_TOKEN, { user: 77, ofJob: false, pullRequests: "write" });
+  const io = fakeIo({
+    files: { "/event.json": JSON.stringify(more.event ?? EVENT) },
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, GITHUB_ACTIONS: "true", [system]: "true" },
+      ...{ GITEA_TOKEN, GITHUB_TOKEN, GITHUB_SERVER_URL: "https://git.example.com", GITHUB_API_URL: forge.api },
+      ...{ GITHUB_REPOSITORY: "acme/web", GITHUB_EVENT_NAME: "pull_request", GITHUB_EVENT_PATH: "/event.json" },
+      ...{ GITHUB_RUN_ID: "7", GITHUB_RUN_ATTEMPT: "1", GITHUB_JOB: "agent", GITHUB_WORKFLOW: "Weekly", ...env },
+    },
+  });
+  const fetch = (url: string, init: RequestInit) => {
+    const toForge = url.startsWith(forge.api);
+    const sent = [...new Headers(init.headers).values()].join("\n") + String(init.body);
+    for (const token of toForge ? [TOKEN] : [GITEA_TOKEN, GITHUB_TOKEN]) expect(sent).not.toContain(token);
+    return toForge ? forge.fetch(url, init) : at.emulator.fetch(url, init);
+  };
+  const call = ["run", "--follow", "Fix the flaky tests", "--repo", REPO, "--create-branch", ...args];
+  const code = await main(call, io, { fetch, clock: at.clock });
+  return { code, forge, notes: forge.comments.map(({ body }) => body ?? ""), ...io.text };
+}
+
+const MARKER = await noteMarker(JSON.stringify(["Weekly", "agent"]), "");
+
+const SYSTEMS = [["GITEA_ACTIONS", GITEA_TOKEN, 77], ["FORGEJO_ACTIONS", GITEA_TOKEN, 77], [
+  "GITHUB_ACTIONS",
+  GITHUB_TOKEN,
+  ACTIONS_APP,
+]] as const;
+
+for (const [system, token, user] of SYSTEMS) {
+  test(`run --follow --note keeps one comment on the pull request of the event with ${system}`, async () => {
+    const { code, forge, notes, stderr } = await job(system);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: "note: summary written in comment 1000 of pull request #7\n",
+    });
+    expect(notes.length).toBe(1);
+    expect(notes[0]).toStartWith(`${MARKER}\n\n## ✅ \`acme/api\`: \`Fix the flaky tests\` → [PR #1](<`);
+    expect(notes[0]).toEndWith("\nJob: `Weekly / agent`\n");
+    expect(forge.comments[0]?.user.id).toBe(user);
+    const headers = forge.received.map((each) => /^authorization: (.*)$/m.exec(each)?.[1]);
+    expect(new Set(headers)).toEqual(new Set([`Bearer ${token}`]));
+    // It lives: begun with the run, and changed as that goes on.
+    expect(forge.requests.map((each) => each.split(" ")[0])).toContain("PATCH");
+    const again = await job(system, { forge, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
+    expect(again.code).toBe(1);
+    expect(again.notes.map((note) => /^## (.)/m.exec(note)?.[1])).toEqual(["❌"]);
+  });
+}
+
+test("run --follow writes no comment of a workflow unless the flag or the variable asks for it", async () => {
+  for (const [system] of SYSTEMS) {
+    for (const args of [[], ["--note", "off"]]) {
+      const { code, forge } = await job(system, { args });
+      expect([code, forge.requests]).toEqual([0, []]);
+    }
+    expect((await job(system, { args: [], env: { MOGPLEX_NOTE: "auto" } })).notes.length).toBe(1);
+  }
+});
+
+test("run --follow --note writes no comment in an event without a pull request", async () => {
+  for (const event of [{}, { issue: { number: 7 } }, { pull_request: { number: "7/../8" } }, []]) {
+    const { code, forge } = await job("GITEA_ACTIONS", { event });
+    expect([code, forge.requests]).toEqual([0, []]);
+  }
+});
+
+test("run --follow --note says what is missing for a comment, and keeps the verdict of the run", async () => {
+  for (const [scenario, expected] of [["success", 0], ["agent-failure", 1]] as const) {
+    for (
+      const [env, words] of [
+        [
+          { GITEA_TOKEN: "" },
+          "variable GITEA_TOKEN is empty; put a token there, with the scopes read:user, write:issue",
+        ],
+        [{ GITEA_TOKEN: TOKEN }, "variable GITEA_TOKEN holds the token of Mogplex"],
+        [{ GITHUB_API_URL: "git.example.com" }, "Cannot find the API of Gitea: GITHUB_API_URL must be"],
+      ] as const
+    ) {
+      const { code, forge, stderr } = await job("GITEA_ACTIONS", { scenario, env });
+      expect([code, forge.requests]).toEqual([expected, []]);
+      expect(stderr).toContain(words);
+    }
+  }
+});
