@@ -422,8 +422,7 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_LOG: "Events in the log: `compact`, `full` or `json`.",
   MOGPLEX_REPORT: "Reports, separated by commas.",
   MOGPLEX_SHOW_TASK: "Show the task in log, reports and note: `true` or `false`.",
-  MOGPLEX_NOTE:
-    "Note on the merge request of GitLab: `auto` or `off`. Elsewhere `auto` asks for one on the pull request.",
+  MOGPLEX_NOTE: "Note on the pull request: `auto` or `off`.",
   MOGPLEX_NOTE_TOKEN_VARIABLE:
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",
