@@ -46,10 +46,10 @@ export interface NotePlace {
   /** Query of the first page of notes, the oldest first, with its question mark. */
   readonly query: string;
   /** Finds our oldest note with a marker where a page of notes is too large for one answer. @default it is not found then */
-  readonly findInParts?: (marker: string) => Promise<number | undefined>;
+  readonly findInParts?: (marker: string) => Promise<FoundNote | undefined>;
   /** Method that changes a note. */
   readonly updateMethod: "PUT" | "PATCH";
-  /** Most times that a note is changed while its job goes on: where each change starts a pipeline. @default any number */
+  /** Most times that a note about one run is changed, in all jobs of that run: where each change starts a pipeline. @default any number */
   readonly maxEdits?: number;
   /** Makes a summary short enough, with room for the rest of the note. @default every summary is */
   shorten?(summary: string): string;
@@ -203,15 +203,24 @@ const NOTE_MS = 15_000;
 const EDIT_MS = 60_000;
 
 /**
+ * Counts a change of a note.
+ *
+ * @param before How often it was changed about the same run, as it says itself; undefined where it is not looked for, or there is none.
+ * @returns How often it was changed then; null when it is to stay as it is.
+ */
+export type CountEdit = (before: number | undefined) => number | null;
+
+/**
  * A note that is written when its job begins, is changed while that goes on, and says at the end what came of it. Where each change starts a
- * pipeline there are few changes; the last one is never left out.
+ * pipeline there are few changes, those of earlier attempts of the job among them; the last one is never left out.
  */
 export class LivingNote<T> {
-  readonly #write: (content: T) => Promise<WrittenNote>;
+  readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;
   readonly #clock: Clock;
   readonly #maxEdits: number;
   #writing: Promise<WrittenNote | undefined> = Promise.resolve(undefined);
-  #edits = 0;
+  /** How often the note was changed about this run; undefined until it was looked for. */
+  #edits: number | undefined;
   #editedAt = -Infinity;
   #isBegun = false;
   #isEnded = false;
@@ -219,7 +228,7 @@ export class LivingNote<T> {
   constructor(
     place: Pick<NotePlace, "maxEdits">,
     clock: Clock,
-    write: (content: T) => Promise<WrittenNote>,
+    write: (content: T, count: CountEdit) => Promise<WrittenNote>,
   ) {
     this.#write = write;
     this.#clock = clock;
@@ -238,11 +247,19 @@ export class LivingNote<T> {
   async begin(content: T): Promise<WrittenNote> {
     this.#isBegun = true;
     this.#editedAt = this.#clock.now();
-    const written = this.#write(content);
+    const written = this.#write(content, (before) => this.#count(before));
     this.#writing = written.catch(() => undefined);
-    const found = await written;
-    if (found.updated) this.#edits++;
-    return found;
+    return await written;
+  }
+
+  #count(before: number | undefined, isEnd = false): number | null {
+    if (this.#edits === undefined) {
+      this.#edits = before ?? 0;
+      // It is made, and not changed.
+      if (before === undefined) return 0;
+    }
+    // The end has to remain possible.
+    return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
 
   /**
@@ -254,12 +271,11 @@ export class LivingNote<T> {
   change(content: () => T, matters = false): boolean {
     if (this.#isEnded) return false;
     const now = this.#clock.now();
-    // The end has to remain possible.
-    if (this.#edits + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
+    if ((this.#edits ?? 0) + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
     this.#editedAt = now;
-    this.#edits++;
     // What fails here is written again at the end, which tells of it.
-    this.#writing = this.#writing.then(() => this.#write(content())).catch(() => undefined);
+    const write = () => this.#write(content(), (before) => this.#count(before));
+    this.#writing = this.#writing.then(write).catch(() => undefined);
     return true;
   }
 
@@ -267,7 +283,7 @@ export class LivingNote<T> {
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
-    return await this.#write(content);
+    return await this.#write(content, (before) => this.#count(before, true));
   }
 }
 
@@ -293,6 +309,12 @@ interface NoteOptions {
   id?: number | undefined;
   /** Most time for all of it, in milliseconds. @default {15_000} */
   limitMs?: number | undefined;
+}
+
+/** A note of ours as it stands there. */
+export interface FoundNote {
+  id: number;
+  body: string;
 }
 
 /** A note that was written. GitLab's API does not return its URL. */
@@ -364,8 +386,8 @@ class NoteWriter {
     this.#place = place;
   }
 
-  /** Id of our oldest note with the marker; undefined if there is none. */
-  async find(marker: string): Promise<number | undefined> {
+  /** Our oldest note with the marker; undefined if there is none. */
+  async find(marker: string): Promise<FoundNote | undefined> {
     const { findInParts } = this.#place;
     try {
       return await this.#findInPages(marker);
@@ -375,7 +397,7 @@ class NoteWriter {
     }
   }
 
-  async #findInPages(marker: string): Promise<number | undefined> {
+  async #findInPages(marker: string): Promise<FoundNote | undefined> {
     const { where } = this.#place;
     let query: string | undefined = this.#place.query;
     for (let page = 1; query !== undefined; page++) {
@@ -385,7 +407,7 @@ class NoteWriter {
       }
       const { notes, next }: Page = await this.#page(query);
       for (const each of notes) {
-        if (!each.system && each.body.startsWith(marker) && await this.#isOwn(each)) return each.id;
+        if (!each.system && each.body.startsWith(marker) && await this.#isOwn(each)) return each;
       }
       query = next;
     }
@@ -462,13 +484,21 @@ class NoteWriter {
   }
 }
 
+/** Makes the text of a note. @param before The note as it is; undefined where it is not looked for, or there is none. @returns Null to leave it. */
+export type NoteText = (before: string | undefined) => string | null;
+
+const bodyOf = (marker: string, text: string | null) => text === null ? null : `${marker}\n\n${text}`;
+
 /** Posting is not idempotent: after a post with an unknown outcome, look for the note before posting again. */
-async function writeOnce(writer: NoteWriter, marker: string, body: string, wait: (ms: number) => Promise<void>) {
+async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
-    const id = await writer.find(marker);
-    if (id !== undefined) return await writer.update(id, body);
+    const found = await writer.find(marker);
+    const body = bodyOf(marker, text(found?.body));
+    if (found !== undefined) {
+      return body === null ? { id: found.id, updated: true } : await writer.update(found.id, body);
+    }
     try {
-      return await writer.create(body);
+      return await writer.create(body ?? "");
     } catch (error) {
       if (!(error instanceof Unknown)) throw error;
       if (round === MAX_ROUNDS) throw error.cause;
@@ -481,14 +511,14 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
  * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes no longer than the limit.
  *
  * @param marker Result of {@linkcode noteMarker}.
- * @param text Markdown in which untrusted text is harmless; with the marker not too long for the place.
+ * @param text Makes Markdown in which untrusted text is harmless; with the marker not too long for the place.
  * @returns What was written.
  * @throws {MogplexError} when the note could not be written in time, or the system refuses it.
  */
 export async function writeNote(
   place: NotePlace,
   marker: string,
-  text: string,
+  text: NoteText,
   options: NoteOptions,
 ): Promise<WrittenNote> {
   const { clock, limitMs = NOTE_MS } = options;
@@ -498,9 +528,10 @@ export async function writeNote(
       (signal) => {
         const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
         const writer = new NoteWriter(createNoteClient(place, { ...options, limits }), place);
-        const body = `${marker}\n\n${text}`;
-        if (options.id !== undefined) return writer.update(options.id, body);
-        return writeOnce(writer, marker, body, (ms) => clock.sleep(ms, { signal }));
+        const { id } = options;
+        if (id === undefined) return writeOnce(writer, marker, text, (ms) => clock.sleep(ms, { signal }));
+        const body = bodyOf(marker, text(undefined));
+        return body === null ? Promise.resolve({ id, updated: true }) : writer.update(id, body);
       },
       { clock, limitMs, signal: undefined },
     );

@@ -9,13 +9,13 @@ import { MogplexError, UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
 import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS, tokenVariableOf } from "../../report/gitlab_note.ts";
 import { jobLinks, type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
-import { LivingNote, noteMarker, writeNote, type WrittenNote } from "../../report/note.ts";
+import { type CountEdit, LivingNote, noteMarker, writeNote, type WrittenNote } from "../../report/note.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { pagePath, type ReportTarget } from "../../report/write.ts";
 import { cleanResult } from "../../run/clean.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, utcText } from "../../run/result.ts";
-import { isTerminal } from "../../service/contract.ts";
+import { isTerminal, isUuid } from "../../service/contract.ts";
 import { checkTokenVariable } from "../../service/connection.ts";
 import { markdownOf } from "../../text/document.ts";
 import { markdownCode } from "../../text/escape.ts";
@@ -67,12 +67,27 @@ export function planNote(context: Context): NotePlan {
   }
 }
 
-/** Makes the whole text of a note and writes it. @param id That of the note; undefined to look for it, and else make one. */
+// How often a note was changed stands in its last line, where each change starts a pipeline: a job that is retried goes on counting.
+
+const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
+
+/** How often a note says that it was changed about a run; 0 when it is about another one. */
+function editsIn(body: string, run: string): number {
+  const [, count, of] = EDITS.exec(body) ?? [];
+  return of === run ? Number(count) : 0;
+}
+
+/**
+ * Makes the whole text of a note and writes it.
+ *
+ * @param id That of the note; undefined to look for it, and else make one.
+ * @param count Counts the changes. @default they are not counted
+ */
 export async function writeContent(
   context: Context,
   plan: PlannedNote,
   { render, state, limitMs }: NoteContent,
-  id?: number,
+  { id, count }: { id?: number | undefined; count?: CountEdit | undefined } = {},
 ): Promise<WrittenNote> {
   const { writer: { redact }, clock, fetch } = context;
   const { place, head } = plan;
@@ -81,7 +96,15 @@ export async function writeContent(
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;
-  return await writeNote(place, noteMarker(...plan.job), first + text, { ...plan, clock, fetch, id, limitMs });
+  // A note with a head is about one ask. Any other one is taken over by the next run of its job.
+  const { runId } = state;
+  const run = head === undefined ? runId !== null && isUuid(runId) ? runId : "none" : "ask";
+  const counted = (before: string | undefined) => {
+    if (count === undefined || place.maxEdits === undefined) return first + text;
+    const edits = count(before === undefined ? undefined : editsIn(before, run));
+    return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
+  };
+  return await writeNote(place, noteMarker(...plan.job), counted, { ...plan, clock, fetch, id, limitMs });
 }
 
 function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: WrittenNote): void {
@@ -109,8 +132,8 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
 /** The note of a job, which is changed while that goes on. Only what cannot be written at the end is told. */
 export function openNote(context: Context, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
-  return new LivingNote<NoteContent>(plan.place, context.clock, async (content) => {
-    const { id, updated } = await writeContent(context, plan, content, first?.id);
+  return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
+    const { id, updated } = await writeContent(context, plan, content, { id: first?.id, count });
     first ??= { id, updated };
     // Whether it existed before the job.
     return first;

@@ -208,10 +208,10 @@ function withLongThreads(forge: OpenForge): OpenForge {
   const { threads } = forge;
   const findInParts = async (thread: ThreadPlace, marker: string) => {
     const me = await threads.me();
-    const own = (await threads.comments(thread)).list.filter(({ author, text }) =>
+    const [first] = (await threads.comments(thread)).list.filter(({ author, text }) =>
       author.id === me.id && text.startsWith(marker)
-    );
-    return own.length === 0 ? undefined : Math.min(...own.map(({ id }) => id));
+    ).sort((a, b) => a.id - b.id);
+    return first === undefined ? undefined : { id: first.id, body: first.text };
   };
   const notes = (thread: ThreadPlace) => ({
     ...forge.notes(thread),
@@ -350,7 +350,9 @@ async function endLeftNote(
     const task = await decider.taskOf(asked.news.thread, mark);
     const planned = planOf(context, asked, { ask, of, task, label: "", links: undefined, seal });
     const { task: shown, steps } = planned;
-    await writeContent(context, planned, resultContent(context, result, { task: shown, steps }), note.id);
+    await writeContent(context, planned, resultContent(context, result, { task: shown, steps }), {
+      id: note.id,
+    });
     const { comment } = newsOf(asked.news.thread, ask);
     await react({ ...asked, news: { ...asked.news, comment } }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no end: it was written`);
@@ -416,7 +418,7 @@ async function say(
   const { token, tokenPlace, threads } = forge;
   const seal = await sealFor(context, threads, thread);
   const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
-  await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
+  await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), () => body, { token, tokenPlace, clock, fetch });
 }
 
 /**

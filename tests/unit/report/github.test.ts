@@ -23,7 +23,10 @@ async function write(server: GithubServer, text = "# Fine\n", token = GITHUB_TOK
   const clock = virtualClock();
   const place = githubComments({ api: server.api, repository: "acme/web", number: "7" });
   const options = { token, tokenPlace: "input github-token", fetch: server.fetch, clock, random: () => 0.5 };
-  const error = await writeNote(place, MARKER, text, options).then(() => undefined, (thrown: Error) => thrown.message);
+  const error = await writeNote(place, MARKER, () => text, options).then(
+    () => undefined,
+    (thrown: Error) => thrown.message,
+  );
   return { error, slept: clock.slept, now: clock.now() };
 }
 

@@ -21,7 +21,10 @@ async function write(server: GitlabServer, text = "# Fine\n", token = GITLAB_TOK
   const clock = virtualClock();
   const place = gitlabNotes({ api: server.api, project: "42", iid: "7" });
   const options = { token, tokenPlace: "variable GITLAB_TOKEN", fetch: server.fetch, clock, random: () => 0.5 };
-  const error = await writeNote(place, MARKER, text, options).then(() => undefined, (thrown: Error) => thrown.message);
+  const error = await writeNote(place, MARKER, () => text, options).then(
+    () => undefined,
+    (thrown: Error) => thrown.message,
+  );
   return { error, slept: clock.slept, now: clock.now() };
 }
 

@@ -2,11 +2,14 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { LivingNote } from "../../../lib/report/note.ts";
 
-function living(maxEdits?: number, fail: (text: string) => boolean = () => false) {
+/** @param before How often the note says that it was changed; undefined when there is none yet. */
+function living(maxEdits?: number, fail: (text: string) => boolean = () => false, before?: number) {
   const clock = virtualClock();
   const texts: string[] = [];
   const place = maxEdits === undefined ? {} : { maxEdits };
-  const note = new LivingNote<string>(place, clock, (text) => {
+  const note = new LivingNote<string>(place, clock, (text, count) => {
+    const edits = count(texts.length === 0 ? before : undefined);
+    if (edits === null) return Promise.resolve({ id: 1, updated: true });
     texts.push(text);
     return fail(text) ? Promise.reject(new Error(text)) : Promise.resolve({ id: 1, updated: false });
   });
@@ -51,4 +54,17 @@ test("LivingNote goes on when a change is refused, and throws what the end throw
   note.change(() => "1", true);
   await expect(note.end("end")).rejects.toThrow("end");
   expect(texts).toEqual(["0", "1", "end"]);
+});
+
+test("LivingNote goes on counting where an earlier job has changed the note about the same run", async () => {
+  for (const [before, expected] of [[0, 5], [2, 3], [3, 2], [4, 1], [5, 1], [9, 1]] as const) {
+    const { clock, texts, note } = living(5, undefined, before);
+    await note.begin("0");
+    for (let minute = 1; minute <= 20; minute++) {
+      clock.advance(60_000);
+      note.change(() => String(minute), true);
+    }
+    await note.end("end");
+    expect([before, texts.length, texts.at(-1)]).toEqual([before, expected, "end"]);
+  }
 });

@@ -28,6 +28,8 @@ interface JobOptions {
   scenario?: string;
   env?: Record<string, string>;
   gitlab?: GitlabServer;
+  /** @default {world(scenario)} */
+  at?: ReturnType<typeof world>;
   /** Sends SIGTERM after that time. */
   signalMs?: number;
   /** Does something to the service first; what it returns are more arguments. */
@@ -37,7 +39,7 @@ interface JobOptions {
 /** A job of a merge request pipeline, with the token that a note needs. */
 async function job(options: JobOptions = {}): Promise<Job> {
   const { args = RUN, scenario = "success", gitlab = gitlabServer("42", "7"), signalMs, before } = options;
-  const at = world(scenario);
+  const { at = world(scenario) } = options;
   const more = await before?.(at) ?? [];
   const env = {
     MOGPLEX_API_KEY: TOKEN,
@@ -74,16 +76,42 @@ test("run --follow writes its summary to one note, and the next run of the job u
   const { code, stderr, summary, gitlab } = await job();
   expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1000 of merge request !7\n" });
   expect(summary).toContain("## ✅ `acme/api`: `Fix the flaky tests` → [PR #1](");
-  expect(gitlab.notes.map(({ body }) => body)).toEqual([`${MARKER}\n\n${summary}\nJob: \`agent: [a, b]\`\n`]);
+  const texts = () =>
+    gitlab.notes.map(({ body }) => body.replace(/\n<!-- mogplex:edits \d of [0-9a-f-]{36} -->\n$/, ""));
+  expect(texts()).toEqual([`${MARKER}\n\n${summary}\nJob: \`agent: [a, b]\`\n`]);
   const again = await job({ gitlab, scenario: "agent-failure", env: { CI_PIPELINE_ID: "4" } });
   expect({ code: again.code, stderr: again.stderr }).toEqual({
     code: 1,
     stderr: "note: summary updated in note 1000 of merge request !7\n",
   });
-  expect(gitlab.notes.map(({ body }) => body)).toEqual([`${MARKER}\n\n${again.summary}\nJob: \`agent: [a, b]\`\n`]);
+  expect(texts()).toEqual([`${MARKER}\n\n${again.summary}\nJob: \`agent: [a, b]\`\n`]);
   await job({ gitlab, env: { CI_JOB_NAME: "other" } });
   await job({ gitlab, env: { CI_NODE_INDEX: "1", CI_NODE_TOTAL: "2" } });
   expect(gitlab.notes.length).toBe(3);
+});
+
+test("jobs that follow one run change its note five times together, and each one writes the end", async () => {
+  const gitlab = gitlabServer("42", "7");
+  const edits = () => gitlab.requests.filter((each) => each.startsWith("PUT ")).length;
+  let runId = "";
+  const at = world("stuck-streaming");
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    runId ||= await at.start();
+    const before = edits();
+    const { code } = await job({ args: ["follow", runId, "--timeout", "20m"], gitlab, at });
+    expect(code).toBe(124);
+    // What is above five are ends.
+    expect(edits()).toBeGreaterThan(before);
+    expect(edits()).toBeLessThanOrEqual(4 + attempt);
+    expect(gitlab.notes.map(({ body }) => body.endsWith(`<!-- mogplex:edits ${edits()} of ${runId} -->\n`))).toEqual([
+      true,
+    ]);
+  }
+  // The note of the job's next run begins to count anew.
+  await job({ gitlab });
+  expect(gitlab.notes.length).toBe(1);
+  expect(gitlab.notes[0]?.body).toMatch(/<!-- mogplex:edits [1-5] of (?!none)[0-9a-f-]{36} -->\n$/);
+  expect(gitlab.notes[0]?.body).not.toContain(runId);
 });
 
 test("follow and report write the note, too, whatever became of the run", async () => {

@@ -827,3 +827,22 @@ test("respond fills a template that is given, and refuses one without a place fo
   const refused = await respond(at, payload(note), [], io);
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("it has no {{task}}") });
 });
+
+test("jobs that answer one comment change its note five times together, and each one writes the end", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const edits = () => at.gitlab.requests.filter((each) => /^PUT .*notes/.test(each)).length;
+  at.emulator.control("fault", { kind: "500", route: "POST /runs", times: 1_000 });
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const before = edits();
+    expect((await respond(at, payload(note), ["--timeout", "2m"])).code).toBe(69);
+    expect(edits()).toBeGreaterThan(before);
+  }
+  at.emulator.control("clearFaults", {});
+  const before = edits();
+  expect((await respond(at, payload(note))).code).toBe(0);
+  // The count is used up: nothing is left but the end.
+  expect([edits() - before, ours(at).length, runsOf(at).length]).toEqual([1, 1, 1]);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->\n\n## ✅ /);
+  expect(ours(at)[0]).toEndWith(`\n<!-- mogplex:edits ${edits()} of ask -->\n`);
+});
