@@ -82,6 +82,8 @@ export interface OpenForge {
   readonly token: string;
   /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
   readonly tokenPlace: string;
+  /** The number of the repository, which is asked for once. @throws what the forge throws. */
+  repositoryId(): Promise<number>;
   /** What the job was started for. @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;

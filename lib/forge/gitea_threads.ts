@@ -19,6 +19,7 @@ import {
   type PlacedComment,
   type Reaction,
   readPages,
+  remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
@@ -145,9 +146,9 @@ export class GiteaThreads implements Threads {
     return readPages(read, PAGE, EMPTY);
   }
 
-  async me(): Promise<ForgeUser> {
-    return toUser(await this.#client.get("read the user of the token", "/user", userSchema));
-  }
+  readonly me = remembered(async (): Promise<ForgeUser> =>
+    toUser(await this.#client.get("read the user of the token", "/user", userSchema))
+  );
 
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);

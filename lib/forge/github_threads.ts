@@ -18,6 +18,7 @@ import {
   type PlacedComment,
   type Reaction,
   readList,
+  remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
@@ -201,12 +202,12 @@ export class GithubThreads implements Threads {
     });
   }
 
-  async me(): Promise<ForgeUser> {
+  readonly me = remembered(async (): Promise<ForgeUser> => {
     // The token of a workflow may not read `/user`, and has a viewer all the same, whose type is `User` even then.
     const query = "query { viewer { __typename login databaseId } }";
     const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
-  }
+  });
 
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);

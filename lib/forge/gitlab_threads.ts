@@ -20,6 +20,7 @@ import {
   type PlacedComment,
   type Reaction,
   readList,
+  remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
@@ -169,9 +170,9 @@ export class GitlabThreads implements Threads {
     return readList(this.#client, what, path, z.array(schema));
   }
 
-  async me(): Promise<ForgeUser> {
-    return toUser(await this.#client.get("read the user of the token", "/user", user));
-  }
+  readonly me = remembered(async (): Promise<ForgeUser> =>
+    toUser(await this.#client.get("read the user of the token", "/user", user))
+  );
 
   async repository() {
     const { id, path_with_namespace: name, default_branch: branch } = await this.#client.get(

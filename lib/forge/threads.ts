@@ -276,3 +276,15 @@ export function factsOf(name: string, outcome: PullRequestOutcome | undefined): 
 export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
+
+/** Asks once, and remembers the answer. After a failure the next call asks again. */
+export function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask().catch((error) => {
+      answer = undefined;
+      throw error;
+    });
+    return answer;
+  };
+}

@@ -43,7 +43,6 @@ function placeOf(
 /** Where a run on a thread works, by what the forge shows now. @throws what the forge throws. */
 export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
   if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
-  const branch = await threads.branch(thread.pull.source);
-  const { defaultBranch } = await threads.repository();
+  const [branch, { defaultBranch }] = await Promise.all([threads.branch(thread.pull.source), threads.repository()]);
   return placeOf(thread, branch, defaultBranch);
 }

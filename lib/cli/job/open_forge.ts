@@ -19,7 +19,7 @@ import { githubApi } from "../../forge/github.ts";
 import { GithubThreads } from "../../forge/github_threads.ts";
 import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
-import type { Threads } from "../../forge/threads.ts";
+import { remembered, type Threads } from "../../forge/threads.ts";
 import { githubComments, pullRequestOf, repositoryOf, type RepositoryPlace } from "../../report/github_note.ts";
 import { gitlabNotes, tokenVariableOf } from "../../report/gitlab_note.ts";
 import { apiOf, type NotePlace } from "../../report/note.ts";
@@ -97,10 +97,12 @@ export function openGitlab(context: Context): OpenForge {
   const client = new ForgeClient({ clock, fetch }, api, "GitLab", { token, place }, "PRIVATE-TOKEN");
   const page = env("CI_PROJECT_URL") ?? "";
   const host = new URL(api).hostname;
+  const threads = new GitlabThreads(client, { origin: new URL(api).origin, project: String(project) });
   return {
-    threads: new GitlabThreads(client, { origin: new URL(api).origin, project: String(project) }),
+    threads,
     token,
     tokenPlace: place,
+    repositoryId: idOf(threads),
     // deno-lint-ignore require-await
     async event() {
       const payload = env("TRIGGER_PAYLOAD") ?? "";
@@ -128,11 +130,13 @@ export function openGithub(context: Context, given?: { token: string; place: str
   const repository = repositoryOf(env);
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", { token, place });
   const threads = new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+  const repositoryId = idOf(threads);
   return {
     threads,
     token,
     tokenPlace: place,
-    event: () => workflowEvent(context, threads),
+    repositoryId,
+    event: () => workflowEvent(context, repositoryId),
     notes: ({ kind, number }) => githubComments(pullRequestOf(env, String(number)), kind),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pull/`) || new URL(url).hostname !== new URL(origin).hostname,
@@ -149,21 +153,24 @@ export function openGitea(context: Context): OpenForge {
   const repository = repositoryOf(env);
   const client = new ForgeClient({ clock, fetch }, api, "Gitea", { token, place });
   const threads = new GiteaThreads(client, { origin, repository });
+  const repositoryId = idOf(threads);
   return {
     threads,
     token,
     tokenPlace: place,
-    event: () => workflowEvent(context, threads),
+    repositoryId,
+    event: () => workflowEvent(context, repositoryId),
     notes: ({ kind, number }) => giteaComments({ api, repository, number: String(number) }, kind),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pulls/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
 }
 
+const idOf = (threads: Threads) => remembered(async () => (await threads.repository()).id);
+
 /** What started a workflow. */
-async function workflowEvent(context: Context, threads: Threads) {
-  const { id } = await threads.repository();
-  return githubEvent(context.io.env("GITHUB_EVENT_NAME") ?? "", eventText(context), id);
+async function workflowEvent(context: Context, repositoryId: OpenForge["repositoryId"]) {
+  return githubEvent(context.io.env("GITHUB_EVENT_NAME") ?? "", eventText(context), await repositoryId());
 }
 
 /** The event of a workflow, as its file has it; empty when that cannot be read. */

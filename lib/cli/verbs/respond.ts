@@ -5,7 +5,7 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
+import type { News, Reaction, ThreadPlace } from "../../forge/threads.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
@@ -240,12 +240,12 @@ interface AskContext {
 /** Decides on asks, with what the service says of runs. */
 function openDecider(
   context: Context,
-  { forge: { threads }, settings }: Pick<AskContext, "forge" | "settings">,
+  { forge, settings }: Pick<AskContext, "forge" | "settings">,
 ): { decider: Decider; session: Session } {
   const { session, call } = openOneShot(context);
-  const sealOf = (thread: ThreadPlace) => sealFor(context, threads, thread);
+  const sealOf = (thread: ThreadPlace) => sealFor(context, forge, thread);
   const decider = new Decider({
-    threads,
+    threads: forge.threads,
     settings,
     nowMs: context.clock.wallTime(),
     sealOf,
@@ -324,9 +324,10 @@ async function stop(
 }
 
 /** Makes the codes of the marks of a thread. */
-async function sealFor(context: Context, threads: Threads, thread: ThreadPlace): Promise<MarkSeal> {
-  const { id: repository } = await threads.repository();
-  return markSeal({ token: context.connection().token, origin: threads.origin, repository, thread });
+async function sealFor(context: Context, forge: OpenForge, thread: ThreadPlace): Promise<MarkSeal> {
+  const { threads: { origin } } = forge;
+  const repository = await forge.repositoryId();
+  return markSeal({ token: context.connection().token, origin, repository, thread });
 }
 
 /** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
@@ -346,7 +347,7 @@ async function endLeftNote(
     const { status, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
-    const seal = await sealFor(context, asked.forge.threads, asked.news.thread);
+    const seal = await sealFor(context, asked.forge, asked.news.thread);
     const task = await decider.taskOf(asked.news.thread, mark);
     const planned = planOf(context, asked, { ask, of, task, label: "", links: undefined, seal });
     const { task: shown, steps } = planned;
@@ -382,7 +383,7 @@ async function endLeftNotes(
     for (const place of [...places.values()].slice(-MAX_LEFT)) {
       const asked: AskContext = { forge, settings, out, news: { thread: place, comment: null, text: null } };
       const { decider, session } = openDecider(context, asked);
-      const seal = await sealFor(context, threads, place);
+      const seal = await sealFor(context, forge, place);
       for (const left of marksOf((await threads.comments(place)).list, me, seal).filter(isLeft)) {
         await endLeftNote(context, asked, { decider, session, left });
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
@@ -415,8 +416,8 @@ async function say(
   state: MarkState = "none",
 ): Promise<void> {
   const { clock, fetch } = context;
-  const { token, tokenPlace, threads } = forge;
-  const seal = await sealFor(context, threads, thread);
+  const { token, tokenPlace } = forge;
+  const seal = await sealFor(context, forge, thread);
   const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
   await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), () => body, { token, tokenPlace, clock, fetch });
 }
@@ -497,16 +498,15 @@ async function requestOf({ option }: Context, { forge }: AskContext, { prompt, p
 class AlreadyAnswered extends Error {}
 
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
-  const { forge: { threads }, news: { thread } } = asked;
+  const { forge, forge: { threads }, news: { thread } } = asked;
   const { clock, writer, platform, io: { env } } = context;
   const { ask, of, task, asker } = wanted;
-  const seal = await sealFor(context, threads, thread);
+  const seal = await sealFor(context, forge, thread);
   const { job: jobPage, pipeline } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal });
   const note = openNote(context, planned);
   const since = clock.wallTime();
-  const { request, repository } = await requestOf(context, asked, wanted);
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
     state: NOTHING_YET,
@@ -519,6 +519,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       state: { ...NOTHING_YET, exitCode },
     }).catch(() => {});
   };
+  const { request, repository } = await requestOf(context, asked, wanted);
   // Who has begun the oldest note answers: another job may have begun one at the same moment.
   const marks = marksOf((await threads.comments(thread)).list, await threads.me(), seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));

@@ -6,12 +6,18 @@ import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
 
-type At = ReturnType<typeof world> & { gitlab: GitlabProject };
+type At = ReturnType<typeof world> & {
+  gitlab: GitlabProject;
+  /** Requests to forge and service, in the order in which they were sent. */
+  sent: { atMs: number; line: string }[];
+  /** How long each of them takes. */
+  requestMs: number;
+};
 
 function place(scenario = "success"): At {
   const at = world(scenario);
   const gitlab = gitlabProject(() => new Date(at.clock.wallTime()).toISOString());
-  return { ...at, gitlab };
+  return { ...at, gitlab, sent: [], requestMs: 0 };
 }
 
 /** What the webhook for a comment sends. Nothing but its numbers may matter. */
@@ -56,10 +62,12 @@ async function respond(
     },
   });
   before(io);
-  const fetch = (url: string, init: RequestInit) => {
-    if (url.startsWith("https://gitlab.example/")) return gitlab.fetch(url, init);
+  const fetch = async (url: string, init: RequestInit) => {
+    at.sent.push({ atMs: clock.now(), line: `${init.method ?? "GET"} ${new URL(url).pathname}` });
+    if (at.requestMs > 0) await clock.sleep(at.requestMs);
+    if (url.startsWith("https://gitlab.example/")) return await gitlab.fetch(url, init);
     expect([...new Headers(init.headers).values()].join("\n") + String(init.body)).not.toContain(GITLAB_TOKEN);
-    return emulator.fetch(url, init);
+    return await emulator.fetch(url, init);
   };
   const code = await main(["respond", ...args], io, { fetch, clock });
   for (const each of gitlab.received) expect(each).not.toContain(TOKEN);
@@ -845,4 +853,31 @@ test("jobs that answer one comment change its note five times together, and each
   expect([edits() - before, ours(at).length, runsOf(at).length]).toEqual([1, 1, 1]);
   expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->\n\n## ✅ /);
   expect(ours(at)[0]).toEndWith(`\n<!-- mogplex:edits ${edits()} of ask -->\n`);
+});
+
+test("respond makes its note in the first second, before the start is sent, where a request takes 70 ms", async () => {
+  for (const [path, more, most] of [["merge_requests/7", 7, 13], ["issues/8", 8, 11]] as const) {
+    const at = place();
+    at.requestMs = 70;
+    const note = at.gitlab.say(path, "kim", "@mogplex go");
+    const text = path.startsWith("issues")
+      ? JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: more } })
+      : payload(note, more);
+    const begun = at.clock.now();
+    expect((await respond(at, text)).code).toBe(0);
+    const lines = at.sent.map(({ line }) => line);
+    const posted = lines.indexOf(`POST /api/v4/projects/${PROJECT}/${path}/notes`);
+    const started = lines.indexOf("POST /api/v1/mogplex/runs");
+    expect([posted > 0, posted < started]).toEqual([true, true]);
+    expect(posted).toBeLessThanOrEqual(most);
+    expect((at.sent[posted]?.atMs ?? Infinity) + at.requestMs - begun).toBeLessThanOrEqual(1_000);
+  }
+});
+
+test("respond makes no note for a stranger, in however few requests it finds that out", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "eve", "@mogplex go");
+  expect((await respond(at, payload(note))).code).toBe(0);
+  expect(at.sent.filter(({ line }) => !line.startsWith("GET ") && !line.endsWith("graphql"))).toEqual([]);
+  expect([ours(at), at.gitlab.reactions]).toEqual([[], []]);
 });

@@ -6,11 +6,18 @@ import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
 
-type At = ReturnType<typeof world> & { github: GithubProject };
+type At = ReturnType<typeof world> & {
+  github: GithubProject;
+  /** Requests to forge and service, in the order in which they were sent. */
+  sent: { atMs: number; line: string }[];
+  /** How long each of them takes. */
+  requestMs: number;
+};
 
 function place(): At {
   const at = world();
-  return { ...at, github: githubProject(() => new Date(at.clock.wallTime()).toISOString()) };
+  const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
+  return { ...at, github, sent: [], requestMs: 0 };
 }
 
 interface Event {
@@ -46,8 +53,11 @@ async function respond(at: At, { name, payload }: Event, how: "command" | "actio
         : { "INPUT_RESPOND": "true", "INPUT_GITHUB-TOKEN": GITHUB_TOKEN, "INPUT_MATRIX": "null" }),
     },
   });
-  const fetch = (url: string, init: RequestInit) =>
-    url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init);
+  const fetch = async (url: string, init: RequestInit) => {
+    at.sent.push({ atMs: clock.now(), line: `${init.method ?? "GET"} ${new URL(url).pathname}` });
+    if (at.requestMs > 0) await clock.sleep(at.requestMs);
+    return await (url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init));
+  };
   const code = how === "command"
     ? await main(["respond"], io, { fetch, clock })
     : await action("main", io, { fetch, clock });
@@ -213,4 +223,16 @@ test("respond reads comments on lines of code from a schedule", async () => {
     "Line:\n> src/a.ts:12:\n> @@ -10,2 +10,3 @@\n>  const a = 1;\n> +const b = 2;\n\n",
   );
   expect(ours(at)[0]).toContain("<!-- mogplex-respond review 1000 of review 1000 ");
+});
+
+test("respond makes its comment in the first second on GitHub, before the start is sent, where a request takes 70 ms", async () => {
+  const at = place();
+  at.requestMs = 70;
+  const begun = at.clock.now();
+  expect((await respond(at, commented(at.github.say(7, "kim", "@mogplex go")))).code).toBe(0);
+  const lines = at.sent.map(({ line }) => line);
+  const posted = lines.indexOf("POST /repos/acme/api/issues/7/comments");
+  expect([posted > 0, posted < lines.indexOf("POST /api/v1/mogplex/runs")]).toEqual([true, true]);
+  expect(posted).toBeLessThanOrEqual(14);
+  expect((at.sent[posted]?.atMs ?? Infinity) + at.requestMs - begun).toBeLessThanOrEqual(1_000);
 });
