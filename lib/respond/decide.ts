@@ -6,7 +6,16 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type {
+  CodeLine,
+  CommentPlace,
+  News,
+  PlacedComment,
+  Thread,
+  ThreadComment,
+  ThreadPlace,
+  Threads,
+} from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
 import { formatCount } from "../text/duration.ts";
@@ -321,12 +330,12 @@ export class Decider {
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busyText(thread, starting.note);
     const [busy] = await this.#runsAtWork(earlier);
-    if (busy !== undefined) return this.#busyText(thread, noteOfRun(earlier, busy));
+    if (busy !== undefined) return this.#busyText(thread, ofRun(earlier, busy)?.note);
     // Its job has ended, or has tried for so long; a poll may do so at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
-    const isBusy = await this.#isBranchBusy(place, today, notes) ||
-      await this.#isBranchTaken(thread, place, { noteId, nowMs });
-    return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
+    const other = await this.#busyOnBranch(place, today, notes) ??
+      await this.#takenBranch(thread, place, { noteId, nowMs });
+    return other === undefined ? null : this.#busyBranchText(thread, other);
   }
 
   /** What an ask is told while the run of an earlier one is at work on the same thread. */
@@ -335,22 +344,31 @@ export class Decider {
     return `${BUSY}: ask again when that has ended${link}`;
   }
 
-  /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
-  async #isBranchTaken(
+  /** What an ask is told while the run of another thread is at work on its branch. */
+  #busyBranchText({ url }: Thread, { id, thread }: PlacedComment): string {
+    const { forge } = this.#threads;
+    return `${BUSY_BRANCH}: ask again when that has ended. Its note: ${
+      linkOf(forge, threadUrl(forge, url, thread), id)
+    }`;
+  }
+
+  /** The earlier note on another pull request of the same branch about a run that is being started, or is at work there. */
+  async #takenBranch(
     { number }: Thread,
     { workingBranch }: Wanted["place"],
     { noteId, nowMs }: { noteId: number; nowMs: number },
-  ): Promise<boolean> {
-    if (workingBranch === undefined) return false;
+  ): Promise<PlacedComment | undefined> {
+    if (workingBranch === undefined) return undefined;
     const me = await this.#threads.me();
     const pulls = (await this.#threads.pullsFrom(workingBranch)).filter((each) => each !== number);
     for (const other of pulls.slice(0, MAX_OTHER_PULLS)) {
       const place: ThreadPlace = { kind: "pull", number: other };
       const { list } = await this.#threads.comments(place);
       const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
-      if (isStarting(earlier, nowMs) || await this.#hasRunOn(workingBranch, earlier)) return true;
+      const found = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
+      if (found !== undefined) return { ...found.note, thread: place };
     }
-    return false;
+    return undefined;
   }
 
   /** An ask as the forge shows it now. */
@@ -514,25 +532,28 @@ export class Decider {
   }
 
   /**
-   * Whether a run of the last 24 hours that another thread has asked for works on the branch of a pull request: two of them can come from one
-   * branch. The service says so, whoever may have changed our note.
+   * The note about a run of the last 24 hours that another thread has asked for, and that works on the branch of a pull request: two of them can
+   * come from one branch. The service says so, whoever may have changed our note.
    */
-  async #isBranchBusy(
+  async #busyOnBranch(
     { workingBranch }: Wanted["place"],
-    today: readonly MarkedNote[],
+    today: readonly MarkedNote<PlacedComment>[],
     ofThread: readonly MarkedNote[],
-  ): Promise<boolean> {
-    if (workingBranch === undefined) return false;
+  ): Promise<PlacedComment | undefined> {
+    if (workingBranch === undefined) return undefined;
     const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
-    return await this.#hasRunOn(workingBranch, others);
+    return (await this.#runOn(workingBranch, others))?.note;
   }
 
-  /** Whether a run that has not ended works on a branch. */
-  async #hasRunOn(branch: string, marks: readonly MarkedNote[]): Promise<boolean> {
+  /** The note about a run that has not ended and works on a branch. */
+  async #runOn<T extends ThreadComment>(
+    branch: string,
+    marks: readonly MarkedNote<T>[],
+  ): Promise<MarkedNote<T> | undefined> {
     for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
-      if (await this.#runs.branchOf(id) === branch) return true;
+      if (await this.#runs.branchOf(id) === branch) return ofRun(marks, id);
     }
-    return false;
+    return undefined;
   }
 
   /** Why there is no run although everything else permits it; null when there may be one. */
@@ -547,11 +568,10 @@ export class Decider {
     },
   ): Promise<{ reason: string; text: string } | null> {
     const [busy] = await this.#runsAtWork(rivals);
-    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, noteOfRun(marks, busy)) };
+    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, ofRun(marks, busy)?.note) };
     const today = await this.#marksOfToday(me);
-    if (await this.#isBranchBusy(place, today, marks)) {
-      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
-    }
+    const other = await this.#busyOnBranch(place, today, marks);
+    if (other !== undefined) return { reason: BUSY_BRANCH, text: this.#busyBranchText(thread, other) };
     return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
       : null;
@@ -566,7 +586,7 @@ export class Decider {
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
-  async #marksOfToday(me: ForgeUser): Promise<MarkedNote[]> {
+  async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
     return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
   }
@@ -616,9 +636,9 @@ function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STAR
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }
 
-/** The note about a run. */
-function noteOfRun(marks: readonly MarkedNote[], runId: string): MarkedNote["note"] | undefined {
-  return marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === runId)?.note;
+/** What our notes say about a run. */
+function ofRun<T extends ThreadComment>(marks: readonly MarkedNote<T>[], runId: string): MarkedNote<T> | undefined {
+  return marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === runId);
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
@@ -666,6 +686,18 @@ export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["fac
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
   }
   return facts.conflict === true ? null : "the forge shows no conflict with its target";
+}
+
+/** What the threads of a kind are called in addresses. */
+const PARTS: Readonly<Record<Threads["forge"], Readonly<Record<ThreadPlace["kind"], string>>>> = {
+  gitlab: { issue: "issues", pull: "merge_requests" },
+  github: { issue: "issues", pull: "pull" },
+  gitea: { issue: "issues", pull: "pulls" },
+};
+
+/** Address of a thread. @param other That of another thread of the repository. */
+function threadUrl(forge: Threads["forge"], other: string, { kind, number }: ThreadPlace): string {
+  return `${other.replace(/\/\w+\/\d+$/, "")}/${PARTS[forge][kind]}/${number}`;
 }
 
 /** Address of a note. */

@@ -418,7 +418,8 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is at work on this branch: ask again when that has ended",
+    "a run of another thread is at work on this branch: ask again when that has ended. " +
+      "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   const decides = decider(forge);
   expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
@@ -432,6 +433,25 @@ test("decide() starts no second run on the branch that another pull request come
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex do it"), {}, [RUN])).toStartWith("do it");
 });
 
+test("decide() links the note of a run on its branch that an issue has asked for, as each forge writes it", async () => {
+  const links = {
+    gitlab: ["/-/merge_requests/7", "/-/issues/8#note_"],
+    github: ["/pull/7", "/issues/8#issuecomment-"],
+    gitea: ["/pulls/7", "/issues/8#issuecomment-"],
+  } as const;
+  for (const [name, [url, link]] of Object.entries(links)) {
+    const forge = fakeForge();
+    forge.threads.set("pull 7", { ...aThread(PULL), url: `https://git.example/acme/web${url}` });
+    mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });
+    const asked = { ...forge, forge: name as typeof forge.forge };
+    const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
+    expect(decision.kind === "none" && decision.tell?.text).toStartWith(
+      "a run of another thread is at work on this branch: ask again when that has ended. " +
+        `Its note: https://git.example/acme/web${link}10`,
+    );
+  }
+});
+
 test("rival() lets the older note start of two that begin a run on one branch, whatever the list of the day shows", async () => {
   const forge = fakeForge();
   const other = { kind: "pull", number: 9 } as const;
@@ -443,7 +463,10 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   const id = note?.id ?? 0;
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
-  expect(await rival(id + 1)).toBe("a run of another thread is at work on this branch: ask again when that has ended");
+  expect(await rival(id + 1)).toBe(
+    "a run of another thread is at work on this branch: ask again when that has ended. " +
+      `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
+  );
   expect(await rival(id - 1)).toBeNull();
   // A job that has begun so long ago has died.
   if (note !== undefined) Object.assign(note, { createdAt: at(-11) });

@@ -218,7 +218,9 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on this branch")).length).toBe(1);
+  const told = ours(at).filter((body) => body.includes("a run of another thread is at work on this branch"));
+  expect(told.length).toBe(1);
+  expect(told[0]).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/[79]#note_\d+/);
 });
 
 test("mentions on several threads at once start no more runs than the limit", async () => {
