@@ -294,7 +294,7 @@ interface ForgeCall<T> {
    *
    * @param text The answer as it came, for what is no JSON.
    */
-  read(value: unknown, text: string): T | undefined;
+  read(value: unknown, text: string, headers: Headers): T | undefined;
 }
 
 /** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
@@ -374,7 +374,7 @@ export class ForgeClient {
     const good = answer.status >= 200 && answer.status < 300;
     const body = good ? parseJson(answer.text) : undefined;
     const limited = isLimited(answer) || good && isLimit?.(body) === true;
-    const value = good && !limited ? read(body, answer.text) : undefined;
+    const value = good && !limited ? read(body, answer.text, answer.headers) : undefined;
     if (value !== undefined) return { ok: true, value };
     const path = movedTo(answer, this.#api);
     if (path !== undefined) throw new Moved(path);

@@ -209,6 +209,20 @@ export class GithubThreads implements Threads {
     return toActor(data.viewer);
   });
 
+  async mayWrite(): Promise<boolean | null> {
+    const isPublic = (value: unknown) => z.safeParse(z.object({ private: z.boolean() }), value).data?.private === false;
+    return await this.#client.call({
+      what: "read the scopes of the token",
+      path: this.#path,
+      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them. The tokens of jobs and fine-grained ones have none.
+      read(value, _text, headers) {
+        const scopes = (headers.get("x-oauth-scopes") ?? "").split(/[\s,]+/).filter((scope) => scope !== "");
+        if (scopes.length === 0) return { may: null };
+        return { may: scopes.includes("repo") || scopes.includes("public_repo") && isPublic(value) };
+      },
+    }).then(({ may }) => may);
+  }
+
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };

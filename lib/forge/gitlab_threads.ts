@@ -67,6 +67,8 @@ const threadSchema = z.lazy(() =>
     sha: z.nullish(z.string()),
   })
 );
+// Source: GitLab, "Personal access tokens API", details on the token of the request, https://docs.gitlab.com/api/personal_access_tokens/
+const tokenSchema = z.lazy(() => z.object({ scopes: z.array(z.string()) }));
 const projectSchema = z.lazy(() =>
   z.object({ id: z.int(), path_with_namespace: z.string(), default_branch: z.nullish(z.string()) })
 );
@@ -173,6 +175,17 @@ export class GitlabThreads implements Threads {
   readonly me = remembered(async (): Promise<ForgeUser> =>
     toUser(await this.#client.get("read the user of the token", "/user", user))
   );
+
+  async mayWrite(): Promise<boolean | null> {
+    const token = await this.#client.getShown(
+      "read the scopes of the token",
+      "/personal_access_tokens/self",
+      tokenSchema,
+    );
+    if (token === undefined) return null;
+    // Source: GitLab, "Personal access tokens", scopes: "api" alone permits requests that change something.
+    return token.scopes.includes("api") && await this.mayPush(await this.me());
+  }
 
   async repository() {
     const { id, path_with_namespace: name, default_branch: branch } = await this.#client.get(

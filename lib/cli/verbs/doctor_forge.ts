@@ -7,12 +7,12 @@ import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
-import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
+import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
 /** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
 export async function checkForge(context: Context): Promise<Check[]> {
   const { openForge, platform } = context;
-  const names = ["rights", "branch", "trigger", "variables"];
+  const names = ["rights", "notes", "branch", "trigger", "variables"];
   if (!platform.isCi) {
     const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
     return ["forge", ...names].map((name) => skipped(name, why));
@@ -32,6 +32,7 @@ export async function checkForge(context: Context): Promise<Check[]> {
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
     await checkRights(threads, me),
+    await checkNotes(threads),
     await checkBranch(threads, repository.defaultBranch),
     checkTrigger(threads, found),
     checkVariables(found),
@@ -51,6 +52,16 @@ async function checkRights(threads: Threads, user: ForgeUser): Promise<Check> {
     return failedWith(name, asked.error, adviceOf(asked.error, advice));
   }
   return ok(name, "the token may ask who can push");
+}
+
+/** Whether the token may write, by what the forge says of it: nothing is tried. */
+async function checkNotes(threads: Threads): Promise<Check> {
+  const name = "notes";
+  const asked = await tried(async () => await threads.mayWrite?.() ?? null);
+  if (!asked.ok) return failedWith(name, asked.error, adviceOf(asked.error, "Give the token what docs/ask.md names"));
+  if (asked.value === null) return skipped(name, `${threads.system} does not say whether this token may write notes`);
+  if (asked.value) return ok(name, "the token may write notes");
+  return failed(name, "the token may read, and not write notes", "Give it what docs/ask.md names", "unavailable");
 }
 
 async function checkBranch(threads: Threads, branch: string): Promise<Check> {

@@ -28,6 +28,7 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
   const checks = await doctor();
   expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
   expect(checks.get("rights")).toBe("ok: the token may ask who can push");
+  expect(checks.get("notes")).toBe("ok: the token may write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
   expect(checks.get("trigger")).toStartWith("skipped: webhooks are shown");
   expect(checks.get("variables")).toStartWith("skipped: ");
@@ -60,6 +61,14 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "branch",
     'warning: the default branch "main" is not',
   ],
+  // GitLab, "Personal access tokens API", "Retrieve details on a personal access token", by its header: `scopes`.
+  [(gitlab) => gitlab.scopes = ["read_api", "write_repository"], "notes", "failed: the token may read, and not write"],
+  [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not say whether this token may write notes"],
+  [
+    (gitlab) => gitlab.users.set("project_42_bot_a1", { id: 77, username: "project_42_bot_a1", role: 20, bot: true }),
+    "notes",
+    "failed: the token may read, and not write",
+  ],
 ];
 
 for (const [arrange, name, words] of SETUPS) {
@@ -76,7 +85,9 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { cli, requests } = world();
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
-  expect(stdout).toContain("skipped  forge, rights, branch, trigger, variables  only a job at the forge can check ");
+  expect(stdout).toContain(
+    "skipped  forge, rights, notes, branch, trigger, variables  only a job at the forge can check ",
+  );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(/\n\nas far as it can be checked here, a mention can start a run(?:, \d warnings?)?\n$/);
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });

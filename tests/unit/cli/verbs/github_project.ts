@@ -45,6 +45,9 @@ export interface GithubProject extends Served {
   branches: Map<string, { protected: boolean; rules: string[] }>;
   reactions: string[];
   statuses: string[];
+  /** The header of a classic token; null for one of a job. Source: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps */
+  scopes: string | null;
+  isPrivate: boolean;
   say(number: number, login: string, body: string, more?: Partial<Comment>): Comment;
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
@@ -100,6 +103,8 @@ export function githubProject(now: () => string): GithubProject {
     ]),
     reactions: [],
     statuses: [],
+    scopes: null,
+    isPrivate: true,
     say(number, login, body, more = {}) {
       const known = server.permissions.get(login);
       const user = login === BOT.login ? BOT : { id: known?.id ?? 66, login, type: known?.type ?? "User" };
@@ -136,7 +141,11 @@ export function githubProject(now: () => string): GithubProject {
     const none = () => json(404, { message: "Not Found" });
     if (!url.pathname.startsWith(repository)) return none();
     const rest = url.pathname.slice(repository.length);
-    if (rest === "") return json(200, { id: 5, full_name: "acme/api", default_branch: "main" });
+    if (rest === "") {
+      const answered = json(200, { id: 5, full_name: "acme/api", default_branch: "main", private: server.isPrivate });
+      if (server.scopes !== null) answered.headers.set("X-OAuth-Scopes", server.scopes);
+      return answered;
+    }
     const login = /^\/collaborators\/([^/]+)\/permission$/.exec(rest)?.[1];
     if (login !== undefined) {
       const found = server.permissions.get(decodeURIComponent(login));

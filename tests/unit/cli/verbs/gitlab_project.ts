@@ -55,6 +55,8 @@ export interface GitlabProject extends Served {
   hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
   /** Who may pass variables to a pipeline; undefined: not shown. */
   variablesRole: string | undefined;
+  /** Scopes of the token; null where the server does not know the route. Source: https://docs.gitlab.com/api/personal_access_tokens/ */
+  scopes: string[] | null;
   /** Whether GraphQL knows the field. */
   knowsEdits: boolean;
   now: () => string;
@@ -118,6 +120,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     discussions: [],
     hooks: null,
     variablesRole: undefined,
+    scopes: ["api"],
     knowsEdits: true,
     now,
     say(path, author, body, more = {}) {
@@ -155,6 +158,10 @@ export function gitlabProject(now: () => string): GitlabProject {
     const listed = (rows: unknown[]) => json(200, rows.slice((page - 1) * size, page * size));
     const path = url.pathname.slice(PREFIX.length);
     if (path === "/user") return json(200, { id: 77, username: bot, bot: true });
+    if (path === "/personal_access_tokens/self") {
+      const token = { id: 4, name: "respond", revoked: false, user_id: 77, active: true, scopes: server.scopes };
+      return server.scopes === null ? json(404, { error: "404 Not Found" }) : json(200, token);
+    }
     const known = byId(/^\/users\/(\d+)$/.exec(path)?.[1] ?? "");
     if (path.startsWith("/users/")) return known ? json(200, known) : json(404, { message: "404 User Not Found" });
     const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");

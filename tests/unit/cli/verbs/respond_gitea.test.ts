@@ -89,6 +89,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
     return checks.find(({ name }) => name === "rights");
   };
   expect(await rights([200, { id: 2 }])).toMatchObject({ state: "ok" });
+
   for (const status of [403, 404]) {
     expect(await rights([status, {}])).toMatchObject({
       state: "failed",
@@ -96,4 +97,14 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
       advice: expect.stringContaining("an owner of the organisation"),
     });
   }
+});
+
+test("doctor --for respond says that Gitea does not tell what a token may write", async () => {
+  const { stdout } = await respond({ GITEA_TOKEN }, ORGANISATION, ["doctor", "--for", "respond", "--json"]);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
+  // Gitea lists the scopes of tokens by name and password alone ("API Usage", "Listing tokens").
+  expect(checks.find(({ name }) => name === "notes")).toMatchObject({
+    state: "skipped",
+    finding: "Gitea does not say whether this token may write notes",
+  });
 });

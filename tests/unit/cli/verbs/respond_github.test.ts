@@ -35,7 +35,12 @@ const commented = ({ id }: { id: number }, number = 7): Event => ({
   },
 });
 
-async function respond(at: At, { name, payload }: Event, how: "command" | "action" = "command") {
+async function respond(
+  at: At,
+  { name, payload }: Event,
+  how: "command" | "action" = "command",
+  args: string[] = ["respond"],
+) {
   const { github, emulator, clock } = at;
   const io = fakeIo({
     files: { "/github/event.json": JSON.stringify(payload) },
@@ -58,9 +63,7 @@ async function respond(at: At, { name, payload }: Event, how: "command" | "actio
     if (at.requestMs > 0) await clock.sleep(at.requestMs);
     return await (url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init));
   };
-  const code = how === "command"
-    ? await main(["respond"], io, { fetch, clock })
-    : await action("main", io, { fetch, clock });
+  const code = how === "command" ? await main(args, io, { fetch, clock }) : await action("main", io, { fetch, clock });
   for (const each of github.received) expect(each).not.toContain(TOKEN);
   const all = [io.text.stdout, io.text.stderr, ...io.files.values()].join("\n");
   for (const token of [TOKEN, GITHUB_TOKEN]) expect(all).not.toContain(token);
@@ -235,4 +238,23 @@ test("respond makes its comment in the first second on GitHub, before the start 
   expect([posted > 0, posted < lines.indexOf("POST /api/v1/mogplex/runs")]).toEqual([true, true]);
   expect(posted).toBeLessThanOrEqual(14);
   expect((at.sent[posted]?.atMs ?? Infinity) + at.requestMs - begun).toBeLessThanOrEqual(1_000);
+});
+
+test("doctor --for respond goes by the scopes of a classic token, and says that others have none to show", async () => {
+  for (
+    const [scopes, isPrivate, state] of [
+      [null, true, "skipped"],
+      ["", true, "skipped"],
+      ["repo, read:org", true, "ok"],
+      ["public_repo", false, "ok"],
+      ["public_repo", true, "failed"],
+      ["repo:status, gist", false, "failed"],
+    ] as const
+  ) {
+    const at = place();
+    Object.assign(at.github, { scopes, isPrivate });
+    const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond", "--json"]);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string }[] };
+    expect([scopes, checks.find(({ name }) => name === "notes")?.state]).toEqual([scopes, state]);
+  }
 });
