@@ -335,6 +335,11 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return typeof this.#target === "string" ? this.#target : this.#started?.runId;
   }
 
+  /** The request, where it is made only for a start. */
+  get #later(): LaterRequest | undefined {
+    return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
+  }
+
   get label(): string {
     return `run "${this.#runId ?? ""}"`;
   }
@@ -355,7 +360,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
     const { request, options, byTask } = this.#target;
     const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
-    if (left !== undefined && await this.#attachTo(left)) return;
+    if (left !== undefined && await this.#attachTo(left, jobOf(this.#session, options))) return;
     const plan = await this.#planOf(this.#target, left);
     this.#plan = plan;
     const { onStarting } = options;
@@ -382,8 +387,16 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return isSame ? resumed : undefined;
   }
 
-  /** Takes the run of an earlier attempt. @returns Whether there is one that goes on, or has ended well: a failed one is started again. */
-  async #attachTo({ runId, idempotencyKey, owned, requestHash, asked, job }: RunState): Promise<boolean> {
+  /**
+   * Takes the run of an earlier attempt.
+   *
+   * @param job This one: its own `cleanup` has to know the state.
+   * @returns Whether there is one that goes on, or has ended well: a failed one is started again.
+   */
+  async #attachTo(
+    { runId, idempotencyKey, owned, requestHash, asked }: RunState,
+    job: StartPlan["job"],
+  ): Promise<boolean> {
     const { client, deadline, signal, clock } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
     const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
@@ -496,7 +509,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       reason,
       error,
       request: this.#plan?.request,
-      task: typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request.task : null,
+      task: this.#later?.task,
       showTask: this.#settings.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#series?.key,
@@ -513,7 +526,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    const asked = typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request.asked : null;
+    const asked = this.#later?.asked ?? null;
     state?.begin({
       idempotencyKey,
       owned,

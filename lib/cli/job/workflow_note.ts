@@ -46,7 +46,7 @@ export function wantsWorkflowNote({ option, platform: { name } }: Context): bool
 
 /** Notes of the command's jobs: on GitLab's merge request, or the pull request of a workflow. */
 export const COMMAND_NOTES: NotePlanner = {
-  ...GITLAB_NOTES,
+  secrets: (env) => GITLAB_NOTES.secrets(env),
   wanted: (context) => GITLAB_NOTES.wanted(context) || wantsWorkflowNote(context),
   plan(context) {
     if (context.platform.name === "gitlab") return GITLAB_NOTES.plan(context);

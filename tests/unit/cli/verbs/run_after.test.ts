@@ -153,6 +153,8 @@ for (const [what, args, more] of LATER) {
     const again = await runAfter(at, args, stateOf(first), RETRIED);
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("attached to run ") });
     expect({ runs: runsOf(at).length, asked: at.gitlab.requests }).toEqual({ runs: 1, asked: [] });
+    // The step behind it cleans up after this very attempt.
+    expect(JSON.parse(again.files[STATE] ?? "")).toMatchObject({ runId: runsOf(at)[0]?.id, job: { attempt: "601" } });
   });
 }
 
