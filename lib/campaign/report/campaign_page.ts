@@ -272,23 +272,23 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   }</ul></figure>`;
 }
 
-/** How much a pull request changes: `+12 -3 in 2 files`; null where its forge does not say. */
-function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
-  const { files = null, additions = null, deletions = null } = pull ?? {};
+/** How much an item changes: `+12 -3 in 2 files` as its forge says, else `at least 2 files` by the events of its run; null when neither says. */
+function sizeText({ pullRequestState, files: committed }: CampaignItem): string | null {
+  const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
   const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
-  const count = files === null ? null : formatCount(files, "file");
+  const seen = committed === undefined ? null : `at least ${formatCount(committed, "file")}`;
+  const count = files === null ? seen : formatCount(files, "file");
   return [lines, count].filter((part) => part !== null).join(" in ") || null;
 }
 
 function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
-  const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
+  const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
-  const work: Part = pullRequest === null
-    ? oneLine(branch)
-    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${
-      sizeText(pullRequestState)
-    }`;
+  const place = pullRequest === null ? oneLine(branch) : pullLink(pullRequest);
+  const status = pullRequest === null || pull === null ? null : markup` <span class="soft">${pull}</span>`;
+  const size = sizeText(item);
+  const work = markup`${place}${status}${size !== null && ` ${size}`}`;
   return {
     kind: verdict,
     cells: [

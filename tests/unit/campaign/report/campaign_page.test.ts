@@ -109,6 +109,25 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
   expect(textsOf(page, "p").some((each) => each.includes("owner: lin"))).toBe(true);
 });
 
+test("renderCampaignPage() shows the size of a change as the forge says it, and else what the events name", () => {
+  const pull = { draft: false, checks: null, review: null, conflict: null, owner: null, reason: null } as const;
+  const state = { ...pull, createdAt: null, updatedAt: null, state: "open" } as const;
+  const address = { pullRequest: "https://github.com/acme/r/pull/1", files: 2 };
+  const sizeOf = (fields: Parameters<typeof anItem>[2]) =>
+    /[+\d-]+ [+\d-]+ in \d+ files?|(?:at least )?\d+ files?/.exec(
+      rowsOf(rendered(viewOf([anItem(0, "succeeded", fields)])))[0]?.text ?? "",
+    )?.[0];
+  expect([
+    sizeOf({ ...address, pullRequestState: { ...state, files: 5, additions: 40, deletions: 7 } }),
+    // GitLab names no lines.
+    sizeOf({ ...address, pullRequestState: { ...state, files: 5, additions: null, deletions: null } }),
+    sizeOf({ ...address, pullRequestState: { ...state, state: "unreadable" } }),
+    sizeOf(address),
+    sizeOf({ ...address, files: undefined }),
+    sizeOf({ branch: "mogplex/a", files: 1 }),
+  ]).toEqual(["+40 -7 in 5 files", "5 files", "at least 2 files", "at least 2 files", undefined, "at least 1 file"]);
+});
+
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
   const nothing = { nextWaveAt: null, endsAt: null, waitsFor: null };
   const empty = rendered(viewOf([], { state: "planned", ...nothing }));
