@@ -7,6 +7,7 @@ import {
   bar,
   bare,
   chip,
+  fold,
   gauge,
   type Html,
   htmlOf,
@@ -67,7 +68,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const { title = "" } = view.about ?? {};
-  const task = firstLine(prompts.at(-1) ?? "", title);
+  const { line: task, isWhole } = firstLine(prompts.at(-1) ?? "", title);
   const failed = view.state === "done" && bad > 0
     ? `, but ${bad} of ${formatCount(items, "item")} did not succeed`
     : "";
@@ -79,7 +80,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       tone,
       headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
-        task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
+        task !== "" && markup`<bdi>${task}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [needsPerson(entries)],
@@ -110,7 +111,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view)),
-      section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
+      section("task", "Task", tasks(prompts)),
       section("about", "File and journal", htmlOf([{ facts: aboutFacts(view) }])),
     ],
     notes: ["The service reports neither what runs cost nor which pull requests were merged."],
@@ -131,9 +132,27 @@ function needsPerson(entries: readonly Attention[]): Part {
   } a person.`;
 }
 
-/** The first line of a task that is not its title; empty without such a line. */
-function firstLine(prompt: string, title: string): string {
-  return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
+/** The first line of a task that is not its title, and whether the task has no other; empty without such a line. */
+function firstLine(prompt: string, title: string): { line: string; isWhole: boolean } {
+  const [first = "", ...others] = prompt.split("\n").map((line) => line.trim()).filter((line) =>
+    !["", title].includes(line)
+  );
+  const line = cutText(first, MAX_TASK_LINE);
+  return { line, isWhole: line === first && others.length === 0 };
+}
+
+/** Most earlier tasks that are shown: a change of the file adds one. */
+const MAX_EARLIER = 4;
+
+/** The newest task, and the ones before it, which some items had; null without any. */
+function tasks(prompts: readonly string[]): Html | null {
+  const newest = prompts.at(-1);
+  if (newest === undefined) return null;
+  const earlier = prompts.slice(0, -1);
+  const shown = earlier.slice(-MAX_EARLIER).reverse();
+  const count = formatCount(earlier.length, "earlier task");
+  const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} of them` : count;
+  return markup`${longBlock(newest)}${earlier.length > 0 && fold(title, shown.map((prompt) => longBlock(prompt)))}`;
 }
 
 /** Most UTF-16 units of the task in the head. */

@@ -46,6 +46,24 @@ test("renderCampaignPage() has title and task in the head, and a bar of the item
   );
 });
 
+test("renderCampaignPage() has the first line of the task in the head, the newest task below, and the earlier ones folded", () => {
+  const view = cleanCampaign({ ...mixedView(3), about: ABOUT }, (text) => text);
+  const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
+  expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
+  expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");
+  expect(headOf(["x".repeat(2_000)])).toContain(`${"x".repeat(200)}`);
+  expect(headOf(["x".repeat(2_000)]).length).toBeLessThan(800);
+  const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
+  const page = renderCampaignPage(view, { prompts });
+  expect(breaches(page)).toEqual([]);
+  const summaries = textsOf(page, "summary").filter((text) => text.includes("task") || text.startsWith("all of it"));
+  expect(summaries).toEqual(["all of it (107 characters)", "8 earlier tasks, the last 4 of them"].concat(
+    Array(4).fill("all of it (107 characters)"),
+  ));
+  const texts = textsOf(page, "pre").flatMap((text) => /^task \d/.exec(text) ?? []);
+  expect([...new Set(texts)]).toEqual([8, 7, 6, 5, 4].map((index) => `task ${index}`));
+});
+
 test("renderCampaignPage() has one line an item: pull requests by number, short ids, and once what shows which are merged", () => {
   const reason = "npm test exited with code 1 after twenty attempts to install the packages";
   const page = rendered(viewOf([anItem(3, "succeeded"), anItem(4, "succeeded"), anItem(5, "failed", { reason })]));
