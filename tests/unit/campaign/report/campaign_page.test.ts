@@ -46,6 +46,21 @@ test("renderCampaignPage() has title and task in the head, and a bar of the item
   );
 });
 
+test("renderCampaignPage() has a bar of 28, 1, 1 and 9 items with its legend over the numbers", () => {
+  const states = [["succeeded", 28], ["failed", 1], ["running", 1], ["waiting", 9]] as const;
+  const items = states.flatMap(([state, count]) => Array.from({ length: count }, () => state))
+    .map((state, index) => anItem(index, state));
+  const elements = elementsOf(rendered(viewOf(items, { state: "running" })));
+  const legend = elements.findIndex(({ tag, attributes }) => tag === "ul" && attributes.class === "legend");
+  expect(elements[legend]?.text.trim().replace(/\s+/g, " ")).toBe(
+    "28 succeeded or unchanged 1 for a person to decide 1 at work 9 still to come",
+  );
+  const fills = elements.filter(({ tag, attributes }) => tag === "rect" && attributes.height === "28")
+    .map(({ attributes }) => attributes.fill);
+  expect(new Set(fills).size).toBe(4);
+  expect(legend).toBeLessThan(elements.findIndex(({ attributes }) => attributes.class === "numbers"));
+});
+
 test("renderCampaignPage() has the first line of the task in the head, the newest task below, and the earlier ones folded", () => {
   const view = cleanCampaign({ ...mixedView(3), about: ABOUT }, (text) => text);
   const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
