@@ -642,7 +642,7 @@ footer {
     grid-template-columns: repeat(auto-fit, minmax(6rem, 1fr));
   }
   .items tbody th {
-    min-width: 10rem;
+    min-width: 8rem;
   }
   .tools,
   .skip,

@@ -6,7 +6,9 @@
 import {
   bar,
   bare,
+  type Cell,
   chip,
+  type Column,
   fold,
   gauge,
   type Html,
@@ -291,29 +293,37 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   }</ul></figure>`;
 }
 
-/** How much an item changes: `+12 -3 in 2 files` as its forge says, else `at least 2 files` by the events of its run; null when neither says. */
-function sizeText({ pullRequestState, files: committed }: CampaignItem): string | null {
+/**
+ * How much an item changes: `+12 -3 in 2 files` as its forge says, else `at least 2 files` by the events of its run; null when neither says.
+ * It sorts by lines, and by files where no lines are known.
+ */
+function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
-  const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
+  const lines = additions === null || deletions === null ? null : additions + deletions;
   const seen = committed === undefined ? null : `at least ${formatCount(committed, "file")}`;
   const count = files === null ? seen : formatCount(files, "file");
-  return [lines, count].filter((part) => part !== null).join(" in ") || null;
+  const text = [lines === null ? null : `+${additions} -${deletions}`, count].filter((part) => part !== null).join(
+    " in ",
+  );
+  if (text === "") return null;
+  return { show: markup`<bdi>${text}</bdi>`, value: lines ?? files ?? committed ?? 0 };
 }
 
-function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
+/** A row, without the cell of its size where no item has one. */
+function rowOf(item: CampaignItem, name: string, nowMs: number, hasSizes: boolean): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
-  const place = pullRequest === null ? oneLine(branch) : pullLink(pullRequest);
-  const status = pullRequest === null || pull === null ? null : markup` <span class="soft">${pull}</span>`;
-  const size = sizeText(item);
-  const work = markup`${place}${status}${size !== null && ` ${size}`}`;
+  const work: Part = pullRequest === null
+    ? oneLine(branch)
+    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
   return {
     kind: verdict,
     cells: [
       markup`${oneLine(name)}${canary && markup` ${chip("canary")}`}`,
       chip(verdict, toneOf(verdict)),
       work,
+      ...(hasSizes ? [sizeCell(item)] : []),
       oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
@@ -322,10 +332,11 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   };
 }
 
-const COLUMNS = [
+const columnsWith = (hasSizes: boolean): Column[] => [
   { name: "Item" },
   { name: "Verdict" },
   { name: "PR or branch" },
+  ...(hasSizes ? [{ name: "Change", extra: true, named: true }] : []),
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true, named: true },
   { name: "Attempts", number: true, extra: true, named: true },
@@ -338,10 +349,11 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   if (items.length === 0) return null;
   const names = itemNames(items);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
+  const hasSizes = items.some((item) => sizeCell(item) !== null);
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, hasSizes));
   return markup`<ul class="legend">${
     kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
-  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", COLUMNS, rows))}`;
+  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", columnsWith(hasSizes), rows))}`;
 }
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {

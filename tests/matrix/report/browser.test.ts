@@ -70,7 +70,7 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "dashboard-full.html": () => dashboard(fullDashboard(100), someDays(800)),
   "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
   "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
-  "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}` })], DONE)),
+  "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}`, files: 12 })], DONE)),
 }));
 // Every hostile text in every field of an event, and the addresses of the corpus in all other places.
 const HOSTILE = CORPUS.map(({ text }) => text.slice(0, 2_000));

@@ -159,6 +159,9 @@ test("renderCampaignPage() shows the size of a change as the forge says it, and 
     sizeOf({ ...address, files: undefined }),
     sizeOf({ branch: "mogplex/a", files: 1 }),
   ]).toEqual(["+40 -7 in 5 files", "5 files", "at least 2 files", "at least 2 files", undefined, "at least 1 file"]);
+  const headings = (fields: Parameters<typeof anItem>[2]) =>
+    textsOf(rendered(viewOf([anItem(0, "succeeded", fields), anItem(1, "waiting")])), "th").includes("Change");
+  expect([headings(address), headings({})]).toEqual([true, false]);
 });
 
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
