@@ -12,6 +12,7 @@ import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers
 import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
+  doublesOf,
   isAnsweredByOther,
   isSameAsk,
   type Mark,
@@ -111,6 +112,7 @@ export class Decider {
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
   readonly #open: MarkedNote[] = [];
+  readonly #doubles: CommentPlace[] = [];
   readonly #rights = new Map<number, boolean | MogplexError>();
   /** The comment of the event, as it was written. */
   #written: (CommentPlace & { text: string }) | undefined;
@@ -139,6 +141,11 @@ export class Decider {
   /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
   get open(): readonly MarkedNote[] {
     return this.#open;
+  }
+
+  /** Notes that jobs of the same ask have left beside the one that counts. Known once it was decided. */
+  get doubles(): readonly CommentPlace[] {
+    return this.#doubles;
   }
 
   /**
@@ -174,6 +181,7 @@ export class Decider {
     const marks = marksOf(found.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
     this.#open.push(...open.slice(-MAX_LEFT));
+    this.#doubles.push(...doublesOf(found.list, me, seal));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
     if (own !== undefined && own.mark.state !== "starting") {
       return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
@@ -206,7 +214,7 @@ export class Decider {
       const no = await this.#refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
-    const told = await this.#told(thread, found.list, { me, at, ask, marks });
+    const told = await this.#told(thread, found.list, { me, at, ask });
     const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
     return { kind: "start", ask, at, of: task.of, asker, thread, task: task.text, prompt, place: where };
   }
@@ -580,10 +588,9 @@ export class Decider {
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
-    { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
+    { me, at, ask }: { me: ForgeUser; at: string; ask: AskId },
   ): Promise<Told> {
-    const isOurs = (comment: ThreadComment) =>
-      comment.author.id === me.id && marks.some(({ note }) => note.id === comment.id && note.kind === comment.kind);
+    const isOurs = (comment: ThreadComment) => marksOf([comment], me, undefined).length > 0;
     const earlier = comments.filter((comment) =>
       !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
     );

@@ -5,7 +5,7 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
+import type { CommentPlace, News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
@@ -20,6 +20,7 @@ import {
 } from "../../respond/decide.ts";
 import {
   type AskId,
+  doublesOf,
   isSameAsk,
   jobOfAsk,
   keyOfAsk,
@@ -269,6 +270,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   const { news, since } = asked;
   const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
+  await removeDoubles(asked, decider.doubles);
   for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
@@ -404,19 +406,29 @@ async function react({ forge: { threads }, news: { thread, comment } }: AskConte
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
+/** Removes notes that other jobs have begun at the same moment. One that stays says nothing: the next job in the thread removes it. */
+async function removeDoubles({ forge: { threads }, news: { thread } }: AskContext, doubles: readonly CommentPlace[]) {
+  for (const each of doubles) await threads.remove(thread, each).catch(() => {});
+}
+
 /** Writes the note of an ask that gets no run. */
 async function say(
   context: Context,
-  { forge, news: { thread } }: AskContext,
+  asked: AskContext,
   { ask }: Pick<Stop, "ask">,
   text: string,
   state: MarkState = "none",
 ): Promise<void> {
   const { clock, fetch } = context;
+  const { forge, news: { thread } } = asked;
   const { token, tokenPlace, threads } = forge;
   const seal = await sealFor(context, threads, thread);
   const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
-  await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
+  const marker = noteMarker(...jobOfAsk(ask));
+  const { updated } = await writeNote(forge.notes(thread), marker, body, { token, tokenPlace, clock, fetch });
+  if (updated) return;
+  const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
+  await removeDoubles(asked, await doubles().catch(() => []));
 }
 
 /**
@@ -518,12 +530,12 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     }).catch(() => {});
   };
   // Who has begun the oldest note answers: another job may have begun one at the same moment.
-  const marks = marksOf((await threads.comments(thread)).list, await threads.me(), seal);
+  const { list } = await threads.comments(thread);
+  const me = await threads.me();
+  await removeDoubles(asked, doublesOf(list, me, seal));
+  const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
-  if (oldest !== undefined && oldest.note.id !== written.id) {
-    await threads.remove(thread, { kind: "comment", id: written.id });
-    return none(context, "another job answers it");
-  }
+  if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     await end(changed, EXIT.success);

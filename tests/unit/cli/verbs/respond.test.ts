@@ -178,6 +178,49 @@ test("two webhooks and a poll at once start one run and leave one note", async (
   expect(ours(at).length).toBe(1);
 });
 
+test("two webhooks and a poll at once leave one note where nothing starts, and one where a run is stopped", async () => {
+  const at = place("stuck-streaming");
+  const [edited, stop] = [[{ lastEditedAt: at.gitlab.now() }, "@mogplex go"], [{}, "@mogplex stop"]] as const;
+  for (const [index, [more, words]] of [edited, stop].entries()) {
+    const note = at.gitlab.say("merge_requests/7", "kim", words, more);
+    const calls = [respond(at, payload(note)), respond(at, payload(note)), respond(at, "", ["--poll"])];
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(ours(at).length).toBe(index + 1);
+  }
+});
+
+test("a second note of one task that could not be removed holds nothing up, and the next job removes it", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.gitlab.faults.push(...Array.from({ length: 99 }, () => ({ match: /^DELETE /, fault: "reset" as const })));
+  const calls = [respond(at, payload(note)), respond(at, payload(note))];
+  expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0]);
+  expect([runsOf(at).length, ours(at).length]).toEqual([1, 2]);
+  expect(ours(at)[1]).toContain(" starting ");
+  const second = at.gitlab.say("merge_requests/7", "kim", "@mogplex and the docs");
+  await respond(at, payload(second));
+  expect([runsOf(at).length, ours(at).length]).toEqual([2, 3]);
+  at.gitlab.faults = [];
+  await respond(at, "", ["--poll"]);
+  expect(ours(at).map((body) => / (starting|ended) /.exec(body)?.[1])).toEqual(["ended", "ended"]);
+});
+
+test("respond leaves one note when two jobs begin one and the answer of one is lost", async () => {
+  for (const lost of [1, 2]) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    let posts = 0;
+    const { fetch } = at.gitlab;
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if (init.method !== "POST" || !url.endsWith("/notes") || ++posts !== lost) return answered;
+      throw new TypeError("fetch failed");
+    };
+    await Promise.all([respond(at, payload(note)), respond(at, payload(note))]);
+    expect([runsOf(at).length, ours(at).length]).toEqual([1, 1]);
+  }
+});
+
 test("two mentions on one merge request at once start one run, and the other one is told", async () => {
   const at = place("stuck-streaming");
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
