@@ -98,6 +98,8 @@ const MAX_STOPPERS = 300;
 const BUSY = "another run is at work here";
 const BUSY_BRANCH = "a run of another thread is at work on this branch";
 const STOPPED = "it was stopped before a run had started";
+/** What is added to a reason where a start was tried before. */
+export const MAYBE_STARTED = "An earlier try may have started its run: that is not known";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
@@ -198,11 +200,17 @@ export class Decider {
     if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered or stopped, and has no note of its own");
     }
-    const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
+    const tell = (reason: string, text = reason): Decision => ({
+      kind: "none",
+      reason,
+      tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}` },
+    });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
     const { what, line } = asked;
     if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
-    if (await this.#isStopped(found.list, marks, { ask, at, me })) return tell(STOPPED);
+    if (await this.#isStopped(found.list, marks, { ask, at, me })) {
+      return tell(own === undefined ? STOPPED : "it was stopped");
+    }
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
@@ -321,26 +329,26 @@ export class Decider {
   ): Promise<string | null> {
     const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
     if (this.#isBeyondLimit(today)) return this.#limitReason;
-    const earlier = rivalsOf(thread, of, notes).filter(({ mark, note }) =>
-      !isSameAsk(mark.ask, ask) && note.id < noteId
-    );
+    const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busyText(thread, starting.note);
-    const [busy] = await this.#runsAtWork(earlier);
-    if (busy !== undefined) return this.#busyText(thread, noteOfRun(earlier, busy));
+    // Also that of a later task, where this one could not be started for so long.
+    const [busy] = await this.#runsAtWork(others);
+    if (busy !== undefined) return this.#busyText(thread, noteOfRun(others, busy));
     // Its job has ended, or has tried for so long; a poll may do so at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
     const isBusy = await this.#isBranchBusy(place, today, notes) ||
       await this.#isBranchTaken(thread, place, { noteId, nowMs });
-    return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
+    return isBusy ? `${BUSY_BRANCH}: write the task anew when that has ended` : null;
   }
 
   /** What an ask is told while the run of an earlier one is at work on the same thread. */
   #busyText({ url }: Thread, note: MarkedNote["note"] | undefined): string {
     const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, url, note.id)}`;
-    return `${BUSY}: ask again when that has ended${link}`;
+    return `${BUSY}: write the task anew when that has ended${link}`;
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
@@ -488,7 +496,7 @@ export class Decider {
     return { text: mendPrompt(mend, pull.target), of: ask, quote };
   }
 
-  /** The task of the last run of the thread. Its text is judged anew: who wrote it, and whether it was changed. */
+  /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged anew: who wrote it, and whether it was changed. */
   async #lastTask(
     thread: Thread,
     ask: AskId,
@@ -496,8 +504,10 @@ export class Decider {
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    if (others.findLast(mayHaveRun)?.mark.state === "starting") return { reason: this.#pendingReason };
-    const last = others.findLast(({ mark }) => typeof mark.state !== "string");
+    const newest = others.findLast(mayHaveRun);
+    const isUnknown = newest?.mark.state === "starting";
+    if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#pendingReason };
+    const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const found = await this.#askAt(thread, of, me);
@@ -558,10 +568,10 @@ export class Decider {
     if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, noteOfRun(marks, busy)) };
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {
-      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: write the task anew when that has ended` };
     }
     return this.#isBeyondLimit(today)
-      ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
+      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task anew later` }
       : null;
   }
 

@@ -13,6 +13,7 @@ import { pagePath } from "../../report/write.ts";
 import {
   Decider,
   MAX_POLL_MS,
+  MAYBE_STARTED,
   type RespondSettings,
   STARTING_MS,
   type Stop,
@@ -452,7 +453,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 /** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then ask again.";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task anew.";
   return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
@@ -523,7 +524,8 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   });
   await react(asked, "seen");
   /** Ends the note without a run. */
-  const end = async (reason: string, exitCode: number) => {
+  const end = async (why: string, exitCode: number) => {
+    const reason = written.updated && exitCode === EXIT.success ? `${why}. ${MAYBE_STARTED}` : why;
     await note.end({
       render: () => `## ⚪ No run\n\n${markdownBlock(writer.redact(reason))}\n`,
       state: { ...NOTHING_YET, exitCode },

@@ -447,13 +447,28 @@ test("respond sends the same key again when a start is not known, and one run is
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
 });
 
-test("the note of a job with a wrong token says to ask again, and a new mention starts", async () => {
+test("the note of a task whose first start is not known says so when the merge request is busy by then", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
+  await respond(at, payload(note), ["--timeout", "60"]);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(25 * 3_600_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs")), ["--timeout", "60"]);
+  expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
+  expect(runsOf(at).length).toBe(2);
+  expect(ours(at)[0]).toMatch(
+    /another run is at work here.* An earlier try may have started its run: that is not known/,
+  );
+});
+
+test("the note of a job with a wrong token says to write the task anew, and a new mention starts", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then ask again\./,
+    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then write the task anew\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -538,7 +553,7 @@ test("respond stops the run of a thread", async () => {
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work here\n");
   expect(ours(at)[1]).toContain(
-    "ask again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "write the task anew when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
