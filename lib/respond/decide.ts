@@ -185,7 +185,12 @@ export class Decider {
     this.#open.push(...open.slice(-MAX_LEFT));
     this.#doubles.push(...doublesOf(found.list, me, seal));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+    const stop: Stop = { kind: "stop", ask, at, asker, thread };
     if (own !== undefined && own.mark.state !== "starting") {
+      // Its run was not known then: the job could not write its note, or look for the stop.
+      const isLeft = isStop && stopOf(own) !== null &&
+        (await this.#runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
+      if (isLeft) return stop;
       return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
     }
     if (!found.isWhole && own === undefined) {
@@ -207,7 +212,7 @@ export class Decider {
     });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
     const { what, line } = asked;
-    if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
+    if (what?.kind === "stop") return stop;
     if (await this.#isStopped(found.list, marks, { ask, at, me })) {
       return tell(own === undefined ? STOPPED : "it was stopped");
     }
@@ -238,9 +243,7 @@ export class Decider {
     const seal = await this.#sealOf(thread);
     const { list } = await this.#threads.comments(thread);
     // The job of a stop may come when a later ask has its run.
-    const marks = marksOf(list, me, seal).filter(({ mark, note }) =>
-      !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
-    );
+    const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
     const hasRight = this.#crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
@@ -645,6 +648,15 @@ function isLater(
 ): boolean {
   const ms = Date.parse(comment.createdAt) - Date.parse(at);
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
+}
+
+/** Notes about what was asked for before a stop. */
+function marksBefore(
+  marks: readonly MarkedNote[],
+  comments: readonly ThreadComment[],
+  stop: Pick<Stop, "ask" | "at">,
+): readonly MarkedNote[] {
+  return marks.filter(({ mark, note }) => !isLater(comments.find((each) => isSameAsk(each, mark.ask)) ?? note, stop));
 }
 
 interface Asker {

@@ -693,6 +693,20 @@ function leave(at: At, note: { id: number }, runId: string | null) {
   return own;
 }
 
+test("a poll stops the run that a stop did not find, since its job could not write the note in time", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note), ["--timeout", "60"]);
+  leave(at, note, null);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).stdout).toStartWith("nothing to stop");
+  leave(at, note, runsOf(at)[0]?.id ?? "");
+  expect((await respond(at, "", ["--poll"])).stdout).toContain("runs stopped: 1\n");
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: it was answered\n");
+  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+});
+
 test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
