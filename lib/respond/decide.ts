@@ -48,6 +48,8 @@ export interface Wanted {
   /** When it was asked for. */
   readonly at: string;
   readonly of: AskId;
+  /** Whether a job has tried to start it before, or does so now. */
+  readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
   readonly task: string;
@@ -229,7 +231,8 @@ export class Decider {
     }
     const told = await this.#told(thread, found.list, { me, at, ask });
     const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
-    return { kind: "start", ask, at, of: task.of, asker, thread, task: task.text, prompt, place: where };
+    const wanted = { ask, at, of: task.of, isTried: own !== undefined, asker, thread, task: task.text, prompt };
+    return { kind: "start", ...wanted, place: where };
   }
 
   /**

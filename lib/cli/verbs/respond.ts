@@ -318,12 +318,25 @@ async function stop(
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
   told.push("Earlier tasks of this thread that have not started are withdrawn.");
-  await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
+  // Another job of this stop may have stopped the runs, and said so.
+  const isSaid = stopped.length === 0 && await isAnswered(context, asked, decision.ask);
+  if (!isSaid) await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is at work`,
   );
   return EXIT.success;
+}
+
+/** Whether a job has answered an ask by now: it has named its run, or a reason for none, or what it has stopped. */
+async function isAnswered(
+  context: Context,
+  { forge: { threads }, news: { thread } }: AskContext,
+  ask: AskId,
+): Promise<boolean> {
+  const { list } = await threads.comments(thread);
+  const marks = marksOf(list, await threads.me(), await sealFor(context, threads, thread));
+  return (marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting") !== "starting";
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -518,6 +531,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const note = openNote(context, planned);
   const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
+  if (wanted.isTried && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
     state: NOTHING_YET,
@@ -540,6 +554,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
+    if (written.updated && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
     await end(changed, EXIT.success);
     await react(asked, "failed");
     return none(context, changed);

@@ -707,6 +707,43 @@ test("a poll stops the run that a stop did not find, since its job could not wri
   expect(ours(at)[1]).toContain(" was stopped: it has ended.");
 });
 
+test("a second job of one mention leaves the note alone once the first one has named its run in it", async () => {
+  for (const moment of ["GET", "PUT"]) {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await respond(at, payload(note), ["--timeout", "60"]);
+    const own = leave(at, note, null);
+    const { fetch } = at.gitlab;
+    // The first one does so when the second one has decided, or has begun; then somebody writes a stop.
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if ((init.method ?? "GET") !== moment || !/\/branches\/|\/notes\/1001$/.test(url)) return answered;
+      at.gitlab.fetch = fetch;
+      leave(at, note, runsOf(at)[0]?.id ?? "");
+      at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+      return answered;
+    };
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect(own.body).toContain(" at work ");
+  }
+});
+
+test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
+  const at = place("stuck-streaming");
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  const { fetch } = at.gitlab;
+  at.gitlab.fetch = async (url, init) => {
+    if (!/award_emoji\?name=eyes$/.test(url)) return await fetch(url, init);
+    at.gitlab.fetch = fetch;
+    // The other one does all of it while this one begins.
+    await respond(at, payload(stop));
+    return await fetch(url, init);
+  };
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+});
+
 test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
