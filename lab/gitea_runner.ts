@@ -42,10 +42,10 @@ export interface ServerJob {
   /** Payload of the event. */
   // deno-lint-ignore no-explicit-any
   payload: any;
-  /** The engine. */
-  running: Running;
   /** Resolves with the log, without the engine's own lines, once the server knows the result. */
   ended: Promise<string>;
+  /** Ends it as Gitea's runner does when a person cancels the job. */
+  cancel(): void;
 }
 
 /** More about a runner. */
@@ -122,10 +122,10 @@ export async function startRunner(
   }
 
   /** Runs a job, and tells the server. @returns its log. */
-  async function finish({ id }: Task, running: Running): Promise<string> {
+  async function finish({ id }: Task, running: Running, isCancelled: () => boolean): Promise<string> {
     const { stdout, stderr } = await running.ended;
     const lines = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
-    const result = lines.findLast(({ jobResult }) => jobResult !== undefined)?.jobResult;
+    const result = isCancelled() ? "cancelled" : lines.findLast(({ jobResult }) => jobResult !== undefined)?.jobResult;
     const steps = new Map<number, { id: number; logIndex: number; logLength: number; result?: string }>();
     const shown = lines.filter(({ level }) => level !== "debug" && level !== "trace");
     for (const [index, { stepNumber, stage }] of shown.entries()) {
@@ -169,8 +169,14 @@ export async function startRunner(
         continue;
       }
       const running = start(task);
-      const ended = finish(task, running);
-      jobs.push({ id: Number(task.id), event: task.context.event_name, payload: task.context.event, running, ended });
+      let isCancelled = false;
+      const ended = finish(task, running, () => isCancelled);
+      const cancel = () => {
+        isCancelled = true;
+        signal(running.pid, "SIGTERM");
+      };
+      const { event_name: event, event: payload } = task.context;
+      jobs.push({ id: Number(task.id), event, payload, ended, cancel });
       await ended;
     }
   })().catch((error) => failure = error);
@@ -178,7 +184,7 @@ export async function startRunner(
     isOpen = false;
     // A job of an experiment that was given up does not end by itself.
     const last = jobs.at(-1);
-    if (last !== undefined) signal(last.running.pid, "SIGTERM");
+    last?.cancel();
     await loop;
   });
   async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {

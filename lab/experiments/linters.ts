@@ -214,14 +214,14 @@ export const LINTERS: readonly Experiment[] = [
     name: "actionlint",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ACTIONLINT, SHELLCHECK],
-    tried: "every workflow is clean, those of init and its scripts included",
+    tried: "every workflow, also those of init, is clean, its scripts included",
     run: actionlint,
   },
   {
     name: "zizmor",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ZIZMOR],
-    tried: "every workflow, those of init and the action are clean to the regular persona, offline",
+    tried: "every workflow, also those of init, and the action are clean to the regular persona, offline",
     run: zizmor,
   },
   {
