@@ -65,6 +65,15 @@ test("the jobs of Forgejo and Gitea ask for a label that each one's runner has w
   );
 });
 
+// The lab runs those of Gitea on a server.
+test("the jobs of Forgejo and Gitea are the same but for that label", () => {
+  const [forgejo, gitea] = ["forgejo", "gitea"].map((wanted) =>
+    jobs.filter(({ name }) => name === wanted).map(({ text }) => text.replace(/^ +runs-on: .*$/m, ""))
+  );
+  expect(forgejo).toEqual(gitea);
+  expect(gitea?.length).toBe(4);
+});
+
 test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a dollar, which Kotlin would fill in", () => {
   for (const { text } of jobs.filter(({ name }) => name === "teamcity")) {
     const configuration = blockOf(readStatements(text), "object Mogplex : BuildType ( )");
