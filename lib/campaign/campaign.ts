@@ -73,7 +73,6 @@ export async function readCampaignWith(
   return await withCampaign(source, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;
-    internals.onLock?.(memory.lock);
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
     await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
     const atWork = await opened.home.atWork();

