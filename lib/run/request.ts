@@ -156,14 +156,16 @@ export async function planLater(
 ): Promise<StartPlan> {
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
-  if (before.runId === null && before.request !== null) {
+  if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // Its start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
     const plan = await planStart(session, before.request, options);
     return { ...plan, key: { key, suffix, scope: before.owned ? "random" : "given" } };
   }
-  // Its run is gone, has failed or was cancelled: that key belongs to it.
   const plan = await planStart(session, await later.make(), options);
-  return key === plan.key.key ? { ...plan, key: { ...plan.key, suffix: Math.min(suffix + 1, LAST_SUFFIX) } } : plan;
+  if (key !== plan.key.key) return plan;
+  // The key belongs to a run that is gone, has failed or was cancelled; without one it is free.
+  const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
+  return { ...plan, key: { ...plan.key, suffix: next } };
 }
 
 /**

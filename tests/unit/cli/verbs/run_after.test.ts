@@ -180,6 +180,23 @@ test("run --after in a retried job sends a start whose answer was lost once more
   expect({ runs: runsOf(at).length, asked: at.gitlab.requests }).toEqual({ runs: 1, asked: [] });
 });
 
+test("run --after in a retried job asks the forge when the service has refused its start, and nothing was started", async () => {
+  const at = place();
+  const args = ["--after", "7", "also the docs"];
+  at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 1_000, retryAfter: 7_200 });
+  const first = await runAfter(at, args, {}, FIRST);
+  expect({ code: first.code, runs: runsOf(at).length }).toEqual({ code: 75, runs: 0 });
+  expect(JSON.parse(first.files[STATE] ?? "")).toMatchObject({ phase: "starting", left: "ended" });
+  at.emulator.control("clearFaults", {});
+  change(at, { state: "merged" });
+  const closed = await runAfter(at, args, stateOf(first), RETRIED);
+  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+  expect(runsOf(at).length).toBe(0);
+  change(at, { state: "opened" });
+  expect((await runAfter(at, args, stateOf(first), RETRIED)).code).toBe(0);
+  expect(runsOf(at).map(({ idempotency_key: key }) => key.replace(/^ci1-[0-9a-f]{40}/, ""))).toEqual([""]);
+});
+
 test("run --after in a retried job asks the forge before another start when its run has failed", async () => {
   const at = place("agent-failure");
   makeRed(at);
