@@ -423,7 +423,9 @@ test("no recipe begins with an address that nobody has published: the program of
   for (const file of readdirSync(join(root, RECIPES)).filter((name) => name.endsWith(".yml"))) {
     const text = read(`${RECIPES}/${file}`);
     expect(text, file).toMatch(/^# \.gitlab-ci\.yml\n/);
-    expect(text, file).toContain("# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.\n");
+    expect(text, file).toContain(
+      "# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.\n",
+    );
     expect(text, file).not.toMatch(/component:|<group>/);
   }
 });
@@ -459,6 +461,27 @@ test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of th
   expect(recorder.of(START)).toEqual([]);
   expect(await jobs()).toEqual([]);
 });
+
+test.skipIf(!CAN_RUN)(
+  "a job with the name of the component's job gives it a matrix, and values that GitLab expands",
+  async () => {
+    const text = `${(read("components/README.md").match(/```yaml\n([\s\S]*?)```/) ?? [])[1]}
+mogplex-run:
+  variables:
+    MOGPLEX_BASE_BRANCH: $CI_COMMIT_BRANCH
+  parallel:
+    matrix:
+      - { NAME: web, MOGPLEX_INPUT_REPO_ID: acme/web }
+      - { NAME: api, MOGPLEX_INPUT_REPO_ID: acme/api }
+`;
+    const { run, starts } = await copied(text, local);
+    // The variable of the project would win over one of this name in the matrix.
+    const pipeline = await run({ server: SCHEDULE, variables: { MOGPLEX_REPO_ID: "acme/docs" } });
+    expect(Object.values(codes(pipeline))).toEqual([0, 0]);
+    expect(new Set(starts().map(({ repoId }) => repoId)).size).toBe(2);
+    expect(starts().map(({ baseBranch }) => baseBranch)).toEqual(["main", "main"]);
+  },
+);
 
 /** The jobs of each component's example, in a project that has nothing but the copied template. */
 const EXAMPLE_JOBS: Readonly<Record<string, readonly [Situation, readonly string[]]>> = {
@@ -513,9 +536,7 @@ test("every document and example names the component by the same placeholder", (
   expect(named.length).toBeGreaterThan(10);
   for (const { path, address } of named) {
     const right = new RegExp(
-      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@${
-        RegExp.escape(VERSION)
-      }$`,
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@${RegExp.escape(VERSION)}$`,
     );
     expect({ path, right: right.test(address) }).toEqual({ path, right: true });
   }
