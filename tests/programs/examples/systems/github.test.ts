@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { type Service, sharedService } from "../../processes/world/service.ts";
+import { REPO, type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { codesOf, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
@@ -32,8 +32,11 @@ const runIdOf = (stdout = "") => /run (\S+) \(/.exec(stdout)?.[1] ?? "";
 
 for (const file of Object.keys(RECIPES)) {
   together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
-    const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
+    // Nothing is set but the secret: the repository is that of the job.
+    const given = { ...optionsOf(file, "success"), vars: { MOGPLEX_REPO_ID: "" } };
+    const end = await runGithubJob(machine.recipe(file, "success"), machine, given);
     expect(end.status).toBe("success");
+    expect(machine.recorder.of(START).map(({ body }) => JSON.parse(body).repoId)).toEqual([REPO]);
     expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
     expect(end.summary).toContain("success");
     expect(codesOf(machine)).toEqual([0, 0]);
