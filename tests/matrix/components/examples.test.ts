@@ -426,7 +426,7 @@ test("no recipe begins with an address that nobody has published: the program of
     expect(text, file).toContain(
       "# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.\n",
     );
-    expect(text, file).not.toMatch(/component:|<group>/);
+    expect(text, file).not.toMatch(/- component:|<group>/);
   }
 });
 
