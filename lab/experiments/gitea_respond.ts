@@ -192,6 +192,24 @@ async function respond(bench: Bench): Promise<void> {
   const isStill = gone.stdout.includes("has no note of its own") && (await notes(number)).length === 0;
   bench.check("an ask stays answered when somebody has removed its note", isStill, seen(gone));
 
+  const crowd = await gitea.call("POST", issues, { title: "Many at once" });
+  const atOnce = ({ delivery }: { delivery: Delivery }) =>
+    [1, 2, 3].map(() => jobOf(bench, world, service, token, delivery));
+  const endOf = async (jobs: readonly Job[]) => await Promise.all(jobs.map(({ ended }) => ended));
+  const told = await endOf(atOnce(await say(crowd.number, "@mogplex fix checks", writer)));
+  const [why = "", ...whys] = await notes(crowd.number);
+  const isTold = told.every(({ code }) => code === 0) && whys.length === 0 && why.includes("this is no pull request");
+  bench.check("three jobs at once for what starts nothing leave one note", isTold, told.map(seen).join("\n"));
+  const starts = atOnce(await say(crowd.number, "@mogplex write more", writer));
+  const started = await Promise.any(starts.map(runOf));
+  const stops = await endOf(atOnce(await say(crowd.number, "@mogplex stop", writer)));
+  const stopped = await endOf(starts);
+  const [, ofStart = "", ofStop = "", ...more] = await notes(crowd.number);
+  const isStopped = more.length === 0 && ofStart.includes(` ${started} ended `) && ofStop.includes("are withdrawn") &&
+    stops.every(({ code }) => code === 0) && stopped.every(({ code }) => [0, 3].includes(code ?? -1));
+  const all = [ofStart, ofStop, ...more].map((each) => each.slice(0, 300)).join("\n");
+  bench.check("three jobs at once start one run and leave one note, and so does a stop", isStopped, all);
+
   const second = await say(pull, "@mogplex also the docs of the command line", writer);
   const later = jobOf(bench, world, service, token, second.delivery);
   const laterId = await runOf(later);
