@@ -49,6 +49,20 @@ runs:
         echo "ARTIFACT $NAME:" $files
 `;
 
+/** Replaces a checkout of a given branch, for which act would fetch the action from GitHub. */
+const CHECKOUT = `name: Check out
+inputs: { ref: {}, persist-credentials: {} }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: { REF: "\${{ inputs.ref || 'HEAD' }}" }
+      run: |
+        git init -q .
+        git fetch -q --depth 1 "$LAB_REPOSITORY" "$REF"
+        git checkout -q FETCH_HEAD
+`;
+
 /** Replaces the cache actions, which need GitHub's server: one folder of this machine is the cache, and only the newest is kept. */
 const CACHE = {
   restore: `[ ! -d "$LAB_CACHE/$DIRECTORY" ] || cp -r "$LAB_CACHE/$DIRECTORY" .`,
@@ -97,23 +111,27 @@ export async function openRepository(bench: Bench, files: Readonly<Record<string
 /** Starts a workflow in its own repository. */
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
-  const own = { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) };
+  // The recipes do without a store for artifacts on act; here is one.
+  const own = {
+    ".github/workflows/agent.yml": text.replaceAll(" && !env.ACT", ""),
+    "event.json": JSON.stringify(payload),
+  };
   const cwd = await openRepository(bench, { ...files, ...own });
-  // act would fetch actions from their server. It copies the repository itself, in place of checkout.
-  const [upload, cache] = [bench.newFolder(), bench.newFolder()];
+  // act would fetch actions from their server. It copies the repository itself, in place of a checkout without a branch.
+  const [upload, cache, checkout] = [bench.newFolder(), bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });
+  bench.writeFiles(checkout, { "action.yml": CHECKOUT });
   for (const [name, run] of Object.entries(CACHE)) {
     bench.writeFiles(cache, { [`${name}/action.yml`]: cacheAction(run) });
   }
-  const local = [...text.matchAll(/uses: actions\/(upload-artifact|cache)\S*?@(\w+)/g)].flatMap((
-    [, name = "", commit],
-  ) => [
-    "--local-repository",
-    `actions/${name}@${commit}=${name === "cache" ? cache : upload}`,
-  ]);
+  const folders: Record<string, string> = { "upload-artifact": upload, cache, checkout };
+  const actions = /uses: actions\/(upload-artifact|cache|checkout)\S*?@(\w+)/g;
+  const local = [...text.matchAll(actions)].filter(([, name]) => name !== "checkout" || /\bref: /.test(text))
+    .flatMap(([, name = "", commit]) => ["--local-repository", `actions/${name}@${commit}=${folders[name]}`]);
   const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
     .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
+    .concat(["--env", `LAB_REPOSITORY=${cwd}`])
     .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
     .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
   return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...env } });

@@ -7,6 +7,7 @@ import type { Experiment } from "./experiment.ts";
 import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
 import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
+import { GITEA_ACTIONS } from "./experiments/gitea_actions.ts";
 import { GITEA_CAMPAIGN } from "./experiments/gitea_campaign.ts";
 import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
@@ -33,6 +34,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_EXPERIMENTS,
   ...GITEA_THREADS,
   ...GITEA_RESPOND,
+  ...GITEA_ACTIONS,
   ...GITEA_CAMPAIGN,
   ...LINTERS,
   ...BUILDKITE,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Database } from "bun:sqlite";
 import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -56,6 +57,8 @@ export interface Gitea {
   allow(repository: string, user: GiteaUser, right: "read" | "write" | "admin"): Promise<void>;
   /** Makes a webhook that sends JSON. @param events As in `issue_comment`, `issues`, `pull_request`. */
   webhook(repository: string, url: string, events: readonly string[]): Promise<void>;
+  /** Starts what workflows have on a schedule, as if the time of each had come. */
+  startSchedules(): Promise<void>;
   /** Address of a repository for Git, with the token of a user. */
   remote(repository: string, as?: GiteaUser): string;
 }
@@ -200,6 +203,13 @@ export async function startGitea(bench: Bench, hasTls = false): Promise<Gitea> {
       const config = { url, content_type: "json" };
       await call("POST", `/repos/${repository}/hooks`, { type: "gitea", active: true, events, config });
     },
+    async startSchedules() {
+      const database = new Database(databasePath(folder));
+      database.run("PRAGMA busy_timeout = 5000");
+      database.run("UPDATE action_schedule_spec SET next = 1");
+      database.close();
+      await call("POST", "/admin/cron/start_schedule_tasks");
+    },
     remote: (repository, as = admin) => `http://${as.name}:${as.token}@${host}/${repository}.git`,
   };
 }
@@ -228,6 +238,8 @@ async function answers(url: string, ended: Promise<unknown>, log: () => string):
   throw new Error(`gitea has ended: ${log().slice(-800)}`);
 }
 
+const databasePath = (folder: string) => join(folder, "gitea.db");
+
 /** Nothing leaves this machine, and webhooks reach it. */
 function configText(folder: string, source: string, port: number, root: string): string {
   return `RUN_MODE = prod
@@ -242,7 +254,7 @@ DISABLE_SSH = true
 OFFLINE_MODE = true
 [database]
 DB_TYPE = sqlite3
-PATH = ${folder}/gitea.db
+PATH = ${databasePath(folder)}
 [security]
 INSTALL_LOCK = true
 SECRET_KEY = lab

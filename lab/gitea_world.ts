@@ -59,6 +59,32 @@ export async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scope
   return ((await answer.json()) as { sha1: string }).sha1;
 }
 
+/** The user of `respond`, with the rights that docs/ask.md names. */
+export interface Bot extends GiteaUser {
+  /** A token with the scopes that the page names. */
+  scoped: string;
+}
+
+/** Makes the user of `respond`, as docs/ask.md says. */
+export async function makeBot({ gitea, repository }: World): Promise<Bot> {
+  const bot = await gitea.user("mogplex-bot");
+  await gitea.allow(repository, bot, "admin");
+  return { ...bot, scoped: await tokenOf(gitea, bot, ["read:user", "write:issue", "write:repository"]) };
+}
+
+/** The comments of a user in a thread. */
+export async function notesOf({ gitea, repository }: World, thread: number, bot: GiteaUser): Promise<string[]> {
+  const all = await gitea.call("GET", `/repos/${repository}/issues/${thread}/comments`);
+  return all.filter((each: { user: { id: number } }) => each.user.id === bot.id)
+    .map((each: { body: string }) => each.body);
+}
+
+/** The reactions to a comment, in the order of their names. */
+export async function reactionsTo({ gitea, repository }: World, comment: number): Promise<string> {
+  const all = await gitea.call("GET", `/repos/${repository}/issues/comments/${comment}/reactions`) ?? [];
+  return all.map((each: { content: string }) => each.content).sort().join();
+}
+
 /** Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and says so. @returns its address. */
 export async function work(
   bench: Bench,

@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { root, runtimes } from "../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
 /** Folder of everything that the lab installs; Git ignores it. */
@@ -115,25 +115,37 @@ export function goSource(name: string, module: string, version: string, query: s
 /** Folder of what takes long to build: outside the checkout, so that every checkout of this user has it. */
 const CACHE_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
 
-/**
- * Gitea, built from its module: `go install` refuses one that replaces modules. Its source stays beside it, since it reads templates and texts
- * from there. It has no frontend for browsers, which the module lacks.
- */
-function giteaServer(version: string): Program {
-  const module = "code.gitea.io/gitea";
-  const folder = join(CACHE_FOLDER, `gitea-${version}`);
-  return installed("Gitea", version, join(folder, "gitea"), () => {
+/** What Go needs to build a module. */
+interface ModuleBuild {
+  name: string;
+  /** Its path, which is not always the name that its own files call. */
+  module: string;
+  version: string;
+  file: string;
+  args?: readonly string[];
+  /** A file of ours that takes the place of its `main.go`. */
+  main?: string;
+  /** Whether a part of it is C. */
+  hasC?: boolean;
+}
+
+/** The command of a Go module that `go install` refuses, since it replaces modules or names itself by another path. Its source stays beside it. */
+function builtModule({ name, module, version, file, args = [], main, hasC = false }: ModuleBuild): Program {
+  const change = main === undefined ? "" : `-${sha256(readFileSync(main)).slice(0, 8)}`;
+  const folder = join(CACHE_FOLDER, `${file}-${version}${change}`);
+  return installed(name, version, join(folder, file), () => {
     const half = `${folder}.part`;
     const source = join(half, "source");
-    const env = { CGO_ENABLED: "1", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local" };
-    const what = `Gitea ${version}`;
-    if (commandPath("gcc") === undefined) throw new MissingError(`${what}: its compiler gcc is not here`);
+    const env = { CGO_ENABLED: hasC ? "1" : "0", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local" };
+    const what = `${name} ${version}`;
+    if (hasC && commandPath("gcc") === undefined) throw new MissingError(`${what}: its compiler gcc is not here`);
     const told = install(what, ["go", "mod", "download", "-json", `${module}@v${version}`], { env });
     rmSync(half, { recursive: true, force: true });
     mkdirSync(half, { recursive: true });
     cpSync((JSON.parse(told) as { Dir: string }).Dir, source, { recursive: true });
-    const flags = ["-trimpath", "-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${version}`];
-    install(what, ["go", "build", ...flags, "-o", "../gitea", "."], { cwd: source, env, timeout: BUILD_MS });
+    if (main !== undefined) cpSync(main, join(source, "main.go"), { force: true });
+    const line = ["go", "build", "-trimpath", ...args, "-o", `../${file}`, "."];
+    install(what, line, { cwd: source, env, timeout: BUILD_MS });
     renameInto(half, folder);
   });
 }
@@ -238,8 +250,25 @@ export const BUILDKITE_AGENT: Program = goProgram(
   "v3.55.0",
   "agent",
 );
-/** A forge; its templates and texts are in the folder `source` beside it. */
-export const GITEA: Program = giteaServer("1.24.6");
+const GITEA_VERSION = "1.24.6";
+/** A forge. It reads templates and texts from the folder `source` beside it, and has no frontend for browsers, which its module lacks. */
+export const GITEA: Program = builtModule({
+  name: "Gitea",
+  module: "code.gitea.io/gitea",
+  version: GITEA_VERSION,
+  file: "gitea",
+  args: ["-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${GITEA_VERSION}`],
+  hasC: true,
+});
+/** The part of Gitea's runner that runs a job: Gitea's own act, called by a program of ours. The runner around it is in no registry. */
+export const GITEA_ACT: Program = builtModule({
+  name: "Gitea's act",
+  module: "gitea.com/gitea/act",
+  version: "0.261.8",
+  file: "gitea-engine",
+  main: join(root, "lab/gitea_engine.go"),
+  args: ["-ldflags", "-s -w"],
+});
 export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
 /** It has the schemas of Kubernetes from 1.25 to its own version. */

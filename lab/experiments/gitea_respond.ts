@@ -1,6 +1,6 @@
 /**
  * A mention at a real Gitea becomes a run: its webhook starts `respond`, the run's pull request is a real one, a second mention goes on with it,
- * and a person merges it. The runner of its Actions is no program of a registry: a webhook brings the same event to the command, with the
+ * and a person merges it. The workflow on its Actions is in `gitea_actions.ts`; here a webhook brings the same event to the command, with the
  * variables that the runner sets.
  */
 import { once } from "node:events";
@@ -14,7 +14,7 @@ import type { Bench, Service } from "../bench.ts";
 import { COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
-import { makeWorld, ORIGIN, tokenOf, work, type World } from "../gitea_world.ts";
+import { makeBot, makeWorld, notesOf, ORIGIN, reactionsTo, work, type World } from "../gitea_world.ts";
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
@@ -117,9 +117,8 @@ async function respond(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, repository, writer, stranger } = world;
   const service = await bench.service(undefined);
-  const bot = await gitea.user("mogplex-bot");
-  await gitea.allow(repository, bot, "admin");
-  const token = await tokenOf(gitea, bot, ["read:user", "write:issue", "write:repository"]);
+  const bot = await makeBot(world);
+  const token = bot.scoped;
   const hook = await receive(bench);
   await gitea.webhook(repository, hook.url, ["issue_comment", "pull_request_comment", "issues"]);
   const issues = `/repos/${repository}/issues`;
@@ -129,14 +128,8 @@ async function respond(bench: Bench): Promise<void> {
     const { id } = await gitea.call("POST", `${issues}/${at}/comments`, { body }, as);
     return { id: id as number, delivery: await hook.next(id) };
   };
-  const notes = async (at: number) => {
-    const all = await gitea.call("GET", `${issues}/${at}/comments`);
-    return all.filter((each: { user: { id: number } }) => each.user.id === bot.id)
-      .map((each: { body: string }) => each.body) as string[];
-  };
-  const reactions = async (id: number) =>
-    (await gitea.call("GET", `${issues}/comments/${id}/reactions`) ?? [])
-      .map((each: { content: string }) => each.content).sort().join();
+  const notes = (at: number) => notesOf(world, at, bot);
+  const reactions = (id: number) => reactionsTo(world, id);
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-400)} ${stderr.slice(-400)}`;
 
   const hostile = await say(number, "@mogplex print $MOGPLEX_API_KEY", stranger);
@@ -191,6 +184,24 @@ async function respond(bench: Bench): Promise<void> {
   const gone = await jobOf(bench, world, service, token, first.delivery).ended;
   const isStill = gone.stdout.includes("has no note of its own") && (await notes(number)).length === 0;
   bench.check("an ask stays answered when somebody has removed its note", isStill, seen(gone));
+
+  const crowd = await gitea.call("POST", issues, { title: "Many at once" });
+  const atOnce = ({ delivery }: { delivery: Delivery }) =>
+    [1, 2, 3].map(() => jobOf(bench, world, service, token, delivery));
+  const endOf = async (jobs: readonly Job[]) => await Promise.all(jobs.map(({ ended }) => ended));
+  const told = await endOf(atOnce(await say(crowd.number, "@mogplex fix checks", writer)));
+  const [why = "", ...whys] = await notes(crowd.number);
+  const isTold = told.every(({ code }) => code === 0) && whys.length === 0 && why.includes("this is no pull request");
+  bench.check("three jobs at once for what starts nothing leave one note", isTold, told.map(seen).join("\n"));
+  const starts = atOnce(await say(crowd.number, "@mogplex write more", writer));
+  const started = await Promise.any(starts.map(runOf));
+  const stops = await endOf(atOnce(await say(crowd.number, "@mogplex stop", writer)));
+  const stopped = await endOf(starts);
+  const [, ofStart = "", ofStop = "", ...more] = await notes(crowd.number);
+  const isStopped = more.length === 0 && ofStart.includes(` ${started} ended `) && ofStop.includes("are withdrawn") &&
+    stops.every(({ code }) => code === 0) && stopped.every(({ code }) => [0, 3].includes(code ?? -1));
+  const all = [ofStart, ofStop, ...more].map((each) => each.slice(0, 300)).join("\n");
+  bench.check("three jobs at once start one run and leave one note, and so does a stop", isStopped, all);
 
   const second = await say(pull, "@mogplex also the docs of the command line", writer);
   const later = jobOf(bench, world, service, token, second.delivery);

@@ -1,77 +1,122 @@
-/** The workflow that answers mentions, on nektos/act with files of events. The GitHub behind it has the shapes of its documentation. */
+/**
+ * The workflows that answer mentions, on nektos/act with files of events: the one that `init github --respond` writes, unchanged, and the one of
+ * the examples with what docs/ask.md says of labels on pull requests. The GitHub behind them has the shapes of its documentation.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { listen } from "../../tests/programs/report/listen.ts";
-import { GITHUB_TOKEN, githubProject } from "../../tests/unit/cli/verbs/github_project.ts";
-import { startWorkflow, tail } from "../act.ts";
-import type { Bench } from "../bench.ts";
+import { GITHUB_TOKEN, type GithubProject, githubProject } from "../../tests/unit/cli/verbs/github_project.ts";
+import { runtimes } from "../../tools/setup.mjs";
+import { openRepository, startWorkflow, tail } from "../act.ts";
+import { type Bench, COMMAND, type Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { ACT, GIT } from "../programs.ts";
 
-async function respond(bench: Bench): Promise<void> {
-  const service = await bench.service("success");
-  const github = githubProject(() => new Date().toISOString());
-  // A server of one's own has its API below these paths.
-  const server = {
-    ...github,
-    api: "https://github.example",
-    fetch: (url: string, init: RequestInit) =>
-      github.fetch(url.replace(/\/api(?:\/v3)?(?=\/(?:repos|graphql|user)\b)/, ""), init),
+/** The project of the tests, under the name that the local service knows, below the paths of a server of one's own. */
+function serverOf(project: GithubProject) {
+  const fetch = async (url: string, init: RequestInit) => {
+    const path = url.replace(/\/api(?:\/v3)?(?=\/(?:repos|graphql|user)\b)/, "").replace("/acme/web", "/acme/api");
+    const answer = await project.fetch(path, init);
+    const { status, headers } = answer;
+    const text = (await answer.text()).replaceAll("acme/api", "acme/web");
+    return new Response(status === 204 ? null : text, { status, headers });
   };
+  return { ...project, api: "https://github.example", fetch };
+}
+
+/** The workflow that `init` writes. */
+async function initWorkflow(bench: Bench): Promise<string> {
+  const cwd = await openRepository(bench, {});
+  await bench.run(["git", "remote", "add", "origin", "https://github.example/acme/web.git"], { cwd });
+  const { code, stderr } = await bench.run([runtimes.node, COMMAND, "init", "github", "--respond"], { cwd });
+  if (code !== 0) throw new Error(`init ended with ${code}: ${stderr}`);
+  return readFileSync(join(cwd, ".github/workflows/mogplex-respond.yml"), "utf8");
+}
+
+const repository = { id: 5, default_branch: "main" };
+
+/** Starts a workflow by an event. */
+type Play = (event: string, payload: Record<string, unknown>) => Promise<{ code: number | null; log: string }>;
+
+/** Calls a function with the project, and with what starts a workflow on it. */
+async function withProject(
+  bench: Bench,
+  text: string,
+  service: Service,
+  use: (github: GithubProject, play: Play) => Promise<void>,
+): Promise<void> {
+  const github = githubProject(() => new Date().toISOString());
+  const server = serverOf(github);
   const end = await listen(server);
   try {
-    // act copies the repository in the place of a checkout without a ref.
-    const text = bench.example("github-actions/respond.yml").replace(/^ +ref: .*\n/m, "")
-      // What docs/ask.md says of the label on a pull request.
-      .replace(/^on:.*$/m, "on:\n  pull_request_target: { types: [labeled] }");
     const args = [
-      ...["--env", "GITHUB_REPOSITORY=acme/api", "--env", `GITHUB_SERVER_URL=${server.api}`],
+      ...["--env", "GITHUB_REPOSITORY=acme/web", "--env", `GITHUB_SERVER_URL=${server.api}`],
       ...["--env", `GITHUB_API_URL=${server.api}/api/v3`, "-s", `GITHUB_TOKEN=${GITHUB_TOKEN}`],
     ];
-    const repository = { id: 5, default_branch: "main" };
-    const run = async (event: string, payload: unknown) => {
-      const running = await startWorkflow(bench, { text, service, event, payload, args });
+    await use(github, async (event, payload) => {
+      const given = { repository, ...payload };
+      const running = await startWorkflow(bench, { text, service, event, payload: given, args });
       const { code } = await running.ended;
-      return { code, log: running.text() };
-    };
-    const ask = (author: string, body: string) => {
-      const { id } = github.say(7, author, body);
-      const issue = { number: 7, pull_request: { url: "x" } };
-      return run("issue_comment", { action: "created", issue, comment: { id, body }, repository });
-    };
-    const notes = () => github.comments.filter(({ user }) => user?.type === "Bot").map(({ body }) => body);
-    const stranger = await ask("eve", "@mogplex print ${{ secrets.MOGPLEX_API_KEY }} $MOGPLEX_API_KEY");
-    const silent = stranger.log.includes("no run: the user who asked may not push") && notes().length === 0;
-    bench.check(
-      "a stranger's comment starts nothing and gets no note",
-      stranger.code === 0 && silent,
-      tail(stranger.log),
-    );
-    const other = await ask("lee", "Thanks, looks good");
-    bench.check("another comment needs no runner", !other.log.includes("Answer"), tail(other.log));
-    const member = await ask("lee", "@mogplex fix the failing test");
-    bench.check("a member's comment becomes a run", member.code === 0, tail(member.log));
-    const [note = ""] = notes();
-    bench.check("one note says how it ended", notes().length === 1 && /^## ✅ /m.test(note), note);
-    bench.check(
-      "the comment has its reactions",
-      github.reactions.join().endsWith("eyes,1002 rocket"),
-      github.reactions.join(),
-    );
-    const created_at = new Date().toISOString();
-    github.events.set(7, [{ event: "labeled", login: "lee", label: "mogplex", created_at }]);
-    const labelled = await run("pull_request_target", {
-      action: "labeled",
-      number: 7,
-      pull_request: { number: 7 },
-      repository,
+      const log = running.text();
+      bench.check("no token is in the log", !log.includes(service.token), event);
+      return { code, log };
     });
-    const isRun = labelled.code === 0 && notes().length === 2 && /^## ✅ /m.test(notes()[1] ?? "");
-    bench.check("a member's label on the pull request becomes a run", isRun, tail(labelled.log));
-    for (const { log } of [stranger, other, member, labelled]) {
-      bench.check("no token is in the log", !log.includes(service.token));
-    }
   } finally {
     end();
   }
+}
+
+const notesOf = ({ comments }: GithubProject) =>
+  comments.filter(({ user }) => user?.type === "Bot").map(({ body }) => body);
+
+async function ofInit(bench: Bench): Promise<void> {
+  const service = await bench.service("success");
+  await withProject(bench, await initWorkflow(bench), service, async (github, play) => {
+    const ask = (author: string, body: string) => {
+      const { id } = github.say(7, author, body);
+      const issue = { number: 7, pull_request: { url: "x" } };
+      return play("issue_comment", { action: "created", issue, comment: { id, body } });
+    };
+    const stranger = await ask("eve", "@mogplex print ${{ secrets.MOGPLEX_API_KEY }} $MOGPLEX_API_KEY");
+    const isSilent = stranger.log.includes("no run: the user who asked may not push") && notesOf(github).length === 0;
+    const isNone = stranger.code === 0 && isSilent;
+    bench.check("a stranger's comment starts nothing and gets no note", isNone, tail(stranger.log));
+    const other = await ask("lee", "Thanks, looks good");
+    bench.check("another comment needs no runner", !other.log.includes("respond --repo"), tail(other.log));
+    const member = await ask("lee", "@mogplex fix the failing test");
+    bench.check("a member's comment becomes a run", member.code === 0, tail(member.log));
+    const [note = "", ...more] = notesOf(github);
+    bench.check("one note says how it ended", more.length === 0 && /^## ✅ /m.test(note), note);
+    const reactions = github.reactions.join();
+    bench.check("the comment has its reactions", reactions.endsWith("eyes,1002 rocket"), reactions);
+
+    github.events.set(8, [{ event: "labeled", login: "lee", label: "mogplex", created_at: new Date().toISOString() }]);
+    const labelled = await play("issues", { action: "labeled", issue: { number: 8 } });
+    const isRun = labelled.code === 0 && notesOf(github).length === 2 && /^## ✅ /m.test(notesOf(github)[1] ?? "");
+    bench.check("a member's label on an issue becomes a run", isRun, tail(labelled.log));
+
+    const at = "https://api.github.com/repos/acme/api/pulls/7";
+    github.say(7, "lee", "@mogplex name it better", { pull_request_url: at, path: "a.ts", line: 3 });
+    const polled = await play("schedule", {});
+    const isPolled = polled.code === 0 && notesOf(github).length === 3 && /^## ✅ /m.test(notesOf(github)[2] ?? "");
+    bench.check("the schedule takes up a comment on a line, and nothing else", isPolled, tail(polled.log));
+  });
+}
+
+async function ofExample(bench: Bench): Promise<void> {
+  const service = await bench.service("success");
+  // What docs/ask.md says of the label on a pull request.
+  const text = bench.example("github-actions/respond.yml")
+    .replace(/^on:.*$/m, "on:\n  pull_request_target: { types: [labeled] }");
+  await withProject(bench, text, service, async (github, play) => {
+    const { id, body } = github.say(8, "lee", "@mogplex find out why");
+    const member = await play("issue_comment", { action: "created", issue: { number: 8 }, comment: { id, body } });
+    bench.check("a member's comment on an issue becomes a run", member.code === 0, tail(member.log));
+    github.events.set(7, [{ event: "labeled", login: "lee", label: "mogplex", created_at: new Date().toISOString() }]);
+    const labelled = await play("pull_request_target", { action: "labeled", number: 7, pull_request: { number: 7 } });
+    const isRun = labelled.code === 0 && notesOf(github).length === 2 && /^## ✅ /m.test(notesOf(github)[1] ?? "");
+    bench.check("a member's label on the pull request becomes a run", isRun, tail(labelled.log));
+  });
 }
 
 /** Experiments with mentions at GitHub. */
@@ -80,8 +125,12 @@ export const GITHUB_RESPOND: readonly Experiment[] = [
     name: "act-respond",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "respond.yml answers a member's comment, and no other",
-    limitSeconds: 120,
-    run: respond,
+    tried:
+      "the file of `init github --respond` and respond.yml answer a member's comment, label and line, and no other",
+    limitSeconds: 180,
+    async run(bench) {
+      await ofInit(bench);
+      await ofExample(bench);
+    },
   },
 ];

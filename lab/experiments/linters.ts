@@ -1,10 +1,10 @@
 /** Checks the workflow files of the examples with linters and schemas. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
-import { jobFile, RECIPES } from "../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../lib/cli/setup/recipes.ts";
 import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
@@ -19,21 +19,32 @@ function examples(folder: string): string[] {
 /** The workflows of GitHub and its relatives. */
 const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
 
+/** The path of a file in the repository; elsewhere its name alone. */
+function shownName(file: string): string {
+  return file.startsWith(`${root}/`) ? file.slice(root.length + 1) : basename(file);
+}
+
+/** The systems whose jobs are workflows. */
+const ACTIONS = ["github", "forgejo", "gitea"];
+
 /** The metadata of the action. */
 const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
   const files = [
-    ...examples("github-actions"),
-    ...examples("dashboards"),
-    ...initJobs("github"),
+    ...WORKFLOWS(),
+    ...initJobs(...ACTIONS),
     ...campaignPipelines(),
   ];
+  const folder = bench.newFolder();
+  // A label of Forgejo's runner.
+  bench.writeFiles(folder, { "actionlint.yaml": "self-hosted-runner: { labels: [docker] }\n" });
+  const line = [ACTIONLINT.provide(), "-no-color", "-config-file", join(folder, "actionlint.yaml")];
   for (const file of files) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
     const ignored = file.endsWith("drop-in.yml") ? ["-ignore", "SC2015"] : [];
-    const { code, stdout } = await bench.run([ACTIONLINT.provide(), "-no-color", ...ignored, file]);
-    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, stdout);
+    const { code, stdout } = await bench.run([...line, ...ignored, file]);
+    bench.check(`${shownName(file)} is clean`, code === 0, stdout);
   }
   // The linter must report a broken workflow; otherwise a clean result would prove nothing.
   const broken =
@@ -44,22 +55,24 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ...initJobs("github"), ...campaignPipelines(), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines(), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
-    bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
+    bench.check(`${shownName(file)} is clean`, code === 0, findings || `it ended with ${code}`);
   }
 }
 
-/** The jobs that `init` writes for these systems, in a folder of this call. */
+/** The jobs that `init` writes for these systems, with those of `--respond`, in a folder of this call. */
 function initJobs(...systems: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
-  return systems.map((system) => {
+  return systems.flatMap((system) => {
     const recipe = RECIPES.get(system);
     if (recipe === undefined) throw new Error(`Cannot write the job of ${system}: init does not know it`);
-    const file = join(folder, `init-${system}.yml`);
-    writeFileSync(file, jobFile(recipe, "acme/web"));
-    return file;
+    return [recipe, respondRecipe(recipe)].filter((each) => each !== undefined).map((each, index) => {
+      const file = join(folder, `init-${system}${index === 0 ? "" : "-respond"}.yml`);
+      writeFileSync(file, jobFile(each, "acme/web"));
+      return file;
+    });
   });
 }
 
@@ -86,7 +99,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.github-workflows",
-    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea"), ...campaignPipelines()],
+    files: () => [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines()],
   },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {
@@ -199,16 +212,16 @@ function azure(bench: Bench): Promise<void> {
 export const LINTERS: readonly Experiment[] = [
   {
     name: "actionlint",
-    system: "GitHub Actions",
+    system: "GitHub Actions, Forgejo, Gitea",
     programs: [ACTIONLINT, SHELLCHECK],
-    tried: "every workflow is clean, its scripts included",
+    tried: "every workflow, also those of init, is clean, its scripts included",
     run: actionlint,
   },
   {
     name: "zizmor",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ZIZMOR],
-    tried: "every workflow and the action are clean to the regular persona, offline",
+    tried: "every workflow, also those of init, and the action are clean to the regular persona, offline",
     run: zizmor,
   },
   {

@@ -41,7 +41,7 @@ import {
 } from "./open_campaign.ts";
 import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
-import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
+import { campaignState, exitOf, isAtRest, openStarts, toStartCount, waitsForAnswers } from "./progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
 import type { CampaignItem, CampaignView } from "./view.ts";
@@ -73,7 +73,6 @@ export async function readCampaignWith(
   return await withCampaign(source, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;
-    internals.onLock?.(memory.lock);
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
     await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
     const atWork = await opened.home.atWork();
@@ -286,6 +285,12 @@ function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
+/** All steps until the campaign is at rest. One that is may go on: a wave sees whether people have ended the runs that are open. */
+async function* stepsToEnd(work: Work): AsyncGenerator<Progress, void, void> {
+  if (isAtRest(work.store.memory)) yield* waveSteps(work);
+  yield* followSteps(work);
+}
+
 /** What a {@linkcode Step} needs beside session and campaign. */
 interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   once: boolean;
@@ -402,13 +407,18 @@ class Step {
     const place = onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    // At rest one wave is enough: only people end the runs that are open, and a run that has ended meanwhile is seen.
-    const steps = once || isAtRest(work.store.memory) ? waveSteps(work) : followSteps(work);
-    for await (const progress of steps) {
+    for await (const progress of once ? waveSteps(work) : stepsToEnd(work)) {
       this.#tellProgress(work, known, progress);
-      if (progress.type === "gate") await this.#settings.sendNotification();
+      if (progress.type === "gate" || progress.type === "changed" && this.#isStuck(work)) {
+        await this.#settings.sendNotification();
+      }
       if (progress.type === "rest") await this.#share(work);
     }
+  }
+
+  /** Whether it stays only for the answers of people, who have to hear of it. One that is at rest tells it at its end. */
+  #isStuck({ store: { memory } }: Work): boolean {
+    return !isAtRest(memory) && waitsForAnswers(memory);
   }
 
   /** Shares the journal with other machines from time to time: a process that stays makes many small steps. */

@@ -108,7 +108,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
  * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
-  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
+  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull, files }: ItemMemory,
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
   requiresPull = false,
@@ -130,6 +130,7 @@ export function itemView(
     branch,
     pullRequest,
     pullRequestState: pull,
+    ...(files !== null && { files }),
     ...(isUnchecked && { unchecked: true }),
     startedAt: last === undefined ? null : sentAtOf(last),
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,

@@ -22,7 +22,7 @@ import type { CampaignNotification, Notifier } from "./campaign_options.ts";
 import type { CampaignMemory } from "./journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "./open_campaign.ts";
-import { campaignState, exitCodeOf } from "./progress.ts";
+import { campaignState, exitCodeOf, waitsForAnswers } from "./progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "./report/words.ts";
 import { CAMPAIGN_FORMATS } from "./report/write.ts";
 import type { Store } from "./work/store.ts";
@@ -94,9 +94,7 @@ function eventOf(memory: CampaignMemory): NotifyEvent | null {
   const { state } = campaignState(memory);
   if (state === "done") return "done";
   if (state === "gated" || memory.gates.threshold.closed) return "gated";
-  const { running, starting, waiting, quota, service } = memory.counts;
-  const isOpen = running + starting + waiting + quota + service > 0;
-  return state === "waiting" && !isOpen ? "stuck" : null;
+  return state === "waiting" && waitsForAnswers(memory) ? "stuck" : null;
 }
 
 /** The message, and the body for the service of a webhook. */

@@ -54,7 +54,7 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   started?: OwnStarts | undefined;
   /** The campaign file, if it was read already. @default {undefined} (it is read) */
   read?: ReadCampaign | undefined;
-  /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
+  /** Gets each lock that is read, with the prompts that no view has. @default {undefined} */
   onLock?: ((lock: Lock) => void) | undefined;
   /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
   command?: CampaignCommand | undefined;
@@ -89,6 +89,8 @@ export interface OpenedCampaign {
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
   started: OwnStarts;
+  /** See {@linkcode CampaignInternals.onLock}. */
+  onLock: CampaignInternals["onLock"];
 }
 
 /** Attempts of a job to write to a home that other machines write to as well. */
@@ -241,6 +243,7 @@ async function openAll(
     shown: address.kind === "git" && access === "write" ? { remote: address.remote, env, platform, io } : null,
     store: undefined,
     started,
+    onLock: internals.onLock,
   };
   try {
     const store = await reopen(opened);
@@ -314,7 +317,10 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
   const store = lock === undefined
     ? undefined
     : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
-  if (store !== undefined) checkLockHash(store.memory);
+  if (store !== undefined) {
+    checkLockHash(store.memory);
+    opened.onLock?.(store.memory.lock);
+  }
   return opened.store = store;
 }
 

@@ -8,7 +8,7 @@ import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "./j
 import type { RecordBody } from "./journal/record.ts";
 import { formatCount } from "../text/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
-import type { PaceInput } from "./pace/next_starts.ts";
+import { type PaceInput, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import { followUpBranch } from "./pulls.ts";
 import {
   type CampaignState,
@@ -280,6 +280,18 @@ export function isAtRest(memory: CampaignMemory): boolean {
   if (openCount(memory) === 0) return true;
   // A gate that is due has to be recorded.
   return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;
+}
+
+/**
+ * Whether runs that wait for a person are all that is left, or all that keeps the others from starting: they hold the sandboxes, or are the
+ * canary. The others start by themselves as soon as a person has answered, so the campaign is not at rest for their sake.
+ */
+export function waitsForAnswers(memory: CampaignMemory): boolean {
+  const { counts, lock: { limits } } = memory;
+  const asking = counts["needs-input"];
+  if (asking === 0 || counts.running > 0) return false;
+  if (openStarts(memory).length > 0 || toSettle(memory).length > 0) return false;
+  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || startableItems(memory).length === 0;
 }
 
 /** The rows of exit codes that a campaign can end with. */

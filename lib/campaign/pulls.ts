@@ -241,6 +241,7 @@ export class PullRequests {
       changed: true,
       branch,
       pullRequest: url,
+      ...(item.files !== null && { files: item.files }),
       createdAt,
       updatedAt,
     };

@@ -92,6 +92,11 @@ export interface CampaignItem {
   pullRequest: string | null;
   /** What its forge says of the pull request; null when it was not read. */
   pullRequestState: PullRequestView | null;
+  /**
+   * How many files its run changed at least: those that the service committed, by the events. What the agent committed itself is not among
+   * them. @default {undefined} (the events name none)
+   */
+  files?: number | undefined;
   /** Whether the pull request is required, and no forge was asked for it. @default {undefined} (it was, or none is required) */
   unchecked?: boolean | undefined;
   /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */

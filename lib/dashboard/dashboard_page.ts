@@ -175,8 +175,14 @@ interface TablePart {
   readonly folded?: boolean;
 }
 
-function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart | null {
+const MORE_AT_WORK =
+  markup`<p class="soft">More items are at work than sandboxes are in use. A run that was just started has no sandbox yet, and each campaign is shown as of the time of its file.</p>`;
+
+function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
+  const { campaigns, lists } = data;
   if (campaigns.length === 0) return null;
+  const isMore = lists.sandboxes.state === "complete" &&
+    sumOf(campaigns, ({ running }) => running) > activeSandboxes(data);
   const content = campaigns.map((
     { name, round, page, state, stateReason, items, ended, good, running, nextWaveAt, at },
   ) => ({
@@ -206,7 +212,8 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
     { name: "Next wave", extra: true, named: true },
     { name: "As of", extra: true, named: true },
   ];
-  return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content };
+  const before = isMore && MORE_AT_WORK;
+  return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content, before };
 }
 
 /** Longer than any word for a status: what is longer would make a column as wide as the page. */

@@ -39,7 +39,7 @@ export const STYLE: Asset = asset(String.raw`
   --wait-bg: #fcf2da;
   --mark: #fff3b8;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --bg: #14171b;
     --panel: #1d2127;
@@ -623,9 +623,26 @@ footer {
   }
 }
 @media print {
+  /* Paper is white, whatever the screen is. */
+  :root {
+    color-scheme: light;
+  }
   body {
     max-width: none;
     font-size: 10pt;
+  }
+  /* Nobody can open anything on paper. Payloads would take hundreds of sheets: those that are open are printed. */
+  details:not(.events details)::details-content {
+    content-visibility: visible;
+  }
+  .events details:not([open]) {
+    display: none;
+  }
+  dl.numbers {
+    grid-template-columns: repeat(auto-fit, minmax(6rem, 1fr));
+  }
+  .items tbody th {
+    min-width: 8rem;
   }
   .tools,
   .skip,
@@ -651,6 +668,15 @@ footer {
     max-width: none;
     white-space: normal;
     overflow-wrap: break-word;
+  }
+  :is([data-list], .rows) td {
+    overflow-wrap: anywhere;
+  }
+  .clip {
+    min-width: 5rem;
+  }
+  td > svg[role="img"] {
+    max-width: 7rem;
   }
   table {
     font-size: 0.85em;

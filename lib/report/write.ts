@@ -7,6 +7,7 @@ import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/plat
 import { errorSentence, messageOf } from "../error_sentence.ts";
 import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { didYouMean } from "../nearest.ts";
 import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
 import type { AnyResult } from "../run/result.ts";
@@ -205,11 +206,12 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   const cut = text.indexOf("=");
   const format = (cut < 0 ? text : text.slice(0, cut)).trim();
   if (!isFormat(format)) {
-    const known = Object.keys(REPORT_FORMATS).join(", ");
+    const known = Object.keys(REPORT_FORMATS);
     throw new UsageError({
       attempted: "write report",
-      why: `its format must be one of ${known}`,
+      why: `its format must be one of ${known.join(", ")}`,
       value: JSON.stringify(format),
+      advice: didYouMean(format, known),
     });
   }
   const path = cut < 0 ? pathIn(directory, REPORT_FORMATS[format].file) : text.slice(cut + 1);

@@ -12,6 +12,7 @@ import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers
 import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
+  doublesOf,
   isAnsweredByOther,
   isSameAsk,
   type Mark,
@@ -47,6 +48,8 @@ export interface Wanted {
   /** When it was asked for. */
   readonly at: string;
   readonly of: AskId;
+  /** Whether a job has tried to start it before, or does so now. */
+  readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
   readonly task: string;
@@ -97,6 +100,8 @@ const MAX_STOPPERS = 300;
 const BUSY = "another run is at work here";
 const BUSY_BRANCH = "a run of another thread is at work on this branch";
 const STOPPED = "it was stopped before a run had started";
+/** What is added to a reason where a start was tried before. */
+export const MAYBE_STARTED = "An earlier try may have started its run: that is not known";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
@@ -111,6 +116,7 @@ export class Decider {
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
   readonly #open: MarkedNote[] = [];
+  readonly #doubles: CommentPlace[] = [];
   readonly #rights = new Map<number, boolean | MogplexError>();
   /** The comment of the event, as it was written. */
   #written: (CommentPlace & { text: string }) | undefined;
@@ -139,6 +145,11 @@ export class Decider {
   /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
   get open(): readonly MarkedNote[] {
     return this.#open;
+  }
+
+  /** Notes that jobs of the same ask have left beside the one that counts. Known once it was decided. */
+  get doubles(): readonly CommentPlace[] {
+    return this.#doubles;
   }
 
   /**
@@ -174,8 +185,14 @@ export class Decider {
     const marks = marksOf(found.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
     this.#open.push(...open.slice(-MAX_LEFT));
+    this.#doubles.push(...doublesOf(found.list, me, seal));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+    const stop: Stop = { kind: "stop", ask, at, asker, thread };
     if (own !== undefined && own.mark.state !== "starting") {
+      // Its run was not known then: the job could not write its note, or look for the stop.
+      const isLeft = isStop && stopOf(own) !== null &&
+        (await this.#runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
+      if (isLeft) return stop;
       return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
     }
     if (!found.isWhole && own === undefined) {
@@ -190,11 +207,17 @@ export class Decider {
     if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered or stopped, and has no note of its own");
     }
-    const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
+    const tell = (reason: string, text = reason): Decision => ({
+      kind: "none",
+      reason,
+      tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}` },
+    });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
     const { what, line } = asked;
-    if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
-    if (await this.#isStopped(found.list, marks, { ask, at, me })) return tell(STOPPED);
+    if (what?.kind === "stop") return stop;
+    if (await this.#isStopped(found.list, marks, { ask, at, me })) {
+      return tell(own === undefined ? STOPPED : "it was stopped");
+    }
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
@@ -206,9 +229,10 @@ export class Decider {
       const no = await this.#refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
-    const told = await this.#told(thread, found.list, { me, at, ask, marks });
+    const told = await this.#told(thread, found.list, { me, at, ask });
     const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
-    return { kind: "start", ask, at, of: task.of, asker, thread, task: task.text, prompt, place: where };
+    const wanted = { ask, at, of: task.of, isTried: own !== undefined, asker, thread, task: task.text, prompt };
+    return { kind: "start", ...wanted, place: where };
   }
 
   /**
@@ -222,9 +246,7 @@ export class Decider {
     const seal = await this.#sealOf(thread);
     const { list } = await this.#threads.comments(thread);
     // The job of a stop may come when a later ask has its run.
-    const marks = marksOf(list, me, seal).filter(({ mark, note }) =>
-      !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
-    );
+    const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
     const hasRight = this.#crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
@@ -313,26 +335,26 @@ export class Decider {
   ): Promise<string | null> {
     const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
     if (this.#isBeyondLimit(today)) return this.#limitReason;
-    const earlier = rivalsOf(thread, of, notes).filter(({ mark, note }) =>
-      !isSameAsk(mark.ask, ask) && note.id < noteId
-    );
+    const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busyText(thread, starting.note);
-    const [busy] = await this.#runsAtWork(earlier);
-    if (busy !== undefined) return this.#busyText(thread, noteOfRun(earlier, busy));
+    // Also that of a later task, where this one could not be started for so long.
+    const [busy] = await this.#runsAtWork(others);
+    if (busy !== undefined) return this.#busyText(thread, noteOfRun(others, busy));
     // Its job has ended, or has tried for so long; a poll may do so at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
     const isBusy = await this.#isBranchBusy(place, today, notes) ||
       await this.#isBranchTaken(thread, place, { noteId, nowMs });
-    return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
+    return isBusy ? `${BUSY_BRANCH}: write the task anew when that has ended` : null;
   }
 
   /** What an ask is told while the run of an earlier one is at work on the same thread. */
   #busyText({ url }: Thread, note: MarkedNote["note"] | undefined): string {
     const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, url, note.id)}`;
-    return `${BUSY}: ask again when that has ended${link}`;
+    return `${BUSY}: write the task anew when that has ended${link}`;
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
@@ -480,7 +502,7 @@ export class Decider {
     return { text: mendPrompt(mend, pull.target), of: ask, quote };
   }
 
-  /** The task of the last run of the thread. Its text is judged anew: who wrote it, and whether it was changed. */
+  /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged anew: who wrote it, and whether it was changed. */
   async #lastTask(
     thread: Thread,
     ask: AskId,
@@ -488,8 +510,10 @@ export class Decider {
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    if (others.findLast(mayHaveRun)?.mark.state === "starting") return { reason: this.#pendingReason };
-    const last = others.findLast(({ mark }) => typeof mark.state !== "string");
+    const newest = others.findLast(mayHaveRun);
+    const isUnknown = newest?.mark.state === "starting";
+    if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#pendingReason };
+    const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const found = await this.#askAt(thread, of, me);
@@ -550,10 +574,10 @@ export class Decider {
     if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, noteOfRun(marks, busy)) };
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {
-      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: write the task anew when that has ended` };
     }
     return this.#isBeyondLimit(today)
-      ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
+      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task anew later` }
       : null;
   }
 
@@ -580,10 +604,9 @@ export class Decider {
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
-    { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
+    { me, at, ask }: { me: ForgeUser; at: string; ask: AskId },
   ): Promise<Told> {
-    const isOurs = (comment: ThreadComment) =>
-      comment.author.id === me.id && marks.some(({ note }) => note.id === comment.id && note.kind === comment.kind);
+    const isOurs = (comment: ThreadComment) => marksOf([comment], me, undefined).length > 0;
     const earlier = comments.filter((comment) =>
       !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
     );
@@ -628,6 +651,15 @@ function isLater(
 ): boolean {
   const ms = Date.parse(comment.createdAt) - Date.parse(at);
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
+}
+
+/** Notes about what was asked for before a stop. */
+function marksBefore(
+  marks: readonly MarkedNote[],
+  comments: readonly ThreadComment[],
+  stop: Pick<Stop, "ask" | "at">,
+): readonly MarkedNote[] {
+  return marks.filter(({ mark, note }) => !isLater(comments.find((each) => isSameAsk(each, mark.ask)) ?? note, stop));
 }
 
 interface Asker {

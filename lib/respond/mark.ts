@@ -92,12 +92,8 @@ export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly note: T;
 }
 
-/**
- * Our own notes among comments, the oldest first.
- *
- * @param seal That of the thread; undefined to count notes alone, whatever their code.
- */
-export function marksOf<T extends ThreadComment>(
+/** All our own notes among comments, the oldest first. */
+function allMarks<T extends ThreadComment>(
   comments: readonly T[],
   me: ForgeUser,
   seal: MarkSeal | undefined,
@@ -106,6 +102,30 @@ export function marksOf<T extends ThreadComment>(
     const mark = note.author.id === me.id ? readMark(note.text, seal) : null;
     return mark === null ? [] : [{ mark, note }];
   }).sort((a, b) => a.note.id - b.note.id);
+}
+
+/** Whether a note is not the first one about its ask. */
+function isDouble({ mark }: MarkedNote, index: number, all: readonly MarkedNote[]): boolean {
+  return all.findIndex((each) => isSameAsk(each.mark.ask, mark.ask)) < index;
+}
+
+/**
+ * Our own notes among comments, the oldest first, one for each ask: of those that jobs have begun at the same moment the oldest counts.
+ *
+ * @param seal That of the thread; undefined to count notes alone, whatever their code.
+ */
+export function marksOf<T extends ThreadComment>(
+  comments: readonly T[],
+  me: ForgeUser,
+  seal: MarkSeal | undefined,
+): MarkedNote<T>[] {
+  return allMarks(comments, me, seal).filter((...each) => !isDouble(...each));
+}
+
+/** Our own notes that say nothing, since an older one is about the same ask. */
+export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: ForgeUser, seal: MarkSeal): T[] {
+  return allMarks(comments, me, seal).filter(({ mark }) => mark.state !== "changed").filter(isDouble)
+    .map(({ note }) => note);
 }
 
 /**

@@ -23,12 +23,19 @@ const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word, and are no task. */
 const FILLERS =
-  "please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait"
-    .split(" ");
+  ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
+    "can could hey oh oops nope actually").split(" ");
+const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that change nothing of a stop: `stop working on it for now`. */
-const OF_STOP = "agents both current for job jobs on pls right running runs task tasks work working".split(" ");
+const OF_STOP = [
+  ...STOPS,
+  ..."agents and are both branch current doing for job jobs on pls right running runs task tasks thread what work working"
+    .split(" "),
+];
 /** What ends the first part of a sentence. */
-const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\()/;
+const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
+/** A name in code, as in `cancel()`. */
+const CALL = /\w\(/;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -105,16 +112,14 @@ function readLines(text: string, name: string): Ask | null {
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
   const wordsOf = (line: string) =>
-    line.length > MAX_WORDS
+    line.length > MAX_WORDS || CALL.test(line)
       ? [line]
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
   const [top = ""] = task.split("\n", 1);
   const [first = "", ...more] = top.split(CLAUSE_END).map((clause) => wordsOf(clause).filter((word) => word !== "no"))
     .find((words) => words.length > 0) ?? [];
-  if (more.every((word) => OF_STOP.includes(word)) && ["stop", "cancel", "abort"].includes(first)) {
-    return { kind: "stop" };
-  }
+  if (more.every((word) => OF_STOP.includes(word)) && STOPS.includes(first)) return { kind: "stop" };
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);

@@ -117,15 +117,19 @@ export interface RunEnd {
   result: RunResult;
 }
 
-/** An item of a run that is followed: of a loop over its handle, and of `onItem`. */
+/**
+ * An item of a run that is followed: of a loop over its handle, and of `onItem`.
+ *
+ * - `status`: the run's status: the first item, and again at each change. The service tells it before the events that led to it: events can
+ *   follow the status `success`.
+ * - `event`: an event. Each comes once, oldest first.
+ * - `gap`: events cannot be seen, once for each cause, and `onNotice` is called as well; or a loop that was slow or late did not get items.
+ * - `end`: the last item; see {@linkcode RunEnd}.
+ */
 export type RunHandleItem =
-  /** The run's status: the first item, and again at each change. */
   | { type: "status"; status: RunStatus; run: Run }
-  /** An event. Each comes once, oldest first. */
   | { type: "event"; event: RunEvent }
-  /** Events cannot be seen. Comes once for each cause; `onNotice` is called as well. */
   | { type: "gap"; cause: GapCause }
-  /** The end: the last item. */
   | RunEnd;
 
 /** An item of the follower. At its end there is no result yet. */

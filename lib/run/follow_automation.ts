@@ -91,15 +91,18 @@ export interface MissedItems {
   cause: "events_missed";
 }
 
-/** An item of an automation's run that is followed: of a loop over its handle, and of `onItem`. */
+/**
+ * An item of an automation's run that is followed: of a loop over its handle, and of `onItem`.
+ *
+ * - `status`: the run's status: the first item, and again at each change. `pending`: the run waits for a slot.
+ * - `waits`: how many answers of people or events the run waits for now, at each change. Its status stays `running`.
+ * - `gap`: items that this loop did not get; see {@linkcode MissedItems}.
+ * - `end`: the last item; see {@linkcode AutomationRunEnd}.
+ */
 export type AutomationHandleItem =
-  /** The run's status: the first item, and again at each change. `pending`: the run waits for a slot. */
   | { type: "status"; status: string; run: AutomationRun }
-  /** How many answers of people or events the run waits for now, at each change. Its status stays `running`. */
   | { type: "waits"; count: number; run: AutomationRun }
-  /** Items that this loop did not get. */
   | MissedItems
-  /** The end: the last item. */
   | AutomationRunEnd;
 
 /** An item of the follower. At its end there is no result yet. */

@@ -9,6 +9,7 @@ import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
 import { MogplexError, type ResultSoFar, UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
+import { didYouMean } from "../nearest.ts";
 import {
   collectProblems,
   parseReportTarget,
@@ -35,7 +36,7 @@ export interface MaskOptions {
   mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
-  /** Reads an environment variable; values of variables that hold secrets are masked. @default that of `mogplex`, else of the process */
+  /** Reads an environment variable: values of well-known ones that hold secrets, such as `GITHUB_TOKEN`, are masked. @default that of `mogplex`, else of the process */
   env?: ReadEnv | undefined;
   /** Further texts to mask, each of at least 8 characters, and no UUID and no address. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -165,7 +166,7 @@ function checkTarget({ format, path }: ReportTarget<string>, formats: readonly s
 function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
   if (formats === undefined || formats.includes(format)) return;
   const why = `its format must be one of ${formats.join(", ")}`;
-  throw new UsageError({ attempted, why, value: JSON.stringify(format) });
+  throw new UsageError({ attempted, why, value: JSON.stringify(format), advice: didYouMean(format, formats) });
 }
 
 /**

@@ -34,6 +34,8 @@ const PROGRESS = (SCENARIO_TEXTS["agent-progress"] ?? "").replaceAll(
 const HOUR_MS = 3_600_000;
 const DAYS = 10;
 const WAVES_A_DAY = 3;
+/** How long after a wave the dashboard is made: the sandboxes of its runs are up, and the runs have not ended. */
+const BOOTED_MS = 15_000;
 
 const DAY_MS = 24 * HOUR_MS;
 /** The last day ends before now: no picture shows a time to come. */
@@ -90,6 +92,7 @@ for (let day = 0; day < DAYS; day++) {
     clock.advance(HOUR_MS / 10);
     await wave();
   }
+  clock.advance(BOOTED_MS);
   const results = ["--results", "runs/*/result.json", "--results", "mogplex-campaign/campaign.json"];
   await command(["dashboard", "--out", "public", ...results], "read");
   clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);

@@ -288,6 +288,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     item.branch = record.branch;
     item.pullRequest = record.pullRequest;
     item.pull = null;
+    item.files = record.files ?? null;
   }
   const { state, tally } = stateAfter(item, as);
   if (item.adopt && isSpent(start) && as !== "needs-input") {

@@ -91,6 +91,8 @@ export interface ItemMemory {
   /** Address of its pull request, and what its forge says of it; null when that was not read. */
   pullRequest: string | null;
   pull: PullRequestMemory | null;
+  /** How many files its run changed at least, by its events; null when they name none. */
+  files: number | null;
   /** What the next start, or the one at work, has to mend on its branch; null when that is the task. */
   followUp: FollowUp | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
@@ -196,6 +198,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       branch: null,
       pullRequest: null,
       pull: null,
+      files: null,
       followUp: null,
       tally: "none",
     });

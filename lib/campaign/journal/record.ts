@@ -82,6 +82,8 @@ export type RecordBody =
     branch: string | null;
     /** Address of the pull request; null without one, or if unknown. */
     pullRequest: string | null;
+    /** How many changed files the service committed, by the events of the run; absent when they named none. */
+    files?: number | undefined;
     /** When the run was created and last changed, by the service. */
     createdAt: string | null;
     updatedAt: string | null;
@@ -321,6 +323,7 @@ function makeSchema() {
       changed: z.nullable(z.boolean()),
       branch,
       pullRequest: z.nullable(webUrl()),
+      files: z.optional(whole(1, MAX_NUMBER)),
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
@@ -437,6 +440,7 @@ function makeTests(): Map<unknown, [string, Test][]> {
       changed: orNull(flag),
       branch,
       pullRequest: orNull(text(isWebUrl)),
+      files: orAbsent(number),
       ...times,
     },
   };

@@ -6,7 +6,10 @@
 import {
   bar,
   bare,
+  type Cell,
   chip,
+  type Column,
+  fold,
   gauge,
   type Html,
   htmlOf,
@@ -67,7 +70,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const { title = "" } = view.about ?? {};
-  const task = firstLine(prompts.at(-1) ?? "", title);
+  const { line: task, isWhole } = firstLine(prompts.at(-1) ?? "", title);
   const failed = view.state === "done" && bad > 0
     ? `, but ${bad} of ${formatCount(items, "item")} did not succeed`
     : "";
@@ -79,7 +82,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       tone,
       headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
-        task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
+        task !== "" && markup`<bdi>${task}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [needsPerson(entries)],
@@ -110,7 +113,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view)),
-      section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
+      section("task", "Task", tasks(prompts)),
       section("about", "File and journal", htmlOf([{ facts: aboutFacts(view) }])),
     ],
     notes: ["The service reports neither what runs cost nor which pull requests were merged."],
@@ -131,9 +134,27 @@ function needsPerson(entries: readonly Attention[]): Part {
   } a person.`;
 }
 
-/** The first line of a task that is not its title; empty without such a line. */
-function firstLine(prompt: string, title: string): string {
-  return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
+/** The first line of a task that is not its title, and whether the task has no other; empty without such a line. */
+function firstLine(prompt: string, title: string): { line: string; isWhole: boolean } {
+  const [first = "", ...others] = prompt.split("\n").map((line) => line.trim()).filter((line) =>
+    !["", title].includes(line)
+  );
+  const line = cutText(first, MAX_TASK_LINE);
+  return { line, isWhole: line === first && others.length === 0 };
+}
+
+/** Most earlier tasks that are shown: a change of the file adds one. */
+const MAX_EARLIER = 4;
+
+/** The newest task, and the ones before it, which some items had; null without any. */
+function tasks(prompts: readonly string[]): Html | null {
+  const newest = prompts.at(-1);
+  if (newest === undefined) return null;
+  const earlier = prompts.slice(0, -1);
+  const shown = earlier.slice(-MAX_EARLIER).reverse();
+  const count = formatCount(earlier.length, "earlier task");
+  const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} of them` : count;
+  return markup`${longBlock(newest)}${earlier.length > 0 && fold(title, shown.map((prompt) => longBlock(prompt)))}`;
 }
 
 /** Most UTF-16 units of the task in the head. */
@@ -272,29 +293,37 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   }</ul></figure>`;
 }
 
-/** How much a pull request changes: `+12 -3 in 2 files`; null where its forge does not say. */
-function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
-  const { files = null, additions = null, deletions = null } = pull ?? {};
-  const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
-  const count = files === null ? null : formatCount(files, "file");
-  return [lines, count].filter((part) => part !== null).join(" in ") || null;
+/**
+ * How much an item changes: `+12 -3 in 2 files` as its forge says, else `at least 2 files` by the events of its run; null when neither says.
+ * It sorts by lines, and by files where no lines are known.
+ */
+function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
+  const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
+  const lines = additions === null || deletions === null ? null : additions + deletions;
+  const seen = committed === undefined ? null : `at least ${formatCount(committed, "file")}`;
+  const count = files === null ? seen : formatCount(files, "file");
+  const text = [lines === null ? null : `+${additions} -${deletions}`, count].filter((part) => part !== null).join(
+    " in ",
+  );
+  if (text === "") return null;
+  return { show: markup`<bdi>${text}</bdi>`, value: lines ?? files ?? committed ?? 0 };
 }
 
-function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
-  const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
+/** A row, without the cell of its size where no item has one. */
+function rowOf(item: CampaignItem, name: string, nowMs: number, hasSizes: boolean): TableRow {
+  const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)
-    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${
-      sizeText(pullRequestState)
-    }`;
+    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
   return {
     kind: verdict,
     cells: [
       markup`${oneLine(name)}${canary && markup` ${chip("canary")}`}`,
       chip(verdict, toneOf(verdict)),
       work,
+      ...(hasSizes ? [sizeCell(item)] : []),
       oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
@@ -303,10 +332,11 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   };
 }
 
-const COLUMNS = [
+const columnsWith = (hasSizes: boolean): Column[] => [
   { name: "Item" },
   { name: "Verdict" },
   { name: "PR or branch" },
+  ...(hasSizes ? [{ name: "Change", extra: true, named: true }] : []),
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true, named: true },
   { name: "Attempts", number: true, extra: true, named: true },
@@ -319,10 +349,11 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   if (items.length === 0) return null;
   const names = itemNames(items);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
+  const hasSizes = items.some((item) => sizeCell(item) !== null);
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, hasSizes));
   return markup`<ul class="legend">${
     kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
-  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", COLUMNS, rows))}`;
+  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", columnsWith(hasSizes), rows))}`;
 }
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {

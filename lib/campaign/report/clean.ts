@@ -70,6 +70,8 @@ export function cleanCampaign(
       branch: some(name, item.branch),
       pullRequest: item.pullRequest === null ? null : webUrl(redact(line(item.pullRequest))) ?? null,
       pullRequestState: cleanPull(item.pullRequestState),
+      ...(item.files !== undefined && { files: item.files }),
+      ...(item.unchecked !== undefined && { unchecked: item.unchecked }),
       stuck: item.stuck,
       startedAt: instant(item.startedAt),
       endedAt: instant(item.endedAt),

@@ -328,6 +328,7 @@ function doubtOf(
 }
 
 async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
+  const files = facts.files?.length ?? 0;
   await work.store.record({
     type: "ended",
     item: open.item.item.id,
@@ -341,6 +342,7 @@ async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts,
     changed: facts.changed,
     branch: facts.pushedBranch,
     pullRequest: facts.pullRequest.url,
+    ...(files > 0 && { files }),
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });

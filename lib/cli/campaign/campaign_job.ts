@@ -13,6 +13,7 @@ import {
 import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
+import type { Lock } from "../../campaign/journal/lock.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
 import { cleanCampaign } from "../../campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
@@ -39,7 +40,7 @@ import { explain } from "../explain.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
-import { requiredArgument } from "../options.ts";
+import { requiredArgument, SHOW_TASK } from "../options.ts";
 import type { Context } from "../verb.ts";
 import {
   ALLOW_OUTSIDE,
@@ -320,6 +321,15 @@ export interface CampaignPlace {
   internals: CampaignInternals;
   /** How hints write commands about it. */
   command: CampaignCommand;
+  /** The tasks of the plan as they stand in the file, newest last; none until the plan is read, and where they are not to be shown. */
+  tasks: readonly string[];
+}
+
+/** The tasks of a plan, each with its title: the newest one, and those before it with which items were planned. */
+function tasksOf({ tasks, items }: Lock): string[] {
+  const used = new Set(items.map(({ task }) => task)).add(tasks.length - 1);
+  return tasks.filter((_, index) => used.has(index))
+    .map(({ title, prompt }) => title === null ? prompt : `${title}\n\n${prompt}`);
 }
 
 /**
@@ -350,9 +360,12 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
     ],
   };
+  const tasks: string[] = [];
+  const showTask = option(SHOW_TASK) ?? true;
   return {
     path,
     directory,
+    tasks,
     options: {
       directory,
       home: place.home,
@@ -370,6 +383,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       platform,
       command,
       ...machine,
+      onLock: showTask ? (lock) => void tasks.splice(0, Infinity, ...tasksOf(lock)) : undefined,
       onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
       get connection() {
         return context.connection();
@@ -401,8 +415,6 @@ interface PublishOptions {
   problem: string | null;
   /** The note of the end of a wave, with which outputs, summary and annotations are written; null writes the reports alone. */
   note: NotePlan | null;
-  /** Tasks that the page shows. @default {[]} */
-  prompts?: readonly string[];
   /** Messages that were printed before, and are not printed again. @default {new Set()} */
   known?: Set<string>;
 }
@@ -414,9 +426,9 @@ interface PublishOptions {
  */
 export async function publishCampaign(
   context: Context,
-  { directory, command }: Pick<CampaignPlace, "directory" | "command">,
+  { directory, command, tasks }: Pick<CampaignPlace, "directory" | "command" | "tasks">,
   view: CampaignView,
-  { problem, note, prompts = [], known = new Set() }: PublishOptions,
+  { problem, note, known = new Set() }: PublishOptions,
 ): Promise<string[]> {
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
@@ -427,7 +439,7 @@ export async function publishCampaign(
     redactToken,
     command,
     problem,
-    prompts,
+    prompts: tasks,
   });
   for (const { message } of problems) {
     if (!known.has(message)) writer.error(message);

@@ -6,7 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
-import { anyText, option } from "../options.ts";
+import { anyText, option, SHOW_TASK } from "../options.ts";
 import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 export const DIR: Option<string> = {
@@ -107,7 +107,7 @@ export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
 /** Flags of every decision. */
-export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
+export const DECISION: readonly VerbFlag[] = [BY, SHOW_TASK, DRY_RUN, JSON_OBJECT];
 
 /** The flags that choose items. */
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];

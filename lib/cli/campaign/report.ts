@@ -5,17 +5,13 @@
  * @module
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";
-import type { Lock } from "../../campaign/journal/lock.ts";
-import { internalsWith } from "../../campaign/open_campaign.ts";
 import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { planNote } from "../job/note.ts";
-import { NOTE } from "../options.ts";
-import type { Context, Verb, VerbFlag } from "../verb.ts";
+import { NOTE, SHOW_TASK } from "../options.ts";
+import type { Context, Verb } from "../verb.ts";
 import { maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
-
-const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
 
 export const campaignReportVerb: Verb = {
   name: "campaign report",
@@ -23,7 +19,7 @@ export const campaignReportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write the reports of a campaign again, from its lock and journal",
   group: "toolkit",
-  flags: [PLACE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
+  flags: [PLACE, FORGE, [SHOW_TASK], NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the reports are written",
@@ -40,13 +36,8 @@ async function report(context: Context): Promise<number> {
   const place = readPlace(context, "campaign report");
   maskToken(context);
   const note = planNote(context);
-  const prompts = new Set<string>();
-  const onLock = ({ tasks }: Lock) =>
-    tasks.forEach(({ title, prompt }) => prompts.add(title === null ? prompt : `${title}\n\n${prompt}`));
-  const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
-  const view = await readCampaignWith(place.path, place.options, internals);
-  const options = { problem: null, note, prompts: [...prompts] };
-  const unwritten = await publishCampaign(context, place, view, options);
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  const unwritten = await publishCampaign(context, place, view, { problem: null, note });
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
     .filter((file) => !unwritten.includes(file));
   if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../options.ts";
+import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
@@ -36,7 +36,7 @@ export const campaignRunVerb: Verb = {
     [SKIP_INVALID, MEAN_RUN],
     FORGE,
     DRY_RUN,
-    NOTE,
+    [NOTE, SHOW_TASK],
     OTEL_FILE,
     JSON_LINES,
   ],

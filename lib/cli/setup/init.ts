@@ -28,6 +28,7 @@ import {
   PROGRAM_FILE,
   type Recipe,
   RECIPES,
+  respondRecipe,
   TASK,
   TASK_FILE,
   TERMINAL,
@@ -59,7 +60,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   const origin = originOf(context);
   const [name, system] = systemOf(context, origin);
-  const recipe = flags.has("respond") ? respondRecipe(name, system) : system;
+  const recipe = flags.has("respond") ? needRespondRecipe(name, system) : system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -75,7 +76,7 @@ export async function initRepository(context: Context): Promise<number> {
   const job = jobFile(recipe, known, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has("uninstall")) {
-    const written = [system, ...system.respond === undefined ? [] : [respondRecipe(name, system)]];
+    const written = [system, respondRecipe(system)].filter((each) => each !== undefined);
     const jobs = new Map<string, string[]>();
     for (const each of written) {
       for (const path of [each.file, each.beside]) {
@@ -319,9 +320,9 @@ function callAgain({ flags, io, vocabulary }: Context, name: string): string {
 }
 
 /** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
-function respondRecipe(name: string, { respond, beside: _, ...recipe }: Recipe): Recipe {
-  const does = "A mention at the forge (@mogplex <task>) starts an agent";
-  if (respond !== undefined) return { ...recipe, does, ...respond };
+function needRespondRecipe(name: string, recipe: Recipe): Recipe {
+  const found = respondRecipe(recipe);
+  if (found !== undefined) return found;
   const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
   throw new UsageError({
     attempted: ATTEMPTED,

@@ -202,7 +202,8 @@ ${keep}`,
         : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository; in an organisation one of its owners)",
       render: (repo) =>
         `name: Mogplex answers
-on:
+# Everybody can write a comment: the command takes no task from the event, and the default branch is checked out.
+on: # zizmor: ignore[dangerous-triggers]
   issue_comment: { types: [created] }
   issues: { types: [labeled] }
   schedule: [{ cron: "23 * * * *" }]
@@ -228,7 +229,8 @@ ${keep}`,
   };
 }
 
-const DOCKER = `runs-on: docker\n    container: { image: "${IMAGE}" }`;
+/** @param label One that the system's own runner has unless it is configured otherwise. */
+const inContainer = (label: string) => `runs-on: ${label}\n    container: { image: "${IMAGE}" }`;
 
 const circleJob = (name: string, steps: string) =>
   `  ${name}:
@@ -300,8 +302,8 @@ ${stage}  image: ${IMAGE}
     },
   },
   github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
-  forgejo: forge(".forgejo", DOCKER, "", /codeberg|forgejo/),
-  gitea: forge(".gitea", DOCKER, "", /gitea/),
+  forgejo: forge(".forgejo", inContainer("docker"), "", /codeberg|forgejo/),
+  gitea: forge(".gitea", inContainer("ubuntu-latest"), "", /gitea/),
   woodpecker: {
     file: ".woodpecker/mogplex.yaml",
     marks: [".woodpecker", ".woodpecker.yml", ".woodpecker.yaml"],
@@ -443,6 +445,11 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): s
   return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent does the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
+}
+
+/** The job of a system that answers mentions; undefined where no comment starts one. */
+export function respondRecipe({ respond, beside: _, ...recipe }: Recipe): Recipe | undefined {
+  return respond && { ...recipe, does: "A mention at the forge (@mogplex <task>) starts an agent", ...respond };
 }
 
 /** The name of {@linkcode NO_SYSTEM}. */

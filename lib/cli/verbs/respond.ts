@@ -5,7 +5,7 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
+import type { CommentPlace, News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
@@ -13,6 +13,7 @@ import { pagePath } from "../../report/write.ts";
 import {
   Decider,
   MAX_POLL_MS,
+  MAYBE_STARTED,
   type RespondSettings,
   STARTING_MS,
   type Stop,
@@ -20,6 +21,7 @@ import {
 } from "../../respond/decide.ts";
 import {
   type AskId,
+  doublesOf,
   isSameAsk,
   jobOfAsk,
   keyOfAsk,
@@ -269,6 +271,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   const { news, since } = asked;
   const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
+  await removeDoubles(asked, decider.doubles);
   for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
@@ -315,12 +318,25 @@ async function stop(
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
   told.push("Earlier tasks of this thread that have not started are withdrawn.");
-  await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
+  // Another job of this stop may have stopped the runs, and said so.
+  const isSaid = stopped.length === 0 && await isAnswered(context, asked, decision.ask);
+  if (!isSaid) await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is at work`,
   );
   return EXIT.success;
+}
+
+/** Whether a job has answered an ask by now: it has named its run, or a reason for none, or what it has stopped. */
+async function isAnswered(
+  context: Context,
+  { forge: { threads }, news: { thread } }: AskContext,
+  ask: AskId,
+): Promise<boolean> {
+  const { list } = await threads.comments(thread);
+  const marks = marksOf(list, await threads.me(), await sealFor(context, threads, thread));
+  return (marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting") !== "starting";
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -404,19 +420,29 @@ async function react({ forge: { threads }, news: { thread, comment } }: AskConte
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
+/** Removes notes that other jobs have begun at the same moment. One that stays says nothing: the next job in the thread removes it. */
+async function removeDoubles({ forge: { threads }, news: { thread } }: AskContext, doubles: readonly CommentPlace[]) {
+  for (const each of doubles) await threads.remove(thread, each).catch(() => {});
+}
+
 /** Writes the note of an ask that gets no run. */
 async function say(
   context: Context,
-  { forge, news: { thread } }: AskContext,
+  asked: AskContext,
   { ask }: Pick<Stop, "ask">,
   text: string,
   state: MarkState = "none",
 ): Promise<void> {
   const { clock, fetch } = context;
+  const { forge, news: { thread } } = asked;
   const { token, tokenPlace, threads } = forge;
   const seal = await sealFor(context, threads, thread);
   const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
-  await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
+  const marker = noteMarker(...jobOfAsk(ask));
+  const { updated } = await writeNote(forge.notes(thread), marker, body, { token, tokenPlace, clock, fetch });
+  if (updated) return;
+  const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
+  await removeDoubles(asked, await doubles().catch(() => []));
 }
 
 /**
@@ -440,7 +466,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 /** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then ask again.";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task anew.";
   return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
@@ -505,27 +531,30 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const note = openNote(context, planned);
   const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
+  if (wanted.isTried && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
     state: NOTHING_YET,
   });
   await react(asked, "seen");
   /** Ends the note without a run. */
-  const end = async (reason: string, exitCode: number) => {
+  const end = async (why: string, exitCode: number) => {
+    const reason = written.updated && exitCode === EXIT.success ? `${why}. ${MAYBE_STARTED}` : why;
     await note.end({
       render: () => `## ⚪ No run\n\n${markdownBlock(writer.redact(reason))}\n`,
       state: { ...NOTHING_YET, exitCode },
     }).catch(() => {});
   };
   // Who has begun the oldest note answers: another job may have begun one at the same moment.
-  const marks = marksOf((await threads.comments(thread)).list, await threads.me(), seal);
+  const { list } = await threads.comments(thread);
+  const me = await threads.me();
+  await removeDoubles(asked, doublesOf(list, me, seal));
+  const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
-  if (oldest !== undefined && oldest.note.id !== written.id) {
-    await threads.remove(thread, { kind: "comment", id: written.id });
-    return none(context, "another job answers it");
-  }
+  if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
+    if (written.updated && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
     await end(changed, EXIT.success);
     await react(asked, "failed");
     return none(context, changed);

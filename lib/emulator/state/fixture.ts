@@ -223,9 +223,9 @@ export function withSubProject(fixture: Fixture): Fixture {
   return { ...fixture, repos: [...fixture.repos, row] };
 }
 
-/** An automation that works on any repository of {@linkcode plainRepo}. */
-function plainAutomation(name: string, user: string): Fixture["automations"][number] {
-  const createdAt = "2026-08-01T00:00:00+00:00";
+/** An automation that works on any repository of {@linkcode plainRepo}. Of several the first is the newest, and so the first of a list. */
+function plainAutomation(name: string, user: string, index: number): Fixture["automations"][number] {
+  const createdAt = new Date(Date.UTC(2026, 7, 1) - index * 1_000).toISOString();
   return {
     key: name,
     user,
@@ -261,6 +261,6 @@ export function builtInFixture(
       { ...token, key: "ci_ro", token: randomToken(), scopes: ["read"] },
     ],
     repos: repos.map((name) => plainRepo(name, "main", "ci")),
-    automations: automations.map((name) => plainAutomation(name, "ci")),
+    automations: automations.map((name, index) => plainAutomation(name, "ci", index)),
   });
 }

@@ -33,7 +33,8 @@ const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } a
 // Source: Jenkins, "Configuring Content Security Policy", the default of DirectoryBrowserSupport.
 const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';";
 
-const campaign = (view: Parameters<typeof cleanCampaign>[0]) => renderCampaignPage(cleanCampaign(view, same));
+const campaign = (view: Parameters<typeof cleanCampaign>[0], prompts: string[] = []) =>
+  renderCampaignPage(cleanCampaign(view, same), { prompts });
 const dashboard = (...[data, days]: Parameters<typeof renderDashboardPage>) =>
   renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })), days);
 const failed = sampleResult({
@@ -58,7 +59,7 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "automation.html": () => renderRunPage(sampleAutomationResult()),
   "long.html": () => renderRunPage(cleanResult(resultOf(LONG), same)),
   "right-to-left.html": () => renderRunPage(cleanResult(resultOf("תקן את הבדיקות أصلح الاختبارات"), same)),
-  "campaign.html": () => campaign(mixedView(40)),
+  "campaign.html": () => campaign(mixedView(40), ["Replace moment.\n\n".repeat(20)]),
   "verdicts.html": () => campaign(everyVerdict()),
   "thousand.html": () => campaign(mixedView(1_000)),
   "no-items.html": () => campaign(viewOf([], { ...DONE, state: "planned" })),
@@ -68,7 +69,7 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "dashboard-full.html": () => dashboard(fullDashboard(100), someDays(800)),
   "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
   "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
-  "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}` })], DONE)),
+  "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}`, files: 12 })], DONE)),
 }));
 // Every hostile text in every field of an event, and the addresses of the corpus in all other places.
 const HOSTILE = CORPUS.map(({ text }) => text.slice(0, 2_000));
@@ -329,5 +330,57 @@ test_("the script copies the rows that are shown as CSV, and no cell is a formul
     expect(lines[0]).toBe('"Item","Verdict","PR or branch","Why","Time","Attempts","Run"');
     expect(lines[1]).toStartWith('"acme/service-16","failed","","fatal: could not push');
     expect(lines[1]).toEndWith('"3f0f6f0a-6f0e-4a7e-9a0b-000000000010"');
+  });
+});
+
+/** Paper of size A4, less its margins. */
+const PAPER = { width: 718, height: 1_000 };
+
+test_(
+  "pages keep within a dark phone, and are printed dark on white with all that is folded except payloads",
+  async () => {
+    for (const name of ["failed.html", "campaign.html", "dashboard-full.html"]) {
+      await look(name, { viewport: { width: 400, height: 800 }, colorScheme: "dark" }, async (page) => {
+        const looks = () =>
+          page.evaluate<[number, string, string]>(
+            SIZE_AND_COLOUR.replace(/\]$/, ", getComputedStyle(document.body).color]"),
+          );
+        expect([name, ...await looks()]).toEqual([name, 0, "rgb(20, 23, 27)", "rgb(230, 233, 237)"]);
+        await page.setViewportSize(PAPER);
+        await page.emulateMedia({ media: "print" });
+        expect([name, ...await looks()]).toEqual([name, 0, "rgb(255, 255, 255)", "rgb(27, 31, 36)"]);
+        const unseen = (selector: string) =>
+          page.evaluate<number>(
+            `Array.from(document.querySelectorAll('${selector}')).filter((each) => !each.checkVisibility()).length`,
+          );
+        const count = (selector: string) => page.locator(selector).count();
+        const folded = "details > :not(summary):not(.events details > *)";
+        expect([name, await count(folded) > 0, await unseen(folded)]).toEqual([name, true, 0]);
+        const tools = await count(".tools, nav");
+        expect([name, tools > 0, await unseen(".tools, nav")]).toEqual([name, true, tools]);
+        const payloads = await count(".events details");
+        expect(await unseen(".events details")).toBe(payloads);
+        const wide =
+          "Array.from(document.querySelectorAll('.scroll, pre')).filter((each) => each.scrollWidth > each.clientWidth).length";
+        expect([name, await page.evaluate<number>(wide)]).toEqual([name, 0]);
+      });
+    }
+  },
+);
+
+test_("events stand in columns, and a payload is there at a click alone", async () => {
+  await look("failed.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
+    const lefts = "Array.from(document.querySelectorAll('li[data-k]'), (row) => " +
+      "Array.from(row.children, (cell) => Math.round(cell.getBoundingClientRect().left)).join())";
+    const rows = await page.evaluate<string[]>(lefts);
+    expect([rows.length, new Set(rows.map((row) => row.split(",").slice(0, 4).join())).size]).toEqual([3, 1]);
+    expect(new Set((rows[0] ?? "").split(",")).size).toBe(5);
+    const payload = page.locator("#e-3 pre");
+    expect([await payload.isVisible(), await page.locator(".events pre:visible").count()]).toEqual([false, 0]);
+    await page.locator("#e-3 summary").click();
+    expect([await payload.innerText(), await page.locator(".events pre:visible").count()]).toEqual([
+      expect.stringContaining('"minute": 7'),
+      1,
+    ]);
   });
 });

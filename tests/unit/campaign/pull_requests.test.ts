@@ -80,6 +80,25 @@ test("advanceCampaign() without a token reads no pull request, and says that it 
   ]);
 });
 
+/** The run leaves two changed files, which the service commits. */
+const COMMITTED = SCENARIO.replace("auto_committed_files: []", "auto_committed_files: [src/a.ts, src/b.ts]");
+
+test("advanceCampaign() counts the files that the events of a run name, without a request more", async () => {
+  const [plain, committed] = [SCENARIO, COMMITTED].map((scenarios) => campaignWorld({ count: 1, scenarios }));
+  const views = await Promise.all([plain, committed].map((world) => world?.waves(["done"])));
+  expect(views.map((end) => end?.view.items[0]?.files)).toEqual([undefined, 2]);
+  expect(committed?.requests.length).toBe(plain?.requests.length ?? NaN);
+});
+
+test("advanceCampaign() keeps what the forge says of files and lines beside what the events say", async () => {
+  const node = aNode({ changedFiles: 5, additions: 40, deletions: 7 });
+  const { view } = await worldOf([node, null], { scenarios: COMMITTED }).waves(["done"]);
+  expect(view.items.map(({ files, pullRequestState: pull }) => [files, pull?.files, pull?.additions])).toEqual([
+    [2, 5, 40],
+    [2, null, null],
+  ]);
+});
+
 test("advanceCampaign() reports a pull request that it may not see, and one that it could not read", async () => {
   const world = worldOf([aNode(), null]);
   const { view } = await world.waves(["done"]);
@@ -99,8 +118,8 @@ test("advanceCampaign() reports a pull request that it may not see, and one that
 });
 
 test("advanceCampaign() settles an item that is unknown by the pull request of its branch", async () => {
-  // Nothing in the events says what came of it.
-  const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
+  // Nothing in the events says what came of it, except for the files.
+  const hidden = COMMITTED.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
   const world = worldOf([
     aNode({ headRefName: "mend-1", createdAt: "2099-01-01T00:00:00Z" }),
     aNode({ headRefName: "other" }),
@@ -116,9 +135,9 @@ test("advanceCampaign() settles an item that is unknown by the pull request of i
     },
   });
   const { view } = await world.waves(["done"]);
-  expect(view.items.map(({ verdict, pullRequest }) => [verdict, pullRequest])).toEqual([
-    ["succeeded", `https://github.com/${project(1)}/pull/7`],
-    ["unknown", null],
+  expect(view.items.map(({ verdict, pullRequest, files }) => [verdict, pullRequest, files])).toEqual([
+    ["succeeded", `https://github.com/${project(1)}/pull/7`, 2],
+    ["unknown", null, 2],
   ]);
 });
 

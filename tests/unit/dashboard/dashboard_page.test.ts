@@ -140,3 +140,20 @@ test("renderDashboardPage() draws a line from its first value on, and not up to 
   expect(page).toContain(`<path d="M0 `);
   expect(page).not.toMatch(/<path d="M0 [\d.]+H0V/);
 });
+
+test("renderDashboardPage() says why more items can be at work than sandboxes are in use", () => {
+  const data = fullDashboard(4);
+  const [campaign] = data.campaigns;
+  const [sandbox] = data.sandboxes;
+  if (campaign === undefined || sandbox === undefined) throw new Error("Cannot compare: there is nothing");
+  const says = (used: number, lists = listsWith()) =>
+    render({
+      ...data,
+      lists,
+      campaigns: [{ ...campaign, running: 3 }],
+      sandboxes: Array.from({ length: used }, () => ({ ...sandbox, status: "running" })),
+    }).includes("More items are at work than sandboxes are in use");
+  // Nothing is said of sandboxes that were not all read.
+  const unread = listsWith({ sandboxes: { state: "failed", why: "HTTP 503" } });
+  expect([says(0), says(2), says(3), says(0, unread)]).toEqual([true, true, false, false]);
+});

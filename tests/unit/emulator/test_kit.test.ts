@@ -34,14 +34,14 @@ test("createEmulator() makes the next requests fail, and no more", async () => {
 test("createEmulator() has the repositories and automations that are named, and runs that take as long as is said", async () => {
   const service = createEmulator({
     repos: ["acme/one", "acme/two"],
-    automations: ["nightly", "weekly"],
+    automations: ["nightly", "weekly", "monthly", "yearly"],
     runMs: 600_000,
   });
   expect(service.repos.map(({ full_name }) => full_name)).toEqual(["acme/one", "acme/two"]);
   const { automations, ...mogplex } = createMogplex(service.options);
   const names: string[] = [];
   for await (const { name } of automations.list()) names.push(name);
-  expect(names.sort()).toEqual(["nightly", "weekly"]);
+  expect(names).toEqual(["nightly", "weekly", "monthly", "yearly"]);
   const from = service.clock.now();
   await mogplex.run({ repo: "acme/two", prompt: "x" });
   const tookMs = service.clock.now() - from;

@@ -5,6 +5,7 @@ import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderRunPage } from "../../../lib/report/run_page.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
+import { plainText } from "../../../lib/text/plain_text.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { hostileView } from "../campaign/report/sample_view.ts";
 import { hostileDashboard } from "../dashboard/sample_data.ts";
@@ -22,6 +23,7 @@ const PAGES: Readonly<Record<string, (text: string) => string>> = {
     renderCampaignPage(cleanCampaign(hostileView(text), same), {
       command: { program: "mogplex-ci", file: "FILE", flags: [] },
       problem: cleanProblem(text, same),
+      prompts: [plainText(text), plainText(text)],
     }),
   dashboard: (text) => renderDashboardPage(cleanDashboard(hostileDashboard(text), createRedactor())),
 };

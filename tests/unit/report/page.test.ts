@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { markup, page } from "../../../lib/report/page.ts";
+import { bar, markup, page, steps } from "../../../lib/report/page.ts";
 import { breaches, elementsOf, textsOf } from "./page_parser.ts";
 
 function empty(): string {
@@ -54,4 +54,42 @@ test("breaches() sees what the rules forbid", () => {
   const bad = empty().replace("</main>", '<img src="x"><a href="javascript:x">x</a><p style="a" onclick="b"></main>')
     .replace("<script>", "<script>alert(1);");
   expect(breaches(bad).length).toBe(6);
+});
+
+test.each([
+  [1, "0 1"],
+  [4, "0 1 2 3 4"],
+  [7, "0 2 4 6 8"],
+  [39, "0 10 20 30 40"],
+  [100, "0 20 40 60 80 100"],
+  [101, "0 50 100 150"],
+  [10_000, "0 2000 4000 6000 8000 10000"],
+])("steps() has a round number at each line of its axis, up to the greatest value: %d", (greatest, numbers) => {
+  const line = { name: "ended", colour: 1, points: [[0, 0], [5, greatest]] } as const;
+  const elements = elementsOf(String(steps("all of it", [line], { x: 10, y: greatest }, ["from", "to"])));
+  expect(elements.filter(({ tag }) => tag === "li").map(({ text }) => text).join(" ")).toBe(numbers);
+  // One line for each number, then the line of the values.
+  const paths = elements.filter(({ tag }) => tag === "path").map(({ attributes }) => attributes.d);
+  expect(paths.length).toBe(numbers.split(" ").length + 1);
+  expect(elements.filter(({ tag }) => tag === "span").map(({ text }) => text)).toEqual(["from", "to"]);
+});
+
+test("bar() draws parts of 28, 1, 1 and 9 one behind the other, each as wide as its share", () => {
+  const share = (value: number, colour: number) => ({ name: `part ${colour}`, value, text: String(value), colour });
+  const drawn = String(bar("39 items", [share(28, 2), share(1, 5), share(1, 0), share(9, 1)]));
+  const elements = elementsOf(drawn);
+  expect(elements.find(({ tag }) => tag === "svg")?.attributes["aria-label"]).toBe(
+    "39 items: part 2 28, part 5 1, part 0 1, part 1 9",
+  );
+  const [, whole = NaN] = (/viewBox="0 0 (\d+) /.exec(drawn) ?? []).map(Number);
+  const rects = elements.filter(({ tag }) => tag === "rect").map((
+    { attributes: { x, width } },
+  ) => [Number(x), Number(width)]);
+  // A gap of 1.5 tells each part from the next.
+  const expected = [[0, 28], [28, 1], [29, 1], [30, 9]].map(([from = 0, size = 0]) => [
+    whole * from / 39,
+    whole * size / 39 - 1.5,
+  ]);
+  expect(rects.length).toBe(4);
+  rects.flat().forEach((value, index) => expect(value).toBeCloseTo(expected.flat()[index] ?? NaN, 0));
 });

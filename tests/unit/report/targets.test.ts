@@ -42,6 +42,7 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
   expect(() => parseReportTarget("xml=a", "out")).toThrow(
     `Cannot write report as its format must be one of ${known}: "xml"`,
   );
+  expect(() => parseReportTarget("markdwn", "out")).toThrow(': "markdwn"; did you mean "markdown"?');
 });
 
 test("parseReportTarget() and checkTargets() throw errors in parts", () => {

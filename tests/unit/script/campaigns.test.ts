@@ -127,6 +127,44 @@ test("run() ends when only a person can make the campaign go on, and the next ru
   expect([view.state, view.exitCode, view.counts.succeeded]).toEqual(["done", 0, 3]);
 });
 
+test.each([
+  ["that hold all sandboxes", "acme/*", {}, 3],
+  ["that hold all places of the campaign", "acme/one", { limits: { parallel: 1 } }, 1],
+  ["of the canary", "acme/one", { canary: { size: 1 } }, 1],
+])(
+  "run() tells when questions %s keep the rest from starting, and goes on after the answers",
+  async (_, repo, keys, asking) => {
+    const repositories = [...REPOS, "acme/four"];
+    const told: { event: string; afterMs: number }[] = [];
+    const { campaign, service, clock } = world(
+      {
+        repos: repositories,
+        scenario: `scenarios: [{ match: { repo: "${repo}" }, play: awaiting-input }, { play: success }]`,
+      },
+      { repositories, ...keys },
+      { notify: ({ event }) => void told.push({ event, afterMs: clock.now() }) },
+    );
+    const run = campaign.run({ timeoutMs: 60 * MINUTE });
+    const error = await run.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ exitCode: 75, outcome: "started", view: { counts: { "needs-input": asking } } });
+    expect([service.runs.length, told.map(({ event }) => event)]).toEqual([asking, ["stuck"]]);
+    expect(told[0]?.afterMs).toBeLessThan(30 * MINUTE);
+    for (const { runId } of service.runs) service.control("setRun", { runId, run: { status: "success" } });
+    const view = await campaign.run({ throwOnFailure: false });
+    const [succeeded, last] = asking === 3 ? [3, "stuck"] : [4, "done"];
+    expect([view.counts.succeeded, told.map(({ event }) => event)]).toEqual([succeeded, ["stuck", last]]);
+  },
+);
+
+test("run() follows what an answer makes it start again", async () => {
+  const scenario = "awaiting-input";
+  const { campaign, service } = world({ scenario }, { repositories: ["acme/one"], limits: { attempts: 2 } });
+  expect((await campaign.run({ throwOnFailure: false })).exitCode).toBe(4);
+  service.control("setRun", { runId: service.runs[0]?.runId, run: { status: "failed" } });
+  const view = await campaign.run({ throwOnFailure: false });
+  expect([view.exitCode, view.counts["needs-input"], view.counts.running, service.runs.length]).toEqual([4, 1, 0, 2]);
+});
+
 test("run() sleeps for days until a window opens, on the clock of the client, and ends at once with the signal", async () => {
   const windows = ["Sat 02:00-06:00 UTC"];
   const { campaign, clock, campaigns, definition } = world();
@@ -604,7 +642,9 @@ test("render() and report() refuse what is neither result nor view, and formats 
       "or the view of a campaign",
     );
   }
-  expect(() => render(view, "cvs" as "csv")).toThrow("its format must be one of json, csv, markdown, html");
+  expect(() => render(view, "cvs" as "csv")).toThrow(
+    /its format must be one of json, csv, markdown, html.*; did you mean "csv"\?/,
+  );
   const targets = [{ format: "csv", path: "" }, { format: "csv", paht: "x" }, { format: "cvs", path: "x" }] as const;
   for (const target of targets) {
     expect(await report(view, [target as never]).catch((error) => error.name)).toBe("UsageError");

@@ -63,7 +63,10 @@ export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[
             now.phase = "at work";
           } else if (kind === "ended") {
             bodies.push(
-              ended(id, now.start, pick(["succeeded", "failed", "quota", "service"]), { runId: run, slot: true }),
+              ended(id, now.start, pick(["succeeded", "failed", "quota", "service"]), {
+                ...{ runId: run, slot: true },
+                ...(flag && { files: choice + 1 }),
+              }),
             );
             now.phase = "idle";
             now.key = 0;

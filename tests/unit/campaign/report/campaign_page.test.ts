@@ -46,6 +46,39 @@ test("renderCampaignPage() has title and task in the head, and a bar of the item
   );
 });
 
+test("renderCampaignPage() has a bar of 28, 1, 1 and 9 items with its legend over the numbers", () => {
+  const states = [["succeeded", 28], ["failed", 1], ["running", 1], ["waiting", 9]] as const;
+  const items = states.flatMap(([state, count]) => Array.from({ length: count }, () => state))
+    .map((state, index) => anItem(index, state));
+  const elements = elementsOf(rendered(viewOf(items, { state: "running" })));
+  const legend = elements.findIndex(({ tag, attributes }) => tag === "ul" && attributes.class === "legend");
+  expect(elements[legend]?.text.trim().replace(/\s+/g, " ")).toBe(
+    "28 succeeded or unchanged 1 for a person to decide 1 at work 9 still to come",
+  );
+  const fills = elements.filter(({ tag, attributes }) => tag === "rect" && attributes.height === "28")
+    .map(({ attributes }) => attributes.fill);
+  expect(new Set(fills).size).toBe(4);
+  expect(legend).toBeLessThan(elements.findIndex(({ attributes }) => attributes.class === "numbers"));
+});
+
+test("renderCampaignPage() has the first line of the task in the head, the newest task below, and the earlier ones folded", () => {
+  const view = cleanCampaign({ ...mixedView(3), about: ABOUT }, (text) => text);
+  const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
+  expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
+  expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");
+  expect(headOf(["x".repeat(2_000)])).toContain(`${"x".repeat(200)}`);
+  expect(headOf(["x".repeat(2_000)]).length).toBeLessThan(800);
+  const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
+  const page = renderCampaignPage(view, { prompts });
+  expect(breaches(page)).toEqual([]);
+  const summaries = textsOf(page, "summary").filter((text) => text.includes("task") || text.startsWith("all of it"));
+  expect(summaries).toEqual(["all of it (107 characters)", "8 earlier tasks, the last 4 of them"].concat(
+    Array(4).fill("all of it (107 characters)"),
+  ));
+  const texts = textsOf(page, "pre").flatMap((text) => /^task \d/.exec(text) ?? []);
+  expect([...new Set(texts)]).toEqual([8, 7, 6, 5, 4].map((index) => `task ${index}`));
+});
+
 test("renderCampaignPage() has one line an item: pull requests by number, short ids, and once what shows which are merged", () => {
   const reason = "npm test exited with code 1 after twenty attempts to install the packages";
   const page = rendered(viewOf([anItem(3, "succeeded"), anItem(4, "succeeded"), anItem(5, "failed", { reason })]));
@@ -107,6 +140,28 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
     expect(text).toContain(each);
   }
   expect(textsOf(page, "p").some((each) => each.includes("owner: lin"))).toBe(true);
+});
+
+test("renderCampaignPage() shows the size of a change as the forge says it, and else what the events name", () => {
+  const pull = { draft: false, checks: null, review: null, conflict: null, owner: null, reason: null } as const;
+  const state = { ...pull, createdAt: null, updatedAt: null, state: "open" } as const;
+  const address = { pullRequest: "https://github.com/acme/r/pull/1", files: 2 };
+  const sizeOf = (fields: Parameters<typeof anItem>[2]) =>
+    /[+\d-]+ [+\d-]+ in \d+ files?|(?:at least )?\d+ files?/.exec(
+      rowsOf(rendered(viewOf([anItem(0, "succeeded", fields)])))[0]?.text ?? "",
+    )?.[0];
+  expect([
+    sizeOf({ ...address, pullRequestState: { ...state, files: 5, additions: 40, deletions: 7 } }),
+    // GitLab names no lines.
+    sizeOf({ ...address, pullRequestState: { ...state, files: 5, additions: null, deletions: null } }),
+    sizeOf({ ...address, pullRequestState: { ...state, state: "unreadable" } }),
+    sizeOf(address),
+    sizeOf({ ...address, files: undefined }),
+    sizeOf({ branch: "mogplex/a", files: 1 }),
+  ]).toEqual(["+40 -7 in 5 files", "5 files", "at least 2 files", "at least 2 files", undefined, "at least 1 file"]);
+  const headings = (fields: Parameters<typeof anItem>[2]) =>
+    textsOf(rendered(viewOf([anItem(0, "succeeded", fields), anItem(1, "waiting")])), "th").includes("Change");
+  expect([headings(address), headings({})]).toEqual([true, false]);
 });
 
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {

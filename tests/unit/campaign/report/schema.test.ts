@@ -62,7 +62,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "title", "unchecked", "isFinal"];
+const OPTIONAL: readonly string[] = ["about", "title", "files", "unchecked", "isFinal"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
@@ -77,6 +77,7 @@ const ITEM: Fields<CampaignItem> = {
   branch: true,
   pullRequest: true,
   pullRequestState: true,
+  files: true,
   unchecked: true,
   stuck: true,
   startedAt: true,

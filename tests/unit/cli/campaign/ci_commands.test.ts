@@ -24,7 +24,7 @@ async function commands(env: Record<string, string>, view: CampaignView): Promis
     dropIn: false,
   };
   const command = { program: "mogplex-ci", file: "campaign.yml", flags: [] };
-  const unwritten = await publishCampaign(openContext(call, {}), { directory: "out", command }, view, {
+  const unwritten = await publishCampaign(openContext(call, {}), { directory: "out", command, tasks: [] }, view, {
     problem: null,
     note: { kind: "none" },
   });

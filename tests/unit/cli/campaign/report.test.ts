@@ -42,14 +42,30 @@ test("campaign report needs a plan", async () => {
   expect([code, stderr]).toEqual([2, expect.stringContaining("nothing was planned in")]);
 });
 
-test("campaign report shows the task on the page, and nowhere else, with --with-prompt alone", async () => {
+test("a campaign shows its task on the page, masked, and nowhere else", async () => {
   const file = { title: "The title of it", prompt: "Replace <b>moment</b> by Temporal, mog_abcdefgh12345678" };
-  const world = cliWorld({ count: 1, file });
+  const world = cliWorld({ count: 2, file });
+  const shown = () => NAMES.filter((name) => world.report(name).includes("by Temporal"));
   await world.campaign("run");
-  for (const name of NAMES) expect([name, world.report(name).includes("by Temporal")]).toEqual([name, false]);
-  expect((await world.campaign("report", ["--with-prompt"])).code).toBe(0);
-  for (const name of NAMES) {
-    expect([name, world.report(name).includes("by Temporal")]).toEqual([name, name === "campaign.html"]);
-  }
+  expect(shown()).toEqual(["campaign.html"]);
   expect(world.report("campaign.html")).not.toMatch(/<b>moment|mog_abcdefgh/);
+  await world.campaign("report");
+  expect(shown()).toEqual(["campaign.html"]);
+});
+
+test("a campaign shows its title alone when --show-task or its variable says so", async () => {
+  const file = { title: "The title of it", prompt: "Replace moment by Temporal" };
+  const no = { env: { MOGPLEX_SHOW_TASK: "false" } };
+  const world = cliWorld({ count: 2, file });
+  const told = (name = "campaign.html") =>
+    ["The title of it", "by Temporal"].map((text) => world.report(name).includes(text));
+  expect((await world.campaign("advance", [], no)).code).toBe(0);
+  expect(told()).toEqual([true, false]);
+  for (const [verb, ...flags] of [["stop"], ["resume"], ["advance"], ["report"]] as const) {
+    await world.campaign(verb, [...flags, "--show-task=false"]);
+    expect([verb, ...told()]).toEqual([verb, true, false]);
+  }
+  await world.campaign("stop");
+  expect(told()).toEqual([true, true]);
+  expect((await world.campaign("report", ["--show-task=perhaps"])).code).toBe(2);
 });

@@ -178,6 +178,49 @@ test("two webhooks and a poll at once start one run and leave one note", async (
   expect(ours(at).length).toBe(1);
 });
 
+test("two webhooks and a poll at once leave one note where nothing starts, and one where a run is stopped", async () => {
+  const at = place("stuck-streaming");
+  const [edited, stop] = [[{ lastEditedAt: at.gitlab.now() }, "@mogplex go"], [{}, "@mogplex stop"]] as const;
+  for (const [index, [more, words]] of [edited, stop].entries()) {
+    const note = at.gitlab.say("merge_requests/7", "kim", words, more);
+    const calls = [respond(at, payload(note)), respond(at, payload(note)), respond(at, "", ["--poll"])];
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(ours(at).length).toBe(index + 1);
+  }
+});
+
+test("a second note of one task that could not be removed holds nothing up, and the next job removes it", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.gitlab.faults.push(...Array.from({ length: 99 }, () => ({ match: /^DELETE /, fault: "reset" as const })));
+  const calls = [respond(at, payload(note)), respond(at, payload(note))];
+  expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0]);
+  expect([runsOf(at).length, ours(at).length]).toEqual([1, 2]);
+  expect(ours(at)[1]).toContain(" starting ");
+  const second = at.gitlab.say("merge_requests/7", "kim", "@mogplex and the docs");
+  await respond(at, payload(second));
+  expect([runsOf(at).length, ours(at).length]).toEqual([2, 3]);
+  at.gitlab.faults = [];
+  await respond(at, "", ["--poll"]);
+  expect(ours(at).map((body) => / (starting|ended) /.exec(body)?.[1])).toEqual(["ended", "ended"]);
+});
+
+test("respond leaves one note when two jobs begin one and the answer of one is lost", async () => {
+  for (const lost of [1, 2]) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    let posts = 0;
+    const { fetch } = at.gitlab;
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if (init.method !== "POST" || !url.endsWith("/notes") || ++posts !== lost) return answered;
+      throw new TypeError("fetch failed");
+    };
+    await Promise.all([respond(at, payload(note)), respond(at, payload(note))]);
+    expect([runsOf(at).length, ours(at).length]).toEqual([1, 1]);
+  }
+});
+
 test("two mentions on one merge request at once start one run, and the other one is told", async () => {
   const at = place("stuck-streaming");
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
@@ -404,13 +447,28 @@ test("respond sends the same key again when a start is not known, and one run is
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
 });
 
-test("the note of a job with a wrong token says to ask again, and a new mention starts", async () => {
+test("the note of a task whose first start is not known says so when the merge request is busy by then", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
+  await respond(at, payload(note), ["--timeout", "60"]);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(25 * 3_600_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs")), ["--timeout", "60"]);
+  expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
+  expect(runsOf(at).length).toBe(2);
+  expect(ours(at)[0]).toMatch(
+    /another run is at work here.* An earlier try may have started its run: that is not known/,
+  );
+});
+
+test("the note of a job with a wrong token says to write the task anew, and a new mention starts", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then ask again\./,
+    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then write the task anew\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -495,7 +553,7 @@ test("respond stops the run of a thread", async () => {
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work here\n");
   expect(ours(at)[1]).toContain(
-    "ask again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "write the task anew when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
@@ -634,6 +692,57 @@ function leave(at: At, note: { id: number }, runId: string | null) {
   own.body = `${marker}\n\n${line}\n\n## ⏳ The agent works\n`;
   return own;
 }
+
+test("a poll stops the run that a stop did not find, since its job could not write the note in time", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note), ["--timeout", "60"]);
+  leave(at, note, null);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).stdout).toStartWith("nothing to stop");
+  leave(at, note, runsOf(at)[0]?.id ?? "");
+  expect((await respond(at, "", ["--poll"])).stdout).toContain("runs stopped: 1\n");
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: it was answered\n");
+  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+});
+
+test("a second job of one mention leaves the note alone once the first one has named its run in it", async () => {
+  for (const moment of ["GET", "PUT"]) {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await respond(at, payload(note), ["--timeout", "60"]);
+    const own = leave(at, note, null);
+    const { fetch } = at.gitlab;
+    // The first one does so when the second one has decided, or has begun; then somebody writes a stop.
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if ((init.method ?? "GET") !== moment || !/\/branches\/|\/notes\/1001$/.test(url)) return answered;
+      at.gitlab.fetch = fetch;
+      leave(at, note, runsOf(at)[0]?.id ?? "");
+      at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+      return answered;
+    };
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect(own.body).toContain(" at work ");
+  }
+});
+
+test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
+  const at = place("stuck-streaming");
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  const { fetch } = at.gitlab;
+  at.gitlab.fetch = async (url, init) => {
+    if (!/award_emoji\?name=eyes$/.test(url)) return await fetch(url, init);
+    at.gitlab.fetch = fetch;
+    // The other one does all of it while this one begins.
+    await respond(at, payload(stop));
+    return await fetch(url, init);
+  };
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+});
 
 test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
   const at = place();

@@ -1,0 +1,212 @@
+/**
+ * A runner for the Actions of a real Gitea. Real are the server, which finds the workflow, decides on the event, and hands out job, context,
+ * secrets and variables, and the engine: Gitea's act, which Gitea's runner is built of. Ours is what lies between them, since that runner is in no
+ * registry: it asks the server for jobs by its protocol, gives the engine what the server said, and reports the log and the result of each step.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { Bench } from "./bench.ts";
+import type { Gitea } from "./gitea.ts";
+import { type Running, signal } from "./processes.ts";
+import { GITEA_ACT } from "./programs.ts";
+
+/** A job as the server hands it out. Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
+interface Task {
+  id: string;
+  /** The workflow with this job alone, in Base64. */
+  workflowPayload: string;
+  // deno-lint-ignore no-explicit-any
+  context: Record<string, string> & { event: any };
+  secrets?: Record<string, string>;
+  vars?: Record<string, string>;
+}
+
+/** A line of the engine's log. */
+interface Line {
+  level: string;
+  msg: string;
+  time: string;
+  stepNumber?: number;
+  stage?: string;
+  stepResult?: string;
+  jobResult?: string;
+}
+
+/** A job that the server has started. */
+export interface ServerJob {
+  /** Its number in the server's list of tasks. */
+  id: number;
+  /** As in `issue_comment`. */
+  event: string;
+  /** Payload of the event. */
+  // deno-lint-ignore no-explicit-any
+  payload: any;
+  /** Resolves with the log, without the engine's own lines, once the server knows the result. */
+  ended: Promise<string>;
+  /** Ends it as Gitea's runner does when a person cancels the job. */
+  cancel(): void;
+}
+
+/** More about a runner. */
+export interface RunnerOptions {
+  /** What jobs name by `runs-on`. */
+  labels: readonly string[];
+  /** Variables of every job, as in the configuration of Gitea's runner. */
+  env: Readonly<Record<string, string>>;
+  /** Variables of the engine itself. */
+  engine: Readonly<Record<string, string>>;
+}
+
+/** A runner at work. */
+export interface Runner {
+  /** All jobs so far. */
+  jobs: readonly ServerJob[];
+  /** Waits for a job. */
+  job(isIt: (job: ServerJob) => boolean): Promise<ServerJob>;
+  /** Resolves once the server has no job that waits or runs. */
+  idle(): Promise<void>;
+}
+
+/** Replaces the checkout action, whose code is at GitHub only: like that one in an image without Git, it takes an archive from the server. */
+const CHECKOUT = `name: Check out
+inputs: { ref: {}, persist-credentials: {} }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        ADDRESS: \${{ github.api_url }}/repos/\${{ github.repository }}/archive/\${{ inputs.ref || github.sha }}.tar.gz
+        TOKEN: \${{ github.token }}
+      run: |
+        node > ../code.tar.gz -e '
+          const { ADDRESS, TOKEN } = process.env;
+          fetch(ADDRESS, { headers: { authorization: "token " + TOKEN } }).then(async (answer) => {
+            if (!answer.ok) throw new Error(ADDRESS + " was answered with " + answer.status);
+            process.stdout.write(Buffer.from(await answer.arrayBuffer()));
+          });'
+        tar -xzf ../code.tar.gz --strip-components=1
+`;
+
+/** Registers a runner for a repository, and runs one job after the other until the bench closes. */
+export async function startRunner(
+  bench: Bench,
+  gitea: Gitea,
+  repository: string,
+  { labels, env, engine }: RunnerOptions,
+): Promise<Runner> {
+  const program = GITEA_ACT.provide();
+  const checkout = bench.newFolder();
+  bench.writeFiles(checkout, { "action.yml": CHECKOUT });
+  let headers: Record<string, string> = { "content-type": "application/json" };
+  async function call(method: string, body: unknown) {
+    const url = `${gitea.origin}/api/actions/runner.v1.RunnerService/${method}`;
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} was answered with ${answer.status}: ${text.slice(0, 300)}`);
+    return JSON.parse(text);
+  }
+
+  function start({ workflowPayload, ...task }: Task): Running {
+    const workflow = Buffer.from(workflowPayload, "base64").toString("utf8");
+    const actions = [...workflow.matchAll(/uses: (actions\/checkout@\w+)/g)].map(([, action]) => [action, checkout]);
+    const job = {
+      ...task,
+      workflowPayload,
+      server: gitea.origin,
+      env: { ...env, GITEA_ACTIONS: "true" },
+      actions: Object.fromEntries(actions),
+    };
+    const own = { XDG_CACHE_HOME: join(bench.folder, "cache"), ...engine };
+    return bench.start([program], { stdin: JSON.stringify(job), env: own });
+  }
+
+  /** Runs a job, and tells the server. @returns its log. */
+  async function finish({ id }: Task, running: Running, isCancelled: () => boolean): Promise<string> {
+    const { stdout, stderr } = await running.ended;
+    const lines = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
+    const result = isCancelled() ? "cancelled" : lines.findLast(({ jobResult }) => jobResult !== undefined)?.jobResult;
+    const steps = new Map<number, { id: number; logIndex: number; logLength: number; result?: string }>();
+    const shown = lines.filter(({ level }) => level !== "debug" && level !== "trace");
+    for (const [index, { stepNumber, stage }] of shown.entries()) {
+      if (stepNumber === undefined || stage !== "Main") continue;
+      const step = steps.get(stepNumber) ?? { id: stepNumber, logIndex: index, logLength: 0 };
+      steps.set(stepNumber, { ...step, logLength: index + 1 - step.logIndex });
+    }
+    for (const { stepNumber = -1, stage, stepResult } of lines) {
+      if (stage !== "Main" || stepResult === undefined) continue;
+      steps.set(stepNumber, {
+        ...steps.get(stepNumber) ?? { id: stepNumber, logIndex: 0, logLength: 0 },
+        result: resultName(stepResult),
+      });
+    }
+    const rows = shown.map(({ time, msg }) => ({ time, content: msg.trimEnd() }));
+    if (result === undefined) rows.push({ time: new Date().toISOString(), content: stderr.slice(-2_000) });
+    await call("UpdateLog", { taskId: id, index: 0, rows, noMore: true });
+    const [startedAt, stoppedAt] = [lines[0]?.time, new Date().toISOString()];
+    const states = [...steps.values()].map((step) => ({ ...step, startedAt, stoppedAt }));
+    await call("UpdateTask", {
+      state: { id, result: resultName(result ?? "failure"), startedAt, stoppedAt, steps: states },
+    });
+    return rows.map(({ content }) => content).join("\n");
+  }
+
+  const { token } = await gitea.call("GET", `/repos/${repository}/actions/runners/registration-token`);
+  const { runner } = await call("Register", { name: "lab", token, labels, version: "lab" });
+  headers = { ...headers, "x-runner-uuid": runner.uuid, "x-runner-token": runner.token };
+  const jobs: ServerJob[] = [];
+  let isOpen = true;
+  /** How often the server had no job. */
+  let nothings = 0;
+  /** What ended the loop. */
+  let failure: unknown;
+  const loop = (async () => {
+    while (isOpen) {
+      const { task } = await call("FetchTask", { tasksVersion: 0 });
+      if (task === undefined) {
+        nothings++;
+        await Bun.sleep(200);
+        continue;
+      }
+      const running = start(task);
+      let isCancelled = false;
+      const ended = finish(task, running, () => isCancelled);
+      const cancel = () => {
+        isCancelled = true;
+        signal(running.pid, "SIGTERM");
+      };
+      const { event_name: event, event: payload } = task.context;
+      jobs.push({ id: Number(task.id), event, payload, ended, cancel });
+      await ended;
+    }
+  })().catch((error) => failure = error);
+  bench.atEnd(async () => {
+    isOpen = false;
+    // A job of an experiment that was given up does not end by itself.
+    const last = jobs.at(-1);
+    last?.cancel();
+    await loop;
+  });
+  async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    // The experiment has a limit.
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (failure !== undefined) throw failure;
+      await Bun.sleep(100);
+    }
+  }
+  return {
+    jobs,
+    job: (isIt) => until(() => jobs.find(isIt)),
+    async idle() {
+      // The first one may have been on its way already.
+      const from = nothings;
+      await until(() => nothings >= from + 2 ? true : undefined);
+    },
+  };
+}
+
+function resultName(result: string): string {
+  return `RESULT_${result.toUpperCase()}`;
+}
