@@ -85,6 +85,8 @@ export interface Workflow {
   text: string;
   /** The service that it talks to. */
   service: Service;
+  /** Runs the steps that keep artifacts, too, which recipes leave out on act (`!env.ACT`). @default false */
+  keepArtifacts?: boolean;
   /** More files of the repository. @default none */
   files?: Readonly<Record<string, string>>;
   /** @default workflow_dispatch */
@@ -110,8 +112,10 @@ export async function openRepository(bench: Bench, files: Readonly<Record<string
 
 /** Starts a workflow in its own repository. */
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
-  const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
-  const own = { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) };
+  const { text, service, keepArtifacts = false, files = {}, event = "workflow_dispatch", payload = {}, args = [] } =
+    workflow;
+  const workflowText = keepArtifacts ? text.replaceAll(" && !env.ACT", "") : text;
+  const own = { ".github/workflows/agent.yml": workflowText, "event.json": JSON.stringify(payload) };
   const cwd = await openRepository(bench, { ...files, ...own });
   // act would fetch actions from their server. It copies the repository itself, in place of a checkout without a branch.
   const [upload, cache, checkout] = [bench.newFolder(), bench.newFolder(), bench.newFolder()];
@@ -130,7 +134,7 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
     .concat(["--env", `LAB_REPOSITORY=${cwd}`])
     .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
     .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
-  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...env } });
+  return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...workflow.env } });
 }
 
 /** The end of a log that a reader needs to understand a failure. */

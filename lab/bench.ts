@@ -54,18 +54,18 @@ export function programFiles(): Record<string, string> {
   return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n` };
 }
 
-function fixtureText(token: string, repos: readonly string[]): string {
+function fixtureText(token: string, repos: readonly { id: string; name: string }[]): string {
   const user = "ci";
   const at = "2026-08-01T00:00:00+00:00";
   const times = { createdAt: at, updatedAt: at };
   return JSON.stringify({
     users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
     tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
-    repos: repos.map((id, index) => ({
-      key: `web-${index}`,
+    repos: repos.map(({ id, name }) => ({
+      key: name,
       user,
       id,
-      full_name: index === 0 ? "acme/web" : `acme/web-${index + 1}`,
+      full_name: name,
       installation_id: 1,
       default_branch: "main",
       root_directory: null,
@@ -178,12 +178,12 @@ export class Bench {
    * Starts a service whose runs all play one scenario.
    *
    * @param scenario Undefined: runs wait for {@linkcode Service.control}.
-   * @param repositories How many it has: acme/web, acme/web-2, and so on.
+   * @param names Names of its repositories. `repo` and the variables name the first one.
    */
-  async service(scenario: string | undefined, speed = 50, repositories = 1): Promise<Service> {
+  async service(scenario: string | undefined, speed = 50, names: readonly string[] = ["acme/web"]): Promise<Service> {
     const fixture = join(this.newFolder(), "fixture.json");
-    const repos = Array.from({ length: repositories }, () => crypto.randomUUID());
-    const [repo = ""] = repos;
+    const repos = names.map((name) => ({ id: crypto.randomUUID(), name }));
+    const repo = repos[0]?.id ?? "";
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
     writeFileSync(fixture, fixtureText(token, repos));
     const how = scenario === undefined ? ["--control"] : ["--speed", String(speed), "--scenario", scenario];

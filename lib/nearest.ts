@@ -45,7 +45,9 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   const [meant, ...more] = short.length < 2 ? [] : known.filter((name) => initials(name) === short);
   if (meant !== undefined && more.length === 0) return meant;
   const limit = Math.max(2, Math.floor(word.length / 3));
-  const ranked = known.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
+  // Words need at least as many edits as their lengths differ.
+  const alike = known.filter((name) => Math.abs(name.length - word.length) <= limit);
+  const ranked = alike.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }

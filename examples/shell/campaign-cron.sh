@@ -6,11 +6,11 @@
 # The folder of this script holds mogplex.mjs (docs/install.md), campaign.yml with its task, and the token in the file `token`,
 # which only its owner may read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
-# cron sends what a script prints. This one prints nothing while the campaign goes on, and its log when the exit code is another
-# one than that of the wave before: when something needs a person, when that is over, and at the end. Then remove the line.
+# cron mails what a script prints. This script prints its log only when the exit code differs from that of the wave before: when
+# something needs a person, when that is over, and at the end. Then remove the line.
 #
-# There is no flock: the command itself lets one process at a time work in a directory. Another one ends with 75, which is
-# harmless, as the wave that is at work does what is to be done. After 69 (the service was out of reach) the next wave goes on.
+# It needs no flock: the command lets one process at a time work in a directory. A second process ends with 75, which is harmless.
+# After 69 (the service was out of reach) the next wave goes on.
 #
 # Needs: sh, cat, dirname, mv, sed; Node.
 set -eu

@@ -2,7 +2,7 @@
 //
 // Every Monday a hosted agent updates the dependencies and opens a pull request. The build passes only if the run succeeds.
 // Stopping the build cancels the agent.
-// Needs: project parameters mogplex.api.key (type password) and mogplex.repo.id, and Node 20.11 or later on the agent.
+// Needs: project parameter mogplex.api.key (type password), and Node 20.11 or later on the agent.
 // The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
@@ -29,7 +29,7 @@ object Cleanup : BuildType({
 
     params {
         param("env.MOGPLEX_API_KEY", "%mogplex.api.key%")
-        param("env.MOGPLEX_REPO_ID", "%mogplex.repo.id%")
+        param("env.MOGPLEX_REPO_ID", "%vcsroot.url%") // another repository: owner/name
         param("env.MOGPLEX_PROMPT", "Update minor and patch versions of all dependencies and run the tests. Keep what passes.")
     }
 
@@ -41,7 +41,7 @@ object Cleanup : BuildType({
         script {
             name = "Run the agent"
             // --on-timeout cancel: the last step would cancel the run anyway, and the log should say so.
-            scriptContent = "exec node ci/mogplex.mjs run --follow --create-branch --timeout 1800 --on-timeout cancel"
+            scriptContent = "exec node ci/mogplex.mjs run --follow --timeout 1800 --on-timeout cancel"
         }
         script {
             name = "Cancel the agent if it is still at work"

@@ -24,7 +24,7 @@ function fences(text: string): { opened: string[]; closed: string[] } {
 async function success(bench: Bench): Promise<void> {
   const service = await bench.service("success");
   const text = bench.example("github-actions/weekly-cleanup.yml") + LATER;
-  const running = await startWorkflow(bench, { text, service });
+  const running = await startWorkflow(bench, { text, service, keepArtifacts: true });
   const { code } = await running.ended;
   const log = running.text();
   bench.check("the job passes when the run succeeds", code === 0, tail(log));
@@ -108,11 +108,9 @@ async function others(bench: Bench): Promise<void> {
   bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
     for (const { file, jobs, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
-      const service = await bench.service(scenario);
-      const text = bench.example(`github-actions/${file}`).replace(
-        /8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g,
-        service.repo,
-      );
+      // The matrix names three repositories.
+      const service = await bench.service(scenario, 50, ["acme/web", "acme/api", "acme/docs"]);
+      const text = bench.example(`github-actions/${file}`);
       // act takes the name of the repository from its own environment.
       const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
       const running = await startWorkflow(bench, { ...rest, text, service, args });

@@ -22,7 +22,7 @@ function actionFiles(): Record<string, string> {
 function start(bench: Bench, service: Service) {
   const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
   const text = bench.example(`github-actions/${WEEKLY}`) + LATER;
-  return startWorkflow(bench, { service, args, files: actionFiles(), text });
+  return startWorkflow(bench, { service, args, files: actionFiles(), text, keepArtifacts: true });
 }
 
 async function success(bench: Bench): Promise<void> {

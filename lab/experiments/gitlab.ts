@@ -198,7 +198,11 @@ async function reasons(bench: Bench): Promise<void> {
 const ITEMS = 5;
 
 async function campaignInGit(bench: Bench): Promise<void> {
-  const service = await bench.service("success", 50, ITEMS);
+  const service = await bench.service(
+    "success",
+    50,
+    Array.from({ length: ITEMS }, (_, index) => `acme/web-${index + 1}`),
+  );
   const remote = join(bench.newFolder(), "project");
   await bench.run([GIT.provide(), "init", "-q", "--bare", `${remote}.git`]);
   const program = readFileSync(COMMAND, "utf8");

@@ -30,10 +30,21 @@ interface Cleaner {
   value(value: unknown, depth?: number): unknown;
 }
 
+/** Does the work for equal texts once: events and items share types, branches, reasons and much else. */
+export function remember(clean: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    let result = known.get(text);
+    if (result === undefined) known.set(text, result = clean(text));
+    return result;
+  };
+}
+
 function cleaner(redact: Redact, redactToken: Redact): Cleaner {
-  const some = (value: string) => redact(plainText(value));
+  const plain = remember((value) => plainText(value));
+  const some = remember((value) => redact(plain(value)));
   // Cut after redaction: half a token has no shape that could be found.
-  const word = (value: string) => cutText(redactToken(plainText(value)), MAX_ID);
+  const word = remember((value) => cutText(redactToken(plain(value)), MAX_ID));
 
   function cleanValue(value: unknown, depth = 0): unknown {
     if (typeof value === "string") return some(value);

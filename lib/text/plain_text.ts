@@ -40,7 +40,6 @@ const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
 // All control characters except tab and line feed; everything that Unicode calls ignorable (zero-width characters, directions,
 // variation selectors, tags, fillers); interlinear annotations. They hide text, or split a secret so that no pattern finds it.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
-const LONE_SURROGATE = /\p{Cs}/gu;
 
 /** The nearest place at or before `length` that does not split a surrogate pair. */
 function cutAt(text: string, length: number): number {
@@ -79,7 +78,7 @@ export function quoted(text: string, max: number): string {
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
   // Surrogates first: two halves that meet only because the text between them was removed do not make a character.
-  const plain = text.replace(LONE_SURROGATE, "\ufffd").replace(SEQUENCES, "").replace(LINE_BREAKS, "\n")
+  const plain = text.toWellFormed().replace(SEQUENCES, "").replace(LINE_BREAKS, "\n")
     .replace(INVISIBLE, "");
   return cutText(plain, maxLength);
 }

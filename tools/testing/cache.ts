@@ -9,12 +9,22 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileS
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { root, runtimes, sha256 } from "../setup.mjs";
-import { pathsIn } from "./paths.ts";
+import { pathsIn, speaksOfCampaigns, withoutParts } from "./paths.ts";
 import { externalPrograms, findProgram } from "./summary.ts";
 
 const STORE = join(root, "node_modules/.cache/passed-tests.json");
 /** Where tests ask for built files. */
 const BUILT = "tests/built.ts";
+/** What every test process loads. It reads no file. */
+const PRELOAD = "tests/preload.ts";
+
+/**
+ * The verbs of campaigns. What the command reaches only through them cannot change the result of a test that never speaks of campaigns, nor
+ * goes through all verbs: it is left out of its key. That is most of the product, while most tests of the command are about a single run.
+ */
+const CAMPAIGN_VERBS = "lib/cli/campaign/";
+/** The command, and where it is built from. */
+const COMMAND = { built: "dist/mogplex.mjs", source: "lib/cli/main.ts" };
 
 /** What passed: key and number of tests by test file. */
 export type Passed = Record<string, { key: string; tests: number }>;
@@ -51,6 +61,7 @@ export class Keys {
   readonly #outside = outside();
   readonly #sums = new Map<string, string>();
   readonly #imports = new Map<string, string[]>();
+  #commandWithout: string | undefined;
 
   #sum(path: string): string {
     const known = this.#sums.get(path) ?? sha256(readFileSync(join(root, path)));
@@ -79,12 +90,16 @@ export class Keys {
     }
   }
 
-  /** Sources with everything that they import, but for what is known already. */
-  #closure(entries: readonly string[], known: ReadonlySet<string>): string[] {
+  /** Sources with everything that they import, but for what is known already, and for what comes after the verbs of campaigns when they are left out. */
+  #closure(entries: readonly string[], known: ReadonlySet<string>, isWithoutCampaigns = false): string[] {
     const found = new Set(entries);
     for (const path of found) {
       // How a built file was made does not matter: whoever asks for one names it.
       if (path === BUILT) continue;
+      if (isWithoutCampaigns && path.startsWith(CAMPAIGN_VERBS)) {
+        found.delete(path);
+        continue;
+      }
       for (const each of this.#imports.get(path) ?? []) if (!known.has(each)) found.add(each);
     }
     return [...found];
@@ -97,35 +112,58 @@ export class Keys {
     return keys;
   }
 
+  /** Checksum of the built command, but for what only the verbs of campaigns reach. */
+  async #commandWithoutCampaigns(): Promise<string> {
+    if (this.#commandWithout === undefined) {
+      await this.#read([COMMAND.source]);
+      const reached = new Set(this.#closure([COMMAND.source], new Set(), true));
+      const text = readFileSync(join(root, COMMAND.built), "utf8");
+      this.#commandWithout = sha256(withoutParts(text, (source) => !reached.has(source)));
+    }
+    return this.#commandWithout;
+  }
+
   /** The key of a test file: it changes with everything that its result depends on. */
   async of(file: string): Promise<string> {
     const sources = new Set<string>();
     const named = new Set<string>();
-    let entries = [file, "tests/preload.ts"];
+    const beside = new Set<string>();
+    let open = [file, PRELOAD];
     // A test names sources that it starts, which import and name others.
-    while (entries.length > 0) {
-      await this.#read(entries);
-      const fresh = this.#closure(entries, sources);
+    while (open.length > 0) {
+      await this.#read(open);
+      const fresh = this.#closure(open, sources);
       for (const path of fresh) {
         sources.add(path);
-        // Sources of the product name no files of the checkout, and their words would name nearly all.
-        if (path.startsWith("lib/") || path === BUILT) continue;
+        // Sources of the product and data name no files of the checkout, and their words would name nearly all.
+        if (/^(?:lib|action)\/|\.json$/.test(path) || path === BUILT || path === PRELOAD) continue;
         for (const name of pathsIn(path, readFileSync(join(root, path), "utf8"), (each) => this.#known.has(each))) {
           named.add(name);
         }
         // Data beside a test, as a schema. The top of `tests` or `tools` has none, and would be all of it.
-        if (dirname(path).includes("/")) named.add(dirname(path));
+        if (dirname(path).includes("/")) beside.add(dirname(path));
       }
-      entries = [...named].filter((path) =>
-        /\.(ts|mjs)$/.test(path) && !path.startsWith("dist/") && !sources.has(path)
-      );
+      open = [...named].filter((path) => /\.(ts|mjs)$/.test(path) && !path.startsWith("dist/") && !sources.has(path));
     }
-    const covered = (path: string) => {
-      if (sources.has(path) || named.has(path)) return true;
-      for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) if (named.has(folder)) return true;
+    const isIn = (path: string, folders: ReadonlySet<string>) => {
+      for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) if (folders.has(folder)) return true;
       return false;
     };
-    const content = this.#files.filter(covered).map((path) => `${path} ${this.#sum(path)}`);
+    const isNamed = (path: string) => named.has(path) || isIn(path, named);
+    const isData = (path: string) => isIn(path, beside);
+    // Sources beside a test that it neither imports nor names are no part of it.
+    const isOwn = (path: string) => isNamed(path) || (isData(path) && !path.endsWith(".ts"));
+    const isAboutCampaigns = this.#files.some((path) =>
+      (sources.has(path) || isOwn(path)) && speaksOfCampaigns(path, () => readFileSync(join(root, path), "utf8"))
+    );
+    const entries = [...sources].filter((path) => named.has(path) || !path.startsWith("lib/"));
+    const reached = isAboutCampaigns ? sources : new Set(this.#closure(entries, new Set(), true));
+    const content = await Promise.all(
+      this.#files.filter((path) => reached.has(path) || isOwn(path)).map(async (path) => {
+        const isPart = path === COMMAND.built && !isAboutCampaigns;
+        return `${path} ${isPart ? await this.#commandWithoutCampaigns() : this.#sum(path)}`;
+      }),
+    );
     const runner = ["package-lock.json", "bunfig.toml", "tools/testing/run_files.ts"].map((path) => this.#sum(path));
     return sha256([...this.#outside, ...runner, ...content].join("\n"));
   }

@@ -12,5 +12,24 @@ export function pathsIn(file: string, text: string, exists: (path: string) => bo
     if (path === "" || /^\.+$/.test(path)) continue;
     for (const each of [path, normalize(join(dirname(file), path)), `dist/${path}`]) if (exists(each)) found.add(each);
   }
+  // The folder itself, or a file of it whose name is made while the test runs.
+  if (/\bimport\.meta\.dir\b(?!,\s*["'`]|\}\/[\w.])/.test(text)) found.add(dirname(file));
   return [...found].sort();
+}
+
+/** What is in a key as a whole, as far as the test reaches it, or says what the package consists of: its words do not count. */
+const NOT_OF_TEST = /^(?:lib|dist|action|templates)\/|^(?:package|deno)\.json$/;
+
+/** Whether a file of a test speaks of campaigns, or goes through all verbs. */
+export function speaksOfCampaigns(path: string, text: () => string): boolean {
+  const pattern = /[Cc]ampaign|CAMPAIGN|\bVERBS\b/;
+  return !NOT_OF_TEST.test(path) && (pattern.test(path) || pattern.test(text()));
+}
+
+/** A built program without the parts of some sources of `lib/`. Each part begins with a line that names its source. */
+export function withoutParts(text: string, isLeftOut: (source: string) => boolean): string {
+  return text.split(/^(?=\/\/ (?:lib|node_modules)\/\S+$)/m).filter((part) => {
+    const [, source] = /^\/\/ (lib\/\S+)\n/.exec(part) ?? [];
+    return source === undefined || !isLeftOut(source);
+  }).join("");
 }

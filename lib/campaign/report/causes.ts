@@ -60,13 +60,13 @@ const MIN_ID = 12;
 function campaignNames(items: readonly CampaignItem[]): CampaignNames {
   const names = new Set<string>();
   let parts = 1;
-  for (const { repository, baseBranch, branch } of items) {
-    for (const name of [repository, baseBranch, branch ?? ""]) {
-      const count = name.split("/", MAX_NAME_PARTS + 1).length;
-      if (name.trim() === "" || count > MAX_NAME_PARTS) continue;
-      names.add(name.toLowerCase());
-      parts = Math.max(parts, count);
-    }
+  // Items share base branches.
+  const all = new Set(items.flatMap(({ repository, baseBranch, branch }) => [repository, baseBranch, branch ?? ""]));
+  for (const name of all) {
+    const count = name.split("/", MAX_NAME_PARTS + 1).length;
+    if (name.trim() === "" || count > MAX_NAME_PARTS) continue;
+    names.add(name.toLowerCase());
+    parts = Math.max(parts, count);
   }
   return { names, parts };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Redact } from "../../run/clean.ts";
+import { type Redact, remember } from "../../run/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
@@ -24,16 +24,6 @@ const ASCII = /^[\x20-\x7e]*$/;
 
 function oneLine(text: string): string {
   return ASCII.test(text) ? text.trim() : plainText(text).replace(/\s+/g, " ").trim();
-}
-
-/** Does the work for equal texts once: items share base branches, reasons and much else. */
-function remember(clean: (text: string) => string): (text: string) => string {
-  const known = new Map<string, string>();
-  return (text) => {
-    let result = known.get(text);
-    if (result === undefined) known.set(text, result = clean(text));
-    return result;
-  };
 }
 
 /** A time in its usual form, or null. */
@@ -58,10 +48,11 @@ export function cleanCampaign(
   redact: Redact,
   redactToken: Redact = (text) => text,
 ): CampaignView {
+  const line = remember(oneLine);
   // Cut after redaction: half a token has no shape that could be found.
-  const name = remember((text) => cutText(redact(oneLine(text)), MAX_NAME));
-  const reason = remember((text) => cutText(redact(oneLine(text)), MAX_REASON));
-  const id = (text: string) => cutText(redactToken(oneLine(text)), MAX_ID);
+  const name = remember((text) => cutText(redact(line(text)), MAX_NAME));
+  const reason = remember((text) => cutText(redact(line(text)), MAX_REASON));
+  const id = remember((text) => cutText(redactToken(line(text)), MAX_ID));
   const some = (clean: Redact, text: string | null) => text === null ? null : clean(text);
 
   function cleanItem(item: CampaignItem): CampaignItem {
@@ -77,7 +68,7 @@ export function cleanCampaign(
       attempts: item.attempts,
       runId: some(id, item.runId),
       branch: some(name, item.branch),
-      pullRequest: item.pullRequest === null ? null : webUrl(redact(oneLine(item.pullRequest))) ?? null,
+      pullRequest: item.pullRequest === null ? null : webUrl(redact(line(item.pullRequest))) ?? null,
       pullRequestState: cleanPull(item.pullRequestState),
       ...(item.files !== undefined && { files: item.files }),
       ...(item.unchecked !== undefined && { unchecked: item.unchecked }),

@@ -71,8 +71,11 @@ export function checkInputs(env: ReadEnv): void {
   }
 }
 
+/** Path of the project, such as `acme/web`. */
+const PROJECT_PATH = "CI_PROJECT_PATH";
+
 /** Variables of GitLab that only this file reads. */
-export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT"];
+export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT", PROJECT_PATH];
 
 // A day is the longest wait of a job; runners hosted by GitLab.com give 3 hours.
 const MAX_MINUTES = 24 * 60;
@@ -121,10 +124,16 @@ const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROM
 /** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
 const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
 
-/** Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. */
+/**
+ * Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. Where neither names
+ * a repository it is the one with the path of the project, as in the jobs that `init` writes; the component `respond` asks GitLab for the path.
+ */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
     if (name === "MOGPLEX_TIMEOUT") return timeout(env);
+    if (name === "MOGPLEX_REPO_ID" && !isRespond(env)) {
+      return [inputVariable(name), name, PROJECT_PATH].map(env).find((value) => (value ?? "").trim() !== "");
+    }
     if (DERIVED.includes(name) && flagInput(env, IDEMPOTENCY_KEY.name) !== undefined) return undefined;
     const input = env(inputVariable(name)) || undefined;
     if (!name.startsWith("MOGPLEX_") || input !== undefined) return input ?? env(name);

@@ -1,10 +1,11 @@
-/** Runs every documented pipeline in the situation that it is meant for. Only the address of the component is changed. */
+/** Runs every documented pipeline as it stands, in the situation that it is meant for, with nothing set but the secret. */
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { parseAllDocuments, stringify } from "yaml";
 import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
@@ -42,6 +43,10 @@ const TASKS = [
 let repositories: string;
 let service: Service;
 const files = templateFiles(...componentNames().map((name) => `templates/${name}.yml`));
+/** The templates where the examples include them. */
+const local = Object.fromEntries(
+  Object.entries(files).map(([path, text]) => [path.replace("templates/", "ci/mogplex-"), text]),
+);
 /** Commands of other people's jobs in the examples. */
 let stubs: string;
 
@@ -65,15 +70,11 @@ afterAll(async () => {
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-/** `text` with the components of this commit in the place of released ones. */
+/** `text` with the component of this commit in place of its copied template, as it says how to. */
 function atThisCommit(text: string): string {
-  const [from, to] = ["$CI_SERVER_FQDN/<group>/<project>/", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/"];
-  const changed = text.replace(
-    /(\/(?:run|follow|respond|campaign|dashboard)@)(\S+)$/gm,
-    (whole, start: string, version: string) =>
-      version === VERSION || version === "<commit>" ? `${start}$CI_COMMIT_SHA` : whole,
-  ).replaceAll(from, to);
-  expect(changed).not.toMatch(/^[^#]*<(group|project|commit|version)>/m);
+  const changed = text.replace(/- local: .*\n +# (component: \S+@).*$/gm, "- $1$CI_COMMIT_SHA")
+    .replaceAll("<group>/<project>", "$CI_PROJECT_PATH");
+  expect(changed).not.toMatch(/local:|<(group|project|version)>/);
   return changed;
 }
 
@@ -98,13 +99,16 @@ interface Copied {
   starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
 }
 
+/** Its path is the name of a repository that the token reaches. */
+const ORIGIN = "https://gitlab.example.com/acme/web.git";
+
 /** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
 async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
   const recorder = await startRecorder(service.url);
-  const cwd = newProject(service.folder, "copied", { ...files, ".gitlab-ci.yml": atThisCommit(text), ...more });
+  const cwd = newProject(service.folder, "copied", { ".gitlab-ci.yml": text, ...more }, ORIGIN);
   writeFiles(stubs, { "npm.sh": `#!/bin/sh\necho "npm $*"\nexit "$(cat npm-exit-code 2> /dev/null || echo 0)"\n` });
   if (!existsSync(join(stubs, "npm"))) spawnSync("ln", ["-s", "npm.sh", join(stubs, "npm")]);
-  const own = projectVariables(recorder.url, service.token());
+  const { MOGPLEX_REPO_ID: _, ...own } = projectVariables(recorder.url, service.token());
   // The lab checks each recipe against the schema.
   function options({ server = {}, variables = {}, manual = [], retry, args = [] }: Situation, more: string[] = []) {
     const all = Object.entries({ ...own, ...variables }).filter(([, value]) => value !== "");
@@ -133,7 +137,11 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
   };
 }
 
-const recipe = (file: string, more?: Record<string, string>) => copied(read(`${RECIPES}/${file}`), more);
+/** A project with a recipe as it stands, after `init`, and with nothing set but the secret. */
+async function recipe(file: string, more: Record<string, string> = {}): Promise<Copied> {
+  programs();
+  return await copied(read(`${RECIPES}/${file}`), { ...programFiles(), ...more });
+}
 const codes = ({ jobs }: Pipeline) => Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
 const SCHEDULE = { CI_PIPELINE_SOURCE: "schedule" };
 
@@ -158,16 +166,6 @@ function campaignProject(): Record<string, string> {
 }
 
 const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
-  async "scheduled-cleanup.yml"() {
-    const { run, jobs, starts } = await recipe("scheduled-cleanup.yml");
-    const server = { ...SCHEDULE, CI_PIPELINE_CREATED_AT: "2026-11-23T06:17:00Z" };
-    expect(codes(await run({ server }))).toEqual({ "weekly-cleanup": 0 });
-    const again = await run({ server: { ...server, CI_PIPELINE_CREATED_AT: "2026-11-23T09:00:00Z" } });
-    expect(again.jobs["weekly-cleanup"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_REPLAYED=true\n");
-    expect(starts()[0]).toMatchObject({ prompt: expect.stringMatching(/^Update minor/), createBranch: true });
-    expect(await jobs()).toEqual([]);
-  },
-
   async "fix-failing-pipeline.yml"() {
     const { cwd, run, jobs, starts } = await recipe("fix-failing-pipeline.yml", { "npm-exit-code": "0" });
     const server = { CI_COMMIT_BRANCH: "feature/login" };
@@ -181,6 +179,18 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(starts()[0]).toMatchObject({ baseBranch: "feature/login", createBranch: true });
     expect(starts()[0]?.prompt).toStartWith(`"npm test" fails on this branch at commit ${sha}. Find out why`);
     expect(await jobs({ server: { CI_COMMIT_BRANCH: "mogplex/external/1" } })).toEqual(["unit-tests"]);
+  },
+
+  async "matrix-repositories.yml"() {
+    const { run, recorder, starts } = await recipe("matrix-repositories.yml");
+    const { jobs, text } = await run({ server: { CI_PIPELINE_SOURCE: "web" } });
+    expect(codes({ jobs, text })).toEqual({
+      "codemod: [acme/web]": 0,
+      "codemod: [acme/api]": 0,
+      "codemod: [acme/docs]": 0,
+    });
+    expect(new Set(starts().map(({ repoId }) => repoId)).size).toBe(3);
+    expect(new Set(recorder.of(START).map(({ key }) => key)).size).toBe(3);
   },
 
   async "manual-button.yml"() {
@@ -228,24 +238,6 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     }
   },
 
-  async "matrix-repositories.yml"() {
-    const answer = await fetch(`${service.url}/api/v1/mogplex/repos`, {
-      headers: { authorization: `Bearer ${service.token()}` },
-    });
-    const { data } = await answer.json() as { data: { repos: { id: string }[] } };
-    const ids = data.repos.map(({ id }) => id);
-    const known: Record<string, string> = {};
-    const text = read(`${RECIPES}/matrix-repositories.yml`)
-      .replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, (id) => known[id] ??= ids[Object.keys(known).length] ?? "none");
-    const { run, recorder, starts } = await copied(text);
-    // The project also has MOGPLEX_REPO_ID, which no job may use.
-    expect(ids).toContain(REPO);
-    const pipeline = await run({ server: { CI_PIPELINE_SOURCE: "web" } });
-    expect(Object.values(codes(pipeline))).toEqual([0, 0, 0]);
-    expect(starts().map(({ repoId }) => repoId).sort()).toEqual([...ids].sort());
-    expect(new Set(recorder.of(START).map(({ key }) => key)).size).toBe(3);
-  },
-
   async "merge-request-note.yml"() {
     const gitlab = gitlabServer("42", "7");
     const end = await listen(gitlab);
@@ -273,31 +265,6 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     }
   },
 
-  async "start-then-follow.yml"() {
-    const { run, jobs: names, starts } = await recipe("start-then-follow.yml");
-    expect(await names({ server: { CI_COMMIT_BRANCH: "mogplex/1" } })).toEqual(["build"]);
-    const { jobs, text } = await run();
-    expect(codes({ jobs, text })).toEqual({ "start-agent": 0, build: 0, agent: 0, report: 0 });
-    expect(jobs["start-agent"]?.log).toContain("started, not followed");
-    expect(jobs.report?.log).toMatch(/> The agent ended success on branch mogplex\/\S+ with pull request http\S+$/m);
-    expect(starts()).toHaveLength(1);
-  },
-
-  async "pinned.yml"() {
-    const { run, starts } = await recipe("pinned.yml");
-    expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
-    expect(starts()).toHaveLength(1);
-  },
-
-  async "self-managed.yml"() {
-    const { tag } = JSON.parse(read("components/image.json"));
-    expect(read(`${RECIPES}/self-managed.yml`)).toContain(`/denoland/deno:${tag}\n`);
-    const { run, starts } = await recipe("self-managed.yml");
-    const { jobs, text } = await run({ server: SCHEDULE });
-    expect(codes({ jobs, text })).toEqual({ "mogplex-run": 0 });
-    expect(starts()).toHaveLength(1);
-  },
-
   async "plain-job.yml"() {
     programs();
     const text = read(`${RECIPES}/plain-job.yml`);
@@ -308,29 +275,40 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(jobs.agent?.log).toContain("nothing to clean up");
     expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
     expect(readdirSync(join(jobs.agent?.artifacts ?? "", "mogplex-ci"))).not.toContain("run.json");
-    // With nothing set but the secret: the repository is the one of the job.
-    const bare = await copied(text, programFiles());
-    const alone = await bare.run({
-      server: { ...SCHEDULE, CI_PROJECT_PATH: "acme/web" },
-      variables: { MOGPLEX_REPO_ID: "" },
-    });
-    expect(alone.jobs.agent?.code).toBe(0);
+    expect(right.starts()).toMatchObject([{ prompt: expect.stringMatching(/^Update minor/), repoId: REPO }]);
+    const elsewhere = await copied(text, programFiles());
+    const other = await elsewhere.run({ server: SCHEDULE, variables: { MOGPLEX_REPO_ID: "acme/api" } });
+    expect([other.jobs.agent?.code, elsewhere.starts()[0]?.repoId === REPO]).toEqual([0, false]);
     const wrong = await copied(text, programFiles("f".repeat(64)));
     const stopped = await wrong.run({ server: SCHEDULE });
     expect(stopped.jobs.agent?.code).toBe(1);
     expect(wrong.recorder.requests).toEqual([]);
   },
 
+  async "start-then-follow.yml"() {
+    const { run, jobs: names, starts } = await recipe("start-then-follow.yml");
+    expect(await names({ server: { CI_COMMIT_BRANCH: "mogplex/1" } })).toEqual(["build"]);
+    const { jobs, text } = await run();
+    expect(codes({ jobs, text })).toEqual({ "start-agent": 0, build: 0, agent: 0, report: 0 });
+    expect(jobs["start-agent"]?.log).toContain("started, not followed");
+    expect(jobs.report?.log).toMatch(/> The agent ended success on branch mogplex\/\S+ with pull request http\S+$/m);
+    expect(starts()).toHaveLength(1);
+  },
+
   async "campaign-child-pipeline.yml"() {
-    programs();
-    const { run, jobs, starts } = await copied(read(`${RECIPES}/campaign-child-pipeline.yml`), campaignProject());
+    const { cwd, recorder, run, jobs, starts } = await recipe("campaign-child-pipeline.yml", campaignProject());
     const web = { CI_PIPELINE_SOURCE: "web" };
     expect(await jobs({ server: SCHEDULE })).toEqual([]);
-    expect((await jobs({ server: web })).sort()).toEqual(["mogplex-campaign", "waves-mogplex-campaign"]);
-    const { jobs: { "mogplex-campaign": planned } } = await run({ server: web, retry: "mogplex-campaign" });
+    expect((await jobs({ server: web })).sort()).toEqual(["campaign", "waves"]);
+    // The child pipeline gets variables of the project alone, which gitlab-ci-local reads from this file.
+    const { MOGPLEX_REPO_ID: _, ...own } = projectVariables(recorder.url, service.token());
+    writeFiles(cwd, { ".gitlab-ci-local-variables.yml": stringify(own) });
+    commitAll(cwd);
+    const { text, jobs: { campaign: planned } } = await run({ server: web });
     expect(planned?.code).toBe(0);
     expect(planned?.artifact("mogplex-campaign-pipeline/campaign.gitlab-ci.yml")).toContain("wave-1:");
-    expect(starts()).toEqual([]);
+    expect(text).toContain("Campaign codemod is done: its item succeeded");
+    expect(starts()).toHaveLength(1);
   },
 
   async "campaign-in-git.yml"() {
@@ -353,14 +331,12 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       expect(campaign?.code).toBe(0);
       states.push(JSON.parse(campaign?.artifact("mogplex-campaign/campaign.json") ?? "").state);
     }
-    expect([states[0], states.at(-1)]).toEqual(["running", "done"]);
-    expect(starts()).toHaveLength(1);
+    // On a slow machine the run ends within the first wave.
+    expect([states.at(-1), starts().length]).toEqual(["done", 1]);
   },
 
   async "scheduled-campaign.yml"() {
-    programs();
     const { run, jobs, starts } = await recipe("scheduled-campaign.yml", {
-      ...programFiles(),
       "campaign.yml": "version: 1\nname: replace-moment\nprompt-file: task.md\nrepositories: [acme/web, acme/api]\n",
       "task.md": "Fix the flaky tests.\n",
     });
@@ -379,7 +355,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       states.push(/^MOGPLEX_CAMPAIGN_STATE=(.*)$/m.exec(outputs)?.[1]);
       expect(campaign?.code).toBe(0);
     }
-    expect([states[0], states.at(-1), starts().length]).toEqual(["running", "done", 2]);
+    expect([states.at(-1), starts().length]).toEqual(["done", 2]);
   },
 
   async "dashboard.yml"() {
@@ -428,14 +404,34 @@ test("there is a situation for every recipe", () => {
   expect(readdirSync(join(root, RECIPES)).sort()).toEqual(Object.keys(SITUATIONS).sort());
 });
 
-test("every recipe says in which pipelines an agent starts", () => {
+test("every job that starts an agent says in which pipelines, and names a stage first", () => {
   const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
-  const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
-  for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {
-    const agents = text.match(/- component: \S+|^(?:agent|campaign):\n(?: +#.*\n)* +image:/gm) ?? [];
-    const rules = text.match(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /g) ?? [];
-    expect(agents.length, text).toBeGreaterThan(0);
-    expect(rules.length, text).toBeGreaterThanOrEqual(agents.length);
+  for (const file of recipes) {
+    const documents = parseAllDocuments(read(`${RECIPES}/${file}`)).map((document) => document.toJS());
+    const jobs = Object.values<Record<string, unknown>>(documents.at(-1)).filter((job) =>
+      JSON.stringify(job).includes("node ci/mogplex.mjs")
+    );
+    expect(jobs.length, file).toBeGreaterThan(0);
+    for (const job of jobs) {
+      expect(Object.keys(job)[0], file).toBe("stage");
+      expect(job.rules, file).toContainEqual(expect.objectContaining({ if: expect.any(String) }));
+    }
+  }
+  const examples = componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`));
+  for (const text of [...examples, read("components/README.md"), read("README.md")]) {
+    expect(text).toMatch(/ inputs:\n( +job-name: .*\n)? +stage: .*# must be one of the stages of your pipeline/);
+    expect(text).toMatch(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /);
+  }
+});
+
+test("no recipe begins with an address that nobody has published: the program of init runs in each", () => {
+  for (const file of readdirSync(join(root, RECIPES)).filter((name) => name.endsWith(".yml"))) {
+    const text = read(`${RECIPES}/${file}`);
+    expect(text, file).toMatch(/^# \.gitlab-ci\.yml\n/);
+    expect(text, file).toContain(
+      "# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.\n",
+    );
+    expect(text, file).not.toMatch(/- component:|<group>/);
   }
 });
 
@@ -446,7 +442,7 @@ for (const [file, situation] of Object.entries(SITUATIONS)) {
 test.skipIf(!CAN_RUN)(
   "the example of the run component starts at the push of its button, and the next job reads what it hands on",
   async () => {
-    const { run, starts } = await copied(read("components/run/example.gitlab-ci.yml"));
+    const { run, starts } = await copied(read("components/run/example.gitlab-ci.yml"), local);
     const { jobs, text } = await run({ manual: ["mogplex-run"] });
     expect(codes({ jobs, text })).toEqual({ "unit-tests": 0, "mogplex-run": 0, report: 0 });
     expect(jobs.report?.log).toMatch(/> Run \S+ ended success on branch mogplex\/\S+$/m);
@@ -455,7 +451,7 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of the run that it is given", async () => {
-  const { run, jobs, recorder } = await copied(read("components/follow/example.gitlab-ci.yml"));
+  const { run, jobs, recorder } = await copied(read("components/follow/example.gitlab-ci.yml"), local);
   for (const [prompt, code] of [["<success>", 0], ["<agent-failure>", 1]] as const) {
     const headers = {
       authorization: `Bearer ${service.token()}`,
@@ -471,14 +467,58 @@ test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of th
   expect(await jobs()).toEqual([]);
 });
 
-test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", async () => {
+test.skipIf(!CAN_RUN)(
+  "a job with the name of the component's job gives it a matrix, and values that GitLab expands",
+  async () => {
+    const text = `${(read("components/README.md").match(/```yaml\n([\s\S]*?)```/) ?? [])[1]}
+mogplex-run:
+  variables:
+    MOGPLEX_BASE_BRANCH: $CI_COMMIT_BRANCH
+  parallel:
+    matrix:
+      - { NAME: web, MOGPLEX_INPUT_REPO_ID: acme/web }
+      - { NAME: api, MOGPLEX_INPUT_REPO_ID: acme/api }
+`;
+    const { run, starts } = await copied(text, local);
+    // The variable of the project would win over one of this name in the matrix.
+    const pipeline = await run({ server: SCHEDULE, variables: { MOGPLEX_REPO_ID: "acme/docs" } });
+    expect(Object.values(codes(pipeline))).toEqual([0, 0]);
+    expect(new Set(starts().map(({ repoId }) => repoId)).size).toBe(2);
+    expect(starts().map(({ baseBranch }) => baseBranch)).toEqual(["main", "main"]);
+  },
+);
+
+/** The jobs of each component's example, in a project that has nothing but the copied template. */
+const EXAMPLE_JOBS: Readonly<Record<string, readonly [Situation, readonly string[]]>> = {
+  campaign: [{ server: { CI_PIPELINE_SOURCE: "web" } }, ["mogplex-campaign", "waves-mogplex-campaign"]],
+  dashboard: [{ server: SCHEDULE }, ["pages"]],
+  follow: [{ variables: { MOGPLEX_RUN_ID: REPO } }, ["mogplex-follow"]],
+  respond: [{ server: { CI_PIPELINE_SOURCE: "trigger" } }, ["mogplex-respond"]],
+  run: [{}, ["unit-tests", "mogplex-run", "report"]],
+};
+
+test.skipIf(!CAN_RUN).each(componentNames())(
+  "the example of the component %s is a pipeline with its copied template, and with the component",
+  async (name) => {
+    const text = read(`components/${name}/example.gitlab-ci.yml`);
+    const [situation, expected] = EXAMPLE_JOBS[name] ?? [{}, []];
+    const pasted = await copied(text, local);
+    expect((await pasted.jobs(situation)).sort()).toEqual([...expected].sort());
+    const released = await copied(atThisCommit(text), files);
+    expect((await released.jobs(situation)).sort()).toEqual([...expected].sort());
+  },
+);
+
+test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there, and with the component", async () => {
   for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {
     const blocks = [...read(file).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
-    const pipelines = blocks.filter((text) => text.includes("component:"));
-    expect(pipelines).toHaveLength(1);
-    const { run, starts } = await copied(pipelines[0] ?? "", more);
-    expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
-    expect(starts()).toHaveLength(1);
+    const [pipeline = "", ...others] = blocks.filter((text) => text.includes("component:"));
+    expect(others).toEqual([]);
+    for (const [text, around] of [[pipeline, local], [atThisCommit(pipeline), files]] as const) {
+      const { run, starts } = await copied(text, { ...around, ...more });
+      expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
+      expect(starts()).toMatchObject([{ repoId: REPO }]);
+    }
   }
 });
 
@@ -496,14 +536,12 @@ test("the line of components/README.md takes the program out of a template and c
 
 test("every document and example names the component by the same placeholder", () => {
   const named = stampedFiles().flatMap((path) =>
-    [...read(path).matchAll(/- component: (\S+)/g)].map(([, address = ""]) => ({ path, address }))
+    [...read(path).matchAll(/# component: (\S+)/g)].map(([, address = ""]) => ({ path, address }))
   );
   expect(named.length).toBeGreaterThan(10);
   for (const { path, address } of named) {
     const right = new RegExp(
-      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@(${
-        RegExp.escape(VERSION)
-      }|<commit>)$`,
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@${RegExp.escape(VERSION)}$`,
     );
     expect({ path, right: right.test(address) }).toEqual({ path, right: true });
   }

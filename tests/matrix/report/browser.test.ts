@@ -62,7 +62,6 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "campaign.html": () => campaign(mixedView(40), ["Replace moment.\n\n".repeat(20)]),
   "verdicts.html": () => campaign(everyVerdict()),
   "thousand.html": () => campaign(mixedView(1_000)),
-  "ten-thousand.html": () => campaign(mixedView(10_000)),
   "no-items.html": () => campaign(viewOf([], { ...DONE, state: "planned" })),
   "dashboard.html": () => dashboard(fullDashboard(12), someDays(40)),
   "dashboard-empty.html": () => dashboard(emptyDashboard(), someDays(1)),
@@ -128,22 +127,33 @@ afterAll(async () => {
   server?.close();
 });
 
-/** Opens a page, and looks at it. @returns What the console said, unless the policy of the place has to refuse something. */
-async function look(
-  name: string,
+/**
+ * Opens pages one after the other, and looks at each. One renderer shows them all: its start costs as much as a page.
+ *
+ * @param work Gets what the console has said since the page was opened, too.
+ */
+async function lookAt(
+  names: readonly string[],
   options: BrowserContextOptions,
-  work: (page: Page) => Promise<void>,
-): Promise<string[]> {
+  work: (page: Page, name: string, said: readonly string[]) => Promise<void>,
+): Promise<void> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  const said: string[] = [];
+  let said: string[] = [];
   page.on("console", (message) => said.push(message.text()));
   page.on("pageerror", ({ message }) => said.push(message));
-  await page.goto(`${origin}/${name}`);
-  await work(page);
+  for (const name of names) {
+    said = [];
+    asked.length = 0;
+    await page.goto(`${origin}/${name}`);
+    await work(page, name, said);
+  }
   await context.close();
-  return said;
 }
+
+/** Opens a page, and looks at it. */
+const look = (name: string, options: BrowserContextOptions, work: (page: Page) => Promise<void>) =>
+  lookAt([name], options, work);
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -151,7 +161,10 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 async function findings(page: Page, rules?: string[]): Promise<string[]> {
   return await page.evaluate(async (values) => {
     // deno-lint-ignore no-explicit-any
-    const { violations } = await (globalThis as any).axe.run(values === undefined ? {} : { runOnly: values });
+    const { violations } = await (globalThis as any).axe.run({
+      resultTypes: ["violations"],
+      ...values === undefined ? {} : { runOnly: values },
+    });
     // deno-lint-ignore no-explicit-any
     return violations.filter(({ impact }: any) => impact === "serious" || impact === "critical").map((each: any) =>
       `${each.id}: ${each.nodes[0].html.slice(0, 200)} ${each.nodes[0].failureSummary}`
@@ -162,33 +175,29 @@ async function findings(page: Page, rules?: string[]): Promise<string[]> {
 test_(
   "pages ask for nothing and leave the console empty, and nothing sticks out, wide and narrow, light and dark",
   async () => {
-    // Ten thousand rows stand as a thousand do.
-    for (const name of [...PAGES.keys()].filter((each) => each !== "ten-thousand.html")) {
-      asked.length = 0;
-      const said = await look(name, { viewport: { width: 320, height: 800 }, colorScheme: "dark" }, async (page) => {
-        const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOUR);
-        expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(20, 23, 27)"]);
-        await page.setViewportSize({ width: 2_560, height: 800 });
-        await page.emulateMedia({ colorScheme: "light" });
-        expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(255, 255, 255)"]);
-      });
+    await lookAt([...PAGES.keys()], {}, async (page, name, said) => {
+      const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOUR);
+      await page.setViewportSize({ width: 320, height: 800 });
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(20, 23, 27)"]);
+      await page.setViewportSize({ width: 2_560, height: 800 });
+      await page.emulateMedia({ colorScheme: "light" });
+      expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(255, 255, 255)"]);
       expect([name, said, asked]).toEqual([name, [], [`/${name}`]]);
-    }
+    });
   },
 );
 
 test_("axe finds nothing serious on pages, light and dark", async () => {
-  for (
-    const name of ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
-      .concat("emulator.html", "emulator-run.html", "emulator-pull.html")
-  ) {
-    await look(name, { colorScheme: "light", viewport: { width: 600, height: 800 }, bypassCSP: true }, async (page) => {
-      await page.evaluate(axe);
-      expect([name, await findings(page)]).toEqual([name, []]);
-      await page.emulateMedia({ colorScheme: "dark" });
-      expect([name, await findings(page, ["color-contrast"])]).toEqual([name, []]);
-    });
-  }
+  const names = ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
+    .concat("emulator.html", "emulator-run.html", "emulator-pull.html");
+  await lookAt(names, { viewport: { width: 600, height: 800 }, bypassCSP: true }, async (page, name) => {
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.evaluate(axe);
+    expect([name, await findings(page)]).toEqual([name, []]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect([name, await findings(page, ["color-contrast"])]).toEqual([name, []]);
+  });
 });
 
 test_("everything is there without JavaScript, and under Jenkins' policy, which takes the style as well", async () => {
@@ -239,39 +248,37 @@ test_("the script searches, filters and sorts, and a link to a hidden row shows 
 });
 
 test_(
-  "the filter finds every item of ten thousand, by name, by pull request and by the whole id of its run",
+  "the filter finds every item of a thousand, by name, by pull request and by the whole id of its run",
   async () => {
-    await look("ten-thousand.html", {}, async (page) => {
+    await look("thousand.html", {}, async (page) => {
       const found = async (words: string) => {
         await page.locator("input[type=search]").fill(words);
         return await page.locator("output").innerText();
       };
-      expect(await found("acme/service-9999")).toBe("1 of 10000");
+      expect(await found("acme/service-999")).toBe("1 of 1000");
       // The first run, and no other, has this id; and so has a pull request its address.
-      expect(await found("3f0f6f0a-6f0e-4a7e-9a0b-000000000000")).toBe("1 of 10000");
-      expect(await found("service-0/pull/7")).toBe("1 of 10000");
-      expect(await found("")).toBe("10000 of 10000");
+      expect(await found("3f0f6f0a-6f0e-4a7e-9a0b-000000000000")).toBe("1 of 1000");
+      expect(await found("service-0/pull/7")).toBe("1 of 1000");
+      expect(await found("")).toBe("1000 of 1000");
     });
   },
 );
 
 test_("whole tables are shown at every width: no list has to be moved sideways", async () => {
   const names = ["campaign.html", "dashboard.html", "dashboard-full.html", "run.html"];
-  for (const name of names) {
-    await look(name, { viewport: { width: 400, height: 800 } }, async (page) => {
-      const wide = "Array.from(document.querySelectorAll('.scroll'))" +
-        ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility())" +
-        ".map((each) => each.getAttribute('aria-label') + each.scrollWidth + '>' + each.clientWidth)";
-      for (const width of [1_200, 1_100, 1_030, 900, 800, 700, 615, 600, 400]) {
-        await page.setViewportSize({ width, height: 800 });
-        expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
-      }
-      // What stands in further columns on a wide screen stands below the name of its row.
-      const hidden =
-        "Array.from(document.querySelectorAll('[data-list] td')).filter((each) => each.textContent !== '' && !each.closest('details:not([open])') && !each.checkVisibility()).length";
-      expect(await page.evaluate<number>(hidden)).toBe(0);
-    });
-  }
+  await lookAt(names, { viewport: { width: 400, height: 800 } }, async (page, name) => {
+    const wide = "Array.from(document.querySelectorAll('.scroll'))" +
+      ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility())" +
+      ".map((each) => each.getAttribute('aria-label') + each.scrollWidth + '>' + each.clientWidth)";
+    for (const width of [1_200, 1_100, 1_030, 900, 800, 700, 615, 600, 400]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
+    }
+    // What stands in further columns on a wide screen stands below the name of its row.
+    const hidden =
+      "Array.from(document.querySelectorAll('[data-list] td')).filter((each) => each.textContent !== '' && !each.closest('details:not([open])') && !each.checkVisibility()).length";
+    expect(await page.evaluate<number>(hidden)).toBe(0);
+  });
 });
 
 test_("a phone has all headings that sort the items, on two lines", async () => {

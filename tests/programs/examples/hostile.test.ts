@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 /** Has the agent say all that is hostile as soon as it is followed, and its run succeed. */
 async function speak({ recorder }: Machine): Promise<void> {
-  await recorder.arrived(/^GET /);
+  await recorder.arrived(/^GET .*\/runs\//);
   const { runId } = JSON.parse(recorder.of(START)[0]?.answer ?? "").data;
   await service.control("appendEvents", { runId, events: SAID.map((message) => ({ type: "log", message })) });
   await service.control("setRun", { runId, run: { status: "success" } });

@@ -56,6 +56,15 @@ test("--help of the program begins with the usage, shows ten verbs, and names th
   for (const topic of TOPICS) expect(text.replace(/\s+/g, " ")).toContain(`help ${topic}`);
 });
 
+test("the first help, and every verb's line, have run --follow before the run that nobody follows", async () => {
+  const first = await help("--help");
+  expect(first).toMatch(/^ {2}run --follow /m);
+  // The documented run stands behind `help verbs` alone.
+  expect(first).not.toMatch(/^ {2}run {2,}/m);
+  const all = [...(await help("help", "verbs")).matchAll(/^ {2}(run --follow|run) {2,}/gm)].map(([, name]) => name);
+  expect(all).toEqual(["run --follow", "run"]);
+});
+
 test("help verbs shows every verb once", async () => {
   const text = await help("help", "verbs");
   for (const { name } of VERBS) {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { pathsIn } from "../../../tools/testing/paths.ts";
+import { pathsIn, speaksOfCampaigns, withoutParts } from "../../../tools/testing/paths.ts";
 
 const FILES = new Set([
   "docs",
@@ -33,4 +33,26 @@ test("pathsIn() resolves a path that begins at the test's own folder", () => {
 
 test("pathsIn() finds nothing in words", () => {
   expect(named(`expect("hello").toBe("a/b"); "..", "."`)).toEqual([]);
+});
+
+test("pathsIn() takes the test's own folder where the test reads it, or a file of it whose name is made while it runs", () => {
+  expect(named("readdirSync(import.meta.dir)")).toEqual(["tests/unit/x"]);
+  expect(named("read(`${import.meta.dir}/${name}`); join(import.meta.dir, name)")).toEqual(["tests/unit/x"]);
+  expect(named('join(import.meta.dir, "../../../docs/a.md")')).toEqual(["docs/a.md"]);
+});
+
+test("speaksOfCampaigns() finds the word in the path or the text of what a test is, not in what the package is", () => {
+  const speaks = (path: string, text = "") => speaksOfCampaigns(path, () => text);
+  expect([speaks("tests/unit/campaign/x.test.ts"), speaks("docs/x.md", "A Campaign"), speaks("x.ts", "of VERBS)")])
+    .toEqual([true, true, true]);
+  expect([speaks("tests/x.test.ts", "verbs"), speaks("lib/campaign/x.ts"), speaks("dist/campaigns.mjs")])
+    .toEqual([false, false, false]);
+  expect(speaks("deno.json", "campaigns.ts")).toBe(false);
+});
+
+test("withoutParts() drops the parts of the sources that are left out, and nothing after them", () => {
+  const text = "#!/usr/bin/env node\n// lib/a.ts\na();\n// lib/b.ts\nb();\n// a word\n" +
+    "// node_modules/zod/c.js\nc();\n// lib/d.ts\nd();\n";
+  const without = withoutParts(text, (source) => source === "lib/b.ts");
+  expect(without).toBe(text.replace("// lib/b.ts\nb();\n// a word\n", ""));
 });

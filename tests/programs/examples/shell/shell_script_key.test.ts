@@ -1,6 +1,6 @@
 /** The idempotency keys of `examples/shell/mogplex-run.sh`: the toolkit's own, so that both meet in one run. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { main } from "../../../../lib/cli/main.ts";
@@ -9,7 +9,7 @@ import { deriveKey } from "../../../../lib/run/key.ts";
 import { fakeIo } from "../../../unit/cli/fake_io.ts";
 import { START } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
-import { INCOMPLETE } from "./shells.ts";
+import { INCOMPLETE, SH } from "./shells.ts";
 
 const shell = test.skipIf(INCOMPLETE);
 type Environment = Record<string, string>;
@@ -75,17 +75,46 @@ const ODD = [
   ACT,
   { ...ACT, GITHUB_RUN_ID: "1", MOGPLEX_CI_JOB: "nightly" },
 ];
-const CASES = [...environments(), ...ODD];
+
+/** Environments in which a key is derived, by the toolkit's key. */
+async function derivedIn(
+  stand: Stand,
+  environments: readonly Environment[],
+): Promise<[key: string, env: Environment][]> {
+  const keys = new Map<string, Environment>();
+  for (const env of environments) keys.set(await toolkitKey(stand, env), env);
+  return [...keys].filter(([key]) => key.startsWith("ci1-"));
+}
+
+shell(
+  "mogplex-run.sh starts with the key that the toolkit derives",
+  () =>
+    inShell({}, async (stand) => {
+      const derived = await derivedIn(stand, ODD);
+      expect(derived.length).toBeGreaterThan(5);
+      for (const [key, env] of derived) expect([env, await keyOf(stand, env)]).toEqual([env, key]);
+    }),
+);
+
+/** The functions of the script without its program, and then what its first argument says. */
+const FUNCTIONS = `eval "$(sed '/^# ---- The program/,$d' "$0")"\n. "$1"`;
 
 shell(
   "mogplex-run.sh derives the key that the toolkit derives, on every CI system",
   () =>
-    inShell({}, async (stand) => {
-      const expected = new Map<string, Environment>();
-      for (const env of CASES) expected.set(await toolkitKey(stand, env), env);
-      const derived = [...expected].filter(([key]) => key.startsWith("ci1-"));
+    inShell({ shell: { ...SH, line: [...SH.line, "-c", FUNCTIONS] } }, async (stand) => {
+      const derived = await derivedIn(stand, environments());
       expect(derived.length).toBeGreaterThan(30);
-      for (const [key, env] of derived) expect([env, await keyOf(stand, env)]).toEqual([env, key]);
+      const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+      const lines = derived.map(([, env]) => {
+        const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)};`);
+        return `(${variables.join(" ")} repo=${stand.repo}; derive_key; echo "$base_key")\n`;
+      });
+      writeFileSync(join(stand.cwd, "environments.sh"), lines.join(""));
+      const { code, stdout, stderr } = await stand.run(["./environments.sh"]);
+      expect([code, stderr]).toEqual([0, ""]);
+      const keys = stdout.trimEnd().split("\n");
+      expect(derived.map(([, env], index) => [env, keys[index]])).toEqual(derived.map(([key, env]) => [env, key]));
     }),
 );
 
@@ -144,7 +173,7 @@ shell(
 shell(
   "mogplex-run.sh starts afresh in place of the dead run of an earlier attempt, and gives up after five",
   () =>
-    inShell({ scenario: "agent-failure" }, async (stand) => {
+    inShell({ scenario: "agent-failure", speed: 100 }, async (stand) => {
       const codes: (number | null)[] = [];
       for (let attempt = 1; attempt <= 6; attempt++) {
         codes.push((await stand.run(["Fix the tests"], GITLAB)).code);

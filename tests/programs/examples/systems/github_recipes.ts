@@ -1,7 +1,6 @@
 /** The recipes for GitHub Actions and Forgejo that have one job with a follower and a clean-up, and what they are started with. */
 import { readFileSync } from "node:fs";
 import { built } from "../../../built.ts";
-import { REPO } from "../../processes/world/service.ts";
 import type { Machine } from "./machine.ts";
 import type { JobOptions } from "./models/github_steps.ts";
 
@@ -20,7 +19,7 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
   "github-actions/task-with-comment.yml": {},
   "github-actions/agent-with-retries.yml": {},
-  "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
+  "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", path: "acme/web" } } },
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };
 

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { root, runtimes, sha256 } from "../../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
-import { type Ended, launch, REPO, type Running, type Service } from "../../processes/world/service.ts";
+import { type Ended, launch, type Running, type Service } from "../../processes/world/service.ts";
 
 /** A script that a CI system starts as a process of its own. */
 export interface Script {
@@ -144,10 +144,9 @@ export async function openMachine(service: Service): Promise<Machine> {
       return folder;
     },
     recipe(file, scenario) {
-      const text = readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
+      return readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
         // A key that has the day in it and no more would be one for all tests.
         .replace("weekly-cleanup-$(date", `weekly-cleanup-${scenario}-${crypto.randomUUID()}-$(date`);
-      return text.replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, REPO);
     },
     directory: () => mkdtempSync(join(folder, "work-")),
     async run({ name, text, shell, env, cwd }) {

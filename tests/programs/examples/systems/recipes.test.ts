@@ -132,6 +132,24 @@ test("recipes with the program in the repository run that file, and download not
   }
 });
 
+test("a pasted recipe needs the secret alone: none has an id, and the repository is that of the job", () => {
+  const runs = FILES.filter((file) => /mogplex\.mjs (?:run|automations trigger) /.test(readExample(file)));
+  expect(runs.length).toBeGreaterThan(10);
+  for (const file of FILES) {
+    expect(readExample(file), file).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-/);
+  }
+  for (const file of runs) {
+    const text = readExample(file);
+    const isEdited = /^# Edit: the repositories of the matrix\. \S/m.test(text);
+    const head = text.replace(/\n(?:\/\/|#) /g, " ");
+    expect(isEdited || /another repository[:,]/.test(head), file).toBe(true);
+    if (isEdited) continue;
+    expect(text, file).toMatch(
+      /vars\.MOGPLEX_REPO_ID \|\| github\.repository|MOGPLEX_REPO_ID:-\$|--repo "\$CI_REPO"|"%vcsroot\.url%"/,
+    );
+  }
+});
+
 test("recipes with the action use it and GitHub's own actions, and download nothing", () => {
   expect(WITH_ACTION).toEqual(["github-actions/weekly-cleanup.action.yml"]);
   for (const file of WITH_ACTION) {

@@ -32,6 +32,22 @@ test("inputsFirst() hides the project's task when the component was given one in
   expect([prompt("MOGPLEX_PROMPT"), prompt("MOGPLEX_PROMPT_FILE")]).toEqual(["given", undefined]);
 });
 
+test("inputsFirst() gives the project's path where neither input nor variable names a repository, but not to respond", () => {
+  const named = (values: Record<string, string>) =>
+    reader({ CI_PROJECT_PATH: "acme/web", ...values })("MOGPLEX_REPO_ID");
+  const both = { MOGPLEX_INPUT_REPO_ID: "acme/api", MOGPLEX_REPO_ID: "acme/docs" };
+  expect([named(both), named({ ...both, MOGPLEX_INPUT_REPO_ID: "" })]).toEqual(["acme/api", "acme/docs"]);
+  expect([named({}), named({ MOGPLEX_REPO_ID: " " })]).toEqual(["acme/web", "acme/web"]);
+  // It asks GitLab: whoever has the trigger token can pass variables.
+  expect(named({ MOGPLEX_INPUT_RESPOND_NAME: "mogplex" })).toBeUndefined();
+});
+
+test("the component works in the repository of its project when nothing but the token is set", async () => {
+  const bare = { MOGPLEX_REPO_ID: "", CI_PROJECT_PATH: "acme/api", MOGPLEX_PROMPT: "Fix it" };
+  const { code, files } = await jobOf(["run"], bare, "success");
+  expect([code, JSON.parse(files.get("mogplex-ci/result.json") ?? "").repository]).toEqual([0, "acme/api"]);
+});
+
 test("inputsFirst() leaves variables of others alone, whatever inputs are called", () => {
   expect(reader({ MOGPLEX_INPUT_CI_JOB_ID: "1", CI_JOB_ID: "2" })("CI_JOB_ID")).toBe("2");
 });
@@ -115,7 +131,7 @@ test("permissions of the component lists every variable that carries an input, a
   expect(lists.net).toBe("mogplex.com");
   expect(lists.write?.split(",").sort()).toEqual([".mogplex-ci", "reports"]);
   const variables = lists.env?.split(",") ?? [];
-  for (const name of [...INPUT_VARIABLES, "CI_JOB_TIMEOUT", "CI_PROJECT_DIR", "CI_JOB_STATUS"]) {
+  for (const name of [...INPUT_VARIABLES, "CI_JOB_TIMEOUT", "CI_PROJECT_DIR", "CI_PROJECT_PATH", "CI_JOB_STATUS"]) {
     expect(variables).toContain(name);
   }
 });

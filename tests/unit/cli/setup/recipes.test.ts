@@ -90,14 +90,10 @@ test("the job of GitLab, and its recipes, are tried again after every failure of
   const files = readdirSync(folder).filter((name) => name.endsWith(".yml")).sort()
     .map((name) => [name, readFileSync(join(folder, name), "utf8")] as const)
     .filter(([, text]) => /^ +retry:/m.test(text));
-  expect(files.map(([name]) => name)).toEqual([
-    "campaign-in-git.yml",
-    "comment-trigger.yml",
-    "plain-job.yml",
-    "scheduled-campaign.yml",
-  ]);
+  expect(files.length).toBe(readdirSync(folder).filter((name) => name.endsWith(".yml")).length);
   for (const [name, text] of files) {
-    expect([name, /retry: .* when: \[(.*?)\]/.exec(text)?.[1]]).toEqual([name, RETRY_WHEN.join(", ")]);
+    const retries = [...text.matchAll(/retry: .* when: \[(.*?)\]/g)].map(([, when]) => when);
+    expect([name, [...new Set(retries)]]).toEqual([name, [RETRY_WHEN.join(", ")]]);
     expect(text).toContain(`GitLab ${INTERRUPTED_SINCE} and later: add ${RUNNER_INTERRUPTED}`);
   }
   const own = jobs.filter(({ name }) => name === "gitlab");

@@ -34,6 +34,17 @@ test("scriptDriver() plays success with every event, the finished one before the
   expect((await call("GET", "/acme/api/pull/1")).text).toContain("Fix the flaky tests");
 });
 
+test("scriptDriver() shows a change of two lines on the pull request of success, with the task in it", async () => {
+  const { clock, start, call } = play("success");
+  await start();
+  clock.advance(40_000);
+  const page = (await call("GET", "/acme/api/pull/1")).text;
+  const text = page.replace(/<[^>]*>/g, "");
+  expect(text).toContain("new file mode 100644");
+  const added = text.split("\n").filter((line) => /^\+(?!\+\+)/.test(line));
+  expect(added).toEqual(["+A scripted run of the emulator wrote this file. Its task:", "+Fix the flaky tests"]);
+});
+
 test("scriptDriver() gives the same events however often the run is read", async () => {
   const story = async (looks: readonly number[]) => {
     const { clock, start, call } = play("delivery-failure");

@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { REPO } from "../../../processes/world/service.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, textFields } from "../../../../unit/examples/strict.ts";
@@ -36,10 +35,8 @@ function readVariables(value: unknown, token: string): Variables {
   const variables: Variables = { open: { "System.JobAttempt": "1" }, secret: {} };
   for (const each of list(value, "variables")) {
     const { group, name, value: own } = fields(each, "variable", ["group", "name", "value"]);
-    if (group === "mogplex") {
-      variables.open.MOGPLEX_REPO_ID = REPO;
-      variables.secret.MOGPLEX_API_KEY = token;
-    } else variables.open[text(name, "name of a variable")] = text(own, "value of a variable");
+    if (group === "mogplex") variables.secret.MOGPLEX_API_KEY = token;
+    else variables.open[text(name, "name of a variable")] = text(own, "value of a variable");
   }
   return variables;
 }
@@ -115,6 +112,7 @@ class Job {
         SYSTEM_TEAMPROJECTID: "42",
         SYSTEM_TEAMPROJECT: "web",
         BUILD_BUILDID: this.#id,
+        BUILD_REPOSITORY_NAME: "acme/web",
         SYSTEM_STAGENAME: "__default",
         SYSTEM_PHASENAME: "cleanup",
         SYSTEM_JOBNAME: "cleanup",

@@ -5,7 +5,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDotenv } from "../../../../unit/hostile/parsers/file_parsers.ts";
-import { REPO } from "../../../processes/world/service.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, texts } from "../../../../unit/examples/strict.ts";
@@ -46,6 +45,7 @@ class Pipeline {
         CI: "true",
         BITBUCKET_COMMIT: "0123456789abcdef0123456789abcdef01234567",
         BITBUCKET_GIT_HTTP_ORIGIN: "https://bitbucket.example/acme/web",
+        BITBUCKET_REPO_FULL_NAME: "acme/web",
         BITBUCKET_REPO_UUID: "{00000000-0000-4000-8000-000000000042}",
         BITBUCKET_PIPELINE_UUID: `{${this.#id}}`,
         BITBUCKET_STEP_UUID: `{${crypto.randomUUID()}}`,
@@ -53,7 +53,6 @@ class Pipeline {
         BITBUCKET_CLONE_DIR: cwd,
         BITBUCKET_PIPELINES_VARIABLES_PATH: written,
         MOGPLEX_API_KEY: this.#machine.token,
-        MOGPLEX_REPO_ID: REPO,
         ...this.#variables,
       },
       cwd,

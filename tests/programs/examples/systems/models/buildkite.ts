@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/world/service.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine, readExample } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../../../../unit/examples/strict.ts";
@@ -101,7 +100,7 @@ export async function runBuildkite(recipe: string, machine: Machine, { id }: Bui
     BUILDKITE_BUILD_ID: id,
     BUILDKITE_STEP_KEY: text(step.key, "key"),
     BUILDKITE_LABEL: text(step.label, "label"),
-    MOGPLEX_REPO_ID: REPO,
+    BUILDKITE_REPO: "git@git.example:acme/web.git",
     ...env,
     ...Object.fromEntries(secrets),
   };

@@ -2,9 +2,9 @@
  * Runs the one workflow of a CircleCI configuration. Source: CircleCI, "Configuration reference": steps, default shell, `requires`
  * with statuses; "Project values and variables". A cancelled job is killed, and none of its later steps runs.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/world/service.ts";
 import { type Build, type BuildOptions, emptyBuild } from "../../build.ts";
 import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, list, parseYaml, text, textFields, texts } from "../../../../unit/examples/strict.ts";
@@ -41,6 +41,10 @@ class Workflow {
   async job(name: string, job: Fields): Promise<Status> {
     const steps = list(job.steps, `steps of ${name}`);
     const cwd = steps.includes("checkout") ? this.#machine.checkout() : this.#machine.directory();
+    if (steps.includes("checkout")) {
+      spawnSync("git", ["init", "--quiet", cwd]);
+      spawnSync("git", ["-C", cwd, "remote", "add", "origin", "git@git.example:acme/web.git"]);
+    }
     let status: Status = "success";
     const env = {
       CI: "true",
@@ -53,7 +57,6 @@ class Workflow {
       CIRCLE_NODE_INDEX: "0",
       CIRCLE_NODE_TOTAL: "1",
       MOGPLEX_API_KEY: this.#machine.token,
-      MOGPLEX_REPO_ID: REPO,
       ...textFields(job.environment, `environment of ${name}`),
     };
     for (const each of steps.filter((step) => step !== "checkout")) {

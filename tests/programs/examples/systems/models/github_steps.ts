@@ -136,6 +136,7 @@ class Job {
       secrets: { MOGPLEX_API_KEY: this.#machine.token },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
       job: { status },
+      env: { ACT: "" },
       steps: this.#steps,
       inputs,
       matrix,

@@ -34,7 +34,7 @@ export interface GitlabEnd {
   tests: string | undefined;
 }
 
-const JOB = ["image", "timeout", "rules", "variables", "script", "allow_failure", "retry", "resource_group"]
+const JOB = ["stage", "image", "timeout", "rules", "variables", "script", "allow_failure", "retry", "resource_group"]
   .concat("cache", "artifacts");
 
 /** Puts the inputs into all texts, as GitLab does before anything else. */

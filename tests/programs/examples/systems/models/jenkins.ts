@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/world/service.ts";
 import {
   blockOf,
   readStatements,
@@ -110,7 +109,7 @@ export async function runJenkins(recipe: string, machine: Machine, { id }: Build
     BUILD_ID: id,
     BUILD_NUMBER: id,
     STAGE_NAME: textOf(stages[0] as Statement).value,
-    MOGPLEX_REPO_ID: REPO,
+    GIT_URL: "https://git.example/acme/web.git",
     ...environment,
   };
   const running = new Stage(machine, env);

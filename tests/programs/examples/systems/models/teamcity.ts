@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPO } from "../../../processes/world/service.ts";
 import {
   blockOf,
   readStatements,
@@ -67,7 +66,7 @@ export async function runTeamcity(recipe: string, machine: Machine, { id }: Buil
   const file = readStatements(recipe);
   const constants = readConstants(file);
   const configuration = blockOf(file, "object Cleanup : BuildType ( )");
-  const given = { "mogplex.api.key": machine.token, "mogplex.repo.id": REPO };
+  const given = { "mogplex.api.key": machine.token, "vcsroot.url": "https://git.example/acme/web.git" };
   const env = {
     TEAMCITY_VERSION: "2025.03",
     TEAMCITY_PROJECT_NAME: "Web",
