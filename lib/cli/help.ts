@@ -228,9 +228,9 @@ export function topicHelp(topic: string): string | undefined {
           "(the default elsewhere).",
         "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
           "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
-        "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
-          "run goes on, or ended well within the last hour and its end was not seen: the command was left or killed before. " +
-          "--new starts another one. The files of another request go to a folder of their own.",
+        "Outside CI, run --follow with the same request attaches to the run that it left in the same folder: if that run " +
+          "goes on, or ended well within the last hour, after the command was left or killed. --new starts another " +
+          "one. The files of another request go to a folder of their own.",
       );
     case "security":
       return paragraphs(

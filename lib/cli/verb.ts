@@ -417,7 +417,7 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_TIMEOUT: "Longest wait: `30m`, `1h30m`, or `90` (seconds).",
   MOGPLEX_ON_TIMEOUT: "When `--timeout` is over: `detach` (the run goes on) or `cancel`.",
   MOGPLEX_ON_INTERRUPT:
-    "At SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, and not on a terminal.",
+    "At SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, but not on a terminal or in a campaign.",
   MOGPLEX_KEY_SCOPE: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
   MOGPLEX_KEY_PART: "Tells apart runs of one job, or nodes of a GitHub matrix.",
   MOGPLEX_TOKEN_SHARE: "How many jobs use the token at the same time.",

@@ -7,7 +7,7 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-const ADOPT: VerbFlag = { name: "adopt-changes", help: "With the task that the file has now" };
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task that the file has now" };
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",

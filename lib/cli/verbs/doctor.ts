@@ -69,8 +69,8 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
 /** What the job is for. */
 const FOR: Option<Purpose> = {
   name: "for",
-  value: "run|follow|respond|dashboard|automation",
-  help: "What the job is to do (default: run)",
+  value: "JOB",
+  help: "What the job is to do: run, follow, respond, dashboard or automation [run]",
   parse: oneOf(PURPOSES),
 };
 
