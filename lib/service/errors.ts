@@ -156,12 +156,13 @@ function delayText(ms: number): string {
 
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
   const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
-  const why = `the token has used up its ${limitWords(said) ?? "requests or starts"}${wait} ${said}`;
-  return new RateLimitedError(
-    { attempted: what, why, advice: "wait, or give this job its own token" },
-    "rateLimited",
-    facts,
-  );
+  const limit = limitWords(said) ?? "requests or starts";
+  // The service documents its limits of starts for the user, whatever token starts (API reference, "Rate limits").
+  const advice = limit.startsWith("starts")
+    ? "wait: all tokens of a user share them"
+    : "wait, or give this job its own token";
+  const why = `the token has used up its ${limit}${wait} ${said}`;
+  return new RateLimitedError({ attempted: what, why, advice }, "rateLimited", facts);
 }
 
 function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): MogplexError {

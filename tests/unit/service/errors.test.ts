@@ -92,6 +92,8 @@ test("an error carries status, code, request id and the delay", async () => {
     `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
       `"Slow down"; wait, or give this job its own token`,
   );
+  const starts = await failure(bad(429, "RATE_LIMITED", "External Mogplex run rate limit exceeded", {}));
+  expect(starts).toMatchObject({ advice: "wait: all tokens of a user share them" });
 });
 
 test("a 429 says which limit is used up, as far as the service tells", async () => {
