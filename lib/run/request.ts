@@ -158,12 +158,16 @@ export async function planLater(
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // Its start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
+    const message =
+      "the start of an earlier attempt was not answered: it is sent again as it was, without asking the forge";
+    session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     return { ...plan, key: { key, suffix, scope: before.owned ? "random" : "given" } };
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
-  // The key belongs to a run that is gone, has failed or was cancelled; without one it is free.
+  // A key of the caller is used as it is. A derived one belongs to a run that is gone, has failed or was cancelled; without one it is free.
+  if (plan.key.scope === "given") return plan;
   const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
   return { ...plan, key: { ...plan.key, suffix: next } };
 }

@@ -23,7 +23,7 @@ import {
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { jobOf } from "./key.ts";
+import { jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import {
@@ -58,7 +58,7 @@ import {
   type StopPolicy,
   type VerbOptions,
 } from "./session.ts";
-import type { StartedRun, StartSeries } from "./start.ts";
+import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode Mogplex.attach}. */
@@ -233,8 +233,8 @@ function readResumed(
   const { files, resumePath, statePath } = more;
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
-  const { idempotencyKey, keyPart, keyScope = "pipeline" } = options;
-  const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined && keyPart === undefined;
+  const { idempotencyKey, keyScope = "pipeline" } = options;
+  const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
   // Outside CI the state of the folder is looked at before.
   const path = resumePath ?? (isLater && isPipelines && job !== null ? statePath : undefined);
   if (files === undefined || path === undefined || seal === undefined) return undefined;
@@ -243,8 +243,10 @@ function readResumed(
     job,
     execution: false,
     required,
+    // In its own place a file of an earlier job is nothing odd.
+    tellsOfOthers: required,
     nowMs: clock.wallTime(),
-    notify: required ? notify : () => {},
+    notify,
   });
   const state = stored?.proven(seal);
   // Only a token that the service has accepted has a run.
@@ -360,7 +362,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
     const { request, options, byTask } = this.#target;
     const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
-    if (left !== undefined && await this.#attachTo(left, jobOf(this.#session, options))) return;
+    if (left !== undefined && await this.#attachTo(left, options)) return;
     const plan = await this.#planOf(this.#target, left);
     this.#plan = plan;
     const { onStarting } = options;
@@ -390,22 +392,41 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   /**
    * Takes the run of an earlier attempt.
    *
-   * @param job This one: its own `cleanup` has to know the state.
-   * @returns Whether there is one that goes on, or has ended well: a failed one is started again.
+   * @param options Of the start: a failed run of a key that the caller gives is taken, too.
+   * @returns Whether it was taken: it goes on, has ended well, or no further key starts another one.
    */
   async #attachTo(
     { runId, idempotencyKey, owned, requestHash, asked }: RunState,
-    job: StartPlan["job"],
+    options: StartOptions,
   ): Promise<boolean> {
-    const { client, deadline, signal, clock } = this.#session;
+    const { client, deadline, signal, clock, notify } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
     const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
       if (error instanceof NotFoundError) return undefined;
       throw error;
     });
-    const end = run === undefined ? undefined : endOfRun(run.status);
-    if (run === undefined || end === "failed" || end === "cancelled") return false;
+    if (run === undefined) {
+      notify({
+        kind: "text",
+        message: `run "${runId}" of an earlier attempt is gone: the forge is asked for a new start`,
+      });
+      return false;
+    }
+    const end = endOfRun(run.status);
+    if (end === "failed" || end === "cancelled") {
+      const { idempotencyKey: given, keyScope = "pipeline" } = options;
+      const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= LAST_SUFFIX;
+      if (given === undefined && !isLast) {
+        const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}: ` +
+          "the forge is asked for a new start";
+        notify({ kind: "text", message });
+        return false;
+      }
+      if (isLast) notify({ kind: "text", message: keysUsedUp(run.status) });
+    }
     const { state, onInterrupt } = this.#settings;
+    // Its own `cleanup` has to know the state.
+    const job = jobOf(this.#session, options);
     const startedAt = new Date(clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request: null, job, runId });
     const found = { ...run, replayed: true };
@@ -440,7 +461,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { clock, startedAt, deadline, notify } = this.#session;
     const series = this.#series;
     const waitMs = SANDBOX_WAITS_MS[this.#lacks];
-    const why = series?.hasNext !== true
+    const why = series === undefined
+      ? "it is the run of an earlier attempt"
+      : !series.hasNext
       ? "a key that was given starts one run"
       : waitMs === undefined
       ? "four starts have found none"

@@ -86,9 +86,7 @@ export class StartSeries<R extends StartAnswer> {
         return this.#started(run);
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
-        const message = `all keys that this job has tried belong to runs that ${status}; ` +
-          "no new run is started (key scope job or a key part starts one)";
-        notify({ kind: "text", message });
+        notify({ kind: "text", message: keysUsedUp(status) });
         return this.#started(run);
       }
       this.#suffix++;
@@ -270,6 +268,12 @@ export class StartSeries<R extends StartAnswer> {
     if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
+}
+
+/** Why no new run is started where a job has no further key. @param status That of the run of the last one. */
+export function keysUsedUp(status: string): string {
+  return `all keys that this job has tried belong to runs that ${status}; ` +
+    "no new run is started (key scope job or a key part starts one)";
 }
 
 /** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */

@@ -207,6 +207,8 @@ interface ReadStateOptions {
   execution: boolean;
   /** Whether it is an error that there is no file. @default {false} */
   required?: boolean | undefined;
+  /** Whether to tell of a file of another job, of another directory or of long ago. @default {true} */
+  tellsOfOthers?: boolean | undefined;
   /** Wall time in milliseconds since 1970. */
   nowMs: number;
   /** Hears why a file is ignored. */
@@ -229,11 +231,12 @@ interface StoredState {
  * is required.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
-  const { job, execution, required = false, nowMs, notify } = options;
+  const { job, execution, required = false, tellsOfOthers = true, nowMs, notify } = options;
   const ignore = (why: string) => {
     notify({ kind: "text", message: `state file ${JSON.stringify(path)} is ignored: ${why}` });
     return undefined;
   };
+  const ignoreOther = (why: string) => tellsOfOthers ? ignore(why) : undefined;
   let content: string | undefined;
   let folder: string | null = null;
   try {
@@ -252,9 +255,9 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   if (value?.schema === 1) return ignore("an older version wrote it, which did not prove the whole content (schema 1)");
   const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
   if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
-  if (!isSameJob(claims.job, job, execution)) return ignore("another job wrote it");
-  if (claims.folder !== folder) return ignore("it was written in another directory");
-  if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignore("it is older than 31 days");
+  if (!isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");
+  if (claims.folder !== folder) return ignoreOther("it was written in another directory");
+  if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignoreOther("it is older than 31 days");
   const { proof, ...sealed } = value;
   return {
     claims,

@@ -15,7 +15,7 @@ import { findingsFor, findingsQuote, type Mend, mendPrompt, MENDS, ofMembers, wi
 import { hashOf } from "../../run/key.ts";
 import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
-import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
+import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, KEY_PART, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
 import type { Context, OpenForge, Option } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
@@ -64,7 +64,8 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
   const work = mend === undefined ? { task: await readPrompt(context) } : { mend };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
   const named = namedBy(context, after);
-  const asked = hashOf(["mogplex-ci/follow-up/1", named, option(REPO), harness, mode, rootDirectory, work]);
+  const given = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
+  const asked = hashOf(["mogplex-ci/follow-up/1", named, ...given, work]);
   return { asked, task: work.task ?? null, make: () => makeRequest(context, { after, named, work }) };
 }
 

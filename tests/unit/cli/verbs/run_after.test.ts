@@ -215,6 +215,84 @@ test("run --after in a retried job asks the forge before another start when its 
   expect(runsOf(at).map(({ idempotency_key: key }) => key.replace(/^ci1-[0-9a-f]{40}/, ""))).toEqual(["", ".2"]);
 });
 
+test("run --after in a retried job says why it asks for another start, or sends the same one again", async () => {
+  const at = place("agent-failure");
+  const args = ["--after", "7", "also the docs"];
+  const first = await runAfter(at, args, {}, FIRST);
+  const again = await runAfter(at, args, stateOf(first), RETRIED);
+  const [failed] = runsOf(at);
+  expect(again.stderr).toContain(
+    `run "${failed?.id}" of an earlier attempt has failed: the forge is asked for a new start`,
+  );
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 100 });
+  const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
+  at.emulator.control("clearFaults", {});
+  const sent = await runAfter(at, args, stateOf(lost), { ...RETRIED, CI_JOB_ID: "603" });
+  expect(sent.stderr).toContain("the start of an earlier attempt was not answered: it is sent again as it was");
+  expect(runsOf(at).length).toBe(3);
+});
+
+test("run --after --resume with a key of the caller takes the run of that key, however it has ended", async () => {
+  const at = place("agent-failure");
+  const args = ["--after", "7", "also the docs", "--idempotency-key", "mine"];
+  const first = await runAfter(at, args, {}, FIRST);
+  const files = { "kept.json": stateOf(first)[STATE] ?? "" };
+  const again = await runAfter(at, [...args, "--resume", "kept.json"], files, RETRIED);
+  expect(again).toMatchObject({ code: 1, stdout: expect.stringContaining("attached to run ") });
+  expect(runsOf(at).map(({ idempotency_key: key }) => key)).toEqual(["mine"]);
+});
+
+test("run --after in a retried job ends with the verdict of the last run when it has no further key", async () => {
+  const at = place("agent-failure");
+  const args = ["--after", "7", "also the docs"];
+  let files = {};
+  for (let attempt = 600; attempt < 605; attempt++) {
+    files = stateOf(await runAfter(at, args, files, { ...FIRST, CI_JOB_ID: String(attempt) }));
+  }
+  expect(runsOf(at).length).toBe(5);
+  change(at, { target_branch: "next" });
+  const called = await runAfter(at, args, files, { ...FIRST, CI_JOB_ID: "605" });
+  expect(called).toMatchObject({ code: 1, stdout: expect.stringContaining("attached to run ") });
+  expect(called.stderr).toContain("all keys that this job has tried belong to runs that failed");
+  expect(runsOf(at).length).toBe(5);
+});
+
+test("run --after in a retried job says why its own state file counts for nothing", async () => {
+  const args = ["--after", "7", "also the docs"];
+  for (
+    const [edit, why] of [
+      [(text: string) => text.slice(0, 200), "its content is not that of a state file"],
+      [
+        (text: string) => text.replace('"left": "ended"', '"left": "detached"'),
+        "not as it is now, by a job with this token",
+      ],
+    ] as const
+  ) {
+    const at = place();
+    const first = await runAfter(at, args, {}, FIRST);
+    const again = await runAfter(at, args, { [STATE]: edit(stateOf(first)[STATE] ?? "") }, RETRIED);
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining(why) });
+    expect(runsOf(at).length).toBe(1);
+  }
+  const at = place();
+  const first = await runAfter(at, args, {}, FIRST);
+  const other = await runAfter(at, args, stateOf(first), { CI_PIPELINE_ID: "901", CI_JOB_ID: "700" });
+  expect([other.code, other.stderr.includes("state file")]).toEqual([0, false]);
+});
+
+test("run --after with a key part attaches in a retried job, and takes no run of another part", async () => {
+  const at = place();
+  const args = ["--after", "7", "also the docs", "--key-part"];
+  const first = await runAfter(at, [...args, "a", "--detach"], {}, FIRST);
+  change(at, { state: "merged" });
+  const again = await runAfter(at, [...args, "a"], stateOf(first), RETRIED);
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("attached to run ") });
+  const files = { "kept.json": stateOf(first)[STATE] ?? "" };
+  const other = await runAfter(at, [...args, "b", "--resume", "kept.json"], files, RETRIED);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("the state file is of another request") });
+  expect(runsOf(at).length).toBe(1);
+});
+
 test("run --after in a retried job keeps the state of its run while the service cannot be asked", async () => {
   const at = place();
   const args = ["--after", "7", "also the docs"];
