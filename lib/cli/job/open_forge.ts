@@ -199,7 +199,8 @@ export function forgeNeeds(
   const hostsOf = (...urls: (string | undefined)[]) =>
     urls.flatMap((url) => url !== undefined && URL.canParse(url) ? [new URL(url).host] : []);
   const address = after === undefined ? undefined : parsePullRequest(after);
-  if (address !== undefined) return { net: hostsOf(apiAt(address)), env: [], read: [] };
+  const tokenVariable = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() ?? "";
+  if (address !== undefined) return { net: hostsOf(apiAt(address)), env: [tokenVariable], read: [] };
   const server = env("GITHUB_SERVER_URL") ?? "";
   const github = name === "github" && URL.canParse(server) ? githubApi(server, new URL(server).host) : undefined;
   const payload = env("TRIGGER_PAYLOAD");
@@ -211,7 +212,7 @@ export function forgeNeeds(
       "GITHUB_API_URL",
       "GITHUB_WORKFLOW",
       "GITHUB_WORKFLOW_REF",
-      env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() ?? "",
+      tokenVariable,
     ],
     read: after === undefined
       ? [payload?.startsWith("/") ? payload : "", env("GITHUB_EVENT_PATH") ?? ""].filter((path) => path !== "")

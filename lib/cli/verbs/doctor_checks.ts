@@ -389,9 +389,16 @@ export const permissionsVerb: Verb = {
   async run(context) {
     const { flags, option, writer } = context;
     const after = option(AFTER);
-    const asksForge = after !== undefined || option(FOR) === "respond" || wantsWorkflowNote(context);
-    const forge = asksForge ? forgeNeeds(context, after) : undefined;
-    const permissions = permissionsOf(context, forge);
+    // The pull request that is gone on with may be elsewhere than the one that gets the note.
+    const needs = [
+      ...after === undefined ? [] : [forgeNeeds(context, after)],
+      ...option(FOR) === "respond" || wantsWorkflowNote(context) ? [forgeNeeds(context)] : [],
+    ];
+    const permissions = permissionsOf(context, {
+      net: needs.flatMap(({ net }) => net),
+      env: needs.flatMap(({ env }) => env),
+      read: needs.flatMap(({ read }) => read),
+    });
     if (flags.has("json")) writer.json(permissions);
     else writer.output(denoFlags(permissions).join(" "));
     return EXIT.success;

@@ -148,6 +148,28 @@ test("permissions --note auto adds the forge of a workflow, its event and its va
   });
 });
 
+test("permissions --after --note auto adds both forges and the event, and --after an address the variable of the token", async () => {
+  const { cli } = world("");
+  const printed = async (env: Record<string, string>, ...args: string[]) =>
+    JSON.parse((await cli(["permissions", "--json", ...args], { env })).stdout);
+  const server = "https://git.example.com";
+  const gitea = { GITEA_ACTIONS: "true", GITHUB_SERVER_URL: server, GITHUB_API_URL: `${server}/api/v1` };
+  const env = { ...gitea, GITHUB_EVENT_PATH: "/tmp/event.json" };
+  const address = "https://github.com/acme/web/pull/7";
+  expect(await printed(env, "--after", "42", "--note", "auto")).toMatchObject({
+    net: ["mogplex.com", "git.example.com"],
+    read: [".", "/tmp/event.json"],
+  });
+  expect(await printed(env, "--after", address, "--note", "auto")).toMatchObject({
+    net: ["mogplex.com", "api.github.com", "git.example.com"],
+    env: expect.arrayContaining(["GITHUB_WORKFLOW_REF"]),
+    read: [".", "/tmp/event.json"],
+  });
+  const gitlab = { GITLAB_CI: "true", CI_API_V4_URL: `${server}/api/v4`, MOGPLEX_NOTE_TOKEN_VARIABLE: "BOT_TOKEN" };
+  const onGitlab = await printed(gitlab, "--after", `${server}/acme/web/-/merge_requests/7`);
+  expect(onGitlab.env).toContain("BOT_TOKEN");
+});
+
 test("permissions --after adds the forge of a pull request, and the result of a run", async () => {
   const { cli } = world("");
   const env = { GITLAB_CI: "true", CI_API_V4_URL: "https://git.example/api/v4", TRIGGER_PAYLOAD: "/b/p" };
