@@ -307,6 +307,8 @@ interface NoteOptions {
   random?: (() => number) | undefined;
   /** Id of the note, where it was written before: it is not looked for. @default {undefined} */
   id?: number | undefined;
+  /** Whether it is the last text: where the note has been deleted meanwhile, another one is looked for, and else made. @default {false} */
+  isEnd?: boolean | undefined;
   /** Most time for all of it, in milliseconds. @default {15_000} */
   limitMs?: number | undefined;
 }
@@ -528,10 +530,17 @@ export async function writeNote(
       (signal) => {
         const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
         const writer = new NoteWriter(createNoteClient(place, { ...options, limits }), place);
-        const { id } = options;
-        if (id === undefined) return writeOnce(writer, marker, text, (ms) => clock.sleep(ms, { signal }));
-        const body = bodyOf(marker, text(undefined));
-        return body === null ? Promise.resolve({ id, updated: true }) : writer.update(id, body);
+        const { id, isEnd = false } = options;
+        const wait = (ms: number) => clock.sleep(ms, { signal });
+        if (id === undefined) return writeOnce(writer, marker, text, wait);
+        const known = text(undefined);
+        const body = bodyOf(marker, known);
+        if (body === null) return Promise.resolve({ id, updated: true });
+        return writer.update(id, body).catch((error) => {
+          const isGone = error instanceof ApiError && error.status === 404;
+          if (isEnd && isGone) return writeOnce(writer, marker, () => known, wait);
+          throw error;
+        });
       },
       { clock, limitMs, signal: undefined },
     );

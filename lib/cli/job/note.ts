@@ -104,7 +104,8 @@ export async function writeContent(
     const edits = count(before === undefined ? undefined : editsIn(before, run));
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
-  return await writeNote(place, noteMarker(...plan.job), counted, { ...plan, clock, fetch, id, limitMs });
+  const isEnd = state.exitCode !== null;
+  return await writeNote(place, noteMarker(...plan.job), counted, { ...plan, clock, fetch, id, isEnd, limitMs });
 }
 
 function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: WrittenNote): void {
@@ -133,9 +134,9 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
 export function openNote(context: Context, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
-    const { id, updated } = await writeContent(context, plan, content, { id: first?.id, count });
-    first ??= { id, updated };
-    // Whether it existed before the job.
+    const written = await writeContent(context, plan, content, { id: first?.id, count });
+    // Whether it existed before the job; another one is in the place of a deleted one.
+    if (first?.id !== written.id) first = written;
     return first;
   });
 }

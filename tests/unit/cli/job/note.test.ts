@@ -386,3 +386,20 @@ test("the note of a job is there from the beginning, and is changed at most five
   expect(written.length).toBeGreaterThan(1);
   expect(written.length).toBeLessThanOrEqual(6);
 });
+
+test("a note that is deleted while its run goes on is written again at the end alone", async () => {
+  const gitlab = gitlabServer("42", "7");
+  const { fetch } = gitlab;
+  gitlab.fetch = async (url, init) => {
+    const answer = await fetch(url, init);
+    const posts = gitlab.requests.filter((each) => each.startsWith("POST ")).length;
+    if (init.method === "POST" && posts === 1) {
+      Object.assign(gitlab.notes[0] ?? {}, { id: 1, author: { id: 5 }, body: "gone" });
+    }
+    return answer;
+  };
+  const { code, stderr, summary } = await job({ gitlab });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1001 of merge request !7\n" });
+  expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${summary}`))).toEqual([false, true]);
+  expect(gitlab.requests.filter((each) => each.startsWith("POST ")).length).toBe(2);
+});
