@@ -103,6 +103,12 @@ export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
   return { key: `ci1-${hash.slice(0, 40)}`, scope };
 }
 
+/** Whether the identity tells a job apart from that of any other pipeline, so that its derived key is not random. */
+export function isComplete(identity: JobIdentity): boolean {
+  const scope = "pipeline";
+  return deriveKey({ scope, identity, repoId: "", nowMs: 0 }).scope === scope;
+}
+
 /** The key with the number of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MogplexError, NotFoundError, UsageError } from "../errors.ts";
+import { ConflictError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
@@ -23,7 +23,7 @@ import {
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
+import { isComplete, jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import {
@@ -235,8 +235,9 @@ function readResumed(
   const job = jobOf(session, options);
   const { idempotencyKey, keyScope = "pipeline" } = options;
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
-  // Outside CI the state of the folder is looked at before.
-  const path = resumePath ?? (isLater && isPipelines && job !== null ? statePath : undefined);
+  // Outside CI the state of the folder is looked at before. A job that is not told apart from those of other pipelines starts a run each time.
+  const findsOwn = isLater && isPipelines && job !== null && isComplete(job);
+  const path = resumePath ?? (findsOwn ? statePath : undefined);
   if (files === undefined || path === undefined || seal === undefined) return undefined;
   const required = resumePath !== undefined;
   const stored = readState(files, path, {
@@ -367,7 +368,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#plan = plan;
     const { onStarting } = options;
     this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
-    const started = await this.#series.start();
+    const started = await this.#series.start().catch((error) => {
+      if (isLater(request) && error instanceof ConflictError) {
+        const message =
+          "an earlier attempt or step of this job has a run of this key: its log names it; with --resume and the state " +
+          "file of that attempt, the job attaches to it";
+        this.#session.notify({ kind: "text", message });
+      }
+      throw error;
+    });
     byTask?.(this.#session, plan, started);
     this.#announce(started);
   }

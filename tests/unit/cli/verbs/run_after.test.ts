@@ -293,6 +293,33 @@ test("run --after with a key part attaches in a retried job, and takes no run of
   expect(runsOf(at).length).toBe(1);
 });
 
+test("run --after starts a run each time in a job that is not told apart from those of other pipelines", async () => {
+  const args = ["--after", "7", "also the docs"];
+  for (const missing of ["CI_PIPELINE_ID", "CI_JOB_NAME", "CI_PROJECT_ID"]) {
+    const at = place();
+    // The number of the project is in the address.
+    const env = { ...FIRST, [missing]: "" };
+    const call = missing === "CI_PROJECT_ID" ? ["--after", ADDRESS.replace(".com", ".example"), "also the docs"] : args;
+    const first = await runAfter(at, call, {}, env);
+    const next = await runAfter(at, call, stateOf(first), env);
+    expect(next).toMatchObject({ code: 0, stdout: expect.stringContaining("started run ") });
+    expect(runsOf(at).length).toBe(2);
+  }
+});
+
+test("run --after in a retried job whose state file is lost says that its run exists when the request is another one by now", async () => {
+  const at = place();
+  const args = ["--after", "7", "also the docs"];
+  await runAfter(at, args, {}, FIRST);
+  change(at, { target_branch: "next" });
+  const again = await runAfter(at, args, {}, RETRIED);
+  expect(again).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("an earlier attempt or step of this job has a run of this key: its log names it"),
+  });
+  expect(runsOf(at).length).toBe(1);
+});
+
 test("run --after in a retried job keeps the state of its run while the service cannot be asked", async () => {
   const at = place();
   const args = ["--after", "7", "also the docs"];
