@@ -5,6 +5,7 @@
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
+import { UsageError } from "../../errors.ts";
 import { pullRequestIn } from "../../respond/event.ts";
 import { NOTE } from "../options.ts";
 import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
@@ -51,6 +52,11 @@ export const COMMAND_NOTES: NotePlanner = {
   plan(context) {
     if (context.platform.name === "gitlab") return GITLAB_NOTES.plan(context);
     const number = pullRequestIn(eventText(context));
-    return number === undefined ? undefined : forgeNote(context, number);
+    if (number !== undefined) return forgeNote(context, number);
+    if (context.io.env("GITHUB_EVENT_NAME")?.startsWith("pull_request") !== true) return undefined;
+    throw new UsageError({
+      attempted: "write a comment",
+      why: "the file that GITHUB_EVENT_PATH names cannot be read, or has no pull request",
+    });
   },
 };

@@ -89,8 +89,12 @@ test("run --follow writes no comment of a workflow unless the flag or the variab
 
 test("run --follow --note writes no comment in an event without a pull request", async () => {
   for (const event of [{}, { issue: { number: 7 } }, { pull_request: { number: "7/../8" } }, []]) {
-    const { code, forge } = await job("GITEA_ACTIONS", { event });
+    const push = await job("GITEA_ACTIONS", { event, env: { GITHUB_EVENT_NAME: "push" } });
+    expect([push.code, push.forge.requests, push.stderr]).toEqual([0, [], ""]);
+    const { code, forge, stderr } = await job("GITEA_ACTIONS", { event });
     expect([code, forge.requests]).toEqual([0, []]);
+    // A runtime that may not read the file, for one.
+    expect(stderr).toContain("Cannot write a comment: the file that GITHUB_EVENT_PATH names cannot be read");
   }
 });
 

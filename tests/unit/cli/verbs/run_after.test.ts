@@ -1,7 +1,8 @@
 /** `run --follow --after`, on a GitLab in the shapes of its documentation and the local Mogplex. */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { fakeIo } from "../fake_io.ts";
+import { stateSeal } from "../../../../lib/run/state.ts";
+import { type FakeIo, fakeIo } from "../fake_io.ts";
 import { TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
 
@@ -30,6 +31,7 @@ async function runAfter(
   args: string[],
   files: Record<string, string> = {},
   env: Record<string, string> = {},
+  before: (io: FakeIo) => void = () => {},
 ): Promise<Called> {
   const { gitlab, emulator, clock } = at;
   const io = fakeIo({
@@ -44,6 +46,7 @@ async function runAfter(
   });
   const fetch = (url: string, init: RequestInit) =>
     /^https:\/\/gitlab\.(?:example|com)\//.test(url) ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+  before(io);
   const how = args.includes("--detach") ? [] : ["--follow"];
   const code = await main(["run", ...how, ...args], io, { fetch, clock });
   return { code, ...io.text, files: Object.fromEntries(io.files) };
@@ -331,6 +334,21 @@ test("run --after in a retried job keeps the state of its run while the service 
   at.emulator.control("clearFaults", {});
   expect((await runAfter(at, args, stateOf(down), RETRIED)).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
+});
+
+test("a signal after run --after has attached by a state file cancels a run of its own job alone", async () => {
+  for (const [owned, status] of [[true, "cancelled"], [false, "streaming"], [null, "streaming"]] as const) {
+    const at = place("stuck-streaming");
+    const args = ["--after", "7", "also the docs"];
+    const first = await runAfter(at, [...args, "--detach"], {}, FIRST);
+    const { proof: _, ...content } = { ...JSON.parse(stateOf(first)[STATE] ?? ""), owned };
+    const files = { [STATE]: JSON.stringify({ ...content, proof: stateSeal(TOKEN)(content) }) };
+    const stop = (io: FakeIo) => void at.clock.sleep(20_000).then(() => io.signal("SIGTERM"));
+    const again = await runAfter(at, args, files, RETRIED, stop);
+    expect(again).toMatchObject({ code: 143, stdout: expect.stringContaining("attached to run ") });
+    expect(runsOf(at).map((run) => run.status)).toEqual([status]);
+    expect(again.stderr).toContain(owned ? "the run was cancelled" : "the run goes on");
+  }
 });
 
 test("run --after takes the run of no state file of another job, another task or another token", async () => {
