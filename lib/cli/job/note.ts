@@ -71,10 +71,10 @@ export function planNote(context: Context): NotePlan {
 
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
-/** How often a note says that it was changed about a run; 0 when it is about another one. */
-function editsIn(body: string, run: string): number {
-  const [, count, of] = EDITS.exec(body) ?? [];
-  return of === run ? Number(count) : 0;
+/** The run that a note says it is about, and how often it says that it was changed about that. */
+function editsIn(body: string | undefined): { run: string; edits: number } {
+  const [, count, run = "none"] = EDITS.exec(body ?? "") ?? [];
+  return { run, edits: Number(count ?? 0) };
 }
 
 /**
@@ -98,10 +98,13 @@ export async function writeContent(
   const first = head === undefined ? "" : `${head(state)}\n\n`;
   // A note with a head is about one ask. Any other one is taken over by the next run of its job.
   const { runId } = state;
-  const run = head === undefined ? runId !== null && isUuid(runId) ? runId : "none" : "ask";
+  const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
   const counted = (before: string | undefined) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
-    const edits = count(before === undefined ? undefined : editsIn(before, run));
+    const known = editsIn(before);
+    // A job that found no run may be between two that follow the run of before.
+    const run = about ?? known.run;
+    const edits = count(before === undefined ? undefined : run === known.run ? known.edits : 0);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
   const isEnd = state.exitCode !== null;

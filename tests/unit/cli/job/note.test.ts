@@ -403,3 +403,20 @@ test("a note that is deleted while its run goes on is written again at the end a
   expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${summary}`))).toEqual([false, true]);
   expect(gitlab.requests.filter((each) => each.startsWith("POST ")).length).toBe(2);
 });
+
+test("a job that finds no run does not begin the count of the changes anew for the next one that follows it", async () => {
+  const gitlab = gitlabServer("42", "7");
+  const edits = () => gitlab.requests.filter((each) => each.startsWith("PUT ")).length;
+  const at = world("stuck-streaming");
+  const runId = await at.start();
+  const follow = () => job({ args: ["follow", runId, "--timeout", "20m"], gitlab, at });
+  await follow();
+  at.emulator.control("fault", { kind: "500", times: 999 });
+  const down = await job({ gitlab, at });
+  expect([down.code, gitlab.notes.length]).toEqual([69, 1]);
+  at.emulator.control("clearFaults", {});
+  await follow();
+  // Five, and two ends above that.
+  expect(edits()).toBeLessThanOrEqual(7);
+  expect(gitlab.notes[0]?.body).toEndWith(`<!-- mogplex:edits ${edits()} of ${runId} -->\n`);
+});
