@@ -377,7 +377,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return resumePlan(this.#session, plan, resumed, maxEndAgeMs);
   }
 
-  /** What an earlier attempt with the same request left, which may be made in another way by now. */
+  /** The state that an earlier attempt with the same request left. Its request may have said something else: the forge has changed since. */
   #leftBy({ asked }: LaterRequest, { resumed, options: { idempotencyKey } }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
     const isSame = resumed.asked === asked && [undefined, resumed.idempotencyKey].includes(idempotencyKey);

@@ -28,7 +28,7 @@ import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { isGitea, openGitea, openGithub } from "../job/open_forge.ts";
 import { respond } from "../verbs/respond.ts";
-import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
+import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
 /** A stage of the action. */
@@ -72,7 +72,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const option = inputReader(env, optionReader(flags, io.env));
     const openForge = (context: Context) =>
       isGitea(platform.name) ? openGitea(context) : openGithub(context, githubToken(env));
-    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
+    const own = { option, vocabulary, given: givenToken(env), notes: ACTION_NOTES, openForge };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);

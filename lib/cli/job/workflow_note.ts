@@ -39,7 +39,7 @@ export function forgeNote(context: Context, number: number, matrix = ""): Planne
   return { place, token, tokenPlace, mayLink: (url) => forge.mayLink(url), ...ofWorkflow(context, matrix) };
 }
 
-/** Whether a workflow's job is to have a note. Comments there were never made unasked, and its forge has a token for other ends. */
+/** Whether a workflow's job is to have a note: only if a flag or variable asks for it, since the forge's token may be there for something else. */
 export function wantsWorkflowNote({ option, platform: { name } }: Context): boolean {
   return (name === "github" || isGitea(name)) && option(NOTE) === "auto";
 }

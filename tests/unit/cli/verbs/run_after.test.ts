@@ -248,6 +248,20 @@ test("run --after takes the run of no state file of another job, another task or
   }
 });
 
+test("run --after reads a state file beside flags of the key only where --resume says", async () => {
+  for (const flags of [["--key-part", "docs"], ["--key-scope", "job"], ["--idempotency-key", "docs-1"]]) {
+    const at = place();
+    const args = ["--after", "7", "also the docs", ...flags];
+    const first = await runAfter(at, args, {}, FIRST);
+    change(at, { state: "merged" });
+    const alone = await runAfter(at, args, stateOf(first), FIRST);
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+    const files = { "kept.json": stateOf(first)[STATE] ?? "" };
+    expect((await runAfter(at, [...args, "--resume", "kept.json"], files, FIRST)).code).toBe(0);
+    expect(runsOf(at).length).toBe(1);
+  }
+});
+
 test("run --after --resume attaches by a state file that was carried to another path", async () => {
   const at = place();
   const args = ["--after", "7", "also the docs"];
