@@ -99,9 +99,9 @@ export async function writeContent(
   // A note with a head is about one ask. Any other one is taken over by the next run of its job.
   const { runId } = state;
   const run = head === undefined ? runId !== null && isUuid(runId) ? runId : "none" : "ask";
-  const counted = (before: string | undefined) => {
+  const counted = (before: string | null | undefined) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
-    const edits = count(before === undefined ? undefined : editsIn(before, run));
+    const edits = count(typeof before === "string" ? editsIn(before, run) : before);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
   return await writeNote(place, noteMarker(...plan.job), counted, { ...plan, clock, fetch, id, limitMs });
