@@ -167,8 +167,11 @@ function storedOf({ io, flags, option }: Context): Stored {
   const from = option(DASHBOARD_OUT) ?? ".";
   const pageOf = (path: string, name: string): string | null => {
     const page = join(dirname(path), name);
+    const link = relative(from, page).replaceAll("\\", "/");
+    // Only the folder of the dashboard is published. A link out of it would be dead.
+    if (link.startsWith("../")) return null;
     try {
-      return io.realPath(page) === undefined ? null : relative(from, page).replaceAll("\\", "/");
+      return io.realPath(page) === undefined ? null : link;
     } catch {
       // There is none, or Deno may not look.
       return null;

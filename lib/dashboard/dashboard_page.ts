@@ -27,6 +27,7 @@ import {
   table,
   type TableRow,
   type Tone,
+  withoutEmpty,
 } from "../report/page.ts";
 import { LATE_MS } from "../campaign/report/words.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -510,8 +511,7 @@ const MIN_LISTED = 20;
 function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
   const isUnread = state !== undefined && state.state !== "complete";
   const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
-  const kept = withoutEmpty(columns, content);
-  const drawn = table(heading, kept.columns, kept.rows);
+  const drawn = table(heading, ...withoutEmpty(columns, content));
   const shown = content.length < MIN_LISTED
     ? markup`<div class="rows">${drawn}</div>`
     : list({ name: "rows", rows, kinds, copy: true }, drawn);
@@ -523,22 +523,6 @@ function partOf({ id, heading, rows, state, empty, columns, content, before = nu
     content.length > 0 && before,
     content.length > 0 && (folded ? fold(`show the ${rows}`, shown) : shown),
   );
-}
-
-/** Columns and rows without the columns in which no row has anything. */
-function withoutEmpty(
-  columns: readonly Column[],
-  rows: readonly TableRow[],
-): { columns: readonly Column[]; rows: readonly TableRow[] } {
-  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
-  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
-  return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
-}
-
-/** Whether there is something in a cell. */
-function hasText(cell: Cell): boolean {
-  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
-  return shown !== null && shown !== undefined && shown !== false && shown !== "";
 }
 
 /** A word for how much was read. */

@@ -103,7 +103,7 @@ export interface RunEntry {
   repository: string | null;
   /** First line of its task; null when it is not known. Untrusted text. */
   task: string | null;
-  /** Its page `run.html` beside the file, as a path from the folder of the dashboard; null where there is none. Untrusted text. */
+  /** Its page `run.html` beside the file, as a path from the folder of the dashboard; null where that folder has none. Untrusted text. */
   page: string | null;
   outcome: string;
   /** Exit code of its job. */
@@ -126,7 +126,7 @@ export interface CampaignEntry {
   name: string;
   /** Its round; empty when it has none. Untrusted text. */
   round: string;
-  /** Its page `campaign.html` beside the file, as a path from the folder of the dashboard; null where there is none. Untrusted text. */
+  /** Its page `campaign.html` beside the file, as a path from the folder of the dashboard; null where that folder has none. Untrusted text. */
   page: string | null;
   state: string;
   /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */

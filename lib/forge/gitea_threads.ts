@@ -119,7 +119,8 @@ export class GiteaThreads implements Threads {
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
-  #teams: Promise<readonly Team[] | null> | undefined;
+  /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
+  readonly #allTeams = remembered(() => giteaTeams(this.#client, this.#repository));
   /** Teams by id, and whether their members are shown. */
   readonly #seen = new Map<number, boolean>();
 
@@ -353,15 +354,6 @@ export class GiteaThreads implements Threads {
     }
     this.#seen.set(id, sees);
     return sees;
-  }
-
-  /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
-  #allTeams(): Promise<readonly Team[] | null> {
-    this.#teams ??= giteaTeams(this.#client, this.#repository).catch((error) => {
-      this.#teams = undefined;
-      throw error;
-    });
-    return this.#teams;
   }
 
   async labelled(thread: ThreadPlace, label: string) {

@@ -211,7 +211,7 @@ export class GithubThreads implements Threads {
 
   async mayWrite(): Promise<boolean | null> {
     const isPublic = (value: unknown) => z.safeParse(z.object({ private: z.boolean() }), value).data?.private === false;
-    return await this.#client.call({
+    const { may } = await this.#client.call({
       what: "read the scopes of the token",
       path: this.#path,
       // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them. The tokens of jobs and fine-grained ones have none.
@@ -220,7 +220,8 @@ export class GithubThreads implements Threads {
         if (scopes.length === 0) return { may: null };
         return { may: scopes.includes("repo") || scopes.includes("public_repo") && isPublic(value) };
       },
-    }).then(({ may }) => may);
+    });
+    return may;
   }
 
   async repository() {

@@ -135,7 +135,7 @@ export interface Threads {
   mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
   /** Why the right of others cannot be known with this token; null when it can. Absent where asking for the own right says the same. */
   hidesRights?(): Promise<MogplexError | null>;
-  /** Whether this token may write notes, as far as the forge says so without a try; null when it does not. Absent where no forge of the kind does. */
+  /** Whether this token has the rights to write that docs/ask.md names, as far as the forge tells them; null when it does not. Absent where no forge of the kind does. */
   mayWrite?(): Promise<boolean | null>;
   /** Who has last set a label that the thread has now, when, and the id of that event; null when it does not have it. */
   labelled(

@@ -205,10 +205,10 @@ const EDIT_MS = 60_000;
 /**
  * Counts a change of a note.
  *
- * @param before How often it was changed about the same run, as it says itself; undefined where it is not looked for, or there is none.
+ * @param before How often it was changed about the same run, as it says itself; null when there is none, undefined where it is not looked for.
  * @returns How often it was changed then; null when it is to stay as it is.
  */
-export type CountEdit = (before: number | undefined) => number | null;
+export type CountEdit = (before: number | null | undefined) => number | null;
 
 /**
  * A note that is written when its job begins, is changed while that goes on, and says at the end what came of it. Where each change starts a
@@ -252,12 +252,10 @@ export class LivingNote<T> {
     return await written;
   }
 
-  #count(before: number | undefined, isEnd = false): number | null {
-    if (this.#edits === undefined) {
-      this.#edits = before ?? 0;
-      // It is made, and not changed.
-      if (before === undefined) return 0;
-    }
+  #count(before: number | null | undefined, isEnd = false): number | null {
+    this.#edits ??= before ?? 0;
+    // It is made, and not changed.
+    if (before === null) return this.#edits;
     // The end has to remain possible.
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
@@ -486,21 +484,27 @@ class NoteWriter {
   }
 }
 
-/** Makes the text of a note. @param before The note as it is; undefined where it is not looked for, or there is none. @returns Null to leave it. */
-export type NoteText = (before: string | undefined) => string | null;
+/**
+ * Makes the text of a note.
+ *
+ * @param before The note as it is; null when there is none, undefined where it is not looked for.
+ * @returns Null to leave the note as it is.
+ */
+export type NoteText = (before: string | null | undefined) => string | null;
 
-const bodyOf = (marker: string, text: string | null) => text === null ? null : `${marker}\n\n${text}`;
+const bodyOf = (marker: string, text: string) => `${marker}\n\n${text}`;
+
+async function updateNote(writer: NoteWriter, id: number, marker: string, text: string | null): Promise<WrittenNote> {
+  return text === null ? { id, updated: true } : await writer.update(id, bodyOf(marker, text));
+}
 
 /** Posting is not idempotent: after a post with an unknown outcome, look for the note before posting again. */
 async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
     const found = await writer.find(marker);
-    const body = bodyOf(marker, text(found?.body));
-    if (found !== undefined) {
-      return body === null ? { id: found.id, updated: true } : await writer.update(found.id, body);
-    }
+    if (found !== undefined) return await updateNote(writer, found.id, marker, text(found.body));
     try {
-      return await writer.create(body ?? "");
+      return await writer.create(bodyOf(marker, text(null) ?? ""));
     } catch (error) {
       if (!(error instanceof Unknown)) throw error;
       if (round === MAX_ROUNDS) throw error.cause;
@@ -534,9 +538,7 @@ export async function writeNote(
         const wait = (ms: number) => clock.sleep(ms, { signal });
         if (id === undefined) return writeOnce(writer, marker, text, wait);
         const known = text(undefined);
-        const body = bodyOf(marker, known);
-        if (body === null) return Promise.resolve({ id, updated: true });
-        return writer.update(id, body).catch((error) => {
+        return updateNote(writer, id, marker, known).catch((error) => {
           const isGone = error instanceof ApiError && error.status === 404;
           if (isEnd && isGone) return writeOnce(writer, marker, () => known, wait);
           throw error;

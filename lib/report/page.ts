@@ -184,6 +184,22 @@ function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean):
   return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
 }
 
+/** Columns and rows without the columns in which no row has anything. */
+export function withoutEmpty(
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+): [columns: readonly Column[], rows: readonly TableRow[]] {
+  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
+  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
+  return [only(columns), rows.map(({ kind, cells }) => ({ kind, cells: only(cells) }))];
+}
+
+/** Whether there is something in a cell. */
+function hasText(cell: Cell): boolean {
+  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
+  return !isEmpty(shown) && shown !== "";
+}
+
 /**
  * A table whose first cells name their rows. It scrolls sideways where it is too wide.
  *

@@ -195,6 +195,16 @@ function isFormat(name: string): name is ReportFormatName {
   return Object.hasOwn(REPORT_FORMATS, name);
 }
 
+/** The error for a format that is none of these. */
+export function unknownFormat(attempted: string, format: string, known: readonly string[]): UsageError {
+  return new UsageError({
+    attempted,
+    why: `its format must be one of ${known.join(", ")}`,
+    value: JSON.stringify(format),
+    advice: didYouMean(format, known),
+  });
+}
+
 /**
  * Parses a value of `--report`.
  *
@@ -206,13 +216,7 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   const cut = text.indexOf("=");
   const format = (cut < 0 ? text : text.slice(0, cut)).trim();
   if (!isFormat(format)) {
-    const known = Object.keys(REPORT_FORMATS);
-    throw new UsageError({
-      attempted: "write report",
-      why: `its format must be one of ${known.join(", ")}`,
-      value: JSON.stringify(format),
-      advice: didYouMean(format, known),
-    });
+    throw unknownFormat("write report", format, Object.keys(REPORT_FORMATS));
   }
   const path = cut < 0 ? pathIn(directory, REPORT_FORMATS[format].file) : text.slice(cut + 1);
   if (path.trim() === "" || path === "-" || path.endsWith("/")) {

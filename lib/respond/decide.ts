@@ -349,29 +349,28 @@ export class Decider {
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
-    if (starting !== undefined) return this.#busyText(thread, starting.note);
+    if (starting !== undefined) return this.#busyText(BUSY, thread, starting.note);
     // Also that of a later task, where this one could not be started for so long.
     const [busy] = await this.#runsAtWork(others);
-    if (busy !== undefined) return this.#busyText(thread, ofRun(others, busy)?.note);
+    if (busy !== undefined) return this.#busyText(BUSY, thread, ofRun(others, busy)?.note);
     // Its job has ended, or has tried for so long; a poll may do so at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
-    return other === undefined ? null : this.#busyBranchText(thread, other);
+    return other === undefined ? null : await this.#busyBranchText(other);
   }
 
-  /** What an ask is told while the run of an earlier one is at work on the same thread. */
-  #busyText({ url }: Thread, note: MarkedNote["note"] | undefined): string {
-    const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, url, note.id)}`;
-    return `${BUSY}: write the task anew when that has ended${link}`;
+  /** What an ask is told while another run is at work. @param thread Where the note about that run is. */
+  #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
+    const link = thread === null || note === undefined
+      ? ""
+      : `. Its note: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+    return `${reason}: write the task anew when that has ended${link}`;
   }
 
   /** What an ask is told while the run of another thread is at work on its branch. */
-  #busyBranchText({ url }: Thread, { id, thread }: PlacedComment): string {
-    const { forge } = this.#threads;
-    return `${BUSY_BRANCH}: write the task anew when that has ended. Its note: ${
-      linkOf(forge, threadUrl(forge, url, thread), id)
-    }`;
+  async #busyBranchText(note: PlacedComment): Promise<string> {
+    return this.#busyText(BUSY_BRANCH, await this.#threads.thread(note.thread), note);
   }
 
   /** The earlier note on another pull request of the same branch about a run that is being started, or is at work there. */
@@ -592,10 +591,10 @@ export class Decider {
     },
   ): Promise<{ reason: string; text: string } | null> {
     const [busy] = await this.#runsAtWork(rivals);
-    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, ofRun(marks, busy)?.note) };
+    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(BUSY, thread, ofRun(marks, busy)?.note) };
     const today = await this.#marksOfToday(me);
     const other = await this.#busyOnBranch(place, today, marks);
-    if (other !== undefined) return { reason: BUSY_BRANCH, text: this.#busyBranchText(thread, other) };
+    if (other !== undefined) return { reason: BUSY_BRANCH, text: await this.#busyBranchText(other) };
     return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task anew later` }
       : null;
@@ -718,18 +717,6 @@ export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["fac
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
   }
   return facts.conflict === true ? null : "the forge shows no conflict with its target";
-}
-
-/** What the threads of a kind are called in addresses. */
-const PARTS: Readonly<Record<Threads["forge"], Readonly<Record<ThreadPlace["kind"], string>>>> = {
-  gitlab: { issue: "issues", pull: "merge_requests" },
-  github: { issue: "issues", pull: "pull" },
-  gitea: { issue: "issues", pull: "pulls" },
-};
-
-/** Address of a thread. @param other That of another thread of the repository. */
-function threadUrl(forge: Threads["forge"], other: string, { kind, number }: ThreadPlace): string {
-  return `${other.replace(/\/\w+\/\d+$/, "")}/${PARTS[forge][kind]}/${number}`;
 }
 
 /** Address of a note. */

@@ -162,7 +162,7 @@ export async function planLater(
       "the start of an earlier attempt was not answered: it is sent again as it was, without asking the forge";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
-    return { ...plan, key: { key, suffix, scope: before.owned ? "random" : "given" } };
+    return { ...plan, key: { key, suffix, scope: scopeOf(before) } };
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
@@ -193,9 +193,13 @@ export function resumePlan(
     return plan;
   }
   const { key, suffix } = splitSuffix(state.idempotencyKey);
-  // A random key that this job made is its own. A key from the user may be shared with other jobs.
-  const other = state.owned ? "random" : "given";
-  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other, maxEndAgeMs } };
+  const scope = key === plan.key.key ? plan.key.scope : scopeOf(state);
+  return { ...plan, key: { key, suffix, scope, maxEndAgeMs } };
+}
+
+/** How the key of an earlier attempt counts: a random one that this job made is its own, one from the user may be shared with other jobs. */
+function scopeOf({ owned }: RunState): StartKey["scope"] {
+  return owned ? "random" : "given";
 }
 
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.

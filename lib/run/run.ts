@@ -114,7 +114,7 @@ export async function runJob(
     repository: more.repository ?? (isLater(request) ? undefined : givenName(request.repo)),
   });
   try {
-    const resumed = readResumed(opened, { options, more, isLater: isLater(request) });
+    const resumed = readResumed(opened, { request, options, more });
     // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
     if (resumed?.asked == null) opened.settings.state?.clear();
     return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
@@ -228,7 +228,7 @@ function open(options: JobSettings, more: JobOptions): OpenJob {
  */
 function readResumed(
   { session, seal }: OpenJob,
-  { options, more, isLater }: { options: JobSettings; more: JobOptions; isLater: boolean },
+  { request, options, more }: { request: RunRequest | LaterRequest; options: JobSettings; more: JobOptions },
 ): RunState | undefined {
   const { files, resumePath, statePath } = more;
   const { notify, clock, memory } = session;
@@ -236,7 +236,7 @@ function readResumed(
   const { idempotencyKey, keyScope = "pipeline" } = options;
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
   // Outside CI the state of the folder is looked at before. A job that is not told apart from those of other pipelines starts a run each time.
-  const findsOwn = isLater && isPipelines && job !== null && isComplete(job);
+  const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
   const path = resumePath ?? (findsOwn ? statePath : undefined);
   if (files === undefined || path === undefined || seal === undefined) return undefined;
   const required = resumePath !== undefined;
@@ -260,7 +260,7 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
   const { state, onInterrupt } = settings;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);
-  const unknown = { idempotencyKey: null, requestHash: null, request: null };
+  const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   try {
     state?.clear();
     // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
@@ -388,7 +388,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return resumePlan(this.#session, plan, resumed, maxEndAgeMs);
   }
 
-  /** What an earlier attempt with the same request left, which may be made in another way by now. */
+  /** The state that an earlier attempt with the same request left. Its request may have said something else: the forge has changed since. */
   #leftBy({ asked }: LaterRequest, { resumed, options: { idempotencyKey } }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
     const isSame = resumed.asked === asked && [undefined, resumed.idempotencyKey].includes(idempotencyKey);

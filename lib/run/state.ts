@@ -269,12 +269,10 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
 // Writing the state file, each time as a whole and with a new proof.
 
 /** What a new state file begins with. */
-export type StateBeginning =
-  & Pick<
-    RunState,
-    "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "request" | "job" | "runId"
-  >
-  & Partial<Pick<RunState, "asked">>;
+export type StateBeginning = Pick<
+  RunState,
+  "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "asked" | "request" | "job" | "runId"
+>;
 
 /** A status or an id of the service; anything else that it may have sent (our own token, say) has no place in a file. */
 const word = (value: string | null): string | null =>
@@ -317,7 +315,7 @@ export class StateWriter {
    * @throws {UsageError} when the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
-    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked = null, request, job, runId } = beginning;
+    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, job, runId } = beginning;
     try {
       this.#attempt(() => {
         this.#state = {

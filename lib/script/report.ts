@@ -9,12 +9,12 @@ import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
 import { MogplexError, type ResultSoFar, UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
-import { didYouMean } from "../nearest.ts";
 import {
   collectProblems,
   parseReportTarget,
   type ReportFormatName,
   type ReportTarget,
+  unknownFormat,
   writeReports,
 } from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
@@ -164,9 +164,7 @@ function checkTarget({ format, path }: ReportTarget<string>, formats: readonly s
 
 /** @param formats Those of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another one. */
 function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
-  if (formats === undefined || formats.includes(format)) return;
-  const why = `its format must be one of ${formats.join(", ")}`;
-  throw new UsageError({ attempted, why, value: JSON.stringify(format), advice: didYouMean(format, formats) });
+  if (formats !== undefined && !formats.includes(format)) throw unknownFormat(attempted, format, formats);
 }
 
 /**

@@ -28,6 +28,7 @@ import {
   swatch,
   table,
   type TableRow,
+  withoutEmpty,
   wordsOf,
 } from "../../report/page.ts";
 import { jobLinks } from "../../report/markdown.ts";
@@ -309,8 +310,7 @@ function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   return { show: markup`<bdi>${text}</bdi>`, value: lines ?? files ?? committed ?? 0 };
 }
 
-/** A row, without the cell of its size where no item has one. */
-function rowOf(item: CampaignItem, name: string, nowMs: number, hasSizes: boolean): TableRow {
+function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
@@ -323,7 +323,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number, hasSizes: boolea
       markup`${oneLine(name)}${canary && markup` ${chip("canary")}`}`,
       chip(verdict, toneOf(verdict)),
       work,
-      ...(hasSizes ? [sizeCell(item)] : []),
+      sizeCell(item),
       oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
@@ -332,11 +332,11 @@ function rowOf(item: CampaignItem, name: string, nowMs: number, hasSizes: boolea
   };
 }
 
-const columnsWith = (hasSizes: boolean): Column[] => [
+const COLUMNS: readonly Column[] = [
   { name: "Item" },
   { name: "Verdict" },
   { name: "PR or branch" },
-  ...(hasSizes ? [{ name: "Change", extra: true, named: true }] : []),
+  { name: "Change", extra: true, named: true },
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true, named: true },
   { name: "Attempts", number: true, extra: true, named: true },
@@ -349,11 +349,10 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   if (items.length === 0) return null;
   const names = itemNames(items);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const hasSizes = items.some((item) => sizeCell(item) !== null);
-  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, hasSizes));
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
   return markup`<ul class="legend">${
     kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
-  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", columnsWith(hasSizes), rows))}`;
+  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", ...withoutEmpty(COLUMNS, rows)))}`;
 }
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {

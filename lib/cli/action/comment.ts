@@ -62,8 +62,8 @@ function numberOf(env: ReadEnv): string | undefined {
   });
 }
 
-/** Comments on pull requests, if the input `comment` wants them. */
-export const GITHUB_COMMENTS: NotePlanner = {
+/** Notes of the action's jobs: comments on the pull request, if the input `comment` wants them. */
+export const ACTION_NOTES: NotePlanner = {
   secrets: (env) => [inputText(env, "github-token")?.trim() ?? ""],
   wanted({ io: { env } }) {
     if (!isOn(env, "comment", false)) return false;
@@ -79,7 +79,7 @@ export const GITHUB_COMMENTS: NotePlanner = {
       throw new UsageError({ attempted, why });
     }
     const matrix = matrixNode(env) || "";
-    // The token of a job is of no user there that could find its comment again.
+    // Elsewhere the job's own token belongs to no user, so it could not find its comment again: a user's token writes it.
     if (platform.name !== "github") return forgeNote(context, Number(number), matrix);
     const pullRequest = pullRequestOf(env, number);
     const place = githubComments(pullRequest);

@@ -26,9 +26,9 @@ import { type Context, inOneStream, listingBy, type MainOptions, type VerbFuncti
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import { openGitea, openGithub } from "../job/open_forge.ts";
+import { isGitea, openGitea, openGithub } from "../job/open_forge.ts";
 import { respond } from "../verbs/respond.ts";
-import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
+import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
 /** A stage of the action. */
@@ -70,9 +70,9 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     if (stage === "main") leaveMark(io, "state", statePath);
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
-    const isGitea = ["gitea", "forgejo"].includes(platform.name);
-    const openForge = (context: Context) => isGitea ? openGitea(context) : openGithub(context, githubToken(env));
-    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
+    const openForge = (context: Context) =>
+      isGitea(platform.name) ? openGitea(context) : openGithub(context, githubToken(env));
+    const own = { option, vocabulary, given: givenToken(env), notes: ACTION_NOTES, openForge };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);

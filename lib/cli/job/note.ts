@@ -72,8 +72,8 @@ export function planNote(context: Context): NotePlan {
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
 /** The run that a note says it is about, and how often it says that it was changed about that. */
-function editsIn(body: string | undefined): { run: string; edits: number } {
-  const [, count, run = "none"] = EDITS.exec(body ?? "") ?? [];
+function editsIn(body: string): { run: string; edits: number } {
+  const [, count, run = "none"] = EDITS.exec(body) ?? [];
   return { run, edits: Number(count ?? 0) };
 }
 
@@ -99,12 +99,12 @@ export async function writeContent(
   // A note with a head is about one ask. Any other one is taken over by the next run of its job.
   const { runId } = state;
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
-  const counted = (before: string | undefined) => {
+  const counted = (before: string | null | undefined) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
-    const known = editsIn(before);
+    const known = editsIn(before ?? "");
     // A job that found no run may be between two that follow the run of before.
     const run = about ?? known.run;
-    const edits = count(before === undefined ? undefined : run === known.run ? known.edits : 0);
+    const edits = count(typeof before === "string" ? run === known.run ? known.edits : 0 : before);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
   const isEnd = state.exitCode !== null;

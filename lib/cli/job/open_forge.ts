@@ -178,12 +178,17 @@ export function eventText(context: Context): string {
   return textOf(context, context.io.env("GITHUB_EVENT_PATH") ?? "");
 }
 
+/** Whether a CI system is that of Gitea, which Forgejo has as well. */
+export function isGitea(name: string): boolean {
+  return name === "gitea" || name === "forgejo";
+}
+
 /** The forge of whatever CI system the job stands on. */
 export function openAnyForge(context: Context): OpenForge {
   const { platform: { name } } = context;
   if (name === "gitlab") return openGitlab(context);
   if (name === "github") return openGithub(context);
-  if (name === "gitea" || name === "forgejo") return openGitea(context);
+  if (isGitea(name)) return openGitea(context);
   throw new UsageError({
     attempted: ATTEMPTED,
     why: name === "none" ? "this is no job of a CI system" : `jobs of ${name} stand on no forge that is known`,

@@ -10,7 +10,7 @@ import { pullRequestIn } from "../../respond/event.ts";
 import { NOTE } from "../options.ts";
 import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
 import { GITLAB_NOTES } from "./note.ts";
-import { eventText } from "./open_forge.ts";
+import { eventText, isGitea } from "./open_forge.ts";
 
 /** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
 function workflowOf(env: ReadEnv): string {
@@ -40,9 +40,9 @@ export function forgeNote(context: Context, number: number, matrix = ""): Planne
   return { place, token, tokenPlace, mayLink: (url) => forge.mayLink(url), ...ofWorkflow(context, matrix) };
 }
 
-/** Whether a workflow's job is to have a note. Comments there were never made unasked, and its forge has a token for other ends. */
+/** Whether a workflow's job is to have a note: only if a flag or variable asks for it, since the forge's token may be there for something else. */
 export function wantsWorkflowNote({ option, platform: { name } }: Context): boolean {
-  return ["github", "gitea", "forgejo"].includes(name) && option(NOTE) === "auto";
+  return (name === "github" || isGitea(name)) && option(NOTE) === "auto";
 }
 
 /** Notes of the command's jobs: on GitLab's merge request, or the pull request of a workflow. */

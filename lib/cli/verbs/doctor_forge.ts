@@ -61,7 +61,12 @@ async function checkNotes(threads: Threads): Promise<Check> {
   if (!asked.ok) return failedWith(name, asked.error, adviceOf(asked.error, "Give the token what docs/ask.md names"));
   if (asked.value === null) return skipped(name, `${threads.system} does not say whether this token may write notes`);
   if (asked.value) return ok(name, "the token may write notes");
-  return failed(name, "the token may read, and not write notes", "Give it what docs/ask.md names", "unavailable");
+  return failed(
+    name,
+    "the token lacks a right that it needs to write",
+    "Give it what docs/ask.md names",
+    "unavailable",
+  );
 }
 
 async function checkBranch(threads: Threads, branch: string): Promise<Check> {

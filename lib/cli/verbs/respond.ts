@@ -382,8 +382,8 @@ async function endLeftNote(
 const MAX_LEFT = 20;
 
 /**
- * Ends the notes of the last time that their jobs have left, in closed threads, too, where no ask is answered any more. A failure costs nothing
- * but the notes.
+ * Ends the notes that jobs have left since a time, in closed threads, too, where no ask is answered any more. A failure costs nothing but the
+ * notes.
  */
 async function endLeftNotes(
   context: Context,

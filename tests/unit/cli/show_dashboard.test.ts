@@ -28,22 +28,26 @@ test("dashboard writes four files from a token that only reads, and shows the gi
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
 });
 
-test("dashboard links the page of a campaign and of a run where it is beside their file, and no other", async () => {
+test("dashboard links the page of a campaign and of a run when it is beside their file, in the folder of the dashboard", async () => {
   const campaign = { schema: 1, round: "", state: "running", counts: {}, items: [] };
   const files = {
-    "a/campaign.json": JSON.stringify({ ...campaign, campaign: "with-page" }),
-    "a/campaign.html": "<p>",
-    "b/campaign.json": JSON.stringify({ ...campaign, campaign: "without" }),
-    "b/result.json": JSON.stringify(RESULT),
-    "b/run.html": "<p>",
+    "public/a/campaign.json": JSON.stringify({ ...campaign, campaign: "with-page" }),
+    "public/a/campaign.html": "<p>",
+    "public/b/campaign.json": JSON.stringify({ ...campaign, campaign: "without" }),
+    "public/b/result.json": JSON.stringify(RESULT),
+    "public/b/run.html": "<p>",
+    "c/result.json": JSON.stringify({ ...RESULT, runId: "3f0e2c51-8d9a-4f6b-9c7d-000000000003" }),
+    "c/run.html": "<p>",
   };
   const results = Object.keys(files).filter((path) => path.endsWith(".json")).flatMap((path) => ["--results", path]);
   const { io } = await world().cli(["dashboard", "--out", "public", ...results], { env, files });
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
   const pages = [...data.campaigns, ...data.runs].map(({ page }) => page);
-  expect(pages).toEqual(["../a/campaign.html", null, "../b/run.html"]);
-  const links = [...(io.files.get("public/index.html") ?? "").matchAll(/href="(\.\.[^"]+)"/g)].map(([, href]) => href);
-  expect(links.toSorted()).toEqual(["../a/campaign.html", "../b/run.html"]);
+  expect(pages.toSorted()).toEqual(["a/campaign.html", "b/run.html", null, null]);
+  const links = [...(io.files.get("public/index.html") ?? "").matchAll(/href="([^"]+\.html)"/g)].map(([, href]) =>
+    href
+  );
+  expect(links.toSorted()).toEqual(["a/campaign.html", "b/run.html"]);
 });
 
 test("dashboard refuses a token that could start something, and starts nothing", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { GITHUB_COMMENTS, withMatrixNode } from "../../../lib/cli/action/comment.ts";
+import { ACTION_NOTES, withMatrixNode } from "../../../lib/cli/action/comment.ts";
 import { prepareNote } from "../../../lib/cli/job/note.ts";
 import { openContext } from "../../../lib/cli/job/run_job.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
@@ -46,7 +46,7 @@ async function commentOf(text: string) {
     vocabulary: commandVocabulary(),
     verbs: [],
     dropIn: false,
-    notes: GITHUB_COMMENTS,
+    notes: ACTION_NOTES,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
   await prepareNote(context, []).ended(resultOf(text));

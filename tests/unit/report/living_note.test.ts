@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { LivingNote } from "../../../lib/report/note.ts";
 
-/** @param before How often the note says that it was changed; undefined when there is none yet. */
-function living(maxEdits?: number, fail: (text: string) => boolean = () => false, before?: number) {
+/** @param before How often the note says that it was changed; null when there is none yet. */
+function living(maxEdits?: number, fail: (text: string) => boolean = () => false, before: number | null = null) {
   const clock = virtualClock();
   const texts: string[] = [];
   const place = maxEdits === undefined ? {} : { maxEdits };
@@ -67,4 +67,20 @@ test("LivingNote goes on counting where an earlier job has changed the note abou
     await note.end("end");
     expect([before, texts.length, texts.at(-1)]).toEqual([before, expected, "end"]);
   }
+});
+
+test("LivingNote counts no change while its note cannot be made", async () => {
+  const clock = virtualClock();
+  const counts: (number | null)[] = [];
+  const note = new LivingNote<string>({ maxEdits: 5 }, clock, (_, count) => {
+    counts.push(count(null));
+    return Promise.reject(new Error("down"));
+  });
+  await expect(note.begin("0")).rejects.toThrow("down");
+  for (let minute = 1; minute <= 6; minute++) {
+    clock.advance(60_000);
+    note.change(() => String(minute), true);
+  }
+  await expect(note.end("end")).rejects.toThrow("down");
+  expect(counts).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
 });

@@ -62,12 +62,16 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     'warning: the default branch "main" is not',
   ],
   // GitLab, "Personal access tokens API", "Retrieve details on a personal access token", by its header: `scopes`.
-  [(gitlab) => gitlab.scopes = ["read_api", "write_repository"], "notes", "failed: the token may read, and not write"],
+  [
+    (gitlab) => gitlab.scopes = ["read_api", "write_repository"],
+    "notes",
+    "failed: the token lacks a right that it needs to write",
+  ],
   [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not say whether this token may write notes"],
   [
     (gitlab) => gitlab.users.set("project_42_bot_a1", { id: 77, username: "project_42_bot_a1", role: 20, bot: true }),
     "notes",
-    "failed: the token may read, and not write",
+    "failed: the token lacks a right that it needs to write",
   ],
 ];
 

@@ -5,14 +5,9 @@ import { markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
+import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
-type At = ReturnType<typeof world> & {
-  gitlab: GitlabProject;
-  /** Requests to forge and service, in the order in which they were sent. */
-  sent: { atMs: number; line: string }[];
-  /** How long each of them takes. */
-  requestMs: number;
-};
+type At = ReturnType<typeof world> & Traffic & { gitlab: GitlabProject };
 
 function place(scenario = "success"): At {
   const at = world(scenario);
@@ -62,13 +57,11 @@ async function respond(
     },
   });
   before(io);
-  const fetch = async (url: string, init: RequestInit) => {
-    at.sent.push({ atMs: clock.now(), line: `${init.method ?? "GET"} ${new URL(url).pathname}` });
-    if (at.requestMs > 0) await clock.sleep(at.requestMs);
-    if (url.startsWith("https://gitlab.example/")) return await gitlab.fetch(url, init);
+  const fetch = recorded(at, (url, init) => {
+    if (url.startsWith("https://gitlab.example/")) return gitlab.fetch(url, init);
     expect([...new Headers(init.headers).values()].join("\n") + String(init.body)).not.toContain(GITLAB_TOKEN);
-    return await emulator.fetch(url, init);
-  };
+    return emulator.fetch(url, init);
+  });
   const code = await main(["respond", ...args], io, { fetch, clock });
   for (const each of gitlab.received) expect(each).not.toContain(TOKEN);
   const all = [io.text.stdout, io.text.stderr, ...[...io.files.values()]].join("\n");
@@ -974,14 +967,8 @@ test("respond makes its note in the first second, before the start is sent, wher
     const text = path.startsWith("issues")
       ? JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: more } })
       : payload(note, more);
-    const begun = at.clock.now();
     expect((await respond(at, text)).code).toBe(0);
-    const lines = at.sent.map(({ line }) => line);
-    const posted = lines.indexOf(`POST /api/v4/projects/${PROJECT}/${path}/notes`);
-    const started = lines.indexOf("POST /api/v1/mogplex/runs");
-    expect([posted > 0, posted < started]).toEqual([true, true]);
-    expect(posted).toBeLessThanOrEqual(most);
-    expect((at.sent[posted]?.atMs ?? Infinity) + at.requestMs - begun).toBeLessThanOrEqual(1_000);
+    expectFirstSecond(at, `/api/v4/projects/${PROJECT}/${path}/notes`, most);
   }
 });
 

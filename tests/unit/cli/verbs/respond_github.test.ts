@@ -5,14 +5,9 @@ import { main } from "../../../../lib/cli/main.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
+import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
-type At = ReturnType<typeof world> & {
-  github: GithubProject;
-  /** Requests to forge and service, in the order in which they were sent. */
-  sent: { atMs: number; line: string }[];
-  /** How long each of them takes. */
-  requestMs: number;
-};
+type At = ReturnType<typeof world> & Traffic & { github: GithubProject };
 
 function place(): At {
   const at = world();
@@ -58,11 +53,10 @@ async function respond(
         : { "INPUT_RESPOND": "true", "INPUT_GITHUB-TOKEN": GITHUB_TOKEN, "INPUT_MATRIX": "null" }),
     },
   });
-  const fetch = async (url: string, init: RequestInit) => {
-    at.sent.push({ atMs: clock.now(), line: `${init.method ?? "GET"} ${new URL(url).pathname}` });
-    if (at.requestMs > 0) await clock.sleep(at.requestMs);
-    return await (url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init));
-  };
+  const fetch = recorded(
+    at,
+    (url, init) => url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init),
+  );
   const code = how === "command" ? await main(args, io, { fetch, clock }) : await action("main", io, { fetch, clock });
   for (const each of github.received) expect(each).not.toContain(TOKEN);
   const all = [io.text.stdout, io.text.stderr, ...io.files.values()].join("\n");
@@ -231,13 +225,8 @@ test("respond reads comments on lines of code from a schedule", async () => {
 test("respond makes its comment in the first second on GitHub, before the start is sent, where a request takes 70 ms", async () => {
   const at = place();
   at.requestMs = 70;
-  const begun = at.clock.now();
   expect((await respond(at, commented(at.github.say(7, "kim", "@mogplex go")))).code).toBe(0);
-  const lines = at.sent.map(({ line }) => line);
-  const posted = lines.indexOf("POST /repos/acme/api/issues/7/comments");
-  expect([posted > 0, posted < lines.indexOf("POST /api/v1/mogplex/runs")]).toEqual([true, true]);
-  expect(posted).toBeLessThanOrEqual(14);
-  expect((at.sent[posted]?.atMs ?? Infinity) + at.requestMs - begun).toBeLessThanOrEqual(1_000);
+  expectFirstSecond(at, "/repos/acme/api/issues/7/comments", 14);
 });
 
 test("doctor --for respond goes by the scopes of a classic token, and says that others have none to show", async () => {

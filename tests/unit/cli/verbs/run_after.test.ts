@@ -62,9 +62,9 @@ function change({ gitlab }: At, more: Record<string, unknown>): void {
   gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), ...more });
 }
 
-function makeRed(at: At): void {
+function makeRed(at: At, log = "expected 1\ngot 2\n"): void {
   change(at, { head_pipeline: { id: 9, status: "failed" } });
-  at.gitlab.failedJobs.push({ id: 1, name: "unit", log: "expected 1\ngot 2\n" });
+  at.gitlab.failedJobs.push({ id: 1, name: "unit", log });
 }
 
 test("run --after works on the branch of the merge request that it is given", async () => {
@@ -90,9 +90,7 @@ test("run --after takes the id of a run out of a result, and asks service and fo
 
 test("run --after --mend asks for what the forge shows to be broken", async () => {
   const at = place();
-  const request = at.gitlab.threads.get("merge_requests/7");
-  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { id: 9, status: "failed" } });
-  at.gitlab.failedJobs.push({ id: 1, name: "unit", log: `expected 1\ngot 2 by ${TOKEN}\n` });
+  makeRed(at, `expected 1\ngot 2 by ${TOKEN}\n`);
   expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
   expect(prompt).toStartWith("The checks of the pull request of this branch are red.");
@@ -125,15 +123,16 @@ for (const [args, why] of WRONG) {
 
 test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
   for (
-    const [more, why] of [[{ state: "merged" }, "it is closed"], [
-      { source_project_id: 9 },
-      "none of this repository",
-    ]] as const
+    const [more, why] of [
+      [{ state: "merged" }, "the pull request is closed"],
+      [{ source_project_id: 9 }, "none of this repository"],
+    ] as const
   ) {
     const at = place();
-    at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), ...more });
+    change(at, more);
     const called = await runAfter(at, ["--after", "7", "x"]);
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why.replace("it is", "is")) });
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(runsOf(at)).toEqual([]);
   }
 });
 
@@ -368,6 +367,20 @@ test("run --after takes the run of no state file of another job, another task or
     const called = await runAfter(at, ["--after", "7", task], { [STATE]: edit(stateOf(first)[STATE] ?? "") }, env);
     expect(called.stderr).toContain("with --resume and the state file of that attempt");
     expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+    expect(runsOf(at).length).toBe(1);
+  }
+});
+
+test("run --after reads a state file beside a key scope or a key only where --resume says", async () => {
+  for (const flags of [["--key-scope", "job"], ["--idempotency-key", "docs-1"]]) {
+    const at = place();
+    const args = ["--after", "7", "also the docs", ...flags];
+    const first = await runAfter(at, args, {}, FIRST);
+    change(at, { state: "merged" });
+    const alone = await runAfter(at, args, stateOf(first), FIRST);
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+    const files = { "kept.json": stateOf(first)[STATE] ?? "" };
+    expect((await runAfter(at, [...args, "--resume", "kept.json"], files, FIRST)).code).toBe(0);
     expect(runsOf(at).length).toBe(1);
   }
 });
