@@ -479,7 +479,7 @@ class Step {
     if (state === "gated") {
       return { state, view, why: `it waits for approval: ${reason}`, advice: "approve it, and go on" };
     }
-    if (state === "stopped") return { state, view, why: `it is ${reason}`, advice: "resume it, and go on" };
+    if (state === "stopped") return { state, view, why: `it is ${reason}`, advice: "`campaign resume` lets it go on" };
     const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
     const why = `${formatCount(running, "run")} at work${asks}, and ${
