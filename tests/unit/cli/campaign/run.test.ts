@@ -124,7 +124,10 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   await world.campaign("plan");
   await world.campaign("stop");
   const { code, stderr } = await world.campaign("run");
-  expect([code, stderr]).toEqual([4, "note: the campaign is not done: it is stopped by kim; `campaign resume` lets it go on\n"]);
+  expect([code, stderr]).toEqual([
+    4,
+    "note: the campaign is not done: it is stopped by kim; `campaign resume` lets it go on\n",
+  ]);
   await world.campaign("resume");
   expect((await world.campaign("run")).code).toBe(0);
 });
