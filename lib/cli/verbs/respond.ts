@@ -638,13 +638,15 @@ async function setStatus(
   { page, thread }: { page: string | undefined; thread: string },
 ): Promise<void> {
   // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
-  if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab") || changed === false) return;
+  if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab")) return;
   const links = withPageLink(platform.links(env), page);
   // Gitea shows no address of a job to the job.
   const url = links.page ?? links.job ?? links.pipeline ?? thread;
-  // The branch that the answer to the start names: what events name may be any branch.
+  // The events must say that the agent pushed, and to the branch that the answer to the start names: else its head is a commit of somebody
+  // else. The service pushes to another branch when the last pull request of this one is closed (contract, 4.6), and what events name may
+  // be any branch.
   const name = branch.requested;
-  if (name === null) return;
+  if (name === null || changed !== true || branch.pushed !== name) return;
   try {
     const head = await threads.branch(name);
     if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });

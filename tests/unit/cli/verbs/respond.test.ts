@@ -3,14 +3,16 @@ import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
+import { builtInScenario } from "../../emulator/scenarios.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
 import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
 type At = ReturnType<typeof world> & Traffic & { gitlab: GitlabProject };
 
-function place(scenario = "success"): At {
-  const at = world(scenario);
+function place(scenario = "success", options: EmulatorOptions = {}): At {
+  const at = world(scenario, options);
   const gitlab = gitlabProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, gitlab, sent: [], requestMs: 0 };
 }
@@ -102,6 +104,24 @@ test("respond sets the commit status on GitLab where that is wanted", async () =
     );
   }
 });
+
+test.each([
+  ["the agent changed nothing", '"changed":false'],
+  ["nothing says whether it changed anything", '"changed":null'],
+  ["it pushed to a branch of its own", '"changed":true', "mogplex/agent-0123456789ab"],
+])(
+  "respond sets no commit status when %s, since the head is somebody else's commit",
+  async (_what, changed, branch) => {
+    const text = JSON.stringify(builtInScenario("success"));
+    const [before = "", delivery = ""] = text.split('"stage":"git_delivery"');
+    const changedDelivery = delivery.replace('"changed":true', changed)
+      .replace('"working_branch":"${branch}"', `"working_branch":"${branch ?? "${branch}"}"`);
+    const at = place("success", { scenarios: [JSON.parse(`${before}"stage":"git_delivery"${changedDelivery}`)] });
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    expect((await respond(at, payload(note), ["--commit-status"])).code).toBe(0);
+    expect({ runs: runsOf(at).length, statuses: at.gitlab.statuses }).toEqual({ runs: 1, statuses: [] });
+  },
+);
 
 test("respond reads a payload that is the variable's text, as well as one in a file", async () => {
   const at = place();
