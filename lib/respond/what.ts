@@ -22,7 +22,7 @@ export interface Told {
   readonly hasText: boolean;
   /** Comments of persons with the right, the oldest first. */
   readonly comments: readonly ThreadComment[];
-  /** How many comments were left out. */
+  /** How many comments of others were left out. */
   readonly leftOut: number;
 }
 
@@ -30,14 +30,15 @@ function commentsText({ comments, leftOut }: Told): string {
   let left = MAX_COMMENTS;
   // The newest matter most.
   const parts: string[] = [];
-  let cut = leftOut;
+  let older = 0;
   for (const { author, text, line } of comments.toReversed()) {
     const part = `${author.name} wrote:\n${quoted(line === undefined ? text : `${line.place}:\n${text}`, MAX_TEXT)}`;
     left -= part.length;
-    if (left < 0) cut++;
+    if (left < 0) older++;
     else parts.unshift(part);
   }
-  if (cut > 0) parts.push(`${formatCount(cut, "comment")} of others left out.`);
+  if (older > 0) parts.unshift(`${formatCount(older, "older comment")} left out: together they are too long.`);
+  if (leftOut > 0) parts.push(`${formatCount(leftOut, "comment")} of others left out.`);
   return parts.join("\n\n");
 }
 
