@@ -26,7 +26,9 @@ import {
   type Threads,
   wholeList,
   wordsOf,
+  type WorkflowWanted,
 } from "./threads.ts";
+import { findWorkflow } from "./workflows.ts";
 
 // Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`, `Issue`, `PullRequest`, `Team`
 const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
@@ -154,6 +156,10 @@ export class GiteaThreads implements Threads {
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+  }
+
+  workflow(wanted: WorkflowWanted) {
+    return findWorkflow(this.#client, this.#path, wanted);
   }
 
   async thread(place: ThreadPlace): Promise<Thread | null> {

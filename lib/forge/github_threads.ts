@@ -25,7 +25,9 @@ import {
   type Threads,
   wholeList,
   wordsOf,
+  type WorkflowWanted,
 } from "./threads.ts";
+import { findWorkflow } from "./workflows.ts";
 
 // Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "… for pull request review
 // comments", https://docs.github.com/en/rest/pulls/comments
@@ -227,6 +229,10 @@ export class GithubThreads implements Threads {
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+  }
+
+  workflow(wanted: WorkflowWanted) {
+    return findWorkflow(this.#client, this.#path, wanted);
   }
 
   async thread(place: ThreadPlace): Promise<Thread | null> {

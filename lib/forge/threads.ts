@@ -111,6 +111,24 @@ export interface ForgeSetup {
   readonly mayHaveVariables: boolean | null;
 }
 
+/** Which workflow is looked for. */
+export interface WorkflowWanted {
+  /** The first one that is there counts, as for the forge. */
+  readonly folders: readonly string[];
+  /** Files with such a name are read first. */
+  readonly first: RegExp;
+  isIt(text: string): boolean;
+}
+
+/** What a search has found. */
+export interface WorkflowSearch {
+  /** The first file that is looked for; null when none of those that were read is it. */
+  readonly found: { readonly path: string; readonly text: string } | null;
+  /** How many files there are, and how many of them were not read. */
+  readonly files: number;
+  readonly unread: number;
+}
+
 /** The issues and pull requests of one repository, for the user of the token. */
 export interface Threads {
   readonly forge: ForgeName;
@@ -148,6 +166,8 @@ export interface Threads {
   ): Promise<{ readonly isGuarded: boolean; readonly isProtected?: boolean; readonly commit: string | null } | null>;
   /** How the project is set up, for `doctor`; absent where the forge has nothing of that kind. */
   setup?(): Promise<ForgeSetup>;
+  /** Looks for a workflow file on the default branch, for `doctor`; absent where jobs have none. */
+  workflow?(wanted: WorkflowWanted): Promise<WorkflowSearch>;
   /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
   /** The failed checks, or the open remarks, of a pull request. */

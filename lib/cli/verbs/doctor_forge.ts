@@ -6,6 +6,7 @@
 import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
+import { lookup } from "../../lookup.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
@@ -34,7 +35,9 @@ export async function checkForge(context: Context): Promise<Check[]> {
     await checkRights(threads, me),
     await checkNotes(threads),
     await checkBranch(threads, repository.defaultBranch),
-    checkTrigger(threads, found),
+    threads.forge === "gitlab"
+      ? checkWebhook(found)
+      : await checkWorkflow(threads, platform.name, repository.defaultBranch),
     checkVariables(found),
   ];
 }
@@ -83,9 +86,67 @@ async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   );
 }
 
-function checkTrigger({ forge }: Threads, setup: ForgeSetup | undefined): Check {
+/** Folders of workflows by the name of the CI system. */
+const WORKFLOWS: Readonly<Record<string, readonly string[]>> = {
+  github: [".github/workflows"],
+  // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
+  gitea: [".gitea/workflows", ".github/workflows"],
+  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older ones take those of Gitea, too.
+  forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
+};
+
+/** A workflow without comments and names of steps. */
+function bareWorkflow(text: string): string {
+  return text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*/, ""))
+    .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
+}
+
+/** What a bare workflow says behind `on`, up to the next key at the left margin. */
+function eventsOf(bare: string): string {
+  return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
+}
+
+/** Whether a workflow calls `respond`, by the command or by the input of the action, when somebody comments. */
+function answersComments(text: string): boolean {
+  const bare = bareWorkflow(text);
+  const isCommand = /\bmogplex(?:-ci(?:@[\w.-]+)?|[\w.-]*\.mjs)["']?[\s\\]+respond\b/.test(bare);
+  const isAction = /\buses\s*:/.test(bare) && /mogplex/i.test(bare) &&
+    /(?:^|[\s{,])["']?respond["']?\s*:\s*["']?true\b/m.test(bare);
+  return (isCommand || isAction) && /\bissue_comment\b/.test(eventsOf(bare));
+}
+
+/** Whether the default branch has the workflow: comments and labels start no other one. */
+async function checkWorkflow(threads: Threads, platform: string, branch: string): Promise<Check> {
   const name = "trigger";
-  if (forge !== "gitlab") return ok(name, "events of the forge start the workflow");
+  const shown = JSON.stringify(branch);
+  const advice = `Bring the workflow of docs/ask.md to ${shown}`;
+  const folders = lookup(WORKFLOWS, platform) ?? [];
+  const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
+  if (!looked.ok) {
+    return warning(name, looked.error.message, "Give the token the right to read the repository, or look yourself");
+  }
+  if (looked.value === undefined) return skipped(name, `${threads.system} is not asked for workflows`);
+  const { found, files, unread } = looked.value;
+  if (found === null) {
+    if (unread > 0) {
+      return warning(
+        name,
+        `${unread} of ${files} workflows of ${shown} were not read, and no other one calls respond for comments`,
+        `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}`,
+      );
+    }
+    return warning(name, `no workflow of ${shown} calls respond for comments`, advice);
+  }
+  const path = JSON.stringify(found.path);
+  if (!/\bissues\b/.test(eventsOf(bareWorkflow(found.text)))) {
+    const why = `${path} has no event "issues", so that a label starts nothing`;
+    return warning(name, why, "Add the event: docs/ask.md has the file");
+  }
+  return ok(name, `${path} of ${shown} calls respond for comments and labels`);
+}
+
+function checkWebhook(setup: ForgeSetup | undefined): Check {
+  const name = "trigger";
   if (setup === undefined || setup.webhook === null) {
     return skipped(name, "webhooks are shown to the role Maintainer alone");
   }

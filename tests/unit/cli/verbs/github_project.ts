@@ -6,9 +6,11 @@
  * - label events: "REST API endpoints for issue events", https://docs.github.com/en/rest/issues/events
  * - branches and rules: https://docs.github.com/en/rest/branches/branches, https://docs.github.com/en/rest/repos/rules
  * - reactions, statuses: https://docs.github.com/en/rest/reactions/reactions, https://docs.github.com/en/rest/commits/statuses
+ * - files: "REST API endpoints for repository contents", https://docs.github.com/en/rest/repos/contents
  * - edits, titles, the viewer: GraphQL reference, https://docs.github.com/en/graphql/reference/objects
  */
 import { isObject } from "../../../../lib/lookup.ts";
+import { aNode, type Node } from "../../forge/github_forge.ts";
 import { reachable, type Served } from "../../report/served.ts";
 
 export const GITHUB_TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -45,6 +47,8 @@ export interface GithubProject extends Served {
   branches: Map<string, { protected: boolean; rules: string[] }>;
   reactions: string[];
   statuses: string[];
+  /** Files of the default branch, by path. */
+  files: Map<string, string>;
   /** The header of a classic token; null for one of a job. Source: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps */
   scopes: string | null;
   isPrivate: boolean;
@@ -103,6 +107,7 @@ export function githubProject(now: () => string): GithubProject {
     ]),
     reactions: [],
     statuses: [],
+    files: new Map(),
     scopes: null,
     isPrivate: true,
     say(number, login, body, more = {}) {
@@ -146,6 +151,8 @@ export function githubProject(now: () => string): GithubProject {
       if (server.scopes !== null) answered.headers.set("X-OAuth-Scopes", server.scopes);
       return answered;
     }
+    const path = /^\/contents\/(.+)$/.exec(rest)?.[1];
+    if (path !== undefined) return contents(decodeURIComponent(path)) ?? none();
     const login = /^\/collaborators\/([^/]+)\/permission$/.exec(rest)?.[1];
     if (login !== undefined) {
       const found = server.permissions.get(decodeURIComponent(login));
@@ -206,12 +213,33 @@ export function githubProject(now: () => string): GithubProject {
     return json(200, shown(comment));
   }
 
+  /** A file with its content in lines of base64, or the rows of a folder, without contents. */
+  function contents(path: string): Response | undefined {
+    const row = (each: string) => ({ type: "file", name: each.split("/").at(-1), path: each, size: 1 });
+    const text = server.files.get(path);
+    if (text !== undefined) {
+      const content = Buffer.from(text).toString("base64").replace(/.{60}/g, "$&\n");
+      return json(200, { ...row(path), content, encoding: "base64" });
+    }
+    const below = [...server.files.keys()].filter((each) => each.startsWith(`${path}/`));
+    return below.length === 0 ? undefined : json(200, below.map(row));
+  }
+
   function graphql({ query, variables }: Record<string, unknown>): Response {
     const given = isObject(variables) ? variables : {};
     const problem = problemOf(String(query));
     if (problem !== undefined) return json(200, { errors: [{ message: problem }] });
-    if (String(query).includes("viewer")) {
+    if (String(query).includes("query { viewer {")) {
       return json(200, { data: { viewer: { __typename: "User", login: BOT.login, databaseId: BOT.id } } });
+    }
+    const shownOf = ({ number, url, headRefName, isCrossRepository, createdAt, mergeable = "MERGEABLE" }: Node) =>
+      aNode({ number, url, headRefName, isCrossRepository, createdAt, mergeable });
+    if (String(query).includes("headRefName: $b")) {
+      const nodes = [...server.threads.values()].filter((each) => each.headRefName === given.b).map(shownOf);
+      return json(200, { data: { p0: { pullRequests: { nodes } } } });
+    }
+    if (String(query).includes("pullRequest(number: $i0)")) {
+      return json(200, { data: { p0: { pullRequest: shownOf(server.threads.get(Number(given.i0)) ?? {}) } } });
     }
     if (String(query).includes("node(id:")) {
       const comment = server.comments.find(({ node_id: id }) => id === given.id);

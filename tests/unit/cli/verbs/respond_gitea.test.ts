@@ -1,18 +1,31 @@
 /** `respond` in a workflow of Gitea. What the server answers is tried on a real one in the lab, and played in `tests/unit/forge`. */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
+import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
+import type { Exchange } from "../../forge/gitea_forge.ts";
+import RECORDED from "../../forge/gitea_threads_answers.json" with { type: "json" };
 import { REPO, TOKEN, world } from "../world.ts";
+import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
 const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
 type Answers = Record<string, [number, unknown]>;
 
-async function respond(env: Record<string, string>, answers: Answers = {}, args = ["respond"]) {
+const EVENT = { repository: { id: 5 }, issue: { number: 3 }, comment: { id: 7 } };
+
+/** @param answers By path and query, behind `METHOD ` unless it is GET. */
+async function respond(
+  env: Record<string, string>,
+  answers: Answers = {},
+  args = ["respond"],
+  event: Record<string, unknown> = EVENT,
+) {
   const { clock, emulator } = world();
   const asked: string[] = [];
+  const traffic: Traffic = { clock, sent: [], requestMs: 0 };
   const io = fakeIo({
-    files: { "/event.json": JSON.stringify({ repository: { id: 5 }, issue: { number: 3 }, comment: { id: 7 } }) },
+    files: { "/event.json": JSON.stringify(event) },
     env: {
       ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, GITHUB_ACTIONS: "true", GITEA_ACTIONS: "true" },
       ...{ GITHUB_SERVER_URL: "https://git.example.com", GITHUB_API_URL: "https://git.example.com/api/v1" },
@@ -21,14 +34,16 @@ async function respond(env: Record<string, string>, answers: Answers = {}, args 
       ...env,
     },
   });
-  const fetch = (url: string, init: RequestInit) => {
+  const fetch = recorded(traffic, (url, init) => {
     if (!url.startsWith("https://git.example.com/")) return emulator.fetch(url, init);
     asked.push(new Headers(init.headers).get("authorization") ?? "");
-    const [status, body] = answers[url.replace("https://git.example.com/api/v1", "")] ?? [404, {}];
+    const { method = "GET" } = init;
+    const path = url.replace("https://git.example.com/api/v1", "").replace(/since=[^&]+&/, "");
+    const [status, body] = answers[method === "GET" ? path : `${method} ${path}`] ?? [404, {}];
     return Promise.resolve(new Response(JSON.stringify(body), { status }));
-  };
+  });
   const code = await main(args, io, { fetch, clock });
-  return { code, asked, runs: emulator.world.store.runs.size, ...io.text };
+  return { code, asked, runs: emulator.world.store.runs.size, traffic, ...io.text };
 }
 
 const REPOSITORY = { "/repos/acme/web": [200, { id: 5, full_name: "acme/web", default_branch: "main" }] } as const;
@@ -107,4 +122,67 @@ test("doctor --for respond says that Gitea does not tell what a token may write"
     state: "skipped",
     finding: "Gitea does not say whether this token may write notes",
   });
+});
+
+test("doctor --for respond looks for the workflow where Gitea and Forgejo take it from, and in no other folder", async () => {
+  const content = Buffer.from(textOf("examples/forgejo/respond.yml")).toString("base64");
+  // Gitea, API reference, https://docs.gitea.com/api/1.24, `repoGetContents`: rows of a folder have no content.
+  const folder = (name: string): Answers => {
+    const path = `.${name}/workflows/a.yml`;
+    const row = { type: "file", name: "a.yml", path, encoding: null, content: null };
+    const at = "/repos/acme/web/contents/";
+    return {
+      [`${at}.${name}/workflows`]: [200, [row]],
+      [`${at}${path}`]: [200, { ...row, content, encoding: "base64" }],
+    };
+  };
+  const other = { "/repos/acme/web/contents/.gitea/workflows": [200, []] } as unknown as Answers;
+  const triggerOf = async (env: Record<string, string>, answers: Answers) => {
+    const args = ["doctor", "--for", "respond", "--json"];
+    const { stdout } = await respond({ GITEA_TOKEN, ...env }, { ...ORGANISATION, ...answers }, args);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
+    const found = checks.find(({ name }) => name === "trigger");
+    return `${found?.state}: ${found?.finding}`;
+  };
+  const ok = (name: string) => `ok: ".${name}/workflows/a.yml" of "main" calls respond for comments and labels`;
+  const none = 'warning: no workflow of "main" calls respond for comments';
+  const forgejo = { FORGEJO_ACTIONS: "true" };
+  expect(await triggerOf({}, folder("gitea"))).toBe(ok("gitea"));
+  expect(await triggerOf({}, folder("github"))).toBe(ok("github"));
+  expect(await triggerOf({}, { ...folder("github"), ...other })).toBe(none);
+  expect(await triggerOf({}, folder("forgejo"))).toBe(none);
+  expect(await triggerOf(forgejo, { ...folder("forgejo"), ...other })).toBe(ok("forgejo"));
+  expect(await triggerOf({}, {})).toBe(none);
+});
+
+test("respond makes its note on a pull request of Gitea before the start is sent, after few requests", async () => {
+  const recordings = RECORDED.recordings as { name: string; exchanges: Exchange[] }[];
+  const shown = (name: string) => recordings.find((each) => each.name === name)?.exchanges ?? [];
+  const answers: Answers = Object.fromEntries(
+    ["a pull request", "a branch of its own", "the right of a collaborator who may write"].flatMap(shown)
+      .map(({ asked, status, body }) => [asked.replace("GET ", ""), [status, body === "null\n" ? null : body]]),
+  );
+  const at = { created_at: "2026-09-01T00:00:00Z", updated_at: "2026-09-01T00:00:00Z" };
+  const address = { issue_url: "", pull_request_url: "https://git.example.com/acme/web/pulls/7" };
+  const comment = { id: 70, body: "@mogplex fix it", user: { id: 3, login: "kim" }, ...at, ...address };
+  const note = { ...comment, id: 71, body: "", user: { id: 9, login: "mogplex-bot" } };
+  const issues = "/repos/acme/web/issues";
+  Object.assign(answers, {
+    "/user": [200, note.user],
+    [`${issues}/comments/70`]: [200, comment],
+    [`${issues}/comments/70/reactions`]: [200, null],
+    [`POST ${issues}/comments/70/reactions`]: [201, {}],
+    [`${issues}/7/comments`]: [200, [comment]],
+    [`POST ${issues}/7/comments`]: [201, note],
+    [`PATCH ${issues}/comments/71`]: [200, note],
+    [`${issues}/comments?limit=50&page=1`]: [200, [comment]],
+    [`${issues}/comments?limit=50&page=2`]: [200, []],
+    "/repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, []],
+    "/repos/acme/web/pulls?state=open&limit=50&page=1": [200, [answers["/repos/acme/web/pulls/7"]?.[1]]],
+    "/repos/acme/web/pulls?state=open&limit=50&page=2": [200, []],
+  });
+  const event = { repository: { id: 1 }, issue: { number: 7, pull_request: {} }, comment: { id: 70 } };
+  const { code, runs, traffic, stderr } = await respond({ GITEA_TOKEN }, answers, ["respond"], event);
+  expect([code, runs, stderr]).toEqual([0, 1, expect.any(String)]);
+  expectFirstSecond(traffic, "/api/v1/repos/acme/web/issues/7/comments", 20);
 });

@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { main as action } from "../../../../lib/cli/action/main.ts";
 import { main } from "../../../../lib/cli/main.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
@@ -246,4 +248,75 @@ test("doctor --for respond goes by the scopes of a classic token, and says that 
     const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string }[] };
     expect([scopes, checks.find(({ name }) => name === "notes")?.state]).toEqual([scopes, state]);
   }
+});
+
+/** State and words of the check of `doctor --for respond` that looks for the workflow. */
+async function triggerOf(at: At): Promise<string> {
+  const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond", "--json"]);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
+  const found = checks.find(({ name }) => name === "trigger");
+  return `${found?.state}: ${found?.finding}`;
+}
+
+const EXAMPLE = textOf("examples/github-actions/respond.yml");
+const RECIPE = RECIPES.get("github");
+const WRITTEN = RECIPE && respondRecipe(RECIPE);
+const ACTION = `"on": [issue_comment, issues]
+jobs:
+  respond:
+    steps:
+      - uses: acme/mogplex-ci/action@v1
+        with: { token: "\${{ secrets.MOGPLEX_API_KEY }}", respond: true }
+`;
+const OK = 'ok: ".github/workflows/a.yml" of "main" calls respond for comments and labels';
+const NONE = 'warning: no workflow of "main" calls respond for comments';
+const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])[] = [
+  ["the example", EXAMPLE, OK],
+  ["the file that init writes", WRITTEN === undefined ? "" : jobFile(WRITTEN, "acme/api"), OK],
+  ["a step with the action", ACTION, OK],
+  ["the example with lines that end as on Windows", EXAMPLE.replaceAll("\n", "\r\n"), OK],
+  ["events as a list at the left margin", ACTION.replace("[issue_comment, issues]", "\n- issue_comment\n- issues"), OK],
+  ["the command behind a comment sign", EXAMPLE.replace("run: exec", "run: true # exec"), NONE],
+  ["another verb", EXAMPLE.replace("mjs respond", "mjs doctor --for respond"), NONE],
+  ["a step that has only its name from it", EXAMPLE.replace(/run: exec (.*)/, "name: $1"), NONE],
+  ["an action that does not respond", ACTION.replace("respond: true", "respond: false"), NONE],
+  ["the schedule alone", EXAMPLE.replace(/ {2}issue_comment:\n.*\n {2}issues:\n.*\n/, ""), NONE],
+  [
+    "comments alone",
+    EXAMPLE.replace(/ {2}issues:\n.*\n/, ""),
+    'warning: ".github/workflows/a.yml" has no event "issues", so that a label starts nothing',
+  ],
+];
+
+for (const [what, text, words] of WORKFLOWS) {
+  test(`doctor --for respond looks for the workflow on GitHub, and finds ${what}`, async () => {
+    const at = place();
+    at.github.files.set(".github/workflows/a.yml", text);
+    at.github.files.set(".github/workflows/release.yml", "on: push\n").set(".github/workflows/notes.txt", EXAMPLE);
+    expect(await triggerOf(at)).toBe(words);
+  });
+}
+
+test("doctor --for respond says that the default branch on GitHub has no workflow, or that it may not look", async () => {
+  const at = place();
+  at.github.files.set("respond.yml", EXAMPLE);
+  expect(await triggerOf(at)).toBe(NONE);
+  const refused = Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
+  at.github.faults.push({ match: /contents/, fault: refused });
+  expect(await triggerOf(at)).toMatch(
+    /^warning: Cannot read the workflows of the default branch: .* may not read this/,
+  );
+});
+
+test("doctor --for respond reads few workflows, those with its name first, and says how many it has not read", async () => {
+  const at = place();
+  for (let index = 0; index < 30; index++) at.github.files.set(`.github/workflows/a${index}.yml`, "on: push\n");
+  expect(await triggerOf(at)).toStartWith(
+    'warning: 10 of 30 workflows of "main" were not read, and no other one calls',
+  );
+  expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(21);
+  at.github.files.set(".github/workflows/z-mogplex.yml", EXAMPLE);
+  at.github.requests.length = 0;
+  expect(await triggerOf(at)).toStartWith('ok: ".github/workflows/z-mogplex.yml"');
+  expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(2);
 });

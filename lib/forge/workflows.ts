@@ -1,0 +1,50 @@
+/**
+ * Workflow files of a repository, as its default branch has them: on GitHub, Gitea and Forgejo, whose API for files is the same.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { ForgeClient } from "./forge.ts";
+import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
+
+// Source: GitHub, "REST API endpoints for repository contents", https://docs.github.com/en/rest/repos/contents; Gitea, API reference,
+// https://docs.gitea.com/api/1.24, `ContentsResponse`. Without `ref` both answer for the default branch.
+const folderSchema = z.lazy(() => z.array(z.object({ type: z.string(), name: z.string(), path: z.string() })));
+const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encoding: z.nullish(z.string()) }));
+
+/** Most files that are read: each costs a request. */
+const MAX_FILES = 20;
+
+/** The text of a file; null where the answer has none, as for a very large file. */
+function textOf({ content, encoding }: z.output<typeof fileSchema>): string | null {
+  const base64 = (content ?? "").replace(/\s/g, "");
+  if (encoding !== "base64" || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return null;
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+}
+
+/** Looks for a workflow. @param repository Path of the repository below the API. @throws what the client throws. */
+export async function findWorkflow(
+  client: ForgeClient,
+  repository: string,
+  { folders, first, isIt }: WorkflowWanted,
+): Promise<WorkflowSearch> {
+  const what = "read the workflows of the default branch";
+  for (const folder of folders) {
+    const entries = await orNull(client.get(what, `${repository}/contents/${folder}`, folderSchema));
+    if (entries === null) continue;
+    const files = entries.filter(({ type, name }) => type !== "dir" && /\.ya?ml$/.test(name));
+    files.sort((a, b) => Number(first.test(b.name)) - Number(first.test(a.name)));
+    let read = 0;
+    for (const { path } of files.slice(0, MAX_FILES)) {
+      const address = path.split("/").map(encodeURIComponent).join("/");
+      const file = await orNull(client.get(what, `${repository}/contents/${address}`, fileSchema));
+      const text = file === null ? null : textOf(file);
+      if (text !== null) read++;
+      if (text !== null && isIt(text)) {
+        return { found: { path, text }, files: files.length, unread: files.length - read };
+      }
+    }
+    return { found: null, files: files.length, unread: files.length - read };
+  }
+  return { found: null, files: 0, unread: 0 };
+}
