@@ -11,6 +11,7 @@ import type { ParsedFlags } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
+import { AFTER } from "../job/follow_up.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
@@ -27,7 +28,9 @@ const DIRECTORY = ".mogplex-ci";
 // deno-lint-ignore require-await
 async function printPermissions(context: Context): Promise<number> {
   const { env } = context.io;
-  const allowed = permissionsOf(context, isRespond(env) ? forgeNeeds(context) : undefined);
+  const after = context.option(AFTER);
+  const asks = isRespond(env) || after !== undefined;
+  const allowed = permissionsOf(context, asks ? forgeNeeds(context, after) : undefined);
   context.writer.output(
     denoFlags({ ...allowed, env: [...new Set([...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES])] }).join(" "),
   );

@@ -244,10 +244,14 @@ export function openAddress(context: Context, { forge, origin, host, repository 
   const { io: { env }, clock, fetch } = context;
   const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
   if (token === undefined) {
+    // For any other host a variable does not say that it may be sent there.
+    const isPublic = ["github.com", "gitlab.com"].includes(host) && forge !== "gitea";
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `there is no token for ${host}`,
-      advice: `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`,
+      advice: isPublic
+        ? `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`
+        : "start the command in a job of that server",
     });
   }
   const base = apiAt({ forge, origin, host });

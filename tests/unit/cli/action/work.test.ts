@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { AUTOMATION } from "../verbs/automation_texts.ts";
+import { GITHUB_TOKEN, githubProject } from "../verbs/github_project.ts";
 import { world } from "../world.ts";
 import { postStep, step } from "./action_job.ts";
 
@@ -80,5 +81,33 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     expect(log).toContain(`error: ${words}`);
     expect(log).toMatch(/^::error title=/m);
     expect(log).not.toContain("s3cret-value");
+  }
+});
+
+test("a step works on the branch of a pull request that input after names, with a task or with input mend", async () => {
+  const cases = [
+    [{ prompt: "also the docs" }, "also the docs"],
+    [{ prompt: "", mend: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
+  ] as const;
+  for (const [inputs, prompt] of cases) {
+    const at = world();
+    const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
+    github.threads.set(7, { ...github.threads.get(7), mergeable: "CONFLICTING" });
+    const fetch = (url: string, init: RequestInit) =>
+      url.startsWith(github.api) ? github.fetch(url, init) : at.emulator.fetch(url, init);
+    const place = {
+      GITHUB_SERVER_URL: "https://github.com",
+      GITHUB_API_URL: github.api,
+      GITHUB_REPOSITORY: "acme/api",
+    };
+    const { code, log } = await step({ ...inputs, "after": "7", "github-token": GITHUB_TOKEN }, {
+      at,
+      fetch,
+      env: place,
+    });
+    expect([code, log]).toEqual([0, expect.stringContaining("branch feature (base main)")]);
+    expect([...at.emulator.world.store.runs.values()]).toMatchObject([
+      { prompt: expect.stringContaining(prompt), working_branch: "feature", create_branch: false },
+    ]);
   }
 });

@@ -5,6 +5,7 @@ import { checkInputs, checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../.
 import { UsageError } from "../../../../lib/errors.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
+import { GITLAB_TOKEN, gitlabProject, PROJECT } from "../verbs/gitlab_project.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
 const reader = (values: Record<string, string>) => inputsFirst((name) => values[name]);
@@ -223,4 +224,34 @@ test("the component's verdict says how its job goes on: retried, by the componen
     expect(stdout).toMatch(/^cancel {8}in the app$/m);
     for (const text of [stdout, ...files.values()]) expect(text).not.toMatch(/mogplex-ci (?:follow|runs)/);
   }
+});
+
+const AT_GITLAB = {
+  ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: "https://gitlab.example/api/v4" },
+  ...{ CI_PROJECT_ID: String(PROJECT), CI_PIPELINE_ID: "3", CI_JOB_NAME: "agent", CI_JOB_ID: "5" },
+};
+
+test("the component works on the branch of a merge request that input after names, with a task or with input mend", async () => {
+  const cases = [
+    [{ MOGPLEX_INPUT_PROMPT: "also the docs" }, "also the docs"],
+    [{ MOGPLEX_INPUT_MEND: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
+  ] as const;
+  for (const [inputs, prompt] of cases) {
+    const { emulator, clock } = world();
+    const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
+    gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), has_conflicts: true });
+    const io = fakeIo({ env: { ...IN_JOB, ...AT_GITLAB, GITLAB_TOKEN, MOGPLEX_INPUT_AFTER: "7", ...inputs } });
+    const fetch = (url: string, init: RequestInit) =>
+      url.startsWith(gitlab.api) ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+    expect([await main(["run"], io, { clock, fetch }), io.text.stderr]).toEqual([0, ""]);
+    expect([...emulator.world.store.runs.values()]).toMatchObject([
+      { prompt: expect.stringContaining(prompt), working_branch: "feature", create_branch: false },
+    ]);
+  }
+});
+
+test("permissions of the component opens GitLab for input after, also where there is no note", async () => {
+  const io = fakeIo({ env: { ...IN_JOB, ...AT_GITLAB, MOGPLEX_INPUT_NOTE: "off", MOGPLEX_INPUT_AFTER: "7" } });
+  expect(await main(["permissions"], io)).toBe(0);
+  expect(io.text.stdout).toContain("--allow-net=mogplex.com,gitlab.example ");
 });
