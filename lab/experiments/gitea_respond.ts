@@ -54,11 +54,18 @@ async function receive(bench: Bench): Promise<{ url: string; next(id: number): P
   return { url: `http://127.0.0.1:${port}/`, next };
 }
 
-/** What a job of Gitea Actions has: its event as a file, and the runner's variables. */
-function jobOf(bench: Bench, { gitea, repository }: World, service: Service, token: string, delivery: Delivery): Job {
+/** What a job of Gitea Actions has: its event as a file, and the runner's variables. @param args The verb, with its flags. */
+function jobOf(
+  bench: Bench,
+  { gitea, repository }: World,
+  service: Service,
+  token: string,
+  delivery: Delivery,
+  args: readonly string[] = ["respond"],
+): Job {
   const folder = bench.newFolder();
   bench.writeFiles(folder, { "event.json": delivery.text });
-  const running = bench.start([runtimes.node, COMMAND, "respond", "--timeout", "120"], {
+  const running = bench.start([runtimes.node, COMMAND, ...args, "--timeout", "120"], {
     cwd: folder,
     env: {
       CI: "true",
@@ -71,7 +78,7 @@ function jobOf(bench: Bench, { gitea, repository }: World, service: Service, tok
       GITHUB_EVENT_PATH: join(folder, "event.json"),
       GITHUB_RUN_ID: "1",
       GITHUB_RUN_ATTEMPT: "1",
-      GITHUB_JOB: "respond",
+      GITHUB_JOB: args[0] ?? "",
       GITHUB_WORKFLOW: "Respond",
       GITHUB_REF: "refs/heads/main",
       GITHUB_SHA: "0".repeat(40),
@@ -213,6 +220,15 @@ async function respond(bench: Bench): Promise<void> {
   bench.check("a mention on the pull request works on its branch", isOnIt, `${same} ${commits.length} ${seen(went)}`);
   const [onPull = ""] = await notes(pull);
   bench.check("the pull request has a note of its own", onPull.includes(laterId), onPull);
+
+  const dispatched = jobOf(bench, world, service, token, { event: "workflow_dispatch", text: "{}" }, [
+    ...["run", "--follow", "--after", String(pull), "Also the docs"],
+  ]);
+  const pushed = await work(bench, world, service, await runOf(dispatched), bot);
+  const followed = await dispatched.ended;
+  const { length } = await gitea.call("GET", `/repos/${repository}/pulls/${pull}/commits`);
+  const isBehindIt = followed.code === 0 && pushed === url && length === 3;
+  bench.check("run --after with its number works on its branch", isBehindIt, `${pushed} ${length} ${seen(followed)}`);
 
   const merged = await whenChecked(() =>
     gitea.ask("POST", `/repos/${repository}/pulls/${pull}/merge`, { Do: "squash" }, writer)
