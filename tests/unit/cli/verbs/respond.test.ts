@@ -106,8 +106,8 @@ test("respond sets the commit status on GitLab where that is wanted", async () =
 });
 
 test.each([
-  ["the agent changed nothing", '"changed":false'],
-  ["nothing says whether it changed anything", '"changed":null'],
+  ["the agent changed nothing", '"changed":false', "${branch}"],
+  ["nothing says whether it changed anything", '"changed":null', "${branch}"],
   ["it pushed to a branch of its own", '"changed":true', "mogplex/agent-0123456789ab"],
 ])(
   "respond sets no commit status when %s, since the head is somebody else's commit",
@@ -115,7 +115,7 @@ test.each([
     const text = JSON.stringify(builtInScenario("success"));
     const [before = "", delivery = ""] = text.split('"stage":"git_delivery"');
     const changedDelivery = delivery.replace('"changed":true', changed)
-      .replace('"working_branch":"${branch}"', `"working_branch":"${branch ?? "${branch}"}"`);
+      .replace('"working_branch":"${branch}"', `"working_branch":"${branch}"`);
     const at = place("success", { scenarios: [JSON.parse(`${before}"stage":"git_delivery"${changedDelivery}`)] });
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
     expect((await respond(at, payload(note), ["--commit-status"])).code).toBe(0);
