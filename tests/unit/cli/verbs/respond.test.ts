@@ -12,7 +12,8 @@ import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 type At = ReturnType<typeof world> & Traffic & { gitlab: GitlabProject };
 
 function place(scenario = "success", options: EmulatorOptions = {}): At {
-  const at = world(scenario, options);
+  // The branch of the merge request is there: else the agent pushes to a new one.
+  const at = world(scenario, { hasBranch: () => (_run, branch) => branch === "feature", ...options });
   const gitlab = gitlabProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, gitlab, sent: [], requestMs: 0 };
 }

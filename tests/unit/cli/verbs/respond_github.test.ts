@@ -12,7 +12,8 @@ import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 type At = ReturnType<typeof world> & Traffic & { github: GithubProject };
 
 function place(): At {
-  const at = world();
+  // The branch of the pull request is there: else the agent pushes to a new one.
+  const at = world("success", { hasBranch: () => (_run, branch) => branch === "feature" });
   const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, github, sent: [], requestMs: 0 };
 }
