@@ -184,5 +184,5 @@ test("respond makes its note on a pull request of Gitea before the start is sent
   const event = { repository: { id: 1 }, issue: { number: 7, pull_request: {} }, comment: { id: 70 } };
   const { code, runs, traffic, stderr } = await respond({ GITEA_TOKEN }, answers, ["respond"], event);
   expect([code, runs, stderr]).toEqual([0, 1, expect.any(String)]);
-  expectFirstSecond(traffic, "/api/v1/repos/acme/web/issues/7/comments", 20);
+  expectFirstSecond(traffic, "/api/v1/repos/acme/web/issues/7/comments", 18);
 });

@@ -5,6 +5,7 @@ import { main } from "../../../../lib/cli/main.ts";
 import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
+import { delivering } from "../../emulator/scenarios.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
 import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
@@ -12,8 +13,7 @@ import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 type At = ReturnType<typeof world> & Traffic & { github: GithubProject };
 
 function place(): At {
-  // The branch of the pull request is there: else the agent pushes to a new one.
-  const at = world("success", { hasBranch: () => (_run, branch) => branch === "feature" });
+  const at = world("success", { scenarios: [delivering()] });
   const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, github, sent: [], requestMs: 0 };
 }
