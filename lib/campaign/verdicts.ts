@@ -148,7 +148,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "`success`, but nothing shows whether the requirement is met",
     verdict: "unknown",
-    remark: "settled by the forge, else by a person; the campaign ends with 1",
+    remark: "settled by the forge, else by a person; exit code 1",
     attempt: true,
     failure: false,
     ended: false,

@@ -140,7 +140,11 @@ function files(data: DashboardData): Family[] {
     single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", pullRequestCount(data)),
     of("campaign_items", "Items of a campaign whose file was given.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
-    of("campaign_items_good", "Items of a campaign that have a good end.", ({ good }) => good),
+    of(
+      "campaign_items_good",
+      "Items of a campaign that succeeded, needed no change, or were skipped.",
+      ({ good }) => good,
+    ),
     {
       name: "campaigns",
       help: "Campaigns whose files were given, by state.",

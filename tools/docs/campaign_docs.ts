@@ -15,10 +15,10 @@ const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
   json:
     "programs: [campaign-report.schema.json](../schema/campaign-report.schema.json), also printed by `status --json`",
   csv: "spreadsheets: a row for each item; no cell is a formula",
-  markdown: "people: where it is, what needs attention with its command, the items; on GitHub also the step summary",
-  html: "people, in a browser: what needs attention, the work over time, all items; one file, no script needed",
+  markdown: "people; on GitHub also the step summary",
+  html: "people, in a browser: what needs attention, the work over time, all items",
   junit: "test pages: a case for each item; red for each that did not succeed",
-  openmetrics: "GitLab's metrics table, Prometheus: items by verdict, starts, waves, quotas, times",
+  openmetrics: "GitLab's metrics table, Prometheus",
   dotenv: "later jobs: the variables [below](#outputs-of-a-campaign)",
   annotations: "GitLab's job page: links to the pull requests",
 };
@@ -40,7 +40,7 @@ const COUNT: Readonly<Record<string, string>> = {
 const OUTPUTS: Readonly<Record<string, string>> = {
   STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped` or `done`.",
   NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if none is.",
-  ENDS_AT: "Earliest end, in ISO 8601. Empty if it is done, or cannot be told.",
+  ENDS_AT: "Earliest end, in ISO 8601. Empty if none is known.",
   ITEMS: "All items.",
   OPEN: "Items that have not ended.",
   ...COUNT,
@@ -57,7 +57,7 @@ export function campaignOutputsTable(): string {
     const name = variable.replace("MOGPLEX_CAMPAIGN_", "");
     return [
       `\`${variable}\``,
-      OUTPUTS[name] ?? `Items with the verdict \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
+      OUTPUTS[name] ?? `Items that are \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
     ];
   });
   return table(["Variable", "Meaning"], rows);

@@ -11,13 +11,7 @@ import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
-import {
-  ACTION_README,
-  actionCodesTable,
-  actionExample,
-  actionInputsTable,
-  actionOutputsTable,
-} from "./action_docs.ts";
+import { ACTION_README, actionExample, actionInputsTable, actionOutputsTable } from "./action_docs.ts";
 import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
 import { campaignKeysTable, campaignLimitsTable } from "./campaign_schema.ts";
 import { exampleBlock, inputsTable, outputsTable, recipesTable, stampedFiles, withVersion } from "./component_docs.ts";
@@ -74,7 +68,6 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     "example": actionExample,
     "inputs": actionInputsTable,
     "outputs": actionOutputsTable,
-    "exit-codes": actionCodesTable,
   },
   ...Object.fromEntries(
     componentNames().map((name) => [`components/${name}/README.md`, {

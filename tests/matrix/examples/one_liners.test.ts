@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
+import { withoutNotice } from "../../../tools/release.ts";
 import { root } from "../../../tools/setup.mjs";
 import { CANCEL } from "../../programs/processes/world/recorder.ts";
 import { type Ended, openRelease, type Release } from "../../programs/examples/release.ts";
@@ -11,7 +12,9 @@ import { type ScriptService, type ScriptServiceOptions, withService } from "../.
 
 const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "openssl", "sha256sum"].every((name) => path.some((folder) => existsSync(join(folder, name))));
-const PAGE = readFileSync(join(root, "examples/deno/one-liners.md"), "utf8");
+const WHOLE = readFileSync(join(root, "examples/deno/one-liners.md"), "utf8");
+/** The page as a release has it. */
+const PAGE = withoutNotice(WHOLE);
 
 let release: Release;
 
@@ -34,11 +37,13 @@ function blocks(): Map<string, string> {
   return found;
 }
 
+/** The blocks that all others need: the download, and the permissions. */
+const FIRST = ["First 1", "First 2"];
 /** Blocks that start a run or a run of an automation and follow it. */
 const VERDICTS = ["Run and follow 1", "A list of repositories 1", "An automation 1", "Without the file 1"];
 /** Blocks with a test of their own. */
 const OTHERS = [
-  ...["First 1", "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"],
+  ...[...FIRST, "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"],
   "Without the file 2",
 ];
 
@@ -85,7 +90,7 @@ function on(what: string, options: ScriptServiceOptions, body: (service: ScriptS
 for (const name of VERDICTS) {
   for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
     on(`one-liners.md, ${name}: ends with ${code} when its run plays ${scenario}`, { scenario }, async (service) => {
-      expect((await paste(service, ["First 1", name])).code).toBe(code);
+      expect((await paste(service, [...FIRST, name])).code).toBe(code);
       expect(service.recorder.of(/^POST/)).toHaveLength(1);
     });
   }
@@ -95,7 +100,7 @@ on(
   "one-liners.md, A list of repositories: each has its run and its reports, and a failure in the middle counts",
   { names: ["web", "agent-failure", "api"] },
   async (service) => {
-    const { code, cwd } = await paste(service, ["First 1", "A list of repositories 1"]);
+    const { code, cwd } = await paste(service, [...FIRST, "A list of repositories 1"]);
     expect(code).toBe(1);
     expect(service.statuses().sort()).toEqual(["failed", "success", "success"]);
     expect(readdirSync(join(cwd, "mogplex-ci")).sort()).toEqual(service.repos.map(({ id }) => id).sort());
@@ -103,10 +108,11 @@ on(
 );
 
 // A release takes the notice out of the page.
-test.skipIf(!able || !PAGE.includes("<!-- unreleased -->"))(
-  "one-liners.md: until a release, the file that init wrote is checked",
+test.skipIf(!able || WHOLE === PAGE)(
+  "one-liners.md begins with the file that init wrote, and checks it, until a release",
   async () => {
-    const line = /write `([^`]+)` in place/.exec(PAGE)?.[1] ?? "";
+    const line = /```sh\n(.+)\n```/.exec(WHOLE)?.[1] ?? "";
+    expect(line).not.toContain("https:");
     const cwd = mkdtempSync(join(release.folder, "lines-"));
     mkdirSync(join(cwd, "ci"));
     writeFileSync(join(cwd, "ci/mogplex.mjs"), release.program);
@@ -129,26 +135,26 @@ on(
   "one-liners.md: the lines about a run that exists end with its verdict",
   { scenario: "agent-failure" },
   async (service) => {
-    const { cwd } = await paste(service, ["First 1", "Run and follow 1"]);
+    const { cwd } = await paste(service, [...FIRST, "Run and follow 1"]);
     const { runId } = JSON.parse(readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"));
     const env = { MOGPLEX_RUN_ID: runId };
-    expect((await paste(service, ["First 1", "Run and follow 3"], env)).code).toBe(1);
-    const { code, stdout } = await paste(service, ["First 1", "Look and check 1"], env);
+    expect((await paste(service, [...FIRST, "Run and follow 3"], env)).code).toBe(1);
+    const { code, stdout } = await paste(service, [...FIRST, "Look and check 1"], env);
     expect([code, JSON.parse(stdout.replace(/^.*: OK\n/, "")).status]).toEqual([0, "failed"]);
     const unknown = { MOGPLEX_RUN_ID: "00000000-0000-4000-8000-000000000000" };
-    expect((await paste(service, ["First 1", "Look and check 1"], unknown)).code).toBe(1);
+    expect((await paste(service, [...FIRST, "Look and check 1"], unknown)).code).toBe(1);
   },
 );
 
 on("one-liners.md, cleanup: has nothing to do after a job that has ended", {}, async (service) => {
-  expect((await paste(service, ["First 1", "Run and follow 1", "Run and follow 2"])).code).toBe(0);
+  expect((await paste(service, [...FIRST, "Run and follow 1", "Run and follow 2"])).code).toBe(0);
   expect(service.recorder.of(CANCEL)).toEqual([]);
 });
 
 on("one-liners.md, doctor: ends with 0, and with 64 when the service refuses the token", {}, async (service) => {
-  expect((await paste(service, ["First 1", "Look and check 2"])).code).toBe(0);
+  expect((await paste(service, [...FIRST, "Look and check 2"])).code).toBe(0);
   const env = { MOGPLEX_API_KEY: "mog_notAToken0000000000" };
-  expect((await paste(service, ["First 1", "Look and check 2"], env)).code).toBe(64);
+  expect((await paste(service, [...FIRST, "Look and check 2"], env)).code).toBe(64);
 });
 
 on("one-liners.md, for trying only: shows the help", {}, async (service) => {
