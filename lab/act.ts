@@ -93,6 +93,8 @@ export interface Workflow {
   event?: string;
   /** Payload of the event. @default none */
   payload?: unknown;
+  /** Variables of the repository, which a recipe reads as `vars`. @default none: the secret alone */
+  variables?: Readonly<Record<string, string>>;
   /** More arguments of act. @default [] */
   args?: readonly string[];
   /** More variables of act. @default none */
@@ -114,6 +116,7 @@ export async function openRepository(bench: Bench, files: Readonly<Record<string
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, keepArtifacts = false, files = {}, event = "workflow_dispatch", payload = {}, args = [] } =
     workflow;
+  const variables = Object.entries(workflow.variables ?? {}).flatMap((each) => ["--var", each.join("=")]);
   const workflowText = keepArtifacts ? text.replaceAll(" && !env.ACT", "") : text;
   const own = { ".github/workflows/agent.yml": workflowText, "event.json": JSON.stringify(payload) };
   const cwd = await openRepository(bench, { ...files, ...own });
@@ -131,9 +134,9 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
     .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
-    .concat(["--env", `LAB_REPOSITORY=${cwd}`])
-    .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`, "--var", `MOGPLEX_REPO_ID=${service.repo}`])
-    .concat(["--var", `MOGPLEX_AUTOMATION_ID=${service.automation}`], local, args);
+    // act takes the name of the repository from its own environment.
+    .concat(["--env", `LAB_REPOSITORY=${cwd}`, "--env", "GITHUB_REPOSITORY=acme/web"])
+    .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`], variables, local, args);
   return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...workflow.env } });
 }
 

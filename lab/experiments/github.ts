@@ -75,13 +75,20 @@ interface Other {
   payload: unknown;
   /** Number of its jobs that follow an agent. */
   jobs: number;
+  /** The variables of the repository that it needs beside the secret. @default none */
+  variables?: (service: Service) => Record<string, string>;
 }
 
 const OTHERS: readonly Other[] = [
   { file: "agent-with-retries.yml", payload: {}, jobs: 1 },
   { file: "codemod-matrix.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 3 },
-  { file: "dispatch-automation.yml", payload: {}, jobs: 1 },
-  { file: "drop-in.yml", payload: {}, jobs: 1 },
+  {
+    file: "dispatch-automation.yml",
+    payload: {},
+    jobs: 1,
+    variables: ({ automation }) => ({ MOGPLEX_AUTOMATION_ID: automation }),
+  },
+  { file: "drop-in.yml", payload: {}, jobs: 1, variables: ({ repo }) => ({ MOGPLEX_REPO_ID: repo }) },
   {
     file: "fix-failing-ci.yml",
     event: "workflow_run",
@@ -107,13 +114,11 @@ async function others(bench: Bench): Promise<void> {
   // A later job calls it to comment on the pull request.
   bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
-    for (const { file, jobs, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
+    for (const { file, jobs, variables, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
       // The matrix names three repositories.
       const service = await bench.service(scenario, 50, ["acme/web", "acme/api", "acme/docs"]);
       const text = bench.example(`github-actions/${file}`);
-      // act takes the name of the repository from its own environment.
-      const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
-      const running = await startWorkflow(bench, { ...rest, text, service, args });
+      const running = await startWorkflow(bench, { ...rest, text, service, variables: variables?.(service) ?? {} });
       const { code } = await running.ended;
       const log = running.text();
       const right = (code === 0) === (status === "success") && await endedWith(status, log, service) === jobs;

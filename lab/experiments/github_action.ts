@@ -20,9 +20,8 @@ function actionFiles(): Record<string, string> {
 
 /** Starts the recipe with the action in its repository. */
 function start(bench: Bench, service: Service) {
-  const args = ["--env", "GITHUB_REPOSITORY=acme/web"];
   const text = bench.example(`github-actions/${WEEKLY}`) + LATER;
-  return startWorkflow(bench, { service, args, files: actionFiles(), text, keepArtifacts: true });
+  return startWorkflow(bench, { service, files: actionFiles(), text, keepArtifacts: true });
 }
 
 async function success(bench: Bench): Promise<void> {

@@ -50,8 +50,8 @@ async function withProject(
   const end = await listen(server);
   try {
     const args = [
-      ...["--env", "GITHUB_REPOSITORY=acme/web", "--env", `GITHUB_SERVER_URL=${server.api}`],
-      ...["--env", `GITHUB_API_URL=${server.api}/api/v3`, "-s", `GITHUB_TOKEN=${GITHUB_TOKEN}`],
+      ...["--env", `GITHUB_SERVER_URL=${server.api}`, "--env", `GITHUB_API_URL=${server.api}/api/v3`],
+      ...["-s", `GITHUB_TOKEN=${GITHUB_TOKEN}`],
     ];
     await use(github, async (event, payload) => {
       const given = { repository, ...payload };

@@ -465,7 +465,7 @@ class Step {
   }
 
   #tellView(): void {
-    this.#settings.onView?.((brief) => this.view(brief));
+    this.#settings.onView?.((brief) => this.view(brief, !this.#settings.once));
   }
 
   #tell({ store: { memory } }: Work, event: WithoutProgress<CampaignEvent>): void {
@@ -493,8 +493,8 @@ class Step {
     return (this.#work ?? this.#opened.store) !== undefined;
   }
 
-  /** What the campaign looks like now. @param brief See `ViewInput.brief`. */
-  view(brief = false): CampaignView {
+  /** What the campaign looks like now. @param brief See `ViewInput.brief`. @param stays See `ViewInput.stays`. */
+  view(brief = false, stays = false): CampaignView {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
     const nowMs = serviceNow(this.#session);
@@ -503,6 +503,7 @@ class Step {
       lookedAtMs: nowMs,
       meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? null,
       sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
+      stays,
       brief,
       stuckAfterMs: this.#settings.stuckAfterMs,
       failed: this.#settings.pulls?.failed,

@@ -44,6 +44,8 @@ interface ViewInput {
   sandboxes?: number | null | undefined;
   /** Which other process is at work on it. @default {null} */
   atWork?: string | null | undefined;
+  /** Whether a process stays until the end, and so need not wait for the next wave to see it. @default whether another one is at work */
+  stays?: boolean | undefined;
   /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
   brief?: boolean | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default three days */
@@ -54,7 +56,7 @@ interface ViewInput {
 
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
-  const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
+  const { nowMs, sandboxes = memory.sandboxes, atWork = null, stays = atWork !== null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map((item) =>
     itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
@@ -75,6 +77,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const nextMs = isAtRest(memory)
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
+  const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
   return {
     schema: 1,
     campaign,
@@ -93,7 +96,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     atWork,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
-    endsAt: isOver || brief ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
+    // Without a process that stays, the end is seen by a wave.
+    endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
     about: aboutOf(memory),

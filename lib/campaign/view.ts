@@ -211,7 +211,10 @@ export interface CampaignView {
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitsFor: CampaignLimit | null;
-  /** Earliest end, in ISO 8601, by the mean of the runs so far; null when it is done, or cannot be told. */
+  /**
+   * Earliest end, in ISO 8601, by the mean of the runs so far; not before the next wave, unless a process stays. Null when it is done, or cannot
+   * be told.
+   */
   endsAt: string | null;
   /** Exit code that belongs to it now. */
   exitCode: number;

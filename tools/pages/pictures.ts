@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -85,22 +85,30 @@ success: { require: pull-request, accept-unchanged: true }
 /** One wave of the campaign. */
 const wave = () => command(["campaign", "advance", "campaign.yml"]);
 
+/** Reports of the campaign in the folder of the dashboard: it links only what is published with it. */
+const PUBLISHED = "public/campaigns/replace-moment";
+mkdirSync(PUBLISHED, { recursive: true });
+
 await command(["campaign", "plan", "campaign.yml"]);
 for (let day = 0; day < DAYS; day++) {
-  await command(["run", "--follow", "--repo", "acme/web", "--key-scope", "random", "--out", `runs/${day}`, TASK]);
+  const out = `public/runs/${day}`;
+  await command(["run", "--follow", "--repo", "acme/web", "--key-scope", "random", "--out", out, TASK]);
   for (let turn = 0; turn < WAVES_A_DAY; turn++) {
     clock.advance(HOUR_MS / 10);
     await wave();
   }
   clock.advance(BOOTED_MS);
-  const results = ["--results", "runs/*/result.json", "--results", "mogplex-campaign/campaign.json"];
+  for (const name of ["campaign.html", "campaign.json"]) {
+    copyFileSync(`mogplex-campaign/${name}`, `${PUBLISHED}/${name}`);
+  }
+  const results = ["--results", "public/runs/*/result.json", "--results", "public/campaigns/*/campaign.json"];
   await command(["dashboard", "--out", "public", ...results], "read");
   clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);
 }
 await emulator.close();
 
 const PICTURES = [
-  { name: "run-page", file: `runs/${DAYS - 1}/run.html`, colorScheme: "light", width: 900, height: 1_050 },
+  { name: "run-page", file: `public/runs/${DAYS - 1}/run.html`, colorScheme: "light", width: 900, height: 1_050 },
   { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 900, height: 760 },
   { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_100, height: 1_020 },
 ] as const;

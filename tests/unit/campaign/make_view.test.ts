@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { makeView } from "../../../lib/campaign/make_view.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { foldJournal } from "./journal/sample.ts";
 import { campaignWorld, project, REVISIONS } from "./world.ts";
 
@@ -160,4 +161,15 @@ test("makeView() counts no fewer sandboxes than open runs", async () => {
     },
   });
   expect(seen).toEqual([]);
+});
+
+test("makeView() names no end before the next wave, unless a process stays and sees it", async () => {
+  const world = campaignWorld({ count: 3, runDuration: () => MINUTE });
+  const given = { meanRunMs: MINUTE / 2 };
+  const { view } = await world.advance(given);
+  expect([view.nextWaveAt, view.endsAt]).toEqual(["2026-09-01T00:02:00.000Z", "2026-09-01T00:02:00.000Z"]);
+  const seen: CampaignView[] = [];
+  await world.run({ ...given, internals: { onView: (make) => void seen.push(make()) } });
+  const early = seen.filter(({ endsAt, nextWaveAt }) => endsAt !== null && nextWaveAt !== null && endsAt < nextWaveAt);
+  expect(early.length).toBeGreaterThan(0);
 });

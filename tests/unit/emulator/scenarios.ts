@@ -20,6 +20,19 @@ export function builtInScenario(name: string): Scenario {
   return only(builtInScenarios(name), name);
 }
 
+/**
+ * `success` on a branch that the forge has, which the local Mogplex does not know of: the delivery names this branch.
+ *
+ * @param branch Where the agent has pushed to. @default the branch of the start
+ * @param changed Whether it says that the agent has changed something.
+ */
+export function delivering(branch = "${working}", changed: boolean | null = true): Scenario {
+  const [before = "", delivery = ""] = JSON.stringify(builtInScenario("success")).split('"stage":"git_delivery"');
+  const told = delivery.replace('"changed":true', `"changed":${changed}`)
+    .replace('"working_branch":"${branch}"', `"working_branch":"${branch}"`);
+  return JSON.parse(`${before}"stage":"git_delivery"${told}`);
+}
+
 /** The built-in names that stand for one scenario, not for a set. */
 export const SINGLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) => builtInScenarios(name).length === 1);
 

@@ -11,6 +11,8 @@ import { type RealRun, realRun } from "./real_run.ts";
 import { CELL, line, picture, xml } from "./svg.ts";
 
 const MARGIN = 18;
+/** Most characters of a line of a job's log: the picture stays as wide as a page shows it. */
+const MAX_COLUMNS = 72;
 /** Characters of a link beside the log. */
 const MAX_LABEL = 27;
 const FRAME = '<rect width="100%" height="100%" rx="8" fill="#0d1117"/>';
@@ -59,6 +61,26 @@ function rowsOf(output: string): Row[] {
   return rows;
 }
 
+/** A line of a log as lines of at most {@linkcode MAX_COLUMNS}, broken at blanks, as GitLab breaks what does not fit. */
+function wrapped(spans: readonly Span[]): Span[][] {
+  const first: Span[] = [];
+  const lines = [first];
+  let [last, column] = [first, 0];
+  for (const { text, style } of spans) {
+    for (const [word] of text.matchAll(/\S+\s*|\s+/g)) {
+      if (column > 0 && column + word.trimEnd().length > MAX_COLUMNS) {
+        lines.push(last = []);
+        column = 0;
+      }
+      const before = last.at(-1);
+      if (before?.style === style) before.text += word;
+      else last.push({ text: word, style });
+      column += word.length;
+    }
+  }
+  return lines;
+}
+
 /** Links that GitLab shows beside the log. Source: GitLab, "artifacts:reports:annotations". */
 function linksOf(files: ReadonlyMap<string, string>): string[] {
   const text = [...files].find(([path]) => path.endsWith("annotations.json"))?.[1] ?? "{}";
@@ -67,14 +89,20 @@ function linksOf(files: ReadonlyMap<string, string>): string[] {
 }
 
 function gitlabJob({ output, files }: RealRun): string {
-  const rows = rowsOf(output);
+  const rows = rowsOf(output).flatMap(({ spans, section }, index) =>
+    (section === undefined ? wrapped(spans) : [spans]).map((each, part) => ({
+      spans: each,
+      section,
+      digits: part === 0 ? String(index + 1).padStart(3) : "",
+    }))
+  );
   const [top, gutter, side] = [62, 48, 250];
   const width = widthOf(rows.map(({ spans }) => spans)) + gutter + 2 * MARGIN + side;
   const height = top + rows.length * CELL.height + MARGIN;
   const log = width - side;
-  const parts = rows.flatMap(({ spans, section }, index) => {
+  const parts = rows.flatMap(({ spans, section, digits }, index) => {
     const y = top + (index + 1) * CELL.height - 5;
-    const number: Span[] = [{ text: String(index + 1).padStart(3), style: ["dim"] }];
+    const number: Span[] = [{ text: digits, style: ["dim"] }];
     if (section === undefined) return [line(number, MARGIN, y), line(spans, MARGIN + gutter, y)];
     const minutes = `${String(Math.floor(section.seconds / 60)).padStart(2, "0")}:${
       String(section.seconds % 60).padStart(2, "0")

@@ -63,6 +63,7 @@ test("LiveCampaign on a terminal names no end before a run has ended, and none i
     table(view, 24, 80, startMs).filter((line) => line.includes("earliest end"));
   expect(ends(viewOf([anItem(1, "running"), anItem(2, "waiting")]))).toEqual([]);
   const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")], {
+    nextWaveAt: new Date(nowMs + 2_000).toISOString(),
     endsAt: new Date(nowMs + 22_000).toISOString(),
   });
   expect(ends(view)).toEqual(["earliest end 2026-12-01 13:53 UTC (in 22 s)"]);

@@ -89,9 +89,10 @@ test("LiveCampaign has lines for new items, and for those whose verdict, run or 
 
 test("LiveCampaign names in a heartbeat the next start, where no run is at work, and the end unless it is past", async () => {
   const items = [anItem(1, "succeeded"), anItem(2, "waiting")];
-  const line = (endMs: number) => heartbeat(viewOf(items, { endsAt: new Date(nowMs + endMs).toISOString() }));
-  expect(await line(42_000)).toEndWith(
-    "; next start 2026-12-01 14:05 UTC (in 12 min); earliest end 2026-12-01 13:53 UTC (in 42 s)",
+  const at = (seconds: number) => new Date(nowMs + seconds * 1_000).toISOString();
+  const line = (next: number, end: number) => heartbeat(viewOf(items, { nextWaveAt: at(next), endsAt: at(end) }));
+  expect(await line(720, 762)).toEndWith(
+    "; next start 2026-12-01 14:05 UTC (in 12 min); earliest end 2026-12-01 14:05 UTC (in 13 min)",
   );
-  expect(await line(-1_000)).toEndWith("; next start 2026-12-01 14:05 UTC (in 12 min)");
+  expect(await line(-43, -1)).toEndWith("; next start waits for the quota of starts an hour (30 of 30 used)");
 });

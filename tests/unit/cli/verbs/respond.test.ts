@@ -4,7 +4,7 @@ import { main } from "../../../../lib/cli/main.ts";
 import { markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
-import { builtInScenario } from "../../emulator/scenarios.ts";
+import { builtInScenario, delivering } from "../../emulator/scenarios.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
 import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
@@ -92,7 +92,7 @@ test("respond starts a run for a member's comment, and its note says how it ende
 });
 
 test("respond sets the commit status on GitLab where that is wanted", async () => {
-  const at = place();
+  const at = place("success", { scenarios: [delivering()] });
   at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
   await respond(at, payload({ id: 1000 }), ["--commit-status"]);
   expect(at.gitlab.statuses.length).toBe(1);
@@ -106,17 +106,13 @@ test("respond sets the commit status on GitLab where that is wanted", async () =
 });
 
 test.each([
-  ["the agent changed nothing", '"changed":false'],
-  ["nothing says whether it changed anything", '"changed":null'],
-  ["it pushed to a branch of its own", '"changed":true', "mogplex/agent-0123456789ab"],
+  ["the agent changed nothing", "${working}", false],
+  ["nothing says whether it changed anything", "${working}", null],
+  ["it pushed to a branch of its own", "mogplex/agent-0123456789ab", true],
 ])(
   "respond sets no commit status when %s, since the head is somebody else's commit",
-  async (_what, changed, branch) => {
-    const text = JSON.stringify(builtInScenario("success"));
-    const [before = "", delivery = ""] = text.split('"stage":"git_delivery"');
-    const changedDelivery = delivery.replace('"changed":true', changed)
-      .replace('"working_branch":"${branch}"', `"working_branch":"${branch ?? "${branch}"}"`);
-    const at = place("success", { scenarios: [JSON.parse(`${before}"stage":"git_delivery"${changedDelivery}`)] });
+  async (_what, branch, changed) => {
+    const at = place("success", { scenarios: [delivering(branch, changed)] });
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
     expect((await respond(at, payload(note), ["--commit-status"])).code).toBe(0);
     expect({ runs: runsOf(at).length, statuses: at.gitlab.statuses }).toEqual({ runs: 1, statuses: [] });
@@ -141,8 +137,8 @@ test("the note of a run that fails has its last lines, and the comment gets a cr
 });
 
 test("respond ends with the verdict of the run when GitLab takes no note, reaction or status after the start", async () => {
-  for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
-    const at = place(scenario);
+  for (const [scenario, code] of [[delivering(), 0], [builtInScenario("agent-failure"), 1]] as const) {
+    const at = place("", { scenarios: [scenario] });
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
     at.gitlab.faults.push(
       ...Array.from(

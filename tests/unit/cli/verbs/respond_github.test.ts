@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { main as action } from "../../../../lib/cli/action/main.ts";
 import { main } from "../../../../lib/cli/main.ts";
 import { fakeIo } from "../fake_io.ts";
+import { delivering } from "../../emulator/scenarios.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
 import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
@@ -10,7 +11,7 @@ import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 type At = ReturnType<typeof world> & Traffic & { github: GithubProject };
 
 function place(): At {
-  const at = world();
+  const at = world("success", { scenarios: [delivering()] });
   const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, github, sent: [], requestMs: 0 };
 }
