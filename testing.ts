@@ -1,6 +1,6 @@
 /**
  * A Mogplex in the process of a test: it obeys the contract of the service, plays scenarios, and needs no socket and no account. With a
- * virtual clock an hour of waiting takes milliseconds.
+ * virtual clock an hour of waiting takes moments.
  *
  * @example A test of one's own
  * ```ts

@@ -276,6 +276,7 @@ export const KUBERNETES_VALIDATE: Program = pythonProgram("kubernetes-validate",
 /** The Groovy of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
 export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy-all", "2.4.21");
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
+export const ROLLDOWN: Program = npmProgram("rolldown", "1.2.19", "package.json");
 export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
 export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
 export const DENO: Program = {

@@ -36,7 +36,8 @@ export interface Clock {
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
   /**
-   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stands still until it ends.
+   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stands still until it ends, or for about
+   * half a minute of real time.
    *
    * @returns What the work returns or throws.
    */
@@ -117,7 +118,7 @@ const REQUEST_TURNS = 6;
 // Its limit must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;
 
-// Real time after which the clock moves although work goes on, in milliseconds.
+// Real time for which the clock stands still for one piece of work, in milliseconds: the work may itself wait for this clock.
 const WORK_MS = 30_000;
 
 /** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
@@ -146,7 +147,8 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let wallOffset = startMs;
   let order = 0;
   let scheduled = false;
-  let working = 0;
+  /** Work for which the clock stands still. */
+  const atWork = new Set<Promise<unknown>>();
   let idle = () => {};
   const sleepers: Sleeper[] = [];
   const inBackground: Sleeper[] = [];
@@ -155,10 +157,14 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   function wakeDue(waiting: Sleeper[]) {
     while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
-  /** Waits until no work is going on, or for as long as work usually takes: it may itself sleep on this clock. */
+  /** Waits until no work is going on. What has not ended in time counts no longer. */
   async function workDone(): Promise<void> {
+    const begun = [...atWork];
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, WORK_MS);
+      const timer = setTimeout(() => {
+        for (const work of begun) atWork.delete(work);
+        resolve();
+      }, WORK_MS);
       idle = () => {
         clearTimeout(timer);
         resolve();
@@ -172,7 +178,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       const isRequest = sleepers.some(({ limit }) => limit);
       if (turns >= (first?.limit ? LIMIT_TURNS : isRequest ? REQUEST_TURNS : QUIET_TURNS)) return first;
       await loopTurn(turns >= QUIET_TURNS);
-      const wasWorking = working > 0;
+      const wasWorking = atWork.size > 0;
       if (wasWorking) await workDone();
       if (wasWorking || sleepers[0] !== first) turns = -1;
       first = sleepers[0];
@@ -207,11 +213,12 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       wallOffset += ms;
     },
     async during(work) {
-      working++;
+      atWork.add(work);
       try {
         return await work;
       } finally {
-        if (--working === 0) idle();
+        atWork.delete(work);
+        if (atWork.size === 0) idle();
       }
     },
     sleep(ms, { signal, limit = false, background = false } = {}) {

@@ -27,15 +27,30 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
   }
 }
 
+/** The same hook on a clock that stands still while its promise is pending, if it is a virtual one. */
+export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown): (given: A) => unknown {
+  return (given) => {
+    const returned = hook(given);
+    return isPromise(returned) && clock?.during ? clock.during(Promise.resolve(returned)) : returned;
+  };
+}
+
+/** What the call of a hook has. */
+interface HookCall {
+  clock?: Clock | undefined;
+  onNotice?: OnNotice | undefined;
+}
+
 /**
  * A hook as a function that never throws: the face of the library wraps each hook of a caller that comes after an effect. The program's own
  * hooks are called as they are, since what they throw is a bug. The first failure becomes a notice, so that a hook which always fails does
- * not fill the log.
+ * not fill the log. Nobody waits for the hook, but a virtual clock stands still while it is at work.
  */
-export function hookCaller<A>(name: string, hook: Hook<A>, onNotice: OnNotice | undefined): (given: A) => void {
+export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: HookCall): (given: A) => void {
+  const timed = hook && onClock(clock, hook);
   let hasFailed = false;
   return (given) =>
-    callHook(hook, given, (error) => {
+    callHook(timed, given, (error) => {
       if (!hasFailed) callHook(onNotice, { kind: "hook_failed", hook: name, error });
       hasFailed = true;
     });

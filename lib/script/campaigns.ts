@@ -263,7 +263,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     options: O & CampaignReadOptions,
     wait = options.signal,
   ): Promise<CampaignOptions & O> {
-    const { home, notify, onEvent: _, ...rest } = settings;
+    const { home, notify, onEvent: _, onNotice, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
     const place = isDirectory
@@ -272,11 +272,11 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ? { home }
       : { memory: home };
     const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
-    const connected = await connector.connect({ ...options, signal: wait });
+    const connected = await connector.connect({ ...options, onNotice, signal: wait });
     return overlay({ ...connected, signal: options.signal }, own);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
-  const sayer = ({ onNotice }: CampaignOptions) => hookCaller("onEvent", settings.onEvent, onNotice);
+  const sayer = (options: CampaignOptions) => hookCaller("onEvent", settings.onEvent, options);
 
   return {
     async plan(options = {}) {

@@ -7,7 +7,7 @@ import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
-import { callHook, hookCaller } from "../hook.ts";
+import { callHook, hookCaller, onClock } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
@@ -227,7 +227,8 @@ export class Connector {
 
   #connect(): MogplexClient {
     const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
-    const { onBeforeRequest, onRequest, onNotice, secrets } = this.#options;
+    const { onBeforeRequest, onRequest, secrets } = this.#options;
+    const onNotice = this.#options.onNotice && onClock(clock, this.#options.onNotice);
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
@@ -248,7 +249,7 @@ export class Connector {
         await onBeforeRequest(request);
         request.headers = checkHeaders(request.headers, "set headers");
       }),
-      onRequest: onRequest && hookCaller("onRequest", onRequest, onNotice),
+      onRequest: onRequest && hookCaller("onRequest", onRequest, { clock, onNotice }),
     });
   }
 
@@ -261,12 +262,15 @@ export class Connector {
     await PROCESS.turn(clock);
     const { client } = this;
     const connected = { client, env: this.#env, clock, secrets, ...(onNotice && { onNotice }) };
-    if (this.#kept === undefined) return overlay(connected, options);
+    const all = overlay(connected, options);
+    // What tells a notice knows no clock.
+    const timed = overlay(all, { onNotice: all.onNotice && onClock(clock, all.onNotice) });
+    if (this.#kept === undefined) return timed;
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const askedAt = clock.now();
     await this.#kept.get({ clock, deadline: askedAt + checkTimeout(timeoutMs), signal });
     const leftMs = timeoutMs - (clock.now() - askedAt);
-    return overlay(connected, options.timeoutMs === undefined ? options : { ...options, timeoutMs: leftMs });
+    return options.timeoutMs === undefined ? timed : overlay(timed, { timeoutMs: leftMs });
   }
 
   /** {@linkcode Connector.connect} for verbs on runs and automations, with the options of the client that each of them has. */

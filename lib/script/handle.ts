@@ -337,7 +337,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
       check();
       checkFollowTimeout(ownFields(options).timeoutMs);
       const connected = await connect(overlay(options, { signal }));
-      const tell = hookCaller("onItem", options.onItem, connected.onNotice);
+      const tell = hookCaller("onItem", options.onItem, connected);
       // The end of a handle is an item of its own.
       const take = (item: J) => {
         if (item.type === "end") return;
@@ -396,7 +396,7 @@ function runHandle<S extends { runId: string }>(
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
   return runHandle<StartedRun>("start run", connect, options, runKeys(), (all, more, started) => {
     checkRequestKeys(request);
-    const tell = hookCaller("onStarted", options.onStarted, all.onNotice);
+    const tell = hookCaller("onStarted", options.onStarted, all);
     const onStarted = (run: StartedRun) => {
       started(run);
       tell(run);
@@ -455,7 +455,7 @@ export function automationHandle(
       checkTriggerKeys(request);
     },
     begin(all, more, started) {
-      const tell = hookCaller("onTriggered", options.onTriggered, all.onNotice);
+      const tell = hookCaller("onTriggered", options.onTriggered, all);
       const onTriggered = (run: TriggeredRun) => {
         started(run);
         tell(run);

@@ -272,7 +272,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
       const given = await all<StartOptions>("start run", more, startKeys(), ofFollowing);
-      const onStarted = hookCaller("onStarted", given.onStarted, given.onNotice);
+      const onStarted = hookCaller("onStarted", given.onStarted, given);
       return await start(request, overlay(given, { onStarted }));
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
@@ -283,7 +283,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
       async trigger(id, request, more) {
         const other = { keys: followAutomationKeys(), advice: "only run() and follow() have it, which follow the run" };
         const given = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
-        const onTriggered = hookCaller("onTriggered", given.onTriggered, given.onNotice);
+        const onTriggered = hookCaller("onTriggered", given.onTriggered, given);
         return await triggerAutomation(id, request, overlay(given, { onTriggered }));
       },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),

@@ -122,6 +122,43 @@ test("systemClock sleeps in parts beyond the longest timer, and not at all after
   }
 });
 
+test("virtualClock() stands still for half a minute of real time at most, for each piece of work", async () => {
+  jest.useFakeTimers();
+  try {
+    const clock = virtualClock();
+    const pass = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        jest.advanceTimersByTime(100);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const never = new Promise<never>(() => {});
+    void clock.during(never);
+    const nap = clock.sleep(1_000);
+    await pass(20_000);
+    let end = () => {};
+    const later = clock.during(new Promise<void>((resolve) => end = resolve));
+    await pass(25_000);
+    // The first one counts no longer.
+    expect(clock.now()).toBe(0);
+    end();
+    await later;
+    await pass(1_000);
+    await nap;
+    const another = clock.sleep(1_000);
+    await pass(1_000);
+    await another;
+    expect(clock.now()).toBe(2_000);
+    void clock.during(new Promise(() => {}));
+    const last = clock.sleep(1_000);
+    await pass(31_000);
+    await last;
+    expect(clock.now()).toBe(3_000);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test("systemClock gives wall time in milliseconds and a monotonic time", async () => {
   const before = systemClock.now();
   await systemClock.sleep(0);

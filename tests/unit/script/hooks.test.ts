@@ -1,7 +1,14 @@
 /** Functions of the caller: which are awaited, and what becomes of their failures. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createCampaigns, memoryHome } from "../../../campaigns.ts";
-import { createMogplex, DeadlineError, MogplexError, NetworkError, type Notice } from "../../../mod.ts";
+import { type CampaignSettings, createCampaigns, memoryHome } from "../../../campaigns.ts";
+import {
+  createMogplex,
+  DeadlineError,
+  MogplexError,
+  NetworkError,
+  type Notice,
+  type RunAutomationOptions,
+} from "../../../mod.ts";
 import { createEmulator, virtualClock } from "../../../testing.ts";
 
 const unhandled: unknown[] = [];
@@ -18,7 +25,8 @@ function world(options: Parameters<typeof createEmulator>[0] = {}) {
   const notices: Notice[] = [];
   const onNotice = (notice: Notice) => void notices.push(notice);
   const mogplex = createMogplex({ ...service.options, onNotice });
-  const automation = () => mogplex.automations.run(service.automations[0]?.id ?? "", { repoId: request.repoId });
+  const automation = (given?: RunAutomationOptions) =>
+    mogplex.automations.run(service.automations[0]?.id ?? "", { repoId: request.repoId }, given);
   return { service, request, notices, mogplex, automation };
 }
 
@@ -130,6 +138,49 @@ test("onRequest and onNotice that fail break nothing", async () => {
   const result = await createMogplex({ ...service.options, onRequest: fail, onNotice }).run(request);
   expect(result.outcome).toBe("success");
   expect(notices.filter(({ kind }) => kind === "hook_failed")).toMatchObject([{ hook: "onRequest" }]);
+});
+
+test("an automatic clock stands still while an async hook is at work that nobody waits for", async () => {
+  type Play = (hook: () => Promise<number>, on: ReturnType<typeof world>) => PromiseLike<unknown>;
+  const campaign = ({ mogplex }: ReturnType<typeof world>, settings: CampaignSettings) =>
+    createCampaigns(mogplex).of(
+      { name: "one", prompt: "Fix it", repositories: ["acme/web"] },
+      { home: memoryHome(), ...settings },
+    );
+  const plays: Readonly<Record<string, Play>> = {
+    "onStarted of run()": (onStarted, { mogplex, request }) => mogplex.run(request, { onStarted }),
+    "onStarted of start()": (onStarted, { mogplex, request }) => mogplex.start(request, { onStarted }),
+    "onTriggered of run()": (onTriggered, { automation }) => automation({ onTriggered }),
+    "onTriggered of trigger()": (onTriggered, { mogplex, service, request: { repoId } }) =>
+      mogplex.automations.trigger(service.automations[0]?.id ?? "", { repoId }, { onTriggered }),
+    "onItem of a run": (onItem, { mogplex, request }) => mogplex.run(request, { onItem }),
+    "onItem of an automation": (onItem, { automation }) => automation({ onItem }),
+    "onRequest": (onRequest, { service, request }) => createMogplex({ ...service.options, onRequest }).run(request),
+    "onNotice of the client": (onNotice, { service, request }) =>
+      createMogplex({ ...service.options, onNotice }).run(request),
+    "onNotice of a verb": (onNotice, { mogplex, request }) => mogplex.run(request, { onNotice }),
+    "onNotice of a campaign": (onNotice, on) =>
+      campaign(on, { onNotice, notify: () => Promise.reject(new Error("away")) }).run(),
+    "onEvent": (onEvent, on) => campaign(on, { onEvent }).run(),
+  };
+  for (const [name, play] of Object.entries(plays)) {
+    const on = world();
+    const { clock } = on.service;
+    on.service.fault({ kind: "503", route: "POST /runs" });
+    const moved: Promise<number>[] = [];
+    const atWork = async () => {
+      const before = clock.now();
+      void clock.sleep(1);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+      return clock.now() - before;
+    };
+    await play(() => {
+      const work = atWork();
+      moved.push(work);
+      return work;
+    }, on);
+    expect([name, ...new Set(await Promise.all(moved))]).toEqual([name, 0]);
+  }
 });
 
 test("onBeforeRequest adds headers to each attempt, and is awaited", async () => {

@@ -195,6 +195,23 @@ test("timeoutMs and tokenShare of createMogplex() hold for its verbs, unless a v
   }
 });
 
+test("tokenShare of createMogplex() decides how often a run is read", async () => {
+  const counts: number[] = [];
+  for (const tokenShare of [1, 30]) {
+    const { options, repos } = createEmulator({ scenario: "stuck-streaming" });
+    let reads = 0;
+    const onRequest = ({ path }: library.RequestReport) => void (path.endsWith("/events") && reads++);
+    const mogplex = createMogplex({ ...options, tokenShare, onRequest });
+    const request = { repoId: repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+    await mogplex.run(request, { timeoutMs: 600_000, throwOnFailure: false });
+    counts.push(reads);
+  }
+  const [alone = NaN, shared = NaN] = counts;
+  // Thirty processes share 60 requests a minute.
+  expect(shared).toBeLessThanOrEqual(10 * 60 / 30);
+  expect(alone).toBeGreaterThan(2 * shared);
+});
+
 test("a harness that the library does not know is sent, with a notice that has the nearest word", async () => {
   const kit = createEmulator();
   const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };

@@ -18,7 +18,7 @@ import {
   type StartRequest,
   type WorkHandle,
 } from "../../../mod.ts";
-import { type TestEmulator, virtualClock } from "../../../testing.ts";
+import { createEmulator, type TestEmulator, virtualClock } from "../../../testing.ts";
 
 /** Never called: the compiler reads it. */
 export async function accepted(
@@ -80,6 +80,10 @@ export async function accepted(
   mogplex.attach("x", { signal: new AbortController() });
   // @ts-expect-error: a misspelt option of the test kit
   virtualClock({ auot: false });
+  // @ts-expect-error: a misspelt field of a fault
+  service.fault({ kind: "503", time: 2 });
+  // @ts-expect-error: a misspelt option of the emulator
+  createEmulator({ scenarios: "success" });
   // @ts-expect-error: a misspelt option
   mogplex.run({ repoId: "x", prompt: "y" }, { timeout: 5 });
   return { fetches, type, known, wrong, told, kept };

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { seeded } from "../../../../bench/fleet_world.ts";
+import { createCampaigns } from "../../../../campaigns.ts";
+import { createMogplex } from "../../../../mod.ts";
+import { createEmulator } from "../../../../testing.ts";
 import { type CampaignWorld, campaignWorld, failureOf, type Step, verdicts } from "../../../unit/campaign/world.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { withOwnTemporaryFolder } from "../../temporary.ts";
@@ -226,4 +229,27 @@ test("a webhook is told although a push fails, and again with the same id when t
   expect((await world.advance(given)).view.state).toBe("done");
   await world.advance(given);
   expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
+});
+
+test("a campaign of the library with a branch as its home is read by another object, which has nothing else of it", async () => {
+  const remote = remotes.make("library.git");
+  const repositories = ["acme/one", "acme/two"];
+  const service = createEmulator({ repos: repositories });
+  const definition = { name: "moment", prompt: "Replace moment", repositories };
+  const campaign = () =>
+    createCampaigns(createMogplex({ ...service.options, env })).of(definition, {
+      home: `git:${remote}#mogplex-campaign/moment`,
+    });
+  const first = campaign();
+  await first.plan();
+  const planned = await campaign().read();
+  expect([planned.state, planned.counts.waiting]).toEqual(["planned", 2]);
+  const { items, counts } = await first.run();
+  const read = await campaign().read();
+  expect([read.state, counts.succeeded, service.runs.length]).toEqual(["done", 2, 2]);
+  expect(read.items).toEqual(items);
+  expect(log(remote)[0]).toBe("moment: plan");
+  // What is done is not done again.
+  expect((await campaign().run()).counts.succeeded).toBe(2);
+  expect(service.runs.length).toBe(2);
 });
