@@ -95,7 +95,7 @@ async function main(args: readonly string[]): Promise<number> {
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
     const known = fresh ? "all of them" : "but for files that have passed as they are";
-    print(`Runs the tests, ${known}: about eleven minutes on two cores when nothing is known.`);
+    print(`Runs the tests, ${known}: about ten minutes on two cores when nothing is known.`);
     print(`The order of tests/unit is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {
