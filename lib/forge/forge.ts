@@ -168,12 +168,18 @@ export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = {
   gitea: "GITEA_TOKEN",
 };
 
+/** Hosts with repositories of all users, by forge. Gitea has none. */
+export const PUBLIC_HOSTS: Readonly<Record<Exclude<ForgeName, "gitea">, string>> = {
+  github: "github.com",
+  gitlab: "gitlab.com",
+};
+
 /** Where tokens are found, for sentences. */
 export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST";
 
 /** The host whose token is in the variable of a forge: the public one. Gitea has none, so that of the job; undefined in any other job. */
 function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {
-  if (forge !== "gitea") return forge === "github" ? "github.com" : "gitlab.com";
+  if (forge !== "gitea") return PUBLIC_HOSTS[forge];
   // Not by the name of the system: the table of all systems is no part of a component.
   const server = env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS") ? env("GITHUB_SERVER_URL") ?? "" : "";
   return URL.canParse(server) ? new URL(server).host : undefined;

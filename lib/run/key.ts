@@ -61,6 +61,17 @@ export function hashOf(value: unknown): string {
   return sha256Hex(JSON.stringify(value));
 }
 
+/** Names of the fields that a derived key needs and the identity does not have. */
+function missingFields(scope: KeyScope, identity: JobIdentity, nowMs: number): string[] {
+  const fields: Field[] = [
+    ["server", identity.server],
+    ["project", identity.project],
+    ...period(scope, identity, nowMs),
+    ["job", identity.job],
+  ];
+  return fields.filter(([, value]) => value === null).map(([name]) => name);
+}
+
 function randomKey(): Key {
   return { key: crypto.randomUUID(), scope: "random" };
 }
@@ -81,14 +92,12 @@ export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
     callHook(onNotice, { kind: "random_key", missing: ["CI system"] });
     return randomKey();
   }
-  const when = period(scope, identity, nowMs);
-  const fields: Field[] = [["server", identity.server], ["project", identity.project], ...when, ["job", identity.job]];
-  const missing = fields.filter(([, value]) => value === null).map(([name]) => name);
+  const missing = missingFields(scope, identity, nowMs);
   if (missing.length > 0) {
     callHook(onNotice, { kind: "random_key", missing });
     return randomKey();
   }
-  const values = when.map(([, value]) => value);
+  const values = period(scope, identity, nowMs).map(([, value]) => value);
   const hash = hashOf([
     "mogplex-ci/1",
     scope,
@@ -105,8 +114,7 @@ export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
 
 /** Whether the identity tells a job apart from that of any other pipeline, so that its derived key is not random. */
 export function isComplete(identity: JobIdentity): boolean {
-  const scope = "pipeline";
-  return deriveKey({ scope, identity, repoId: "", nowMs: 0 }).scope === scope;
+  return missingFields("pipeline", identity, 0).length === 0;
 }
 
 /** The key with the number of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */

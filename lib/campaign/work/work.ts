@@ -6,6 +6,7 @@
 import { messageOf } from "../../error_sentence.ts";
 import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { PUBLIC_HOSTS } from "../../forge/forge.ts";
 import type { Session } from "../../run/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
@@ -64,9 +65,6 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
-/** Hosts with repositories of all users. */
-const PUBLIC_HOSTS: readonly string[] = ["github.com", "gitlab.com"];
-
 /** Makes a {@linkcode Work}. @param redact Masks secrets. */
 export function workOn(
   session: Session,
@@ -78,7 +76,7 @@ export function workOn(
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
-    forgeHosts: [...PUBLIC_HOSTS, ...named],
+    forgeHosts: [...Object.values(PUBLIC_HOSTS), ...named],
     ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
     ...{
       proven: new Set<string>(),

@@ -10,6 +10,7 @@ import {
   FORGE_VARIABLES,
   ForgeClient,
   parsePullRequest,
+  PUBLIC_HOSTS,
   type PullRequestAddress,
   resolveForgeAccess,
 } from "../../forge/forge.ts";
@@ -245,7 +246,7 @@ export function openAddress(context: Context, { forge, origin, host, repository 
   const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
   if (token === undefined) {
     // For any other host a variable does not say that it may be sent there.
-    const isPublic = ["github.com", "gitlab.com"].includes(host) && forge !== "gitea";
+    const isPublic = forge !== "gitea" && host === PUBLIC_HOSTS[forge];
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `there is no token for ${host}`,
