@@ -21,8 +21,8 @@ import {
   concernsOf,
   countBy,
   type DashboardData,
+  type FileProblem,
   headlineOf,
-  NO_MATCH,
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
@@ -178,9 +178,10 @@ function storedOf({ io, flags, option }: Context): Stored {
     }
   };
   const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"), pageOf);
-  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
+  const empty: FileProblem[] = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
     file,
-    why: NO_MATCH,
+    kind: "pattern",
+    why: "No file that can be read matches this pattern",
   }));
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }
