@@ -197,6 +197,10 @@ footer {
 .line {
   white-space: nowrap;
 }
+.word {
+  display: inline-block;
+  max-width: 100%;
+}
 /* A grid lets a text shrink to nothing and still ask for all of its width: a table gives it what the other columns leave. */
 .clip {
   display: inline-block;
@@ -221,6 +225,12 @@ footer {
   white-space: nowrap;
 }
 .clip[open] bdi {
+  white-space: normal;
+}
+.rows .clip:not([open]) bdi {
+  display: -webkit-box;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2;
   white-space: normal;
 }
 dl.facts {
@@ -330,9 +340,12 @@ table {
   border-collapse: collapse;
   min-width: min(100%, 30rem);
 }
-[data-list] table,
-.rows table {
-  width: 100%;
+/* A long list that was opened has its own scrolling: what stands below it is not pages away. */
+@media screen {
+  details .rows .scroll {
+    max-height: 75vh;
+    overflow-y: auto;
+  }
 }
 caption {
   padding-bottom: 0.3rem;
@@ -374,6 +387,7 @@ th button {
   background: none;
   color: inherit;
   font: inherit;
+  text-align: inherit;
   cursor: pointer;
 }
 th button::after {
@@ -537,7 +551,7 @@ footer {
   :is([data-list], .rows) .long {
     white-space: normal;
   }
-  table:has(.clip) thead th.number {
+  thead .tight {
     width: 1px;
   }
 }
