@@ -141,7 +141,7 @@ function trend(all: readonly Day[]): Html | null {
     { name: "Day" },
     { name: "Repositories", number: true, extra: true },
     { name: "Automations", number: true, extra: true },
-    ...LINES.map(([, words]) => ({ name: words, number: true })),
+    ...LINES.map(([, words]) => ({ name: words.replace(/^./, (letter) => letter.toUpperCase()), number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
     cells: [
@@ -255,14 +255,13 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   ) => ({
     kind: outcome,
     cells: [
-      repository === null ? pageLink(page, shortId(runId)) : linkedName(page, repository),
+      repository === null && runId !== null ? pageLink(page, shortId(runId)) : linkedName(page, repository ?? file),
       oneLine(task),
       word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
       oneLine(reason),
       pullRequest === null ? null : pullLink(pullRequest),
       since(createdAt, nowMs),
       number(durationMs, formatDuration(durationMs)),
-      page === null ? fileCell(file) : null,
     ],
   }));
   const columns = [
@@ -273,19 +272,8 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
     { name: "Pull request" },
     { name: "Started", extra: true, named: true },
     { name: "Took", number: true, extra: true, named: true },
-    { name: "File", extra: true, named: true },
   ];
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
-}
-
-/** Most UTF-16 units of a path: its end tells two of them apart. */
-const MAX_PATH = 24;
-
-/** The file of a run by the end of its path, without the name that all of them have. */
-function fileCell(file: string): Html {
-  const path = file.replace(/(.)\/(?:result\.json|events\.ndjson)$/, "$1");
-  const end = path.length > MAX_PATH ? `…${path.slice(1 - MAX_PATH).replace(/^[\udc00-\udfff]/, "")}` : path;
-  return markup`<bdi class="line" title="${file}">${end}</bdi>`;
 }
 
 /** A name, as the link to its page where there is one. */

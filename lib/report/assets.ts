@@ -545,13 +545,14 @@ footer {
   .clip bdi {
     max-width: 36rem;
   }
-  :is([data-list], .rows) :is(tbody th, td > bdi) {
+  :is([data-list], .rows) tbody th,
+  .items td > bdi {
     white-space: nowrap;
   }
   :is([data-list], .rows) .long {
     white-space: normal;
   }
-  thead .tight {
+  table:has(.clip) .tight {
     width: 1px;
   }
 }

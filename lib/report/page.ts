@@ -103,18 +103,16 @@ export function fold(summary: Part, content: Part): Html {
 /** Most UTF-16 units that stand on one line of a table. */
 export const MAX_LINE = 32;
 
-const CLIP = '<details class="clip">';
-
 /** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
   if (text === null || text === "") return null;
   if (text.length <= MAX_LINE) return bare(text);
-  return markup`${raw(CLIP)}<summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
+  return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
 }
 
-/** Whether a cell is a text that {@linkcode oneLine} may cut. */
-function isLong(cell: Cell): boolean {
-  return String(shownIn(cell) ?? "").startsWith(CLIP);
+/** Whether a cell is a text of {@linkcode oneLine}. */
+function isText(cell: Cell): boolean {
+  return /^<(?:bdi|details class="clip")>/.test(String(shownIn(cell) ?? ""));
 }
 
 /** The beginning of an id, with all of it in its title; null for null. */
@@ -236,11 +234,11 @@ export function table(
   rows: readonly TableRow[],
   shown = false,
 ): Html {
-  // Where a column has long texts, the others are as narrow as they can be.
-  const long = columns.map((_, index) => rows.some(({ cells }) => isLong(cells[index])));
-  const head = columns.map((column, index) =>
-    markup`<th scope="col"${classOf(column, long.includes(true) && !long[index])}>${column.name}</th>`
-  );
+  // Texts get the room that is left: the other columns are as narrow as they can be.
+  const head = columns.map((column, index) => {
+    const isTight = !rows.some(({ cells }) => isText(cells[index]));
+    return markup`<th scope="col"${classOf(column, isTight)}>${column.name}</th>`;
+  });
   const isNamed = rows.length <= MAX_NAMED;
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${

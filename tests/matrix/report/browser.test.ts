@@ -309,6 +309,45 @@ test_("a long text gets the room that the other columns leave, and is cut only w
   });
 });
 
+test_(
+  "the dashboard cuts no task of 60 letters where a page is 1 200 px wide, and a list that opens has its own scrolling",
+  async () => {
+    await look("dashboard-full.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
+      const cut = (name: string) =>
+        page.evaluate<number[]>(
+          `(([all]) => [all.length, all.filter((each) => each.scrollHeight > each.clientHeight + 2 || each.scrollWidth > each.clientWidth).length])` +
+            `([Array.from(document.querySelectorAll('[aria-label="${name}"] .clip bdi'))])`,
+        );
+      const [all = 0, found] = await cut("Runs");
+      expect([all > 80, found]).toEqual([true, 0]);
+      const summary = page.locator("summary", { hasText: "show the sandboxes" });
+      await summary.click();
+      const list = await page.locator('[aria-label="Sandboxes"]').boundingBox();
+      expect(list?.height).toBeLessThan(0.76 * 800);
+      expect(list?.height).toBeGreaterThan(0.5 * 800);
+    });
+  },
+);
+
+test_("a command breaks between its words, and is copied as it is", async () => {
+  await look("failed.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const command = page.locator("pre", { hasText: "run --follow --repo" });
+    const words = await command.locator(".word").evaluateAll((spans) =>
+      // One line has one height.
+      spans.map((span) => Math.round((span as unknown as { offsetHeight: number }).offsetHeight))
+    );
+    expect([words.length > 3, new Set(words).size]).toEqual([true, 1]);
+    const copied = await command.evaluate((pre) => {
+      // deno-lint-ignore no-explicit-any
+      const { document } = globalThis as any;
+      const selection = document.getSelection();
+      selection.selectAllChildren(pre);
+      return String(selection);
+    });
+    expect(copied.trim()).toBe((await command.textContent())?.trim() ?? "");
+  });
+});
+
 test_("rows of items have one line, and a long text all of its lines at a click", async () => {
   await look("verdicts.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
     const heights = "[...new Set(Array.from(document.querySelectorAll('tr[data-k]'), (row) => row.offsetHeight))]";
