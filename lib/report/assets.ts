@@ -560,7 +560,7 @@ footer {
   .clip bdi {
     max-width: 100%;
   }
-  :is([data-list], .rows) :is(table, thead, tbody) {
+  :is([data-list], .rows) :is(table, caption, thead, tbody) {
     display: block;
   }
   :is([data-list], .rows) tr {
