@@ -289,6 +289,15 @@ test_("a phone has all headings that sort the items, on two lines", async () => 
   });
 });
 
+test_("a phone has the repository of each run of the local Mogplex, below a caption on one line", async () => {
+  await look("emulator.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const row = page.locator('[aria-label^="1, newest first"] tbody tr');
+    expect(await row.locator("bdi", { hasText: "acme/api" }).isVisible()).toBe(true);
+    const caption = await page.locator("caption").first().boundingBox();
+    expect(caption?.height).toBeLessThan(40);
+  });
+});
+
 test_("a text that is not cut has no mark that promises more", async () => {
   await look("dashboard.html", {}, async (page) => {
     const marks = "Array.from(document.querySelectorAll('.clip summary'))" +
