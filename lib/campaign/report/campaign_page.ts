@@ -373,7 +373,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
     rows.map(([bound, name, { used, limit }]) => {
       if (limit === null) return null;
       const binds = bound === waitsFor;
-      const text = used === null ? `at most ${limit} ${name}` : `${used} of ${limit} ${name}`;
+      const text = used === null ? `At most ${limit} ${name}` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;

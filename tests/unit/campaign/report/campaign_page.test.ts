@@ -205,5 +205,5 @@ test("renderCampaignPage() says that sandboxes were not read", () => {
   const view = mixedView(3);
   const sandboxes = { used: null, limit: 3 };
   const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
-  expect(textsOf(page, "li")).toContain("at most 3 sandboxes at a time");
+  expect(textsOf(page, "li")).toContain("At most 3 sandboxes at a time");
 });
