@@ -1,5 +1,5 @@
 /**
- * Proves on real programs that the recipes, the components and the scripts work: installs the programs into `.lab/`, runs them on our files
+ * Proves on real programs that the recipes, the components and the scripts work: installs the programs, runs them on our files
  * against the local emulator, and prints one line for each check and the totals.
  *
  * Arguments choose the experiments whose name contains one of them. `--list` names them, `--strict` fails on a skip that a package could
