@@ -166,13 +166,14 @@ export class GiteaThreads implements Threads {
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
     // At once: people wait for the first note.
-    const [found, pull, events] = await Promise.all([
+    const [found, pull] = await Promise.all([
       orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema)),
       place.kind === "issue" ? null : orNull(this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema)),
-      this.#allTeams().then((teams) => hasTextEditors(teams) ? null : orNull(this.#timeline(place))),
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
+    // For one that is gone Gitea answers with 500.
+    const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
       url: found.html_url,

@@ -81,6 +81,7 @@ test("respond tells on Gitea who may ask for rights, with 69 and without a run, 
     "/repos/acme/web/issues/3": [200, { ...issue, user: author }],
     "/repos/acme/web/teams": [405, { message: "repo is not owned by an organization" }],
     "/repos/acme/web/issues/3/timeline?limit=50&page=1": [200, null],
+    "/repos/acme/web/issues/3/timeline?limit=50&page=2": [200, null],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
   });
   expect([code, runs]).toEqual([69, 0]);
@@ -163,7 +164,9 @@ test("respond makes its note on a pull request of Gitea in the first second, bef
   const recordings = RECORDED.recordings as { name: string; exchanges: Exchange[] }[];
   const shown = (name: string) => recordings.find((each) => each.name === name)?.exchanges ?? [];
   const answers: Answers = Object.fromEntries(
-    ["a pull request", "a branch of its own", "the right of a collaborator who may write"].flatMap(shown)
+    ["a pull request", "the repository", "a branch of its own", "the right of a collaborator who may write"].flatMap(
+      shown,
+    )
       .map(({ asked, status, body }) => [asked.replace("GET ", ""), [status, body === "null\n" ? null : body]]),
   );
   const at = { created_at: "2026-09-01T00:00:00Z", updated_at: "2026-09-01T00:00:00Z" };
