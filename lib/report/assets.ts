@@ -219,18 +219,12 @@ footer {
   display: none;
 }
 .clip bdi {
-  max-width: clamp(8rem, 14vw, 17rem);
+  max-width: 36rem;
   overflow: hidden;
   text-overflow: ellipsis;
   white-space: nowrap;
 }
 .clip[open] bdi {
-  white-space: normal;
-}
-.rows .clip:not([open]) bdi {
-  display: -webkit-box;
-  -webkit-box-orient: vertical;
-  -webkit-line-clamp: 2;
   white-space: normal;
 }
 dl.facts {
@@ -340,8 +334,14 @@ table {
   border-collapse: collapse;
   min-width: min(100%, 30rem);
 }
-/* A long list that was opened has its own scrolling: what stands below it is not pages away. */
 @media screen {
+  .rows .clip:not([open]) bdi {
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+    white-space: normal;
+  }
+  /* A long list that was opened has its own scrolling: what stands below it is not pages away. */
   details .rows .scroll {
     max-height: 75vh;
     overflow-y: auto;
@@ -540,20 +540,20 @@ footer {
   border-top: 1px solid var(--line);
   font-size: 0.9rem;
 }
-/* Where there is room, long texts get all of it, and everything else keeps to one line. */
-@media screen and (min-width: 75rem) {
-  .clip bdi {
-    max-width: 36rem;
+/* Where lists are tables, long texts get the room that there is. */
+@media screen and (min-width: 64.01rem) {
+  table:has(.clip) .tight {
+    width: 1px;
   }
+}
+/* Where there is more room, everything else keeps to one line. */
+@media screen and (min-width: 75rem) {
   :is([data-list], .rows) tbody th,
   .items td > bdi {
     white-space: nowrap;
   }
   :is([data-list], .rows) .long {
     white-space: normal;
-  }
-  table:has(.clip) .tight {
-    width: 1px;
   }
 }
 @media screen and (max-width: 64rem) {

@@ -411,6 +411,9 @@ test_(
         const wide =
           "Array.from(document.querySelectorAll('.scroll, pre')).filter((each) => each.scrollWidth > each.clientWidth).length";
         expect([name, await page.evaluate<number>(wide)]).toEqual([name, 0]);
+        const cut =
+          "Array.from(document.querySelectorAll('.clip bdi')).filter((each) => each.scrollHeight > each.clientHeight + 2 && each.clientHeight > 0).length";
+        expect([name, await page.evaluate<number>(cut)]).toEqual([name, 0]);
       });
     }
   },
