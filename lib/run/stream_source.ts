@@ -435,7 +435,7 @@ class StreamLink {
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
-      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
+      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0), true);
       const step = await ticker.race(this.#reading);
       if (step === null) return null;
       this.#reading = undefined;

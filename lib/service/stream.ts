@@ -24,8 +24,9 @@ export interface RunEventStream {
    * Waits for the next messages. Do not call it again before it has returned.
    *
    * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   * @param isBeside See {@linkcode EventStream.next}. @default {false}
    */
-  next(limitMs?: number): Promise<StreamStep<StreamItem>>;
+  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
   /** Closes the stream and its connection. */
   close(): void;
 }
@@ -61,8 +62,8 @@ function itemOf(message: StreamMessage, believes: (run: Run) => boolean): Stream
 export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): RunEventStream {
   const decode = (message: StreamMessage) => itemOf(message, believes);
   return {
-    async next(limitMs) {
-      const step = await stream.next(limitMs);
+    async next(limitMs, isBeside) {
+      const step = await stream.next(limitMs, isBeside);
       if (step.kind !== "messages") return step;
       return { kind: "messages", messages: step.messages.map(decode).filter((item) => item !== undefined) };
     },
