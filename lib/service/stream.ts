@@ -24,11 +24,16 @@ export interface RunEventStream {
    * Waits for the next messages. Do not call it again before it has returned.
    *
    * @param limitMs Longest wait in milliseconds. @default {Infinity}
-   * @param isBeside See {@linkcode EventStream.next}. @default {false}
    */
-  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
+  next(limitMs?: number): Promise<StreamStep<StreamItem>>;
   /** Closes the stream and its connection. */
   close(): void;
+}
+
+/** The same for the follower, which waits for heartbeats as well. That of a client that is not ours takes one argument. */
+export interface FollowedStream extends RunEventStream {
+  /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
+  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
 /** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
@@ -59,7 +64,7 @@ function itemOf(message: StreamMessage, believes: (run: Run) => boolean): Stream
  *
  * @param believes Whether a message may say this about a run; the message is dropped if not.
  */
-export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): RunEventStream {
+export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): FollowedStream {
   const decode = (message: StreamMessage) => itemOf(message, believes);
   return {
     async next(limitMs, isBeside) {
