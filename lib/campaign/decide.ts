@@ -22,6 +22,7 @@ import {
   reopen,
   withCampaign,
 } from "./open_campaign.ts";
+import { RequestPace } from "./plan/resolve.ts";
 import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { openStartsText } from "./progress.ts";
@@ -383,6 +384,7 @@ async function settleHere(
   const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), {
     ...options,
     started: opened.started,
+    pace: new RequestPace(session, opened.home.sentAt),
   });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };

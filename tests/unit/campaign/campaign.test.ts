@@ -7,7 +7,7 @@ import { createMogplex } from "../../../lib/script/mogplex.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";
-import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, verdicts } from "./world.ts";
+import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, REVISIONS, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -279,4 +279,18 @@ test("runCampaign() reaches the end of forty items at once on a local Mogplex wi
   };
   expect(await took(false)).toBeLessThan(30 * 60_000);
   expect(await took(true)).toBeGreaterThan(60 * 60_000);
+});
+
+test("a command counts the requests of the one before it, and waits for none that is refused", async () => {
+  const waitsOf = async (remembers: boolean) => {
+    const world = campaignWorld({ count: 40, startLimits: false, revision: REVISIONS.later, runDuration: () => 1_000 });
+    const variables: Record<string, string> = { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" };
+    const env = (name: string) => variables[name];
+    await world.run({ env, timeoutMs: 2_500 });
+    if (!remembers) world.files.remove(`${DIRECTORY}/writer-requests.json`);
+    await world.run({ env, timeoutMs: 10 * MINUTE });
+    return world.notices.filter((notice) => notice.startsWith("wait "));
+  };
+  expect(await waitsOf(true)).toEqual([]);
+  expect((await waitsOf(false)).length).toBe(1);
 });
