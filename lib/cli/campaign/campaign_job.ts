@@ -210,7 +210,11 @@ export async function endWithCampaign(
       if (interactive) writer.note(`the same command goes on with it; its items: ${status}`);
       return await leave(stand.view, exitCodeOfStand(stand), stand.by);
     }
-    if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
+    if (stand.state !== "done" && !once) {
+      const resume = campaignCommand(place.command, "resume");
+      const advice = stand.state === "stopped" ? `this lets it go on: ${resume}` : stand.advice;
+      writer.note(`the campaign is not done: ${stand.why}; ${advice}`);
+    }
     const isExpected = stand.state !== "done" && once && !exitStatus;
     return await leave(stand.view, isExpected ? EXIT.success : exitCodeOfStand(stand), undefined);
   } finally {
