@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCampaigns } from "../../../lib/script/campaigns.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
+import { runMs } from "../../../lib/campaign/report/words.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";
@@ -103,10 +105,12 @@ test("a campaign that is done says that its file has changed since", async () =>
 
 test("the same file in a new directory finds the runs of before, says so, and starts nothing twice", async () => {
   const world = campaignWorld({ count: 2 });
-  await world.run();
+  const first = await world.run();
   for (const path of world.files.paths()) world.files.remove(path);
   const before = world.requests.length;
   const { code, view } = await world.run();
+  const took = (each: CampaignView) => each.items.map((item) => Math.round((runMs(item, 0) ?? 0) / 1_000));
+  expect(took(view)).toEqual(took(first.view));
   expect([code, view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([0, 2, 2, 4]);
   expect(world.notices.filter((notice) => notice.includes("before the plan"))).toEqual([
     `${project(1)} and 1 more: their keys found runs that had ended before the plan; ` +
