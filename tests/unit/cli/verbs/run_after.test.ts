@@ -346,7 +346,7 @@ test("a signal after run --after has attached by a state file cancels a run of i
     const again = await runAfter(at, args, files, RETRIED, stop);
     expect(again).toMatchObject({ code: 143, stdout: expect.stringContaining("attached to run ") });
     expect(runsOf(at).map((run) => run.status)).toEqual([status]);
-    expect(again.stdout).toContain(owned ? "the run was cancelled" : "the run goes on");
+    expect(again.stderr + again.stdout).toContain(owned ? "the run was cancelled" : "the run goes on");
   }
 });
 
