@@ -412,7 +412,7 @@ function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
   const waited = waits.length === 0 ? "none had to wait" : "these waits were among them";
   return [
-    { text: `${formatCount(requests, "request")} from here, in ${formatDuration(durationMs)}; ${waited}.` },
+    { text: `${formatCount(requests, "request")} in the ${formatDuration(durationMs)} spent here; ${waited}.` },
     ...waitTable(view),
   ];
 }
