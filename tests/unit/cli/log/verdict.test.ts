@@ -38,6 +38,20 @@ test("verdictText() has a row for all that is known of a run", () => {
   );
 });
 
+test("verdictText() names the branch of the start while no push is known, and never the base", () => {
+  const branchOf = (requested: string) =>
+    /^branch .*$/m.exec(
+      verdictText(
+        sampleResult({ branch: { base: "main", requested, pushed: null }, changed: null, events: [] }),
+        OPTIONS,
+      ),
+    )?.[0];
+  expect([branchOf("fix/it"), branchOf("main")]).toEqual([
+    "branch        fix/it (named by the start; no push is known)",
+    "branch        unknown",
+  ]);
+});
+
 test("verdictText() says how to open the page where it is given one", () => {
   const failed = sampleResult({ outcome: "failed", exitCode: 1, resume: null });
   expect(verdictText(failed, { ...OPTIONS, page: "mogplex-ci/run.html" })).toContain(
