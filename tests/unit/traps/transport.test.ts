@@ -150,8 +150,8 @@ test("trap 33: the status decides the error class, whatever the code is", async 
   ]);
 });
 
-test("trap 35: tokens of any length are accepted that could be one at all", () => {
-  for (const length of [4, 24, 32, 100]) {
+test("trap 35: tokens of any length are accepted", () => {
+  for (const length of [1, 24, 32, 100]) {
     const token = `mog_${"a".repeat(length)}`;
     expect(resolveConnection({ env: () => undefined, token }).token).toBe(token);
   }
