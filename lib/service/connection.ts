@@ -8,7 +8,7 @@ import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
-import { createRedactor, joinRedactors, MIN_SECRET_LENGTH, type Redactor, redactorOf } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 // Checks the address of the service: which origins may receive the token.
@@ -116,12 +116,10 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
   });
 }
 
-const COPY_AGAIN = 'copy the token again: it is "mog_" followed by letters and digits';
-
 /**
  * Checks a token and trims it: `fetch` throws on blanks and line breaks around it.
  *
- * Documentation and service disagree on its length, so one is only refused that is too short to be masked. Accepts tokens without the prefix `mog_`, which can be
+ * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be
  * OAuth tokens.
  *
  * @param source Where it was found, for messages: `CI/CD variable MOGPLEX_API_KEY`.
@@ -150,12 +148,8 @@ function checkToken(text: string, source: string): string {
     throw new UnauthorizedError({
       attempted,
       why: "it has characters that no token has, or is several lines long",
-      advice: COPY_AGAIN,
+      advice: 'copy the token again: it is "mog_" followed by letters and digits',
     });
-  }
-  if (token.length < MIN_SECRET_LENGTH) {
-    const why = `it has fewer than ${MIN_SECRET_LENGTH} characters, so it is only a part of one`;
-    throw new UnauthorizedError({ attempted, why, advice: COPY_AGAIN });
   }
   return token;
 }

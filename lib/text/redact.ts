@@ -36,7 +36,7 @@ export interface Redactor {
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 /** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
-export const MIN_SECRET_LENGTH = 8;
+const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Longest secret that becomes a pattern; of a longer one the text of its forms is looked for. */
@@ -256,11 +256,10 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/** Makes the function that masks secrets. Values shorter than 8 characters are not taken for secrets; nor, but for the token, UUIDs and URLs. */
+/** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
-  // A shorter one is refused before it is sent, and to mask it would tear the sentence that says so.
-  const tokens = token.length < MIN_SECRET_LENGTH ? [] : [token];
+  const tokens = token === "" ? [] : [token];
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter((value) =>
     whyNoSecret(value) === undefined

@@ -108,15 +108,6 @@ test("createRedactor() masks values of secret variables, unless they are short, 
   );
 });
 
-test("createRedactor() masks no token that is shorter than any secret: it would tear our own sentences", () => {
-  const text = "the token is unknown, expired or revoked: Settings > Mogplex Keys";
-  for (const token of ["x", "e", "expired"]) {
-    const redact = createRedactor({ token });
-    expect([redact(text), redact.token(text)]).toEqual([text, text]);
-  }
-  expect(createRedactor({ token: "mog_aaaa" }).token("mog_aaaa")).toBe(MASK);
-});
-
 test("createRedactor() masks the longer of two secrets with the same beginning", () => {
   expect(createRedactor({ secrets: ["abcdefgh", "abcdefgh12345"] })("abcdefgh12345")).toBe(MASK);
 });
