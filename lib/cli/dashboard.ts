@@ -250,7 +250,9 @@ async function watchDashboard(context: Context, options: WatchOptions): Promise<
       const content = contentOf(data);
       if (redraws) writer.clear();
       if (flags.has("json")) writer.json(data);
-      else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
+      else if (redraws || content !== shown) {
+        writer.out(...writer.broken("stdout", dashboardLines(data, writer, seconds), 4));
+      }
       shown = content;
     } catch (error) {
       const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);

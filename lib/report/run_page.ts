@@ -415,7 +415,10 @@ function timeLine(view: ResultView): Html | null {
 function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
   const waited = waits.length === 0 ? "none had to wait" : "these waits were among them";
-  return [{ text: `${requests} requests in ${formatDuration(durationMs)}; ${waited}.` }, ...waitTable(view)];
+  return [
+    { text: `${formatCount(requests, "request")} in the ${formatDuration(durationMs)} spent here; ${waited}.` },
+    ...waitTable(view),
+  ];
 }
 
 /** The settings of the job: those that were set, and the defaults folded. */
