@@ -313,4 +313,12 @@ test("close() keeps when requests were sent, and the next process has those of t
     put(text);
     expect(await sent()).toEqual([]);
   }
+  const last = await room.open();
+  last.sentAt.push(130_000);
+  room.files.before = (step) => {
+    if (step.startsWith("replace")) throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  };
+  await last.close();
+  room.files.before = undefined;
+  expect(await sent()).toEqual([]);
 });
