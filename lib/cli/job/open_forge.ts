@@ -231,12 +231,10 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
   return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
 }
 
-/** The host of a job's own forge, with the variable of its token: on a server of one's own, that token is for no other one. */
+/** The server of a GitLab job, with the variable that the user has named for its token. */
 function ownHost({ io: { env }, platform: { name } }: Context): string[] {
-  const [server, variable] = name === "gitlab"
-    ? [env("CI_SERVER_URL"), tokenVariableOf(env)]
-    : [name === "github" ? env("GITHUB_SERVER_URL") : undefined, FORGE_VARIABLES.github];
-  const isThere = server !== undefined && URL.canParse(server) && (env(variable)?.trim() ?? "") !== "";
+  const [server, variable] = [env("CI_SERVER_URL") ?? "", tokenVariableOf(env)];
+  const isThere = name === "gitlab" && URL.canParse(server) && (env(variable)?.trim() ?? "") !== "";
   return isThere ? [`${new URL(server).host}=${variable}`] : [];
 }
 
@@ -245,12 +243,12 @@ export function openAddress(context: Context, { forge, origin, host, repository 
   const { io: { env }, clock, fetch } = context;
   const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
   if (token === undefined) {
-    // For any other host a variable does not say that it may be sent there.
-    const isPublic = forge !== "gitea" && host === PUBLIC_HOSTS[forge];
+    // For any other host a variable does not say that it may be sent there, and one that is set is for the server of the job.
+    const mayBeSet = forge !== "gitea" && host === PUBLIC_HOSTS[forge] && !env(FORGE_VARIABLES[forge])?.trim();
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `there is no token for ${host}`,
-      advice: isPublic
+      advice: mayBeSet
         ? `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`
         : "start the command in a job of that server",
     });
