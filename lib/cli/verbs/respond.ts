@@ -570,6 +570,8 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   };
   let result: RunResult | undefined;
   let stopping: Promise<void> | undefined;
+  /** Whether the run had ended when this job found it by its key. */
+  let isOver = false;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
@@ -583,6 +585,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       onItem: item,
       onStarted: (run: { runId: string; run: { status: string } }) => {
         started(run.runId);
+        isOver = isTerminal(run.run.status);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
         stopping = stopLate(context, decider, wanted, run.runId);
       },
@@ -601,7 +604,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       !(result.status !== null && isTerminal(result.status));
     if (!isOpen) await react(asked, code === EXIT.success ? "done" : "failed");
     if (code === EXIT.success && result !== undefined) {
-      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });
+      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url, isOver });
     }
     return code;
   } catch (error) {
@@ -635,7 +638,7 @@ async function setStatus(
   { option, platform, io: { env }, writer }: Context,
   { forge: { threads } }: AskContext,
   { branch, changed }: RunResult,
-  { page, thread }: { page: string | undefined; thread: string },
+  { page, thread, isOver }: { page: string | undefined; thread: string; isOver: boolean },
 ): Promise<void> {
   // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
   if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab")) return;
@@ -647,6 +650,10 @@ async function setStatus(
   // be any branch.
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
+  if (isOver) {
+    writer.note("no commit status: the run had ended before this job found it, and others may have pushed since");
+    return;
+  }
   try {
     const head = await threads.branch(name);
     if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });

@@ -119,6 +119,22 @@ test.each([
   },
 );
 
+test("respond sets no commit status for a run that it finds ended, since somebody else may have pushed behind it", async () => {
+  const at = place("success", { scenarios: [delivering()] });
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 50 });
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload({ id: 1000 }), ["--commit-status", "--timeout", "60"]);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(40 * 60_000);
+  const { code, stderr } = await respond(at, "", ["--poll", "--commit-status"]);
+  expect({ code, runs: runsOf(at).map(({ status }) => status), statuses: at.gitlab.statuses }).toEqual({
+    code: 0,
+    runs: ["success"],
+    statuses: [],
+  });
+  expect(stderr).toContain("no commit status: the run had ended before this job found it");
+});
+
 test("respond reads a payload that is the variable's text, as well as one in a file", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
