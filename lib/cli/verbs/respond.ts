@@ -287,9 +287,9 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   return await stop(context, asked, { decider, session, decision });
 }
 
-/** How often, and after which time, a stop looks again for runs that other jobs are about to start, in milliseconds. */
-const STOP_LOOKS = 6;
-const STOP_LOOK_MS = 5_000;
+/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds. */
+const LOOKS = 6;
+const NEXT_LOOK_MS = 5_000;
 
 /** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
 async function stop(
@@ -301,8 +301,8 @@ async function stop(
   await react(asked, "seen");
   let { runs, starting, waiting } = await decider.toStop(decision);
   // A job that has not seen the stop names its run within seconds.
-  for (let look = 0; look < STOP_LOOKS && starting.length > 0; look++) {
-    await clock.sleep(STOP_LOOK_MS);
+  for (let look = 0; look < LOOKS && starting.length > 0; look++) {
+    await clock.sleep(NEXT_LOOK_MS);
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
@@ -337,6 +337,15 @@ async function isAnswered(
   const { list } = await threads.comments(thread);
   const marks = marksOf(list, await threads.me(), await sealFor(context, forge, thread));
   return (marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting") !== "starting";
+}
+
+/** Whether another job has answered an ask by now, or does so while this one looks again. */
+async function isAnsweredSoon(context: Context, asked: AskContext, ask: AskId, looks: number): Promise<boolean> {
+  for (let look = 0; look < looks; look++) {
+    if (look > 0) await context.clock.sleep(NEXT_LOOK_MS);
+    if (await isAnswered(context, asked, ask).catch(() => false)) return true;
+  }
+  return false;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -520,8 +529,16 @@ async function requestOf({ option }: Context, { forge }: AskContext, { prompt, p
   return { request, repository: id };
 }
 
-/** The service knows the key, with another request: the ask was answered, and its note is gone or not there yet. */
-class AlreadyAnswered extends Error {}
+/** This job starts no run, and its note is not to say what came of that: another job has answered the ask. */
+class AlreadyAnswered extends Error {
+  /** Whether the note says so. If not, the service knows the key, with another request. */
+  readonly isNamed: boolean;
+
+  constructor(isNamed: boolean) {
+    super();
+    this.isNamed = isNamed;
+  }
+}
 
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge, forge: { threads }, news: { thread } } = asked;
@@ -592,8 +609,14 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     };
     const files = { files: context.io, statePath: places.state, sink };
     const showTask = context.option(SHOW_TASK);
-    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then((ended) => {
-      if (ended.error instanceof ConflictError && ended.result.runId === null) throw new AlreadyAnswered();
+    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then(async (ended) => {
+      const { error, result: { runId, outcome } } = ended;
+      const isConflict = error instanceof ConflictError;
+      if (runId === null && outcome !== "interrupted") {
+        // A job that has begun the note before may have started the run. After a conflict it is about to name it, if it is alive.
+        const isNamed = written.updated && await isAnsweredSoon(context, asked, ask, isConflict ? LOOKS : 1);
+        if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
+      }
       result = ended.result;
       return ended;
     });
@@ -609,6 +632,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     return code;
   } catch (error) {
     if (error instanceof AlreadyAnswered) {
+      if (error.isNamed) return none(context, "another job answers it");
       await end("it was answered already", EXIT.success);
       return none(context, "it was answered already");
     }

@@ -763,6 +763,36 @@ test("a second job of one mention leaves the note alone once the first one has n
   }
 });
 
+/** Starts a first job whose start is answered late, and a second one that sends its own only then. @param before Called once the run is there. */
+async function twoStarts(before: (at: At, remark: { id: number }) => void): Promise<{ at: At; second: Called }> {
+  const at = place("stuck-streaming");
+  const remark = at.gitlab.say("merge_requests/7", "lee", "see the log of the nightly build");
+  const news = payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
+  at.emulator.control("fault", { kind: "slow", route: "POST /runs", delayMs: 4_000 });
+  const first = respond(at, news, ["--timeout", "300"]);
+  while (runsOf(at).length === 0) await at.clock.sleep(1);
+  before(at, remark);
+  const second = await respond({ ...at, requestMs: 250 }, news, ["--timeout", "300"]);
+  expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+  await first;
+  expect(runsOf(at).length).toBe(1);
+  return { at, second };
+}
+
+test("a second job of one mention, whose request is another one by then, leaves the note alone once the run is named", async () => {
+  const { second } = await twoStarts((at, remark) => {
+    at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
+  });
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+});
+
+test("a second job of one mention, whose start is refused for now, leaves the note alone once the run is named", async () => {
+  const { second } = await twoStarts(({ emulator }) =>
+    void emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 })
+  );
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+});
+
 test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
   const at = place("stuck-streaming");
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
