@@ -231,17 +231,23 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
   return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
 }
 
-/** The server of a GitLab job, with the variable that the user has named for its token. */
-function ownHost({ io: { env }, platform: { name } }: Context): string[] {
-  const [server, variable] = [env("CI_SERVER_URL") ?? "", tokenVariableOf(env)];
-  const isThere = name === "gitlab" && URL.canParse(server) && (env(variable)?.trim() ?? "") !== "";
-  return isThere ? [`${new URL(server).host}=${variable}`] : [];
+/** The token of the forge that the job stands on, by input or variable, if a pull request is there. */
+function ownToken(context: Context, { forge, host }: Pick<PullRequestAddress, "forge" | "host">) {
+  try {
+    const own = context.openForge?.(context);
+    if (own?.threads.forge !== forge || new URL(own.threads.origin).host !== host) return undefined;
+    return { token: own.token, place: own.tokenPlace };
+  } catch (error) {
+    // It is no such job, or its token is somewhere else.
+    if (!(error instanceof UsageError)) throw error;
+    return undefined;
+  }
 }
 
 /** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
 export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
-  const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
+  const token = ownToken(context, { forge, host }) ?? resolveForgeAccess(env)?.tokenFor({ forge, host });
   if (token === undefined) {
     // For any other host a variable does not say that it may be sent there, and one that is set is for the server of the job.
     const mayBeSet = forge !== "gitea" && host === PUBLIC_HOSTS[forge] && !env(FORGE_VARIABLES[forge])?.trim();
