@@ -165,7 +165,7 @@ export class Bench {
     const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
     const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
     const running = launch(line, { cwd, env: all, stdin });
-    this.#last = running;
+    this.#started.push(running);
     return running;
   }
 
@@ -219,11 +219,11 @@ export class Bench {
     return { url, token, repo, automation: AUTOMATION, status, runs, reaches, control, env };
   }
 
-  #last: Running | undefined;
+  readonly #started: Running[] = [];
 
   /** The last output of the process that was started last, for errors. */
   lastOutput(): string {
-    return this.#last?.text().slice(-400) ?? "";
+    return this.#started.at(-1)?.text().slice(-400) ?? "";
   }
 
   readonly #services = new Set<number>();
@@ -266,7 +266,8 @@ export class Bench {
       for (const ending of this.#endings) await ending();
     } finally {
       Bench.#open.delete(this);
-      endMarked(this.#mark);
+      await endMarked(this.#mark);
+      for (const running of this.#started) running.release();
       rmSync(this.folder, { recursive: true, force: true });
     }
   }

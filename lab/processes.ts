@@ -27,6 +27,8 @@ export interface Running {
   seen(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when the process has ended. Does not wait for descendants or their output. */
   ended: Promise<Ended>;
+  /** Closes our ends of its streams: a descendant that holds the others would keep us from ending. */
+  release(): void;
 }
 
 /** How a process is started. */
@@ -77,7 +79,11 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
       ended.then(({ code }) => void lost(`the process ended with ${code}`), (error) => void lost(String(error)));
     });
   }
-  return { pid: child.pid ?? -1, text: () => texts.all, seen, ended };
+  function release(): void {
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+    child.unref();
+  }
+  return { pid: child.pid ?? -1, text: () => texts.all, seen, ended, release };
 }
 
 /** Adds the mark of an experiment to an environment. */
@@ -109,9 +115,19 @@ export function survivors(mark: string): Survivor[] {
   return found;
 }
 
-/** Ends every process that carries a mark. */
-export function endMarked(mark: string): void {
-  for (const { pid } of survivors(mark)) signal(pid, "SIGKILL");
+/**
+ * Ends every process that carries a mark, and what those start meanwhile.
+ *
+ * @throws when one of them is still there after some seconds.
+ */
+export async function endMarked(mark: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    const found = survivors(mark);
+    if (found.length === 0) return;
+    if (tries > 500) throw new Error(`processes do not end: ${found.map(({ line }) => line.slice(0, 120)).join("; ")}`);
+    for (const { pid } of found) signal(pid, "SIGKILL");
+    await Bun.sleep(10);
+  }
 }
 
 /** Sends a signal to a process, or to a group by its negative id; one that has ended is not an error. */

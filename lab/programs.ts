@@ -1,5 +1,5 @@
 /**
- * The programs of the lab: their sources and versions, and their installation into `.lab/`.
+ * The programs of the lab: their sources and versions, and their installation.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import process from "node:process";
 import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
-/** Folder of everything that the lab installs; Git ignores it. */
-export const LAB_FOLDER = join(root, ".lab");
+/** Folder of everything that the lab installs: outside the checkout, so that every checkout of this user has it. */
+const LAB_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
 
 /** A program of the lab. */
 export interface Program {
@@ -112,9 +112,6 @@ export function goSource(name: string, module: string, version: string, query: s
   });
 }
 
-/** Folder of what takes long to build: outside the checkout, so that every checkout of this user has it. */
-const CACHE_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
-
 /** What Go needs to build a module. */
 interface ModuleBuild {
   name: string;
@@ -132,7 +129,7 @@ interface ModuleBuild {
 /** The command of a Go module that `go install` refuses, since it replaces modules or names itself by another path. Its source stays beside it. */
 function builtModule({ name, module, version, file, args = [], main, hasC = false }: ModuleBuild): Program {
   const change = main === undefined ? "" : `-${sha256(readFileSync(main)).slice(0, 8)}`;
-  const folder = join(CACHE_FOLDER, `${file}-${version}${change}`);
+  const folder = join(LAB_FOLDER, `${file}-${version}${change}`);
   return installed(name, version, join(folder, file), () => {
     const half = `${folder}.part`;
     const source = join(half, "source");
@@ -171,7 +168,8 @@ export function pythonProgram(name: string, version: string): Program {
  * @param more Packages that stand beside it, as `NAME@VERSION`.
  */
 export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
-  const folder = join(LAB_FOLDER, `${name}-${version}`);
+  const beside = more.length === 0 ? "" : `-${sha256(more.join()).slice(0, 8)}`;
+  const folder = join(LAB_FOLDER, `${name}-${version}${beside}`);
   return installed(name, version, join(folder, "node_modules", name, file), () => {
     const half = `${folder}.part`;
     mkdirSync(half, { recursive: true });

@@ -332,12 +332,12 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     if (permissions.push !== false) throw new Error(`Gitea lets such a user push: ${JSON.stringify(permissions)}`);
     return { ...await right(userOf(writer), false), repository: "guild/app" };
   }],
-  ["the default branch", () => branch("main", { isGuarded: true })],
-  ["a branch of its own", () => branch("fix/one", { isGuarded: false })],
+  ["the default branch", () => branch("main", { isProtected: false })],
+  ["a branch of its own", () => branch("fix/one", { isProtected: false })],
   ["a protected branch", async ({ gitea, repository, owner }) => {
     await gitea.commit(repository, "release-1", "release.txt", "release\n", owner);
     await gitea.call("POST", `/repos/${repository}/branch_protections`, { rule_name: "release-*" }, owner);
-    return branch("release-1", { isGuarded: true });
+    return branch("release-1", { isProtected: true });
   }],
   ["a branch that does not exist", () => branch("nothing", null)],
   ["the open pull requests of a branch", async (world) => {

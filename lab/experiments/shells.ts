@@ -79,6 +79,6 @@ export const SHELL_EXPERIMENTS: readonly Experiment[] = [{
   system: "Runners with a shell alone",
   programs: [CURL],
   tried: `mogplex-run.sh succeeds, fails and is stopped with ${SHELLS.map(({ name }) => name).join(", ")}`,
-  limitSeconds: 120,
+  limitSeconds: 240,
   run: shells,
 }];

@@ -60,6 +60,7 @@ const eventSchema = z.lazy(() =>
     label: z.nullish(z.object({ name: z.string() })),
   }))
 );
+type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
 const issueSchema = z.lazy(() =>
   z.object({
     number: z.int(),
@@ -74,6 +75,7 @@ const issueSchema = z.lazy(() =>
     pull_request: z.nullish(z.object({})),
   })
 );
+type Issue = z.output<typeof issueSchema>;
 const sideSchema = z.lazy(() => z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }));
 const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema }));
 const listedSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
@@ -89,8 +91,6 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 
 /** Rows that are asked for on a page; a server may be set to give fewer. */
 const PAGE = 50;
-/** A list may be cut to what the token sees after it was cut into pages: only an empty page is surely the last. */
-const EMPTY = 1;
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;
 
@@ -146,7 +146,8 @@ export class GiteaThreads implements Threads {
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
     const query = path.includes("?") ? "&" : "?";
     const read = (page: number, size: number) => this.#rows(what, `${path}${query}limit=${size}&page=${page}`, schema);
-    return readPages(read, PAGE, EMPTY);
+    // A list may be cut to what the token sees after it was cut into pages.
+    return readPages(read, PAGE, "empty");
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> =>
@@ -164,11 +165,15 @@ export class GiteaThreads implements Threads {
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
-    const found = await orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema));
+    // At once: people wait for the first note.
+    const [found, pull] = await Promise.all([
+      orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema)),
+      place.kind === "issue" ? null : orNull(this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema)),
+    ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
-    const pull = place.kind === "issue"
-      ? null
-      : await this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema);
+    if (pull === null && place.kind === "pull") return null;
+    // For one that is gone Gitea answers with 500.
+    const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
       url: found.html_url,
@@ -177,7 +182,7 @@ export class GiteaThreads implements Threads {
       text: found.body ?? "",
       author: toUser(found.user),
       createdAt: found.created_at,
-      changes: await this.#changes(place, found),
+      changes: changesOf(found, events),
       pull: pull === null ? null : {
         source: pull.head.label,
         isForeign: isForeignHead(pull),
@@ -187,25 +192,7 @@ export class GiteaThreads implements Threads {
     };
   }
 
-  /**
-   * Gitea shows who has changed the title, and not who has changed the description: its author can, and every user who may write to issues. So these
-   * have to be the same who may push; else nothing is known. A change of the description shows as a time at which nothing else has happened,
-   * until something else does.
-   */
-  async #changes(place: ThreadPlace, issue: z.output<typeof issueSchema>): Promise<Thread["changes"]> {
-    if (hasTextEditors(await this.#allTeams())) return null;
-    const { list, isWhole } = await this.#timeline(place);
-    if (!isWhole) return null;
-    const titles = list.filter(({ type }) => type === "change_title")
-      .map(({ user, created_at: at }) => ({ by: toUser(user), at }));
-    const times = [issue.created_at, ...list.flatMap((event) => [event.created_at, event.updated_at])].map(Date.parse);
-    const lastMs = Date.parse(issue.updated_at);
-    // Times are of whole seconds, and an event is written a moment before its issue.
-    const isKnown = times.some((ms) => Math.abs(ms - lastMs) <= 1_000);
-    return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
-  }
-
-  async #timeline(place: ThreadPlace) {
+  async #timeline(place: ThreadPlace): Promise<Events> {
     const path = `${this.#path}/issues/${place.number}/timeline`;
     const { list, isWhole } = await this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
     return { list: list.filter((each) => each !== null), isWhole };
@@ -229,9 +216,12 @@ export class GiteaThreads implements Threads {
   }
 
   async comments(thread: ThreadPlace) {
-    const found = await this.#commentsOn(thread);
-    const lines = await this.#lineComments(thread);
-    const isEditHidden = hasTextEditors(await this.#allTeams());
+    const [found, lines, teams] = await Promise.all([
+      this.#commentsOn(thread),
+      this.#lineComments(thread),
+      this.#allTeams(),
+    ]);
+    const isEditHidden = hasTextEditors(teams);
     const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
     // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
@@ -377,8 +367,7 @@ export class GiteaThreads implements Threads {
     const path = `${this.#path}/branches/${name.split("/").map(encodeURIComponent).join("/")}`;
     const found = await orNull(this.#client.get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
-    const isGuarded = found.protected || (await this.repository()).defaultBranch === name;
-    return { isGuarded, isProtected: found.protected, commit: found.commit?.id ?? null };
+    return { isProtected: found.protected, commit: found.commit?.id ?? null };
   }
 
   #address(number: number): PullRequestAddress {
@@ -488,6 +477,25 @@ export class GiteaThreads implements Threads {
       body: { state: "success", context: "mogplex", target_url: url, description: text },
     });
   }
+}
+
+/**
+ * Who has changed title and description; null when that is not shown. Gitea shows who has changed the title, and not who has changed the
+ * description: its author can, and every user who may write to issues. So these have to be the same who may push; else nothing is known. A
+ * change of the description shows as a time at which nothing else has happened, until something else does.
+ *
+ * @param events What has happened; null where others may write to issues.
+ */
+function changesOf(issue: Issue, events: Events | null): Thread["changes"] {
+  if (events?.isWhole !== true) return null;
+  const { list } = events;
+  const titles = list.filter(({ type }) => type === "change_title")
+    .map(({ user, created_at: at }) => ({ by: toUser(user), at }));
+  const times = [issue.created_at, ...list.flatMap((event) => [event.created_at, event.updated_at])].map(Date.parse);
+  const lastMs = Date.parse(issue.updated_at);
+  // Times are of whole seconds, and an event is written a moment before its issue.
+  const isKnown = times.some((ms) => Math.abs(ms - lastMs) <= 1_000);
+  return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
 }
 
 const isRefused = (error: unknown): boolean => error instanceof ApiError && error.status === 403;

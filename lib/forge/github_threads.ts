@@ -324,8 +324,7 @@ export class GithubThreads implements Threads {
       this.#client.get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema),
     );
     const isProtected = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
-    const isGuarded = isProtected || (await this.repository()).defaultBranch === name;
-    return { isGuarded, isProtected, commit: found.commit?.sha ?? null };
+    return { isProtected, commit: found.commit?.sha ?? null };
   }
 
   #address(number: number): PullRequestAddress {

@@ -86,7 +86,6 @@ const branchSchema = z.lazy(() =>
   z.object({
     name: z.string(),
     protected: z.boolean(),
-    default: z.nullish(z.boolean()),
     commit: z.nullish(z.object({ id: z.string() })),
   })
 );
@@ -300,8 +299,7 @@ export class GitlabThreads implements Threads {
     const path = `${this.#path}/repository/branches/${encodeURIComponent(name)}`;
     const found = await orNull(this.#client.get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
-    const { protected: isProtected } = found;
-    return { isGuarded: isProtected || found.default === true, isProtected, commit: found.commit?.id ?? null };
+    return { isProtected: found.protected, commit: found.commit?.id ?? null };
   }
 
   /** Both need the role Maintainer. */

@@ -160,10 +160,8 @@ export interface Threads {
     thread: ThreadPlace,
     label: string,
   ): Promise<{ readonly id: number; readonly by: ForgeUser; readonly at: string } | null>;
-  /** Whether a branch is the default one or protected; null when there is no such branch. */
-  branch(
-    name: string,
-  ): Promise<{ readonly isGuarded: boolean; readonly isProtected?: boolean; readonly commit: string | null } | null>;
+  /** Whether a branch is protected, and its newest commit; null when there is no such branch. */
+  branch(name: string): Promise<{ readonly isProtected: boolean; readonly commit: string | null } | null>;
   /** How the project is set up, for `doctor`; absent where the forge has nothing of that kind. */
   setup?(): Promise<ForgeSetup>;
   /** Looks for a workflow file on the default branch, for `doctor`; absent where jobs have none. */
@@ -255,19 +253,24 @@ async function readRows<T>(
  *
  * @param read Reads page 1, 2, … of so many rows.
  * @param size 100 or 50.
- * @param full Rows of a page behind which there may be another one. @default {size}
+ * @param last `short`: a page with fewer rows is the last one. `empty`: only a page without rows is, so the first two are asked for at once.
+ * @default {"short"}
  * @returns What was read, without rows that are too large for any answer, and whether that is all. Our notes are never that large.
  */
 export async function readPages<T>(
   read: (page: number, size: number) => Promise<readonly T[]>,
   size = PAGE,
-  full = size,
+  last: "short" | "empty" = "short",
 ): Promise<{ list: T[]; isWhole: boolean }> {
   const list: T[] = [];
-  for (let page = 1; page <= MAX_PAGES && list.length < MAX_ROWS; page++) {
-    const rows = await readRows(read, page, size);
-    list.push(...rows.filter((row) => row !== undefined));
-    if (rows.length < full) return { list, isWhole: true };
+  let next = 1;
+  while (next <= MAX_PAGES && list.length < MAX_ROWS) {
+    const pages = last === "empty" && next === 1 ? [1, 2] : [next];
+    next += pages.length;
+    for (const rows of await Promise.all(pages.map((page) => readRows(read, page, size)))) {
+      list.push(...rows.filter((row) => row !== undefined));
+      if (rows.length < (last === "empty" ? 1 : size)) return { list, isWhole: true };
+    }
   }
   return { list, isWhole: false };
 }

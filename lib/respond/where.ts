@@ -35,7 +35,7 @@ function placeOf(
   if (branch === null) return none("its branch is gone");
   const problem = branchNameProblem(source);
   if (problem !== undefined) return none(`the service does not take the name of its branch: ${problem}`);
-  const isGuarded = branch.isGuarded || [target, defaultBranch].some((name) => branchKey(name) === branchKey(source));
+  const isGuarded = branch.isProtected || [target, defaultBranch].some((name) => branchKey(name) === branchKey(source));
   if (isGuarded) return fresh(source);
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
 }

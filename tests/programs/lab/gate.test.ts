@@ -1,7 +1,7 @@
 /** The gate in CI, with programs that stand in for npm and apt-get. */
 import { afterAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -18,13 +18,21 @@ function program(name: string, text: string): void {
 
 const NOTHING: [string, number] = ["0 passed, 0 failed", 0];
 
-/** Runs it; tests, lab and gate print some text and end with some code. Returns its last line and its exit code. */
-function gate(tests: [string, number], lab: [string, number], rest = NOTHING): [string, number | null] {
+/**
+ * Runs it; tests, lab and gate print some text and end with some code.
+ *
+ * @param first A command that the tests start with.
+ * @returns Its last line and its exit code.
+ */
+function gate(tests: [string, number], lab: [string, number], rest = NOTHING, first = ""): [string, number | null] {
   for (const name of ["apt-get", "sudo"]) program(name, "exit 0");
   const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
-  program("npm", `case $*" " in test*)\n${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; *)\n${says(lab)}\n;; esac`);
+  program(
+    "npm",
+    `case $*" " in test*)\n${first}${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; *)\n${says(lab)}\n;; esac`,
+  );
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
-  const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env });
+  const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env, timeout: 60_000 });
   return [stdout.trim().split("\n").at(-1) ?? "", status];
 }
 
@@ -47,6 +55,14 @@ test(".ci/run adds the totals of the gate, and fails when it fails or skips", ()
   expect(gate(GOOD, LAB, ["5 passed, 0 failed", 0])).toEqual(["115 passed, 0 failed", 0]);
   expect(gate(GOOD, LAB, ["5 passed, 1 failed", 1])).toEqual(["115 passed, 1 failed", 1]);
   expect(gate(GOOD, LAB, ["5 passed, 0 failed, 2 skipped", 0])).toEqual(["115 passed, 2 failed", 1]);
+});
+
+test(".ci/run ends when a program leaves a process behind that holds its output", () => {
+  const left = join(folder, "left");
+  program("leave", `sleep 600 & echo $! > ${left}`);
+  const [line, code] = gate(GOOD, LAB, NOTHING, `${join(folder, "leave")}\n`);
+  process.kill(Number(readFileSync(left, "utf8")));
+  expect([line, code]).toEqual(["110 passed, 0 failed", 0]);
 });
 
 test(".ci/run counts a skip as a failure, unless the lab says that it is not possible here", () => {

@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { root } from "../../../tools/setup.mjs";
 import { Bench } from "../../../lab/bench.ts";
 import { MissingError, NotPossibleError } from "../../../lab/check.ts";
@@ -54,6 +57,23 @@ test("runExperiment() fails when an experiment is still at work at its limit, an
   }, { limitSeconds: 0.2 });
   expect(await checksOf(one)).toEqual([["it works", "failed", "it was still at work after 0.2 seconds: "]]);
   await until("its processes have ended", () => living() === 0);
+});
+
+test("runExperiment() keeps no process alive when a program leaves one behind that it cannot find", () => {
+  const lab = `
+    import { runExperiment } from ${JSON.stringify(join(root, "lab/runner.ts"))};
+    const { checks } = await runExperiment({
+      name: "one", system: "A system", programs: [], tried: "it works",
+      async run(bench) {
+        const { stdout } = await bench.run(["sh", "-c", "env -i sleep 600 & echo $!"]);
+        bench.check(stdout.trim(), true);
+      },
+    }, { print() {} });
+    console.log(checks[0].what);`;
+  const line = ["--no-env-file", "--eval", lab];
+  const { stdout, status, error } = spawnSync(process.execPath, line, { encoding: "utf8", timeout: 60_000 });
+  process.kill(Number(stdout));
+  expect([error, status]).toEqual([undefined, 0]);
 });
 
 test("runExperiment() skips when a program is missing, or when the machine forbids it", async () => {

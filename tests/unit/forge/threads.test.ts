@@ -22,14 +22,14 @@ test("readPages() reads a page in parts when its rows are too large for one answ
     const { read } = listOf(rows);
     expect(await readPages(read, size)).toEqual({ list: small, isWhole: true });
     // As on Gitea, where an empty page alone is surely the last.
-    expect(await readPages(read, size, 1)).toEqual({ list: small, isWhole: true });
+    expect(await readPages(read, size, "empty")).toEqual({ list: small, isWhole: true });
   }
 });
 
 test("readPages() goes on behind a page whose rows are all too large", async () => {
   const { read, asked } = listOf([...Array.from({ length: 50 }, () => 11), 1, 2]);
-  expect(await readPages(read, 50, 1)).toEqual({ list: [1, 2], isWhole: true });
-  expect(asked.slice(-2)).toEqual(["50/2", "50/3"]);
+  expect(await readPages(read, 50, "empty")).toEqual({ list: [1, 2], isWhole: true });
+  expect(asked.filter((each) => each.startsWith("50/"))).toEqual(["50/1", "50/2", "50/3"]);
 });
 
 test("readPages() asks once for a page that is small enough, and passes on any other failure", async () => {

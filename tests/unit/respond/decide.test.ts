@@ -298,7 +298,7 @@ for (const [what, pull, isGuarded] of GUARDED) {
   test(`decide() works on a new branch when of a merge request ${what}`, async () => {
     const forge = fakeForge();
     forge.threads.set("pull 7", aThread(PULL, { pull: { ...pull, isForeign: false, commit: null } }));
-    forge.branches.set(pull.source, { isGuarded, commit: null });
+    forge.branches.set(pull.source, { isProtected: isGuarded, commit: null });
     const { place } = await wanted(forge, forge.say(PULL, KIM, "@mogplex go"));
     expect(place).toEqual({ kind: "branch", baseBranch: pull.source, workingBranch: undefined, createBranch: true });
   });
@@ -308,7 +308,7 @@ test("decide() works on the source of a merge request into a release branch, nev
   const forge = fakeForge();
   const pull = { source: "feature", target: "release-1", isForeign: false, commit: null };
   forge.threads.set("pull 7", aThread(PULL, { pull }));
-  forge.branches.set("release-1", { isGuarded: true, commit: null });
+  forge.branches.set("release-1", { isProtected: true, commit: null });
   const { place } = await wanted(forge, forge.say(PULL, KIM, "@mogplex go"));
   expect(place).toEqual({ kind: "branch", baseBranch: "release-1", workingBranch: "feature", createBranch: false });
 });
@@ -317,7 +317,7 @@ test("decide() names the character of a branch that turns the rest of a line aro
   const forge = fakeForge();
   const source = "x\u202ey";
   forge.threads.set("pull 7", aThread(PULL, { pull: { source, target: "main", isForeign: false, commit: null } }));
-  forge.branches.set(source, { isGuarded: false, commit: null });
+  forge.branches.set(source, { isProtected: false, commit: null });
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe(
     'no: the service does not take the name of its branch: the character "\\u202e" is not permitted',
   );
@@ -441,7 +441,7 @@ test("decide() starts no second run on the branch that another pull request come
     "pull 9",
     aThread(other, { pull: { source: "docs", target: "main", isForeign: false, commit: null } }),
   );
-  forge.branches.set("docs", { isGuarded: false, commit: null });
+  forge.branches.set("docs", { isProtected: false, commit: null });
   expect(await outcome(forge, news, {}, [RUN])).toStartWith("and the docs");
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex do it"), {}, [RUN])).toStartWith("do it");
 });
@@ -905,7 +905,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
     [() => {}, null],
     [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it was closed meanwhile"],
     [
-      (forge) => forge.branches.set("feature", { isGuarded: true, commit: null }),
+      (forge) => forge.branches.set("feature", { isProtected: true, commit: null }),
       "source or target branch is another one now",
     ],
     [
@@ -916,7 +916,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
     [(forge) => {
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
-      forge.branches.set("other", { isGuarded: false, commit: null });
+      forge.branches.set("other", { isProtected: false, commit: null });
     }, "source or target branch is another one now"],
     [(forge) => {
       const pull = { source: "feature", target: "main", isForeign: true, commit: null };

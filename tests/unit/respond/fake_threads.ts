@@ -27,7 +27,7 @@ export interface FakeForge extends Threads {
   /** Users whose right is not shown. */
   hidden: Set<number>;
   labels: Map<string, { id: number; by: ForgeUser; at: string }>;
-  branches: Map<string, { isGuarded: boolean; commit: string | null }>;
+  branches: Map<string, { isProtected: boolean; commit: string | null }>;
   /** Methods that fail, as when the forge is out of reach. */
   broken: Set<string>;
   reactions: string[];
@@ -76,7 +76,10 @@ export function fakeForge(): FakeForge {
     pushers: new Set([KIM.id, LEE.id, BOT.id]),
     hidden: new Set(),
     labels: new Map(),
-    branches: new Map([["main", { isGuarded: true, commit: null }], ["feature", { isGuarded: false, commit: null }]]),
+    branches: new Map([["main", { isProtected: true, commit: null }], ["feature", {
+      isProtected: false,
+      commit: null,
+    }]]),
     broken: new Set(),
     reactions: [],
     statuses: [],

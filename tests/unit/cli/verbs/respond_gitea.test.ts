@@ -14,16 +14,20 @@ type Answers = Record<string, [number, unknown]>;
 
 const EVENT = { repository: { id: 5 }, issue: { number: 3 }, comment: { id: 7 } };
 
-/** @param answers By path and query, behind `METHOD ` unless it is GET. */
+/**
+ * @param answers By path and query, behind `METHOD ` unless it is GET.
+ * @param requestMs How long each request takes.
+ */
 async function respond(
   env: Record<string, string>,
   answers: Answers = {},
   args = ["respond"],
   event: Record<string, unknown> = EVENT,
+  requestMs = 0,
 ) {
   const { clock, emulator } = world();
   const asked: string[] = [];
-  const traffic: Traffic = { clock, sent: [], requestMs: 0 };
+  const traffic: Traffic = { clock, sent: [], requestMs };
   const io = fakeIo({
     files: { "/event.json": JSON.stringify(event) },
     env: {
@@ -77,6 +81,7 @@ test("respond tells on Gitea who may ask for rights, with 69 and without a run, 
     "/repos/acme/web/issues/3": [200, { ...issue, user: author }],
     "/repos/acme/web/teams": [405, { message: "repo is not owned by an organization" }],
     "/repos/acme/web/issues/3/timeline?limit=50&page=1": [200, null],
+    "/repos/acme/web/issues/3/timeline?limit=50&page=2": [200, null],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
   });
   expect([code, runs]).toEqual([69, 0]);
@@ -155,11 +160,13 @@ test("doctor --for respond looks for the workflow where Gitea and Forgejo take i
   expect(await triggerOf({}, {})).toBe(none);
 });
 
-test("respond makes its note on a pull request of Gitea before the start is sent, after few requests", async () => {
+test("respond makes its note on a pull request of Gitea in the first second, before the start is sent, where a request takes 70 ms", async () => {
   const recordings = RECORDED.recordings as { name: string; exchanges: Exchange[] }[];
   const shown = (name: string) => recordings.find((each) => each.name === name)?.exchanges ?? [];
   const answers: Answers = Object.fromEntries(
-    ["a pull request", "a branch of its own", "the right of a collaborator who may write"].flatMap(shown)
+    ["a pull request", "the repository", "a branch of its own", "the right of a collaborator who may write"].flatMap(
+      shown,
+    )
       .map(({ asked, status, body }) => [asked.replace("GET ", ""), [status, body === "null\n" ? null : body]]),
   );
   const at = { created_at: "2026-09-01T00:00:00Z", updated_at: "2026-09-01T00:00:00Z" };
@@ -178,11 +185,12 @@ test("respond makes its note on a pull request of Gitea before the start is sent
     [`${issues}/comments?limit=50&page=1`]: [200, [comment]],
     [`${issues}/comments?limit=50&page=2`]: [200, []],
     "/repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, []],
+    "/repos/acme/web/pulls/7/reviews?limit=50&page=2": [200, []],
     "/repos/acme/web/pulls?state=open&limit=50&page=1": [200, [answers["/repos/acme/web/pulls/7"]?.[1]]],
     "/repos/acme/web/pulls?state=open&limit=50&page=2": [200, []],
   });
   const event = { repository: { id: 1 }, issue: { number: 7, pull_request: {} }, comment: { id: 70 } };
-  const { code, runs, traffic, stderr } = await respond({ GITEA_TOKEN }, answers, ["respond"], event);
+  const { code, runs, traffic, stderr } = await respond({ GITEA_TOKEN }, answers, ["respond"], event, 70);
   expect([code, runs, stderr]).toEqual([0, 1, expect.any(String)]);
   expectFirstSecond(traffic, "/api/v1/repos/acme/web/issues/7/comments", 18);
 });

@@ -47,7 +47,7 @@ function onGithub(server = "https://github.com"): Place {
 
 function onGitea(): Place {
   const recorded = RECORDED.recordings as { name: string; exchanges: Exchange[] }[];
-  const exchanges = ["a pull request", "a branch of its own"].flatMap((name) =>
+  const exchanges = ["a pull request", "the repository", "a branch of its own"].flatMap((name) =>
     recorded.find((each) => each.name === name)?.exchanges ?? []
   );
   const list = [exchanges.find(({ asked }) => asked.endsWith("/pulls/7"))?.body];
