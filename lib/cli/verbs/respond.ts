@@ -574,7 +574,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
-    if (written.updated && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
+    if (await isAnswered(context, asked, ask)) return none(context, "another job answers it");
     await end(changed, EXIT.success);
     await react(asked, "failed");
     return none(context, changed);
@@ -613,8 +613,8 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       const { error, result: { runId, outcome } } = ended;
       const isConflict = error instanceof ConflictError;
       if (runId === null && outcome !== "interrupted") {
-        // A job that has begun the note before may have started the run. After a conflict it is about to name it, if it is alive.
-        const isNamed = written.updated && await isAnsweredSoon(context, asked, ask, isConflict ? LOOKS : 1);
+        // Another job with this note may have started the run. After a conflict it is about to name it, if it is alive.
+        const isNamed = await isAnsweredSoon(context, asked, ask, isConflict ? LOOKS : 1);
         if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
       }
       result = ended.result;

@@ -793,6 +793,26 @@ test("a second job of one mention, whose start is refused for now, leaves the no
   expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
 });
 
+test("a job that has to wait for its start leaves the note alone once a second job of the mention has named its run there", async () => {
+  for (const isConflict of [true, false]) {
+    const at = place("stuck-streaming");
+    const remark = at.gitlab.say("merge_requests/7", "lee", "see the log of the nightly build");
+    const news = payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
+    at.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 60 });
+    const first = respond(at, news, ["--timeout", "300"]);
+    await at.clock.sleep(30_000);
+    if (isConflict) at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
+    const second = respond(at, news, ["--timeout", "300"]);
+    await at.clock.sleep(10_000);
+    expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+    if (!isConflict) at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
+    expect(await first).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+    expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+    await second;
+    expect(runsOf(at).length).toBe(1);
+  }
+});
+
 test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
   const at = place("stuck-streaming");
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
