@@ -574,7 +574,10 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
-    if (await isAnswered(context, asked, ask)) return none(context, "another job answers it");
+    // Where another job has made the note, that one may be about to name its run there.
+    if (await isAnsweredSoon(context, asked, ask, written.updated ? LOOKS : 1)) {
+      return none(context, "another job answers it");
+    }
     await end(changed, EXIT.success);
     await react(asked, "failed");
     return none(context, changed);
