@@ -279,6 +279,9 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   }
   if (decision.kind === "none") {
     if (decision.tell !== null) {
+      const { isTried, ask } = decision.tell;
+      // The job that has made the note may be about to name its run there.
+      if (isTried && await isAnsweredSoon(context, asked, ask, LOOKS)) return none(context, "another job answers it");
       await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
       await react(asked, "failed");
     }

@@ -813,27 +813,34 @@ test("a job that has to wait for its start leaves the note alone once a second j
   }
 });
 
-test("a second job of one mention that finds a stop leaves the note alone when the first one names its run at that moment", async () => {
-  const at = place("stuck-streaming");
-  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
-  await respond(at, payload(note), ["--timeout", "60"]);
-  const own = leave(at, note, null);
-  const { fetch } = at.gitlab;
-  let begun = false;
-  let reads = 0;
-  at.gitlab.fetch = async (url, init) => {
-    const answered = await fetch(url, init);
-    if (init.method === "PUT" && !begun) {
-      begun = true;
-      at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-    }
-    // The fourth time it looks whether it may write.
-    if (begun && url.includes("/notes?") && ++reads === 4) leave(at, note, runsOf(at)[0]?.id ?? "");
-    return answered;
-  };
-  expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
-  expect(own.body).toContain(" at work ");
-});
+test.each([
+  ["when it decides", true, 2],
+  ["before it starts", false, 4],
+])(
+  "a second job of one mention that finds a stop %s leaves the note alone when the first one names its run at that moment",
+  async (_when, isEarly, looks) => {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await respond(at, payload(note), ["--timeout", "60"]);
+    const own = leave(at, note, null);
+    if (isEarly) at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+    const { fetch } = at.gitlab;
+    let begun = isEarly;
+    let reads = 0;
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if (init.method === "PUT" && !begun) {
+        begun = true;
+        at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+      }
+      // Right behind its last look before it writes.
+      if (begun && url.includes("/notes?") && ++reads === looks) leave(at, note, runsOf(at)[0]?.id ?? "");
+      return answered;
+    };
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect(own.body).toContain(" at work ");
+  },
+);
 
 test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
   const at = place("stuck-streaming");
