@@ -188,10 +188,12 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     const first = await quiet();
     scheduled = false;
     if (first === undefined) return;
-    now = Math.max(now, first.at);
-    sleepers.shift();
-    wakeDue(inBackground);
-    first.wake();
+    const [beside] = inBackground;
+    const isBeside = beside !== undefined && beside.at <= first.at;
+    const next = isBeside ? beside : first;
+    (isBeside ? inBackground : sleepers).shift();
+    now = Math.max(now, next.at);
+    next.wake();
     schedule();
   }
   function schedule() {

@@ -6,7 +6,7 @@
  *
  * Arguments are passed to `run --follow`: see {@linkcode USAGE}.
  *
- * Ctrl-C ends it at every moment, and with it all that it started.
+ * Ctrl-C ends it at every moment, and with it all that it started: with 130 until the run has ended.
  */
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -35,7 +35,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const USAGE = `Usage: npm start [-- [TASK] [flags of run]]
 
 Runs a whole job on this machine: with a local Mogplex, a sample project in .demo/, and a script in place of an agent.
-It ends with the exit code of the run. Ctrl-C ends all of it.
+It ends with the exit code of the run. Ctrl-C ends all of it: with 130 while the run goes on.
 
   npm start                             the script does its task: the job is green
   npm start -- "Write a test"           the script refuses every other task: the job is red
@@ -200,7 +200,7 @@ function sayWhatNext() {
   ].join("\n"));
 }
 
-/** Waits until a key is pressed, or a signal comes. Ctrl-C is a key meanwhile. */
+/** Waits until a key is pressed, or a signal comes. Ctrl-C is a key, too: the job has ended, and its exit code is known. */
 async function pressedKey(): Promise<void> {
   const { stdin } = process;
   stop.signal.throwIfAborted();
@@ -210,8 +210,7 @@ async function pressedKey(): Promise<void> {
     let isAhead = true;
     setTimeout(() => isAhead = false, TYPED_AHEAD_MS);
     stdin.on("data", (keys: Buffer) => {
-      if (keys.includes(CTRL_C)) onSignal("SIGINT");
-      else if (!isAhead) resolve();
+      if (keys.includes(CTRL_C) || !isAhead) resolve();
     });
     stop.signal.addEventListener("abort", () => resolve());
   });

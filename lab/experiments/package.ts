@@ -37,8 +37,8 @@ export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", st
 /** Most bytes of a bundle of which the script uses the exit codes alone. */
 const SMALL = 16 * 1024;
 
-/** Most kilobytes of a minified bundle of `createMogplex`. The minifier of webpack misses the bar of 200, see `bench/README.md`. */
-const mostKb = (bundler: string) => bundler === "webpack" ? 202 : 200;
+/** Most kilobytes of a minified bundle of `createMogplex`. */
+const MOST_KB = 200;
 
 /** What a driver minifies; the script is read by people when it fails. */
 const MINIFIED = `!input.endsWith("script.mjs")`;
@@ -59,9 +59,9 @@ export async function consumer(bench: Bench, files: Readonly<Record<string, stri
 /** A script that has the client whole. */
 const WITH_CLIENT = `export { createMogplex } from "@mogplex/ci";\n`;
 
-function checkClient(bench: Bench, bundler: string, bundle: string): void {
+function checkClient(bench: Bench, bundle: string): void {
   const kB = readFileSync(bundle).length / 1_000;
-  bench.check(`createMogplex takes ${kB.toFixed(1)} kB minified, of at most ${mostKb(bundler)}`, kB <= mostKb(bundler));
+  bench.check(`createMogplex takes ${kB.toFixed(1)} kB minified, of at most ${MOST_KB}`, kB <= MOST_KB);
 }
 
 /** How a bundler is driven: a module that bundles the file of its first argument into that of its second, and prints its warnings. */
@@ -135,7 +135,7 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
   bench.check("the bundle runs", JSON.stringify({ code, stdout, stderr }) === JSON.stringify(ENDED), stdout + stderr);
   const bytes = readFileSync(await build("small")).length;
   bench.check("a bundle has of the package what a script uses", bytes < SMALL, `${bytes} bytes`);
-  checkClient(bench, bundler.name, await build("client"));
+  checkClient(bench, await build("client"));
 }
 
 async function bundledByDeno(bench: Bench): Promise<void> {
@@ -155,7 +155,7 @@ async function bundledByDeno(bench: Bench): Promise<void> {
   const ended = await bench.run(run, { cwd: elsewhere, env });
   const said = { code: ended.code, stdout: ended.stdout, stderr: ended.stderr };
   bench.check("the bundle runs", JSON.stringify(said) === JSON.stringify(ENDED), ended.stdout + ended.stderr);
-  checkClient(bench, DENO_BUNDLE.name, await build("client", "--minify"));
+  checkClient(bench, await build("client", "--minify"));
 }
 
 /** Every flag that makes a compiler stricter, and that does not speak of the style of the project. */

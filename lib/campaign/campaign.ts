@@ -335,13 +335,12 @@ class Step {
   #stopping: Promise<string> | undefined;
 
   constructor(session: Session, opened: OpenedCampaign, settings: StepSettings) {
-    const { client, clock, signal } = session;
     this.#session = session;
     this.#opened = opened;
     this.#settings = settings;
     this.redact = joinRedactors(session.redactor(), opened.mask);
-    this.#pace = new RequestPace({ client, clock, signal });
-    this.#sharedAt = clock.now();
+    this.#pace = new RequestPace(session, opened.home.sentAt);
+    this.#sharedAt = session.clock.now();
   }
 
   /** Works, and returns how the campaign stands. @throws what stopped it, unless that was a signal. */
@@ -369,7 +368,7 @@ class Step {
     const { skipInvalid, approvedBy, pulls, forge } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
-      const plan = await planLock(this.#session, this.#opened, skipInvalid);
+      const plan = await planLock(this.#session, this.#opened, skipInvalid, this.#pace);
       await writePlan(this.#opened, plan.lock);
       // A place that may not be written is found before anything is started.
       await this.#opened.home.flush();
@@ -523,10 +522,11 @@ class Step {
         : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;
       return `${runs}the campaign goes on with the next wave${unknown}`;
     }
-    // The session's signal has aborted, and would end these requests as well.
+    // The session's signal has aborted, and would end these requests as well. They wait for no budget.
     const { client, clock, platform } = this.#session;
     const limited = { ...work, pace: new RequestPace({ client, clock, limitMs: platform.interruptMs }) };
     const ends = await Promise.allSettled(open.map((each) => cancelRun(limited, each)));
+    this.#pace.count();
     const cancelled = ends.filter(({ status }) => status === "fulfilled").length;
     return `${cancelled} of ${formatCount(open.length, "run")} ${
       open.length === 1 ? "was" : "were"

@@ -22,9 +22,10 @@ import {
   reopen,
   withCampaign,
 } from "./open_campaign.ts";
+import { RequestPace } from "./plan/resolve.ts";
 import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
-import { openStartsText } from "./progress.ts";
+import { openStartsText, whoStopped } from "./progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
@@ -292,13 +293,9 @@ async function recordDecision(
     }
     case "stop": {
       const { stopped } = store.memory;
-      const { cancel } = decision;
+      const cancel = decision.cancel || stopped?.cancel === true;
       const open = openOf(all);
-      const isRepeated = stopped !== null && (stopped.cancel || !cancel);
-      if (isRepeated && !(cancel && open.length > 0)) {
-        const why = `it was stopped by ${stopped.by} at ${stopped.at}`;
-        throw new UsageError({ attempted, why, advice: "`campaign resume` lets it go on" });
-      }
+      const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
       if (!isRepeated) await record({ type: "stopped", by, cancel });
       const count = store.openRuns().length;
       const runs = formatCount(count, "run");
@@ -306,13 +303,14 @@ async function recordDecision(
         ? `the next wave cancels ${runs}`
         : `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
       const parts = [
+        ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${stopped.at}`] : [],
         "nothing more is started",
         ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
         ...open.length > 0
           ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")]
           : [],
       ];
-      return { items: [], text: parts.join("; "), settles: cancel ? open : [] };
+      return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
     }
     case "resume": {
       if (store.memory.stopped === null) {
@@ -320,7 +318,13 @@ async function recordDecision(
         throw new UsageError({ attempted, why: "it was not stopped", advice });
       }
       await record({ type: "resumed", by });
-      return { items: [], text: "the next wave starts runs again", settles: [] };
+      const { cancelled } = store.memory.counts;
+      const stay = cancelled === 0
+        ? ""
+        : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
+          cancelled === 1 ? "it is" : "they are"
+        } until \`campaign retry\``;
+      return { items: [], text: `the next wave starts runs again${stay}`, settles: [] };
     }
     case "skip": {
       const { select, reason, cancel = false } = decision;
@@ -383,6 +387,7 @@ async function settleHere(
   const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), {
     ...options,
     started: opened.started,
+    pace: new RequestPace(session, opened.home.sentAt),
   });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };

@@ -136,7 +136,7 @@ export function itemView(
     pullRequestState: pull,
     ...(files !== null && { files }),
     ...(isUnchecked && { unchecked: true }),
-    startedAt: last === undefined ? null : sentAtOf(last),
+    startedAt: last === undefined ? null : startedAtOf(last),
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
   };
@@ -148,9 +148,10 @@ function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boo
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** The moment at which a start was sent: when it took its slot, else our own estimate. */
-function sentAtOf({ slotAt, sentAt }: StartMemory): string {
-  return slotAt ?? sentAt;
+/** When a start has begun its run: when it took its slot, else our own estimate. One that found a run came later than it. */
+function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
+  const at = slotAt ?? sentAt;
+  return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;
 }
 
 function openStarts(memory: CampaignMemory): StartMemory[] {

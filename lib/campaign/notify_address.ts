@@ -25,7 +25,7 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   const text = env(variable)?.trim() ?? "";
   if (text === "") return refused(`variable ${variable} is not set`);
   if (isFileVariable(variable, text)) {
-    return refused(`variable ${variable} is of type File: ${fileVariableAdvice(variable)}`);
+    return refused(`variable ${variable} is of type File: ${fileVariableAdvice()}`);
   }
   if (!URL.canParse(text)) return refused(`what variable ${variable} holds is no address`);
   const url = new URL(text);

@@ -253,6 +253,11 @@ export function forecastInput(
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
+/** Who stopped the campaign, in words: the environment may name no person. */
+export function whoStopped({ by }: { by: string }): string {
+  return by === "unknown" ? "a person" : by;
+}
+
 /** Where the campaign is, and why when it does not go on by itself. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
@@ -262,9 +267,7 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
-    // The environment may name no person.
-    const who = stopped?.by === "unknown" ? "a person" : stopped?.by;
-    const by = stopped === null ? gates.threshold.reason : `stopped by ${who}`;
+    const by = stopped === null ? gates.threshold.reason : `stopped by ${whoStopped(stopped)}`;
     const open = openStarts(memory).length;
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}: \`campaign stop --cancel\` finds out`;
     return { state: settles || counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };

@@ -101,7 +101,7 @@ export interface CampaignItem {
   unchecked?: boolean | undefined;
   /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
   stuck: PullRequestTrouble | null;
-  /** When its newest start was sent, in ISO 8601, by the service's clock. */
+  /** When its newest run was started, also where a later start found it, in ISO 8601, by the service's clock. */
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
   endedAt: string | null;

@@ -8,7 +8,6 @@ import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax, webUrl } from "../text/escape.ts";
 import type { SafeLine } from "../text/safe_line.ts";
-import { VARIABLES } from "../variables.ts";
 
 /** Reads an environment variable; undefined when unset. */
 export type ReadEnv = (name: string) => string | undefined;
@@ -500,24 +499,24 @@ export function isFileVariable(name: string, value: string | undefined): boolean
   return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
 }
 
-/** What to do about a variable of type File that has to be a text. */
-export function fileVariableAdvice(name: string): string {
-  const sibling = VARIABLES.find((each) => each.name === `${name}_FILE`)?.name;
-  return `${sibling === undefined ? "" : `name it ${sibling}, or `}change its type to Variable`;
+/** What to do about a variable of type File that has to be a text. @param forFile Name of the variable that may be one, where there is one. */
+export function fileVariableAdvice(forFile?: string): string {
+  return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
 }
 
 /**
  * Reads a variable that holds a text. One whose name ends in `_FILE` may hold the path of a file.
  *
+ * @param forFile See {@linkcode fileVariableAdvice}.
  * @throws {UsageError} when it is of type File.
  */
-export function readTextVariable(env: ReadEnv, name: string): string | undefined {
+export function readTextVariable(env: ReadEnv, name: string, forFile?: string): string | undefined {
   const value = env(name);
   if (name.endsWith("_FILE") || !isFileVariable(name, value)) return value;
   throw new UsageError({
     attempted: `use ${name}`,
     why: "this variable is of type File, so that its value is the path of a file",
-    advice: fileVariableAdvice(name),
+    advice: fileVariableAdvice(forFile),
   });
 }
 

@@ -21,8 +21,8 @@ import {
   concernsOf,
   countBy,
   type DashboardData,
+  type FileProblem,
   headlineOf,
-  NO_MATCH,
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
@@ -178,9 +178,10 @@ function storedOf({ io, flags, option }: Context): Stored {
     }
   };
   const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"), pageOf);
-  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
+  const empty: FileProblem[] = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
     file,
-    why: NO_MATCH,
+    kind: "pattern",
+    why: "No file that can be read matches this pattern",
   }));
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }
@@ -249,7 +250,9 @@ async function watchDashboard(context: Context, options: WatchOptions): Promise<
       const content = contentOf(data);
       if (redraws) writer.clear();
       if (flags.has("json")) writer.json(data);
-      else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
+      else if (redraws || content !== shown) {
+        writer.out(...writer.broken("stdout", dashboardLines(data, writer, seconds), 4));
+      }
       shown = content;
     } catch (error) {
       const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);

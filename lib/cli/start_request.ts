@@ -92,7 +92,7 @@ function givenPrompts(context: Context): ReadPrompt[] {
 
 /** The sources of the environment. */
 function variablePrompts(context: Context): ReadPrompt[] {
-  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
+  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE");
   const file = context.option(PROMPT_FILE);
   return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
 }

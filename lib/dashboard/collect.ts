@@ -323,7 +323,7 @@ export function readStored(
       if (campaign !== undefined) campaigns.push({ ...campaign, page: pageOf(file, "campaign.html") });
       else runs.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
     } catch (error) {
-      fileProblems.push({ file, why: messageOf(error) });
+      fileProblems.push({ file, kind: "file", why: messageOf(error) });
     }
   }
   const newest = newestOf(campaigns);

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  bare,
   type Cell,
   chip,
   code,
@@ -14,6 +15,7 @@ import {
   type Line,
   list,
   markup,
+  MAX_LINE,
   numbers,
   oneLine,
   page,
@@ -48,7 +50,6 @@ import {
   type ListName,
   LISTS,
   type ListState,
-  type RunEntry,
   sumOf,
 } from "./data.ts";
 
@@ -140,7 +141,7 @@ function trend(all: readonly Day[]): Html | null {
     { name: "Day" },
     { name: "Repositories", number: true, extra: true },
     { name: "Automations", number: true, extra: true },
-    ...LINES.map(([, words]) => ({ name: words, number: true })),
+    ...LINES.map(([, words]) => ({ name: words.replace(/^./, (letter) => letter.toUpperCase()), number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
     cells: [
@@ -189,9 +190,7 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
   ) => ({
     kind: state,
     cells: [
-      markup`${page === null ? oneLine(name) : pageLink(page, markup`<bdi class="long">${name}</bdi>`)}${
-        round !== "" && markup` <span class="soft">${oneLine(round)}</span>`
-      }`,
+      markup`${linkedName(page, name)}${round !== "" && markup` <span class="soft">${oneLine(round)}</span>`}`,
       word(state, state === "done" && ended > good ? "none" : toneOf(state)),
       oneLine(stateReason),
       number(ended, `${ended} of ${items}`),
@@ -252,18 +251,17 @@ function waveCell(text: string | null, nowMs: number): Cell {
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   if (runs.length === 0) return null;
   const content = runs.map((
-    { repository, task, outcome, reason, pullRequest, createdAt, durationMs, runId, ...run },
+    { repository, task, outcome, reason, pullRequest, createdAt, durationMs, runId, file, page },
   ) => ({
     kind: outcome,
     cells: [
-      repository === null ? shortId(runId) : oneLine(repository),
+      repository === null && runId !== null ? pageLink(page, shortId(runId)) : linkedName(page, repository ?? file),
       oneLine(task),
       word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
       oneLine(reason),
       pullRequest === null ? null : pullLink(pullRequest),
       since(createdAt, nowMs),
       number(durationMs, formatDuration(durationMs)),
-      fileCell(run),
     ],
   }));
   const columns = [
@@ -274,26 +272,18 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
     { name: "Pull request" },
     { name: "Started", extra: true, named: true },
     { name: "Took", number: true, extra: true, named: true },
-    { name: "Page or file", extra: true, named: true },
   ];
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
 }
 
-/** Most UTF-16 units of a path: its end tells two of them apart. */
-const MAX_PATH = 28;
-
-/** The page of a run as a link, or its file where there is no page. */
-function fileCell({ file, page }: Pick<RunEntry, "file" | "page">): Html {
-  const path = page ?? file;
-  const end = `…${path.slice(1 - MAX_PATH).replace(/^[\udc00-\udfff]/, "")}`;
-  const shown = path.length > MAX_PATH
-    ? markup`<bdi class="line" title="${path}">${end}</bdi>`
-    : markup`<bdi class="line">${path}</bdi>`;
-  return pageLink(page, shown);
+/** A name, as the link to its page where there is one. */
+function linkedName(page: string | null, name: string): Html | null {
+  if (page === null) return oneLine(name);
+  return pageLink(page, name.length > MAX_LINE ? markup`<bdi class="long">${name}</bdi>` : bare(name));
 }
 
-/** A text as the link to a page in a folder of this machine; the text alone where there is none. */
-function pageLink(page: string | null, shown: Html): Html {
+/** The link to a page in the folder of the dashboard; what is shown alone where there is none. */
+function pageLink(page: string | null, shown: Html | null): Html | null {
   if (page === null || page.startsWith("/")) return shown;
   // Escaped in parts it has no scheme, and without a "/" before it no host.
   const address = page.split("/").map(encodeURIComponent).join("/");

@@ -152,12 +152,11 @@ export interface CampaignEntry {
 export interface FileProblem {
   /** The file, or the pattern that finds none. Untrusted text. */
   file: string;
+  /** `pattern`: it finds no file. `file`: it cannot be read, or is none of ours. */
+  kind: "pattern" | "file";
   /** Why, as a sentence. Untrusted text. */
   why: string;
 }
-
-/** {@linkcode FileProblem.why} of a pattern that finds nothing. */
-export const NO_MATCH = "No file that can be read matches this pattern";
 
 export interface DashboardData {
   schema: 1;
@@ -259,8 +258,8 @@ function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
     const read = lists[name].state === "failed" ? "not read" : "not all read";
     return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why));
   });
-  const patterns = fileProblems.filter(({ why }) => why === NO_MATCH).map(({ file }) => file);
-  const files = fileProblems.filter(({ why }) => why !== NO_MATCH).map(({ file }) => file);
+  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
   if (patterns.length > 0) {
     const what = patterns.length === 1 ? "1 pattern matches no file" : `${patterns.length} patterns match no file`;
     found.push(about("missing", "bad", what, patterns));

@@ -287,14 +287,14 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   const notifications: TestNotification[] = [];
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
-    const isPost = init.method === "POST";
+    if (init.method !== "POST") return await emulator.fetch(url, init);
     const { pathname } = new URL(url);
-    if (isPost && !pathname.startsWith(API_PREFIX)) {
+    if (!pathname.startsWith(API_PREFIX)) {
       notifications.push({ url, body: parsed(init.body) });
       return new Response("ok");
     }
     const key = new Headers(init.headers).get("idempotency-key");
-    if (isPost && key !== null && pathname === `${API_PREFIX}/runs`) {
+    if (key !== null && pathname === `${API_PREFIX}/runs`) {
       requests.set(key, parsed(init.body) as StartRequest);
     }
     return await emulator.fetch(url, init);

@@ -197,6 +197,10 @@ footer {
 .line {
   white-space: nowrap;
 }
+.word {
+  display: inline-block;
+  max-width: 100%;
+}
 /* A grid lets a text shrink to nothing and still ask for all of its width: a table gives it what the other columns leave. */
 .clip {
   display: inline-block;
@@ -215,7 +219,7 @@ footer {
   display: none;
 }
 .clip bdi {
-  max-width: clamp(8rem, 14vw, 17rem);
+  max-width: 36rem;
   overflow: hidden;
   text-overflow: ellipsis;
   white-space: nowrap;
@@ -330,9 +334,18 @@ table {
   border-collapse: collapse;
   min-width: min(100%, 30rem);
 }
-[data-list] table,
-.rows table {
-  width: 100%;
+@media screen {
+  .rows .clip:not([open]) bdi {
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+    white-space: normal;
+  }
+  /* A long list that was opened has its own scrolling: what stands below it is not pages away. */
+  details .rows .scroll {
+    max-height: 75vh;
+    overflow-y: auto;
+  }
 }
 caption {
   padding-bottom: 0.3rem;
@@ -374,6 +387,7 @@ th button {
   background: none;
   color: inherit;
   font: inherit;
+  text-align: inherit;
   cursor: pointer;
 }
 th button::after {
@@ -526,26 +540,27 @@ footer {
   border-top: 1px solid var(--line);
   font-size: 0.9rem;
 }
-/* Where there is room, long texts get all of it, and everything else keeps to one line. */
-@media screen and (min-width: 75rem) {
-  .clip bdi {
-    max-width: 36rem;
+/* Where lists are tables, long texts get the room that there is. */
+@media screen and (min-width: 64.01rem) {
+  table:has(.clip) .tight {
+    width: 1px;
   }
-  :is([data-list], .rows) :is(tbody th, td > bdi) {
+}
+/* Where there is more room, everything else keeps to one line. */
+@media screen and (min-width: 75rem) {
+  :is([data-list], .rows) tbody th,
+  .items td > bdi {
     white-space: nowrap;
   }
   :is([data-list], .rows) .long {
     white-space: normal;
-  }
-  table:has(.clip) thead th.number {
-    width: 1px;
   }
 }
 @media screen and (max-width: 64rem) {
   .clip bdi {
     max-width: 100%;
   }
-  :is([data-list], .rows) :is(table, thead, tbody) {
+  :is([data-list], .rows) :is(table, caption, thead, tbody) {
     display: block;
   }
   :is([data-list], .rows) tr {

@@ -16,6 +16,8 @@ import {
   headlineWords,
   noPullRequestWords,
   type ResultView,
+  startWords,
+  timesOf,
   viewOf,
   WAIT_CAUSES,
 } from "../run/result_view.ts";
@@ -131,9 +133,8 @@ function taskParts(task: string): Block[] {
 }
 
 function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): Fact[] {
-  const { kind: { noun }, git, times, eventCount, tookMs, durationMs } = view;
-  const isOurs = tookMs === durationMs;
-  const ownMs = times?.durationMs ?? (isOurs ? null : tookMs);
+  const { kind: { noun }, git, eventCount } = view;
+  const { runMs, hereMs } = timesOf(view);
   return [
     ["Automation", { name: view.automationId }],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
@@ -144,10 +145,10 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
     ["Failure code", { name: view.failureCode }],
     ...(git === null ? [] : gitFacts(view, git, mayLink)),
     ...startFacts(view),
-    ["Took", ownMs === null ? null : formatDuration(ownMs)],
+    ["Took", runMs === null ? null : formatDuration(runMs)],
     ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
     ["Requests", view.requests],
-    ["Time spent here", isOurs ? formatDuration(durationMs) : null],
+    ["Time spent here", hereMs === null ? null : formatDuration(hereMs)],
     ["Page of this run", links.page === undefined ? null : { link: links.page }],
     ...jobLinks(links),
   ];
@@ -167,10 +168,10 @@ function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boo
 }
 
 /** How and when the run was started. */
-export function startFacts({ replayed, kind: { begun }, idempotencyKey, createdAt, times }: ResultView): Fact[] {
-  const attached = replayed ? "attached: the idempotency key was known" : `${begun} by this job`;
+export function startFacts(view: ResultView): Fact[] {
+  const { idempotencyKey, createdAt, times } = view;
   return [
-    ["Start", replayed === null ? `not ${begun} here` : attached],
+    ["Start", startWords(view)],
     ["Idempotency key", { name: idempotencyKey }],
     ["Created", { time: createdAt }],
     ["Started", { time: times?.startedAt ?? null }],

@@ -60,6 +60,19 @@ export function block(text: string, max = MAX_BLOCK): Html {
   return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
 
+/**
+ * A command to copy: its lines break between words, and inside of those alone that are longer than a line.
+ *
+ * @param max Most UTF-16 units that are shown. @default {50_000}
+ */
+export function commandBlock(text: string, max = MAX_BLOCK): Html {
+  // Browsers break a line after a hyphen, which would tear flags.
+  const parts = cutText(text, max).split(/(\s+)/);
+  return markup`<pre dir="auto">${
+    parts.map((part) => part.includes("-") ? markup`<span class="word">${part}</span>` : part)
+  }</pre>`;
+}
+
 // What is read without opening anything.
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
@@ -88,13 +101,18 @@ export function fold(summary: Part, content: Part): Html {
 }
 
 /** Most UTF-16 units that stand on one line of a table. */
-const MAX_LINE = 32;
+export const MAX_LINE = 32;
 
 /** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
   if (text === null || text === "") return null;
   if (text.length <= MAX_LINE) return bare(text);
   return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
+}
+
+/** Whether a cell is a text of {@linkcode oneLine}. */
+function isText(cell: Cell): boolean {
+  return /^<(?:bdi|details class="clip")>/.test(String(shownIn(cell) ?? ""));
 }
 
 /** The beginning of an id, with all of it in its title; null for null. */
@@ -168,20 +186,24 @@ export interface TableRow {
   readonly cells: readonly Cell[];
 }
 
-function classOf({ number = false, extra = false }: Column): Html | null {
-  const names = [number && "number", extra && "extra"].filter(Boolean).join(" ");
+function classOf({ number = false, extra = false }: Column, isTight = false): Html | null {
+  const names = [number && "number", extra && "extra", isTight && "tight"].filter(Boolean).join(" ");
   return names === "" ? null : markup` class="${names}"`;
 }
 
 function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean): Html {
-  const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
-  const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
-  const shown = valued === undefined ? cell as Part : valued.show;
+  const shown = shownIn(cell);
+  const value = typeof cell === "object" && cell !== null && "value" in cell ? markup` data-v="${cell.value}"` : null;
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
   const name = isNamed && column.named ? markup` data-n="${column.name}"` : null;
   return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
+}
+
+/** What is shown in a cell. */
+function shownIn(cell: Cell): Part {
+  return typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
 }
 
 /** Columns and rows without the columns in which no row has anything. */
@@ -196,7 +218,7 @@ export function withoutEmpty(
 
 /** Whether there is something in a cell. */
 function hasText(cell: Cell): boolean {
-  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
+  const shown = shownIn(cell);
   return !isEmpty(shown) && shown !== "";
 }
 
@@ -212,7 +234,11 @@ export function table(
   rows: readonly TableRow[],
   shown = false,
 ): Html {
-  const head = columns.map((column) => markup`<th scope="col"${classOf(column)}>${column.name}</th>`);
+  // Texts get the room that is left: the other columns are as narrow as they can be.
+  const head = columns.map((column, index) => {
+    const isTight = !rows.some(({ cells }) => isText(cells[index]));
+    return markup`<th scope="col"${classOf(column, isTight)}>${column.name}</th>`;
+  });
   const isNamed = rows.length <= MAX_NAMED;
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
@@ -250,7 +276,7 @@ export function htmlOf(blocks: readonly Block[]): Part {
     if ("text" in part) return markup`<p>${wordsOf(part.text)}</p>`;
     if ("facts" in part) return facts(part.facts.map(([name, value]) => [name, wordsOf(value)]));
     if ("list" in part) return markup`<ul>${part.list.map((item) => markup`<li>${wordsOf(item)}</li>`)}</ul>`;
-    if ("code" in part) return block(part.code);
+    if ("code" in part) return commandBlock(part.code);
     if ("details" in part) return fold(part.summary, htmlOf(part.details));
     const { head, rows } = part;
     // Numbers stand on the right.

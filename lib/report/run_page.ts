@@ -28,9 +28,9 @@ import { jobLinks, startFacts, waitTable } from "./markdown.ts";
 import {
   bar,
   bare,
-  block,
   chip,
   code,
+  commandBlock,
   fold,
   type Html,
   htmlOf,
@@ -154,8 +154,8 @@ function verdictOf(view: ResultView): Verdict {
   const { text, commands } = commandsIn(advice ?? "");
   const next = advice === null ? nextStep ?? nextOf(view) : text;
   const steps: Part[] = next === undefined ? [] : [next];
-  if (commands.length > 0) steps.push(block(commands.join("\n"), 2_000));
-  if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
+  if (commands.length > 0) steps.push(commandBlock(commands.join("\n"), 2_000));
+  if (resume !== null) steps.push(markup`To follow it again:${commandBlock(resume, 2_000)}`);
   return {
     tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
     headline: wordsOf(headlineWords(view), bare),
@@ -171,17 +171,21 @@ const MAX_LAST_MESSAGE = 300;
 
 /** What happened last, with links into the list of events; null when nothing was seen. */
 function lastEvents(view: ResultView): Part {
-  const events = view.events.slice(-MAX_EVENTS);
-  const first = Math.max(0, events.length - LAST_EVENTS);
-  const items = events.slice(first).map((event, index) => {
-    const { type, message, createdAt } = event;
+  const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
+  const items = events.filter((event) => !isInner(event)).slice(-LAST_EVENTS).map((event) => {
+    const { type, message, createdAt, number } = event;
     const what = (message ?? "").trim().split("\n", 1)[0] ?? "";
-    return markup`<li><a href="#e-${first + index + 1}">${clockText(createdAt)}</a> <span>${
+    return markup`<li><a href="#e-${number}">${clockText(createdAt)}</a> <span>${
       chip(cutText(type, MAX_WORD), EVENT_TONES.get(type))
     }</span><div class="what" dir="auto">${cutText(what, MAX_LAST_MESSAGE)}</div></li>`;
   });
   return items.length > 0 &&
     markup`<div class="step"><strong>Last events:</strong><ol class="last">${items}</ol></div>`;
+}
+
+/** Whether an event is a line inside of a longer text, such as a frame of a stack trace or a closing brace: the line before says more. */
+function isInner({ type, message }: RunEvent): boolean {
+  return type === "log" && (/^\s/.test(message ?? "") || !/[\p{L}\p{N}]/u.test(message ?? ""));
 }
 
 /** The time of day, in UTC, of a time in ISO 8601. */
@@ -289,7 +293,7 @@ function files({ git }: ResultView): Block[] {
   const files = git?.files ?? [];
   const more = files.length - MAX_FILES;
   if (files.length === 0) {
-    const missing = { text: "The delivery names none: the agent has committed its changes itself." };
+    const missing = { text: "The events name no file. They never name those that the agent has committed itself." };
     return git?.files && git.changed ? [missing] : [];
   }
   return [
@@ -411,7 +415,10 @@ function timeLine(view: ResultView): Html | null {
 function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
   const waited = waits.length === 0 ? "none had to wait" : "these waits were among them";
-  return [{ text: `${requests} requests in ${formatDuration(durationMs)}; ${waited}.` }, ...waitTable(view)];
+  return [
+    { text: `${formatCount(requests, "request")} in the ${formatDuration(durationMs)} spent here; ${waited}.` },
+    ...waitTable(view),
+  ];
 }
 
 /** The settings of the job: those that were set, and the defaults folded. */

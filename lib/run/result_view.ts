@@ -158,13 +158,30 @@ export function verdictWords(result: AnyResult): VerdictWords {
 
 /** Where the work of the agent is, as far as that is known. */
 export function branchWords(
-  { branch: { pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
+  { branch: { base, pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
 ): Words {
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
   if (workingBranch !== null) return [{ name: workingBranch }, " (the branch of this run; no push is known)"];
-  return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
+  // A start without a branch of its own is told the base, to which no agent pushes.
+  return requested === null || requested === base
+    ? "unknown"
+    : [{ name: requested }, " (named by the start; no push is known)"];
+}
+
+/** How a run came to the command that tells of it. */
+export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
+  if (replayed) return `attached to a run that was ${begun} before`;
+  return replayed === null ? `not ${begun} here` : `${begun} here`;
+}
+
+/** The time of a run, and of the command that tells of it. Null for what is not known, or says the same as the other. */
+export function timesOf(
+  { times, tookMs, durationMs }: Pick<ResultView, "times" | "tookMs" | "durationMs">,
+): { runMs: number | null; hereMs: number | null } {
+  const isOurs = tookMs === durationMs;
+  return { runMs: times?.durationMs ?? (isOurs ? null : tookMs), hereMs: isOurs ? durationMs : null };
 }
 
 /** What is known of the pull request of a run that names none. */

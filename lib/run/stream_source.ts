@@ -13,7 +13,7 @@ import type { CallOptions } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf, retry } from "../service/retry.ts";
-import type { RunEventStream, StreamItem } from "../service/stream.ts";
+import type { FollowedStream, RunEventStream, StreamItem } from "../service/stream.ts";
 import type { StreamStep } from "../service/transport.ts";
 import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
 import { hasEnded, isTerminalType } from "./result.ts";
@@ -398,7 +398,7 @@ class Ticker {
 }
 
 class StreamLink {
-  readonly #stream: RunEventStream;
+  readonly #stream: FollowedStream;
   readonly #clock: Clock;
   readonly #openedAt: number;
   readonly #shortestMs: number;
@@ -412,7 +412,7 @@ class StreamLink {
    * @param fromScratch Whether it was opened without the id of an event.
    * @param random Number from 0 up to 1, for jitter.
    */
-  constructor(stream: RunEventStream, clock: Clock, fromScratch: boolean, random: number) {
+  constructor(stream: FollowedStream, clock: Clock, fromScratch: boolean, random: number) {
     this.#stream = stream;
     this.#clock = clock;
     this.#shortestMs = this.#silenceMs = Math.round(SILENCE_MS * (1 + SILENCE_SPREAD * random));
@@ -435,7 +435,7 @@ class StreamLink {
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
-      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
+      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0), true);
       const step = await ticker.race(this.#reading);
       if (step === null) return null;
       this.#reading = undefined;

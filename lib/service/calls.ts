@@ -306,10 +306,11 @@ export class KnownRepos {
 
 /** @param repos The repositories of runs, which all methods of a client have in common. */
 export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunReads {
+  const one = api.runs[":runId"];
   return {
     async getRun(id, call) {
       const runId = checkUuid(id, "run id");
-      const ask = (init: CallInit) => api.runs[":runId"].$get({ param: { runId } }, init);
+      const ask = (init: CallInit) => one.$get({ param: { runId } }, init);
       const attempted = repos.attempted(`read run "${runId}"`, "read", runId);
       const { run } = await send(attempted, schemas.runDataSchema, call, ask);
       repos.learn(run);
@@ -318,7 +319,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
     async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
       const runId = checkUuid(id, "run id");
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
-      const ask = (init: CallInit) => api.runs[":runId"].events.$get(input, init);
+      const ask = (init: CallInit) => one.events.$get(input, init);
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
@@ -329,7 +330,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
       const runId = checkUuid(id, "run id");
       const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
-      const ask = (init: CallInit): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, init);
+      const ask = (init: CallInit): Promise<unknown> => one.events.stream.$get(input, init);
       const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
       const isSame = (run: Run) => run.runId.toLowerCase() === runId && repos.learn(run);
       return readRunEvents(await open(attempted, call, ask), isSame);

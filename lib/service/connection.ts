@@ -226,7 +226,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is of type File, so that its value is the path of a file`,
-        advice: fileVariableAdvice(TOKEN_VARIABLE),
+        advice: fileVariableAdvice("MOGPLEX_API_KEY_FILE"),
       });
     }
     return checked(value, `variable ${variable}`);

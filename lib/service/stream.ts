@@ -30,6 +30,12 @@ export interface RunEventStream {
   close(): void;
 }
 
+/** The same for the follower, which waits for heartbeats as well. That of a client that is not ours takes one argument. */
+export interface FollowedStream extends RunEventStream {
+  /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
+  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
+}
+
 /** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
 const MAX_VALUES = 20_000;
 
@@ -58,11 +64,11 @@ function itemOf(message: StreamMessage, believes: (run: Run) => boolean): Stream
  *
  * @param believes Whether a message may say this about a run; the message is dropped if not.
  */
-export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): RunEventStream {
+export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): FollowedStream {
   const decode = (message: StreamMessage) => itemOf(message, believes);
   return {
-    async next(limitMs) {
-      const step = await stream.next(limitMs);
+    async next(limitMs, isBeside) {
+      const step = await stream.next(limitMs, isBeside);
       if (step.kind !== "messages") return step;
       return { kind: "messages", messages: step.messages.map(decode).filter((item) => item !== undefined) };
     },

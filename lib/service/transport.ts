@@ -149,8 +149,9 @@ export interface EventStream {
    * Waits for the next messages. One call at a time.
    *
    * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   * @param isBeside Whether the caller waits for something else as well, such as a heartbeat, by which a virtual clock moves. @default {false}
    */
-  next(limitMs?: number): Promise<StreamStep<StreamMessage>>;
+  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamMessage>>;
   /** Ends the stream and its connection. */
   close(): void;
 }
@@ -243,12 +244,14 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
     if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
   }
 
-  async function next(limitMs = Infinity): Promise<StreamStep<StreamMessage>> {
+  async function next(limitMs = Infinity, isBeside = false): Promise<StreamStep<StreamMessage>> {
     let late = false;
     if (closed === undefined && chunk === undefined) {
       pending ??= pull().finally(() => pending = undefined);
       over = new AbortController();
-      const timeUp = limitMs === Infinity ? [] : [clock.sleep(limitMs, { signal: over.signal, limit: true })];
+      const timeUp = limitMs === Infinity
+        ? []
+        : [clock.sleep(limitMs, { signal: over.signal, limit: !isBeside, background: isBeside })];
       late = await Promise.race([
         pending.then(() => false),
         ...timeUp.map((sleep) => sleep.then(() => true, () => false)),

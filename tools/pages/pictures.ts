@@ -110,7 +110,7 @@ await emulator.close();
 const PICTURES = [
   { name: "run-page", file: `public/runs/${DAYS - 1}/run.html`, colorScheme: "light", width: 900, height: 1_050 },
   { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 900, height: 760 },
-  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_100, height: 1_020 },
+  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_100, height: 1_048 },
 ] as const;
 
 mkdirSync(join(root, "docs/images"), { recursive: true });

@@ -10,6 +10,8 @@ import { MogplexError, UsageError } from "../../errors.ts";
 import type { DurableFiles, FileLine } from "../../files/disk.ts";
 import type { Processes } from "../../files/processes.ts";
 import type { OnNotice } from "../../notice.ts";
+import { parseJson } from "../../lookup.ts";
+import { recentRequests } from "../pace/poll_plan.ts";
 import { beginChain, type Chain, type ChainProblem, MAX_LINE_BYTES } from "./chain.ts";
 import { diskError, type Home, type OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "./lock.ts";
@@ -230,6 +232,44 @@ export interface DirHomeOptions {
   onNotice: OnNotice;
 }
 
+// When requests were sent, for the next process: `writer-requests.json`. A file that is lost, or is not understood, costs a wait at most.
+
+/** Largest file of them. A minute has 60 at most. */
+const MAX_REQUESTS_BYTES = 4096;
+
+function requestsPath(directory: string): string {
+  return `${directory}/writer-requests.json`;
+}
+
+/** Points on the clock at which the processes before this one have sent requests. */
+function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "files" | "clock">): number[] {
+  try {
+    const file = files.read(requestsPath(directory), MAX_REQUESTS_BYTES);
+    const times = file === undefined ? null : parseJson(new TextDecoder().decode(file.content));
+    if (!Array.isArray(times)) return [];
+    const offset = clock.now() - clock.wallTime();
+    // A time that is yet to come was written before the clock was set back.
+    return recentRequests(times.filter((at) => Number.isFinite(at)).map((at: number) => at + offset), clock);
+  } catch {
+    return [];
+  }
+}
+
+function writeSent(
+  directory: string,
+  sentAt: readonly number[],
+  { files, clock }: Pick<DirHomeOptions, "files" | "clock">,
+): void {
+  const recent = recentRequests(sentAt, clock);
+  if (recent.length === 0) return;
+  const offset = clock.wallTime() - clock.now();
+  try {
+    files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
+  } catch {
+    // The journal is what counts.
+  }
+}
+
 /** What no artifact and no commit may contain. */
 const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
 
@@ -255,6 +295,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     writer = takeDirectory(directory, options);
   }
 
+  const sentAt = readSent(directory, options);
   let segments: Segments | undefined;
   let failed: unknown;
   let last: Promise<unknown> = Promise.resolve();
@@ -332,6 +373,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
     flush: () => Promise.resolve(),
+    sentAt,
     // deno-lint-ignore require-await
     async atWork() {
       if (writer !== undefined) return null;
@@ -343,6 +385,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     },
     close: () =>
       inTurn(() => {
+        if (writer !== undefined) writeSent(directory, sentAt, options);
         writer?.release();
         writer = undefined;
         return Promise.resolve();

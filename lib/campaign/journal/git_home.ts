@@ -140,6 +140,7 @@ export async function openGitHome({ branch, release, directory, ...options }: Gi
       isDirty = lockWritten = hasNews = false;
       counts.clear();
     },
+    sentAt: home.sentAt,
     atWork: () => Promise.resolve(null),
     async close() {
       await home.close();

@@ -64,6 +64,11 @@ export interface Home {
    * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
    */
   flush(onlyNews?: boolean): Promise<void>;
+  /**
+   * When this process has sent requests in the last minute, and the ones before it where the home is a directory: points on the clock, oldest
+   * first. A token has only so many a minute. {@linkcode Home.close} keeps them for the next process.
+   */
+  readonly sentAt: number[];
   /** Which other process is at work there, in a few words; null without one, or if it cannot be found out. Never throws. */
   atWork(): Promise<string | null>;
   /** Releases the directory. Never throws. */

@@ -65,6 +65,7 @@ class MemoryStore implements MemoryHome {
   /** The end of the journal; undefined before the first record. */
   #chain: Chain | undefined;
   readonly #records: JournalRecord[] = [];
+  readonly #sentAt: number[] = [];
   #isWritten = false;
 
   /** See `openMemoryHome()`. */
@@ -107,6 +108,7 @@ class MemoryStore implements MemoryHome {
         return records;
       },
       flush: () => Promise.resolve(),
+      sentAt: memory.#sentAt,
       atWork: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
       // deno-lint-ignore require-await
       async close() {

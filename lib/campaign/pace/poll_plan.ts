@@ -3,10 +3,17 @@
  *
  * @module
  */
+import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
 /** Requests a minute that a campaign sends at most: 80 % of the limit, since other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
+
+/** The requests of the last minute. @param sentAt Points on the clock. @returns Oldest first. */
+export function recentRequests(sentAt: readonly number[], clock: Pick<Clock, "now">): number[] {
+  const now = clock.now();
+  return sentAt.filter((at) => at > now - REQUEST_WINDOW_MS && at <= now).sort((a, b) => a - b);
+}
 
 /** A run that has not been seen to end. Times are milliseconds of any one clock. */
 export interface WatchedRun {

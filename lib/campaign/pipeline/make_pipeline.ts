@@ -20,7 +20,7 @@ import {
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { type ForecastInput, waveMoments } from "../pace/forecast.ts";
-import { closedBy, forecastInput } from "../progress.ts";
+import { closedBy, forecastInput, whoStopped } from "../progress.ts";
 import {
   type CarriedFile,
   checkCarriedPath,
@@ -172,7 +172,7 @@ const SPARE = { least: 2, share: 0.1 };
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {
-    const why = `the campaign was stopped by ${memory.stopped.by}`;
+    const why = `the campaign was stopped by ${whoStopped(memory.stopped)}`;
     throw new UsageError({ attempted: "make a pipeline", why, advice: "run `campaign resume` first" });
   }
   const input = forecastInput(memory, rest);

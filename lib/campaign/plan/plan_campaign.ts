@@ -82,6 +82,7 @@ async function planOf(
  * Reads the lists and makes the lock; writes nothing.
  *
  * @param skipInvalid Whether repositories that cannot be used are kept as `invalid` items.
+ * @param pace Spaces out the requests.
  * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
  * @throws what the client throws.
  */
@@ -89,15 +90,16 @@ export async function planLock(
   session: Session,
   opened: OpenedCampaign,
   skipInvalid: boolean,
+  pace: RequestPace = new RequestPace(session, opened.home.sentAt),
 ): Promise<NewPlan> {
   checkWhole(opened);
   const { file, fileHash, store } = opened;
-  const { client, clock, signal } = session;
+  const { client, clock } = session;
   const harness = unknownHarness(file.agent.harness);
   if (harness !== undefined) session.notify({ kind: "text", message: harness });
   const startedAt = clock.now();
   const before = client.requests;
-  const listing = openListing(client, new RequestPace({ client, clock, signal }));
+  const listing = openListing(client, pace);
   const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
   if (problems.length > 0) throw refuseEntries(problems, opened.source);
   const { origin } = client;

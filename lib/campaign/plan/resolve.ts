@@ -7,21 +7,25 @@ import type { Clock } from "../../clock.ts";
 import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
 import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
+import type { Notice } from "../../notice.ts";
 import type { MogplexClient } from "../../service/client.ts";
-import { isUuid, normaliseRoot, REQUEST_WINDOW_MS } from "../../service/contract.ts";
+import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { rowOf, rowsText } from "../../service/repository.ts";
 import type { CallOptions } from "../../service/retry.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
+import { formatDuration } from "../../text/duration.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
 import { matchesGlob } from "../file/rules.ts";
 import { itemId, type LockItem } from "../journal/lock.ts";
 import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/record.ts";
-import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
+import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
 // Spaces out the requests of a campaign: the service takes 60 a minute from a token, and other jobs may use the same one.
 
 /** Longest time of one request with its retries, in milliseconds. */
 const REQUEST_MS = 60_000;
+/** Shortest wait that is told, in milliseconds. */
+const TOLD_MS = 2_000;
 
 /** Options of {@linkcode RequestPace}. */
 interface RequestPaceOptions {
@@ -31,6 +35,8 @@ interface RequestPaceOptions {
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
+  /** Hears of a wait that the requests of an earlier process, or a 429, make necessary. @default {undefined} */
+  notify?: ((notice: Notice) => void) | undefined;
 }
 
 /** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
@@ -45,17 +51,32 @@ export class RequestPace {
   #refused: { error: RateLimitedError; until: number } | undefined;
   /** Whether the last request failed for want of the service, after its retries: the next ones then ask once each, until one is answered. */
   #isDown = false;
-  /** Points on the clock of the requests of the last minute, oldest first. */
-  #sentAt: number[] = [];
+  /** Points on the clock at which requests were sent, oldest first. */
+  readonly #sentAt: number[];
+  /** How many requests of the client are among them. */
+  #counted: number;
+  /** Point on the clock up to which they are those of an earlier process; -Infinity once a wait for them was told. */
+  #earlierUntil: number;
 
-  constructor(options: RequestPaceOptions) {
+  /** @param sentAt Points on the clock at which requests were sent so far, oldest first; this one's are added. @default {[]} */
+  constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
+    this.#sentAt = sentAt;
+    this.#earlierUntil = sentAt.at(-1) ?? -Infinity;
+    this.#counted = options.client.requests;
+  }
+
+  /** Takes what the client has sent since the last count. Calls overlap, so none can tell which of them are its own. */
+  count(): void {
+    const { client: { requests }, clock } = this.#options;
+    this.#sentAt.push(...Array.from({ length: requests - this.#counted }, () => clock.now()));
+    this.#counted = requests;
   }
 
   /** Points on the clock at which the requests of the last minute were sent, oldest first. */
   get lastMinute(): readonly number[] {
-    const from = this.#options.clock.now() - REQUEST_WINDOW_MS;
-    this.#sentAt = this.#sentAt.filter((at) => at > from);
+    this.count();
+    this.#sentAt.splice(0, Infinity, ...recentRequests(this.#sentAt, this.#options.clock));
     return this.#sentAt;
   }
 
@@ -63,6 +84,23 @@ export class RequestPace {
   get waitMs(): number {
     if (this.lastMinute.length < REQUEST_BUDGET) return 0;
     return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
+  }
+
+  /** Waits until a request fits, and says so once where an earlier process has sent what it waits for. */
+  async #wait(): Promise<void> {
+    const { clock, signal } = this.#options;
+    const waitMs = this.waitMs;
+    if (waitMs <= 0) return;
+    if (waitMs >= TOLD_MS && (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) <= this.#earlierUntil) {
+      this.#earlierUntil = -Infinity;
+      this.#tell(`earlier commands have used most of them: the next one is sent in ${formatDuration(waitMs)}`);
+    }
+    await clock.sleep(waitMs, { signal });
+  }
+
+  #tell(what: string): void {
+    const message = `the service takes ${REQUEST_LIMIT} requests a minute from a token, and ${what}`;
+    this.#options.notify?.({ kind: "text", message });
   }
 
   /**
@@ -81,18 +119,17 @@ export class RequestPace {
         const restMs = (this.#refused?.until ?? 0) - clock.now();
         if (!(error instanceof RateLimitedError) || restMs <= 0 || restMs > this.patienceMs) throw error;
         this.patienceMs -= restMs;
+        this.#tell(`more were sent, so it refuses the next one for ${formatDuration(restMs)}`);
         await clock.sleep(restMs, { signal });
       }
     }
   }
 
   async #once<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
-    const { client, clock, signal, limitMs = REQUEST_MS } = this.#options;
+    const { clock, signal, limitMs = REQUEST_MS } = this.#options;
     signal?.throwIfAborted();
     if (this.#refused !== undefined && clock.now() < this.#refused.until) throw this.#refused.error;
-    const waitMs = this.waitMs;
-    if (waitMs > 0) await clock.sleep(waitMs, { signal });
-    const before = client.requests;
+    await this.#wait();
     try {
       const value = await send({ signal, deadline: clock.now() + limitMs, ...(this.#isDown && { maxAttempts: 1 }) });
       this.#isDown = false;
@@ -104,7 +141,7 @@ export class RequestPace {
       }
       throw error;
     } finally {
-      this.#sentAt.push(...Array.from({ length: client.requests - before }, () => clock.now()));
+      this.count();
     }
   }
 }

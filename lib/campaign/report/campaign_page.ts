@@ -36,6 +36,7 @@ import { type Fact, joinWords, plainWords, sentence } from "../../text/document.
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
+import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
@@ -83,7 +84,8 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       tone,
       headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
-        task !== "" && markup`<bdi>${task}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
+        task !== "" &&
+        markup`<bdi>${withVariables(task)}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [needsPerson(entries)],
@@ -142,6 +144,11 @@ function firstLine(prompt: string, title: string): { line: string; isWhole: bool
   );
   const line = cutText(first, MAX_TASK_LINE);
   return { line, isWhole: line === first && others.length === 0 };
+}
+
+/** A task with the names of its variables, which each item replaces. */
+function withVariables(task: string): Part {
+  return parseTemplate(task).parts.map((part) => typeof part === "string" ? part : markup`<var>${part.name}</var>`);
 }
 
 /** Most earlier tasks that are shown: a change of the file adds one. */
@@ -360,21 +367,21 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
     ["minute", "starts in the last minute", minute],
     ["hour", "starts in the last hour", hour],
     ["day", "starts in the last 24 hours", day],
-    ["sandboxes", sandboxes.used === null ? "sandboxes" : "sandboxes in use", sandboxes],
+    ["sandboxes", sandboxes.used === null ? "sandboxes at a time" : "sandboxes in use", sandboxes],
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
-      if (limit === null) {
-        // Sandboxes always have a limit.
-        return markup`<li>${used} ${used === 1 ? name.replace(/^starts/, "start") : name}</li>`;
-      }
+      if (limit === null) return null;
       const binds = bound === waitsFor;
-      const text = used === null ? `${name}: not read, ${limit} at most` : `${used} of ${limit} ${name}`;
+      const text = used === null ? `At most ${limit} ${name}` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;
     })
-  }</ul>${minute.limit === null && markup`<p class="soft">This service does not limit starts.</p>`}`;
+  }</ul>${
+    minute.limit === null &&
+    markup`<p>This service has no limit of starts: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.</p>`
+  }`;
 }
 
 function limitsText({ limits, windows }: CampaignAbout): string {

@@ -36,6 +36,11 @@ const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
+/** Whether a run waits for a person. Its stream has told of its end, and does so again each time it is opened: only looks show an answer. */
+function isWaiting({ start }: OpenRun): boolean {
+  return start.status === "awaiting_input";
+}
+
 class Follower {
   readonly #work: Work;
   readonly #pacer;
@@ -127,13 +132,13 @@ class Follower {
     const nowMs = session.clock.now();
     const ageOf = (at: string | null) => Math.max(serviceNow(session) - Date.parse(at ?? ""), 0) || 0;
     const runs = new Map(store.openRuns().map((open) => [open.start.runId ?? "", open]));
-    this.#streams.keep([...runs.keys()]);
+    this.#streams.keep([...runs].filter(([, open]) => !isWaiting(open)).map(([id]) => id));
     for (const id of this.#streams.takeEnded()) this.#soon.set(id, { at: nowMs, count: 0 });
     for (const id of this.#soon.keys()) if (!runs.has(id)) this.#soon.delete(id);
     const [soon] = [...this.#soon].map(([id, { at }]) => ({ id, atMs: at })).sort((a, b) => a.atMs - b.atMs);
     const poll = pollPlan({
       nowMs,
-      runs: [...runs].filter(([id]) => !this.#isStreamed(id) && !this.#soon.has(id)).map(([id, { start }]) => ({
+      runs: [...runs].filter(([id, open]) => !this.#isStreamed(open) && !this.#soon.has(id)).map(([id, { start }]) => ({
         id,
         status: this.#statusOf(id, start.status),
         startedMs: nowMs - ageOf(start.createdAt ?? start.slotAt),
@@ -157,9 +162,11 @@ class Follower {
   }
 
   /** Whether a stream tells of the run's end, so that no look is due. */
-  #isStreamed(runId: string): boolean {
+  #isStreamed(open: OpenRun): boolean {
+    const runId = open.start.runId ?? "";
     const seenAt = this.#seenAt.get(runId);
-    return this.#streams.isLive(runId) && seenAt !== undefined && this.#work.session.clock.now() - seenAt < STREAM_MS;
+    return !isWaiting(open) && this.#streams.isLive(runId) && seenAt !== undefined &&
+      this.#work.session.clock.now() - seenAt < STREAM_MS;
   }
 
   async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
@@ -171,7 +178,7 @@ class Follower {
     this.#seenAt.set(runId, now);
     const { count = 0 } = this.#soon.get(runId) ?? {};
     // That it has begun to work is a change as well, and not what the stream told of.
-    const goesOn = this.#work.store.openRuns().some(({ start }) => start.runId === runId);
+    const goesOn = this.#work.store.openRuns().some((each) => each.start.runId === runId && !isWaiting(each));
     const waitMs = this.#soon.has(runId) && goesOn ? SOON_MS[count] : undefined;
     if (waitMs === undefined) this.#soon.delete(runId);
     else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });

@@ -198,7 +198,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const again = campaignCommand(place.command, once ? "advance" : "run");
-        writer.note(own`nothing is lost; once that is mended, it goes on by: ${writer.untrusted(again)}`);
+        writer.note("nothing is lost; once that is mended, this goes on with it:", again);
       }
       return await leave(failed.view, exitCodeFor(error), error);
     }
@@ -207,10 +207,16 @@ export async function endWithCampaign(
       // A signal is the usual way to stop, and no error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
-      if (interactive) writer.note(`the same command goes on with it; its items: ${status}`);
+      if (interactive) writer.note("the same command goes on with it; this shows its items:", status);
       return await leave(stand.view, exitCodeOfStand(stand), stand.by);
     }
-    if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
+    if (stand.state !== "done" && !once) {
+      const isStopped = stand.state === "stopped";
+      writer.note(
+        `the campaign is not done: ${stand.why}; ${isStopped ? "this lets it go on:" : stand.advice}`,
+        isStopped ? campaignCommand(place.command, "resume") : undefined,
+      );
+    }
     const isExpected = stand.state !== "done" && once && !exitStatus;
     return await leave(stand.view, isExpected ? EXIT.success : exitCodeOfStand(stand), undefined);
   } finally {

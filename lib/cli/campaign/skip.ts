@@ -38,7 +38,7 @@ async function skip(context: Context): Promise<number> {
   const cancel = context.flags.has(CANCEL.name);
   const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
   context.writer.note(
-    "only this campaign's journal has this decision; to keep a repository out of later plans and rounds, list it in `exclude-file`",
+    "this holds for this round alone; to keep a repository out of later ones, too, list it in the file that `exclude-file` names",
   );
   return code;
 }

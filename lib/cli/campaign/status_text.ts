@@ -204,6 +204,8 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
+/** Run, attempts, time: what a narrow screen leaves out, in this order. */
+const FIRST_TO_GO: readonly number[] = [2, 6, 5];
 /** Columns of numbers, which are aligned on the right. */
 const NUMBERS: readonly number[] = [5, 6];
 
@@ -228,8 +230,8 @@ export class ItemTable {
   readonly #wide: boolean;
   readonly #head: readonly string[];
   readonly #widths: number[];
-  /** Whether there is a column for the state of pull requests: where one was read. */
-  readonly #hasPulls: boolean;
+  /** Columns that are left out: the state of pull requests where none was read, and what a narrow screen has no room for. */
+  readonly #left = new Set<number>();
 
   /**
    * @param all All items of the campaign: their names depend on each other.
@@ -243,25 +245,28 @@ export class ItemTable {
     const pull = this.#wide ? "PULL REQUEST" : "PR";
     this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS"];
     const rows = measured.map((item) => this.#cells(item));
-    this.#hasPulls = measured.some((item) => pullRequestText(item) !== null);
+    if (measured.every((item) => pullRequestText(item) === null)) this.#left.add(STATE);
     this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
-    if (!this.#hasPulls) this.#widths[STATE] = 0;
     this.#fit();
   }
 
-  /** Makes addresses, then names, as short as the screen demands. */
+  /** Makes addresses, then names, as short as the screen demands; half a number says nothing, so columns go as a whole. */
   #fit(): void {
     const widths = this.#widths;
     const over = () =>
-      widths.reduce((sum, width) => sum + width + GAP.length, this.#hasPulls ? 0 : -GAP.length) - this.#screen.width;
+      widths.reduce((sum, width, column) => sum + (this.#left.has(column) ? 0 : width + GAP.length), 0) -
+      this.#screen.width;
     const shrink = (column: number, least: number) => {
       const width = widths[column] ?? 0;
       widths[column] = Math.max(Math.min(least, width), width - Math.max(0, over()));
     };
-    widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
+    const name = widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
     shrink(STATE, MIN_STATE);
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
+    for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
+    // What has gone may have made more room than was missing.
+    widths[NAME] = Math.min(name, (widths[NAME] ?? 0) + Math.max(0, -over()));
   }
 
   #cells(item: CampaignItem): string[] {
@@ -282,7 +287,7 @@ export class ItemTable {
 
   #line(cells: readonly string[], style: (column: number) => Style | undefined): void {
     const spans = cells.map((cell, column): Span => {
-      if (column === STATE && !this.#hasPulls) return { text: "" };
+      if (this.#left.has(column)) return { text: "" };
       const side = NUMBERS.includes(column) ? "right" : "left";
       return { text: `${GAP}${fitCells(cell, this.#widths[column] ?? 0, side)}`, style: style(column) };
     });

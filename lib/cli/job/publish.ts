@@ -155,12 +155,14 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: Context, { log }: Published): Publish<AnyResult> {
-  const { io, flags, writer, vocabulary, laptop } = context;
+  const { io, flags, writer, vocabulary, laptop, platform } = context;
   const json = flags.has("json");
-  // For a person the block is right above the error line, which would only repeat it.
-  const together = !json && isInteractive(context) && isInteractive(context, "stderr");
+  const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
     async ended({ result, error, written, compared }) {
+      // For a person the block is right above the error line, which would only repeat it. So it is in the log of a job that was stopped: that
+      // is no error of the job.
+      const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
       const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
       const { kind, outcome, reason } = result;

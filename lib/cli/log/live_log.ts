@@ -28,6 +28,8 @@ import {
   mayHaveStarted,
   noPullRequestWords,
   type ResultView,
+  startWords,
+  timesOf,
   viewOf,
 } from "../../run/result_view.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
@@ -126,6 +128,7 @@ export class LiveLog {
   open(status = this.#status): void {
     this.begin(status);
     this.#enter(0);
+    this.#draw();
   }
 
   /**
@@ -136,6 +139,7 @@ export class LiveLog {
   begin(status: string): void {
     this.#setStatus(status);
     this.#fence();
+    this.#draw();
   }
 
   #setStatus(status: string): void {
@@ -213,6 +217,14 @@ export class LiveLog {
     writer.out(
       ...writer.untrustedLines(this.#row(time, label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
     );
+  }
+
+  /** Prints what was not known when the lines of the start were printed, like one of them. With JSON lines it prints nothing. */
+  fact(text: string): void {
+    const { json, writer } = this.#options;
+    if (json) return;
+    this.#section.show();
+    writer.out(...writer.untrustedLines(text, Infinity, this.#hang));
   }
 
   /** Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. */
@@ -316,7 +328,7 @@ export class LiveLog {
       nowMs: clock.now(),
       startedAt: this.#startedAt,
       timeoutMs,
-      doing: DOING[this.#phase],
+      doing: hasEnded(this.#status) ? undefined : DOING[this.#phase],
       tools: this.#compact.running,
       status: this.#status,
       statusAt: this.#statusAt,
@@ -458,8 +470,9 @@ export interface VerdictOptions {
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);
-  const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
-  const runMs = times?.durationMs ?? null;
+  const { runId, status, git, eventCount, resume } = view;
+  const { runMs, hereMs } = timesOf(view);
+  const took = formatDuration(view.durationMs);
   const started = runId !== null;
   // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
   const lost = !started && resume === null && mayHaveStarted(result);
@@ -472,13 +485,13 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["what to do", view.nextStep ?? (inErrorLine ? null : shortened(view.advice))],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
-    ["start", replayed === null ? null : replayed ? "attached to the run of the same key" : `${begun} by this job`],
+    ["start", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
-    ["run time", runMs === null || runMs === view.tookMs ? null : formatDuration(runMs)],
-    ["time", `${formatDuration(view.tookMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
+    ["run time", runMs === null ? null : formatDuration(runMs)],
+    ["time", full ? `${took}, ${formatCount(view.requests, "request")}` : hereMs === null ? null : took],
     ["before", compared ?? null],
     ["reports", files(reports)],
     ["page", page === undefined ? null : `open ${page}`],

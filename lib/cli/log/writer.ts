@@ -11,8 +11,8 @@ import { lookup } from "../../lookup.ts";
 import { type Outputs, outputsOf, outputVariables, type ReportTarget } from "../../report/write.ts";
 import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
 import { headlineText, viewOf } from "../../run/result_view.ts";
-import { terminalSize } from "../../runtime.ts";
-import { hangCells } from "../../text/cells.ts";
+import { type TerminalSize, terminalSize } from "../../runtime.ts";
+import { cellWidth, hangCells } from "../../text/cells.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainLines } from "../../text/plain_text.ts";
 import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
@@ -27,16 +27,21 @@ export class Writer {
   #redact: Redactor;
   #own: Redactor;
   #more: Redactor | undefined;
+  readonly #size: () => TerminalSize | undefined;
   #transient = "";
+  /** Cells of a line of the terminal when its lines at the bottom were shown; undefined if it did not say. */
+  #shownAt: number | undefined;
   #fenced = false;
   #fence: Fence | undefined;
 
   /**
    * @param platform The CI system that shows the log.
    * @param redact See {@linkcode Writer.redactWith}.
+   * @param size Tells the size of the terminal. @default {terminalSize}
    */
-  constructor(io: Io, platform: Platform, redact: Redactor) {
+  constructor(io: Io, platform: Platform, redact: Redactor, size: () => TerminalSize | undefined = terminalSize) {
     this.#io = io;
+    this.#size = size;
     this.#platform = platform;
     this.#redact = this.#own = redact;
   }
@@ -88,6 +93,25 @@ export class Writer {
       ? lines
       : lines.flatMap((line) => hang.whole?.test(line) ? [line] : hangCells(line, hang.cells, hang.indent));
     return broken.map((line) => this.#platform.escapeLine(line));
+  }
+
+  /**
+   * Lines for a terminal where a person reads: broken between words, but for the commands in them. Elsewhere they stay as they are.
+   *
+   * @param indent Blanks before further lines.
+   */
+  broken(stream: Stream, lines: readonly SafeLine[], indent: number): SafeLine[] {
+    const columns = isInteractive({ io: this.#io, platform: this.#platform }, stream)
+      ? this.#size()?.columns
+      : undefined;
+    if (columns === undefined) return [...lines];
+    return lines.flatMap((line) => {
+      const [, colour = "", text = line, end = ""] = COLOURED.exec(line) ?? [];
+      const whole = text.replace(COMMAND, (command) => command.replaceAll(" ", NO_BREAK));
+      return hangCells(whole, columns, indent)
+        .map((piece) => this.#platform.escapeLine(piece.replaceAll(NO_BREAK, " ")))
+        .map((piece) => `${colour}${piece}${end}` as SafeLine);
+    });
   }
 
   /** Prints lines on stdout. */
@@ -147,6 +171,7 @@ export class Writer {
     if (text === this.#transient) return;
     const hidden = this.#hidden();
     this.#transient = text;
+    this.#shownAt = this.#size()?.columns;
     // In one piece: a terminal would show the gap in between.
     this.#write(`${hidden}${this.#shown()}`);
   }
@@ -154,8 +179,17 @@ export class Writer {
   /** The sequence that removes the lines at the bottom. */
   #hidden(): string {
     if (this.#transient === "") return "";
-    const above = this.#transient.split("\n").length - 1;
+    const above = this.#rows() - 1;
     return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
+  }
+
+  /** Rows of the lines at the bottom: a terminal that has become narrower since has broken them, unless it is one of the few that cut. */
+  #rows(): number {
+    const lines = this.#transient.split("\n");
+    const [before, now] = [this.#shownAt, this.#size()?.columns];
+    if (before === undefined || now === undefined || now >= before || cutsLines(this.#io)) return lines.length;
+    const cells = (line: string) => Math.min(cellWidth(line.replace(SGR, "")), before);
+    return lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(cells(line) / now)), 0);
   }
 
   /** The sequence that shows the lines at the bottom. */
@@ -211,14 +245,19 @@ export class Writer {
     this.#fence = undefined;
   }
 
-  /** Prints a notice about ourselves on stderr. */
-  note(text: string): void {
-    this.#print("stderr", [`note: ${this.untrusted(text)}`]);
+  /**
+   * Prints a notice about ourselves on stderr.
+   *
+   * @param command A command that people copy: it has a line of its own. @default {undefined} (none)
+   */
+  note(text: string, command?: string): void {
+    const lines = this.broken("stderr", [own`note: ${this.untrusted(text)}`], 2);
+    this.#print("stderr", command === undefined ? lines : [...lines, own`  ${this.untrusted(command)}`]);
   }
 
   /** Prints an error on stderr. */
   error(text: string): void {
-    this.#print("stderr", [`error: ${this.untrusted(text)}`]);
+    this.#print("stderr", this.broken("stderr", [own`error: ${this.untrusted(text)}`], 2));
   }
 
   #print(stream: Stream, lines: readonly string[]): void {
@@ -231,6 +270,15 @@ export class Writer {
     this.#show();
   }
 }
+
+/** A line that is coloured as a whole. */
+// deno-lint-ignore no-control-regex
+const COLOURED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)$/;
+// deno-lint-ignore no-control-regex
+const SGR = /\x1b\[[\d;]*m/g;
+/** A command in a sentence, and what stands for its blanks while lines are broken: no text that is printed has it. */
+const COMMAND = /`[^`]+`/g;
+const NO_BREAK = "\x01";
 
 /** Where lines are broken: see `hangCells`. */
 export interface Hang {
@@ -371,6 +419,12 @@ export function isInteractive(
 /** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
 function isDumb(io: Pick<Io, "env">): boolean {
   return io.env("TERM") === "dumb";
+}
+
+/** Whether the terminal cuts lines that have become too long, in place of breaking them. Source: measured. */
+function cutsLines({ env }: Pick<Io, "env">): boolean {
+  const term = env("TERM") ?? "";
+  return term === "linux" || Boolean(env("XTERM_VERSION")) && !/^(?:screen|tmux)/.test(term);
 }
 
 /** Cells of a line of a log without a terminal: pages of CI systems scroll or break longer lines. */

@@ -131,7 +131,10 @@ export async function initRepository(context: Context): Promise<number> {
     : `Then commit these files, and try it: ${TOOL} doctor${purpose} --repo ${known ?? "OWNER/NAME"}`;
   steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
   if (file === "") {
-    steps.say(`In a CI job, always run this after it: ${TOOL} cleanup (with ${STATUS_VARIABLE}, or --always)`);
+    steps.say(
+      `A job that you write yourself calls ${TOOL} run --follow, and in a step that always runs ` +
+        `${TOOL} cleanup (with ${STATUS_VARIABLE}, or --always)`,
+    );
   }
   return EXIT.success;
 }

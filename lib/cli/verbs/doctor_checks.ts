@@ -451,7 +451,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow attaches to the run of this folder that goes on, or ended well unseen in the last hour; else it starts one";
+  "run --follow attaches to the run of this folder if it goes on, or if it has succeeded since you left, at most an hour ago; else it starts one";
 
 /** Whether the system lets a clean-up step learn how the job ended. */
 function showsJobState(platform: Platform): boolean {

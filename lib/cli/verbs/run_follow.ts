@@ -89,7 +89,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     // The request may have the id in place of a name that was given.
     const repository = givenName(about.repo);
     // Not called for a name that was given: the start line has it.
-    const onRepository = (name: string): void => live.line("repository", name, false);
+    const onRepository = (name: string): void => live.fact(`repository ${name}`);
     const known = { repository, onRepository };
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, ...known };
     const startOnly = flags.has("detach");

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
-import type { Clock } from "../../clock.ts";
+import { type Clock, loopTurn } from "../../clock.ts";
 import { API_PREFIX } from "../../service/contract.ts";
 import { chance } from "../state/chance.ts";
 import {
@@ -323,7 +323,7 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
           await reader?.cancel();
           if (breaker === undefined) return controller.close();
           // One turn later, so that the pieces before it are not lost with the connection.
-          await new Promise((resolve) => setTimeout(resolve, 0));
+          await loopTurn(false);
           const error = breaker.resetStream();
           // Without an error the stream stays open until its connection is gone.
           return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);

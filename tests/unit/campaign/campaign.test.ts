@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCampaigns } from "../../../lib/script/campaigns.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
+import { runMs } from "../../../lib/campaign/report/words.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";
-import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, verdicts } from "./world.ts";
+import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, REVISIONS, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -103,10 +105,12 @@ test("a campaign that is done says that its file has changed since", async () =>
 
 test("the same file in a new directory finds the runs of before, says so, and starts nothing twice", async () => {
   const world = campaignWorld({ count: 2 });
-  await world.run();
+  const first = await world.run();
   for (const path of world.files.paths()) world.files.remove(path);
   const before = world.requests.length;
   const { code, view } = await world.run();
+  const took = (each: CampaignView) => each.items.map((item) => Math.round((runMs(item, 0) ?? 0) / 1_000));
+  expect(took(view)).toEqual(took(first.view));
   expect([code, view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([0, 2, 2, 4]);
   expect(world.notices.filter((notice) => notice.includes("before the plan"))).toEqual([
     `${project(1)} and 1 more: their keys found runs that had ended before the plan; ` +
@@ -279,4 +283,18 @@ test("runCampaign() reaches the end of forty items at once on a local Mogplex wi
   };
   expect(await took(false)).toBeLessThan(30 * 60_000);
   expect(await took(true)).toBeGreaterThan(60 * 60_000);
+});
+
+test("a command counts the requests of the one before it, and waits for none that is refused", async () => {
+  const waitsOf = async (remembers: boolean) => {
+    const world = campaignWorld({ count: 40, startLimits: false, revision: REVISIONS.later, runDuration: () => 1_000 });
+    const variables: Record<string, string> = { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" };
+    const env = (name: string) => variables[name];
+    await world.run({ env, timeoutMs: 2_500 });
+    if (!remembers) world.files.remove(`${DIRECTORY}/writer-requests.json`);
+    await world.run({ env, timeoutMs: 10 * MINUTE });
+    return world.notices.filter((notice) => notice.startsWith("wait "));
+  };
+  expect(await waitsOf(true)).toEqual([]);
+  expect((await waitsOf(false)).length).toBe(1);
 });

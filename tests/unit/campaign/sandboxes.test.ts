@@ -134,6 +134,9 @@ test("a wave whose first requests are refused by 429 goes on after the time that
   world.emulator.control("fault", { kind: "429", times: 1 });
   const { problem, view } = await world.advance();
   expect([problem, view.counts.succeeded, view.counts.running]).toEqual([null, 3, 3]);
+  expect(world.notices).toContain(
+    "the service takes 60 requests a minute from a token, and more were sent, so it refuses the next one for 1 min",
+  );
 });
 
 test("once the service is out of reach the requests of a wave ask once each", async () => {

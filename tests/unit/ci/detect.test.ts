@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "bun:test";
 import { detectProvider } from "std-env";
 import { detectPlatform, platformVariables } from "../../../lib/ci/detect.ts";
-import { systemName } from "../../../lib/ci/platform.ts";
+import { readTextVariable, systemName } from "../../../lib/ci/platform.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 
 // Systems that have another name here than in std-env.
@@ -101,4 +101,14 @@ test("platformVariables() lists every variable that a platform reads, except our
   }
   const own = new Set(VARIABLES.map(({ name }) => name));
   expect(platformVariables().filter((name) => own.has(name))).toEqual([]);
+});
+
+test("readTextVariable() refuses a variable of type File, and names the one that may be a file where there is one", () => {
+  const env = (name: string) => `/builds/acme/web.tmp/${name}`;
+  const read = (name: string, forFile?: string) => () => readTextVariable(env, name, forFile);
+  expect(read("MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE")).toThrow(
+    "so that its value is the path of a file; name it MOGPLEX_PROMPT_FILE, or change its type to Variable",
+  );
+  expect(read("MOGPLEX_MODE")).toThrow("so that its value is the path of a file; change its type to Variable");
+  expect(read("MOGPLEX_PROMPT_FILE")()).toBe("/builds/acme/web.tmp/MOGPLEX_PROMPT_FILE");
 });

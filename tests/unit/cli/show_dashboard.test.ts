@@ -11,7 +11,8 @@ const RESULT = { schemaVersion: 1, kind: "run", outcome: "failed", exitCode: 1, 
 test("dashboard writes four files from a token that only reads, and shows the given runs", async () => {
   const { cli, requests } = world();
   const files = { "out/result.json": JSON.stringify(RESULT), "broken.json": "{" };
-  const args = ["dashboard", "--out", "public/", "--results", "out/result.json", "--results", "broken.json"];
+  const results = ["out/result.json", "broken.json", "no-such-folder/*.json"].flatMap((path) => ["--results", path]);
+  const args = ["dashboard", "--out", "public/", ...results];
   const { code, stdout, stderr, io } = await cli(args, { env, files });
   expect({ code, stdout }).toEqual({
     code: 0,
@@ -20,6 +21,10 @@ test("dashboard writes four files from a token that only reads, and shows the gi
   expect(stderr).toContain("note: broken.json: ");
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
   expect(data.runs).toMatchObject([{ file: "out/result.json", outcome: "failed" }]);
+  expect(data.fileProblems).toMatchObject([
+    { file: "no-such-folder/*.json", kind: "pattern" },
+    { file: "broken.json", kind: "file" },
+  ]);
   expect(data.requests).toBe(requests.length);
   expect(data.requests).toBeLessThanOrEqual(30);
   expect(requests.filter((each) => !each.startsWith("GET "))).toEqual(["POST /runs"]);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
-import { type FileProblem, NO_MATCH } from "../../../lib/dashboard/data.ts";
+import type { FileProblem } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
@@ -10,9 +10,9 @@ type Data = Parameters<typeof cleanDashboard>[0];
 
 const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDashboard(data, createRedactor()), days);
 
-/** Beside addresses of the web, it leads to pages of runs near it. */
+/** Beside addresses of the web, it leads to pages in its own folder. */
 const breaches = (page: string) =>
-  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/(?:run|campaign)\.html$)/);
+  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?!\.\.)[\w%.-]+(?:\/[\w%.-]+)*\/(?:run|campaign)\.html$)/);
 
 test("renderDashboardPage() says first what needs a person, and links to it", () => {
   const page = render(fullDashboard(12), someDays(40));
@@ -76,8 +76,8 @@ test("renderDashboardPage() does not show as empty what was not read, and says w
 });
 
 test("renderDashboardPage() says of a pattern that it matches no file, and not that a file could not be read", () => {
-  const pattern = { file: "out/**/result.json", why: NO_MATCH };
-  const broken = { file: "broken.json", why: "line 1 is not an event" };
+  const pattern = { file: "out/**/result.json", kind: "pattern", why: "No file" } as const;
+  const broken = { file: "broken.json", kind: "file", why: "line 1 is not an event" } as const;
   const said = (...fileProblems: FileProblem[]) =>
     textsOf(render(emptyDashboard({ fileProblems })), "main").join("")
       .match(/\d (?:files?|patterns?) (?:could not be read|match(?:es)? no file)/g);
@@ -92,23 +92,23 @@ test("renderDashboardPage() has every row of a thousand, in little more than 2 M
   expect(page.length).toBeLessThan(2_150_000);
 });
 
-test("renderDashboardPage() tells runs apart by task and by the end of a path, which leads to the page where there is one", () => {
+test("renderDashboardPage() names runs by repository, id or file, as links to their pages", () => {
   const data = fullDashboard(3);
-  const file = `/${"a".repeat(60)}/b/result.json`;
+  const file = "out/unknown/result.json";
   const [first, second, third] = data.runs.map((each) => ({ ...each, createdAt: data.at }));
   const runs = [
-    { ...first, task: "Fix it", page: "../javascript:x/1 2/run.html" },
-    { ...second, page: "javascript:alert(1)/run.html" },
-    { ...third, file, page: null },
+    { ...first, task: "Fix it", page: "runs/javascript:x/1 2/run.html" },
+    { ...second, repository: null, page: "javascript:alert(1)/run.html" },
+    { ...third, repository: null, runId: null, file, page: null },
   ] as Data["runs"];
   const page = render({ ...data, runs });
   expect(textsOf(page, "td")).toContain("Fix it");
   const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith("run.html"));
-  expect(links.map(({ attributes }) => attributes.href)).toEqual([
-    "../javascript%3Ax/1%202/run.html",
-    "javascript%3Aalert(1)/run.html",
+  expect(links.map(({ attributes, text }) => [attributes.href, text])).toEqual([
+    ["runs/javascript%3Ax/1%202/run.html", "acme/service-0"],
+    ["javascript%3Aalert(1)/run.html", "d0000000"],
   ]);
-  expect(textsOf(page, "bdi")).toContain(`…${file.slice(-27)}`);
+  expect(textsOf(page, "th")).toContain(file);
   // Without runs there is nothing to count for a repository.
   expect(textsOf(page, "th")).toContain("Of the runs above");
   expect(textsOf(render({ ...data, runs: [] }), "th")).not.toContain("Of the runs above");
@@ -120,7 +120,7 @@ test("renderDashboardPage() links a campaign to its page where there is one, and
   const campaigns = [first, second, { ...third, page: "/reports/campaign.html" }] as Data["campaigns"];
   const html = render({ ...data, campaigns });
   const links = elementsOf(html).filter(({ attributes }) => attributes.href?.endsWith("campaign.html"));
-  expect(links.map(({ attributes }) => attributes.href)).toEqual(["../campaigns/0/campaign.html"]);
+  expect(links.map(({ attributes }) => attributes.href)).toEqual(["campaigns/0/campaign.html"]);
   expect(textsOf(html, "a")).toContain("move-to-node-24");
   expect(textsOf(html, "bdi")).toContain("campaign-2");
 });

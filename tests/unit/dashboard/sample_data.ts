@@ -85,12 +85,12 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
     runs: numbers.map((index) => {
       const outcome = OUTCOMES[index % OUTCOMES.length] ?? "";
       return {
-        file: `out/${index}/result.json`,
+        file: `public/runs/${index}/result.json`,
         kind: "run",
         runId: uuid(2_000 + index),
         repository: index % 6 === 5 ? null : repository(index),
         task: index % 6 === 5 ? null : `Fix the flaky tests of service ${index}, and do not raise timeouts`,
-        page: index % 3 === 2 ? null : `../out/${index}/run.html`,
+        page: index % 3 === 2 ? null : `runs/${index}/run.html`,
         outcome,
         exitCode: outcome === "success" ? 0 : 1,
         reason: outcome === "failed" ? "npm test exited with code 1" : null,
@@ -100,10 +100,10 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       };
     }),
     campaigns: numbers.slice(0, Math.ceil(size / 4)).map((index) => ({
-      file: `campaigns/${index}/campaign.json`,
+      file: `public/campaigns/${index}/campaign.json`,
       name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
       round: index === 0 ? "2026-12" : "",
-      page: index % 2 === 0 ? `../campaigns/${index}/campaign.html` : null,
+      page: index % 2 === 0 ? `campaigns/${index}/campaign.html` : null,
       state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
       stateReason: index % 4 === 1 ? "2 of 3 items of the canary failed" : null,
       items: 40,
@@ -131,7 +131,7 @@ export function brokenDashboard(): DashboardData {
       sandboxes: { state: "failed", why },
       automationRuns: { state: "partial", why: `The runs of 1 of 6 automations were not read: ${why}` },
     }),
-    fileProblems: [{ file: "out/broken.json", why: "line 1 is not an event" }],
+    fileProblems: [{ file: "public/runs/broken.json", kind: "file", why: "line 1 is not an event" }],
   });
 }
 
@@ -156,7 +156,7 @@ export function hostileDashboard(text: string): DashboardData {
     automations: every(data.automations),
     runs: runs.map((run) => ({ ...run, reason: text, kind: "run" as const })),
     campaigns: every(data.campaigns).map((each) => ({ ...each, stateReason: text })),
-    fileProblems: [{ file: text, why: text }],
+    fileProblems: [{ file: text, kind: "file", why: text }],
   };
 }
 

@@ -117,7 +117,7 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   exitCode: true,
   at: true,
 };
-const PROBLEM: Fields<FileProblem> = { file: true, why: true };
+const PROBLEM: Fields<FileProblem> = { file: true, kind: true, why: true };
 
 test.each<[string, Schema | undefined, Record<string, true>]>([
   ["the whole", schema, DATA],

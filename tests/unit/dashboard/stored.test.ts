@@ -80,7 +80,7 @@ test("readStored() takes what is no file of ours for a problem, whatever is in i
   expect(campaigns).toEqual([]);
   // An empty file has no event, so nothing says how the run ended.
   expect(runs.every(({ outcome }) => outcome === "deadline")).toBe(true);
-  expect(fileProblems.at(-1)).toEqual({ file: "gone", why: "There is no such file" });
+  expect(fileProblems.at(-1)).toEqual({ file: "gone", kind: "file", why: "There is no such file" });
   const odd = { ...viewOf([anItem(0, "failed")]), counts: { failed: -1, "__proto__": 3, done: 1e99 }, exitCode: 1e9 };
   expect(read({ a: JSON.stringify(odd) }).campaigns[0]).toMatchObject({ items: 0, good: 0, exitCode: 0 });
 });

@@ -149,6 +149,34 @@ test("renderRunPage() has the last five events in the beginning of a run that di
   expect(textsOf(renderRunPage(sampleResult({ events })), "header")[0]).not.toContain("Last events:");
 });
 
+test("renderRunPage() has the line in its beginning that says what went wrong, and not the inner lines of a stack trace", () => {
+  const stack = [
+    "Reading package.json",
+    "x.mjs:7",
+    "  throw e;",
+    "  ^",
+    "",
+    "Error: EAGAIN",
+    "    at read (x.mjs:7:9)",
+  ];
+  const lines = [...stack, "  errno: -11,", "  syscall: 'read'", "}", "", "Node.js v24.1.0"];
+  const events = [
+    ...lines.map((message) => sampleEvent(0, { message })),
+    sampleEvent(1, { type: "failed", message: "" }),
+  ];
+  const page = renderRunPage(sampleResult({ ...FAILED, events }));
+  const shown = elementsOf(page).filter(({ attributes }) => attributes.class === "what").slice(0, 5);
+  expect(shown.map(({ text }) => text)).toEqual([
+    "Reading package.json",
+    "x.mjs:7",
+    "Error: EAGAIN",
+    "Node.js v24.1.0",
+    "",
+  ]);
+  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.startsWith("#e-")).slice(0, 5);
+  expect(links.map(({ attributes }) => attributes.href)).toEqual(["#e-1", "#e-2", "#e-6", "#e-12", "#e-13"]);
+});
+
 test("renderRunPage() has commands that start the task again as it was asked for, or say what is missing", () => {
   const commands = (fields: object, options = {}) =>
     textsOf(renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, options), "pre")

@@ -172,6 +172,15 @@ test("EventStream.next() is silent when nothing comes in time, and gives later w
   expect(clock.now()).toBe(35_000);
 });
 
+test("EventStream.next() beside another wait is silent in its time, and moves no virtual clock by itself", async () => {
+  const { stream, clock } = await opened(() => {});
+  const silence = stream.next(5_000, true).then((step) => [step.kind, clock.now()]);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(clock.now()).toBe(0);
+  await clock.sleep(20_000);
+  expect(await silence).toEqual(["silent", 5_000]);
+});
+
 test("EventStream.next() gives what came before the end, then the end, again and again", async () => {
   const { stream } = await opened((controller) => {
     controller.enqueue(encode("data: 1\n\n"));

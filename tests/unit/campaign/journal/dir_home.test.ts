@@ -293,3 +293,19 @@ test("append() leaves whole lines, whatever step a process dies at", async () =>
   }
   expect(crashes).toBeGreaterThan(20);
 });
+
+test("close() keeps when requests were sent, and the next process has those of the last minute", async () => {
+  const room = makeRoom();
+  const sent = async () => await room.with((home) => Promise.resolve([...home.sentAt]));
+  await room.clock.advance(100_000);
+  const first = await room.open();
+  first.sentAt.push(30_000, 50_000, 100_000);
+  await first.close();
+  expect(await sent()).toEqual([50_000, 100_000]);
+  await room.clock.advance(30_000);
+  expect(await sent()).toEqual([100_000]);
+  room.files.put(`${DIRECTORY}/writer-requests.json`, "[1, null]x");
+  expect(await sent()).toEqual([]);
+  await room.clock.advance(60_000);
+  expect(await sent()).toEqual([]);
+});

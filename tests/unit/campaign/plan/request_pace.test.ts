@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { REQUEST_BUDGET } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
+import type { Notice } from "../../../../lib/notice.ts";
 
 const MINUTE = 60_000;
 
@@ -54,4 +55,33 @@ test("RequestPace gives each request its own deadline, and ends with the signal"
   ]);
   controller.abort(new Error("enough"));
   await expect(pace.request(() => Promise.resolve())).rejects.toThrow("enough");
+});
+
+test("RequestPace counts the requests of earlier processes, and says once that it waits for them", async () => {
+  const clock = virtualClock();
+  await clock.sleep(MINUTE);
+  const client = { requests: 0 };
+  const told: string[] = [];
+  const notify = (notice: Notice) => void told.push(notice.kind === "text" ? notice.message : notice.kind);
+  const sentAt = Array.from({ length: REQUEST_BUDGET }, (_, index) => MINUTE - 30_000 + 500 * index);
+  const pace = new RequestPace({ client, clock, notify }, sentAt);
+  const request = () => pace.request(() => Promise.resolve(client.requests++));
+  for (let count = 0; count < 3; count++) await request();
+  expect(clock.now()).toBe(MINUTE + 31_000);
+  expect(told).toEqual([
+    "the service takes 60 requests a minute from a token, and earlier commands have used most of them: the next one is " +
+    "sent in 30 s",
+  ]);
+});
+
+test("RequestPace counts requests that overlap once each", async () => {
+  const clock = virtualClock();
+  const client = { requests: 0 };
+  const pace = new RequestPace({ client, clock });
+  const send = () => {
+    client.requests++;
+    return clock.sleep(1_000);
+  };
+  await Promise.all(Array.from({ length: 5 }, () => pace.request(send)));
+  expect([client.requests, pace.lastMinute.length]).toEqual([5, 5]);
 });

@@ -66,6 +66,7 @@ test("renderCampaignPage() has the first line of the task in the head, the newes
   const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
   expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
   expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");
+  expect(headOf(["In {{ repository.name }}, and {{{{ too"])).toContain("In repository.name, and {{ too");
   expect(headOf(["x".repeat(2_000)])).toContain(`${"x".repeat(200)}`);
   expect(headOf(["x".repeat(2_000)]).length).toBeLessThan(800);
   const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
@@ -107,11 +108,11 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
 test("renderCampaignPage() names no limit where starts are not limited", () => {
   const limited = rendered(mixedView(40));
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
-  expect(textsOf(page, "li")).toContain("40 starts in the last hour");
-  const { minute, ...others } = unlimited(mixedView(40));
-  const one = rendered(mixedView(40, { quota: { ...others, minute: { ...minute, used: 1 } } }));
-  expect(textsOf(one, "li")).toContain("1 start in the last minute");
-  expect(textsOf(page, "p")).toContain("This service does not limit starts.");
+  const { minute, hour, day } = unlimited(mixedView(40));
+  expect(textsOf(page, "p")).toContain(
+    `This service has no limit of starts: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.`,
+  );
+  expect(textsOf(page, "li").filter((text) => text.includes("starts in"))).toEqual([]);
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 
@@ -204,5 +205,5 @@ test("renderCampaignPage() says that sandboxes were not read", () => {
   const view = mixedView(3);
   const sandboxes = { used: null, limit: 3 };
   const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
-  expect(textsOf(page, "li")).toContain("sandboxes: not read, 3 at most");
+  expect(textsOf(page, "li")).toContain("At most 3 sandboxes at a time");
 });

@@ -67,3 +67,40 @@ test("followCampaign() recognises a jump of the machine's clock", async () => {
   expect([code, view.counts.succeeded]).toEqual([0, 12]);
   expect(verdicts(view)[project(1)]).toBe("succeeded");
 });
+
+test.each(["base", "later"] as const)(
+  "followCampaign() looks once a minute at runs that wait for a person and keep the rest from starting, on revision %s",
+  async (revision) => {
+    const world = campaignWorld({ count: 6, scenarios: "play: awaiting-input", revision: REVISIONS[revision] });
+    const hours = (count: number) => world.run({ timeoutMs: count * 60 * MINUTE });
+    expect((await hours(1)).view.counts).toMatchObject({ "needs-input": 3, waiting: 3 });
+    const before = world.requests.length;
+    await hours(2);
+    expect(world.requests.length - before).toBeLessThanOrEqual(3 * 122);
+  },
+);
+
+test("followCampaign() sees within a minute that a person has answered a run, and then its end at once by its stream", async () => {
+  const answered = `
+steps:
+  - { after: 1, sandbox: up }
+  - { after: 1, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+  - { after: 1, call: success, status: awaiting_input }
+  - { after: 36000, resume: true }
+  - { after: 3600, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+  - { after: 1, call: success, status: success }`;
+  const world = campaignWorld({ count: 4, scenarios: answered, revision: REVISIONS.later });
+  const seen: [verdict: string, atMs: number][] = [];
+  await world.run({
+    timeoutMs: 12 * 60 * MINUTE,
+    onEvent: (event) => {
+      if (event.type === "item" && event.item.repository === project(1)) {
+        seen.push([event.item.verdict, world.clock.now()]);
+      }
+    },
+  });
+  expect(seen.map(([verdict]) => verdict)).toEqual(["running", "needs-input", "running", "succeeded"]);
+  const [began = 0, , answeredAt = 0, ended = 0] = seen.map(([, at]) => at);
+  expect(answeredAt - began).toBeLessThan(36_003_000 + MINUTE + 1_000);
+  expect(ended - began).toBeLessThan(39_604_000 + 5_000);
+});

@@ -52,6 +52,18 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
   ]);
 });
 
+test("LiveCampaign on a narrow terminal leaves whole columns out, and cuts no number", () => {
+  const rows = (width: number) => table(mixedView(40), 9, width).slice(4, 6);
+  expect([60, 50, 44].map(rows)).toEqual([
+    [
+      "  ITEM            VERDICT    RUN       PR     TIME  ATTEMPTS",
+      "  acme/service-…  running    3f0f6f0a       33 min         1",
+    ],
+    ["  ITEM            VERDICT    PR     TIME  ATTEMPTS", "  acme/service-…  running         33 min         1"],
+    ["  ITEM             VERDICT    PR     TIME", "  acme/service-13  running         33 min"],
+  ]);
+});
+
 test("LiveCampaign on a terminal says when the next start is due, unless the end of a run may bring it before", () => {
   const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")]);
   expect(table(view)[2]).toBe("next start in 12 min · waits for the quota of starts an hour (30 of 30 used)");

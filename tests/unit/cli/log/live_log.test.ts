@@ -433,6 +433,13 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
   );
 });
 
+test("LiveLog's status line has the status of a run as soon as it is known, also of one that has ended", () => {
+  const { io, log } = liveLog({ interactive: true });
+  log.open("success");
+  expect(io.text.stdout).toEndWith("0:00 · success for 0 s · quiet for 0 s\x1b[?7h");
+  log.close();
+});
+
 test("LiveLog's heartbeat has time and limit, phase or tools, the time of the status and of silence; requests when full", () => {
   for (const form of ["compact", "full"] as const) {
     const { io, log, clock } = liveLog({ form, timeoutMs: 1_800_000 });

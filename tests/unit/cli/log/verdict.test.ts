@@ -27,7 +27,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "task          Fix the flaky tests",
       "what to do    Give the job more time.",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
-      "start         started by this job",
+      "start         started here",
       "branch        mogplex/external/70a41ec8-9562673e",
       "files         a.ts, b.ts",
       "time          18 min 5 s",
@@ -36,6 +36,20 @@ test("verdictText() has a row for all that is known of a run", () => {
       "cancel        mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
     ].join("\n"),
   );
+});
+
+test("verdictText() names the branch of the start while no push is known, and never the base", () => {
+  const branchOf = (requested: string) =>
+    /^branch .*$/m.exec(
+      verdictText(
+        sampleResult({ branch: { base: "main", requested, pushed: null }, changed: null, events: [] }),
+        OPTIONS,
+      ),
+    )?.[0];
+  expect([branchOf("fix/it"), branchOf("main")]).toEqual([
+    "branch        fix/it (named by the start; no push is known)",
+    "branch        unknown",
+  ]);
 });
 
 test("verdictText() says how to open the page where it is given one", () => {
@@ -51,7 +65,7 @@ test("verdictText() names the run's own time once when the command did not start
   expect([
     times(sampleResult({ replayed: null, resume: null, durationMs: 200 })),
     times(sampleAutomationResult({ replayed: true, durationMs: 200, runDurationMs: 8_000 })),
-  ]).toEqual([["time          18 min 1 s"], ["time          8 s"]]);
+  ]).toEqual([["run time      18 min 1 s"], ["run time      8 s"]]);
 });
 
 test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {
@@ -63,7 +77,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
       "what to do    Give the job more time.",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
       "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
-      "start         triggered by this job",
+      "start         triggered here",
       "run time      8 min 5 s",
       "time          10 min 20 s",
       "resume        once more",

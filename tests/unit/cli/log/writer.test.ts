@@ -154,3 +154,49 @@ test("Writer.error() cannot be made to print a workflow command", () => {
   out.error("x\n::error::forged\n##[error]forged");
   expect(io.text.stderr).not.toMatch(/^::|##\[/m);
 });
+
+/** A writer on a terminal of a person, whose width can change. */
+function onTerminal(columns: number, env: Record<string, string> = {}) {
+  const io = fakeIo({ env, terminal: true });
+  const size = { columns, rows: 24 };
+  return { io, size, writer: new Writer(io, detectPlatform(io.env), createRedactor({ token: TOKEN }), () => size) };
+}
+
+test("Writer breaks notes and errors between words where a person reads them on a terminal, and no command and no address", () => {
+  const { io, writer: out } = onTerminal(30);
+  out.note("sending requests and the token to http://127.0.0.1:40001/a/long/path, unencrypted");
+  out.error("Cannot plan: nothing was planned; run `mogplex-ci campaign plan campaign.yml --dir d`, then go on");
+  out.note("this goes on with it:", "mogplex-ci campaign run campaign.yml --dir d");
+  expect(io.text.stderr.split("\n")).toEqual([
+    "note: sending requests and the",
+    "  token to",
+    "  http://127.0.0.1:40001/a/long/path,",
+    "  unencrypted",
+    "error: Cannot plan: nothing",
+    "  was planned; run",
+    "  `mogplex-ci campaign plan campaign.yml --dir d`,",
+    "  then go on",
+    "note: this goes on with it:",
+    "  mogplex-ci campaign run campaign.yml --dir d",
+    "",
+  ]);
+  expect(out.broken("stdout", [own`\x1b[33m  one two three four five six seven\x1b[0m`, own`short`], 4)).toEqual([
+    own`\x1b[33m  one two three four five six\x1b[0m`,
+    own`\x1b[33m    seven\x1b[0m`,
+    own`short`,
+  ]);
+  const log = onTerminal(30, { GITLAB_CI: "true" });
+  log.writer.note("sending requests and the token to http://127.0.0.1:40001, unencrypted");
+  expect(log.io.text.stderr.split("\n").length).toBe(2);
+});
+
+test("Writer removes the lines at the bottom whole after the terminal has become narrower and has broken them", () => {
+  for (const [env, above] of [[{}, 5], [{ TERM: "xterm", XTERM_VERSION: "XTerm(390)" }, 1]] as const) {
+    const { io, size, writer: out } = onTerminal(20, env);
+    out.transient(own`\x1b[1maaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x1b[0m`, own`bbbbbbbbbbbbbbbbb`);
+    size.columns = 8;
+    const before = io.text.stdout.length;
+    out.transient();
+    expect(io.text.stdout.slice(before)).toBe(`\r\x1b[${above}A\x1b[J`);
+  }
+});

@@ -184,7 +184,8 @@ test("init terminal writes program and task without a job, and takes them out ag
   expect(stdout).toEndWith(
     "\nNeeds: variable MOGPLEX_API_KEY, variable MOGPLEX_REPO_ID (owner/name).\n" +
       "Then commit these files, and try it: node ci/mogplex.mjs doctor --repo acme/web\n" +
-      "In a CI job, always run this after it: node ci/mogplex.mjs cleanup (with MOGPLEX_JOB_STATUS, or --always)\n",
+      "A job that you write yourself calls node ci/mogplex.mjs run --follow, and in a step that always runs " +
+      "node ci/mogplex.mjs cleanup (with MOGPLEX_JOB_STATUS, or --always)\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });

@@ -79,7 +79,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow attaches to the run of this folder that goes on, or ended well unseen in the last hour; else it starts one",
+      "no CI system; run --follow attaches to the run of this folder if it goes on, or if it has succeeded since you left, at most an hour ago; else it starts one",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");

@@ -343,10 +343,10 @@ test("a signal after run --after has attached by a state file cancels a run of i
     const { proof: _, ...content } = { ...JSON.parse(stateOf(first)[STATE] ?? ""), owned };
     const files = { [STATE]: JSON.stringify({ ...content, proof: stateSeal(TOKEN)(content) }) };
     const stop = (io: FakeIo) => void at.clock.sleep(20_000).then(() => io.signal("SIGTERM"));
-    const again = await runAfter(at, args, files, RETRIED, stop);
-    expect(again).toMatchObject({ code: 143, stdout: expect.stringContaining("attached to run ") });
+    const { code, stdout } = await runAfter(at, args, files, RETRIED, stop);
+    expect({ code, stdout }).toEqual({ code: 143, stdout: expect.stringContaining("attached to run ") });
     expect(runsOf(at).map((run) => run.status)).toEqual([status]);
-    expect(again.stderr).toContain(owned ? "the run was cancelled" : "the run goes on");
+    expect(stdout).toContain(owned ? "the run was cancelled" : "the run goes on");
   }
 });
 
