@@ -281,7 +281,9 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     if (decision.tell !== null) {
       const { isTried, ask } = decision.tell;
       // The job that has made the note may be about to name its run there.
-      if (isTried && await isAnsweredSoon(context, asked, ask, LOOKS)) return none(context, "another job answers it");
+      if (isTried && await stateSoon(context, asked, ask, LOOKS) !== "starting") {
+        return none(context, "another job answers it");
+      }
       await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
       await react(asked, "failed");
     }
@@ -331,24 +333,30 @@ async function stop(
   return EXIT.success;
 }
 
-/** Whether a job has answered an ask by now: it has named its run, or a reason for none, or what it has stopped. */
-async function isAnswered(
+/** What the note of an ask says by now: its run, or a reason for none, or what was stopped; `starting` where it says neither, or is not there. */
+async function stateOf(
   context: Context,
   { forge, forge: { threads }, news: { thread } }: AskContext,
   ask: AskId,
-): Promise<boolean> {
+): Promise<MarkedNote["mark"]["state"]> {
   const { list } = await threads.comments(thread);
   const marks = marksOf(list, await threads.me(), await sealFor(context, forge, thread));
-  return (marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting") !== "starting";
+  return marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting";
 }
 
-/** Whether another job has answered an ask by now, or does so while this one looks again. */
-async function isAnsweredSoon(context: Context, asked: AskContext, ask: AskId, looks: number): Promise<boolean> {
-  for (let look = 0; look < looks; look++) {
+/** Whether a job has answered an ask by now. */
+async function isAnswered(context: Context, asked: AskContext, ask: AskId): Promise<boolean> {
+  return await stateOf(context, asked, ask) !== "starting";
+}
+
+/** {@linkcode stateOf}, once another job has answered, or this one has looked so often. */
+async function stateSoon(context: Context, asked: AskContext, ask: AskId, looks: number) {
+  let state: MarkedNote["mark"]["state"] = "starting";
+  for (let look = 0; look < looks && state === "starting"; look++) {
     if (look > 0) await context.clock.sleep(NEXT_LOOK_MS);
-    if (await isAnswered(context, asked, ask).catch(() => false)) return true;
+    state = await stateOf(context, asked, ask).catch(() => state);
   }
-  return false;
+  return state;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -578,7 +586,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     // Where another job has made the note, that one may be about to name its run there.
-    if (await isAnsweredSoon(context, asked, ask, written.updated ? LOOKS : 1)) {
+    if (await stateSoon(context, asked, ask, written.updated ? LOOKS : 1) !== "starting") {
       return none(context, "another job answers it");
     }
     await end(changed, EXIT.success);
@@ -620,7 +628,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       const isConflict = error instanceof ConflictError;
       if (runId === null && outcome !== "interrupted") {
         // Another job with this note may have started the run. After a conflict it is about to name it, if it is alive.
-        const isNamed = await isAnsweredSoon(context, asked, ask, isConflict ? LOOKS : 1);
+        const isNamed = typeof await stateSoon(context, asked, ask, isConflict ? LOOKS : 1) !== "string";
         if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
       }
       result = ended.result;

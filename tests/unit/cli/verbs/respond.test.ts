@@ -842,6 +842,16 @@ test.each([
   },
 );
 
+test("a job whose start is not known ends with 69, also when a stop has written into its note meanwhile", async () => {
+  const at = place("stuck-streaming");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 100 });
+  const first = respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "120"]);
+  await at.clock.sleep(5_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  expect(ours(at)[0]).toContain("This task was stopped. It is not known whether its run had started.");
+  expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job answers it") });
+});
+
 test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {
   const at = place("stuck-streaming");
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
