@@ -177,17 +177,24 @@ export const PUBLIC_HOSTS: Readonly<Record<Exclude<ForgeName, "gitea">, string>>
 /** Where tokens are found, for sentences. */
 export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST";
 
-/** The host whose token is in the variable of a forge: the public one. Gitea has none, so that of the job; undefined in any other job. */
+/**
+ * The host whose token is in the variable of a forge: that of the server which runs the job, if it is of that kind, else the public one. Gitea has
+ * no public one.
+ */
 function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {
-  if (forge !== "gitea") return PUBLIC_HOSTS[forge];
+  const server = env(forge === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
+  const own = URL.canParse(server) ? new URL(server).host : undefined;
+  if (forge === "gitlab") return own ?? PUBLIC_HOSTS.gitlab;
   // Not by the name of the system: the table of all systems is no part of a component.
-  const server = env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS") ? env("GITHUB_SERVER_URL") ?? "" : "";
-  return URL.canParse(server) ? new URL(server).host : undefined;
+  const isGitea = Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
+  if (forge === "gitea") return isGitea ? own : undefined;
+  // Gitea's jobs have a token of their own by that name, too.
+  return isGitea ? undefined : own ?? PUBLIC_HOSTS.github;
 }
 
 /**
- * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com, `GITEA_TOKEN` for the server
- * whose Gitea or Forgejo Actions run the job.
+ * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com, each in a job of a server of
+ * one's own for that server, and `GITEA_TOKEN` for the server whose Gitea or Forgejo Actions run the job.
  *
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
  * @returns Undefined when there is no token at all.

@@ -172,7 +172,7 @@ export class GiteaThreads implements Threads {
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
-    // For one that is gone Gitea answers with 500.
+    // Not before the issue: what happens in between would count as a change of its text. And for one that is gone Gitea answers with 500.
     const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,

@@ -80,7 +80,15 @@ export interface Stop {
 export type Decision =
   | Wanted
   | Stop
-  | { kind: "none"; reason: string; tell: { ask: AskId; thread: Thread; text: string } | null };
+  | { kind: "none"; reason: string; tell: Answer | null };
+
+/** What the asker is told, and whether a job has tried to start the run before, or does so now. */
+interface Answer {
+  readonly ask: AskId;
+  readonly thread: Thread;
+  readonly text: string;
+  readonly isTried: boolean;
+}
 
 /** What of the service has to be known. */
 export interface RunsAtWork {
@@ -219,7 +227,7 @@ export class Decider {
     const tell = (reason: string, text = reason): Decision => ({
       kind: "none",
       reason,
-      tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}` },
+      tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}`, isTried: own !== undefined },
     });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
     const { what, line } = asked;

@@ -92,7 +92,7 @@ export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly note: T;
 }
 
-/** All our own notes among comments, the oldest first. */
+/** All our own notes among comments, the oldest first. A list can show a note twice when others remove comments while it is read. */
 function allMarks<T extends ThreadComment>(
   comments: readonly T[],
   me: ForgeUser,
@@ -101,7 +101,7 @@ function allMarks<T extends ThreadComment>(
   return comments.flatMap((note) => {
     const mark = note.author.id === me.id ? readMark(note.text, seal) : null;
     return mark === null ? [] : [{ mark, note }];
-  }).sort((a, b) => a.note.id - b.note.id);
+  }).sort((a, b) => a.note.id - b.note.id).filter(({ note }, index, all) => note.id !== all[index - 1]?.note.id);
 }
 
 /** Whether a note is not the first one about its ask. */

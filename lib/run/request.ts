@@ -183,7 +183,13 @@ export function resumePlan(
   state: RunState | undefined,
   maxEndAgeMs?: number,
 ): StartPlan {
-  if (state === undefined || plan.key.scope === "given") return plan;
+  if (state === undefined) return plan;
+  if (plan.key.scope === "given") {
+    if (state.idempotencyKey !== plan.key.key) {
+      session.notify({ kind: "text", message: "the state file is not of the key that is given, so it is not used" });
+    }
+    return plan;
+  }
   if (state.idempotencyKey === null) {
     session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
     return plan;

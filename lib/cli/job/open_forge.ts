@@ -231,26 +231,30 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
   return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
 }
 
-/** The host of a job's own forge, with the variable of its token: on a server of one's own, that token is for no other one. */
-function ownHost({ io: { env }, platform: { name } }: Context): string[] {
-  const [server, variable] = name === "gitlab"
-    ? [env("CI_SERVER_URL"), tokenVariableOf(env)]
-    : [name === "github" ? env("GITHUB_SERVER_URL") : undefined, FORGE_VARIABLES.github];
-  const isThere = server !== undefined && URL.canParse(server) && (env(variable)?.trim() ?? "") !== "";
-  return isThere ? [`${new URL(server).host}=${variable}`] : [];
+/** The token of the forge that the job stands on, by input or variable, if a pull request is there. */
+function ownToken(context: Context, { forge, host }: Pick<PullRequestAddress, "forge" | "host">) {
+  try {
+    const own = context.openForge?.(context);
+    if (own?.threads.forge !== forge || new URL(own.threads.origin).host !== host) return undefined;
+    return { token: own.token, place: own.tokenPlace };
+  } catch (error) {
+    // It is no such job, or its token is somewhere else.
+    if (!(error instanceof UsageError)) throw error;
+    return undefined;
+  }
 }
 
 /** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
 export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
-  const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
+  const token = ownToken(context, { forge, host }) ?? resolveForgeAccess(env)?.tokenFor({ forge, host });
   if (token === undefined) {
-    // For any other host a variable does not say that it may be sent there.
-    const isPublic = forge !== "gitea" && host === PUBLIC_HOSTS[forge];
+    // For any other host a variable does not say that it may be sent there, and one that is set is for the server of the job.
+    const mayBeSet = forge !== "gitea" && host === PUBLIC_HOSTS[forge] && !env(FORGE_VARIABLES[forge])?.trim();
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `there is no token for ${host}`,
-      advice: isPublic
+      advice: mayBeSet
         ? `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`
         : "start the command in a job of that server",
     });

@@ -279,6 +279,11 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   }
   if (decision.kind === "none") {
     if (decision.tell !== null) {
+      const { isTried, ask } = decision.tell;
+      // The job that has made the note may be about to name its run there.
+      if (isTried && await stateSoon(context, asked, ask, LOOKS) !== "starting") {
+        return none(context, "another job answers it");
+      }
       await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
       await react(asked, "failed");
     }
@@ -287,9 +292,9 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   return await stop(context, asked, { decider, session, decision });
 }
 
-/** How often, and after which time, a stop looks again for runs that other jobs are about to start, in milliseconds. */
-const STOP_LOOKS = 6;
-const STOP_LOOK_MS = 5_000;
+/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds. */
+const LOOKS = 6;
+const NEXT_LOOK_MS = 5_000;
 
 /** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
 async function stop(
@@ -301,8 +306,8 @@ async function stop(
   await react(asked, "seen");
   let { runs, starting, waiting } = await decider.toStop(decision);
   // A job that has not seen the stop names its run within seconds.
-  for (let look = 0; look < STOP_LOOKS && starting.length > 0; look++) {
-    await clock.sleep(STOP_LOOK_MS);
+  for (let look = 0; look < LOOKS && starting.length > 0; look++) {
+    await clock.sleep(NEXT_LOOK_MS);
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
@@ -328,15 +333,30 @@ async function stop(
   return EXIT.success;
 }
 
-/** Whether a job has answered an ask by now: it has named its run, or a reason for none, or what it has stopped. */
-async function isAnswered(
+/** What the note of an ask says by now: its run, or a reason for none, or what was stopped; `starting` where it says neither, or is not there. */
+async function stateOf(
   context: Context,
   { forge, forge: { threads }, news: { thread } }: AskContext,
   ask: AskId,
-): Promise<boolean> {
+): Promise<MarkedNote["mark"]["state"]> {
   const { list } = await threads.comments(thread);
   const marks = marksOf(list, await threads.me(), await sealFor(context, forge, thread));
-  return (marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting") !== "starting";
+  return marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting";
+}
+
+/** Whether a job has answered an ask by now. */
+async function isAnswered(context: Context, asked: AskContext, ask: AskId): Promise<boolean> {
+  return await stateOf(context, asked, ask) !== "starting";
+}
+
+/** {@linkcode stateOf}, once another job has answered, or this one has looked so often. */
+async function stateSoon(context: Context, asked: AskContext, ask: AskId, looks: number) {
+  let state: MarkedNote["mark"]["state"] = "starting";
+  for (let look = 0; look < looks && state === "starting"; look++) {
+    if (look > 0) await context.clock.sleep(NEXT_LOOK_MS);
+    state = await stateOf(context, asked, ask).catch(() => state);
+  }
+  return state;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -520,8 +540,16 @@ async function requestOf({ option }: Context, { forge }: AskContext, { prompt, p
   return { request, repository: id };
 }
 
-/** The service knows the key, with another request: the ask was answered, and its note is gone or not there yet. */
-class AlreadyAnswered extends Error {}
+/** This job starts no run, and its note is not to say what came of that: another job has answered the ask. */
+class AlreadyAnswered extends Error {
+  /** Whether the note says so. If not, the service knows the key, with another request. */
+  readonly isNamed: boolean;
+
+  constructor(isNamed: boolean) {
+    super();
+    this.isNamed = isNamed;
+  }
+}
 
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge, forge: { threads }, news: { thread } } = asked;
@@ -557,7 +585,10 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   if (oldest !== undefined && oldest.note.id !== written.id) return none(context, "another job answers it");
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
-    if (written.updated && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
+    // Where another job has made the note, that one may be about to name its run there.
+    if (await stateSoon(context, asked, ask, written.updated ? LOOKS : 1) !== "starting") {
+      return none(context, "another job answers it");
+    }
     await end(changed, EXIT.success);
     await react(asked, "failed");
     return none(context, changed);
@@ -570,6 +601,8 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   };
   let result: RunResult | undefined;
   let stopping: Promise<void> | undefined;
+  /** Whether the run had ended when this job found it by its key. */
+  let isOver = false;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
@@ -583,14 +616,21 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       onItem: item,
       onStarted: (run: { runId: string; run: { status: string } }) => {
         started(run.runId);
+        isOver = isTerminal(run.run.status);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
         stopping = stopLate(context, decider, wanted, run.runId);
       },
     };
     const files = { files: context.io, statePath: places.state, sink };
     const showTask = context.option(SHOW_TASK);
-    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then((ended) => {
-      if (ended.error instanceof ConflictError && ended.result.runId === null) throw new AlreadyAnswered();
+    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then(async (ended) => {
+      const { error, result: { runId, outcome } } = ended;
+      const isConflict = error instanceof ConflictError;
+      if (runId === null && outcome !== "interrupted") {
+        // Another job with this note may have started the run. After a conflict it is about to name it, if it is alive.
+        const isNamed = typeof await stateSoon(context, asked, ask, isConflict ? LOOKS : 1) !== "string";
+        if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
+      }
       result = ended.result;
       return ended;
     });
@@ -601,11 +641,12 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       !(result.status !== null && isTerminal(result.status));
     if (!isOpen) await react(asked, code === EXIT.success ? "done" : "failed");
     if (code === EXIT.success && result !== undefined) {
-      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });
+      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url, isOver });
     }
     return code;
   } catch (error) {
     if (error instanceof AlreadyAnswered) {
+      if (error.isNamed) return none(context, "another job answers it");
       await end("it was answered already", EXIT.success);
       return none(context, "it was answered already");
     }
@@ -635,7 +676,7 @@ async function setStatus(
   { option, platform, io: { env }, writer }: Context,
   { forge: { threads } }: AskContext,
   { branch, changed }: RunResult,
-  { page, thread }: { page: string | undefined; thread: string },
+  { page, thread, isOver }: { page: string | undefined; thread: string; isOver: boolean },
 ): Promise<void> {
   // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
   if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab")) return;
@@ -647,6 +688,10 @@ async function setStatus(
   // be any branch.
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
+  if (isOver) {
+    writer.note("no commit status: the run had ended before this job found it, and others may have pushed since");
+    return;
+  }
   try {
     const head = await threads.branch(name);
     if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });

@@ -104,6 +104,54 @@ test("resolveForgeAccess() gives the server of the job GITEA_TOKEN, and without 
   );
 });
 
+test("resolveForgeAccess() gives the variable of a forge to the own server of a job there, and not to the public one", () => {
+  const token = "x";
+  for (
+    const [forge, name, publicHost, job] of [
+      ["github", "GITHUB_TOKEN", "github.com", { GITHUB_SERVER_URL: "https://git.example.com" }],
+      ["gitlab", "GITLAB_TOKEN", "gitlab.com", { CI_SERVER_URL: "https://git.example.com/" }],
+    ] as const
+  ) {
+    const own = access({ ...job, [name]: token });
+    expect(own?.tokenFor({ forge, host: "git.example.com" })?.token).toBe(token);
+    expect(own?.tokenFor({ forge, host: publicHost })).toBeUndefined();
+    expect(own?.only).toEqual({ forge, host: "git.example.com" });
+    const named = access({ ...job, [name]: token }, [publicHost]);
+    expect(named?.tokenFor({ forge, host: publicHost })?.token).toBe(token);
+  }
+  // The variable of another forge is for the public one.
+  const both = access({ CI_SERVER_URL: "https://git.example.com", GITHUB_TOKEN });
+  expect(both?.tokenFor({ forge: "github", host: "github.com" })?.token).toBe(GITHUB_TOKEN);
+});
+
+test("resolveForgeAccess() gives GITHUB_TOKEN of a job of Gitea, whose own token has that name, to no host", () => {
+  const job = { GITEA_ACTIONS: "true", GITHUB_SERVER_URL: "https://git.example.com", GITHUB_TOKEN };
+  expect(access(job)).toBeUndefined();
+  const place = { forge: "github", host: "github.com" } as const;
+  expect(access({ ...job, GITEA_TOKEN })?.tokenFor(place)).toBeUndefined();
+  expect(access(job, ["github.com=GITHUB_TOKEN"])?.tokenFor(place)?.token).toBe(GITHUB_TOKEN);
+});
+
+const LOOKALIKES: readonly string[] = [
+  ...["github.com.evil.example", "github.com.", "github.com:8443", "www.github.com", "github.co", "xn--gthub-n4a.com"],
+  ...["g\u0131thub.com", "github.com\\.evil.example", "evil.example#@github.com", "github.com%2eevil.example"],
+  ...["github.com@evil.example", "evil.example\\@github.com", "[::ffff:8c52:7904]"],
+];
+
+test.each([...LOOKALIKES])("resolveForgeAccess() has no token for an address at %j", (host) => {
+  const tokens = access({ GITHUB_TOKEN, GITLAB_TOKEN });
+  const address = parsePullRequest(`https://${host}/acme/web/pull/7`);
+  expect(address === undefined ? undefined : tokens?.tokenFor(address)).toBeUndefined();
+});
+
+test.each(["GITHUB.COM", "github.com:443", "\uff47ithub.com", "git\u00adhub.com", "github\u3002com"])(
+  "resolveForgeAccess() takes %j for the host that a request would go to",
+  (host) => {
+    const address = parsePullRequest(`https://${host}/acme/web/pull/7`);
+    expect(address).toMatchObject({ host: "github.com", url: "https://github.com/acme/web/pull/7" });
+  },
+);
+
 test("resolveForgeAccess() takes no value that cannot be a token, and not the token of the service", () => {
   for (const value of ["", "$GITHUB_TOKEN", "a b", "a\nb"]) expect(access({ GITHUB_TOKEN: value })).toBeUndefined();
   expect(access({ GITHUB_TOKEN: "mog_1", MOGPLEX_API_KEY: "mog_1" })).toBeUndefined();

@@ -61,6 +61,23 @@ test("GiteaThreads knows no changes where the teams of the repository are not sh
   expect(await ask(each)).toMatchObject({ title: "one", changes: null });
 });
 
+test("GiteaThreads takes a comment that is written while it reads an issue for no change of its text", async () => {
+  const each = step("an issue that was not changed");
+  const gitea = giteaForge({ exchanges: each.exchanges });
+  const { fetch } = gitea;
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  gitea.fetch = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (!url.includes("/timeline?") || !url.endsWith("page=1")) return answer;
+    // The events of this answer have no comment yet, and from now on the issue has its time.
+    for (const { asked, body } of gitea.exchanges) {
+      if (/\/issues\/\d+$/.test(asked)) Object.assign(body as object, { updated_at: later });
+    }
+    return answer;
+  };
+  expect(await ask(each, gitea)).toMatchObject({ title: "one", changes: [] });
+});
+
 /** What the server answers about teams to a user who is in the organisation only, and to one who is not. Owners of it are told all. */
 const OUTSIDERS = [["a member of no team", 403], ["a stranger", 404]] as const;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { ThreadComment } from "../../../lib/forge/threads.ts";
 import { noteMarker } from "../../../lib/report/note.ts";
-import { jobOfAsk, keyOfAsk, type Mark, markLine, marksOf } from "../../../lib/respond/mark.ts";
+import { doublesOf, jobOfAsk, keyOfAsk, type Mark, markLine, marksOf } from "../../../lib/respond/mark.ts";
 import { BOT, ISSUE, KIM, PULL, sealOf } from "./fake_threads.ts";
 
 const ask = { kind: "comment", id: 101 } as const;
@@ -46,6 +46,13 @@ test("marksOf() takes no word of a mark whose code is not that of the thread and
   expect(marksOf([note(text.replace("5b1f0c1e", "6b1f0c1e"))], BOT, undefined)[0]?.mark.state).toMatchObject({
     isOpen: true,
   });
+});
+
+test("doublesOf() names the later note of one ask, and no note that a list shows twice", () => {
+  const [first, later] = [note(textOf(MARK)), note(textOf({ ...MARK, state: "starting" }), { id: 10 })];
+  expect(doublesOf([first, { ...first }], BOT, seal)).toEqual([]);
+  expect(doublesOf([later, first, { ...first }, { ...later }], BOT, seal)).toEqual([later]);
+  expect(marksOf([first, later, { ...first }], BOT, seal).map(({ note: { id } }) => id)).toEqual([9]);
 });
 
 test("marksOf() takes no mark of another user, none further below, and none without the marker of a note", () => {

@@ -86,8 +86,12 @@ test("a step refuses inputs that contradict each other before it asks anything, 
 
 test("a step works on the branch of a pull request that input after names, with a task or with input mend", async () => {
   const cases = [
-    [{ prompt: "also the docs" }, "also the docs"],
-    [{ prompt: "", mend: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
+    [{ after: "7", prompt: "also the docs" }, "also the docs"],
+    [{ after: "https://github.com/acme/api/pull/7", prompt: "also the docs" }, "also the docs"],
+    [
+      { after: "7", prompt: "", mend: "conflict" },
+      "The pull request of this branch conflicts with its base branch main.",
+    ],
   ] as const;
   for (const [inputs, prompt] of cases) {
     const at = world();
@@ -100,7 +104,7 @@ test("a step works on the branch of a pull request that input after names, with 
       GITHUB_API_URL: github.api,
       GITHUB_REPOSITORY: "acme/api",
     };
-    const { code, log } = await step({ ...inputs, "after": "7", "github-token": GITHUB_TOKEN }, {
+    const { code, log } = await step({ ...inputs, "github-token": GITHUB_TOKEN }, {
       at,
       fetch,
       env: place,
@@ -109,5 +113,23 @@ test("a step works on the branch of a pull request that input after names, with 
     expect([...at.emulator.world.store.runs.values()]).toMatchObject([
       { prompt: expect.stringContaining(prompt), working_branch: "feature", create_branch: false },
     ]);
+  }
+});
+
+test("a step sends the token of input github-token to no other server than that of the job", async () => {
+  for (const host of ["github.example", "github.com:8443", "github.com.evil.example"]) {
+    const at = world();
+    const { code, log } = await step(
+      { "prompt": "x", "after": `https://${host}/acme/api/pull/7`, "github-token": GITHUB_TOKEN },
+      {
+        at,
+        fetch: (url, init) => {
+          expect(`${url} ${[...new Headers(init.headers).values()]}`).not.toContain(GITHUB_TOKEN);
+          return at.emulator.fetch(url, init);
+        },
+        env: { GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "acme/api" },
+      },
+    );
+    expect([code, log]).toEqual([2, expect.stringContaining(`there is no token for ${host}`)]);
   }
 });

@@ -436,6 +436,18 @@ test("run --follow ends with 2 and sends nothing when the file to resume from is
   });
 });
 
+test("run --follow --resume with a key of the caller says that a state file of another key counts for nothing", async () => {
+  const { cli, emulator } = world();
+  const env = { GITLAB_CI: "true", CI_PIPELINE_ID: "7", CI_JOB_NAME: "agent" };
+  const { io } = await cli([...RUN, "--idempotency-key", "a"], { env });
+  const files = { "kept.json": io.files.get("mogplex-ci/run.json") ?? "" };
+  for (const [key, isTold] of [["a", false], ["b", true]] as const) {
+    const { code, stderr } = await cli([...RUN, "--idempotency-key", key, "--resume", "kept.json"], { env, files });
+    expect([code, stderr.includes("the state file is not of the key that is given")]).toEqual([0, isTold]);
+  }
+  expect([...emulator.world.store.runs.values()].map((run) => run.idempotency_key)).toEqual(["a", "b"]);
+});
+
 test("an argument or --prompt-file wins over the variables with a task, and two of one kind are refused", async () => {
   const { cli, emulator } = world();
   const prompts = () => [...emulator.world.store.runs.values()].map((run) => run.prompt);

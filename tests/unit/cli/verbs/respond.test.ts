@@ -119,6 +119,22 @@ test.each([
   },
 );
 
+test("respond sets no commit status for a run that it finds ended, since somebody else may have pushed behind it", async () => {
+  const at = place("success", { scenarios: [delivering()] });
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 50 });
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload({ id: 1000 }), ["--commit-status", "--timeout", "60"]);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(40 * 60_000);
+  const { code, stderr } = await respond(at, "", ["--poll", "--commit-status"]);
+  expect({ code, runs: runsOf(at).map(({ status }) => status), statuses: at.gitlab.statuses }).toEqual({
+    code: 0,
+    runs: ["success"],
+    statuses: [],
+  });
+  expect(stderr).toContain("no commit status: the run had ended before this job found it");
+});
+
 test("respond reads a payload that is the variable's text, as well as one in a file", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
@@ -745,6 +761,95 @@ test("a second job of one mention leaves the note alone once the first one has n
     expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
     expect(own.body).toContain(" at work ");
   }
+});
+
+/** Starts a first job whose start is answered late, and a second one that sends its own only then. @param before Called once the run is there. */
+async function twoStarts(before: (at: At, remark: { id: number }) => void): Promise<{ at: At; second: Called }> {
+  const at = place("stuck-streaming");
+  const remark = at.gitlab.say("merge_requests/7", "lee", "see the log of the nightly build");
+  const news = payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
+  at.emulator.control("fault", { kind: "slow", route: "POST /runs", delayMs: 4_000 });
+  const first = respond(at, news, ["--timeout", "300"]);
+  while (runsOf(at).length === 0) await at.clock.sleep(1);
+  before(at, remark);
+  const second = await respond({ ...at, requestMs: 250 }, news, ["--timeout", "300"]);
+  expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+  await first;
+  expect(runsOf(at).length).toBe(1);
+  return { at, second };
+}
+
+test("a second job of one mention, whose request is another one by then, leaves the note alone once the run is named", async () => {
+  const { second } = await twoStarts((at, remark) => {
+    at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
+  });
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+});
+
+test("a second job of one mention, whose start is refused for now, leaves the note alone once the run is named", async () => {
+  const { second } = await twoStarts(({ emulator }) =>
+    void emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 })
+  );
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+});
+
+test("a job that has to wait for its start leaves the note alone once a second job of the mention has named its run there", async () => {
+  for (const isConflict of [true, false]) {
+    const at = place("stuck-streaming");
+    const remark = at.gitlab.say("merge_requests/7", "lee", "see the log of the nightly build");
+    const news = payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
+    at.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 60 });
+    const first = respond(at, news, ["--timeout", "300"]);
+    await at.clock.sleep(30_000);
+    if (isConflict) at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
+    const second = respond(at, news, ["--timeout", "300"]);
+    await at.clock.sleep(10_000);
+    expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+    if (!isConflict) at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
+    expect(await first).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+    expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
+    await second;
+    expect(runsOf(at).length).toBe(1);
+  }
+});
+
+test.each([
+  ["when it decides", true, 2],
+  ["before it starts", false, 4],
+])(
+  "a second job of one mention that finds a stop %s leaves the note alone when the first one names its run at that moment",
+  async (_when, isEarly, looks) => {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await respond(at, payload(note), ["--timeout", "60"]);
+    const own = leave(at, note, null);
+    if (isEarly) at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+    const { fetch } = at.gitlab;
+    let begun = isEarly;
+    let reads = 0;
+    at.gitlab.fetch = async (url, init) => {
+      const answered = await fetch(url, init);
+      if (init.method === "PUT" && !begun) {
+        begun = true;
+        at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+      }
+      // Right behind its last look before it writes.
+      if (begun && url.includes("/notes?") && ++reads === looks) leave(at, note, runsOf(at)[0]?.id ?? "");
+      return answered;
+    };
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect(own.body).toContain(" at work ");
+  },
+);
+
+test("a job whose start is not known ends with 69, also when a stop has written into its note meanwhile", async () => {
+  const at = place("stuck-streaming");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 100 });
+  const first = respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "120"]);
+  await at.clock.sleep(5_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  expect(ours(at)[0]).toContain("This task was stopped. It is not known whether its run had started.");
+  expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job answers it") });
 });
 
 test("a second job of one stop does not write that no run was at work over what the first one has stopped", async () => {

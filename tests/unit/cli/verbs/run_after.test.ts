@@ -431,10 +431,12 @@ test("run --after takes an address, in a job of its own server and outside of a 
 });
 
 test("run --after sends the token of a job's own server to no other one", async () => {
-  const at = place();
-  const called = await runAfter(at, ["--after", ADDRESS.replace("gitlab.com", "gitlab.example.com"), "x"]);
-  expect(called.stderr).toContain("there is no token for gitlab.example.com");
-  expect([called.code, at.gitlab.requests]).toEqual([2, []]);
+  for (const host of ["gitlab.example.com", "gitlab.com"]) {
+    const at = place();
+    const called = await runAfter(at, ["--after", ADDRESS.replace("gitlab.com", host), "x"]);
+    expect(called.stderr).toContain(`there is no token for ${host}`);
+    expect([called.code, at.gitlab.requests]).toEqual([2, []]);
+  }
 });
 
 /** Branches that no run may work on. */

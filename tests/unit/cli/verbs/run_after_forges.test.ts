@@ -140,10 +140,12 @@ test("run --after sends no token of GitHub or Gitea to another server than the o
       [onGithub, `${other}/pulls/7`],
       [onGitea, `${other}/pulls/7`],
       [onGitea, "https://github.com/acme/api/pull/7"],
+      [() => onGithub("https://github.example"), "https://github.com/acme/api/pull/7"],
     ] as const
   ) {
     const at = place(make());
-    const called = await runAfter(at, ["--after", address, "x"]);
+    // On Gitea the token of the job has that name.
+    const called = await runAfter(at, ["--after", address, "x"], {}, { GITHUB_TOKEN });
     expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no token for ") });
     expect([runsOf(at), at.sent]).toEqual([[], []]);
   }
