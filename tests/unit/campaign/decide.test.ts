@@ -128,7 +128,9 @@ test("a second stop says what the first one does, and a resume that cancelled it
       /^it was stopped already, by kim at 2026\S+; nothing more is started; the next wave cancels 3 runs$/,
     );
   }
-  await world.advance();
+  const { cancels, state } = await world.read();
+  expect([cancels, state]).toEqual([3, "stopping"]);
+  expect((await world.advance()).view.cancels).toBeUndefined();
   expect((await world.decide({ kind: "resume" })).text).toBe(
     "the next wave starts runs again; 3 cancelled items stay as they are until `campaign retry`",
   );

@@ -92,6 +92,11 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
     ["stopping: stopped by ann", "resume campaign.yaml", "stop campaign.yaml --cancel"],
   ],
   [
+    "a person who had it cancelled",
+    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 },
+    ["stopping: stopped by ann", "resume campaign.yaml"],
+  ],
+  [
     "a plan that was not started",
     { state: "planned", waitsFor: null, nextWaveAt: null },
     ["not started", "run campaign.yaml", "advance campaign.yaml"],
@@ -102,6 +107,18 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
     ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), and nothing", "advance campaign.yaml"],
   ],
 ];
+
+test("statusText() says that runs are to be cancelled, and by whom", () => {
+  const changes = { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 } as const;
+  const items = [anItem(1, "running"), anItem(2, "waiting")];
+  const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
+  expect(title(viewOf(items, changes))).toContain(
+    "is stopping: stopped by ann; nothing more is started, 1 run at work; the next wave cancels 1 run",
+  );
+  expect(title(viewOf(items, { ...changes, atWork: "process 7" }))).toContain(
+    "1 run at work; 1 run is being cancelled",
+  );
+});
 
 test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [title = "", ...verbs]) => {
   const attention = part(status(viewOf([anItem(1, "running"), anItem(2, "waiting")], changes)), "Needs attention");
