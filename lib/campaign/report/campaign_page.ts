@@ -36,7 +36,6 @@ import { type Fact, joinWords, plainWords, sentence } from "../../text/document.
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
@@ -85,7 +84,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
         task !== "" &&
-        markup`<bdi>${withVariables(task)}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
+        markup`<bdi>${task}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [needsPerson(entries)],
@@ -144,11 +143,6 @@ function firstLine(prompt: string, title: string): { line: string; isWhole: bool
   );
   const line = cutText(first, MAX_TASK_LINE);
   return { line, isWhole: line === first && others.length === 0 };
-}
-
-/** A task with the names of its variables, which each item replaces. */
-function withVariables(task: string): Part {
-  return parseTemplate(task).parts.map((part) => typeof part === "string" ? part : markup`<var>${part.name}</var>`);
 }
 
 /** Most earlier tasks that are shown: a change of the file adds one. */
@@ -364,9 +358,9 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {
   const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number | null }][] = [
-    ["minute", "starts in the last minute", minute],
-    ["hour", "starts in the last hour", hour],
-    ["day", "starts in the last 24 hours", day],
+    ["minute", "starts of this campaign in the last minute", minute],
+    ["hour", "starts of this campaign in the last hour", hour],
+    ["day", "starts of this campaign in the last 24 hours", day],
     ["sandboxes", sandboxes.used === null ? "sandboxes at a time" : "sandboxes in use", sandboxes],
   ];
   return markup`<ul class="quotas">${
@@ -380,7 +374,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
     })
   }</ul>${
     minute.limit === null &&
-    markup`<p>This service has no limit of starts: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.</p>`
+    markup`<p>This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.</p>`
   }`;
 }
 

@@ -29,7 +29,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 Nothing needs attention: it goes on with the next wave
 
 Pace
-  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
+  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
   sandboxes     2 of 3 in use
   next start    waits for the quota of starts an hour (30 of 30 used)
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
@@ -140,9 +140,9 @@ test("statusText() shows the problem of the last step first: a token of another 
 });
 
 test("statusText() says when starts are not limited", () => {
-  expect(status(mixedView(3))).toContain("  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
+  expect(status(mixedView(3))).toContain("  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
   const lines = status(mixedView(3, { quota: unlimited(mixedView(3)) }));
-  expect(lines).toContain("  starts        not limited");
+  expect(lines).toContain("  own starts    not limited");
 });
 
 test("statusText() shows what stopped the last wave, and how it goes on", () => {
