@@ -4,7 +4,8 @@ import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
 
 test("viewOf().nextStep depends on the phase that failed, and on a code that says more", () => {
   const phase = (name: string) => [{ name, startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
-  const failed = (fields: object) => viewOf(sampleResult({ outcome: "failed", exitCode: 1, finalMessage: "I tried", ...fields })).nextStep ?? "";
+  const failed = (fields: object) =>
+    viewOf(sampleResult({ outcome: "failed", exitCode: 1, finalMessage: "I tried", ...fields })).nextStep ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
   const reason = "The agent finished, but GitHub delivery failed: untracked files remain: b.txt";
   expect(failed({ phases: phase("deliver"), reason })).toStartWith("The agent left new files that it did not commit");
