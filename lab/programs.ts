@@ -63,8 +63,22 @@ function install(what: string, line: readonly string[], options: InstallOptions 
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
 
-/** A program that counts as installed when the file at `path` exists. */
-function installed(name: string, version: string, path: string, make: () => void): Program {
+/** A program that counts as installed when its file exists. */
+interface Installed {
+  name: string;
+  version: string;
+  /** Path of the folder that it gets. */
+  folder: string;
+  /** Path of the file in that folder. */
+  file: string;
+  /** @param part A folder of this process alone. @returns The folder that is to have its name. */
+  make(part: string): string;
+}
+
+function installed({ name, version, folder, file, make }: Installed): Program {
+  const path = join(folder, file);
+  // Another checkout may install the same program meanwhile.
+  const part = `${folder}.${process.pid}.part`;
   // A failed installation is not repeated for each experiment.
   let failure: MissingError | undefined;
   return {
@@ -74,12 +88,18 @@ function installed(name: string, version: string, path: string, make: () => void
     provide() {
       if (existsSync(path)) return path;
       if (failure !== undefined) throw failure;
-      mkdirSync(LAB_FOLDER, { recursive: true });
+      mkdirSync(part, { recursive: true });
       try {
-        make();
+        const made = make(part);
+        if (made !== folder && !existsSync(path)) {
+          rmSync(folder, { recursive: true, force: true });
+          renameSync(made, folder);
+        }
       } catch (error) {
         if (error instanceof MissingError) failure = error;
         throw error;
+      } finally {
+        rmSync(part, { recursive: true, force: true });
       }
       if (!existsSync(path)) throw new MissingError(`${name} ${version}: its installer made no ${path}`);
       return path;
@@ -89,26 +109,28 @@ function installed(name: string, version: string, path: string, make: () => void
 
 /** The command of a Go module. @param file Its name when Go builds it. */
 export function goProgram(name: string, module: string, version: string, file: string = name): Program {
-  const path = join(LAB_FOLDER, `${name}-${version}`, file);
-  return installed(name, version, path, () => {
-    const half = join(LAB_FOLDER, `${name}-${version}.part`);
-    // The module cache stays writable, so that people can delete it.
-    const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: half };
-    install(`${name} ${version}`, ["go", "install", `${module}@${version}`], { env });
-    renameInto(half, join(LAB_FOLDER, `${name}-${version}`));
+  const folder = join(LAB_FOLDER, `${name}-${version}`);
+  return installed({
+    ...{ name, version, folder, file },
+    make(part) {
+      // The module cache stays writable, so that people can delete it.
+      const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: part };
+      install(`${name} ${version}`, ["go", "install", `${module}@${version}`], { env });
+      return part;
+    },
   });
 }
 
 /** The source of a Go module, for one that the public modules alone do not build. `provide` gives its folder. */
 export function goSource(name: string, module: string, version: string, query: string): Program {
   const folder = join(LAB_FOLDER, `${name.replaceAll(" ", "-")}-${version}`);
-  return installed(name, version, folder, () => {
-    const half = `${folder}.part`;
-    mkdirSync(half, { recursive: true });
-    const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOMODCACHE: join(half, "cache") };
-    install(`${name} ${version}`, ["go", "mod", "download", `${module}@${query}`], { env });
-    renameInto(join(half, "cache", `${module}@${query}`), folder);
-    rmSync(half, { recursive: true, force: true });
+  return installed({
+    ...{ name, version, folder, file: "" },
+    make(part) {
+      const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOMODCACHE: part };
+      install(`${name} ${version}`, ["go", "mod", "download", `${module}@${query}`], { env });
+      return join(part, `${module}@${query}`);
+    },
   });
 }
 
@@ -130,20 +152,20 @@ interface ModuleBuild {
 function builtModule({ name, module, version, file, args = [], main, hasC = false }: ModuleBuild): Program {
   const change = main === undefined ? "" : `-${sha256(readFileSync(main)).slice(0, 8)}`;
   const folder = join(LAB_FOLDER, `${file}-${version}${change}`);
-  return installed(name, version, join(folder, file), () => {
-    const half = `${folder}.part`;
-    const source = join(half, "source");
-    const env = { CGO_ENABLED: hasC ? "1" : "0", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local" };
-    const what = `${name} ${version}`;
-    if (hasC && commandPath("gcc") === undefined) throw new MissingError(`${what}: its compiler gcc is not here`);
-    const told = install(what, ["go", "mod", "download", "-json", `${module}@v${version}`], { env });
-    rmSync(half, { recursive: true, force: true });
-    mkdirSync(half, { recursive: true });
-    cpSync((JSON.parse(told) as { Dir: string }).Dir, source, { recursive: true });
-    if (main !== undefined) cpSync(main, join(source, "main.go"), { force: true });
-    const line = ["go", "build", "-trimpath", ...args, "-o", `../${file}`, "."];
-    install(what, line, { cwd: source, env, timeout: BUILD_MS });
-    renameInto(half, folder);
+  return installed({
+    ...{ name, version, folder, file },
+    make(part) {
+      const source = join(part, "source");
+      const env = { CGO_ENABLED: hasC ? "1" : "0", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local" };
+      const what = `${name} ${version}`;
+      if (hasC && commandPath("gcc") === undefined) throw new MissingError(`${what}: its compiler gcc is not here`);
+      const told = install(what, ["go", "mod", "download", "-json", `${module}@v${version}`], { env });
+      cpSync((JSON.parse(told) as { Dir: string }).Dir, source, { recursive: true });
+      if (main !== undefined) cpSync(main, join(source, "main.go"), { force: true });
+      const line = ["go", "build", "-trimpath", ...args, "-o", `../${file}`, "."];
+      install(what, line, { cwd: source, env, timeout: BUILD_MS });
+      return part;
+    },
   });
 }
 
@@ -153,11 +175,15 @@ const BUILD_MS = 40 * 60_000;
 /** The command of a Python package, in its own virtual environment. */
 export function pythonProgram(name: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${name}-${version}`);
-  return installed(name, version, join(folder, "bin", name), () => {
-    // Not renamed afterwards: the scripts of a virtual environment name its path.
-    rmSync(folder, { recursive: true, force: true });
-    install(`${name} ${version}`, ["python3", "-m", "venv", folder]);
-    install(`${name} ${version}`, [join(folder, "bin/pip"), "install", "-q", `${name}==${version}`]);
+  return installed({
+    ...{ name, version, folder, file: join("bin", name) },
+    make() {
+      // Not renamed afterwards: the scripts of a virtual environment name its path.
+      rmSync(folder, { recursive: true, force: true });
+      install(`${name} ${version}`, ["python3", "-m", "venv", folder]);
+      install(`${name} ${version}`, [join(folder, "bin/pip"), "install", "-q", `${name}==${version}`]);
+      return folder;
+    },
   });
 }
 
@@ -170,24 +196,27 @@ export function pythonProgram(name: string, version: string): Program {
 export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
   const beside = more.length === 0 ? "" : `-${sha256(more.join()).slice(0, 8)}`;
   const folder = join(LAB_FOLDER, `${name}-${version}${beside}`);
-  return installed(name, version, join(folder, "node_modules", name, file), () => {
-    const half = `${folder}.part`;
-    mkdirSync(half, { recursive: true });
-    const flags = ["--prefix", half, "--ignore-scripts", "--no-audit", "--no-fund"];
-    install(`${name} ${version}`, ["npm", "install", ...flags, `${name}@${version}`, ...more]);
-    renameInto(half, folder);
+  return installed({
+    ...{ name, version, folder, file: join("node_modules", name, file) },
+    make(part) {
+      const flags = ["--prefix", part, "--ignore-scripts", "--no-audit", "--no-fund"];
+      install(`${name} ${version}`, ["npm", "install", ...flags, `${name}@${version}`, ...more]);
+      return part;
+    },
   });
 }
 
 /** A jar of a Maven repository. */
 export function mavenJar(name: string, group: string, artifact: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${artifact}-${version}`);
-  return installed(name, version, join(folder, `${artifact}-${version}.jar`), () => {
-    const half = `${folder}.part`;
-    const coordinates = `${group}:${artifact}:${version}`;
-    const goal = ["dependency:copy", `-Dartifact=${coordinates}`, `-DoutputDirectory=${half}`];
-    install(`${name} ${version}`, ["mvn", "-q", "-B", ...goal]);
-    renameInto(half, folder);
+  return installed({
+    ...{ name, version, folder, file: `${artifact}-${version}.jar` },
+    make(part) {
+      const coordinates = `${group}:${artifact}:${version}`;
+      const goal = ["dependency:copy", `-Dartifact=${coordinates}`, `-DoutputDirectory=${part}`];
+      install(`${name} ${version}`, ["mvn", "-q", "-B", ...goal]);
+      return part;
+    },
   });
 }
 
@@ -198,19 +227,15 @@ const DENO_VERSION: string = JSON.parse(readFileSync(join(root, "package.json"),
 function denoBundle(): Program {
   const version = DENO_VERSION;
   const folder = join(LAB_FOLDER, `deno-bundle-${version}`);
-  return installed("deno bundle", version, folder, () => {
-    const half = `${folder}.part`;
-    mkdirSync(half, { recursive: true });
-    writeFileSync(join(half, "empty.mjs"), "");
-    const line = [runtimes.deno, "bundle", "--quiet", "-o", join(half, "out.mjs"), join(half, "empty.mjs")];
-    install(`deno bundle ${version}`, line, { env: { DENO_DIR: half, DENO_TLS_CA_STORE: "system,mozilla" } });
-    renameInto(half, folder);
+  return installed({
+    ...{ name: "deno bundle", version, folder, file: "" },
+    make(part) {
+      writeFileSync(join(part, "empty.mjs"), "");
+      const line = [runtimes.deno, "bundle", "--quiet", "-o", join(part, "out.mjs"), join(part, "empty.mjs")];
+      install(`deno bundle ${version}`, line, { env: { DENO_DIR: part, DENO_TLS_CA_STORE: "system,mozilla" } });
+      return part;
+    },
   });
-}
-
-function renameInto(half: string, folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(half, folder);
 }
 
 /** A command of a Debian package, which `.ci/run` installs. */

@@ -30,7 +30,7 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** The same for the follower, which waits for heartbeats as well. That of a client that is not ours takes one argument. */
+/** The same for the follower, which waits for its own heartbeats as well. The stream of a client that is not ours may ignore that. */
 export interface FollowedStream extends RunEventStream {
   /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;

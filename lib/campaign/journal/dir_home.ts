@@ -274,7 +274,7 @@ function writeSent(
 const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
 
 /**
- * Opens a directory with `lock.json`, `journal/`, and `writer.json` while a process writes.
+ * Opens a directory with `lock.json`, `journal/`, `writer-requests.json`, and `writer.json` while a process writes.
  *
  * @param directory Its path. It is created when it is opened for writing.
  * @throws {UsageError} when it is no directory, or is reached through a symbolic link.

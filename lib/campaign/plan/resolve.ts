@@ -39,7 +39,7 @@ interface RequestPaceOptions {
   notify?: ((notice: Notice) => void) | undefined;
 }
 
-/** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
+/** Sends requests, at most {@linkcode REQUEST_BUDGET} in any minute. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
   /**

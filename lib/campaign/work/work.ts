@@ -13,7 +13,7 @@ import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
-import { RequestPace } from "../plan/resolve.ts";
+import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls.ts";
 import { hasVerdict } from "../verdicts.ts";
@@ -70,9 +70,9 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace = new RequestPace(session), forge, started = new Map() }:
-    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined; started?: OwnStarts | undefined }
-    & Pick<CampaignOptions, "forge"> = {},
+  { pulls, pace, forge, started }:
+    & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts }
+    & Pick<CampaignOptions, "forge">,
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {

@@ -231,24 +231,33 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
   return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
 }
 
-/** The token of the forge that the job stands on, by input or variable, if a pull request is there. */
-function ownToken(context: Context, { forge, host }: Pick<PullRequestAddress, "forge" | "host">) {
+/** Whether the job stands on the forge of a pull request. */
+function standsOn({ io: { env }, platform: { name } }: Context, { forge, host }: PullRequestAddress): boolean {
+  const server = env(name === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
+  return (isGitea(name) ? "gitea" : name) === forge && URL.canParse(server) && new URL(server).host === host;
+}
+
+/** The token of the job's own forge, by input or variable. */
+function ownToken(context: Context): { token: string; place: string } | undefined {
   try {
     const own = context.openForge?.(context);
-    if (own?.threads.forge !== forge || new URL(own.threads.origin).host !== host) return undefined;
-    return { token: own.token, place: own.tokenPlace };
+    return own === undefined ? undefined : { token: own.token, place: own.tokenPlace };
   } catch (error) {
-    // It is no such job, or its token is somewhere else.
+    // The token may be all that is needed of the job: an address names the project, too.
     if (!(error instanceof UsageError)) throw error;
     return undefined;
   }
 }
 
 /** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
-export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
+export function openAddress(context: Context, address: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
-  const token = ownToken(context, { forge, host }) ?? resolveForgeAccess(env)?.tokenFor({ forge, host });
+  const { forge, origin, host, repository } = address;
+  const isOwn = standsOn(context, address);
+  const token = (isOwn ? ownToken(context) : undefined) ?? resolveForgeAccess(env)?.tokenFor({ forge, host });
   if (token === undefined) {
+    // It says what is wrong with the token of the job.
+    if (isOwn) context.openForge?.(context);
     // For any other host a variable does not say that it may be sent there, and one that is set is for the server of the job.
     const mayBeSet = forge !== "gitea" && host === PUBLIC_HOSTS[forge] && !env(FORGE_VARIABLES[forge])?.trim();
     throw new UsageError({

@@ -160,8 +160,8 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
     async ended({ result, error, written, compared }) {
-      // For a person the block is right above the error line, which would only repeat it. So it is in the log of a job that was stopped: that
-      // is no error of the job.
+      // Right below the block the error line would only repeat it: on a terminal, and in the log of a job that was stopped, which is no error of
+      // the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
       const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);

@@ -77,8 +77,8 @@ async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   const found = await tried(() => threads.branch(branch));
   if (!found.ok) return failedWith(name, found.error, "Give the token the right to read the repository");
   const shown = JSON.stringify(branch);
-  if (found.value?.isProtected) return ok(name, `${shown} is protected`);
-  if (found.value === null) return skipped(name, `whether ${shown} is protected is not shown`);
+  if (found.value === null) return skipped(name, `there is no branch ${shown} yet, or the token does not see it`);
+  if (found.value.isProtected) return ok(name, `${shown} is protected`);
   return warning(
     name,
     `the default branch ${shown} is not protected; agents do not work on it, and others may`,

@@ -304,8 +304,21 @@ test("close() keeps when requests were sent, and the next process has those of t
   expect(await sent()).toEqual([50_000, 100_000]);
   await room.clock.advance(30_000);
   expect(await sent()).toEqual([100_000]);
-  room.files.put(`${DIRECTORY}/writer-requests.json`, "[1, null]x");
-  expect(await sent()).toEqual([]);
-  await room.clock.advance(60_000);
+  const put = (text: string) => room.files.put(`${DIRECTORY}/writer-requests.json`, text);
+  const at = room.clock.wallTime();
+  // The last one is of a time that is yet to come: the clock was set back.
+  put(JSON.stringify([at, "1", null, { at }, [at], at - 1_000, at + 1]));
+  expect(await sent()).toEqual([129_000, 130_000]);
+  for (const text of ["[1, null]x", "", "null", `{ "0": ${at} }`, `[${at}${`,${at}`.repeat(400)}]`]) {
+    put(text);
+    expect(await sent()).toEqual([]);
+  }
+  const last = await room.open();
+  last.sentAt.push(130_000);
+  room.files.before = (step) => {
+    if (step.startsWith("replace")) throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  };
+  await last.close();
+  room.files.before = undefined;
   expect(await sent()).toEqual([]);
 });

@@ -61,6 +61,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "branch",
     'warning: the default branch "main" is not',
   ],
+  [(gitlab) => void gitlab.branches.delete("main"), "branch", 'skipped: there is no branch "main" yet, or the token'],
   // GitLab, "Personal access tokens API", "Retrieve details on a personal access token", by its header: `scopes`.
   [
     (gitlab) => gitlab.scopes = ["read_api", "write_repository"],

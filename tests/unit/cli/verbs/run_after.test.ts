@@ -430,6 +430,23 @@ test("run --after takes an address, in a job of its own server and outside of a 
   }
 });
 
+test("run --after with an address on the job's own server says what is wrong with the token of the job", async () => {
+  for (
+    const [token, why] of [
+      ["", "variable GITLAB_TOKEN is empty"],
+      ["/builds/acme/api.tmp/GITLAB_TOKEN", "variable GITLAB_TOKEN is of type File"],
+      [TOKEN, "variable GITLAB_TOKEN holds the token of Mogplex"],
+    ] as const
+  ) {
+    const at = place();
+    const called = await runAfter(at, ["--after", ADDRESS.replace(".com", ".example"), "x"], {}, {
+      GITLAB_TOKEN: token,
+    });
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(at.gitlab.requests).toEqual([]);
+  }
+});
+
 test("run --after sends the token of a job's own server to no other one", async () => {
   for (const host of ["gitlab.example.com", "gitlab.com"]) {
     const at = place();
