@@ -80,7 +80,7 @@ export type Notice =
     runId: string;
   }
   | {
-    /** A function of the caller, such as `onItem`, threw or rejected. Told once a call; the work goes on. */
+    /** A function of the caller, such as `onItem`, threw or rejected. Each function is told once a call; the work goes on. */
     kind: "hook_failed";
     /** Name of the function. */
     hook: string;

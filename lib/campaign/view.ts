@@ -218,7 +218,10 @@ export interface CampaignView {
    * be told.
    */
   endsAt: string | null;
-  /** Exit code that belongs to it now. */
+  /**
+   * Exit code that belongs to it now: 0 while it goes on. After `run()` that of `run()`: 4 when only people can go on, 75 when it goes on
+   * without us.
+   */
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;

@@ -306,6 +306,8 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
+      // Time alone ends a run, also where no request has asked for it since.
+      emulator.world.driver.catchUp();
       return [...emulator.world.store.runs.values()].map((row) => ({
         runId: row.id,
         status: row.status,

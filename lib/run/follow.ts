@@ -120,8 +120,8 @@ export interface RunEnd {
 /**
  * An item of a run that is followed: of a loop over its handle, and of `onItem`.
  *
- * - `status`: the run's status: the first item, and again at each change. The service tells it before the events that led to it: events can
- *   follow the status `success`.
+ * - `status`: the run's status: the first item, and again at each change. The service can tell it before the events that led to it: events
+ *   can follow the status `success`.
  * - `event`: an event. Each comes once, oldest first.
  * - `gap`: events cannot be seen, once for each cause, and `onNotice` is called as well; or a loop that was slow or late did not get items.
  * - `end`: the last item; see {@linkcode RunEnd}.

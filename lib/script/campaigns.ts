@@ -389,11 +389,13 @@ function runHandle(
         onItem(event);
         say(event);
       };
-      const stand = await followCampaign(source, { ...more, onEvent: take }, {
-        ...stopInternals(options, [signal, stop.signal], stop.signal),
-        onView: (view) => told || start(view()),
-        onFailed: (view) => view !== null && start(view),
-      });
+      const stand = withVerdict(
+        await followCampaign(source, { ...more, onEvent: take }, {
+          ...stopInternals(options, [signal, stop.signal], stop.signal),
+          onView: (view) => told || start(view()),
+          onFailed: (view) => view !== null && start(view),
+        }),
+      );
       if (stand.view !== null) start(stand.view);
       const end = endOf(stand, stop.signal);
       if (end !== undefined) say(end);
@@ -407,6 +409,11 @@ function runHandle(
     },
   });
   return handle;
+}
+
+/** A step whose view has the exit code of `run()`: who awaits it gets the code that a loop and the thrown error have. */
+function withVerdict(stand: CampaignStand): CampaignStand {
+  return stand.view === null ? stand : { ...stand, view: { ...stand.view, exitCode: exitCodeOfStand(stand) } };
 }
 
 /** Whether a step was left: by the caller's signal, or with the loop, and not by `cancel()`. */

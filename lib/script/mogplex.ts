@@ -131,8 +131,8 @@ export interface Mogplex {
    * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
    * every attempt another task, and give `keyPart` to do the same task twice.
    *
-   * When a run fails since no sandbox was free, and no agent has begun, the next key of the series starts another one after 10, 20 and 40
-   * minutes, as long as `timeoutMs` permits: see `onStarting` and `onStarted`. An `idempotencyKey` that you give starts one run.
+   * When a run fails since no sandbox was free, and no agent has begun, the next key of the series starts another one 10 minutes later, the
+   * next one after 20 more and the last one after 40 more, as long as `timeoutMs` permits: see `onStarting` and `onStarted`. An `idempotencyKey` that you give starts one run.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode RunOptions}; all durations in milliseconds.

@@ -138,9 +138,11 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 
 /**
  * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
- * those of an agent: escape them for the place that shows them. A result of a client knows the secrets of the client.
+ * those of an agent: escape them for the place that shows them. A result of a client knows the secrets of the client. In names of fields,
+ * ids, statuses and types only the token is masked, so that programs can look them up.
  *
- * @param value A result, an item, a view of a campaign, or any other plain data.
+ * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data, also with dates. Other
+ * classes, such as `Map`, lose what they hold.
  * @param options Which secrets to mask.
  * @example Store a result
  * ```ts ignore

@@ -356,17 +356,24 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 
 /**
  * A copy of a value in which every text is masked by {@linkcode redactHidden}, that of a value with a redactor of its own by that one, too. In
- * keys, ids, statuses and types only the access token is masked, so that programs can still look them up.
+ * keys, ids, statuses and types only the access token is masked, so that programs can still look them up. A date stays one, and an error
+ * becomes what JSON shows of it, a foreign one its name and message.
  */
 export function redactValue<T>(value: T, given: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {
     const redact = withOwn(part, above);
     if (typeof part === "string") return redactHidden(part, LOOKED_UP_KEY.test(key) ? redact.token : redact);
     if (Array.isArray(part)) return part.map((item) => walk(item, key, redact));
-    if (typeof part !== "object" || part === null) return part;
+    if (typeof part !== "object" || part === null || part instanceof Date) return part;
     return Object.fromEntries(
-      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name, redact)]),
+      Object.entries(part instanceof Error ? errorFields(part) : part)
+        .map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name, redact)]),
     );
   }
   return walk(value, "", given) as T;
+}
+
+/** What a log shows of an error: its own fields do not have the message. */
+function errorFields(error: Error & { toJSON?: () => object }): object {
+  return typeof error.toJSON === "function" ? error.toJSON() : { name: error.name, message: error.message };
 }

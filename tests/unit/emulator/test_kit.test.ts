@@ -22,6 +22,14 @@ test("createEmulator() shows what was sent for each run, with its key and its st
   expect(service.runs[1]?.request.createBranch ?? false).toBe(false);
 });
 
+test("createEmulator() shows the status of a run as it is now when no request has asked for it", async () => {
+  const service = createEmulator({ runMs: 60_000 });
+  await createMogplex(service.options).start(REQUEST);
+  expect(service.runs[0]?.status).toBe("pending");
+  service.clock.advance(3_600_000);
+  expect(service.runs[0]?.status).toBe("success");
+});
+
 test("createEmulator() makes the next requests fail, and no more", async () => {
   const service = createEmulator();
   service.fault({ kind: "503", route: "GET /repos", times: 2, retryAfter: 1 });

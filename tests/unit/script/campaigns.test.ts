@@ -242,6 +242,7 @@ test("run() ends with 4, as for a question, when a gate is closed, and goes on a
     false,
   ]);
   expect(error.message).toContain("call `approve()` when a person has said yes, and then go on");
+  expect([error.view.exitCode, (await campaign.run({ throwOnFailure: false })).exitCode]).toEqual([4, 4]);
   // A schedule is not red while it waits.
   const waits = await campaign.advance();
   expect([waits.exitCode, waits.state, waits.nextWaveAt]).toEqual([0, "gated", null]);
@@ -271,7 +272,12 @@ test("approve() refuses a campaign without a closed gate, one that is at work el
 test("a campaign that is left at its timeout goes on: 75 for those who await it", async () => {
   const late = world({ scenario: SLOW });
   const handle = late.campaign.run({ timeoutMs: MINUTE });
-  expect((await eventsOf(handle)).at(-1)).toMatchObject({ outcome: "started", exitCode: 75, progress: { done: 0 } });
+  expect((await eventsOf(handle)).at(-1)).toMatchObject({
+    outcome: "started",
+    exitCode: 75,
+    result: { exitCode: 75 },
+    progress: { done: 0 },
+  });
   expect(await handle.catch((error) => [error.exitCode, error.outcome, error.view.state])).toEqual([
     75,
     "started",

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createRedactor, cutOpenText, joinRedactors, MASK, redactValue } from "../../../lib/text/redact.ts";
+import { UsageError } from "../../../lib/errors.ts";
 import { propertyRuns } from "../../property_runs.ts";
 
 const TOKEN = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
@@ -347,6 +348,18 @@ test("redactValue() masks texts at any depth and keeps keys, ids, statuses and o
   expect(redactValue(value, redact)).toEqual({
     ...value,
     events: [{ id: "s3cr3tv4lue", message: `x ${MASK}`, payload: { a: [MASK, null, true, 7] } }],
+  });
+});
+
+test("redactValue() keeps dates, and shows of an error what JSON shows, with its message masked", () => {
+  const redact = createRedactor({ token: TOKEN });
+  const at = new Date(0);
+  const error = new UsageError({ attempted: "start run", why: `the task has ${TOKEN}` });
+  const copy: Record<string, unknown> = redactValue({ at, error, foreign: new TypeError(`bad ${TOKEN}`) }, redact);
+  expect(copy).toMatchObject({
+    at,
+    error: { name: "UsageError", message: `Cannot start run: the task has ${MASK}`, exitCode: 2, runId: null },
+    foreign: { name: "TypeError", message: `bad ${MASK}` },
   });
 });
 
