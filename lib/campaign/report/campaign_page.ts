@@ -36,6 +36,7 @@ import { type Fact, joinWords, plainWords, sentence } from "../../text/document.
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
+import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
@@ -84,7 +85,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
         task !== "" &&
-        markup`<bdi>${task}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
+        markup`<bdi>${withVariables(task)}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [needsPerson(entries)],
@@ -143,6 +144,13 @@ function firstLine(prompt: string, title: string): { line: string; isWhole: bool
   );
   const line = cutText(first, MAX_TASK_LINE);
   return { line, isWhole: line === first && others.length === 0 };
+}
+
+/** A task with its variables, which each item replaces, as in the file. */
+function withVariables(task: string): Part {
+  return parseTemplate(task).parts.map((part) =>
+    typeof part === "string" ? part : markup`<var>${`{{ ${part.name} }}`}</var>`
+  );
 }
 
 /** Most earlier tasks that are shown: a change of the file adds one. */

@@ -66,7 +66,7 @@ test("renderCampaignPage() has the first line of the task in the head, the newes
   const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
   expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
   expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");
-  expect(headOf(["In {{ repository.name }}, and {{{{ too"])).toContain("In {{ repository.name }}, and {{{{ too");
+  expect(headOf(["In {{ repository.name }}, and {{{{ too"])).toContain("In {{ repository.name }}, and {{ too");
   expect(headOf(["x".repeat(2_000)])).toContain(`${"x".repeat(200)}`);
   expect(headOf(["x".repeat(2_000)]).length).toBeLessThan(800);
   const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
