@@ -199,7 +199,7 @@ ${keep}`,
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository; in an organisation one of its owners)",
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (scopes write:issue, write:repository and read:user; docs/ask.md says of whom)",
       render: (repo) =>
         `name: Mogplex answers
 # Everybody can write a comment: the command takes no task from the event, and the default branch is checked out.
@@ -278,7 +278,7 @@ ${stage}  image: ${IMAGE}
       file: ".gitlab-ci.yml",
       beside: "ci/mogplex-respond.gitlab-ci.yml",
       needs:
-        "CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues",
+        "CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues, a schedule with MOGPLEX_POLL=1",
       render: (repo, stage) =>
         `mogplex-respond:
 ${stage}  image: ${IMAGE}
