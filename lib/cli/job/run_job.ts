@@ -47,6 +47,7 @@ export class CommandJob<R extends AnyResult> {
   #places: Places | undefined;
   #files: EventFile[] = [];
   #live: LiveLog | undefined;
+  #onNotice: ((notice: Notice) => void) | undefined;
   #published: Published | undefined;
   #publish: Prepared<R> | undefined;
 
@@ -102,6 +103,7 @@ export class CommandJob<R extends AnyResult> {
 
   #tell(notice: Notice): void {
     this.#published?.extra?.onNotice(notice);
+    this.#onNotice?.(notice);
     this.#live?.notice(notice);
   }
 
@@ -124,9 +126,18 @@ export class CommandJob<R extends AnyResult> {
    * Opens log, trace and history of the job. Call it last before the work.
    *
    * @param log Events in the log; null shows none.
+   * @param onNotice Gets what the log is told about the work. @default {undefined} (nobody but the log is told)
    * @throws {MogplexError} when token, service or a setting is wrong.
    */
-  async open(log: LogForm | null, { exists = false, hasEvents = false } = {}): Promise<OpenedJob> {
+  async open(
+    log: LogForm | null,
+    { exists = false, hasEvents = false, onNotice }: {
+      exists?: boolean;
+      hasEvents?: boolean;
+      onNotice?: (notice: Notice) => void;
+    } = {},
+  ): Promise<OpenedJob> {
+    this.#onNotice = onNotice;
     const context = this.#context;
     const { io, flags, writer, clock, platform } = context;
     const places = this.#places ?? this.openPlaces();

@@ -6,9 +6,10 @@
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { CommentPlace, News, Reaction, ThreadPlace } from "../../forge/threads.ts";
+import type { Notice } from "../../notice.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
-import { noteMarker, writeNote } from "../../report/note.ts";
+import { type LivingNote, noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
 import {
   Decider,
@@ -37,7 +38,7 @@ import {
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { emptyRunResult, type RunResult, utcText } from "../../run/result.ts";
 import { LOOK_MS, lookJob, runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS, type Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
@@ -47,6 +48,7 @@ import { own } from "../../text/safe_line.ts";
 import { NOTHING_YET, openNote, progressText, resultContent, writeContent } from "../job/note.ts";
 import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
+  ALLOW_USERS,
   duration,
   HARNESS,
   HISTORY,
@@ -67,7 +69,17 @@ import {
   WATCHING,
 } from "../options.ts";
 import { readCheckoutFile } from "../start_request.ts";
-import type { Context, NoteState, OpenForge, Option, PlannedNote, Verb, VerbFlag } from "../verb.ts";
+import type {
+  Context,
+  ForgeOpener,
+  NoteContent,
+  NoteState,
+  OpenForge,
+  Option,
+  PlannedNote,
+  Verb,
+  VerbFlag,
+} from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 function named(text: string, source: string): string {
@@ -90,16 +102,6 @@ function perDay(text: string, source: string): number {
   });
 }
 
-function users(text: string, source: string): string[] {
-  const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
-  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: "it must be names of users, separated by commas",
-    value: JSON.stringify(text),
-  });
-}
-
 function aLabel(text: string, source: string): string {
   if (text.length <= 255 && !/[,\n]/.test(text)) return text;
   throw new UsageError({
@@ -111,7 +113,6 @@ function aLabel(text: string, source: string): string {
 
 const NAME = option("name", named);
 const LABEL = option("label", aLabel);
-const ALLOW_USERS = option("allow-users", users);
 const LIMIT = option("limit", perDay);
 const TEMPLATE = option("template", (text: string) => text);
 const COMMIT_STATUS = option("commit-status", onOrOff);
@@ -162,14 +163,31 @@ function checkAddress(context: Context): void {
   });
 }
 
+/** The same context, which tells of an unusual address of the service once: each answer opens the service anew. */
+function toldOnce(context: Context): Context {
+  const { writer } = context;
+  let isTold = false;
+  const connection = () => {
+    const found = context.connection();
+    for (const notice of isTold ? [] : found.notices) writer.note(notice);
+    isTold = true;
+    return { ...found, notices: [] };
+  };
+  return { ...context, connection };
+}
+
 /** Answers an event, or with `--poll` everything that is new. @returns The exit code. */
 export async function respond(context: Context): Promise<number> {
-  const { flags, clock, option, writer } = context;
   context.guard();
   if (context.openForge === undefined) throw new Error("Cannot respond without a forge");
   checkAddress(context);
+  return await respondTo(toldOnce(context), context.openForge);
+}
+
+async function respondTo(context: Context, openForge: ForgeOpener): Promise<number> {
+  const { flags, clock, option, writer } = context;
   const settings = readSettings(context);
-  const forge = withLongThreads(context.openForge(context));
+  const forge = withLongThreads(openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
   if (event.kind === "ask") {
@@ -504,9 +522,9 @@ const stepsFor = (name: string): MarkdownOptions["steps"] => ({
 function planOf(
   { option }: Context,
   { forge, settings: { name }, news: { thread } }: AskContext,
-  { ask, of, task, label, links, seal }:
+  { ask, of, task, label, links, seal, leftOut }:
     & Pick<PlannedNote, "label" | "links" | "task">
-    & { ask: AskId; of: AskId; seal: MarkSeal },
+    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined },
 ): PlannedNote {
   return {
     place: forge.notes(thread),
@@ -518,7 +536,9 @@ function planOf(
     links,
     task: option(SHOW_TASK) === false ? undefined : task,
     steps: stepsFor(name),
-    head: (state) => markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name),
+    head: (state) =>
+      markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name) +
+      (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),
   };
 }
 
@@ -554,11 +574,11 @@ class AlreadyAnswered extends Error {
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge, forge: { threads }, news: { thread } } = asked;
   const { clock, writer, platform, io: { env } } = context;
-  const { ask, of, task, asker } = wanted;
+  const { ask, of, task, asker, leftOut } = wanted;
   const seal = await sealFor(context, forge, thread);
   const { job: jobPage, pipeline } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
-  const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal });
+  const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal, leftOut });
   const note = openNote(context, planned);
   const since = clock.wallTime();
   if (wanted.isTried && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
@@ -594,6 +614,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     return none(context, changed);
   }
   writer.out(own`asked by ${writer.untrusted(asker.name)}`);
+  if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
   const idempotencyKey = keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo });
   const jobContext: Context = {
     ...context,
@@ -603,18 +624,27 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   let stopping: Promise<void> | undefined;
   /** Whether the run had ended when this job found it by its key. */
   let isOver = false;
+  let isStarted = false;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
     job.limitTo(timeoutMs);
     const places = job.openPlaces(asked.out);
-    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
+    const onNotice = outageTeller(context, note, {
+      links: planned.links,
+      task: planned.task,
+      since,
+      job,
+      isStarted: () => isStarted,
+    });
+    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true, onNotice });
     const options = {
       idempotencyKey,
       tokenShare,
       onTimeout,
       onItem: item,
       onStarted: (run: { runId: string; run: { status: string } }) => {
+        isStarted = true;
         started(run.runId);
         isOver = isTerminal(run.run.status);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
@@ -657,6 +687,29 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     await react(asked, "failed");
     return await job.refuse(error);
   }
+}
+
+/** Says in the note of an ask, once, that the service does not answer, where the start is tried again for longer. */
+function outageTeller(
+  { clock }: Context,
+  note: LivingNote<NoteContent>,
+  { links, task, since, job, isStarted }:
+    & Pick<PlannedNote, "links" | "task">
+    & { since: number; job: CommandJob<RunResult>; isStarted: () => boolean },
+): (notice: Notice) => void {
+  let isDown = false;
+  let isTold = false;
+  return (notice) => {
+    if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
+    // Not each wait is told. A change that came too soon is tried again with the next notice.
+    if (isTold || !isDown || isStarted()) return;
+    const until = utcText(clock.wallTime() + job.session.deadline - clock.now());
+    const trouble = `The service does not answer. The start is tried again, until ${until} at most.`;
+    isTold = note.change(() => ({
+      render: () => progressText({ links, runId: null, phase: "start", since, task, trouble }),
+      state: NOTHING_YET,
+    }));
+  };
 }
 
 /** Cancels a run whose start was tried for so long that a stop was answered meanwhile. A failure lets the run go on. */
