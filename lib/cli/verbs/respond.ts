@@ -38,7 +38,7 @@ import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
-import { LOOK_MS, lookJob, runJob } from "../../run/run.ts";
+import { lookJob, runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS, type Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
 import type { StartRequest } from "../../model.ts";
@@ -172,9 +172,9 @@ export async function respond(context: Context): Promise<number> {
   const forge = withLongThreads(context.openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
-  const waits = { left: MAX_WAITS };
+  const spent = { waits: 0, isServiceDown: false };
   if (event.kind === "ask") {
-    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context), waits });
+    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context), spent });
   }
   const since = new Date(clock.wallTime() - (option(SINCE) ?? DAY_MS)).toISOString();
   const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
@@ -193,7 +193,7 @@ export async function respond(context: Context): Promise<number> {
     writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
     try {
-      const ended = await answer(context, { forge, settings, news: each, since, out, waits, onStart: () => runs++ });
+      const ended = await answer(context, { forge, settings, news: each, since, out, spent, onStart: () => runs++ });
       if (ended === EXIT.sigint || ended === EXIT.sigterm) {
         writer.note("the job was stopped: the next poll answers the rest");
         return ended;
@@ -206,7 +206,7 @@ export async function respond(context: Context): Promise<number> {
       code ||= EXIT.unavailable;
     }
   }
-  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context), waits });
+  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context), spent });
   return code;
 }
 
@@ -241,8 +241,8 @@ interface AskContext {
   since?: string | undefined;
   /** Directory of the reports. */
   out: string;
-  /** How often the job may still wait for other ones. */
-  waits: { left: number };
+  /** What the whole job knows: how often it has waited for other ones, and whether the service did not answer when it was asked about their runs. */
+  spent: { waits: number; isServiceDown: boolean };
   onStart?: (() => void) | undefined;
 }
 
@@ -279,7 +279,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
   await removeDoubles(asked, decider.doubles);
-  for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
+  for (const each of decider.open) await endLeftNote(context, asked, { decider, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
     return await start(context, asked, decider, decision);
@@ -311,14 +311,14 @@ const NEXT_LOOK_MS = 5_000;
  */
 async function waitFor(
   { clock }: Context,
-  { waits }: AskContext,
+  { spent }: AskContext,
   notes: readonly (ThreadComment | undefined)[],
   signal?: AbortSignal,
 ): Promise<boolean> {
   const firstMs = clock.wallTime() - STARTING_MS;
   const mayLive = notes.some((note) => note === undefined || Date.parse(note.createdAt) > firstMs);
-  if (waits.left === 0 || signal?.aborted || !mayLive) return false;
-  waits.left--;
+  if (spent.waits >= MAX_WAITS || signal?.aborted || !mayLive) return false;
+  spent.waits++;
   await clock.sleep(NEXT_LOOK_MS, { signal }).catch(() => {});
   return true;
 }
@@ -408,17 +408,26 @@ async function sealFor(context: Context, forge: OpenForge, thread: ThreadPlace):
 /** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
 const LEFT_MS = 5 * 60_000;
 
+/** Most time for one look at such a run, in milliseconds: the own ask has to wait for it. */
+const LEFT_LOOK_MS = 20_000;
+
 /** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
 async function endLeftNote(
   context: Context,
   asked: AskContext,
-  { decider, session, left: { mark, note } }: { decider: Decider; session: Session; left: MarkedNote },
+  { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
 ): Promise<void> {
   const { ask, of, state } = mark;
-  if (typeof state === "string") return;
+  if (typeof state === "string" || asked.spent.isServiceDown) return;
   const { platform, clock, writer } = context;
   try {
-    const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
+    const { session } = openOneShot(context, LEFT_LOOK_MS);
+    const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
+    if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
+      asked.spent.isServiceDown = true;
+      writer.note(`${error.message}; notes of other runs stay as they are until the next poll`);
+      return;
+    }
     const { status, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
@@ -446,7 +455,7 @@ const MAX_LEFT = 20;
  */
 async function endLeftNotes(
   context: Context,
-  { forge, settings, since, out, waits }: Omit<AskContext, "news" | "since"> & { since: string },
+  { forge, settings, since, out, spent }: Omit<AskContext, "news" | "since"> & { since: string },
 ): Promise<void> {
   const { threads } = forge;
   const { clock, writer } = context;
@@ -456,11 +465,11 @@ async function endLeftNotes(
     const own = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
     const places = new Map(own.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
     for (const place of [...places.values()].slice(-MAX_LEFT)) {
-      const asked: AskContext = { forge, settings, out, waits, news: { thread: place, comment: null, text: null } };
-      const { decider, session } = openDecider(context, asked);
+      const asked: AskContext = { forge, settings, out, spent, news: { thread: place, comment: null, text: null } };
+      const { decider } = openDecider(context, asked);
       const seal = await sealFor(context, forge, place);
       for (const left of marksOf((await threads.comments(place)).list, me, seal).filter(isLeft)) {
-        await endLeftNote(context, asked, { decider, session, left });
+        await endLeftNote(context, asked, { decider, left });
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         if (left.mark.state !== "starting" || !isOld || (await threads.thread(place))?.isOpen !== false) continue;
         await say(

@@ -853,8 +853,8 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job answers it") });
 });
 
-/** Makes issues, each with an ask whose job has died before its start was known. */
-function deadAsks({ gitlab }: At, count: number) {
+/** Makes issues, each with an ask whose job has died. @param runId Null: before its start was known. */
+function deadAsks({ gitlab }: At, count: number, runId: string | null = null) {
   const { origin } = new URL(gitlab.api);
   return Array.from({ length: count }, (_, index) => {
     const number = 100 + index;
@@ -863,7 +863,7 @@ function deadAsks({ gitlab }: At, count: number) {
     const note = gitlab.say(path, "kim", "@mogplex go");
     const ask = { kind: "comment" as const, id: note.id };
     const seal = markSeal({ token: TOKEN, origin, repository: PROJECT, thread: { kind: "issue", number } });
-    const line = markLine({ ask, of: ask, state: "starting" }, seal);
+    const line = markLine({ ask, of: ask, state: runId === null ? "starting" : { runId, isOpen: true } }, seal);
     gitlab.say(
       path,
       "project_42_bot_a1",
@@ -905,6 +905,21 @@ test.each(
       expect(ours(at).filter((body) => / starting [0-9a-f]{32} -->/.test(body))).toEqual([]);
       expect(runsOf(at)).toEqual([]);
     }
+  },
+);
+
+test.each(["503", "reset0", "500", "429"])(
+  "a poll gives up on notes without an end within a minute where the service answers with %s",
+  async (kind) => {
+    const at = place("stuck-streaming");
+    deadAsks(at, 15, "2128caf6-fde7-46c1-9076-081be219acd0");
+    at.emulator.control("fault", { kind, times: 1_000 });
+    const since = at.clock.now();
+    const { code, stderr } = await respond(at, "", ["--poll"]);
+    expect(code).toBe(0);
+    expect(at.clock.now() - since).toBeLessThanOrEqual(60_000);
+    expect(stderr.match(/; notes of other runs stay as they are until the next poll\n/g)?.length).toBe(1);
+    expect(ours(at).filter((body) => / at work [0-9a-f]{32} -->/.test(body)).length).toBe(15);
   },
 );
 
