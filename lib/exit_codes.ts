@@ -77,7 +77,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["rateLimited"],
     code: "75",
     name: "rate limited",
-    toolkit: "429, or no free sandbox, for longer than the deadline allows; a trigger that started nothing",
+    toolkit: "429, or no free sandbox, for longer than the deadline allows; or an automation has too many active runs",
     dropIn: "429 for longer than it waits",
   },
   {
@@ -85,7 +85,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     code: "124",
     name: "deadline",
     toolkit:
-      "`--timeout`, or a `TimeoutError` in a script: the run goes on unless asked otherwise; an automation waits for a slot",
+      "`--timeout`, or a `TimeoutError` in a script: the run goes on unless asked otherwise; or the run of an automation waits for a slot",
     dropIn: "–",
   },
   {

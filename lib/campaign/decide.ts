@@ -18,6 +18,7 @@ import {
   type CampaignInternals,
   type CampaignSource,
   type OpenedCampaign,
+  ownCommand,
   plannedStore,
   reopen,
   withCampaign,
@@ -116,7 +117,11 @@ export async function decideCampaign(
   });
 }
 
-const LISTS = "`campaign status --all` lists the items";
+/** Where a person finds the items. */
+function listsText(opened: OpenedCampaign): string {
+  return `${ownCommand(opened, "status", "--all")} lists the items`;
+}
+
 /** Verdicts of items with which nothing is left to do. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
@@ -146,6 +151,7 @@ function isName(glob: string): boolean {
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
 function selected(
+  opened: OpenedCampaign,
   store: Store,
   attempted: string,
   { failed, cause, only = [] }: Selection,
@@ -174,7 +180,11 @@ function selected(
   const advice = only.map((glob) => glob.includes("/") ? undefined : globProblem(glob)).find((each) =>
     each !== undefined
   );
-  throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? LISTS });
+  const lists = listsText(opened);
+  const cancelled = failed && store.memory.counts.cancelled > 0
+    ? `--failed leaves out cancelled items: for them give --cause WORD or --only GLOB; ${lists}`
+    : undefined;
+  throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? cancelled ?? lists });
 }
 
 /** Items that can be started again: what is at work must end first, and what the plan found invalid needs another plan. */
@@ -244,7 +254,7 @@ async function recordDecision(
     case "retry": {
       const { select, adopt } = decision;
       const followUp = followUpOf(view, select.cause);
-      const items = retriable(selected(store, attempted, select, view), attempted);
+      const items = retriable(selected(opened, store, attempted, select, view), attempted);
       if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
       const open = items.filter(isOpenStart);
       const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
@@ -328,7 +338,7 @@ async function recordDecision(
     }
     case "skip": {
       const { select, reason, cancel = false } = decision;
-      const items = selected(store, attempted, select, view).filter((item) => {
+      const items = selected(opened, store, attempted, select, view).filter((item) => {
         const { state, skipped, pull } = item;
         const isAtWork = hasRun(item) || isOpenStart(item);
         if (isAtWork && item.starts.at(-1)?.missing) return true;
@@ -338,7 +348,7 @@ async function recordDecision(
       });
       if (items.length === 0) {
         const why = "these items have ended well, or are skipped already";
-        throw new UsageError({ attempted, why, advice: LISTS });
+        throw new UsageError({ attempted, why, advice: listsText(opened) });
       }
       const open = openOf(items);
       if (open.length > 0 && !cancel) {

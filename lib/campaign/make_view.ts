@@ -20,6 +20,7 @@ import {
   exitCodeOf,
   forecastInput,
   isAtRest,
+  isToCancel,
   paceInput,
   startableItems,
   toSettle,
@@ -63,6 +64,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   );
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
+  const cancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // Sandboxes that were not read count as those of our own runs.
@@ -91,6 +93,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
       ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes, open.length),
     },
+    ...(cancels > 0 && { cancels }),
     waves: wave,
     trouble,
     atWork,

@@ -380,13 +380,21 @@ export function changedNote(opened: OpenedCampaign): string | null {
     `${planCommand(opened)} is run again`;
 }
 
-/** The command that plans a campaign, to be copied; the call, where a script holds the campaign. */
-function planCommand({ directory, source, branch, file }: OpenedCampaign): string {
-  if (typeof source !== "string") return "`plan()`";
+function planCommand(opened: OpenedCampaign): string {
+  return ownCommand(opened, "plan");
+}
+
+/** A command about a campaign, to be copied; the call, where a script holds the campaign. */
+export function ownCommand(
+  { directory, source, branch, file }: OpenedCampaign,
+  verb: string,
+  ...args: readonly string[]
+): string {
+  if (typeof source !== "string") return `\`${verb}()\``;
   const own = placeOf({}, file.home, () => undefined);
   const flags = [
     ...directory === own.directory ? [] : ["--dir", directory],
     ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
   ];
-  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, "plan")}\``;
+  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, verb, ...args)}\``;
 }

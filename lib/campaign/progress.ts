@@ -269,7 +269,8 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   if (isStopped) {
     const by = stopped === null ? gates.threshold.reason : `stopped by ${whoStopped(stopped)}`;
     const open = openStarts(memory).length;
-    const reason = open === 0 ? by : `${by}; ${openStartsText(open)}: \`campaign stop --cancel\` finds out`;
+    const advice = stopped?.cancel ? "" : ": `campaign stop --cancel` finds out";
+    const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;
     return { state: settles || counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
   }
   if (closedBy(memory) === "gate") return { state: "gated", reason: gates.canary.reason };

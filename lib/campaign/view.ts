@@ -201,6 +201,8 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;
+  /** How many runs the next wave cancels, because somebody wants it. @default {undefined} (none) */
+  cancels?: number | undefined;
   /** Number of waves so far. */
   waves: number;
   /** What stopped the last wave; null when nothing did. */

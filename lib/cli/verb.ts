@@ -141,7 +141,11 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
     runId: "an argument or MOGPLEX_RUN_ID",
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,
-    words: listingBy(`\`${program} repos list\``),
+    words: (message) => {
+      const text = listingBy(`\`${program} repos list\``)(message);
+      // The library writes commands with the name of the program.
+      return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
+    },
   };
 }
 

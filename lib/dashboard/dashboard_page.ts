@@ -190,7 +190,7 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
   ) => ({
     kind: state,
     cells: [
-      markup`${linkedName(page, name)}${round !== "" && markup` <span class="soft">${oneLine(round)}</span>`}`,
+      markup`${linkedName(page, name)}${round !== "" && markup`<span class="soft">, round ${oneLine(round)}</span>`}`,
       word(state, state === "done" && ended > good ? "none" : toneOf(state)),
       oneLine(stateReason),
       number(ended, `${ended} of ${items}`),

@@ -220,6 +220,10 @@ export interface Concern {
   name: string;
   /** What is wrong, in our own words. */
   what: string;
+  /** How many it is about. */
+  count: number;
+  /** Of what. */
+  noun: "run" | "campaign item" | "thing";
   /** What is known of it. Untrusted texts. */
   details: readonly string[];
   /** Which part of the page has more. */
@@ -244,11 +248,17 @@ const STUCK_MS = 3_600_000;
 const MAX_NAMES = 5;
 
 /** Something about several things, of which the first are named. */
-function about(part: Concern["part"], tone: Concern["tone"], what: string, names: readonly string[]): Concern {
+function about(
+  part: Concern["part"],
+  tone: Concern["tone"],
+  what: string,
+  names: readonly string[],
+  count = names.length,
+): Concern {
   const shown = [...new Set(names)];
   const more = shown.length - MAX_NAMES;
   const details = [...shown.slice(0, MAX_NAMES), ...more > 0 ? [`${more} more`] : []];
-  return { kind: "", name: "", what, details, part, tone };
+  return { kind: "", name: "", what, count, noun: part === "runs" ? "run" : "thing", details, part, tone };
 }
 
 const texts = (...all: readonly (string | null | undefined)[]) => all.filter((text) => text) as string[];
@@ -256,7 +266,7 @@ const texts = (...all: readonly (string | null | undefined)[]) => all.filter((te
 function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
   const found = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) => {
     const read = lists[name].state === "failed" ? "not read" : "not all read";
-    return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why));
+    return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why), 1);
   });
   const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
@@ -282,8 +292,11 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const bad = ended - good;
     const details = texts(stateReason, `${good} of ${items} ended well or were skipped`);
     const common = { kind: "campaign", name, details, part: "campaigns" } as const;
-    if (state === "gated" || state === "stopped") return [{ ...common, what: state, tone: "wait" }];
-    return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} did not succeed`, tone: "bad" }] : [];
+    if (state === "gated" || state === "stopped") {
+      return [{ ...common, what: state, count: 1, noun: "thing", tone: "wait" }];
+    }
+    const what = `${formatCount(bad, "item")} did not succeed`;
+    return bad > 0 ? [{ ...common, what, count: bad, noun: "campaign item", tone: "bad" }] : [];
   });
 }
 
@@ -294,6 +307,8 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
     kind: "automation",
     name,
     what: "its last run failed",
+    count: 1,
+    noun: "thing",
     details: texts(`${runs?.failed ?? 0} of the last ${runs?.read ?? 0} failed`, runs?.last?.error),
     part: "automations",
     tone: "bad",
@@ -332,9 +347,12 @@ function ofSandboxes(data: DashboardData): Concern[] {
   return found;
 }
 
+/** Outcomes of runs that need nobody: after a job that was stopped, too, there is nothing to do. */
+const AT_REST: readonly string[] = ["success", "started", "interrupted"];
+
 function ofRuns({ runs }: DashboardData): Concern[] {
   const waiting = runs.filter(({ outcome }) => outcome === "awaiting_input");
-  const bad = runs.filter(({ outcome }) => !["success", "started", "awaiting_input"].includes(outcome));
+  const bad = runs.filter(({ outcome }) => outcome !== "awaiting_input" && !AT_REST.includes(outcome));
   const namesOf = (chosen: DashboardData["runs"]) => chosen.map(({ repository, file }) => repository ?? file);
   const found: Concern[] = [];
   if (waiting.length > 0) {
@@ -353,10 +371,18 @@ export function concernsOf(data: DashboardData): Concern[] {
   return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
 }
 
-/** How many things need a person, as a sentence without its stop. */
-export function headlineOf({ length }: readonly Concern[]): string {
-  if (length === 0) return "Nothing needs a person";
-  return `${formatCount(length, "thing")} ${length === 1 ? "needs" : "need"} a person`;
+/** How many runs, items and other things need a person, as a sentence without its stop. */
+export function headlineOf(concerns: readonly Concern[]): string {
+  const all = sumOf(concerns, ({ count }) => count);
+  if (all === 0) return "Nothing needs a person";
+  const parts = (["run", "campaign item", "thing"] as const).flatMap((noun) => {
+    const count = sumOf(concerns.filter((each) => each.noun === noun), (each) => each.count);
+    const words = noun === "thing" && count < all ? "other thing" : noun;
+    return count === 0 ? [] : [formatCount(count, words)];
+  });
+  const last = parts.pop() ?? "";
+  const texts = parts.length === 0 ? last : `${parts.join(", ")} and ${last}`;
+  return `${texts} ${all === 1 ? "needs" : "need"} a person`;
 }
 
 // `history.jsonl`: the numbers of each day, one line a day, for the trend.

@@ -584,6 +584,10 @@ footer {
   :is([data-list], .rows) td:empty {
     display: none;
   }
+  /* What opens begins at the edge, however long the text before it is. */
+  .rows td:has(> details:not(.clip)) {
+    flex: 0 0 100%;
+  }
   .items tbody th {
     flex-basis: 15rem;
   }

@@ -180,7 +180,7 @@ function lastEvents(view: ResultView): Part {
     }</span><div class="what" dir="auto">${cutText(what, MAX_LAST_MESSAGE)}</div></li>`;
   });
   return items.length > 0 &&
-    markup`<div class="step"><strong>Last events:</strong><ol class="last">${items}</ol></div>`;
+    markup`<div class="step"><strong>Last events, in UTC:</strong><ol class="last">${items}</ol></div>`;
 }
 
 /** Whether an event is a line inside of a longer text, such as a frame of a stack trace or a closing brace: the line before says more. */

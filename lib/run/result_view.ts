@@ -25,6 +25,7 @@ import {
 // What a reader can do when a run has ended without success.
 
 const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
+const SILENT = "Look at the last events, correct what they show, then start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
@@ -46,10 +47,10 @@ function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
-  const { failureCode, phases, reason } = result;
+  const { failureCode, phases, reason, finalMessage } = result;
   const phase = phases.at(-1)?.name ?? "";
   if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
-  return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? AGENT;
+  return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.

@@ -94,7 +94,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, waitsFor, nextWaveAt, at, atWork, counts } = view;
+  const { state, stateReason, waitsFor, nextWaveAt, at, atWork, counts, cancels = 0 } = view;
   const reason = stateReason ?? "";
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitsFor === "gate") {
@@ -112,7 +112,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     );
   }
   if (isClosed) {
-    const runs = counts.running + counts["needs-input"] > 0;
+    const runs = counts.running + counts["needs-input"] > cancels;
     return ofCampaign(
       state,
       reason,

@@ -146,9 +146,11 @@ function firstLine(prompt: string, title: string): { line: string; isWhole: bool
   return { line, isWhole: line === first && others.length === 0 };
 }
 
-/** A task with the names of its variables, which each item replaces. */
+/** A task with its variables, which each item replaces, as in the file. */
 function withVariables(task: string): Part {
-  return parseTemplate(task).parts.map((part) => typeof part === "string" ? part : markup`<var>${part.name}</var>`);
+  return parseTemplate(task).parts.map((part) =>
+    typeof part === "string" ? part : markup`<var>${`{{ ${part.name} }}`}</var>`
+  );
 }
 
 /** Most earlier tasks that are shown: a change of the file adds one. */
@@ -364,9 +366,9 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {
   const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number | null }][] = [
-    ["minute", "starts in the last minute", minute],
-    ["hour", "starts in the last hour", hour],
-    ["day", "starts in the last 24 hours", day],
+    ["minute", "starts of this campaign in the last minute", minute],
+    ["hour", "starts of this campaign in the last hour", hour],
+    ["day", "starts of this campaign in the last 24 hours", day],
     ["sandboxes", sandboxes.used === null ? "sandboxes at a time" : "sandboxes in use", sandboxes],
   ];
   return markup`<ul class="quotas">${
@@ -380,7 +382,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
     })
   }</ul>${
     minute.limit === null &&
-    markup`<p>This service has no limit of starts: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.</p>`
+    markup`<p>This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.</p>`
   }`;
 }
 

@@ -113,6 +113,7 @@ export function cleanCampaign(
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),
     quota: view.quota,
+    ...view.cancels !== undefined && { cancels: view.cancels },
     waves: view.waves,
     trouble: some(reason, view.trouble),
     atWork: some(name, view.atWork),

@@ -146,7 +146,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   const { quota, quota: { sandboxes }, waitsFor, waves } = view;
   const end = endMsOf(view, nowMs);
   return [
-    ["Starts", startsText(quota)],
+    ["Own starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
     ["Next wave", waveTimeText(view, nowMs)],

@@ -169,6 +169,13 @@ function doneText(view: CampaignView): string {
 
 const NOTHING_RUNS = "nothing runs";
 
+/** How many runs somebody wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
+function cancelsText({ cancels = 0 }: CampaignView, stays: boolean): string | null {
+  if (cancels === 0) return null;
+  const runs = formatCount(cancels, "run");
+  return stays ? `${runs} ${cancels === 1 ? "is" : "are"} being cancelled` : `the next wave cancels ${runs}`;
+}
+
 /**
  * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
  *
@@ -179,11 +186,13 @@ export function stateDetail(view: CampaignView, stays: boolean = view.atWork !==
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
   const { starting, "needs-input": asking } = view.counts;
-  const atWork = [
+  const open = [
     ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
     ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
   ].join(", ") || NOTHING_RUNS;
+  const cancels = cancelsText(view, stays);
+  const atWork = cancels === null ? open : `${open}; ${cancels}`;
   const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view, stays)}`,

@@ -146,7 +146,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   const { quota, quota: { sandboxes }, waves, state, atWork } = view;
   const [next, end] = [waveTimeText(view, nowMs), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const starts: Fact = ["starts", startsText(quota)];
+  const starts: Fact = ["own starts", startsText(quota)];
   const coming: Fact[] = [
     ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],

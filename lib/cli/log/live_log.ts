@@ -413,7 +413,7 @@ export function noticeText(notice: Notice): string {
       }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
     case "shared_key":
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
-        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+        "nodes of a matrix and repeated steps look the same here; give each its own `--key-part`";
     case "hook_failed":
       return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
     case "text":

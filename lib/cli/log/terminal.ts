@@ -162,7 +162,7 @@ export function factsText(facts: readonly Fact[]): string {
 /**
  * Prints rows in columns. Their cells may hold untrusted text.
  *
- * @param cells Cells of a line: the widest columns are cut until the rows fit. @default {Infinity}
+ * @param cells Cells of a line: the widest columns after the first are cut until the rows fit. @default {Infinity}
  */
 export function printRows(writer: Writer, rows: readonly (readonly string[])[], cells = Infinity): void {
   const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
@@ -177,9 +177,9 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number): numb
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
   let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
   for (; excess > 0; excess--) {
-    const widest = Math.max(...widths);
+    const widest = Math.max(...widths.slice(1));
     if (widest <= MIN_COLUMN) break;
-    widths[widths.indexOf(widest)] = widest - 1;
+    widths[widths.indexOf(widest, 1)] = widest - 1;
   }
   return widths;
 }

@@ -89,6 +89,9 @@ const MOST_ASKED = 10;
 /** Longest time for that, in milliseconds. */
 const ASK_MS = 10_000;
 
+/** The state of a run that the service does not find for this token. */
+const UNKNOWN = "unknown to this token";
+
 /** Asks the service for the states of runs of which no end is known, and remembers the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
@@ -101,7 +104,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
       const status = await statusOf(client, run.runId, call);
       const end = status === undefined ? undefined : endOfRun(status);
       if (end === undefined || end === "awaiting_input") {
-        run.status = status ?? "unknown to this token";
+        run.status = status ?? UNKNOWN;
         continue;
       }
       run.outcome = end;
@@ -125,14 +128,15 @@ async function statusOf(client: Pick<MogplexClient, "getRun">, runId: string, ca
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** Longest task of a terminal's table. */
-const TASK_CELLS = 40;
+/** Longest state and task of a terminal's table. */
+const [STATE_CELLS, TASK_CELLS] = [UNKNOWN.length, 40];
 
 /** @param whole Whether tasks, ids and addresses are whole: who reads them from a pipe may want to use them. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
+  const state = status ?? outcome ?? "unknown";
   return [
-    status ?? outcome ?? "unknown",
+    whole ? state : cutCells(plainText(state), STATE_CELLS),
     whole ? task : cutCells(plainText(task), TASK_CELLS),
     repository,
     pullRequest === null ? branch : whole ? pullRequest : shortPull(pullRequest),

@@ -243,6 +243,8 @@ export function pullPage(world: World, repo: string, number: string): string | u
   if (pull === undefined) return undefined;
   const { title, branch, base, diff } = pull;
   const name = `${pull.repo}#${pull.number}`;
+  const path = `/${pull.repo}/pull/${pull.number}`;
+  const run = [...world.store.runs.values()].findLast((candidate) => pullPath(world, candidate) === path);
   return pageOf({
     title: `${title} · ${name}`,
     verdict: {
@@ -250,7 +252,7 @@ export function pullPage(world: World, repo: string, number: string): string | u
       headline: markup`<bdi>${title}</bdi>`,
       line: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}`,
       reason: null,
-      next: [],
+      next: run === undefined ? [] : [markup`<a href="/__runs/${run.id}">Look at its run</a>`],
     },
     body: [HOME, section("changes", "Changes", diffOf(diff))],
   });

@@ -188,6 +188,16 @@ test_(
   },
 );
 
+test_("on a phone, what opens on the emulator's page of a run begins at one edge", async () => {
+  await look("emulator-run.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const edges = await page.evaluate<number[]>(
+      "[...document.querySelectorAll('.rows details')].map((each) => Math.round(each.getBoundingClientRect().left))",
+    );
+    expect(edges.length).toBeGreaterThan(2);
+    expect([...new Set(edges)]).toHaveLength(1);
+  });
+});
+
 test_("axe finds nothing serious on pages, light and dark", async () => {
   const names = ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
     .concat("emulator.html", "emulator-run.html", "emulator-pull.html");

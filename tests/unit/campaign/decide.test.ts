@@ -74,7 +74,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "no item fits",
     (world) => world.decide(retry({ only: ["nobody/*"] })),
-    /no item fits: "nobody\/\*"; `campaign status --all`/,
+    /no item fits: "nobody\/\*"; `mogplex-ci campaign status campaign\.yml --dir d --all` lists the items$/,
   ],
   [
     "there is no such cause",
@@ -128,7 +128,12 @@ test("a second stop says what the first one does, and a resume that cancelled it
       /^it was stopped already, by kim at 2026\S+; nothing more is started; the next wave cancels 3 runs$/,
     );
   }
-  await world.advance();
+  const { cancels, state } = await world.read();
+  expect([cancels, state]).toEqual([3, "stopping"]);
+  expect((await world.advance()).view.cancels).toBeUndefined();
+  expect(await failureOf(() => world.decide(retry({ failed: true })))).toMatch(
+    /no item fits; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
+  );
   expect((await world.decide({ kind: "resume" })).text).toBe(
     "the next wave starts runs again; 3 cancelled items stay as they are until `campaign retry`",
   );

@@ -2,7 +2,15 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
-import { codesOf, flagsOf, meaningOf, type Option, VARIABLE_MEANINGS, type VerbFlag } from "../../../lib/cli/verb.ts";
+import {
+  codesOf,
+  commandVocabulary,
+  flagsOf,
+  meaningOf,
+  type Option,
+  VARIABLE_MEANINGS,
+  type VerbFlag,
+} from "../../../lib/cli/verb.ts";
 import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
@@ -98,4 +106,12 @@ test("options take the words that their descriptions name, and no others", () =>
     expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
     expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);
   }
+});
+
+test("commandVocabulary().words() writes commands with the program as it was called", () => {
+  const message = "call `mogplex-ci campaign plan a.yml`; the file of `mogplex-ci-2` stays";
+  expect(commandVocabulary("node mogplex.mjs").words(message)).toBe(
+    "call `node mogplex.mjs campaign plan a.yml`; the file of `mogplex-ci-2` stays",
+  );
+  expect(commandVocabulary().words(message)).toBe(message);
 });

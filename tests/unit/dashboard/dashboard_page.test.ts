@@ -17,7 +17,8 @@ const breaches = (page: string) =>
 test("renderDashboardPage() says first what needs a person, and links to it", () => {
   const page = render(fullDashboard(12), someDays(40));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["11 things need a person"]);
+  expect(textsOf(page, "h1")).toEqual(["8 runs, 3 campaign items and 10 other things need a person"]);
+  expect(textsOf(page, "th")).toContain("move-to-node-24, round 2026-12");
   const concerns = elementsOf(page).filter(({ attributes }) => attributes.class?.startsWith("concern "));
   expect(concerns.slice(0, 2).map(({ text }) => text)).toEqual([
     "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well or were skipped",
@@ -26,6 +27,25 @@ test("renderDashboardPage() says first what needs a person, and links to it", ()
   expect(concerns.at(-1)?.text).toBe(
     "4 sandboxes in useThe service may refuse the next run while 3 sandboxes are in use",
   );
+});
+
+test("renderDashboardPage() counts what a reader counts, and leaves out runs whose job was stopped", () => {
+  const { runs: [run], campaigns: [campaign] } = fullDashboard(1);
+  if (run === undefined || campaign === undefined) throw new Error("Cannot count: there is nothing");
+  const headline = (outcomes: string[], campaigns: Data["campaigns"] = [], changes = {}) => {
+    const runs = outcomes.map((outcome) => ({ ...run, outcome }));
+    return textsOf(render(emptyDashboard({ runs, campaigns, ...changes })), "h1")[0];
+  };
+  expect(headline(["success", "interrupted", "started"])).toBe("Nothing needs a person");
+  expect(headline(["failed", "interrupted"])).toBe("1 run needs a person");
+  expect(headline(["failed", "deadline", "awaiting_input"], [campaign])).toBe(
+    "3 runs and 3 campaign items need a person",
+  );
+  const fileProblems: FileProblem[] = [{ file: "broken.json", kind: "file", why: "line 1 is not an event" }];
+  expect(headline(["failed"], [campaign, { ...campaign, state: "gated" }], { fileProblems })).toBe(
+    "1 run, 3 campaign items and 2 other things need a person",
+  );
+  expect(headline([], [], { fileProblems })).toBe("1 thing needs a person");
 });
 
 test("renderDashboardPage() has a sentence where there is nothing, and no chart before the second day", () => {

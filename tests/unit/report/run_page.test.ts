@@ -142,11 +142,11 @@ test("renderRunPage() has the last five events in the beginning of a run that di
   const events = Array.from({ length: 8 }, (_, at) => sampleEvent(at, { message: `m${at}\nand on` }));
   const page = renderRunPage(sampleResult({ ...FAILED, events }));
   const top = textsOf(page, "header")[0] ?? "";
-  expect(top).toContain("Last events:");
+  expect(top).toContain("Last events, in UTC:");
   for (const each of [3, 4, 5, 6, 7]) expect(top).toContain(`m${each}`);
   expect([top.includes("m2"), top.includes("and on")]).toEqual([false, false]);
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(renderRunPage(sampleResult({ events })), "header")[0]).not.toContain("Last events:");
+  expect(textsOf(renderRunPage(sampleResult({ events })), "header")[0]).not.toContain("Last events, in UTC:");
 });
 
 test("renderRunPage() has the line in its beginning that says what went wrong, and not the inner lines of a stack trace", () => {

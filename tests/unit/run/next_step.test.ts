@@ -4,13 +4,15 @@ import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
 
 test("viewOf().nextStep depends on the phase that failed, and on a code that says more", () => {
   const phase = (name: string) => [{ name, startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
-  const failed = (fields: object) => viewOf(sampleResult({ outcome: "failed", exitCode: 1, ...fields })).nextStep ?? "";
+  const failed = (fields: object) =>
+    viewOf(sampleResult({ outcome: "failed", exitCode: 1, finalMessage: "I tried", ...fields })).nextStep ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
   const reason = "The agent finished, but GitHub delivery failed: untracked files remain: b.txt";
   expect(failed({ phases: phase("deliver"), reason })).toStartWith("The agent left new files that it did not commit");
   expect(failed({ phases: phase("agent"), reason })).toStartWith("Read what the agent said");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
   expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
+  expect(failed({ phases: phase("agent"), finalMessage: null })).toStartWith("Look at the last events");
   for (const odd of [{ phases: [] }, { phases: phase("__proto__"), failureCode: "constructor" }]) {
     expect(failed(odd)).toStartWith("Read what the agent said");
   }

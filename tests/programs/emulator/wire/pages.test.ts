@@ -61,7 +61,9 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const [, pull = ""] = /href="(\/acme\/web\/pull\/1)"/.exec(events) ?? [];
   const changes = await fetch(url + pull);
   expect(changes.status).toBe(200);
-  expect((await changes.text()).match(/<span class="add">/g)).toHaveLength(2);
+  const changed = await changes.text();
+  expect(changed.match(/<span class="add">/g)).toHaveLength(2);
+  expect(changed).toContain(`<a href="${run}">Look at its run</a>`);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
 

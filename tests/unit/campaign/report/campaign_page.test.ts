@@ -66,7 +66,7 @@ test("renderCampaignPage() has the first line of the task in the head, the newes
   const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
   expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
   expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");
-  expect(headOf(["In {{ repository.name }}, and {{{{ too"])).toContain("In repository.name, and {{ too");
+  expect(headOf(["In {{ repository.name }}, and {{{{ too"])).toContain("In {{ repository.name }}, and {{ too");
   expect(headOf(["x".repeat(2_000)])).toContain(`${"x".repeat(200)}`);
   expect(headOf(["x".repeat(2_000)]).length).toBeLessThan(800);
   const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
@@ -102,7 +102,7 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
     "chip none",
   ]);
   const waits = textsOf(page, "li").filter((text) => text.includes("the next start waits for this"));
-  expect(waits).toEqual(["30 of 30 starts in the last hour the next start waits for this"]);
+  expect(waits).toEqual(["30 of 30 starts of this campaign in the last hour the next start waits for this"]);
 });
 
 test("renderCampaignPage() names no limit where starts are not limited", () => {
@@ -110,9 +110,9 @@ test("renderCampaignPage() names no limit where starts are not limited", () => {
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
   const { minute, hour, day } = unlimited(mixedView(40));
   expect(textsOf(page, "p")).toContain(
-    `This service has no limit of starts: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.`,
+    `This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.`,
   );
-  expect(textsOf(page, "li").filter((text) => text.includes("starts in"))).toEqual([]);
+  expect(textsOf(page, "li").filter((text) => text.includes("starts of"))).toEqual([]);
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 

@@ -51,6 +51,7 @@ const VIEW: Fields<CampaignView> = {
   items: true,
   causes: true,
   quota: true,
+  cancels: true,
   waves: true,
   trouble: true,
   atWork: true,
@@ -62,7 +63,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "title", "files", "unchecked", "isFinal"];
+const OPTIONAL: readonly string[] = ["about", "cancels", "title", "files", "unchecked", "isFinal"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
@@ -145,6 +146,7 @@ test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, 
   for (const waitsFor of [...Object.keys(BOUNDS) as CampaignLimit[], null]) {
     expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
+  expect(problems(mixedView(3, { state: "stopping", cancels: 3 }))).toEqual([]);
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
   expect(problems(mixedView(3, { quota: unlimited(mixedView(3)) }))).toEqual([]);

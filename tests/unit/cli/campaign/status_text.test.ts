@@ -29,7 +29,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 Nothing needs attention: it goes on with the next wave
 
 Pace
-  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
+  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
   sandboxes     2 of 3 in use
   next start    waits for the quota of starts an hour (30 of 30 used)
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
@@ -92,6 +92,11 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
     ["stopping: stopped by ann", "resume campaign.yaml", "stop campaign.yaml --cancel"],
   ],
   [
+    "a person who had it cancelled",
+    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 },
+    ["stopping: stopped by ann", "resume campaign.yaml"],
+  ],
+  [
     "a plan that was not started",
     { state: "planned", waitsFor: null, nextWaveAt: null },
     ["not started", "run campaign.yaml", "advance campaign.yaml"],
@@ -102,6 +107,18 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
     ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), and nothing", "advance campaign.yaml"],
   ],
 ];
+
+test("statusText() says that runs are to be cancelled, and by whom", () => {
+  const changes = { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 } as const;
+  const items = [anItem(1, "running"), anItem(2, "waiting")];
+  const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
+  expect(title(viewOf(items, changes))).toContain(
+    "is stopping: stopped by ann; nothing more is started, 1 run at work; the next wave cancels 1 run",
+  );
+  expect(title(viewOf(items, { ...changes, atWork: "process 7" }))).toContain(
+    "1 run at work; 1 run is being cancelled",
+  );
+});
 
 test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [title = "", ...verbs]) => {
   const attention = part(status(viewOf([anItem(1, "running"), anItem(2, "waiting")], changes)), "Needs attention");
@@ -123,9 +140,9 @@ test("statusText() shows the problem of the last step first: a token of another 
 });
 
 test("statusText() says when starts are not limited", () => {
-  expect(status(mixedView(3))).toContain("  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
+  expect(status(mixedView(3))).toContain("  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
   const lines = status(mixedView(3, { quota: unlimited(mixedView(3)) }));
-  expect(lines).toContain("  starts        not limited");
+  expect(lines).toContain("  own starts    not limited");
 });
 
 test("statusText() shows what stopped the last wave, and how it goes on", () => {

@@ -59,6 +59,24 @@ test("runs recent fits the terminal, and prints whole values elsewhere", async (
   expect(pipe.stdout).toContain(`  ${long}  mogplex/${long}  ${"r".repeat(36)}  `);
 });
 
+test("runs recent cuts no state that can be a word of ours, and others to its length", async () => {
+  const { cli } = world("success");
+  const line = (runId: string, outcome?: string) =>
+    JSON.stringify({
+      startedAt: "2026-01-01",
+      runId,
+      repository: "group/subgroup/a-repository-with-a-long-name",
+      branch: "mogplex/external/a-branch-with-a-long-name",
+      task: "Replace the deprecated calls in all packages",
+    }) + (outcome === undefined ? "" : `\n${JSON.stringify({ runId, outcome })}`);
+  const files = { [FILE]: [line("a".repeat(36), "s".repeat(99)), line(crypto.randomUUID())].join("\n") };
+  const { stdout } = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
+  const [, unknown = "", strange = ""] = stdout.split("\n");
+  expect([unknown.length, strange.length]).toEqual([80, 80]);
+  expect(unknown).toStartWith("unknown to this token  Replace");
+  expect(strange).toStartWith(`${"s".repeat(20)}…  Replace`);
+});
+
 test("runs recent asks again about runs that went on without a command, and remembers their ends", async () => {
   const { cli, emulator, requests } = world("");
   const left = await cli([...RUN, "--timeout", "30s"], { env: HOME });
