@@ -172,7 +172,7 @@ export async function respond(context: Context): Promise<number> {
   const forge = withLongThreads(context.openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
-  const spent = { waits: 0, isServiceDown: false };
+  const spent = { waits: 0, failedLooks: 0 };
   if (event.kind === "ask") {
     return await answer(context, { forge, settings, news: event.news, out: outDirectory(context), spent });
   }
@@ -241,8 +241,8 @@ interface AskContext {
   since?: string | undefined;
   /** Directory of the reports. */
   out: string;
-  /** What the whole job knows: how often it has waited for other ones, and whether the service did not answer when it was asked about their runs. */
-  spent: { waits: number; isServiceDown: boolean };
+  /** What the whole job knows: how often it has waited for other ones, and how often the service gave no answer about their runs. */
+  spent: { waits: number; failedLooks: number };
   onStart?: (() => void) | undefined;
 }
 
@@ -410,6 +410,8 @@ const LEFT_MS = 5 * 60_000;
 
 /** Most time for one look at such a run, in milliseconds: the own ask has to wait for it. */
 const LEFT_LOOK_MS = 20_000;
+/** After how many such looks without an answer a job leaves the rest to the next poll: one run may be slow to read while the service is well. */
+const MAX_FAILED_LOOKS = 3;
 
 /** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
 async function endLeftNote(
@@ -418,14 +420,16 @@ async function endLeftNote(
   { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
 ): Promise<void> {
   const { ask, of, state } = mark;
-  if (typeof state === "string" || asked.spent.isServiceDown) return;
+  if (typeof state === "string" || asked.spent.failedLooks >= MAX_FAILED_LOOKS) return;
   const { platform, clock, writer } = context;
   try {
     const { session } = openOneShot(context, LEFT_LOOK_MS);
     const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
     if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
-      asked.spent.isServiceDown = true;
-      writer.note(`${error.message}; notes of other runs stay as they are until the next poll`);
+      const isLast = ++asked.spent.failedLooks === MAX_FAILED_LOOKS;
+      writer.note(
+        isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
+      );
       return;
     }
     const { status, updatedAt } = result;
