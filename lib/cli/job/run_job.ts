@@ -390,13 +390,13 @@ export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOp
 }
 
 /**
- * Opens a session with one deadline for the whole verb.
+ * Opens a session with one deadline for the whole verb, or for a part of it.
  *
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openOneShot(context: Context): { session: Session; call: CallOptions } {
+export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {
   const { platform } = context;
-  const options = { ...connectOptions(context), timeoutMs: ONE_SHOT_MS };
+  const options = { ...connectOptions(context), timeoutMs };
   const session = openSession(options, { connection: context.connection(), platform });
   return { session, call: { deadline: session.deadline } };
 }

@@ -5,7 +5,7 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { CommentPlace, News, Reaction, ThreadPlace } from "../../forge/threads.ts";
+import type { CommentPlace, News, Reaction, ThreadComment, ThreadPlace } from "../../forge/threads.ts";
 import type { Notice } from "../../notice.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
@@ -39,7 +39,7 @@ import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { emptyRunResult, type RunResult, utcText } from "../../run/result.ts";
-import { LOOK_MS, lookJob, runJob } from "../../run/run.ts";
+import { lookJob, runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS, type Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
 import type { StartRequest } from "../../model.ts";
@@ -190,8 +190,9 @@ async function respondTo(context: Context, openForge: ForgeOpener): Promise<numb
   const forge = withLongThreads(openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
+  const spent = { waits: 0, failedLooks: 0 };
   if (event.kind === "ask") {
-    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context) });
+    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context), spent });
   }
   const since = new Date(clock.wallTime() - (option(SINCE) ?? DAY_MS)).toISOString();
   const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
@@ -210,7 +211,11 @@ async function respondTo(context: Context, openForge: ForgeOpener): Promise<numb
     writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
     try {
-      const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
+      const ended = await answer(context, { forge, settings, news: each, since, out, spent, onStart: () => runs++ });
+      if (ended === EXIT.sigint || ended === EXIT.sigterm) {
+        writer.note("the job was stopped: the next poll answers the rest");
+        return ended;
+      }
       code ||= ended;
     } catch (error) {
       // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
@@ -219,7 +224,7 @@ async function respondTo(context: Context, openForge: ForgeOpener): Promise<numb
       code ||= EXIT.unavailable;
     }
   }
-  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context) });
+  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context), spent });
   return code;
 }
 
@@ -254,6 +259,8 @@ interface AskContext {
   since?: string | undefined;
   /** Directory of the reports. */
   out: string;
+  /** What the whole job knows: how often it has waited for other ones, and how often the service gave no answer about their runs. */
+  spent: { waits: number; failedLooks: number };
   onStart?: (() => void) | undefined;
 }
 
@@ -290,7 +297,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
   await removeDoubles(asked, decider.doubles);
-  for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
+  for (const each of decider.open) await endLeftNote(context, asked, { decider, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
     return await start(context, asked, decider, decision);
@@ -299,7 +306,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     if (decision.tell !== null) {
       const { isTried, ask } = decision.tell;
       // The job that has made the note may be about to name its run there.
-      if (isTried && await stateSoon(context, asked, ask, LOOKS) !== "starting") {
+      if (isTried && saysEnd(await noteSoon(context, asked, ask, { isPatient: true }))) {
         return none(context, "another job answers it");
       }
       await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
@@ -310,9 +317,29 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   return await stop(context, asked, { decider, session, decision });
 }
 
-/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds. */
-const LOOKS = 6;
+/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds: for all asks of a poll together. */
+const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
+
+/**
+ * Waits before the next look at notes that name no run yet.
+ *
+ * @param notes Undefined for one that could not be read.
+ * @returns False without a wait: this job has waited often enough, or its own end has come, or the notes are so old that their jobs have died.
+ */
+async function waitFor(
+  { clock }: Context,
+  { spent }: AskContext,
+  notes: readonly (ThreadComment | undefined)[],
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const firstMs = clock.wallTime() - STARTING_MS;
+  const mayLive = notes.some((note) => note === undefined || Date.parse(note.createdAt) > firstMs);
+  if (spent.waits >= MAX_WAITS || signal?.aborted || !mayLive) return false;
+  spent.waits++;
+  await clock.sleep(NEXT_LOOK_MS, { signal }).catch(() => {});
+  return true;
+}
 
 /** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
 async function stop(
@@ -324,8 +351,7 @@ async function stop(
   await react(asked, "seen");
   let { runs, starting, waiting } = await decider.toStop(decision);
   // A job that has not seen the stop names its run within seconds.
-  for (let look = 0; look < LOOKS && starting.length > 0; look++) {
-    await clock.sleep(NEXT_LOOK_MS);
+  while (await waitFor(context, asked, starting.map(({ note }) => note))) {
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
@@ -351,30 +377,43 @@ async function stop(
   return EXIT.success;
 }
 
-/** What the note of an ask says by now: its run, or a reason for none, or what was stopped; `starting` where it says neither, or is not there. */
-async function stateOf(
+/** The note of an ask as it is by now; undefined where there is none. */
+async function noteOf(
   context: Context,
   { forge, forge: { threads }, news: { thread } }: AskContext,
   ask: AskId,
-): Promise<MarkedNote["mark"]["state"]> {
+): Promise<MarkedNote | undefined> {
   const { list } = await threads.comments(thread);
   const marks = marksOf(list, await threads.me(), await sealFor(context, forge, thread));
-  return marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting";
+  return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+}
+
+/** Whether a note says what came of its ask: its run, or a reason for none, or what was stopped. */
+function saysEnd(marked: MarkedNote | undefined): boolean {
+  return marked !== undefined && marked.mark.state !== "starting";
 }
 
 /** Whether a job has answered an ask by now. */
 async function isAnswered(context: Context, asked: AskContext, ask: AskId): Promise<boolean> {
-  return await stateOf(context, asked, ask) !== "starting";
+  return saysEnd(await noteOf(context, asked, ask));
 }
 
-/** {@linkcode stateOf}, once another job has answered, or this one has looked so often. */
-async function stateSoon(context: Context, asked: AskContext, ask: AskId, looks: number) {
-  let state: MarkedNote["mark"]["state"] = "starting";
-  for (let look = 0; look < looks && state === "starting"; look++) {
-    if (look > 0) await context.clock.sleep(NEXT_LOOK_MS);
-    state = await stateOf(context, asked, ask).catch(() => state);
+/**
+ * {@linkcode noteOf}, once another job has answered, or this one has waited for that.
+ *
+ * @param isPatient Whether it may wait. A note that cannot be read counts as before.
+ */
+async function noteSoon(
+  context: Context,
+  asked: AskContext,
+  ask: AskId,
+  { isPatient, signal }: { isPatient: boolean; signal?: AbortSignal | undefined },
+): Promise<MarkedNote | undefined> {
+  let found: MarkedNote | undefined;
+  while (true) {
+    found = await noteOf(context, asked, ask).catch(() => found);
+    if (!isPatient || saysEnd(found) || !await waitFor(context, asked, [found?.note], signal)) return found;
   }
-  return state;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -387,17 +426,30 @@ async function sealFor(context: Context, forge: OpenForge, thread: ThreadPlace):
 /** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
 const LEFT_MS = 5 * 60_000;
 
+/** Most time for one look at such a run, in milliseconds: the own ask has to wait for it. */
+const LEFT_LOOK_MS = 20_000;
+/** After how many such looks without an answer a job leaves the rest to the next poll: one run may be slow to read while the service is well. */
+const MAX_FAILED_LOOKS = 3;
+
 /** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
 async function endLeftNote(
   context: Context,
   asked: AskContext,
-  { decider, session, left: { mark, note } }: { decider: Decider; session: Session; left: MarkedNote },
+  { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
 ): Promise<void> {
   const { ask, of, state } = mark;
-  if (typeof state === "string") return;
+  if (typeof state === "string" || asked.spent.failedLooks >= MAX_FAILED_LOOKS) return;
   const { platform, clock, writer } = context;
   try {
-    const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
+    const { session } = openOneShot(context, LEFT_LOOK_MS);
+    const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
+    if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
+      const isLast = ++asked.spent.failedLooks === MAX_FAILED_LOOKS;
+      writer.note(
+        isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
+      );
+      return;
+    }
     const { status, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
@@ -425,7 +477,7 @@ const MAX_LEFT = 20;
  */
 async function endLeftNotes(
   context: Context,
-  { forge, settings, since, out }: Omit<AskContext, "news" | "since"> & { since: string },
+  { forge, settings, since, out, spent }: Omit<AskContext, "news" | "since"> & { since: string },
 ): Promise<void> {
   const { threads } = forge;
   const { clock, writer } = context;
@@ -435,11 +487,11 @@ async function endLeftNotes(
     const own = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
     const places = new Map(own.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
     for (const place of [...places.values()].slice(-MAX_LEFT)) {
-      const asked: AskContext = { forge, settings, out, news: { thread: place, comment: null, text: null } };
-      const { decider, session } = openDecider(context, asked);
+      const asked: AskContext = { forge, settings, out, spent, news: { thread: place, comment: null, text: null } };
+      const { decider } = openDecider(context, asked);
       const seal = await sealFor(context, forge, place);
       for (const left of marksOf((await threads.comments(place)).list, me, seal).filter(isLeft)) {
-        await endLeftNote(context, asked, { decider, session, left });
+        await endLeftNote(context, asked, { decider, left });
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         if (left.mark.state !== "starting" || !isOld || (await threads.thread(place))?.isOpen !== false) continue;
         await say(
@@ -606,7 +658,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     // Where another job has made the note, that one may be about to name its run there.
-    if (await stateSoon(context, asked, ask, written.updated ? LOOKS : 1) !== "starting") {
+    if (saysEnd(await noteSoon(context, asked, ask, { isPatient: written.updated }))) {
       return none(context, "another job answers it");
     }
     await end(changed, EXIT.success);
@@ -658,8 +710,14 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       const isConflict = error instanceof ConflictError;
       if (runId === null && outcome !== "interrupted") {
         // Another job with this note may have started the run. After a conflict it is about to name it, if it is alive.
-        const isNamed = typeof await stateSoon(context, asked, ask, isConflict ? LOOKS : 1) !== "string";
-        if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
+        const { signal } = job.session;
+        const found = await noteSoon(context, asked, ask, { isPatient: isConflict, signal });
+        const isNamed = found !== undefined && typeof found.mark.state !== "string";
+        if (isNamed) throw new AlreadyAnswered(true);
+        if (isConflict) {
+          signal?.throwIfAborted();
+          throw new AlreadyAnswered(false);
+        }
       }
       result = ended.result;
       return ended;
