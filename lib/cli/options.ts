@@ -117,6 +117,19 @@ export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
 /** How many jobs use the token at the same time. */
 const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
 
+function users(text: string, source: string): string[] {
+  const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
+  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
+  throw new UsageError({
+    attempted: `use ${source}`,
+    why: "it must be names of users, separated by commas",
+    value: JSON.stringify(text),
+  });
+}
+
+/** Names of the users who may ask, in lower case. */
+export const ALLOW_USERS = option("allow-users", users);
+
 /** The key of a start itself. */
 export const IDEMPOTENCY_KEY: Option<string> = {
   name: "idempotency-key",

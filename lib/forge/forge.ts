@@ -181,7 +181,7 @@ export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN or GITLAB_TOKEN, or for G
  * The host whose token is in the variable of a forge: that of the server which runs the job, if it is of that kind, else the public one. Gitea has
  * no public one.
  */
-function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {
+export function tokenHost(env: ReadEnv, forge: ForgeName): string | undefined {
   const server = env(forge === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
   const own = URL.canParse(server) ? new URL(server).host : undefined;
   if (forge === "gitlab") return own ?? PUBLIC_HOSTS.gitlab;
@@ -205,7 +205,7 @@ export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []):
   const known = new Map<string, { forge: ForgeName; host: string; token: ForgeToken }>();
   for (const forge of ["github", "gitlab", "gitea"] as const) {
     const token = usable(env, FORGE_VARIABLES[forge]);
-    const host = token === undefined ? undefined : hostOf(env, forge);
+    const host = token === undefined ? undefined : tokenHost(env, forge);
     if (token === undefined || host === undefined || named.has(host)) continue;
     known.set(host, { forge, host, token: { token, place: `variable ${FORGE_VARIABLES[forge]}` } });
   }

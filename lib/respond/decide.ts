@@ -33,7 +33,7 @@ import {
   stopOf,
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
-import { MAX_TASK, promptOf, type Told } from "./what.ts";
+import { leftOutOf, MAX_TASK, mayAsk, promptOf, type Told } from "./what.ts";
 import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */
@@ -63,6 +63,8 @@ export interface Wanted {
   readonly thread: Thread;
   readonly task: string;
   readonly prompt: string;
+  /** What of the thread the agent does not get, for the asker; undefined when it gets all. */
+  readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
 
@@ -182,7 +184,10 @@ export class Decider {
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in asked && asked.refused === null) return quiet(asked.reason);
     const thread = await this.#threads.thread(place);
-    if (thread === null) return quiet("it is gone");
+    if (thread === null) {
+      const noun = place.kind === "issue" ? "issue" : "pull request";
+      return quiet(`the forge shows no ${noun} ${place.number} to this token`);
+    }
     const isStop = !("reason" in asked) && asked.what?.kind === "stop";
     // A stop is often written while the thread is closed, and its run goes on behind that.
     if (!thread.isOpen && !isStop) return quiet("it is closed");
@@ -196,7 +201,7 @@ export class Decider {
     }
     const right = await this.#rightOf(asker);
     if (right instanceof MogplexError) throw right;
-    if (!right) return quiet("the user who asked may not push to the repository");
+    if (!right) return quiet(`the user who asked ${this.#lack(" to the repository")}`);
     const found = await this.#threads.comments(place);
     const seal = await this.#sealOf(place);
     const marks = marksOf(found.list, me, seal);
@@ -247,8 +252,20 @@ export class Decider {
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask });
-    const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
-    const wanted = { ask, at, of: task.of, isTried: own !== undefined, asker, thread, task: task.text, prompt };
+    const { template } = this.#settings;
+    const prompt = promptOf(withQuote(task.text, task.quote), told, template);
+    const leftOut = leftOutOf(told, this.#settings);
+    const wanted = {
+      ask,
+      at,
+      of: task.of,
+      isTried: own !== undefined,
+      asker,
+      thread,
+      task: task.text,
+      prompt,
+      leftOut,
+    };
     return { kind: "start", ...wanted, place: where };
   }
 
@@ -443,6 +460,11 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
+  /** What a user who may not ask lacks, as the end of a clause. @param where Behind the right to push. */
+  #lack(where = ""): string {
+    return this.#settings.allowUsers === null ? `may not push${where}` : "is not in --allow-users";
+  }
+
   /** Whether a user may ask; an error when the forge does not show it. */
   async #rightOf(user: ForgeUser): Promise<boolean | MogplexError> {
     const { allowUsers } = this.#settings;
@@ -501,11 +523,13 @@ export class Decider {
     const owned = await this.#ownsText(thread, at);
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
     if (owned === "others") {
-      return { reason: `a user who may not push wrote or changed title or description: ${instead}` };
+      return { reason: `a user who ${this.#lack()} wrote or changed title or description: ${instead}` };
     }
     if (owned === "unknown") {
       return {
-        reason: `the forge does not show that only users who may push have changed title and description: ${instead}`,
+        reason: `the forge does not show that only users who ${
+          mayAsk(this.#settings.allowUsers)
+        } have changed title and description: ${instead}`,
       };
     }
     if (owned === "changed") {
@@ -550,7 +574,7 @@ export class Decider {
     if (right instanceof MogplexError) {
       return { reason: "the forge does not show whether the user who gave the last task may push" };
     }
-    if (!right) return { reason: "the user who gave the last task may not push any more" };
+    if (!right) return { reason: `the user who gave the last task ${this.#lack()} any more` };
     const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }
@@ -645,8 +669,10 @@ export class Decider {
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await hasRight(comment.author)) own.unshift(comment);
     }
-    const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
-    return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
+    const isTask = ask.kind === "label";
+    const hasText = !isTask && await this.#ownsText(thread, at) === "yes";
+    const internal = earlier.filter(({ isInternal }) => isInternal).length;
+    return { thread, isTask, hasText, comments: own, leftOut: earlier.length - own.length, internal };
   }
 }
 
@@ -716,10 +742,20 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
   return { text, of, quote: null };
 }
 
+/** What the forge shows of checks that are not red. */
+const CHECKS = {
+  green: "they are green",
+  pending: "they are not finished",
+  none: "it has none",
+  unknown: "the forge does not show them",
+} as const;
+
 /** Why there is nothing to mend, as a clause; null when there is. */
 export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
   if (mend === "checks") {
-    return facts.checks === "red" ? null : `its checks are not red (${facts.checks ?? "not shown"})`;
+    return facts.checks === "red"
+      ? null
+      : `no check of this pull request is red (${CHECKS[facts.checks ?? "unknown"]})`;
   }
   if (mend === "review") {
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;

@@ -18,12 +18,43 @@ const MAX_COMMENTS = 30_000;
 /** What of a thread goes along. */
 export interface Told {
   readonly thread: Thread;
+  /** Whether title and description are the task itself, and so do not go along beside it. */
+  readonly isTask: boolean;
   /** Whether title and description were written by persons with the right, and not changed since the task was given. */
   readonly hasText: boolean;
   /** Comments of persons with the right, the oldest first. */
   readonly comments: readonly ThreadComment[];
   /** How many comments of others were left out. */
   readonly leftOut: number;
+  /** How many of these are internal: a note would tell others of them. */
+  readonly internal: number;
+}
+
+/** What users have who may ask, as the end of a clause. */
+export function mayAsk(allowUsers: readonly string[] | null): string {
+  return allowUsers === null ? "may push" : "are in --allow-users";
+}
+
+/**
+ * What of a thread the agent does not get because of who wrote or changed it: a sentence of ours for the asker, and why. Undefined when it gets all
+ * that the prompt has a place for.
+ */
+export function leftOutOf(
+  { isTask, hasText, leftOut, internal }: Told,
+  { template, allowUsers }: { template: string | undefined; allowUsers: readonly string[] | null },
+): string | undefined {
+  const shows = (...names: readonly string[]) =>
+    template === undefined || [...template.matchAll(PLACES)].some(([, name = ""]) => names.includes(name));
+  const comments = leftOut - internal;
+  const parts = [
+    ...(isTask || hasText || !shows("title", "description") ? [] : ["title and description"]),
+    ...(comments === 0 || !shows("comments") ? [] : [formatCount(comments, "comment")]),
+  ];
+  if (parts.length === 0) return undefined;
+  const who = `users who ${mayAsk(allowUsers)}`;
+  return `Left out: ${
+    parts.join(", ")
+  }. The agent gets only texts of ${who}, and none that may have been changed since.`;
 }
 
 function commentsText({ comments, leftOut }: Told): string {
@@ -41,6 +72,9 @@ function commentsText({ comments, leftOut }: Told): string {
   if (leftOut > 0) parts.push(`${formatCount(leftOut, "comment")} of others left out.`);
   return parts.join("\n\n");
 }
+
+/** A place in a template. */
+const PLACES = /\{\{ *(\w+) *\}\}/g;
 
 /** The names that a template may have in two braces. */
 const NAMES = ["task", "title", "description", "comments", "kind", "number", "url"] as const;
@@ -66,7 +100,7 @@ export function promptOf(task: string, told: Told, template?: string): string {
   if (template !== undefined) {
     // One pass: what is put in is not looked at again.
     return template.replace(
-      /\{\{ *(\w+) *\}\}/g,
+      PLACES,
       (whole, name: string) => NAMES.some((each) => each === name) ? values[name as typeof NAMES[number]] : whole,
     ).trim();
   }
@@ -86,7 +120,7 @@ export function promptOf(task: string, told: Told, template?: string): string {
 /** @throws {UsageError} when a template has no place for the task, or one for something that is not known. */
 export function checkTemplate(template: string): void {
   const attempted = "use --template";
-  const names = [...template.matchAll(/\{\{ *(\w+) *\}\}/g)].map(([, name = ""]) => name);
+  const names = [...template.matchAll(PLACES)].map(([, name = ""]) => name);
   const unknown = names.find((name) => !NAMES.some((each) => each === name));
   if (unknown !== undefined) {
     throw new UsageError({

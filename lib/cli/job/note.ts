@@ -17,7 +17,7 @@ import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, utcText } from "../../run/result.ts";
 import { isTerminal, isUuid } from "../../service/contract.ts";
 import { checkTokenVariable } from "../../service/connection.ts";
-import { markdownOf } from "../../text/document.ts";
+import { markdownOf, type Words } from "../../text/document.ts";
 import { markdownCode } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { NOTE } from "../options.ts";
@@ -155,7 +155,7 @@ const PHASES: Readonly<Record<string, string>> = {
 
 /** The text of a note while the run goes on. */
 export function progressText(
-  { links, runId, phase, since, task }: {
+  { links, runId, phase, since, task, trouble }: {
     links: MarkdownOptions["links"];
     runId: string | null;
     /** `start`, or one of the phases of a run. */
@@ -164,11 +164,14 @@ export function progressText(
     since: number;
     /** Untrusted text; undefined when it is not to be shown. */
     task?: string | undefined;
+    /** What keeps the run from being started. @default {undefined} (nothing is known) */
+    trouble?: Words | undefined;
   },
 ): string {
   return `${
     markdownOf([
       { heading: `⏳ The agent ${lookup(PHASES, phase) ?? "is at work"}`, level: 2 },
+      ...(trouble === undefined ? [] : [{ text: trouble }]),
       ...(task === undefined ? [] : [{ code: boundedTask(task) }]),
       {
         facts: [["Since", utcText(since)], ["Run", { name: runId }], ...jobLinks(links ?? {})],

@@ -10,9 +10,9 @@ import {
   FORGE_VARIABLES,
   ForgeClient,
   parsePullRequest,
-  PUBLIC_HOSTS,
   type PullRequestAddress,
   resolveForgeAccess,
+  tokenHost,
 } from "../../forge/forge.ts";
 import { giteaApi } from "../../forge/gitea.ts";
 import { GiteaThreads } from "../../forge/gitea_threads.ts";
@@ -258,13 +258,16 @@ export function openAddress(context: Context, address: PullRequestAddress): Thre
   if (token === undefined) {
     // It says what is wrong with the token of the job.
     if (isOwn) context.openForge?.(context);
-    // For any other host a variable does not say that it may be sent there, and one that is set is for the server of the job.
-    const mayBeSet = forge !== "gitea" && host === PUBLIC_HOSTS[forge] && !env(FORGE_VARIABLES[forge])?.trim();
+    const variable = FORGE_VARIABLES[forge];
+    // For any other host a variable does not say that it may be sent there.
+    const isForHost = tokenHost(env, forge) === host;
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: `there is no token for ${host}`,
-      advice: mayBeSet
-        ? `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`
+      why: isForHost && env(variable)?.trim()
+        ? `variable ${variable} does not hold a token of ${host}`
+        : `there is no token for ${host}`,
+      advice: isForHost
+        ? `set ${variable}, or start the command in a job of that forge`
         : "start the command in a job of that server",
     });
   }

@@ -47,6 +47,7 @@ export class CommandJob<R extends AnyResult> {
   #places: Places | undefined;
   #files: EventFile[] = [];
   #live: LiveLog | undefined;
+  #onNotice: ((notice: Notice) => void) | undefined;
   #published: Published | undefined;
   #publish: Prepared<R> | undefined;
 
@@ -102,6 +103,7 @@ export class CommandJob<R extends AnyResult> {
 
   #tell(notice: Notice): void {
     this.#published?.extra?.onNotice(notice);
+    this.#onNotice?.(notice);
     this.#live?.notice(notice);
   }
 
@@ -124,9 +126,18 @@ export class CommandJob<R extends AnyResult> {
    * Opens log, trace and history of the job. Call it last before the work.
    *
    * @param log Events in the log; null shows none.
+   * @param onNotice Gets what the log is told about the work. @default {undefined} (nobody but the log is told)
    * @throws {MogplexError} when token, service or a setting is wrong.
    */
-  async open(log: LogForm | null, { exists = false, hasEvents = false } = {}): Promise<OpenedJob> {
+  async open(
+    log: LogForm | null,
+    { exists = false, hasEvents = false, onNotice }: {
+      exists?: boolean;
+      hasEvents?: boolean;
+      onNotice?: (notice: Notice) => void;
+    } = {},
+  ): Promise<OpenedJob> {
+    this.#onNotice = onNotice;
     const context = this.#context;
     const { io, flags, writer, clock, platform } = context;
     const places = this.#places ?? this.openPlaces();
@@ -379,13 +390,13 @@ export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOp
 }
 
 /**
- * Opens a session with one deadline for the whole verb.
+ * Opens a session with one deadline for the whole verb, or for a part of it.
  *
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openOneShot(context: Context): { session: Session; call: CallOptions } {
+export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {
   const { platform } = context;
-  const options = { ...connectOptions(context), timeoutMs: ONE_SHOT_MS };
+  const options = { ...connectOptions(context), timeoutMs };
   const session = openSession(options, { connection: context.connection(), platform });
   return { session, call: { deadline: session.deadline } };
 }

@@ -199,7 +199,7 @@ ${keep}`,
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (scopes write:issue, write:repository and read:user; docs/ask.md says of whom)",
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own, with the rights and scopes that docs/ask.md names)",
       render: (repo) =>
         `name: Mogplex answers
 # Everybody can write a comment: the command takes no task from the event, and the default branch is checked out.

@@ -10,7 +10,7 @@ import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import type { Writer } from "../log/writer.ts";
-import { JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
+import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import {
@@ -140,7 +140,7 @@ async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const isDashboard = purposeOf(context) === "dashboard";
   return [
     checkRuntime(context.io.env, context.systems, machine),
-    isDashboard ? ok("ci", ciName(context)) : await checkCi(context),
+    isDashboard || purposeOf(context) === "respond" ? ok("ci", ciName(context)) : await checkCi(context),
     checkVariables(context, machine),
     isDashboard ? notForDashboard("settings") : await checkSettings(context),
     checkout,
@@ -182,7 +182,10 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   const first = firstFailure(checks);
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
-    return `${isPart ? "as far as it can be checked here, " : ""}${READY[purpose]}${warnings}`;
+    if (!isPart) return `${READY[purpose]}${warnings}`;
+    return `as far as it can be checked here, ${
+      READY[purpose]
+    }${warnings}; only the job can check the forge: call doctor there, too`;
   }
   return `a job would end with exit code ${code}, because of the check ${first.name} (${
     count("failed")
@@ -218,7 +221,7 @@ export const doctorVerb: Verb = {
   summary:
     "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
   group: "toolkit",
-  flags: [FOR, REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  flags: [FOR, REPO, ALLOW_USERS, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
   codes: ASKING,
   meanings: {
     success: "a job can do what --for says",

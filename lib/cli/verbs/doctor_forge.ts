@@ -7,6 +7,8 @@ import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import { lookup } from "../../lookup.ts";
+import { formatCount } from "../../text/duration.ts";
+import { ALLOW_USERS } from "../options.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
@@ -32,7 +34,7 @@ export async function checkForge(context: Context): Promise<Check[]> {
   const found = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    await checkRights(threads, me),
+    await checkRights(context, threads, me),
     await checkNotes(threads),
     await checkBranch(threads, repository.defaultBranch),
     threads.forge === "gitlab"
@@ -42,8 +44,14 @@ export async function checkForge(context: Context): Promise<Check[]> {
   ];
 }
 
-async function checkRights(threads: Threads, user: ForgeUser): Promise<Check> {
+async function checkRights({ option }: Context, threads: Threads, user: ForgeUser): Promise<Check> {
   const name = "rights";
+  const allowed = await tried(() => option(ALLOW_USERS));
+  if (!allowed.ok) return failedWith(name, allowed.error, adviceOf(allowed.error, "Correct the names, or unset them"));
+  if (allowed.value !== undefined) {
+    const users = formatCount(new Set(allowed.value).size, "user");
+    return ok(name, `--allow-users names ${users}: who can push is not asked`);
+  }
   const asked = await tried(async () => {
     const found = await (threads.hidesRights?.() ?? threads.mayPush(user));
     if (found instanceof MogplexError) throw found;

@@ -5,10 +5,11 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { CommentPlace, News, Reaction, ThreadPlace } from "../../forge/threads.ts";
+import type { CommentPlace, News, Reaction, ThreadComment, ThreadPlace } from "../../forge/threads.ts";
+import type { Notice } from "../../notice.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
-import { noteMarker, writeNote } from "../../report/note.ts";
+import { type LivingNote, noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
 import {
   Decider,
@@ -37,8 +38,8 @@ import {
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
-import { LOOK_MS, lookJob, runJob } from "../../run/run.ts";
+import { emptyRunResult, type RunResult, utcText } from "../../run/result.ts";
+import { lookJob, runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS, type Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
 import type { StartRequest } from "../../model.ts";
@@ -47,6 +48,7 @@ import { own } from "../../text/safe_line.ts";
 import { NOTHING_YET, openNote, progressText, resultContent, writeContent } from "../job/note.ts";
 import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
+  ALLOW_USERS,
   duration,
   HARNESS,
   HISTORY,
@@ -67,7 +69,17 @@ import {
   WATCHING,
 } from "../options.ts";
 import { readCheckoutFile } from "../start_request.ts";
-import type { Context, NoteState, OpenForge, Option, PlannedNote, Verb, VerbFlag } from "../verb.ts";
+import type {
+  Context,
+  ForgeOpener,
+  NoteContent,
+  NoteState,
+  OpenForge,
+  Option,
+  PlannedNote,
+  Verb,
+  VerbFlag,
+} from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 function named(text: string, source: string): string {
@@ -90,16 +102,6 @@ function perDay(text: string, source: string): number {
   });
 }
 
-function users(text: string, source: string): string[] {
-  const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
-  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: "it must be names of users, separated by commas",
-    value: JSON.stringify(text),
-  });
-}
-
 function aLabel(text: string, source: string): string {
   if (text.length <= 255 && !/[,\n]/.test(text)) return text;
   throw new UsageError({
@@ -111,7 +113,6 @@ function aLabel(text: string, source: string): string {
 
 const NAME = option("name", named);
 const LABEL = option("label", aLabel);
-const ALLOW_USERS = option("allow-users", users);
 const LIMIT = option("limit", perDay);
 const TEMPLATE = option("template", (text: string) => text);
 const COMMIT_STATUS = option("commit-status", onOrOff);
@@ -162,18 +163,36 @@ function checkAddress(context: Context): void {
   });
 }
 
+/** The same context, which tells of an unusual address of the service once: each answer opens the service anew. */
+function toldOnce(context: Context): Context {
+  const { writer } = context;
+  let isTold = false;
+  const connection = () => {
+    const found = context.connection();
+    for (const notice of isTold ? [] : found.notices) writer.note(notice);
+    isTold = true;
+    return { ...found, notices: [] };
+  };
+  return { ...context, connection };
+}
+
 /** Answers an event, or with `--poll` everything that is new. @returns The exit code. */
 export async function respond(context: Context): Promise<number> {
-  const { flags, clock, option, writer } = context;
   context.guard();
   if (context.openForge === undefined) throw new Error("Cannot respond without a forge");
   checkAddress(context);
+  return await respondTo(toldOnce(context), context.openForge);
+}
+
+async function respondTo(context: Context, openForge: ForgeOpener): Promise<number> {
+  const { flags, clock, option, writer } = context;
   const settings = readSettings(context);
-  const forge = withLongThreads(context.openForge(context));
+  const forge = withLongThreads(openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
+  const spent = { waits: 0, failedLooks: 0 };
   if (event.kind === "ask") {
-    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context) });
+    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context), spent });
   }
   const since = new Date(clock.wallTime() - (option(SINCE) ?? DAY_MS)).toISOString();
   const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
@@ -192,7 +211,11 @@ export async function respond(context: Context): Promise<number> {
     writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
     try {
-      const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
+      const ended = await answer(context, { forge, settings, news: each, since, out, spent, onStart: () => runs++ });
+      if (ended === EXIT.sigint || ended === EXIT.sigterm) {
+        writer.note("the job was stopped: the next poll answers the rest");
+        return ended;
+      }
       code ||= ended;
     } catch (error) {
       // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
@@ -201,7 +224,7 @@ export async function respond(context: Context): Promise<number> {
       code ||= EXIT.unavailable;
     }
   }
-  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context) });
+  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context), spent });
   return code;
 }
 
@@ -236,6 +259,8 @@ interface AskContext {
   since?: string | undefined;
   /** Directory of the reports. */
   out: string;
+  /** What the whole job knows: how often it has waited for other ones, and how often the service gave no answer about their runs. */
+  spent: { waits: number; failedLooks: number };
   onStart?: (() => void) | undefined;
 }
 
@@ -272,7 +297,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
   await removeDoubles(asked, decider.doubles);
-  for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
+  for (const each of decider.open) await endLeftNote(context, asked, { decider, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
     return await start(context, asked, decider, decision);
@@ -281,7 +306,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     if (decision.tell !== null) {
       const { isTried, ask } = decision.tell;
       // The job that has made the note may be about to name its run there.
-      if (isTried && await stateSoon(context, asked, ask, LOOKS) !== "starting") {
+      if (isTried && saysEnd(await noteSoon(context, asked, ask, { isPatient: true }))) {
         return none(context, "another job answers it");
       }
       await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
@@ -292,9 +317,29 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   return await stop(context, asked, { decider, session, decision });
 }
 
-/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds. */
-const LOOKS = 6;
+/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds: for all asks of a poll together. */
+const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
+
+/**
+ * Waits before the next look at notes that name no run yet.
+ *
+ * @param notes Undefined for one that could not be read.
+ * @returns False without a wait: this job has waited often enough, or its own end has come, or the notes are so old that their jobs have died.
+ */
+async function waitFor(
+  { clock }: Context,
+  { spent }: AskContext,
+  notes: readonly (ThreadComment | undefined)[],
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const firstMs = clock.wallTime() - STARTING_MS;
+  const mayLive = notes.some((note) => note === undefined || Date.parse(note.createdAt) > firstMs);
+  if (spent.waits >= MAX_WAITS || signal?.aborted || !mayLive) return false;
+  spent.waits++;
+  await clock.sleep(NEXT_LOOK_MS, { signal }).catch(() => {});
+  return true;
+}
 
 /** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
 async function stop(
@@ -306,8 +351,7 @@ async function stop(
   await react(asked, "seen");
   let { runs, starting, waiting } = await decider.toStop(decision);
   // A job that has not seen the stop names its run within seconds.
-  for (let look = 0; look < LOOKS && starting.length > 0; look++) {
-    await clock.sleep(NEXT_LOOK_MS);
+  while (await waitFor(context, asked, starting.map(({ note }) => note))) {
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
@@ -333,30 +377,43 @@ async function stop(
   return EXIT.success;
 }
 
-/** What the note of an ask says by now: its run, or a reason for none, or what was stopped; `starting` where it says neither, or is not there. */
-async function stateOf(
+/** The note of an ask as it is by now; undefined where there is none. */
+async function noteOf(
   context: Context,
   { forge, forge: { threads }, news: { thread } }: AskContext,
   ask: AskId,
-): Promise<MarkedNote["mark"]["state"]> {
+): Promise<MarkedNote | undefined> {
   const { list } = await threads.comments(thread);
   const marks = marksOf(list, await threads.me(), await sealFor(context, forge, thread));
-  return marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.mark.state ?? "starting";
+  return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+}
+
+/** Whether a note says what came of its ask: its run, or a reason for none, or what was stopped. */
+function saysEnd(marked: MarkedNote | undefined): boolean {
+  return marked !== undefined && marked.mark.state !== "starting";
 }
 
 /** Whether a job has answered an ask by now. */
 async function isAnswered(context: Context, asked: AskContext, ask: AskId): Promise<boolean> {
-  return await stateOf(context, asked, ask) !== "starting";
+  return saysEnd(await noteOf(context, asked, ask));
 }
 
-/** {@linkcode stateOf}, once another job has answered, or this one has looked so often. */
-async function stateSoon(context: Context, asked: AskContext, ask: AskId, looks: number) {
-  let state: MarkedNote["mark"]["state"] = "starting";
-  for (let look = 0; look < looks && state === "starting"; look++) {
-    if (look > 0) await context.clock.sleep(NEXT_LOOK_MS);
-    state = await stateOf(context, asked, ask).catch(() => state);
+/**
+ * {@linkcode noteOf}, once another job has answered, or this one has waited for that.
+ *
+ * @param isPatient Whether it may wait. A note that cannot be read counts as before.
+ */
+async function noteSoon(
+  context: Context,
+  asked: AskContext,
+  ask: AskId,
+  { isPatient, signal }: { isPatient: boolean; signal?: AbortSignal | undefined },
+): Promise<MarkedNote | undefined> {
+  let found: MarkedNote | undefined;
+  while (true) {
+    found = await noteOf(context, asked, ask).catch(() => found);
+    if (!isPatient || saysEnd(found) || !await waitFor(context, asked, [found?.note], signal)) return found;
   }
-  return state;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -369,17 +426,30 @@ async function sealFor(context: Context, forge: OpenForge, thread: ThreadPlace):
 /** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
 const LEFT_MS = 5 * 60_000;
 
+/** Most time for one look at such a run, in milliseconds: the own ask has to wait for it. */
+const LEFT_LOOK_MS = 20_000;
+/** After how many such looks without an answer a job leaves the rest to the next poll: one run may be slow to read while the service is well. */
+const MAX_FAILED_LOOKS = 3;
+
 /** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
 async function endLeftNote(
   context: Context,
   asked: AskContext,
-  { decider, session, left: { mark, note } }: { decider: Decider; session: Session; left: MarkedNote },
+  { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
 ): Promise<void> {
   const { ask, of, state } = mark;
-  if (typeof state === "string") return;
+  if (typeof state === "string" || asked.spent.failedLooks >= MAX_FAILED_LOOKS) return;
   const { platform, clock, writer } = context;
   try {
-    const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
+    const { session } = openOneShot(context, LEFT_LOOK_MS);
+    const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
+    if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
+      const isLast = ++asked.spent.failedLooks === MAX_FAILED_LOOKS;
+      writer.note(
+        isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
+      );
+      return;
+    }
     const { status, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
@@ -407,7 +477,7 @@ const MAX_LEFT = 20;
  */
 async function endLeftNotes(
   context: Context,
-  { forge, settings, since, out }: Omit<AskContext, "news" | "since"> & { since: string },
+  { forge, settings, since, out, spent }: Omit<AskContext, "news" | "since"> & { since: string },
 ): Promise<void> {
   const { threads } = forge;
   const { clock, writer } = context;
@@ -417,11 +487,11 @@ async function endLeftNotes(
     const own = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
     const places = new Map(own.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
     for (const place of [...places.values()].slice(-MAX_LEFT)) {
-      const asked: AskContext = { forge, settings, out, news: { thread: place, comment: null, text: null } };
-      const { decider, session } = openDecider(context, asked);
+      const asked: AskContext = { forge, settings, out, spent, news: { thread: place, comment: null, text: null } };
+      const { decider } = openDecider(context, asked);
       const seal = await sealFor(context, forge, place);
       for (const left of marksOf((await threads.comments(place)).list, me, seal).filter(isLeft)) {
-        await endLeftNote(context, asked, { decider, session, left });
+        await endLeftNote(context, asked, { decider, left });
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         if (left.mark.state !== "starting" || !isOld || (await threads.thread(place))?.isOpen !== false) continue;
         await say(
@@ -504,9 +574,9 @@ const stepsFor = (name: string): MarkdownOptions["steps"] => ({
 function planOf(
   { option }: Context,
   { forge, settings: { name }, news: { thread } }: AskContext,
-  { ask, of, task, label, links, seal }:
+  { ask, of, task, label, links, seal, leftOut }:
     & Pick<PlannedNote, "label" | "links" | "task">
-    & { ask: AskId; of: AskId; seal: MarkSeal },
+    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined },
 ): PlannedNote {
   return {
     place: forge.notes(thread),
@@ -518,7 +588,9 @@ function planOf(
     links,
     task: option(SHOW_TASK) === false ? undefined : task,
     steps: stepsFor(name),
-    head: (state) => markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name),
+    head: (state) =>
+      markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name) +
+      (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),
   };
 }
 
@@ -554,11 +626,11 @@ class AlreadyAnswered extends Error {
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge, forge: { threads }, news: { thread } } = asked;
   const { clock, writer, platform, io: { env } } = context;
-  const { ask, of, task, asker } = wanted;
+  const { ask, of, task, asker, leftOut } = wanted;
   const seal = await sealFor(context, forge, thread);
   const { job: jobPage, pipeline } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
-  const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal });
+  const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal, leftOut });
   const note = openNote(context, planned);
   const since = clock.wallTime();
   if (wanted.isTried && await isAnswered(context, asked, ask)) return none(context, "another job answers it");
@@ -586,7 +658,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     // Where another job has made the note, that one may be about to name its run there.
-    if (await stateSoon(context, asked, ask, written.updated ? LOOKS : 1) !== "starting") {
+    if (saysEnd(await noteSoon(context, asked, ask, { isPatient: written.updated }))) {
       return none(context, "another job answers it");
     }
     await end(changed, EXIT.success);
@@ -594,6 +666,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     return none(context, changed);
   }
   writer.out(own`asked by ${writer.untrusted(asker.name)}`);
+  if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
   const idempotencyKey = keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo });
   const jobContext: Context = {
     ...context,
@@ -603,18 +676,27 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   let stopping: Promise<void> | undefined;
   /** Whether the run had ended when this job found it by its key. */
   let isOver = false;
+  let isStarted = false;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
     job.limitTo(timeoutMs);
     const places = job.openPlaces(asked.out);
-    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
+    const onNotice = outageTeller(context, note, {
+      links: planned.links,
+      task: planned.task,
+      since,
+      job,
+      isStarted: () => isStarted,
+    });
+    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true, onNotice });
     const options = {
       idempotencyKey,
       tokenShare,
       onTimeout,
       onItem: item,
       onStarted: (run: { runId: string; run: { status: string } }) => {
+        isStarted = true;
         started(run.runId);
         isOver = isTerminal(run.run.status);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
@@ -628,8 +710,14 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       const isConflict = error instanceof ConflictError;
       if (runId === null && outcome !== "interrupted") {
         // Another job with this note may have started the run. After a conflict it is about to name it, if it is alive.
-        const isNamed = typeof await stateSoon(context, asked, ask, isConflict ? LOOKS : 1) !== "string";
-        if (isNamed || isConflict) throw new AlreadyAnswered(isNamed);
+        const { signal } = job.session;
+        const found = await noteSoon(context, asked, ask, { isPatient: isConflict, signal });
+        const isNamed = found !== undefined && typeof found.mark.state !== "string";
+        if (isNamed) throw new AlreadyAnswered(true);
+        if (isConflict) {
+          signal?.throwIfAborted();
+          throw new AlreadyAnswered(false);
+        }
       }
       result = ended.result;
       return ended;
@@ -657,6 +745,29 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     await react(asked, "failed");
     return await job.refuse(error);
   }
+}
+
+/** Says in the note of an ask, once, that the service does not answer, where the start is tried again for longer. */
+function outageTeller(
+  { clock }: Context,
+  note: LivingNote<NoteContent>,
+  { links, task, since, job, isStarted }:
+    & Pick<PlannedNote, "links" | "task">
+    & { since: number; job: CommandJob<RunResult>; isStarted: () => boolean },
+): (notice: Notice) => void {
+  let isDown = false;
+  let isTold = false;
+  return (notice) => {
+    if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
+    // Not each wait is told. A change that came too soon is tried again with the next notice.
+    if (isTold || !isDown || isStarted()) return;
+    const until = utcText(clock.wallTime() + job.session.deadline - clock.now());
+    const trouble = `The service does not answer. The start is tried again, until ${until} at most.`;
+    isTold = note.change(() => ({
+      render: () => progressText({ links, runId: null, phase: "start", since, task, trouble }),
+      state: NOTHING_YET,
+    }));
+  };
 }
 
 /** Cancels a run whose start was tried for so long that a stop was answered meanwhile. A failure lets the run go on. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
-import type { RespondSettings, Wanted } from "../../../lib/respond/decide.ts";
+import { nothingToMend, type RespondSettings, type Wanted } from "../../../lib/respond/decide.ts";
 import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
 import { noteMarker } from "../../../lib/report/note.ts";
 import {
@@ -96,7 +96,9 @@ test("decide() goes by the list of users alone when there is one, and asks the f
   const forge = fakeForge();
   const allowUsers = ["eve"];
   expect(await outcome(forge, forge.say(PULL, EVE, "@mogplex go"), { allowUsers })).toStartWith("go");
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"), { allowUsers })).toStartWith("no: the user");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"), { allowUsers })).toBe(
+    "no: the user who asked is not in --allow-users",
+  );
   expect(forge.asked).not.toContain("mayPush");
 });
 
@@ -279,6 +281,88 @@ test("decide() leaves out a member's comment that was edited, since it does not 
   const prompt = await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix it"));
   expect(prompt).toContain("1 comment of others left out.");
   expect(prompt).not.toContain("Send me");
+});
+
+const RULE = "The agent gets only texts of users who may push, and none that may have been changed since.";
+
+const LEFT_OUT: readonly (readonly [
+  what: string,
+  arrange: (forge: FakeForge) => void,
+  settings: Partial<RespondSettings>,
+  text: string | undefined,
+])[] = [
+  ["everything goes along", () => {}, {}, undefined],
+  [
+    "a stranger has written all of it",
+    (forge) => {
+      forge.threads.set("issue 8", aThread(ISSUE, { author: EVE }));
+      for (const text of ["One", "Two"]) forge.say(ISSUE, EVE, text, { createdAt: at(-20) });
+    },
+    {},
+    `Left out: title and description, 2 comments. ${RULE}`,
+  ],
+  [
+    "a member has changed the text since the task",
+    (forge) => void forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: KIM, at: at(1) }] })),
+    {},
+    `Left out: title and description. ${RULE}`,
+  ],
+  [
+    "a comment was edited, and an internal one is not to be told of",
+    (forge) => {
+      forge.say(ISSUE, LEE, "One", { createdAt: at(-20), editedAt: at(-10) });
+      forge.say(ISSUE, LEE, "Two", { createdAt: at(-20), isInternal: true });
+    },
+    {},
+    `Left out: 1 comment. ${RULE}`,
+  ],
+  [
+    "a list says who may ask",
+    (forge) => void forge.threads.set("issue 8", aThread(ISSUE, { author: EVE })),
+    { allowUsers: ["kim"] },
+    `Left out: title and description. ${RULE.replace("may push", "are in --allow-users")}`,
+  ],
+  [
+    "the template has no place for it",
+    (forge) => {
+      forge.threads.set("issue 8", aThread(ISSUE, { author: EVE }));
+      forge.say(ISSUE, EVE, "One", { createdAt: at(-20) });
+    },
+    { template: "{{task}}, {{ comments }}" },
+    `Left out: 1 comment. ${RULE}`,
+  ],
+];
+
+for (const [what, arrange, settings, text] of LEFT_OUT) {
+  test(`decide() tells the asker what the agent does not get when ${what}`, async () => {
+    const forge = fakeForge();
+    arrange(forge);
+    expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix it"), settings)).leftOut).toBe(text);
+  });
+}
+
+test("decide() does not say of the task of a label that it is left out", async () => {
+  const forge = fakeForge();
+  forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });
+  expect((await wanted(forge, { thread: ISSUE, comment: null, text: null })).leftOut).toBeUndefined();
+});
+
+test("decide() says that the forge does not show an issue or a pull request", async () => {
+  const forge = fakeForge();
+  const news = forge.say(ISSUE, KIM, "@mogplex go");
+  forge.threads.delete("issue 8");
+  expect(await decide(forge, news)).toMatchObject({ reason: "the forge shows no issue 8 to this token", tell: null });
+});
+
+test("nothingToMend() says in words what the forge shows of checks that are not red", () => {
+  const of = (checks: Parameters<typeof nothingToMend>[1]["checks"]) =>
+    nothingToMend("checks", { checks, review: null, conflict: null });
+  const not = "no check of this pull request is red";
+  expect(of("red")).toBeNull();
+  expect(of("none")).toBe(`${not} (it has none)`);
+  expect(of("green")).toBe(`${not} (they are green)`);
+  expect(of("pending")).toBe(`${not} (they are not finished)`);
+  expect(of(null)).toBe(`${not} (the forge does not show them)`);
 });
 
 test("decide() passes `$MOGPLEX_API_KEY` and `${` on as they are", async () => {

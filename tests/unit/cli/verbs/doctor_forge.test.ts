@@ -5,7 +5,11 @@ import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
 
 /** State and finding of the checks about the forge. */
-async function doctor(arrange: (gitlab: GitlabProject) => void = () => {}, env: Record<string, string> = {}) {
+async function doctor(
+  arrange: (gitlab: GitlabProject) => void = () => {},
+  env: Record<string, string> = {},
+  args: string[] = [],
+) {
   const { emulator, clock } = world();
   const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
   arrange(gitlab);
@@ -18,7 +22,7 @@ async function doctor(arrange: (gitlab: GitlabProject) => void = () => {}, env: 
   });
   const fetch = (url: string, init: RequestInit) =>
     url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
-  await main(["doctor", "--for", "respond", "--json"], io, { fetch, clock });
+  await main(["doctor", "--for", "respond", "--json", ...args], io, { fetch, clock });
   const { checks } = JSON.parse(io.text.stdout) as { checks: { name: string; state: string; finding: string }[] };
   expect(gitlab.requests.every((each) => each.startsWith("GET "))).toBe(true);
   return new Map(checks.map(({ name, state, finding }) => [name, `${state}: ${finding}`]));
@@ -80,6 +84,23 @@ for (const [arrange, name, words] of SETUPS) {
   test(`doctor --for respond: ${words}`, async () => expect((await doctor(arrange)).get(name)).toStartWith(words));
 }
 
+test("doctor --for respond needs no rights at the forge where --allow-users or its variable says who may ask", async () => {
+  const refused = (gitlab: GitlabProject) =>
+    gitlab.faults.push(...Array.from({ length: 99 }, () => ({ match: /members/, fault: "reset" as const })));
+  expect((await doctor(refused)).get("rights")).toStartWith("failed: ");
+  const found = "ok: --allow-users names 2 users: who can push is not asked";
+  expect((await doctor(refused, {}, ["--allow-users", "kim, @Lee"])).get("rights")).toBe(found);
+  expect((await doctor(refused, { MOGPLEX_ALLOW_USERS: "kim lee" })).get("rights")).toBe(found);
+  expect((await doctor(refused, { MOGPLEX_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
+    "failed: Cannot use MOGPLEX_ALLOW_USERS",
+  );
+});
+
+test("doctor --for respond names the CI system, and nothing that is about keys of a run or its cleanup", async () => {
+  const checks = await doctor();
+  expect(checks.get("ci")).toBe("ok: gitlab");
+});
+
 test("doctor --for respond fails without a token of the forge, and asks nothing", async () => {
   const checks = await doctor(() => {}, { GITLAB_TOKEN: "" });
   expect(checks.get("forge")).toBe("failed: Cannot ask the forge: variable GITLAB_TOKEN is empty");
@@ -94,7 +115,9 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
     "skipped  forge, rights, notes, branch, trigger, variables  only a job at the forge can check ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
-  expect(stdout).toMatch(/\n\nas far as it can be checked here, a mention can start a run(?:, \d warnings?)?\n$/);
+  expect(stdout).toMatch(
+    /\n\nas far as it can be checked here, a mention can start a run(?:, \d warnings?)?; only the job can check the forge: call doctor there, too\n$/,
+  );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);
   expect(requests.filter((each) => !each.startsWith("GET "))).toEqual(["POST /runs"]);

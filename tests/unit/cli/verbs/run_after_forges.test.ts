@@ -151,6 +151,25 @@ test("run --after sends no token of GitHub or Gitea to another server than the o
   }
 });
 
+test("run --after names a variable only where it is for the host of the address, and says when its value is no token", async () => {
+  const address = "https://github.com/acme/api/pull/7";
+  const [elsewhere, set] = ["start the command in a job of that server", "set GITHUB_TOKEN, or start the command"];
+  const none = "there is no token for github.com";
+  const wrong = "variable GITHUB_TOKEN does not hold a token of github.com";
+  for (
+    const [make, env, why, advice] of [
+      [() => onGithub("https://github.example"), { GITHUB_TOKEN: "" }, none, elsewhere],
+      [onGitea, { GITHUB_TOKEN: "" }, none, elsewhere],
+      [onGithub, { ...LAPTOP, GITHUB_TOKEN: "$GITHUB_TOKEN" }, wrong, set],
+    ] as const
+  ) {
+    const at = place(make());
+    const called = await runAfter(at, ["--after", address, "x"], {}, env);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(`${why}; ${advice}`) });
+    expect([runsOf(at), at.sent]).toEqual([[], []]);
+  }
+});
+
 test("run --after says what a pull request needs outside of a job: a token, or on a server of one's own a job there", async () => {
   const hosts = [
     ["https://github.com/acme/api/pull/7", "set GITHUB_TOKEN, or start the command in a job of that forge"],
