@@ -12,7 +12,7 @@ import { Bench, COMMAND } from "./bench.ts";
 import { EXPERIMENTS } from "./experiments.ts";
 import { exitCodeOf, provideAll, runLab, totalsLine, totalsOf } from "./runner.ts";
 import { DOCUMENT, renderTestedOn } from "./tested_on.ts";
-import { root } from "../tools/setup.mjs";
+import { endWith, root } from "../tools/setup.mjs";
 
 /** More than the cores of a small machine: most experiments wait most of the time. */
 const AT_ONCE = 3;
@@ -60,7 +60,5 @@ if (import.meta.main) {
     process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
   }
   process.exitCode = 70;
-  const code = await main(process.argv.slice(2));
-  // Whatever an experiment has left open must not keep the lab from ending. The callback comes when everything is printed.
-  process.stdout.write("", () => process.exit(code));
+  endWith(await main(process.argv.slice(2)));
 }

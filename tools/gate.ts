@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { root, runtimes } from "./setup.mjs";
+import { endWith, root, runtimes } from "./setup.mjs";
 import { Keys, passedTests, remember } from "./testing/cache.ts";
 import { BUILD, GATE_CHECKS, runChecks } from "./testing/checks.ts";
 import { folderOf, type Layer, LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
@@ -125,5 +125,5 @@ async function main(args: readonly string[]): Promise<number> {
 
 if (import.meta.main) {
   process.exitCode = 70;
-  process.exitCode = await main(process.argv.slice(2));
+  endWith(await main(process.argv.slice(2)));
 }

@@ -39,6 +39,16 @@ export function exitCodeOf(signal) {
 }
 
 /**
+ * Ends this process with an exit code, once everything is printed. Without it Bun 1.4.5 can wait for ever after the last line of a task that had
+ * many children, with none of them left and no file or socket open.
+ *
+ * @param {number} code
+ */
+export function endWith(code) {
+  process.stdout.write("", () => process.exit(code));
+}
+
+/**
  * SHA-256 of a text or of bytes, as 64 hex digits.
  * @param {string | Uint8Array} content
  */

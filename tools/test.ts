@@ -4,6 +4,7 @@
  * `npm test -- PATH …` runs the test files of a path alone; `-t pattern` and other flags go to `bun test`, `--all` prints tests that pass.
  */
 import process from "node:process";
+import { endWith } from "./setup.mjs";
 import { BUILD, CHECKS, runChecks } from "./testing/checks.ts";
 import { LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
 import { type Outcome, runFiles, type RunOptions } from "./testing/run_files.ts";
@@ -69,5 +70,5 @@ async function main(args: readonly string[]): Promise<number> {
 
 if (import.meta.main) {
   process.exitCode = 70;
-  process.exitCode = await main(process.argv.slice(2));
+  endWith(await main(process.argv.slice(2)));
 }
