@@ -111,8 +111,10 @@ test.each(MOMENTS)("npm start ends with 130 and leaves nothing running when Ctrl
 
 test("npm start cancels its run and ends with 143 when SIGTERM comes to it alone", async () => {
   const { child, output } = startDemo();
+  let isSent = false;
   child.stdout.on("data", () => {
-    if (output().includes("started run ")) child.kill("SIGTERM");
+    // Once: a process that is ending has no handler any more, and would end by the signal.
+    if (!isSent && output().includes("started run ")) isSent = child.kill("SIGTERM");
   });
   const [code] = await once(child, "close");
   expect([code, output()]).toEqual([143, expect.stringContaining("the run was cancelled")]);
