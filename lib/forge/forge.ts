@@ -177,13 +177,18 @@ export const PUBLIC_HOSTS: Readonly<Record<Exclude<ForgeName, "gitea">, string>>
 /** Where tokens are found, for sentences. */
 export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST";
 
+/** The host of the server that runs the job, as one of a forge would name it; undefined where the environment names none. */
+export function jobHost(env: ReadEnv, forge: ForgeName): string | undefined {
+  const server = env(forge === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
+  return URL.canParse(server) ? new URL(server).host : undefined;
+}
+
 /**
  * The host whose token is in the variable of a forge: that of the server which runs the job, if it is of that kind, else the public one. Gitea has
  * no public one.
  */
 export function tokenHost(env: ReadEnv, forge: ForgeName): string | undefined {
-  const server = env(forge === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
-  const own = URL.canParse(server) ? new URL(server).host : undefined;
+  const own = jobHost(env, forge);
   if (forge === "gitlab") return own ?? PUBLIC_HOSTS.gitlab;
   // Not by the name of the system: the table of all systems is no part of a component.
   const isGitea = Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));

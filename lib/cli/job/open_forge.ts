@@ -9,6 +9,7 @@ import { UsageError } from "../../errors.ts";
 import {
   FORGE_VARIABLES,
   ForgeClient,
+  jobHost,
   parsePullRequest,
   type PullRequestAddress,
   resolveForgeAccess,
@@ -233,19 +234,18 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
 
 /** Whether the job stands on the forge of a pull request. */
 function standsOn({ io: { env }, platform: { name } }: Context, { forge, host }: PullRequestAddress): boolean {
-  const server = env(name === "gitlab" ? "CI_SERVER_URL" : "GITHUB_SERVER_URL") ?? "";
-  return (isGitea(name) ? "gitea" : name) === forge && URL.canParse(server) && new URL(server).host === host;
+  return (isGitea(name) ? "gitea" : name) === forge && jobHost(env, forge) === host;
 }
 
-/** The token of the job's own forge, by input or variable. */
-function ownToken(context: Context): { token: string; place: string } | undefined {
+/** The token of the job's own forge, by input or variable; an error that says why it cannot be used. */
+function ownToken(context: Context): { token: string; place: string } | UsageError | undefined {
   try {
     const own = context.openForge?.(context);
     return own === undefined ? undefined : { token: own.token, place: own.tokenPlace };
   } catch (error) {
     // The token may be all that is needed of the job: an address names the project, too.
     if (!(error instanceof UsageError)) throw error;
-    return undefined;
+    return error;
   }
 }
 
@@ -253,11 +253,12 @@ function ownToken(context: Context): { token: string; place: string } | undefine
 export function openAddress(context: Context, address: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
   const { forge, origin, host, repository } = address;
-  const isOwn = standsOn(context, address);
-  const token = (isOwn ? ownToken(context) : undefined) ?? resolveForgeAccess(env)?.tokenFor({ forge, host });
+  const own = standsOn(context, address) ? ownToken(context) : undefined;
+  const token = own === undefined || own instanceof UsageError
+    ? resolveForgeAccess(env)?.tokenFor({ forge, host })
+    : own;
   if (token === undefined) {
-    // It says what is wrong with the token of the job.
-    if (isOwn) context.openForge?.(context);
+    if (own !== undefined) throw own;
     const variable = FORGE_VARIABLES[forge];
     // For any other host a variable does not say that it may be sent there.
     const isForHost = tokenHost(env, forge) === host;
