@@ -29,7 +29,7 @@ export {
   CampaignVerdictError,
   type CampaignWaveOptions,
   createCampaigns,
-} from "./lib/script/campaigns.ts";
+} from "./lib/library/campaigns.ts";
 export type {
   CampaignEnd,
   CampaignEvent,

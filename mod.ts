@@ -22,7 +22,7 @@
  */
 import { isMain } from "./lib/runtime.ts";
 
-export * from "./lib/script/exports.ts";
+export * from "./lib/library/exports.ts";
 
 // Only when the runtime was started with this file. Not by a literal: a bundler would take the whole command into each script that imports
 // the library.

@@ -1,5 +1,5 @@
 /**
- * What this process remembers of services, tokens and clients. Nothing else in `lib` keeps state beside its objects, but `script/report.ts`, where
+ * What this process remembers of services, tokens and clients. Nothing else in `lib` keeps state beside its objects, but `library/report.ts`, where
  * the entry `./campaigns` registers how views are written.
  *
  * @module

@@ -49,7 +49,7 @@ export const PROGRAMS: readonly Program[] = [
 
 /** The modules of the library, by the name of their file, and the emulator, which shares most of its code with the entry for tests. */
 const LIBRARY = {
-  mod: "lib/script/exports.ts",
+  mod: "lib/library/exports.ts",
   campaigns: "campaigns.ts",
   testing: "testing.ts",
   emulator: "lib/emulator/main.ts",

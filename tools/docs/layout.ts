@@ -8,7 +8,7 @@
 export const LAYERS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli"],
-  ["script"],
+  ["library"],
   ["dashboard"],
   ["campaign", "respond"],
   ["report", "telemetry"],
@@ -63,7 +63,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
-  "lib/script": "what scripts call: the client with its verbs, handles, main(); no command imports it",
+  "lib/library": "what scripts call: the client with its verbs, handles, main(); no command imports it",
   "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
   "lib/campaign": "one task over many repositories: plan, waves, verdicts, pull requests",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",

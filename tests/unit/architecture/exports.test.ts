@@ -73,7 +73,7 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
   "Its user asks this machine or this process, which a test cannot change.": [
     "lib/cli/verbs/doctor.ts checkJob",
     "lib/runtime.ts callOf",
-    "lib/script/report.ts scriptMask",
+    "lib/library/report.ts scriptMask",
     "lib/service/transport.ts networkAdvice",
   ],
   "A wrong row shows nowhere: a flag that no verb has is not printed.": [

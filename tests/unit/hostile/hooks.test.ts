@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import process from "node:process";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
-import { createMogplex } from "../../../lib/script/mogplex.ts";
+import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
 import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createMogplex } from "../../../lib/script/mogplex.ts";
+import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 const FOREIGN = {

@@ -2,7 +2,7 @@
 import { detected } from "../../../lib/ci/detect.ts";
 import * as following from "../../../lib/run/follow.ts";
 import type * as requests from "../../../lib/run/request.ts";
-import { attachAutomationHandle, attachHandle, automationHandle, startHandle } from "../../../lib/script/handle.ts";
+import { attachAutomationHandle, attachHandle, automationHandle, startHandle } from "../../../lib/library/handle.ts";
 import * as automations from "../../../lib/run/automation.ts";
 import type {
   AutomationHandleItem,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCampaigns, memoryHome } from "../../../campaigns.ts";
 import { createLogText, createMogplex, mask, render, report } from "../../../mod.ts";
-import { scriptMask } from "../../../lib/script/report.ts";
+import { scriptMask } from "../../../lib/library/report.ts";
 import { createEmulator } from "../../../testing.ts";
 
 const TOKEN = "mog_scriptTestToken";

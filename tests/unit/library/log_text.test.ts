@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLogText } from "../../../lib/script/report.ts";
+import { createLogText } from "../../../lib/library/report.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../hostile/parsers/log_parsers.ts";
 
