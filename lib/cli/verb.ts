@@ -14,11 +14,9 @@ import type { Io, Stream } from "../io.ts";
 import { lookup } from "../lookup.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
-import type { MarkdownOptions } from "../report/markdown.ts";
-import type { LivingNote, NotePlace } from "../report/note.ts";
+import type { PlannedNote } from "../report/job_note.ts";
 import type { Setting } from "../report/run_page.ts";
-import type { ThreadPlace, Threads } from "../forge/threads.ts";
-import type { AskEvent } from "../respond/event.ts";
+import type { OpenForge } from "../respond/job.ts";
 import type { ReportTarget } from "../report/write.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
@@ -29,67 +27,6 @@ import type { Fetch, RequestReport } from "../service/transport.ts";
 import { REPOS_LIST } from "../service/validate.ts";
 import type { Variable } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
-
-// What a program decides about the note of a job before the job starts.
-
-/** A note that is going to be written. `mayLink` and `links` are for its summary. */
-export interface PlannedNote
-  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps"> {
-  place: NotePlace;
-  /** Access token of the system. */
-  token: string;
-  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
-  tokenPlace: string;
-  /** Variable that holds the token; undefined if it is not in a variable of its own. */
-  tokenVariable?: string | undefined;
-  /** What distinguishes the notes of different jobs on one place: names of the job, and its node; see `noteMarker`. */
-  job: readonly [job: string, node: string];
-  /** The job as the note names it: untrusted text, which may be empty. */
-  label: string;
-  /** The note, where the job has begun it already. @default {undefined} (it begins with the run) */
-  note?: LivingNote<NoteContent> | undefined;
-  /** The task, where the note is to show it from the beginning: untrusted text. @default {undefined} (it is not shown) */
-  task?: string | undefined;
-  /** A line of our own above the text, which may say which run it is about. @default {undefined} (none) */
-  head?: ((end: NoteState) => string) | undefined;
-}
-
-/** Renders a summary; see the options of `renderMarkdown`. */
-export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
-
-/** What a note says at one time. */
-export interface NoteContent {
-  render: RenderSummary;
-  state: NoteState;
-  /** Most time to write it, in milliseconds. @default that of every note */
-  limitMs?: number | undefined;
-}
-
-/** What a note has to remember of its job. */
-export interface NoteState {
-  runId: string | null;
-  /** Exit code; null while the job goes on. */
-  exitCode: number | null;
-  /** Whether the run is known to have ended. */
-  hasEnded: boolean;
-}
-
-// The forge that a job stands on.
-
-/** The forge of a job. */
-export interface OpenForge {
-  readonly threads: Threads;
-  readonly token: string;
-  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
-  readonly tokenPlace: string;
-  /** The number of the repository, which is asked for once. @throws what the forge throws. */
-  repositoryId(): Promise<number>;
-  /** What the job was started for. @throws what the forge throws. */
-  event(): Promise<AskEvent>;
-  notes(thread: ThreadPlace): NotePlace;
-  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
-  mayLink(url: string): boolean;
-}
 
 /** Opens the forge of a job. @throws {UsageError} when the job stands on none, or there is no token. */
 export type ForgeOpener = (context: Context) => OpenForge;

@@ -10,6 +10,7 @@ import { Forges } from "../../forge/forges.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToMend } from "../../respond/decide.ts";
+import type { OpenForge } from "../../respond/job.ts";
 import { placeNow } from "../../respond/where.ts";
 import { findingsFor, findingsQuote, type Mend, mendPrompt, MENDS, ofMembers, withQuote } from "../../run/mend.ts";
 import { hashOf } from "../../run/key.ts";
@@ -17,7 +18,7 @@ import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/r
 import { isUuid } from "../../service/contract.ts";
 import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, KEY_PART, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
-import type { Context, OpenForge, Option } from "../verb.ts";
+import type { Context, Option } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
 import { openOneShot } from "./run_job.ts";
 

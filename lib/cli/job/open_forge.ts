@@ -26,7 +26,8 @@ import { githubComments, pullRequestOf, repositoryOf, type RepositoryPlace } fro
 import { gitlabNotes, tokenVariableOf } from "../../report/gitlab_note.ts";
 import { apiOf, type NotePlace } from "../../report/note.ts";
 import { githubEvent, gitlabEvent } from "../../respond/event.ts";
-import type { Context, OpenForge } from "../verb.ts";
+import type { OpenForge } from "../../respond/job.ts";
+import type { Context } from "../verb.ts";
 
 const ATTEMPTED = "ask the forge";
 

@@ -6,9 +6,10 @@
  */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
+import type { PlannedNote } from "../../report/job_note.ts";
 import { pullRequestIn } from "../../respond/event.ts";
 import { NOTE } from "../options.ts";
-import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
+import type { Context, NotePlanner } from "../verb.ts";
 import { GITLAB_NOTES } from "./note.ts";
 import { eventText, isGitea } from "./open_forge.ts";
 

@@ -7,6 +7,16 @@ import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../er
 import { EXIT } from "../../exit_codes.ts";
 import type { CommentPlace, News, Reaction, ThreadComment, ThreadPlace } from "../../forge/threads.ts";
 import type { Notice } from "../../notice.ts";
+import {
+  type NoteContent,
+  type NoteState,
+  NOTHING_YET,
+  openNote,
+  type PlannedNote,
+  progressText,
+  resultContent,
+  writeContent,
+} from "../../report/job_note.ts";
 import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { type LivingNote, noteMarker, writeNote } from "../../report/note.ts";
@@ -35,6 +45,7 @@ import {
   type MarkState,
   newsOf,
 } from "../../respond/mark.ts";
+import type { OpenForge } from "../../respond/job.ts";
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
@@ -45,7 +56,6 @@ import { isTerminal } from "../../service/contract.ts";
 import type { StartRequest } from "../../model.ts";
 import { markdownBlock } from "../../text/escape.ts";
 import { own } from "../../text/safe_line.ts";
-import { NOTHING_YET, openNote, progressText, resultContent, writeContent } from "../job/note.ts";
 import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
   ALLOW_USERS,
@@ -69,17 +79,7 @@ import {
   WATCHING,
 } from "../options.ts";
 import { readCheckoutFile } from "../start_request.ts";
-import type {
-  Context,
-  ForgeOpener,
-  NoteContent,
-  NoteState,
-  OpenForge,
-  Option,
-  PlannedNote,
-  Verb,
-  VerbFlag,
-} from "../verb.ts";
+import type { Context, ForgeOpener, Option, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 function named(text: string, source: string): string {

@@ -1,6 +1,6 @@
 /** A note of `respond` while its run goes on, and what it asks an agent, with hostile texts in the place of task and thread. */
 import { expect, test } from "bun:test";
-import { progressText } from "../../../lib/cli/job/note.ts";
+import { progressText } from "../../../lib/report/job_note.ts";
 import { readMention } from "../../../lib/respond/mention.ts";
 import { promptOf } from "../../../lib/respond/what.ts";
 import { at, aThread, ISSUE, KIM } from "../respond/fake_threads.ts";
