@@ -48,7 +48,7 @@ export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
 export { RepositoriesError } from "./lib/campaign/plan/plan_campaign.ts";
 export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
 export type { CampaignFormatName } from "./lib/campaign/report/write.ts";
-export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
+export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/view/verdicts.ts";
 export type {
   CampaignAbout,
   CampaignItem,
@@ -58,5 +58,5 @@ export type {
   PullRequestTrouble,
   PullRequestView,
   QuotaView,
-} from "./lib/campaign/view.ts";
+} from "./lib/campaign/view/view.ts";
 export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/forge.ts";

@@ -3,7 +3,7 @@
  * never happen: second starts, forgotten repositories, wrong verdicts.
  */
 import process from "node:process";
-import type { CampaignView } from "../../lib/campaign/view.ts";
+import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { MogplexError } from "../../lib/errors.ts";
 import type { RandomFaults } from "../../lib/emulator/state/faults.ts";

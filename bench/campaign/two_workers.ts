@@ -2,7 +2,7 @@
  * Two workers that work on copies of one journal by mistake: as many runs as one worker starts, and the same verdicts.
  */
 import process from "node:process";
-import type { CampaignView } from "../../lib/campaign/view.ts";
+import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { type Machine, machineIn } from "../../tests/unit/campaign/machines.ts";
 import { printTable } from "../table.ts";
 import { truthOf } from "./judge.ts";

@@ -2,7 +2,7 @@
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
 import { followCampaign, makeWave, viewOfStand } from "../../lib/campaign/campaign.ts";
-import type { CampaignView } from "../../lib/campaign/view.ts";
+import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { type CampaignWorld, ORIGIN, type Told } from "./world.ts";
 import { run } from "../../tests/unit/run/detecting.ts";

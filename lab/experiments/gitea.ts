@@ -1,6 +1,6 @@
 /** What the client of Gitea and Forgejo reads of a real server, and what the lines of `campaign commands` do there. */
 import { forgeCommands } from "../../lib/campaign/forge_commands.ts";
-import type { CampaignItem } from "../../lib/campaign/view.ts";
+import type { CampaignItem } from "../../lib/campaign/view/view.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { type PullRequestFacts, resolveForgeAccess } from "../../lib/forge/forge.ts";
 import { Forges } from "../../lib/forge/forges.ts";

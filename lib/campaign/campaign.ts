@@ -27,8 +27,8 @@ import { joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import { placeNote } from "./journal/fold.ts";
 import type { ItemMemory } from "./journal/memory.ts";
-import { itemView, makeView } from "./make_view.ts";
-import { type NotificationContext, sendNotification } from "./notify.ts";
+import { itemView, makeView } from "./view/make_view.ts";
+import { type NotificationContext, sendNotification } from "./notify/notify.ts";
 import {
   type CampaignInternals,
   type CampaignSource,
@@ -41,12 +41,12 @@ import {
 } from "./open_campaign.ts";
 import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
-import { campaignState, exitOf, isAtRest, openStarts, toStartCount, waitsForAnswers } from "./progress.ts";
+import { campaignState, exitOf, isAtRest, openStarts, toStartCount, waitsForAnswers } from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
-import type { CampaignItem, CampaignView } from "./view.ts";
+import type { CampaignItem, CampaignView } from "./view/view.ts";
+import { cancelRun } from "./work/cancel.ts";
 import { followSteps, type Progress } from "./work/follow.ts";
-import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/start_item.ts";
 import { approveAll, waveSteps } from "./work/wave.ts";
 import {

@@ -9,8 +9,8 @@ import type { NotifyEvent } from "./file/campaign_file.ts";
 import type { MemoryHome } from "./journal/memory_home.ts";
 import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
-import type { CampaignState, ItemState } from "./verdicts.ts";
-import type { CampaignItem, CampaignView } from "./view.ts";
+import type { CampaignState, ItemState } from "./view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "./view/view.ts";
 
 // What following a campaign yields.
 

@@ -12,7 +12,7 @@ import { approveAll, closedGates } from "./work/wave.ts";
 import { sealLock } from "./journal/lock.ts";
 import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
-import { makeView } from "./make_view.ts";
+import { makeView } from "./view/make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import {
   type CampaignInternals,
@@ -26,11 +26,11 @@ import {
 import { RequestPace } from "./plan/resolve.ts";
 import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
-import { openStartsText, whoStopped } from "./progress.ts";
+import { openStartsText, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
-import { hasVerdict, type ItemState } from "./verdicts.ts";
+import { hasVerdict, type ItemState } from "./view/verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
-import type { CampaignView, PullRequestTrouble } from "./view.ts";
+import type { CampaignView, PullRequestTrouble } from "./view/view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";

@@ -7,7 +7,7 @@
 import { FORGE_VARIABLES, parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
 import { giteaApi } from "../forge/gitea.ts";
 import { commandLine } from "../text/escape.ts";
-import type { CampaignItem, PullRequestView } from "./view.ts";
+import type { CampaignItem, PullRequestView } from "./view/view.ts";
 
 /** What is to become of pull requests. */
 type PullRequestAction = "merge" | "close";

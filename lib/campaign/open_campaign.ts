@@ -27,7 +27,7 @@ import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
-import { secretsIn } from "./notify_address.ts";
+import { secretsIn } from "./notify/notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
 import type { PullRequests } from "./pulls.ts";
 import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";

@@ -26,8 +26,8 @@ import type { CampaignOptions } from "./campaign_options.ts";
 import type { Lock } from "./journal/lock.ts";
 import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
-import { GOOD_VERDICTS } from "./verdicts.ts";
-import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view.ts";
+import { GOOD_VERDICTS } from "./view/verdicts.ts";
+import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/verdicts.ts";
+import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/view/verdicts.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
 import { ForbiddenError, MogplexError, NotFoundError, UsageError } from "../errors.ts";

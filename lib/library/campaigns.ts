@@ -32,7 +32,7 @@ import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
 import { cleanCampaign } from "../campaign/report/clean.ts";
 import { countSentences } from "../campaign/report/words.ts";
 import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
-import type { CampaignView } from "../campaign/view.ts";
+import type { CampaignView } from "../campaign/view/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { CAMPAIGN_FORMATS, campaignVariables } from "../../lib/campaign/report/write.ts";
-import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../../lib/campaign/verdicts.ts";
-import type { CampaignView } from "../../lib/campaign/view.ts";
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../../lib/campaign/view/verdicts.ts";
+import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
 import { table } from "./markdown_table.ts";

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { VERDICT_RULES } from "../../lib/campaign/verdicts.ts";
+import { VERDICT_RULES } from "../../lib/campaign/view/verdicts.ts";
 import { VARIABLE_MEANINGS } from "../../lib/cli/verb.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";

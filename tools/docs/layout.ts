@@ -71,6 +71,9 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
+  "lib/campaign/notify": "what a webhook gets, and which address may be called",
+  "lib/campaign/view":
+    "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
   "lib/respond": "whether a mention becomes a run: event, who, what, where, once; decisions over answers of the forge",

@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { followUpBranch } from "../pulls.ts";
-import { hasVerdict, type ItemState, MAX_SERVICE_FAILURES, ruleOf, type StartVerdict } from "../verdicts.ts";
+import { hasVerdict, type ItemState, MAX_SERVICE_FAILURES, ruleOf, type StartVerdict } from "../view/verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {

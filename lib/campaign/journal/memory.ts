@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../verdicts.ts";
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../view/verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";

@@ -11,8 +11,8 @@ import { maxLength, minLength } from "../../lengths.ts";
 import type { Mend } from "../../run/mend.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
-import { ITEM_VERDICTS, type StartVerdict } from "../verdicts.ts";
-import type { PullRequestView } from "../view.ts";
+import { ITEM_VERDICTS, type StartVerdict } from "../view/verdicts.ts";
+import type { PullRequestView } from "../view/view.ts";
 
 export type StartKind = "task" | "follow-up";
 

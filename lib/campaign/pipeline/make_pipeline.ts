@@ -20,7 +20,7 @@ import {
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { type ForecastInput, waveMoments } from "../pace/forecast.ts";
-import { closedBy, forecastInput, whoStopped } from "../progress.ts";
+import { closedBy, forecastInput, whoStopped } from "../view/progress.ts";
 import {
   type CarriedFile,
   checkCarriedPath,

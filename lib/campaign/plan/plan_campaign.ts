@@ -11,7 +11,7 @@ import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campai
 import { normalBranch, unknownHarness } from "../../service/validate.ts";
 import { placeText } from "../file/campaign_file.ts";
 import { type Lock, sealLock } from "../journal/lock.ts";
-import { makeView } from "../make_view.ts";
+import { makeView } from "../view/make_view.ts";
 import {
   type CampaignInternals,
   type CampaignSource,
@@ -21,7 +21,7 @@ import {
 } from "../open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
-import { forecastInput } from "../progress.ts";
+import { forecastInput } from "../view/progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CampaignItem, CampaignView, CauseGroup } from "../view.ts";
+import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
 import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";

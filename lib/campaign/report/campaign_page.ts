@@ -38,8 +38,8 @@ import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
-import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
-import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
+import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
+import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { AFTERWARDS, type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {

@@ -5,8 +5,8 @@
  */
 import { plainText } from "../../text/plain_text.ts";
 import { groupStuck } from "../pulls.ts";
-import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
-import type { CampaignItem, CauseGroup } from "../view.ts";
+import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
+import type { CampaignItem, CauseGroup } from "../view/view.ts";
 
 // What a reason says when the parts are left out that differ from item to item: numbers, ids, hashes, temporary folders, names of
 // repositories and branches.

@@ -7,8 +7,8 @@ import { type Redact, remember } from "../../run/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import { isFinal } from "../verdicts.ts";
-import type { CampaignAbout, CampaignItem, CampaignView, CauseGroup, PullRequestView } from "../view.ts";
+import { isFinal } from "../view/verdicts.ts";
+import type { CampaignAbout, CampaignItem, CampaignView, CauseGroup, PullRequestView } from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
 // Longer than any id and any time of the service.

@@ -18,8 +18,8 @@ import {
 } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
-import type { CampaignState } from "../verdicts.ts";
-import type { CampaignItem, CampaignView } from "../view.ts";
+import type { CampaignState } from "../view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,

@@ -11,8 +11,8 @@ import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
-import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
-import type { CampaignItem, CampaignView, QuotaView } from "../view.ts";
+import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
+import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { isTrouble } from "./causes.ts";
 
 /** Verdicts and states in the order of tables: what needs a person, what is at work, what is good. */

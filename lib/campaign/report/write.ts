@@ -20,8 +20,8 @@ import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escap
 import { plainText } from "../../text/plain_text.ts";
 import type { Redactor } from "../../text/redact.ts";
 import { STUCK_CAUSES } from "../pulls.ts";
-import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
-import type { CampaignItem, CampaignView } from "../view.ts";
+import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";

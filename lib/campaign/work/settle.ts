@@ -10,8 +10,9 @@ import { EXIT } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
-import { isToCancel, toSettle } from "../progress.ts";
-import { cancelRuns, proveUser, type ToCancel } from "./look.ts";
+import { isToCancel, toSettle } from "../view/progress.ts";
+import { cancelRuns, type ToCancel } from "./cancel.ts";
+import { proveUser } from "./look.ts";
 import { AFTER_FAILURE_MS, type Rest, startItem, type Step } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
 

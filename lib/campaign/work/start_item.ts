@@ -18,9 +18,9 @@ import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } fr
 import type { FollowUp, RecordBody } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
-import { gateDue, paceInput, startableItems } from "../progress.ts";
+import { gateDue, paceInput, startableItems } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
-import type { StartVerdict } from "../verdicts.ts";
+import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import type { OwnStart } from "./own_starts.ts";
 import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";

@@ -7,11 +7,11 @@
 import { laterFailure } from "../../service/retry.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
-import { makeView } from "../make_view.ts";
+import { makeView } from "../view/make_view.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import { closedBy, gateDue, isToCancel, paceInput, startableItems, toSettle } from "../progress.ts";
-import type { CampaignView } from "../view.ts";
+import { closedBy, gateDue, isToCancel, paceInput, startableItems, toSettle } from "../view/progress.ts";
+import type { CampaignView } from "../view/view.ts";
 import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { obeyDecisions, worstOf } from "./settle.ts";

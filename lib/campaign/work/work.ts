@@ -14,9 +14,9 @@ import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import type { RequestPace } from "../plan/resolve.ts";
-import { followUpsDue, followUpsRefused } from "../progress.ts";
+import { followUpsDue, followUpsRefused } from "../view/progress.ts";
 import type { PullRequests } from "../pulls.ts";
-import { hasVerdict } from "../verdicts.ts";
+import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 

@@ -25,7 +25,7 @@ import {
   stateDetail,
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/view/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { exitCodeFor } from "../../errors.ts";

@@ -6,7 +6,7 @@
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { matchesGlob } from "../../campaign/file/rules.ts";
 import { forgeCommands, type MergeMethod, type Readiness } from "../../campaign/forge_commands.ts";
-import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { FORGE_TOKENS_TEXT } from "../../forge/forge.ts";

@@ -16,8 +16,8 @@ import {
   STATES,
   totalsOf,
 } from "../../campaign/report/words.ts";
-import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/verdicts.ts";
-import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
+import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts";

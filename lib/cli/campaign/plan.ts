@@ -8,7 +8,7 @@ import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
 import { startsText } from "../../campaign/report/words.ts";
-import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";

@@ -7,7 +7,7 @@
 import { exitCodeNow, readCampaignWith } from "../../campaign/campaign.ts";
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import { pullRequestsOf } from "../../campaign/pulls.ts";
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/view/view.ts";
 import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/session.ts";

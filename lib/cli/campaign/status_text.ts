@@ -24,8 +24,8 @@ import {
   STATES,
   waveTimeText,
 } from "../../campaign/report/words.ts";
-import type { ItemState } from "../../campaign/verdicts.ts";
-import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
+import type { ItemState } from "../../campaign/view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { instantMs, spanText, timeText } from "../../run/result.ts";
 import { cellWidth, fitCells } from "../../text/cells.ts";
 import type { Fact } from "../../text/document.ts";

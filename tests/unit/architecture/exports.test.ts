@@ -54,7 +54,7 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
   "A tool makes the action, a schema or a table of a document of it.": [
     "lib/campaign/file/items.ts MAX_TITLE",
     "lib/campaign/file/schema.ts MAX_VARIABLES",
-    "lib/campaign/verdicts.ts VERDICT_RULES",
+    "lib/campaign/view/verdicts.ts VERDICT_RULES",
     "lib/cli/action/inputs.ts ACTION_INPUTS",
   ],
   "A benchmark plans campaigns with it.": [
@@ -64,7 +64,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
   ],
   "A pure rule with properties over thousands of cases: through its user, each case is a file, a run or a campaign.": [
     "lib/campaign/file/items.ts templateProblems",
-    "lib/campaign/work/look.ts judgeRun",
     "lib/run/events.ts idKey",
     "lib/run/source.ts nextDelay",
     "lib/run/source.ts startCadence",
@@ -80,7 +79,7 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
     "lib/cli/help.ts GROUPS",
   ],
   "The forms of a message are held against what their receivers document, for messages that no campaign has.": [
-    "lib/campaign/notify.ts bodyFor",
+    "lib/campaign/notify/notify.ts bodyFor",
   ],
 };
 

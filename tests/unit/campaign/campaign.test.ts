@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createCampaigns } from "../../../lib/library/campaigns.ts";
 import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { runMs } from "../../../lib/campaign/report/words.ts";
-import type { CampaignView } from "../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";

@@ -7,7 +7,7 @@ import { judge } from "../../../bench/campaign/judge.ts";
 import { verdictsOf } from "../../../bench/campaign/ways.ts";
 import { type CampaignWorld, campaignWorld, MEAN_MS } from "../../../bench/campaign/world.ts";
 import { seeded } from "../../../bench/fleet_world.ts";
-import type { CampaignView } from "../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { type Machine, machineIn } from "./machines.ts";
 
 const MINUTE_MS = 60_000;

@@ -9,7 +9,7 @@ import {
   type StepInternals,
   viewOfStand,
 } from "../../../lib/campaign/campaign.ts";
-import type { CampaignView } from "../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import type { Processes } from "../../../lib/files/processes.ts";
 import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
 

@@ -1,5 +1,5 @@
 /** Items that have succeeded, with a pull request that is ready unless a test says otherwise. */
-import type { CampaignItem, PullRequestView } from "../../../lib/campaign/view.ts";
+import type { CampaignItem, PullRequestView } from "../../../lib/campaign/view/view.ts";
 import { anItem } from "./report/sample_view.ts";
 
 const READY: PullRequestView = {

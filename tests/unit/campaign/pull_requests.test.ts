@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { pullRequestText } from "../../../lib/campaign/pulls.ts";
-import type { CampaignItem } from "../../../lib/campaign/view.ts";
+import type { CampaignItem } from "../../../lib/campaign/view/view.ts";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
 import { aNode, type GithubForge, githubForge, json, type Node, rollup } from "../forge/github_forge.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, failureOf, project } from "./world.ts";

@@ -1,6 +1,6 @@
 /** Sandboxes on a service that boots them late, and frees them long after their runs. */
 import { expect, test } from "bun:test";
-import { makeView } from "../../../lib/campaign/make_view.ts";
+import { makeView } from "../../../lib/campaign/view/make_view.ts";
 import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
 import { nextStartText } from "../../../lib/campaign/report/words.ts";

@@ -6,7 +6,7 @@ import {
   STUCK_CAUSES,
   stuckCause,
 } from "../../../lib/campaign/pulls.ts";
-import type { CampaignItem, PullRequestTrouble, PullRequestView } from "../../../lib/campaign/view.ts";
+import type { CampaignItem, PullRequestTrouble, PullRequestView } from "../../../lib/campaign/view/view.ts";
 import { anItem, NOW } from "./report/sample_view.ts";
 
 const DAY = 86_400_000;

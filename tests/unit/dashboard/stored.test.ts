@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
-import type { CampaignView } from "../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { readStored } from "../../../lib/dashboard/collect.ts";
 import { renderJson } from "../../../lib/report/json.ts";
 import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";

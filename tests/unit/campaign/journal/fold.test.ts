@@ -13,7 +13,7 @@ import {
   nextStart,
 } from "../../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
-import { ITEM_VERDICTS, OPEN_STATES } from "../../../../lib/campaign/verdicts.ts";
+import { ITEM_VERDICTS, OPEN_STATES } from "../../../../lib/campaign/view/verdicts.ts";
 import { history } from "./history.ts";
 import {
   CAMPAIGN,

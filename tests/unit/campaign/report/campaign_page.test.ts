@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { breaches, elementsOf, textsOf } from "../../report/page_parser.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 

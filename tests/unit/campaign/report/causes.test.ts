@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { groupByCause, isTrouble } from "../../../../lib/campaign/report/causes.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import type { CampaignItem } from "../../../../lib/campaign/view.ts";
+import type { CampaignItem } from "../../../../lib/campaign/view/view.ts";
 import { anItem } from "./sample_view.ts";
 
 function failed(number: number, reason: string | null, changes: Partial<CampaignItem> = {}): CampaignItem {

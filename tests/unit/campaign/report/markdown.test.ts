@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../../../lib/campaign/report/markdown.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { outlineMarkdown } from "../../hostile/parsers/markup_parsers.ts";
 import { anItem, everyVerdict, mixedView, NOW, viewOf } from "./sample_view.ts";
 

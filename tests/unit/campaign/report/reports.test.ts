@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../../../lib/campaign/report/write.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { parseCsv, parseDotenv, parseGithubFile } from "../../hostile/parsers/file_parsers.ts";
 import { outlineXml } from "../../hostile/parsers/markup_parsers.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../../report/gitlab_readers.ts";

@@ -5,8 +5,8 @@
  */
 import { groupByCause } from "../../../../lib/campaign/report/causes.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import { isFinal, type ItemState } from "../../../../lib/campaign/verdicts.ts";
-import type { CampaignItem, CampaignView } from "../../../../lib/campaign/view.ts";
+import { isFinal, type ItemState } from "../../../../lib/campaign/view/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../../../../lib/campaign/view/view.ts";
 
 /** When the views are computed. */
 export const NOW = "2026-12-01T13:53:00.000Z";

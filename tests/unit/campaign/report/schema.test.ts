@@ -5,14 +5,14 @@ import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { CAMPAIGN_FORMATS } from "../../../../lib/campaign/report/write.ts";
 import type { CampaignLimit } from "../../../../lib/campaign/pace/next_starts.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
+import { CAMPAIGN_STATES } from "../../../../lib/campaign/view/verdicts.ts";
 import type {
   CampaignAbout,
   CampaignItem,
   CampaignView,
   CauseGroup,
   QuotaView,
-} from "../../../../lib/campaign/view.ts";
+} from "../../../../lib/campaign/view/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, unlimited, viewOf } from "./sample_view.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { judgeRun } from "../../../../lib/campaign/work/look.ts";
+import { judgeRun } from "../../../../lib/campaign/work/judge.ts";
 import { type EventFacts, noFacts } from "../../../../lib/run/result.ts";
 
 const RUNTIME = { provider: "trigger", runId: "run_1" };

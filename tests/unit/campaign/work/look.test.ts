@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { ItemState } from "../../../../lib/campaign/verdicts.ts";
+import type { ItemState } from "../../../../lib/campaign/view/verdicts.ts";
 import { campaignWorld, failureOf, FILE, project, REVISIONS, verdicts } from "../world.ts";
 
 const ONE = { repositories: [project(1)] };

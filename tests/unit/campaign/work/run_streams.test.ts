@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
-import { RunStreams } from "../../../../lib/campaign/work/look.ts";
+import { RunStreams } from "../../../../lib/campaign/work/run_streams.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { publishCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { openContext } from "../../../../lib/cli/job/run_job.ts";
 import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";

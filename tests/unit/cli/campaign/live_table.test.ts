@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { LiveCampaign } from "../../../../lib/cli/campaign/live_campaign.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";

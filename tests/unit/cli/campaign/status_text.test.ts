@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "../../campaign/report/sample_view.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { NOTIFY_FORMATS } from "../../../lib/campaign/file/campaign_file.ts";
-import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
-import { bodyFor } from "../../../lib/campaign/notify.ts";
+import { NOTIFY_FORMATS } from "../../../../lib/campaign/file/campaign_file.ts";
+import type { CampaignNotification } from "../../../../lib/campaign/campaign_options.ts";
+import { bodyFor } from "../../../../lib/campaign/notify/notify.ts";
 
 const SENTENCE = "Campaign replace-moment is gated: nothing more is started until somebody approves. 3 of 4 have ended";
 const message = (more: Partial<CampaignNotification> = {}): CampaignNotification => ({

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isoTimeOrNull } from "../run/result.ts";
+import { isoTimeOrNull } from "../../run/result.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -11,9 +11,9 @@ import {
   type ItemMemory,
   type StartMemory,
   usualLateMs,
-} from "./journal/memory.ts";
-import { forecast } from "./pace/forecast.ts";
-import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
+} from "../journal/memory.ts";
+import { forecast } from "../pace/forecast.ts";
+import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import {
   campaignState,
   closedBy,
@@ -25,8 +25,8 @@ import {
   startableItems,
   toSettle,
 } from "./progress.ts";
-import { groupByCause } from "./report/causes.ts";
-import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
+import { groupByCause } from "../report/causes.ts";
+import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { isFinal } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
 

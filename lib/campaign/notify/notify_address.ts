@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../ci/platform.ts";
-import { isLoopback } from "../loopback.ts";
-import type { Notify } from "./file/campaign_file.ts";
+import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../../ci/platform.ts";
+import { isLoopback } from "../../loopback.ts";
+import type { Notify } from "../file/campaign_file.ts";
 
 /** An address that may be called, or why it may not be, as a clause that does not contain it. */
 type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };

@@ -6,26 +6,26 @@
  *
  * @module
  */
-import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
-import type { Clock } from "../clock.ts";
-import { messageOf } from "../error_sentence.ts";
-import { LostRaceError } from "../git/remote.ts";
-import { TimedOut, withLimit } from "../service/answer.ts";
-import { callWebhook } from "../service/post.ts";
-import type { Fetch } from "../service/transport.ts";
-import { sha256Hex } from "../sha256.ts";
-import { escapeSlack } from "../text/escape.ts";
-import { cutText } from "../text/plain_text.ts";
-import { NOTIFY_EVENTS, type NotifyEvent, type NotifyFormat } from "./file/campaign_file.ts";
-import { toldNote } from "./journal/fold.ts";
-import type { CampaignNotification, Notifier } from "./campaign_options.ts";
-import type { CampaignMemory } from "./journal/memory.ts";
+import type { PlatformLinks, ReadEnv } from "../../ci/platform.ts";
+import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { LostRaceError } from "../../git/remote.ts";
+import { TimedOut, withLimit } from "../../service/answer.ts";
+import { callWebhook } from "../../service/post.ts";
+import type { Fetch } from "../../service/transport.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { escapeSlack } from "../../text/escape.ts";
+import { cutText } from "../../text/plain_text.ts";
+import { NOTIFY_EVENTS, type NotifyEvent, type NotifyFormat } from "../file/campaign_file.ts";
+import { toldNote } from "../journal/fold.ts";
+import type { CampaignNotification, Notifier } from "../campaign_options.ts";
+import type { CampaignMemory } from "../journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
-import type { OpenedCampaign } from "./open_campaign.ts";
-import { campaignState, exitCodeOf, waitsForAnswers } from "./progress.ts";
-import { type CampaignCommand, campaignCommand, countSentences } from "./report/words.ts";
-import { CAMPAIGN_FORMATS } from "./report/write.ts";
-import type { Store } from "./work/store.ts";
+import type { OpenedCampaign } from "../open_campaign.ts";
+import { campaignState, exitCodeOf, waitsForAnswers } from "../view/progress.ts";
+import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
+import { CAMPAIGN_FORMATS } from "../report/write.ts";
+import type { Store } from "../work/store.ts";
 
 /** What is needed to send a notification. */
 export interface NotificationContext {

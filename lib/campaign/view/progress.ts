@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { EXIT, type ExitName } from "../exit_codes.ts";
-import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "./journal/memory.ts";
-import type { RecordBody } from "./journal/record.ts";
-import { formatCount } from "../text/duration.ts";
-import type { ForecastInput } from "./pace/forecast.ts";
-import { type PaceInput, SANDBOX_LIMIT } from "./pace/next_starts.ts";
-import { followUpBranch } from "./pulls.ts";
+import { EXIT, type ExitName } from "../../exit_codes.ts";
+import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
+import type { RecordBody } from "../journal/record.ts";
+import { formatCount } from "../../text/duration.ts";
+import type { ForecastInput } from "../pace/forecast.ts";
+import { type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
+import { followUpBranch } from "../pulls.ts";
 import {
   type CampaignState,
   GOOD_VERDICTS,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { ITEM_VERDICTS, ruleOf, type StartVerdict, VERDICT_RULES } from "../../../lib/campaign/verdicts.ts";
-import { ended, foldJournal, intent, lockOf, recordsOf, started, uuidOf } from "./journal/sample.ts";
+import { ITEM_VERDICTS, ruleOf, type StartVerdict, VERDICT_RULES } from "../../../../lib/campaign/view/verdicts.ts";
+import { ended, foldJournal, intent, lockOf, recordsOf, started, uuidOf } from "../journal/sample.ts";
 
 const ENDS: StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 

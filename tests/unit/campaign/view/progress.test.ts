@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { campaignWorld, project, REVISIONS, verdicts } from "./world.ts";
+import { campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
 
 const approve = { kind: "approve", note: null } as const;
 const retryFailed = { kind: "retry", select: { failed: true }, adopt: false } as const;

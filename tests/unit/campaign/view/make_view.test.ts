@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { makeView } from "../../../lib/campaign/make_view.ts";
-import type { CampaignView } from "../../../lib/campaign/view.ts";
-import { foldJournal } from "./journal/sample.ts";
-import { campaignWorld, project, REVISIONS } from "./world.ts";
+import { makeView } from "../../../../lib/campaign/view/make_view.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
+import { foldJournal } from "../journal/sample.ts";
+import { campaignWorld, project, REVISIONS } from "../world.ts";
 
 const MINUTE = 60_000;
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ChecksState, PullRequestStatus, ReviewState } from "../forge/forge.ts";
-import type { CampaignLimit } from "./pace/next_starts.ts";
+import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/forge.ts";
+import type { CampaignLimit } from "../pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 
 /** A pull request as its forge showed it last. What could not be read is null. Texts of the forge in it are untrusted. */

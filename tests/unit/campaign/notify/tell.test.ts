@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "bun:test";
-import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
-import { webhookAddress } from "../../../lib/campaign/notify_address.ts";
-import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, REVISIONS, type StepOptions } from "./world.ts";
+import type { CampaignNotification } from "../../../../lib/campaign/campaign_options.ts";
+import { webhookAddress } from "../../../../lib/campaign/notify/notify_address.ts";
+import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, REVISIONS, type StepOptions } from "../world.ts";
 
 const schema = JSON.parse(
-  readFileSync(`${import.meta.dirname}/../../../schema/campaign-notification.schema.json`, "utf8"),
+  readFileSync(`${import.meta.dirname}/../../../../schema/campaign-notification.schema.json`, "utf8"),
 );
 const isNotification = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
 

@@ -1,0 +1,136 @@
+/**
+ * Cancels runs of a campaign, and reads those that may come back until their end holds.
+ *
+ * @module
+ */
+import { MogplexError } from "../../errors.ts";
+import type { Run } from "../../model.ts";
+import { noFacts } from "../../run/result.ts";
+import { isTerminal } from "../../service/contract.ts";
+import { cancel, type OpenRun, prove, read, recordEnd, runIdOf, take, unlessGone } from "./look.ts";
+import type { Work } from "./work.ts";
+
+/**
+ * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
+ * of them must show its end.
+ */
+const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
+
+/** Most reads of {@linkcode HOLD_MS}. */
+const MAX_HOLDS = 12;
+
+/** Why a run was cancelled, unless there is more to say. */
+const WITH_CAMPAIGN = "cancelled with the campaign";
+
+export interface ToCancel extends OpenRun {
+  /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
+  isFound: boolean;
+  /** Why it is cancelled; null for the usual reason. */
+  why: string | null;
+}
+
+/**
+ * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, whatever became of the others.
+ *
+ * @returns Names of the items that have changed, and what went wrong.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function cancelRuns(
+  work: Work,
+  runs: readonly ToCancel[],
+): Promise<{ changed: string[]; failures: unknown[] }> {
+  const { session: { clock, signal }, store } = work;
+  const failures: unknown[] = [];
+  const changed: string[] = [];
+  let held: (ToCancel & { run: Run })[] = [];
+
+  /** Does something with each run; a run with which something went wrong is left to the next wave. */
+  async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
+    const done: T[] = [];
+    for (const one of all) {
+      try {
+        await act(one);
+        done.push(one);
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push(error);
+      }
+    }
+    return done;
+  }
+
+  const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
+    if (run.status === "success") await unlessGone(work, open, async () => take(work, open, await read(work, open)));
+    else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    changed.push(open.item.item.id);
+  };
+
+  await each(runs, async (one) => {
+    const run = await cancelOne(work, one);
+    if (run === undefined) changed.push(one.item.item.id);
+    else if (one.isFound && run.sandboxRecordId === null) held.push({ ...one, run });
+    else await end({ ...one, run });
+  });
+  let quiet = 0;
+  for (let count = 0; held.length > 0 && quiet < HOLD_MS.length && count < MAX_HOLDS; count++) {
+    await clock.sleep(HOLD_MS[quiet] ?? 0, { signal });
+    let cameBack = false;
+    const gone: ToCancel[] = [];
+    const read = await each(held, async (one) => {
+      const isHeld = await unlessGone(work, one, () => holds(work, one));
+      if (isHeld === undefined) gone.push(one);
+      cameBack ||= isHeld === false;
+    });
+    changed.push(...gone.map(({ item }) => item.item.id));
+    held = read.filter((one) => !gone.includes(one));
+    quiet = cameBack ? 0 : quiet + 1;
+  }
+  await each(held, async (one) => {
+    if (quiet === HOLD_MS.length || isTerminal(one.run.status)) return await end(one);
+    throw new UnavailableRun(one.run.runId, store.memory.lock.campaign);
+  });
+  return { changed, failures };
+}
+
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself or is gone, which is recorded. */
+async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
+  return await unlessGone(work, open, async () => {
+    if (!work.proven.has(runIdOf(open))) await read(work, open);
+    const { run, byItself } = await cancel(work, open);
+    if (!byItself) return run;
+    await take(work, open, await read(work, open));
+    return undefined;
+  });
+}
+
+/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
+async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
+  const { session, pace } = work;
+  const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
+  prove(work, each.item, run);
+  each.run = run;
+  if (isTerminal(run.status)) return true;
+  each.run = (await cancel(work, each)).run;
+  return false;
+}
+
+/**
+ * Cancels the run of an item with its campaign, and records its end.
+ *
+ * @throws what {@linkcode lookAtRun} throws.
+ */
+export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
+  const run = await cancelOne(work, open);
+  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
+}
+
+/** A run does not stay cancelled. Exit code 69. */
+class UnavailableRun extends MogplexError {
+  constructor(runId: string, campaign: string) {
+    super({
+      attempted: `cancel run "${runId}" of campaign "${campaign}"`,
+      why: "the service takes it up again each time",
+      advice: "the next wave cancels it again; look at it in the app",
+    }, "unavailable");
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/view/verdicts.ts`.
+ *
+ * @module
+ */
+import type { Run } from "../../model.ts";
+import { lackedSandbox } from "../../run/no_sandbox.ts";
+import type { EventFacts } from "../../run/result.ts";
+import type { CampaignFile } from "../file/campaign_file.ts";
+import type { StartVerdict } from "../view/verdicts.ts";
+
+/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
+export interface Judgement {
+  as: StartVerdict;
+  /** Why; null when there is nothing to say. */
+  reason: string | null;
+}
+
+/**
+ * Judges a run.
+ *
+ * @param facts What its events say.
+ * @param success What the campaign requires.
+ * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
+ * @returns Undefined while it goes on; an unknown status counts as going on.
+ */
+export function judgeRun(
+  run: Pick<Run, "status" | "error" | "runtime">,
+  facts: EventFacts,
+  success: CampaignFile["success"],
+  doubt: (address: string) => string | null = () => null,
+): Judgement | undefined {
+  switch (run.status) {
+    case "success":
+      return judgeSuccess(facts, success, doubt);
+    case "failed": {
+      const reason = run.error ?? facts.failureError ?? facts.failureMessage;
+      if (lackedSandbox(run)) return { as: "quota", reason };
+      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
+      return { as: "failed", reason };
+    }
+    case "cancelled":
+      return { as: "cancelled", reason: null };
+    case "awaiting_input":
+      return { as: "needs-input", reason: "the run waits for a person: answer it in the app, or cancel it" };
+    default:
+      return undefined;
+  }
+}
+
+/** The judgement on a run that succeeded. */
+function judgeSuccess(
+  facts: EventFacts,
+  { require, acceptUnchanged }: CampaignFile["success"],
+  doubt: (address: string) => string | null,
+): Judgement {
+  const { changed, pullRequest } = facts;
+  if (changed === false) {
+    if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
+    return { as: "failed", reason: "no change" };
+  }
+  if (require === "run") return { as: "succeeded", reason: null };
+  if (changed === null) {
+    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
+  }
+  if (require === "changes") return { as: "succeeded", reason: null };
+  if (pullRequest.state === "open") {
+    const why = doubt(pullRequest.url ?? "");
+    return why === null ? { as: "succeeded", reason: null } : { as: "unknown", reason: why };
+  }
+  return pullRequest.state === "none"
+    ? { as: "failed", reason: "changes without a pull request" }
+    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+}
+
+/**
+ * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
+ * queue is unavailable".
+ */
+function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
+  return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
+}

@@ -1,0 +1,103 @@
+/**
+ * The event streams of a campaign's runs, where the service has some: each tells at once that its run ends, for one request in place of
+ * many looks. What a stream says is only a reason to look: verdicts come from the run itself.
+ *
+ * @module
+ */
+import { Reader, streamRefusal } from "../../run/events.ts";
+import { isTerminalType } from "../../run/result.ts";
+import type { Session } from "../../run/session.ts";
+import type { RequestPace } from "../plan/resolve.ts";
+
+/** Time to wait before a stream that broke is opened again, in milliseconds. */
+const AGAIN_MS = 60_000;
+
+export class RunStreams {
+  readonly #session: Session;
+  readonly #pace: RequestPace;
+  readonly #closed = new AbortController();
+  readonly #live = new Map<string, AbortController>();
+  /** Points on the clock before which no stream of a run is opened. */
+  readonly #notBefore = new Map<string, number>();
+  readonly #ended = new Set<string>();
+  #wake: (() => void) | undefined;
+  /** Whether the service is known to have no streams. */
+  #absent = false;
+
+  constructor(session: Session, pace: RequestPace) {
+    this.#session = session;
+    this.#pace = pace;
+  }
+
+  /** Whether a stream of the run is open. */
+  isLive(runId: string): boolean {
+    return this.#live.has(runId);
+  }
+
+  /** Runs whose streams have told of an end since the last call. */
+  takeEnded(): string[] {
+    const ended = [...this.#ended];
+    this.#ended.clear();
+    return ended;
+  }
+
+  /** Opens streams for runs that have none, and closes those of all others. */
+  keep(runIds: readonly string[]): void {
+    const wanted = new Set(runIds);
+    for (const [runId, controller] of this.#live) if (!wanted.has(runId)) controller.abort();
+    for (const runId of wanted) {
+      const isWaiting = (this.#notBefore.get(runId) ?? -Infinity) > this.#session.clock.now();
+      if (!this.#absent && !this.#live.has(runId) && !isWaiting) void this.#watch(runId);
+    }
+  }
+
+  /** Waits for `ms` milliseconds, or until a stream tells of an end. @throws `signal.reason` if the session's signal aborts. */
+  async sleep(ms: number): Promise<void> {
+    const { clock, signal } = this.#session;
+    if (this.#ended.size > 0) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    const signals = [woken.signal, ...signal === undefined ? [] : [signal]];
+    await clock.sleep(ms, { signal: AbortSignal.any(signals) }).catch(() => {});
+    this.#wake = undefined;
+    signal?.throwIfAborted();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    for (const controller of this.#live.values()) controller.abort();
+  }
+
+  async #watch(runId: string): Promise<void> {
+    const { client, clock } = this.#session;
+    const reader = new Reader(client, runId);
+    if (clock.now() < reader.streamsFrom) {
+      this.#absent = true;
+      return;
+    }
+    const own = new AbortController();
+    this.#live.set(runId, own);
+    const signal = AbortSignal.any([own.signal, this.#closed.signal]);
+    try {
+      const stream = await this.#pace.request((call) =>
+        reader.open(undefined, { ...call, signal, maxAttempts: 1 }, clock.now())
+      );
+      signal.addEventListener("abort", () => stream.close(), { once: true });
+      for (let step = await stream.next(); step.kind === "messages" && !signal.aborted; step = await stream.next()) {
+        const isEnd = step.messages.some((item) => item.type === "event" && isTerminalType(item.event.type));
+        if (isEnd) this.#tellEnd(runId);
+      }
+      stream.close();
+    } catch (error) {
+      if (streamRefusal(error, false) === "absent") this.#absent = true;
+    } finally {
+      this.#live.delete(runId);
+      this.#notBefore.set(runId, clock.now() + AGAIN_MS);
+    }
+  }
+
+  #tellEnd(runId: string): void {
+    this.#ended.add(runId);
+    this.#wake?.();
+  }
+}
