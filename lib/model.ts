@@ -243,26 +243,6 @@ export interface AutomationRun {
   active_wait_count: number | null;
 }
 
-/** Answer to `POST /pr-reviews/rerun`. */
-export interface PrReviewRerun {
-  /** Always true on success. */
-  queued: boolean;
-  /** UUID of the automation run. */
-  jobRunId: string;
-  /** Number of the pull request. */
-  prNumber: number;
-  /** UUID of the repository. */
-  repoId: string;
-  /** Whether the review is running now. */
-  started: boolean;
-  /** Whether it waits for a slot. */
-  deferred: boolean;
-  /** Why it waits. */
-  reason: string | null;
-  /** Status of the automation run. */
-  status: string | null;
-}
-
 /** Body of `POST /runs`. The service uses the repository's stored defaults for absent fields. */
 export interface StartRequest {
   /** UUID of the repository. */

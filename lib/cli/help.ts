@@ -255,7 +255,7 @@ const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boole
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
   ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
   ["Everything on one page", ({ name }) => name === "dashboard"],
-  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
+  ["Automations", ({ name }) => name.startsWith("automations ")],
   ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
   ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
 ];

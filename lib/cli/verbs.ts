@@ -40,7 +40,6 @@ import {
 import { followVerb } from "./verbs/follow.ts";
 import { initVerb } from "./verbs/init.ts";
 import { permissionsVerb } from "./verbs/doctor_checks.ts";
-import { prReviewsRerunVerb } from "./verbs/pr_reviews_rerun.ts";
 import { respondVerb } from "./verbs/respond.ts";
 import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";
@@ -62,7 +61,6 @@ export const VERBS: readonly Verb[] = [
   automationsGetVerb,
   automationsTriggerVerb,
   automationsTriggerFollowVerb,
-  prReviewsRerunVerb,
   campaignNewVerb,
   campaignCheckVerb,
   campaignPlanVerb,

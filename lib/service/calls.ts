@@ -10,7 +10,6 @@ import type {
   AutomationDetail,
   AutomationRun,
   CancelResult,
-  PrReviewRerun,
   Repo,
   Run,
   RunEvents,
@@ -113,8 +112,6 @@ export interface MogplexClient {
    * @throws {ConflictError} when the run has ended.
    */
   cancelAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<{ status: string | null }>;
-  /** Reruns a review of a pull request. Never retried: no key protects it, so every call that arrives queues another attempt. */
-  rerunPrReview(request: { repoId: string; prNumber: number }, call?: CallOptions): Promise<PrReviewRerun>;
 }
 
 /** The client's methods that read a run. */
@@ -411,7 +408,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
   };
 }
 
-// The client's methods for automations and reviews.
+// The client's methods for automations.
 
 type AutomationCalls = Pick<
   MogplexClient,
@@ -421,7 +418,6 @@ type AutomationCalls = Pick<
   | "listAutomationRuns"
   | "getAutomationRun"
   | "cancelAutomationRun"
-  | "rerunPrReview"
 >;
 
 export function automationCalls({ api, world, read, send }: Caller, redact: Redactor): AutomationCalls {
@@ -474,19 +470,6 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       const ask = (init: CallInit) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, init);
       const attempted: Attempted = { what: `cancel automation run "${param.runId}"`, scope: "write", recent: true };
       return await send(attempted, schemas.automationCancelSchema, call, ask);
-    },
-    async rerunPrReview({ repoId, prNumber }, call) {
-      if (!Number.isSafeInteger(prNumber) || prNumber < 1) {
-        throw new UsageError({
-          attempted: "rerun review",
-          why: "the pull request number must be 1 or more",
-          value: String(prNumber),
-        });
-      }
-      const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
-      const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
-      const ask = (init: CallInit) => api["pr-reviews"].rerun.$post({ json }, init);
-      return await send(attempted, schemas.prReviewRerunSchema, { ...call, maxAttempts: 1 }, ask);
     },
   };
 }

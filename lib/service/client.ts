@@ -169,7 +169,6 @@ function argumentKeys(): { readonly [M in keyof Calls]: Arguments<Required<Param
     listAutomationRuns: [null, limit, call],
     getAutomationRun: [null, null, call],
     cancelAutomationRun: [null, null, call],
-    rerunPrReview: [{ repoId: "any", prNumber: "any" }, call],
   };
 }
 

@@ -15,7 +15,6 @@ import type {
   AutomationDetail,
   AutomationRun,
   CancelResult,
-  PrReviewRerun,
   Repo,
   Run,
   RunEvent,
@@ -337,19 +336,6 @@ export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }
 export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(() =>
   z.looseObject({ status: textOrNull })
 );
-/** `data` of the answer to `POST /pr-reviews/rerun`. */
-export const prReviewRerunSchema: Schema<PrReviewRerun> = z.lazy(() =>
-  z.looseObject({
-    queued: flag,
-    jobRunId: text,
-    prNumber: z.number(),
-    repoId: text,
-    started: flag,
-    deferred: flag,
-    reason: textOrNull,
-    status: textOrNull,
-  })
-);
 
 /** Body of an answer that reports an error. */
 export interface FailureEnvelope {
@@ -523,9 +509,6 @@ export type Routes = {
   };
   "/api/v1/mogplex/automations/:automationId/runs/:runId/cancel": {
     $post: Endpoint<{ param: { automationId: Uuid; runId: Uuid } }, { status: string | null }>;
-  };
-  "/api/v1/mogplex/pr-reviews/rerun": {
-    $post: Endpoint<{ json: { repoId: string; prNumber: number } }, PrReviewRerun>;
   };
 };
 

@@ -8,7 +8,6 @@ import type {
   Automation,
   AutomationDetail,
   AutomationRunSummary,
-  PrReviewRerun,
   Repo,
   Run,
   RunEvent,
@@ -106,7 +105,7 @@ export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines hold
+// What the verbs about automations print, and the fields of the service's records that they show. The lines hold
 // untrusted text.
 
 /** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
@@ -198,9 +197,4 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
     `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
     `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
-}
-
-/** The outcome of a rerun, as `--json` shows it. */
-export function shownRerun({ queued, jobRunId, prNumber, repoId, started, deferred, reason, status }: PrReviewRerun) {
-  return { queued, jobRunId, prNumber, repoId, started, deferred, reason, status };
 }

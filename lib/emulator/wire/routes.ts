@@ -7,14 +7,7 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { messageOf } from "../../error_sentence.ts";
 import { isLoopback } from "../../loopback.ts";
-import type {
-  AutomationDetail,
-  PrReviewRerun,
-  RunEvents,
-  StartRequest,
-  StartResult,
-  TriggerResult,
-} from "../../model.ts";
+import type { AutomationDetail, RunEvents, StartRequest, StartResult, TriggerResult } from "../../model.ts";
 import {
   API_PREFIX,
   isUuid,
@@ -138,7 +131,7 @@ const postAutomationRunCancel = route(
 );
 
 /** `POST /pr-reviews/rerun`, in later revisions. */
-const postPrReviewRerun = route<PrReviewRerun>(
+const postPrReviewRerun = route(
   { scope: "write", failed: "Failed to rerun pull request review" },
   async ({ world, caller, request }) => {
     const parsed = await readJson(world, request);
@@ -155,7 +148,7 @@ const postPrReviewRerun = route<PrReviewRerun>(
       throw new Refusal(404, "NOT_FOUND", "Repository not found");
     }
     const runtimeRunId = queueWork(world.around);
-    const result: PrReviewRerun = {
+    return {
       queued: true,
       jobRunId: crypto.randomUUID(),
       prNumber,
@@ -164,8 +157,11 @@ const postPrReviewRerun = route<PrReviewRerun>(
       deferred: false,
       reason: null,
       status: "running",
+      runtimeProvider: "trigger",
+      runtimeRunId,
+      workflowRunId: null,
+      versionFallbackUsed: false,
     };
-    return { ...result, runtimeProvider: "trigger", runtimeRunId, workflowRunId: null, versionFallbackUsed: false };
   },
 );
 

@@ -88,7 +88,6 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
     ["automations get", () => [automation], success],
     ["automations trigger", () => [automation, "--repo", REPO], EXIT.deadline],
     ["automations trigger --follow", () => [automation, "--follow", "--repo", REPO], success],
-    ["pr-reviews rerun", () => ["1", "--repo", REPO], usage],
     ["campaign new", () => ["new/campaign.yml"], success],
     ["campaign check", () => ["campaign.yml"], success],
     ["campaign plan", () => ["campaign.yml"], success],

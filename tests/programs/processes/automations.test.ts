@@ -94,10 +94,3 @@ test("automations trigger --follow cancels its run and ends with 143 on SIGTERM"
   expect(stdout).toContain("(cancelled)\n");
   expect(code).toBe(143);
 });
-
-test("pr-reviews rerun ends with 0, and with 2 without a number", async () => {
-  const repo = service.repos[0]?.id ?? "";
-  const { code, stdout } = await start("pr-reviews", "rerun", "--repo", repo, "--pr", "7").ended;
-  expect([code, stdout]).toEqual([0, expect.stringContaining("queued review of pull request 7: run ")]);
-  expect((await start("pr-reviews", "rerun", "--repo", repo).ended).code).toBe(2);
-});

@@ -1,4 +1,4 @@
-/** The output of the verbs about automations and reviews when every text of the service's answers is hostile. */
+/** The output of the verbs about automations when every text of the service's answers is hostile. */
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
@@ -120,20 +120,3 @@ for (const [index, { name, text }] of CORPUS.entries()) {
     expect(found.flat().slice(0, 3)).toEqual([]);
   });
 }
-
-test("pr-reviews rerun prints nothing that a CI system or a terminal obeys, whatever the reason is", async () => {
-  for (const { text } of CORPUS) {
-    const answer = { queued: true, jobRunId: text, prNumber: 7, repoId: text, started: false, deferred: true };
-    for (const [system, variable] of Object.entries(SYSTEMS)) {
-      const args = ["pr-reviews", "rerun", "--repo", REPO, "--pr", "7"];
-      const short = text.slice(0, 2_000);
-      const output = await printed(
-        args,
-        [good({ ...answer, jobRunId: short, reason: short, status: short })],
-        variable,
-      );
-      const found = [...(LOG_PARSERS[system]?.(output.text) ?? []), ...terminalCommands(output.text)];
-      expect([system, output.code, found.slice(0, 3)]).toEqual([system, 124, []]);
-    }
-  }
-});

@@ -57,7 +57,6 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "api.listAutomations": (given) => api.listAutomations(given),
   "api.triggerAutomation": (given) => api.triggerAutomation(ID, given, KEY),
   "api.listAutomationRuns": (given) => api.listAutomationRuns(ID, given),
-  "api.rerunPrReview": (given) => api.rerunPrReview(given),
 };
 
 /** A key that is near to none, behind others: no call that is tested here gets beyond it. */

@@ -4,7 +4,7 @@ import { routesAt } from "../../../lib/service/calls.ts";
 import { createMogplex } from "../../../mod.ts";
 import type { Uuid } from "../../../lib/service/contract.ts";
 import { checkUuid } from "../../../lib/service/validate.ts";
-import { bad, good, html, REPO_ID, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
+import { good, html, REPO_ID, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
 
 const AUTOMATION_ID = "3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d";
 const REPO = {
@@ -331,34 +331,6 @@ test("cancelAutomationRun() posts, tells a status as far as there is one, and sa
   expect(error.message).toContain("the service's revision does not have this route");
 });
 
-test("rerunPrReview() is never tried again, as no key protects it", async () => {
-  const answer = {
-    queued: true,
-    jobRunId: RUN_ID,
-    prNumber: 7,
-    repoId: REPO_ID,
-    started: true,
-    deferred: false,
-    reason: null,
-    status: null,
-  };
-  expect(await exchange(answer, 200, (client) => client.rerunPrReview({ repoId: REPO_ID, prNumber: 7 }))).toEqual(
-    {
-      request: "POST /pr-reviews/rerun",
-      body: JSON.stringify({ repoId: REPO_ID, prNumber: 7 }),
-      key: null,
-      result: answer,
-    },
-  );
-  for (
-    const step of [new TypeError("reset"), html(502), bad(429, "RATE_LIMITED"), bad(401, "UNAUTHORIZED"), html(200)]
-  ) {
-    const { client, sent } = scripted([step]);
-    await thrown(client.rerunPrReview({ repoId: REPO_ID, prNumber: 7 }));
-    expect(sent.length).toBe(1);
-  }
-});
-
 test("routesAt() takes checked ids alone into a path, by its type", () => {
   const route = routesAt("https://mogplex.example").runs[":runId"];
   const send = (runId: string) =>
@@ -395,12 +367,8 @@ test("every method refuses an id that is no UUID before it sends anything", asyn
       client.getAutomationRun(id, RUN_ID),
       client.cancelAutomationRun(id, RUN_ID),
       client.cancelAutomationRun(AUTOMATION_ID, id),
-      client.rerunPrReview({ repoId: id, prNumber: 1 }),
     ];
     for (const call of calls) expect(await thrown(call)).toBeInstanceOf(UsageError);
-  }
-  for (const prNumber of [0, -1, 1.5, NaN]) {
-    expect(await thrown(client.rerunPrReview({ repoId: REPO_ID, prNumber }))).toBeInstanceOf(UsageError);
   }
   expect(sent).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** Traps of successful answers. */
 import { expect, test } from "bun:test";
-import { exitCodeFor, ForbiddenError, UnavailableError } from "../../../lib/errors.ts";
+import { ForbiddenError } from "../../../lib/errors.ts";
 import { bad, good, run, RUN_ID, scripted, thrown } from "../service/answers.ts";
 import { freshKey, REPO, REQUEST, service, WRITE_ONLY_TOKEN } from "./service.ts";
 
@@ -97,14 +97,6 @@ test("trap 39: the status running of an automation's run and the status streamin
     "running",
   );
   expect((await scripted([good({ run: run("streaming") })]).client.getRun(RUN_ID)).status).toBe("streaming");
-});
-
-test("trap 43: rerunning a review on a service without that route is unavailable, not an unknown pull request", async () => {
-  const { client, sent } = service();
-  const error = await thrown(client.rerunPrReview({ repoId: REPO, prNumber: 7 }));
-  expect(error).toBeInstanceOf(UnavailableError);
-  expect([exitCodeFor(error), (error as UnavailableError).status]).toEqual([69, 404]);
-  expect(sent.length).toBe(1);
 });
 
 test("trap 45: an automation's run has only fields that cannot hold a secret", async () => {

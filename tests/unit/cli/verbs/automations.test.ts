@@ -1,9 +1,6 @@
 import { expect, test } from "bun:test";
-import { main } from "../../../../lib/cli/main.ts";
 import { REPORT_FORMATS } from "../../../../lib/report/write.ts";
-import { good, html, json, script } from "../../service/answers.ts";
-import { fakeIo } from "../fake_io.ts";
-import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
+import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
 import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_texts.ts";
 import { parseScenario } from "../../emulator/scenarios.ts";
 
@@ -232,7 +229,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
 });
 
-test("the verbs about automations and reviews end with 2 and send nothing when something is wrong here", async () => {
+test("the verbs about automations end with 2 and send nothing when something is wrong here", async () => {
   const { cli, requests } = world();
   const files = { "list.json": "[]", "text.json": "hello", "nul.json": '{"a":"\\u0000"}' };
   const wrong: [args: string[], env?: Record<string, string>][] = [
@@ -263,10 +260,6 @@ test("the verbs about automations and reviews end with 2 and send nothing when s
     [[...FOLLOW, "--idempotency-key", "k", "--key-part", "p"]],
     [[...FOLLOW, "--idempotency-key", "k".repeat(164)]],
     [TRIGGER, { MOGPLEX_URL: "http://example.com" }],
-    [["pr-reviews", "rerun", "--pr", "7"]],
-    [["pr-reviews", "rerun", "--repo", REPO]],
-    [["pr-reviews", "rerun", "--repo", REPO, "--pr", "0"]],
-    [["pr-reviews", "rerun", "--repo", "web", "--pr", "7"]],
   ];
   for (const [args, env] of wrong) {
     const { code, stdout, stderr } = await cli(args, { files, ...(env && { env }) });
@@ -312,68 +305,6 @@ test("automations trigger --follow ends with the signal's code and says what bec
     expect(stdout).toContain("reason        Stopped by SIGTERM; the automation run ");
     expect(stdout).toContain(words);
   }
-});
-
-/** The command on a service that answers from a script. */
-async function scripted(args: string[], ...answers: Response[]) {
-  const { fetch, sent } = script(...answers);
-  const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN } });
-  const code = await main(args, io, { fetch });
-  return { code, ...io.text, sent };
-}
-
-const RERUN = ["pr-reviews", "rerun", "--repo", REPO, "--pr", "7"];
-const RERUN_ANSWER = {
-  queued: true,
-  jobRunId: NOBODY,
-  prNumber: 7,
-  repoId: REPO,
-  started: true,
-  deferred: false,
-  reason: null,
-  status: "running",
-  runtimeProvider: "trigger",
-  runtimeRunId: "run_1",
-  versionFallbackUsed: false,
-};
-
-test("pr-reviews rerun queues a review, and prints chosen fields", async () => {
-  const { cli, requests } = world("", { revision: { prReviews: true } });
-  const { code, stdout, stderr } = await cli(RERUN);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/^queued review of pull request 7: run [0-9a-f-]{36} \(running\)\n$/);
-  expect(requests).toEqual(["POST /pr-reviews/rerun"]);
-  const printed = await scripted([...RERUN, "--json"], good(RERUN_ANSWER));
-  const { runtimeProvider: _a, runtimeRunId: _b, versionFallbackUsed: _c, ...shown } = RERUN_ANSWER;
-  expect(JSON.parse(printed.stdout)).toEqual(shown);
-});
-
-test("pr-reviews rerun tells a review that waits, and one that was not queued, from one that runs", async () => {
-  const deferred = { ...RERUN_ANSWER, started: false, deferred: true, reason: "INSTALLATION_CONCURRENCY_LIMIT" };
-  const waiting = await scripted(RERUN, good({ ...deferred, status: "pending" }));
-  expect(waiting).toMatchObject({
-    code: 124,
-    stdout: `queued review of pull request 7: run ${NOBODY} (pending)\n`,
-    stderr: expect.stringContaining("waits for a slot (INSTALLATION_CONCURRENCY_LIMIT)"),
-  });
-  const none = await scripted(RERUN, good({ ...deferred, queued: false, status: null }));
-  expect(none).toMatchObject({ code: 75, stdout: "", stderr: expect.stringContaining("nothing was queued") });
-});
-
-test("pr-reviews rerun is sent once, and says when the review may have been queued nevertheless", async () => {
-  for (const answer of [html(502), json(500, { ok: false, error: { code: "INTERNAL_ERROR", message: "x" } })]) {
-    const { code, stderr, sent } = await scripted(RERUN, answer);
-    expect([code, sent.length]).toEqual([69, 1]);
-    expect(stderr).toContain("note: the review may have been queued nevertheless");
-  }
-  const refused = await scripted(RERUN, json(409, { ok: false, error: { code: "CONFLICT", message: "no check" } }));
-  expect([refused.code, refused.stderr.includes("may have been queued")]).toEqual([2, false]);
-});
-
-test("pr-reviews rerun says on the base of the service that the route may be missing", async () => {
-  const { code, stderr } = await world().cli(RERUN);
-  expect(code).toBe(69);
-  expect(stderr).toContain("or the service's revision does not have this route");
 });
 
 test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {

@@ -5,7 +5,6 @@ import {
   automationSchema,
   automationsSchema,
   cancelResultSchema,
-  prReviewRerunSchema,
   readData,
   readFailure,
   reposSchema,
@@ -21,7 +20,7 @@ import { API_REPO, arrange, AUTOMATION, TOKENS } from "../arrange.ts";
 const NOBODY = "0f0f0f0f-0000-4000-8000-00000000dead";
 
 test("every route that a client uses answers what the contract's schema reads", async () => {
-  const { call } = arrange({ revision: { prReviews: true } });
+  const { call } = arrange();
   const start = await call("POST", "/runs", {
     headers: { "idempotency-key": "k" },
     body: { repoId: API_REPO, prompt: "x" },
@@ -45,10 +44,6 @@ test("every route that a client uses answers what the contract's schema reads", 
     [
       automationRunDataSchema,
       (await call("GET", `/automations/${AUTOMATION}/runs/${trigger.json.data.run.jobRunId}`)).json,
-    ],
-    [
-      prReviewRerunSchema,
-      (await call("POST", "/pr-reviews/rerun", { body: { repoId: API_REPO, prNumber: 7 } })).json,
     ],
   ];
   expect(answers.map(([schema, json]) => readData(json, schema)).filter((result) => !result.ok)).toEqual([]);
@@ -88,6 +83,28 @@ test("methods that a route does not have are 405 without a body, and OPTIONS lis
   const options = await call("OPTIONS", "/automations");
   expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, OPTIONS, POST"]);
   expect((await call("GET", "/mcp")).status).toBe(405);
+});
+
+test("POST /pr-reviews/rerun queues a review in a later revision", async () => {
+  const { call } = arrange({ revision: { prReviews: true } });
+  const { status, json } = await call("POST", "/pr-reviews/rerun", { body: { repoId: API_REPO, prNumber: 7 } });
+  expect([status, json]).toEqual([200, {
+    ok: true,
+    data: {
+      queued: true,
+      jobRunId: expect.any(String),
+      prNumber: 7,
+      repoId: API_REPO,
+      started: true,
+      deferred: false,
+      reason: null,
+      status: "running",
+      runtimeProvider: "trigger",
+      runtimeRunId: expect.any(String),
+      workflowRunId: null,
+      versionFallbackUsed: false,
+    },
+  }]);
 });
 
 test("routes of later revisions are the HTML page in the base", async () => {
