@@ -76,7 +76,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
     "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
-  "lib/respond": "whether a mention becomes a run: event, who, what, where, once; decisions over answers of the forge",
+  "lib/respond":
+    "a mention becomes a run with a note: decides who may ask for what, starts, watches, stops; gets what runs a job as an argument",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",
