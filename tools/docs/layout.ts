@@ -69,7 +69,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
   "lib/campaign/journal": "what a campaign remembers, where it is kept, and who is at work there; knows no service",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
-  "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",
+  "lib/campaign/pipeline":
+    "the child pipeline of GitLab that makes the waves of a campaign; pure, but for reading the campaign",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/notify": "what a webhook gets, and which address may be called",
   "lib/campaign/view":
