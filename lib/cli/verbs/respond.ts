@@ -182,7 +182,7 @@ async function runAsked(
   const notes = { secrets: () => [], wanted: () => true, plan: () => note };
   const job = new CommandJob<RunResult>({ ...context, notes }, emptyRunResult());
   try {
-    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
+    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log } = readRunSettings(context);
     job.limitTo(timeoutMs);
     const places = job.openPlaces(out);
     const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true, onNotice });
@@ -190,7 +190,7 @@ async function runAsked(
     const options = {
       idempotencyKey,
       tokenShare,
-      onTimeout,
+      cancelOn,
       onItem: item,
       onStarted(run: StartedRun) {
         started(run.runId);
