@@ -7,12 +7,16 @@ import { MogplexError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { formatDuration } from "../text/duration.ts";
 
-/** The texts of a run that got no sandbox: all are limits of the user. Source: contract 2.2 and section 13. */
-const NO_SANDBOX = /too many active sandboxes|sandbox boot rate limit exceeded|sandbox boot quota exceeded/i;
+/**
+ * The errors of a run that got no sandbox: all are limits of the user. The whole error must be one of them, since an error can also quote
+ * what an agent wrote. Source: contract 2.2 and section 13.
+ */
+const NO_SANDBOX =
+  /^(?:too many active sandboxes|sandbox boot rate limit exceeded|daily sandbox boot quota exceeded)\.?$/i;
 
 /** Whether a run failed for want of a sandbox. */
 export function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
-  return status === "failed" && error !== null && NO_SANDBOX.test(error);
+  return status === "failed" && error !== null && NO_SANDBOX.test(error.trim());
 }
 
 /** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */

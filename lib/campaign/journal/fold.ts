@@ -8,7 +8,14 @@ import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { followUpBranch } from "../pulls.ts";
-import { hasVerdict, type ItemState, MAX_SERVICE_FAILURES, ruleOf, type StartVerdict } from "../view/verdicts.ts";
+import {
+  hasVerdict,
+  type ItemState,
+  MAX_SERVICE_FAILURES,
+  MAX_WITHOUT_SANDBOX,
+  ruleOf,
+  type StartVerdict,
+} from "../view/verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {
@@ -276,6 +283,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     memory.sandboxRefusals = { count: (memory.sandboxRefusals?.count ?? 0) + 1, lastMs };
     memory.sandboxRefusalSeq = record.seq;
   } else if (runId !== null) noteSandbox(memory, start);
+  if (runId !== null) item.sandboxFailures = as === "quota" ? item.sandboxFailures + 1 : 0;
 
   if (start.kind === "follow-up") return endFollowUp(memory, item, record);
   if (ruleOf(as).attempt && !start.counted) {
@@ -296,6 +304,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     item.allowed = Math.max(item.allowed, item.attempts + 1);
   }
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
+  else if (as === "quota" && state === "failed") item.reason = withoutSandbox(record.reason);
   setState(memory, item, state, tally);
 }
 
@@ -318,7 +327,7 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
 function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
-  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
+  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES || isWithoutSandbox(item, as);
   const { again } = ruleOf(as);
   if (as === "needs-input" || again === "free" && !isOver) {
     return setState(memory, item, as, "none");
@@ -342,10 +351,21 @@ function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tal
   if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
   const last = item.starts.at(-1);
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
+  if (isWithoutSandbox(item, as)) return { state: "failed", tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
   if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
   const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
   return { state: as, tally };
+}
+
+/** Whether too many runs of an item in a row have found no sandbox. */
+function isWithoutSandbox({ sandboxFailures }: ItemMemory, as: StartVerdict): boolean {
+  return as === "quota" && sandboxFailures >= MAX_WITHOUT_SANDBOX;
+}
+
+function withoutSandbox(reason: string | null): string {
+  const text = `no sandbox was free for ${MAX_WITHOUT_SANDBOX} starts in a row`;
+  return oneLine(reason === null ? text : `${text}: ${reason}`, MAX_REASON);
 }
 
 /** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
@@ -422,7 +442,7 @@ function applyRetry(
     item.allowed = Math.max(item.allowed, item.attempts + 1);
     item.settle = true;
     item.adopt = adopt;
-    item.serviceFailures = 0;
+    item.serviceFailures = item.sandboxFailures = 0;
     item.skipped = null;
     return setState(memory, item, openState(item), "none");
   }
@@ -432,7 +452,7 @@ function applyRetry(
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
   item.adopt = adopt;
-  item.serviceFailures = 0;
+  item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;
   setState(memory, item, "waiting", "none");
 }

@@ -66,6 +66,8 @@ export interface ItemMemory {
   allowed: number;
   /** Starts in a row that failed because of the service or the network. */
   serviceFailures: number;
+  /** Runs in a row that found no sandbox. */
+  sandboxFailures: number;
   /** How often a person allowed another attempt. */
   retries: number;
   /** Whether a person asked for its next start, which goes first. */
@@ -189,6 +191,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       attempts: 0,
       allowed: lock.limits.attempts,
       serviceFailures: 0,
+      sandboxFailures: 0,
       retries: 0,
       asked: false,
       adopt: false,

@@ -107,6 +107,9 @@ interface VerdictRule {
 /** Starts in a row that fail because of the service or the network until the item has failed. Source: specification, section 7. */
 export const MAX_SERVICE_FAILURES = 5;
 
+/** Runs of one item in a row that found no sandbox until the item has failed. It is not a failure of the task. */
+export const MAX_WITHOUT_SANDBOX = 12;
+
 /** Every end of a start, its verdict, and what follows. Rows with the same verdict have the same consequences. */
 export const VERDICT_RULES: readonly VerdictRule[] = [
   {
@@ -166,7 +169,8 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "`failed` because no sandbox was free; 429; no start left in the quota",
     verdict: "quota",
-    remark: "waits",
+    remark:
+      `waits; after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox: \`failed\`, which does not count for \`stop-after-failures\``,
     attempt: false,
     failure: false,
     ended: false,

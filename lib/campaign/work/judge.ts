@@ -16,28 +16,38 @@ export interface Judgement {
   reason: string | null;
 }
 
+/** What {@linkcode judgeRun} knows beside the run. */
+interface Evidence {
+  /** What its events say. */
+  facts: EventFacts;
+  /** Whether events and run show that no agent has begun; null if the events could not be read. */
+  isUnbegun: boolean | null;
+  /** What the campaign requires. */
+  success: CampaignFile["success"];
+  /** Why an address of a pull request in an event does not prove one, as a clause; null if it does. */
+  doubt: (address: string) => string | null;
+}
+
 /**
  * Judges a run.
  *
- * @param facts What its events say.
- * @param success What the campaign requires.
- * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
- * @returns Undefined while it goes on; an unknown status counts as going on.
+ * @returns Undefined while it is still running; an unknown status is treated as running.
  */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
-  facts: EventFacts,
-  success: CampaignFile["success"],
-  doubt: (address: string) => string | null = () => null,
+  { facts, isUnbegun, success, doubt }: Evidence,
 ): Judgement | undefined {
   switch (run.status) {
     case "success":
       return judgeSuccess(facts, success, doubt);
     case "failed": {
       const reason = run.error ?? facts.failureError ?? facts.failureMessage;
-      if (lackedSandbox(run)) return { as: "quota", reason };
-      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
-      return { as: "failed", reason };
+      if (!seemsUnbegun(run) || isUnbegun === false) return { as: "failed", reason };
+      const text = reason ?? "the service's queue did not take the run";
+      if (isUnbegun === null) {
+        return { as: "failed", reason: `${text}; its events could not be read, so an agent may have run` };
+      }
+      return { as: lackedSandbox(run) ? "quota" : "service", reason: text };
     }
     case "cancelled":
       return { as: "cancelled", reason: null };
@@ -71,6 +81,11 @@ function judgeSuccess(
   return pullRequest.state === "none"
     ? { as: "failed", reason: "changes without a pull request" }
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+}
+
+/** Whether a run failed as one does whose agent has never begun. Only its events prove that. */
+export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {
+  return lackedSandbox(run) || lackedQueue(run);
 }
 
 /**

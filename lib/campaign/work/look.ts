@@ -10,11 +10,12 @@ import { isLoopback } from "../../loopback.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { Reader } from "../../run/events.ts";
-import { type EventFacts, factsFromEvents, noFacts } from "../../run/result.ts";
+import { AgentWatch } from "../../run/no_sandbox.ts";
+import { type EventFacts, factsFromEvents } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { laterFailure } from "../../service/retry.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
-import { type Judgement, judgeRun } from "./judge.ts";
+import { type Judgement, judgeRun, seemsUnbegun } from "./judge.ts";
 import { serviceNow, whyGone, type Work } from "./work.ts";
 
 /** An item with its start whose run has not ended. */
@@ -32,7 +33,7 @@ const REPAIR_MS = 35 * 60_000;
 /** Attempts to read a run with its events, before its record is read without them. */
 const EVENT_ATTEMPTS = 4;
 
-/** How long after its end the events of a run that succeeded are waited for, in milliseconds: only they show what it has changed. */
+/** How long after the end of a run its events are waited for, in milliseconds: only they show what it has changed, or that no agent began. */
 const EVENTS_MS = 30 * 60_000;
 
 /** Longest time of a cancel, in milliseconds. */
@@ -75,7 +76,7 @@ export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promis
 async function look(work: Work, open: OpenRun): Promise<boolean> {
   const { limits } = work.lock;
   const seen = await read(work, open);
-  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(work, seen.run);
+  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(seen.run);
   if (!isOverdue) return await take(work, open, seen);
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await take(work, open, await read(work, open));
@@ -179,13 +180,17 @@ function isOutage(error: unknown): boolean {
 }
 
 /** Whether a run has ended, or waits for a person. */
-function isJudged({ lock }: Work, run: Run): boolean {
-  return judgeRun(run, noFacts(), lock.success) !== undefined;
+function isJudged({ status }: Run): boolean {
+  return isTerminal(status) || status === "awaiting_input";
 }
 
-/** Whether the events of a run that has ended may yet show what came of it: no other look has failed to read them, or it is not long ago. */
-function mayYetShow({ session }: Work, open: OpenRun, { status, updatedAt }: Run): boolean {
-  if (status !== "success") return false;
+/**
+ * Whether the events of a run that has ended may still show its result, or that its agent never began: no other look has failed to read them,
+ * or that was not long ago.
+ */
+function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
+  const { status, updatedAt } = run;
+  if (status !== "success" && !seemsUnbegun(run)) return false;
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
@@ -196,14 +201,24 @@ function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
 
+/** Whether a run shows the work of an agent. A follow-up is given the sandbox of its branch at its start. */
+function hasAgentBegun({ start }: OpenRun, { sandboxRecordId }: Run, events: readonly RunEvent[]): boolean {
+  const agent = new AgentWatch();
+  for (const event of events) agent.take(event);
+  return agent.hasBegun || sandboxRecordId !== null && start.kind === "task";
+}
+
 /** Records what a read has shown. @returns Whether the journal has something new. */
 export async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   // Its pull request is there already, and the forge says whether it is any better.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
-  const end = events === null && mayYetShow(work, open, run)
-    ? undefined
-    : judgeRun(run, facts, success, (address) => doubtOf(work, open.item, address));
+  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
+    facts,
+    isUnbegun: events === null ? null : !hasAgentBegun(open, run, events),
+    success,
+    doubt: (address) => doubtOf(work, open.item, address),
+  });
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
     await recordEnd(work, open, run, facts, end);

@@ -52,6 +52,70 @@ for (const error of ["Sandbox boot rate limit exceeded", "Daily sandbox boot quo
   });
 }
 
+const LACK = "Too many active sandboxes";
+const DELIVERY = `The agent finished, but GitHub delivery failed: untracked files remain: ${LACK.toLowerCase()}.md`;
+
+for (
+  const { what, steps, file = {} } of [
+    { what: "only quotes the words in its error", steps: `[{ after: 5, fail: "${DELIVERY}" }]` },
+    {
+      what: "had an agent",
+      steps: `[{ after: 5, event: { type: log, message: hi } }, { after: 5, fail: ${LACK} }]`,
+    },
+    { what: "had a sandbox", steps: `[{ after: 5, sandbox: up }, { after: 5, fail: ${LACK} }]` },
+  ] as { what: string; steps: string; file?: Record<string, unknown> }[]
+) {
+  test(`a run that names a missing sandbox, but ${what}, has failed and is not started again`, async () => {
+    const world = campaignWorld({ count: 1, scenarios: `steps: ${steps}`, file });
+    const { view, code } = await world.run();
+    expect([code, view.items[0]?.verdict, view.items[0]?.attempts, world.starts.length]).toEqual([1, "failed", 1, 1]);
+  });
+}
+
+test("a run that lacked a sandbox, and whose events cannot be read, is looked at for half an hour and has then failed", async () => {
+  const world = campaignWorld({ count: 1, scenarios: `steps: [{ after: 5, fail: ${LACK} }]` });
+  world.before = (request) => request.includes("/events") ? new Response("busy", { status: 503 }) : undefined;
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  const early = await world.advance();
+  expect([verdicts(early.view), world.starts.length]).toEqual([{ [project(1)]: "running" }, 1]);
+  await world.clock.sleep(20 * MINUTE);
+  const late = await world.advance();
+  expect([late.code, late.view.items[0], world.starts.length]).toEqual([
+    1,
+    expect.objectContaining({
+      verdict: "failed",
+      attempts: 1,
+      reason: `${LACK}; its events could not be read, so an agent may have run`,
+    }),
+    1,
+  ]);
+});
+
+test("an item that lacked a sandbox twelve times in a row has failed, which closes no gate", async () => {
+  const world = campaignWorld({
+    count: 2,
+    file: { limits: { "stop-after-failures": 1 } },
+    scenarios: `scenarios: [{ match: { repo: ${
+      project(1)
+    } }, steps: [{ after: 5, fail: ${LACK} }] }, { play: success }]`,
+  });
+  const { view, code } = await world.run();
+  expect([code, view.state, verdicts(view), world.starts.length]).toEqual([
+    1,
+    "done",
+    { [project(1)]: "failed", [project(2)]: "succeeded" },
+    13,
+  ]);
+  const [item] = view.items;
+  expect([item?.attempts, item?.reason]).toEqual([0, `no sandbox was free for 12 starts in a row: ${LACK}`]);
+  // A person may try again: the count begins from scratch.
+  world.write({ limits: { "stop-after-failures": 1 } });
+  await world.decide({ kind: "retry", select: { failed: true }, adopt: false });
+  const again = await world.run();
+  expect([again.code, verdicts(again.view)[project(1)], world.starts.length]).toEqual([1, "failed", 25]);
+});
+
 test("the time that sandboxes outlive their runs is measured, shown, and part of the forecast", async () => {
   const world = campaignWorld({ count: 12, like: "service", runDuration: () => 10 * MINUTE });
   await world.advance();

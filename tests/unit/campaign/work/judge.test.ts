@@ -2,8 +2,16 @@ import { expect, test } from "bun:test";
 import { judgeRun } from "../../../../lib/campaign/work/judge.ts";
 import { type EventFacts, noFacts } from "../../../../lib/run/result.ts";
 
+type Evidence = Parameters<typeof judgeRun>[1];
+
 const RUNTIME = { provider: "trigger", runId: "run_1" };
 const run = (status: string, error: string | null = null) => ({ status, error, runtime: RUNTIME }) as const;
+const evidence = (success: Evidence["success"], facts: EventFacts = noFacts()): Evidence => ({
+  facts,
+  isUnbegun: true,
+  success,
+  doubt: () => null,
+});
 const delivered = (changed: boolean | null, state: EventFacts["pullRequest"]["state"]): EventFacts => ({
   ...noFacts(),
   changed,
@@ -32,7 +40,7 @@ test.each(
   facts,
   as,
 ) => {
-  expect(judgeRun(run("success"), facts, { require, acceptUnchanged })?.as).toBe(as);
+  expect(judgeRun(run("success"), evidence({ require, acceptUnchanged }, facts))?.as).toBe(as);
 });
 
 const RUN = { require: "run", acceptUnchanged: false } as const;
@@ -41,20 +49,35 @@ test.each(
   [
     ["failed", "Agent run exited with code 1.", "failed"],
     ["failed", "Too many active sandboxes", "quota"],
-    ["failed", "Sandbox launch failed: too many active sandboxes for this user", "quota"],
+    ["failed", "Sandbox boot rate limit exceeded", "quota"],
+    ["failed", "Daily sandbox boot quota exceeded.", "quota"],
+    ["failed", "untracked files remain: too many active sandboxes.md", "failed"],
     ["cancelled", null, "cancelled"],
     ["awaiting_input", null, "needs-input"],
   ] as const,
 )("judgeRun() judges a run that is %s with the error %p", (status, error, as) => {
-  expect(judgeRun(run(status, error), noFacts(), RUN)?.as).toBe(as);
+  expect(judgeRun(run(status, error), evidence(RUN))?.as).toBe(as);
 });
+
+for (const error of ["Too many active sandboxes", "Trigger.dev runtime is not configured"]) {
+  test.each(
+    [
+      [true, error, error.startsWith("Too") ? "quota" : "service"],
+      [false, error, "failed"],
+      [null, `${error}; its events could not be read, so an agent may have run`, "failed"],
+    ] as const,
+  )(`judgeRun() believes "${error}" only when the events show no agent: %p`, (isUnbegun, reason, as) => {
+    const failed = { status: "failed", error, runtime: error.startsWith("Too") ? RUNTIME : null };
+    expect(judgeRun(failed, { ...evidence(RUN), isUnbegun })).toEqual({ as, reason });
+  });
+}
 
 test("judgeRun() takes the reason of a failure from the run, else from its events", () => {
   const facts = { ...noFacts(), failureError: "remote: permission denied", failureMessage: "Harness stream failed" };
-  expect(judgeRun(run("failed", "Agent run exited with code 2."), facts, RUN)?.reason).toBe(
+  expect(judgeRun(run("failed", "Agent run exited with code 2."), evidence(RUN, facts))?.reason).toBe(
     "Agent run exited with code 2.",
   );
-  expect(judgeRun(run("failed"), facts, RUN)?.reason).toBe("remote: permission denied");
+  expect(judgeRun(run("failed"), evidence(RUN, facts))?.reason).toBe("remote: permission denied");
 });
 
 test("judgeRun() blames the service for a run that its queue never took", () => {
@@ -63,13 +86,13 @@ test("judgeRun() blames the service for a run that its queue never took", () => 
     error: "Trigger.dev runtime is not configured",
     runtime: { provider: null, runId: null },
   };
-  expect(judgeRun(lost, noFacts(), RUN)?.as).toBe("service");
-  expect(judgeRun({ ...lost, runtime: null }, noFacts(), RUN)?.as).toBe("service");
+  expect(judgeRun(lost, evidence(RUN))?.as).toBe("service");
+  expect(judgeRun({ ...lost, runtime: null }, evidence(RUN))?.as).toBe("service");
 });
 
 test.each(["pending", "streaming", "hibernating", "constructor", ""])(
   "judgeRun() gives no verdict while the status is %p",
   (status) => {
-    expect(judgeRun(run(status), delivered(true, "open"), RUN)).toBeUndefined();
+    expect(judgeRun(run(status), evidence(RUN, delivered(true, "open")))).toBeUndefined();
   },
 );
