@@ -69,7 +69,7 @@ async function follow(signal) {
   const run = createMogplex({ onNotice }).run(request, {
     timeoutMs: TIMEOUT_MS,
     signal,
-    cancelOn: ["abort"],
+    onAbort: "cancel",
     onStarted(started) {
       runId = started.runId;
       log("info", "start", { runId, replayed: started.replayed });

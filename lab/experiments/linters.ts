@@ -8,6 +8,7 @@ import { jobFile, RECIPES, respondRecipe } from "../../lib/cli/setup/recipes.ts"
 import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
+import { campaignPipelines } from "./campaign_pipelines.ts";
 import { ACTIONLINT, CHECK_JSONSCHEMA, KUBERNETES_VALIDATE, SHELLCHECK, ZIZMOR } from "../programs.ts";
 
 function examples(folder: string): string[] {
@@ -30,7 +31,11 @@ const ACTIONS = ["github", "forgejo", "gitea"];
 const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
-  const files = [...WORKFLOWS(), ...initJobs(...ACTIONS)];
+  const files = [
+    ...WORKFLOWS(),
+    ...initJobs(...ACTIONS),
+    ...campaignPipelines(),
+  ];
   const folder = bench.newFolder();
   // A label of Forgejo's runner.
   bench.writeFiles(folder, { "actionlint.yaml": "self-hosted-runner: { labels: [docker] }\n" });
@@ -50,7 +55,7 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ...initJobs(...ACTIONS), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines(), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${shownName(file)} is clean`, code === 0, findings || `it ended with ${code}`);
@@ -94,7 +99,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.github-workflows",
-    files: () => [...WORKFLOWS(), ...initJobs(...ACTIONS)],
+    files: () => [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines()],
   },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {

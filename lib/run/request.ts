@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
-import type { MogplexApi } from "../service/client.ts";
+import type { MogplexClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
@@ -65,7 +65,8 @@ export function attachKeys() {
     stream: "boolean",
     eventsFile: "string",
     throwOnFailure: "boolean",
-    cancelOn: "list",
+    onTimeout: "string",
+    onAbort: "string",
     onItem: "function",
   } as const;
   return { ...verbKeys(), ...own };
@@ -266,7 +267,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
 
 /** The request in the form that is sent. @throws {UsageError} when there is no repository of that name; see `resolveRepository`. */
 export async function resolveRequest(
-  client: MogplexApi,
+  client: MogplexClient,
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {

@@ -12,13 +12,7 @@ test.each([["failed", "failed", 1], ["streaming", "deadline", 124], ["cancelled"
       events: [page("streaming")],
       cancel: [{ run: aRun(status), status: "success", alreadyTerminal: false }],
     });
-    const { result } = await runJob(REQUEST, {
-      client,
-      clock,
-      identity: null,
-      timeoutMs: 5_000,
-      cancelOn: ["timeout"],
-    });
+    const { result } = await runJob(REQUEST, { client, clock, identity: null, timeoutMs: 5_000, onTimeout: "cancel" });
     expect(result).toMatchObject({ outcome, exitCode, status });
   },
 );
