@@ -11,7 +11,7 @@
  * const work = () =>
  *   main(async ({ signal }) => {
  *     const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
- *     const result = await run(request, { signal, onAbort: "cancel", throwOnFailure: false });
+ *     const result = await run(request, { signal, cancelOn: ["abort"], throwOnFailure: false });
  *     await report(result, [{ format: "markdown", path: "summary.md" }]);
  *     return result;
  *   });

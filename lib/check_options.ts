@@ -8,7 +8,7 @@ import { lookup } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 
 /** What `typeof` says of a value, or what it has to be; `any` for a value that other code checks. */
-export type Kind = "string" | "number" | "boolean" | "function" | "object" | "signal" | "clock" | "any";
+export type Kind = "string" | "number" | "boolean" | "function" | "object" | "list" | "signal" | "clock" | "any";
 
 /** The keys of an object of type `T`, with the kind of each. */
 export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
@@ -40,6 +40,10 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
     if (hasMethods(value, ["addEventListener", "throwIfAborted"])) return;
     const isController = hasMethods(value, ["abort"]);
     throw refuse("an AbortSignal", isController ? "give the 'signal' of the AbortController" : undefined);
+  }
+  if (kind === "list") {
+    if (!Array.isArray(value)) throw refuse("a list");
+    return;
   }
   if (kind === "clock") {
     if (!hasMethods(value, ["now", "wallTime", "sleep"])) throw refuse("a clock with now(), wallTime() and sleep()");

@@ -5,7 +5,7 @@
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { newMemory } from "../../lib/campaign/journal/memory.ts";
-import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
+import { renderGitlab } from "../../lib/campaign/pipeline/gitlab.ts";
 import { wavePlan } from "../../lib/campaign/pipeline/make_pipeline.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/next_starts.ts";
 import { sampleInput } from "../../tests/unit/campaign/pipeline/sample_input.ts";
@@ -36,7 +36,7 @@ async function made(count: number): Promise<Row> {
     everyMs: EVERY_MS,
   });
   const planned = performance.now();
-  const files = gitlab.render(sampleInput({ waves, home: "git:origin#mogplex-campaign/codemod", output: "waves" }));
+  const files = renderGitlab(sampleInput({ waves, home: "git:origin#mogplex-campaign/codemod", output: "waves" }));
   const ended = performance.now();
   const sizes = files.map(({ text }) => new TextEncoder().encode(text).length);
   return {

@@ -35,7 +35,7 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
     throwOnFailure: false,
     signal,
     // Only later revisions of the service can cancel runs of automations; the message says what became of the run.
-    onAbort: "cancel",
+    cancelOn: ["abort"],
     onTriggered: ({ runId, replayed }) => console.log(`automation run ${runId} ${replayed ? "found" : "triggered"}`),
     onItem(item) {
       if (item.type === "status") console.log(item.status === "pending" ? "waits for a slot" : line(item.status));

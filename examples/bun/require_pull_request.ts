@@ -35,7 +35,7 @@ async function work({ signal, args: [path] }: MainContext): Promise<number> {
   const { runId, pullRequest, changed } = await createMogplex().run(request, {
     timeoutMs: 30 * 60_000,
     signal,
-    onAbort: "cancel",
+    cancelOn: ["abort"],
     onStarted: (started) => console.log(`run ${started.runId} ${started.replayed ? "found" : "started"}`),
   });
   if (pullRequest.state === "open") {

@@ -63,7 +63,7 @@ async function work({ signal, args, line }: MainContext): Promise<RunResult> {
       timeoutMs: 30 * 60_000,
       throwOnFailure: false,
       signal,
-      onAbort: "cancel",
+      cancelOn: ["abort"],
       onStarted: ({ runId, replayed }) => console.log(`run ${runId} ${replayed ? "found" : "started"}`),
     });
     console.log(`verdict ${result.outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());

@@ -31,7 +31,7 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
   const run = mogplex.run(request, {
     timeoutMs: 30 * 60_000,
     signal,
-    onAbort: "cancel",
+    cancelOn: ["abort"],
     onStarted: ({ runId, replayed }) => console.log(`run       ${runId} ${replayed ? "found" : "started"}`),
   });
   for await (const item of run) {

@@ -69,7 +69,7 @@ async function follow(signal) {
   const run = createMogplex({ onNotice }).run(request, {
     timeoutMs: TIMEOUT_MS,
     signal,
-    onAbort: "cancel",
+    cancelOn: ["abort"],
     onStarted(started) {
       runId = started.runId;
       log("info", "start", { runId, replayed: started.replayed });

@@ -8,7 +8,6 @@ import { jobFile, RECIPES, respondRecipe } from "../../lib/cli/setup/recipes.ts"
 import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import { campaignPipelines } from "./campaign_pipelines.ts";
 import { ACTIONLINT, CHECK_JSONSCHEMA, KUBERNETES_VALIDATE, SHELLCHECK, ZIZMOR } from "../programs.ts";
 
 function examples(folder: string): string[] {
@@ -31,11 +30,7 @@ const ACTIONS = ["github", "forgejo", "gitea"];
 const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
-  const files = [
-    ...WORKFLOWS(),
-    ...initJobs(...ACTIONS),
-    ...campaignPipelines(),
-  ];
+  const files = [...WORKFLOWS(), ...initJobs(...ACTIONS)];
   const folder = bench.newFolder();
   // A label of Forgejo's runner.
   bench.writeFiles(folder, { "actionlint.yaml": "self-hosted-runner: { labels: [docker] }\n" });
@@ -55,7 +50,7 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines(), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs(...ACTIONS), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${shownName(file)} is clean`, code === 0, findings || `it ended with ${code}`);
@@ -99,7 +94,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.github-workflows",
-    files: () => [...WORKFLOWS(), ...initJobs(...ACTIONS), ...campaignPipelines()],
+    files: () => [...WORKFLOWS(), ...initJobs(...ACTIONS)],
   },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {

@@ -188,7 +188,7 @@ const { runId }: StartedRun = await handle.started;
 const why: string | null = await handle.then(({ reason }) => reason, (error) => error instanceof MogplexError ? error.why : null);
 const items: AutomationHandleItem[] = [];
 const onItem = (item: AutomationHandleItem) => items.push(item);
-for await (const item of mogplex.automations.follow("x", runId, { onItem })) onItem(item);
+for await (const item of mogplex.automations.attach("x", runId, { onItem })) onItem(item);
 const campaign: CampaignHandle = createCampaigns(mogplex).of({ name: "x", prompt: "y", repositories: ["acme/web"] }).run();
 await report(await campaign, [{ format: "csv", path: "x" }], { mogplex });
 await report(await handle, [{ format: "junit", path: "x" }], { mogplex, secrets: ["hunter2-hunter2"] });

@@ -146,6 +146,8 @@ export interface StepInternals extends CampaignInternals {
   onInterrupt?: OnInterrupt | undefined;
   /** Whether a signal cancels the runs at work, asked when it has come. @default what `onInterrupt` says */
   cancels?: (() => boolean) | undefined;
+  /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
+  cancelsLate?: boolean | undefined;
   /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
   plans?: boolean | undefined;
   /**
@@ -235,6 +237,7 @@ async function makeStep(
       forge: options.forge,
       interrupts,
       cancels: internals.cancels ?? (() => onInterrupt === "cancel"),
+      cancelsLate: internals.cancelsLate ?? false,
       onEvent,
       onView: internals.onView,
       onWave: internals.onWave,
@@ -307,6 +310,8 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   interrupts: Interrupts | undefined;
   /** See {@linkcode StepInternals.cancels}. */
   cancels: () => boolean;
+  /** See {@linkcode StepInternals.cancelsLate}. */
+  cancelsLate: boolean;
   onEvent: ((event: CampaignEvent) => void) | undefined;
   /** Sends the event of the campaign that was not sent yet. */
   sendNotification: () => Promise<void>;
@@ -393,7 +398,9 @@ class Step {
       this.#tell(work, { type: "wave", wave: memory.wave });
       await this.#advance(work, known);
     }
+    const why = await this.#cancelLate(work);
     const stand = this.#stand(work);
+    if (stand.state === "goes on" && why !== undefined) stand.why = why;
     if (stand.state === "done") {
       const { view } = stand;
       this.#tell(work, { type: "end", outcome: verdictOf(view), exitCode: view.exitCode, result: view });
@@ -509,14 +516,25 @@ class Step {
     });
   }
 
-  /** Cancels the runs at work, if the user asked for that; else the next wave finds them. @returns What became of them, as a clause. */
-  async #stop(): Promise<string> {
+  /** Cancels the runs of a campaign whose time is over, if the caller asked for that. Nothing may be left to do then. */
+  async #cancelLate(work: Work): Promise<string | undefined> {
+    const { clock, deadline } = this.#session;
+    if (!this.#settings.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) return undefined;
+    return `its time is over; ${await this.#stop(() => true)}`;
+  }
+
+  /**
+   * Cancels the open runs, if the user asked for that; otherwise the next wave finds them.
+   *
+   * @returns What happened to them, as a clause.
+   */
+  async #stop(cancels = this.#settings.cancels): Promise<string> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];
     const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
-    if (work === undefined || open.length === 0 || !this.#settings.cancels()) {
+    if (work === undefined || open.length === 0 || !cancels()) {
       const runs = open.length === 0
         ? ""
         : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;

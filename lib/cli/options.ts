@@ -14,7 +14,7 @@ import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type StopPolicy } from "../run/session.ts";
+import { type CancelCause, MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt } from "../run/session.ts";
 import { isUuid } from "../service/contract.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import { VARIABLES } from "../variables.ts";
@@ -110,7 +110,7 @@ export const PROMPT_FILE = option("prompt-file", anyText);
 
 /** Longest time that a verb takes, in milliseconds. */
 export const TIMEOUT = option("timeout", duration(MAX_TIMEOUT_MS));
-/** What becomes of the run at the deadline. */
+/** What happens to the run at the deadline. */
 const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
 /** What becomes of the run at a signal. */
 export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
@@ -318,8 +318,8 @@ export interface WaitSettings {
   timeoutMs: number | undefined;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
-  /** What becomes of the run at the deadline. */
-  onTimeout: StopPolicy;
+  /** What cancels the run. */
+  cancelOn: readonly CancelCause[];
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
 }
@@ -351,7 +351,7 @@ function readWaitSettings({ option }: Context): WaitSettings {
   return {
     timeoutMs: option(TIMEOUT),
     tokenShare: option(TOKEN_SHARE) ?? 1,
-    onTimeout: option(ON_TIMEOUT_OPTION) ?? "detach",
+    cancelOn: option(ON_TIMEOUT_OPTION) === "cancel" ? ["timeout"] : [],
     onInterrupt: option(ON_INTERRUPT_OPTION) ?? "auto",
   };
 }

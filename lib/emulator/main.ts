@@ -13,9 +13,8 @@ import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { lookup } from "../lookup.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
-import { renderScenario } from "./agents/recording.ts";
 import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
-import { FLAGS, isPath, NAME, readOptions, readReplay, scriptedText, type StartEmulatorOptions } from "./options.ts";
+import { FLAGS, NAME, readOptions, scriptedText, type StartEmulatorOptions } from "./options.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/store.ts";
 
@@ -50,11 +49,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     }
     const shown = flags.get("print-scenario");
     if (shown !== undefined) {
-      if (isPath(shown)) io.write("stdout", renderScenario(readReplay(io, shown)));
-      else {
-        builtInScenarios(shown);
-        io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
-      }
+      builtInScenarios(shown);
+      io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
       return EXIT.success;
     }
     const options = readOptions(io, flags);

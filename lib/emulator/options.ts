@@ -12,13 +12,6 @@ import type { Io } from "../io.ts";
 import type { Context } from "hono";
 import { checkOptions, type Keys, shown } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
-import {
-  type EventRecording,
-  MAX_RECORDING_BYTES,
-  readRecording,
-  type Recording,
-  scenarioOf,
-} from "./agents/recording.ts";
 import type { RunFacts } from "./agents/schedule.ts";
 import { parseRandomFaults, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture, parseFixture, withSubProject } from "./state/fixture.ts";
@@ -211,11 +204,10 @@ export const FLAGS: readonly Flag[] = [
     help: "scenario to play; the first one that fits a run plays (success)",
   },
   { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
-  { name: "replay", value: "FILE", help: "play the run of an events.ndjson or result.json again, with its own times" },
   {
     name: "print-scenario",
-    value: "NAME|FILE",
-    help: "print a built-in scenario, or that of a recorded run, and exit",
+    value: "NAME",
+    help: "print a built-in scenario and exit",
   },
   {
     name: "control",
@@ -311,42 +303,12 @@ function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fi
 
 function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
   const names = flags.all("scenario");
-  const recorded = flags.get("replay");
-  const replay = recorded === undefined ? [] : [readReplay(io, recorded)];
-  if (names.length === 0 && replay.length > 0) return replay;
   if (names.length === 0) return flags.has("control") ? [] : builtInScenarios("success");
-  const named = names.flatMap((name) =>
-    isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name)
-  );
-  return [...named, ...replay];
-}
-
-/**
- * The scenario of a recorded run: of its events, with the end that the result in the same directory tells, or of its result alone.
- *
- * @throws {UsageError} when the file is not a recording.
- */
-export function readReplay(io: Io, path: string): Scenario {
-  const recording = readRecording(readText(io, path, MAX_RECORDING_BYTES), path);
-  const result = recording.kind === "events" ? resultBeside(io, path, recording) : undefined;
-  return scenarioOf(recording, path.split("/").at(-1) ?? path, result);
-}
-
-/** The result beside the events of a run; undefined without one of that run. */
-function resultBeside(io: Io, path: string, { runId }: EventRecording): Recording | undefined {
-  const other = path.replace(/[^/]*$/, "result.json");
-  try {
-    const text = io.readFile(other, MAX_RECORDING_BYTES, "follow") ?? "";
-    const result = readRecording(text, other);
-    return result.kind === "result" && result.runId !== null && result.runId === runId ? result : undefined;
-  } catch {
-    // The events are what was asked for.
-    return undefined;
-  }
+  return names.flatMap((name) => isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name));
 }
 
 /** Whether a name is a path, and not the name of something built in. */
-export function isPath(name: string): boolean {
+function isPath(name: string): boolean {
   return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
 }
 
@@ -424,10 +386,10 @@ function badArgument(why: string, advice?: string): UsageError {
   return new UsageError({ attempted: `parse arguments of ${NAME}`, why, advice });
 }
 
-function readText(io: Io, path: string, maxBytes?: number): string {
+function readText(io: Io, path: string): string {
   let text: string | undefined;
   try {
-    text = io.readFile(path, maxBytes, "follow");
+    text = io.readFile(path, undefined, "follow");
   } catch (error) {
     throw unreadable(path, error);
   }

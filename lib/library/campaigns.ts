@@ -38,8 +38,8 @@ import { hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
 import { ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
-import { checkWord } from "../run/options.ts";
-import { checkFollowTimeout, ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
+import { checkCancelOn } from "../run/options.ts";
+import { type CancelCause, checkFollowTimeout } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, leftSentence, signalIn, type WorkHandle } from "./handle.ts";
@@ -202,14 +202,16 @@ export interface CampaignPlanOptions extends CampaignReadOptions {
 export interface CampaignWaveOptions {
   /** Ends the call: it rejects with an `AbortedError`, or with the reason when nothing was started. @default {undefined} */
   signal?: AbortSignal | undefined;
-  /** What `signal` does to the runs at work: `detach` lets them go on, `cancel` cancels them. @default {"detach"} */
-  onAbort?: StopPolicy | undefined;
+  /** `abort` cancels the open runs when `signal` aborts. @default {[]} (they continue) */
+  cancelOn?: readonly CancelCause[] | undefined;
   /** Opens a closed gate before anything is started, in the name of this person. @default {undefined} (gates stay closed) */
   approvedBy?: string | undefined;
 }
 
 /** Options of {@linkcode Campaign.run}. */
 export interface CampaignRunOptions extends CampaignWaveOptions {
+  /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (they continue) */
+  cancelOn?: readonly CancelCause[] | undefined;
   /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then goes on without us. @default 30 days */
   timeoutMs?: number | undefined;
   /** Whether awaiting it rejects unless all items ended well. @default {true} */
@@ -308,7 +310,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
 }
 
 function waveKeys(): Keys<CampaignWaveOptions> {
-  return { signal: "signal", onAbort: "string", approvedBy: "string" };
+  return { signal: "signal", cancelOn: "list", approvedBy: "string" };
 }
 
 /** @throws {UsageError} naming the first option that is wrong. */
@@ -344,15 +346,20 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
 
 /** What the caller's signal, leaving the loop, and `cancel()` do to a step. @param cancelled Aborts when the campaign is to be cancelled. */
 function stopInternals(
-  { signal, onAbort = "detach" }: CampaignWaveOptions,
+  { signal, cancelOn }: CampaignWaveOptions,
   ends: readonly AbortSignal[] | undefined,
   cancelled?: AbortSignal,
 ): StepInternals {
-  checkWord("onAbort", onAbort, ON_TIMEOUT);
+  const causes = checkCancelOn(cancelOn);
+  const cancelsLate = causes.includes("timeout");
   const signals = ends ?? (signal === undefined ? [] : [signal]);
-  if (signals.length === 0) return {};
-  const cancels = () => cancelled?.aborted === true || onAbort === "cancel" && signal?.aborted === true;
-  return { interrupts: { signal: AbortSignal.any([...signals]), terminal: false }, cancels };
+  if (signals.length === 0) return { cancelsLate };
+  const cancels = () => cancelled?.aborted === true || causes.includes("abort") && signal?.aborted === true;
+  return {
+    cancelsLate,
+    interrupts: { signal: AbortSignal.any([...signals]), terminal: false },
+    cancels,
+  };
 }
 
 /** Follows a campaign to its end. */

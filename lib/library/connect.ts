@@ -13,7 +13,7 @@ import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
 import { checkFollowTimeout, checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { type MogplexClient, scriptClientFor } from "../service/client.ts";
+import { type MogplexApi, scriptClientFor } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
@@ -209,7 +209,7 @@ export class Connector {
   readonly #env: ReadEnv;
   readonly #headers: Record<string, string>;
   readonly #kept: KeptToken | undefined;
-  #client: MogplexClient | undefined;
+  #client: MogplexApi | undefined;
 
   /** @throws {UsageError} when an option is wrong. */
   constructor(given: MogplexOptions) {
@@ -221,11 +221,11 @@ export class Connector {
   }
 
   /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
-  get client(): MogplexClient {
+  get client(): MogplexApi {
     return this.#client ??= this.#connect();
   }
 
-  #connect(): MogplexClient {
+  #connect(): MogplexApi {
     const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
     const { onBeforeRequest, onRequest, secrets } = this.#options;
     const onNotice = this.#options.onNotice && onClock(clock, this.#options.onNotice);

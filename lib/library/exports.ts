@@ -15,16 +15,16 @@ export type { AttachOptions, RunOptions } from "../run/run.ts";
 export type { FollowOptions, GapCause, RunEnd, RunHandleItem } from "../run/follow.ts";
 export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
-export type { StopPolicy } from "../run/session.ts";
+export type { CancelCause } from "../run/session.ts";
 export type { KeyOptions, KeyScope } from "../run/key.ts";
 export type { AnyResult, Outcome, ResultError, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
 
 // Automations.
 export type { AttachedAutomationRun, AutomationHandle } from "./handle.ts";
 export type {
+  AttachAutomationOptions,
   AutomationHandleItem,
   AutomationRunEnd,
-  FollowAutomationOptions,
   MissedItems,
 } from "../run/follow_automation.ts";
 export type { ListAutomationsOptions } from "../run/list_automations.ts";
@@ -49,7 +49,7 @@ export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 
 // The service: one method for each route, and what it sends and answers.
-export type { CallOptions, MogplexClient } from "../service/client.ts";
+export type { CallOptions, MogplexApi } from "../service/client.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/transport.ts";

@@ -18,10 +18,10 @@ import { checkTriggerKeys, type TriggeredRun, type TriggerRequest } from "../run
 import { cancel } from "../run/cancel.ts";
 import type { FollowItem, RunHandleItem } from "../run/follow.ts";
 import {
+  attachAutomationKeys,
+  type AttachAutomationOptions,
   type AutomationHandleItem,
   type AutomationItem,
-  followAutomationKeys,
-  type FollowAutomationOptions,
   type MissedItems,
 } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
@@ -30,7 +30,7 @@ import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/reques
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import { checkFollowTimeout, type ConnectOptions, type Session, type StopPolicy } from "../run/session.ts";
+import { type CancelCause, checkFollowTimeout, type ConnectOptions, type Session } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -288,7 +288,7 @@ interface End<R extends AnyResult> {
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
-  onAbort?: StopPolicy | undefined;
+  cancelOn?: readonly CancelCause[] | undefined;
   throwOnFailure?: boolean | undefined;
   onItem?: ((item: I) => unknown) | undefined;
 }
@@ -345,7 +345,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         tell(item as Exclude<J, { type: "end" }>);
       };
       let session: Session | undefined;
-      const how = { signal: options.signal, onAbort: options.onAbort };
+      const how = { signal: options.signal, cancelOn: options.cancelOn };
       const more = abortInternals<JobInternals>(how, {
         ...detected(connected),
         onSession: (opened) => void (session = opened),
@@ -414,7 +414,7 @@ export function attachHandle(connect: Connect, runId: string, options: AttachOpt
   });
 }
 
-// Handles of automations: `mogplex.automations.run()` and `.follow()`.
+// Handles of automations: `mogplex.automations.run()` and `.attach()`.
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
 export type AutomationHandle = WorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
@@ -470,10 +470,10 @@ export function attachAutomationHandle(
   connect: Connect,
   automationId: string,
   runId: string,
-  options: FollowAutomationOptions,
+  options: AttachAutomationOptions,
 ): AttachedAutomationRun {
   return automationRunHandle<{ runId: string }>(connect, automationId, options, {
-    check: () => checkOptions("follow automation run", options, followAutomationKeys()),
+    check: () => checkOptions("attach to automation run", options, attachAutomationKeys()),
     async begin(all, more, started) {
       const end = attachAutomationJob(automationId, runId, all, more);
       started({ runId });

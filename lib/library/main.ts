@@ -16,7 +16,7 @@ import { createLogText, type LogText, maskKeys, type MaskOptions } from "./repor
 
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
-  /** Aborts at SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `onAbort: "cancel"` to stop the run too. */
+  /** Aborts at SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `cancelOn: ["abort"]` to cancel the run too. */
   signal: AbortSignal;
   /** Arguments of the command line, after the name of the script. */
   args: string[];
@@ -68,7 +68,7 @@ function codeOf(value: unknown): number {
  * @returns The exit code. It never throws.
  * @example A job that is cancelled together with its run
  * ```ts ignore
- * await main(({ signal }) => createMogplex().run({ repoId, prompt }, { signal, onAbort: "cancel" }));
+ * await main(({ signal }) => createMogplex().run({ repoId, prompt }, { signal, cancelOn: ["abort"] }));
  * ```
  */
 export async function main(

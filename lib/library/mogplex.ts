@@ -9,13 +9,13 @@ import type { Automation, CancelResult } from "../model.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
 import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
 import { cancel, cancelKeys, type CancelOptions } from "../run/cancel.ts";
-import { followAutomationKeys, type FollowAutomationOptions } from "../run/follow_automation.ts";
+import { attachAutomationKeys, type AttachAutomationOptions } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
 import { attachKeys, runKeys, type RunRequest, start, startKeys, type StartOptions } from "../run/request.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { MogplexClient } from "../service/client.ts";
+import type { MogplexApi } from "../service/client.ts";
 import { checkOptions, type Keys, type Kind } from "../service/validate.ts";
 import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
 import {
@@ -80,8 +80,8 @@ export interface MogplexAutomations {
    * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
-   * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`.
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `cancelOn` has `abort`.
    * @throws what {@linkcode MogplexAutomations.trigger} throws.
    * @example Trigger and wait
    * ```ts ignore
@@ -98,24 +98,24 @@ export interface MogplexAutomations {
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
-   * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
+   * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue, unless `onTimeout` is `cancel`;
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue, unless `cancelOn` has `timeout`;
    * call again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or an id is out of range.
-   * @throws {AbortedError} if `signal` aborts. The run goes on, unless `onAbort` is `cancel`.
+   * @throws {AbortedError} if `signal` aborts. The run goes on, unless `cancelOn` has `abort`.
    * @example Go on with a run that another process triggered
    * ```ts ignore
-   * for await (const item of mogplex.automations.follow(id, runId)) {
+   * for await (const item of mogplex.automations.attach(id, runId)) {
    *   if (item.type === "waits") console.log(`waits for ${item.count}`);
    *   if (item.type === "end") process.exitCode = item.exitCode;
    * }
    * ```
    */
-  follow(id: string, runId: string, options?: FollowAutomationOptions): AttachedAutomationRun;
+  attach(id: string, runId: string, options?: AttachAutomationOptions): AttachedAutomationRun;
 }
 
 /** One service and one token, with everything that one can do there. */
@@ -125,7 +125,7 @@ export interface Mogplex {
    *
    * @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address.
    */
-  readonly api: MogplexClient;
+  readonly api: MogplexApi;
   /**
    * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
    * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
@@ -140,9 +140,9 @@ export interface Mogplex {
    * events of a long run: use `eventsFile` or `onItem` to get them.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`.
    * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is at work.
-   * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
+   * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict
    * ```ts ignore
@@ -191,7 +191,7 @@ export interface Mogplex {
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`; attach again to resume.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`; attach again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
@@ -228,7 +228,7 @@ export interface Mogplex {
  *
  * Its handles begin at once. Await one for its result, loop over it for what happens meanwhile, or both. A loop never throws for the way a
  * run ends: its last item has outcome, exit code and result. Leaving the loop stops following and leaves the run alone; `cancel()`, and
- * `signal` with `onAbort: "cancel"`, stop it.
+ * `signal` with `cancelOn: ["abort"]`, stop it.
  *
  * @param options See {@linkcode MogplexOptions}.
  * @throws {UsageError} when an option is wrong.
@@ -239,7 +239,7 @@ export interface Mogplex {
  * async function work(signal: AbortSignal): Promise<number> {
  *   const { line } = createLogText();
  *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", prompt: "Fix the flaky tests" };
- *   for await (const item of createMogplex().run(request, { signal, onAbort: "cancel" })) {
+ *   for await (const item of createMogplex().run(request, { signal, cancelOn: ["abort"] })) {
  *     if (item.type === "event") console.log(line(item.event.message ?? ""));
  *     if (item.type === "end") return item.exitCode;
  *   }
@@ -281,13 +281,13 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     automations: {
       list: listed,
       async trigger(id, request, more) {
-        const other = { keys: followAutomationKeys(), advice: "only run() and follow() have it, which follow the run" };
+        const other = { keys: attachAutomationKeys(), advice: "only run() and attach() have it, which follow the run" };
         const given = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
         const onTriggered = hookCaller("onTriggered", given.onTriggered, given);
         return await triggerAutomation(id, request, overlay(given, { onTriggered }));
       },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
-      follow: (id, runId, more = {}) => attachAutomationHandle(connect, id, runId, more),
+      attach: (id, runId, more = {}) => attachAutomationHandle(connect, id, runId, more),
     },
   });
 }

@@ -33,7 +33,7 @@ import {
   stopOf,
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
-import { leftOutOf, MAX_TASK, mayAsk, promptOf, type Told } from "./what.ts";
+import { leftOutOf, MAX_TASK, mayAsk, promptOf, type Told } from "./prompt.ts";
 import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */

@@ -1,11 +1,25 @@
 /**
- * What `respond` needs of the program that calls it: the forge of the job, and what runs a job.
+ * What `respond` needs of the program that calls it: the forge of the job, a log, the service, and what runs a job.
  *
  * @module
  */
-import type { ThreadPlace, Threads } from "../forge/threads.ts";
-import type { NotePlace } from "../forge/note.ts";
+import type { Platform } from "../ci/platform.ts";
+import type { News, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { Notice } from "../notice.ts";
+import type { NoteContext, PlannedNote } from "../report/job_note.ts";
+import type { NotePlace } from "../report/note.ts";
+import type { JobEnd } from "../run/job.ts";
+import type { RunRequest } from "../run/request.ts";
+import type { RunResult } from "../run/result.ts";
+import type { Session } from "../run/session.ts";
+import type { StartedRun } from "../run/start.ts";
+import type { CallOptions } from "../service/retry.ts";
+import type { Redactor } from "../text/redact.ts";
+import type { SafeLine } from "../text/safe_line.ts";
+import type { RespondSettings } from "./decide.ts";
 import type { AskEvent } from "./event.ts";
+import type { MarkSeal } from "./mark.ts";
+import { markSeal } from "./mark.ts";
 
 /** The forge of a job. */
 export interface OpenForge {
@@ -20,4 +34,93 @@ export interface OpenForge {
   notes(thread: ThreadPlace): NotePlace;
   /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
+}
+
+/** The log of the job. */
+interface RespondLog {
+  readonly redact: Redactor;
+  untrusted(text: string): SafeLine;
+  out(...lines: SafeLine[]): void;
+  /** Prints a note on stderr. */
+  note(text: string): void;
+}
+
+/** A job of `respond`: what stays the same for all mentions that it answers. */
+export interface RespondJob extends NoteContext {
+  readonly platform: Platform;
+  readonly writer: RespondLog;
+  readonly forge: OpenForge;
+  readonly settings: RespondSettings;
+  /** Token of Mogplex: it seals the marks. */
+  readonly token: string;
+  /** The same part of every request. The repository is that of the forge unless another one is named. */
+  readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
+  /** Whether a note shows the task. */
+  readonly showsTask: boolean;
+  /** Whether a run that succeeded sets the commit status; undefined for the default of the forge. */
+  readonly setsStatus: boolean | undefined;
+  /** Opens the service for some calls. @param timeoutMs Longest time for all of them. @default {120_000} */
+  openService(timeoutMs?: number): { session: Session; call: CallOptions };
+  readonly run: RunAsked;
+}
+
+/**
+ * Runs one job: starts a run with the key, follows it, and publishes its end, in the note, too.
+ *
+ * @returns The result, and the address of its page; `page` is undefined if there is none.
+ * @throws {AlreadyAnswered} what `onEnd` throws: nothing is published then.
+ * @throws {MogplexError} when the job could not begin, or its settings are wrong.
+ */
+export type RunAsked = (request: RunRequest, options: RunAskedOptions) => Promise<{ result: RunResult; page?: string }>;
+
+export interface RunAskedOptions {
+  readonly idempotencyKey: string;
+  /** The note, which is begun already. */
+  readonly note: PlannedNote;
+  /** Directory of the reports. */
+  readonly out: string;
+  /** Called before the start. */
+  onSession(session: Pick<Session, "deadline" | "signal">): void;
+  onNotice(notice: Notice): void;
+  /** Called as soon as the run is started or found. */
+  onStarted(started: StartedRun): void;
+  /** Called with the end of the run, before it is published. */
+  onEnd(end: JobEnd<RunResult>): Promise<void>;
+}
+
+/** Ends a job without a verdict: another job has answered the mention. */
+export class AlreadyAnswered extends Error {
+  /** Whether the note says so. If not, the service knows the key, with another request. */
+  readonly isNamed: boolean;
+
+  constructor(isNamed: boolean) {
+    super();
+    this.isNamed = isNamed;
+  }
+}
+
+/** One mention. */
+export interface Asked {
+  readonly news: News;
+  /** Older ones are not answered; undefined for all. */
+  readonly since?: string | undefined;
+  /** Directory of the reports. */
+  readonly out: string;
+  readonly onStart?: (() => void) | undefined;
+}
+
+/** What a job has spent for all mentions together. */
+export interface Spent {
+  /** How often it has waited for other jobs. */
+  waits: number;
+  /** How often the service gave no answer about a run of another job. */
+  failedLooks: number;
+}
+
+/** A job at work. */
+export type Responding = RespondJob & { readonly spent: Spent };
+
+/** Makes the codes of the marks of a thread. */
+export async function sealFor({ forge, token }: RespondJob, thread: ThreadPlace): Promise<MarkSeal> {
+  return markSeal({ token, origin: forge.threads.origin, repository: await forge.repositoryId(), thread });
 }

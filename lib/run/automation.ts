@@ -25,12 +25,12 @@ import {
 } from "./automation_request.ts";
 import { guardResult } from "./clean.ts";
 import {
+  attachAutomationKeys,
+  type AttachAutomationOptions,
   AutomationFollower,
   type AutomationItem,
   AutomationReader,
   buildAutomationResult,
-  followAutomationKeys,
-  type FollowAutomationOptions,
 } from "./follow_automation.ts";
 import {
   type Ending,
@@ -56,11 +56,11 @@ import {
 import { type StartAnswer, StartSeries } from "./start.ts";
 
 /** Options of {@linkcode MogplexAutomations.run}. */
-export interface RunAutomationOptions extends TriggerOptions, FollowAutomationOptions {}
+export interface RunAutomationOptions extends TriggerOptions, AttachAutomationOptions {}
 
 /** The names and types of {@linkcode RunAutomationOptions}. */
 export function runAutomationKeys(): Keys<RunAutomationOptions> {
-  return { ...triggerKeys(), ...followAutomationKeys() };
+  return { ...triggerKeys(), ...attachAutomationKeys() };
 }
 
 /** The options of a job, with the connection. It tells its items itself, before there is a result. */

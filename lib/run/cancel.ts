@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
-import type { MogplexClient } from "../service/client.ts";
+import type { MogplexApi } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -49,7 +49,7 @@ const CONFLICT_MS = 300;
 
 /** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
 async function askUntilAnswered(
-  client: MogplexClient,
+  client: MogplexApi,
   clock: Clock,
   runId: string,
   call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
@@ -79,7 +79,7 @@ async function askUntilAnswered(
  * @throws what else the client throws.
  */
 export async function cancelWith(
-  client: MogplexClient,
+  client: MogplexApi,
   clock: Clock,
   runId: string,
   limits: CancelLimits,

@@ -5,7 +5,7 @@
  */
 import { BodyTooLargeError, DeadlineError, MogplexError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
-import type { CallOptions, MogplexClient } from "../service/client.ts";
+import type { CallOptions, MogplexApi } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
 import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
@@ -20,7 +20,7 @@ import {
   endOfAutomationRun,
   resultError,
 } from "./result.ts";
-import { type Session, type StopPolicy, verbKeys, type VerbOptions } from "./session.ts";
+import { type CancelCause, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
 // Reads the run of an automation.
@@ -30,13 +30,13 @@ export const MAX_LISTED = 50;
 
 /** Reads one run of an automation. */
 export class AutomationReader implements Subject<AutomationRun> {
-  readonly #client: MogplexClient;
+  readonly #client: MogplexApi;
   readonly #automationId: string;
   #listed = false;
   /** UUID of the automation run. */
   readonly runId: string;
 
-  constructor(client: MogplexClient, automationId: string, runId: string) {
+  constructor(client: MogplexApi, automationId: string, runId: string) {
     this.#client = client;
     this.#automationId = automationId;
     this.runId = runId;
@@ -110,22 +110,17 @@ export type AutomationItem =
   | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
 
-/** Options of {@linkcode MogplexAutomations.follow}. These runs have no event stream, so they are polled. */
-export interface FollowAutomationOptions extends VerbOptions {
+/** Options of {@linkcode MogplexAutomations.attach}. These runs have no event stream, so they are polled. */
+export interface AttachAutomationOptions extends VerbOptions {
   /** Whole wait in milliseconds: from 1 000 to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
   /**
-   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
+   * What cancels the run, if the service's revision can: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts.
+   * @default {[]} (the run continues)
    */
-  onTimeout?: StopPolicy | undefined;
-  /**
-   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
-   */
-  onAbort?: StopPolicy | undefined;
+  cancelOn?: readonly CancelCause[] | undefined;
   /**
    * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
    * @default {undefined}
@@ -141,15 +136,14 @@ export interface FollowAutomationOptions extends VerbOptions {
   throwOnFailure?: boolean | undefined;
 }
 
-/** The names and types of {@linkcode FollowAutomationOptions}. */
-export function followAutomationKeys(): Keys<FollowAutomationOptions> {
+/** The names and types of {@linkcode AttachAutomationOptions}. */
+export function attachAutomationKeys(): Keys<AttachAutomationOptions> {
   return {
     ...verbKeys(),
     timeoutMs: "number",
     tokenShare: "number",
     throwOnFailure: "boolean",
-    onTimeout: "string",
-    onAbort: "string",
+    cancelOn: "list",
     onItem: "function",
   };
 }

@@ -112,7 +112,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const isLate = error instanceof DeadlineError || isPast;
     // A start that was given up without an answer may have begun something that is not followed.
     const isLost = mayPass && !this.#following && this.#operation.mayExist;
-    const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
+    const cancels = this.#settings.cancelOn.includes("timeout") && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
     return await this.#withoutVerdict(error, reasonOf(error));

@@ -6,12 +6,12 @@
 import { UsageError } from "../errors.ts";
 import { didYouMean } from "../nearest.ts";
 import {
+  CANCEL_CAUSES,
+  type CancelCause,
   type Interrupts,
   ON_INTERRUPT,
-  ON_TIMEOUT,
   type OnInterrupt,
   type SessionInternals,
-  type StopPolicy,
   type WatchSettings,
 } from "./session.ts";
 
@@ -27,20 +27,36 @@ export interface JobInternals extends SessionInternals {
 }
 
 /**
- * The internals of a job of the library: with `onAbort: "cancel"` the caller's signal also cancels the operation.
+ * The internals of a job of the library: with `abort` in `cancelOn` the caller's signal also cancels the operation.
  *
  * @throws {UsageError} for an unknown word.
  */
 export function abortInternals<M extends JobInternals>(
-  { signal, onAbort = "detach" }: { signal?: AbortSignal | undefined; onAbort?: StopPolicy | undefined },
+  { signal, cancelOn }: { signal?: AbortSignal | undefined; cancelOn?: readonly CancelCause[] | undefined },
   more: M,
 ): M {
-  if (checkWord("onAbort", onAbort, ON_TIMEOUT) === "detach" || signal === undefined) return more;
+  if (!checkCancelOn(cancelOn).includes("abort") || signal === undefined) return more;
   return { ...more, interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
 }
 
+/** Returns what cancels a run; nothing does by default. @throws {UsageError} unless it is a list of known words. */
+export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly CancelCause[] {
+  if (!Array.isArray(cancelOn)) {
+    throw new UsageError({
+      attempted: "follow",
+      why: `'cancelOn' must be a list of ${CANCEL_CAUSES.map((cause) => JSON.stringify(cause)).join(" and ")}`,
+      value: JSON.stringify(cancelOn) ?? typeof cancelOn,
+      advice: (CANCEL_CAUSES as readonly unknown[]).includes(cancelOn)
+        ? `write [${JSON.stringify(cancelOn)}]`
+        : undefined,
+    });
+  }
+  for (const cause of cancelOn) checkWord("cancelOn", cause, CANCEL_CAUSES);
+  return cancelOn;
+}
+
 /** Returns the value if it is one of the known words. @throws {UsageError} if not. */
-export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
+function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   const why = `'${name}' must be one of ${known.join(", ")}`;
   throw new UsageError({
@@ -60,11 +76,11 @@ export function checkTokenShare(tokenShare = 1): number {
 
 /** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */
 export function checkWatch(
-  { onTimeout = "detach" }: { onTimeout?: StopPolicy | undefined },
+  { cancelOn }: { cancelOn?: readonly CancelCause[] | undefined },
   { interrupts, onInterrupt = "auto" }: Omit<JobInternals, "platform">,
 ): WatchSettings {
   return {
-    onTimeout: checkWord("onTimeout", onTimeout, ON_TIMEOUT),
+    cancelOn: checkCancelOn(cancelOn),
     onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
     interrupts,
   };

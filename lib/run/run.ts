@@ -49,13 +49,13 @@ import {
   type RunResult,
 } from "./result.ts";
 import {
+  type CancelCause,
   type ConnectOptions,
   endingSignal,
   type OnInterrupt,
   openSession,
   RepositoryName,
   type Session,
-  type StopPolicy,
   type VerbOptions,
 } from "./session.ts";
 import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
@@ -71,13 +71,11 @@ export interface AttachOptions extends FollowOptions {
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
-  /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
-  onTimeout?: StopPolicy | undefined;
   /**
-   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
-   * that is on its way is found and cancelled too. @default {"detach"}
+   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts, which takes a few seconds at most. A start that
+   * is on its way is found and cancelled too. @default {[]} (the run continues)
    */
-  onAbort?: StopPolicy | undefined;
+  cancelOn?: readonly CancelCause[] | undefined;
   /**
    * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
    * @default {undefined}

@@ -16,7 +16,7 @@ import {
   type ClientFacts,
   connectedClient,
   type MakeCalls,
-  type MogplexClient,
+  type MogplexApi,
   ownClient,
   tokenOf,
 } from "../service/client.ts";
@@ -177,7 +177,7 @@ export interface Connected<C = unknown> {
 }
 
 /** What a whole job shares: a client with all methods, and the CI system. */
-export interface Session extends Connected<MogplexClient> {
+export interface Session extends Connected<MogplexApi> {
   readonly platform: Platform;
 }
 
@@ -206,7 +206,7 @@ export interface ConnectOptions extends VerbOptions {
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
   /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
-  client?: MogplexClient | undefined;
+  client?: MogplexApi | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
   /** Sends requests. @default {globalThis.fetch} */
@@ -243,11 +243,14 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 /** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
-/** What the deadline (`onTimeout`) or the signal (`onAbort`) does to the run: `detach` lets it go on, `cancel` cancels it. */
-export type StopPolicy = "detach" | "cancel";
+/** What the command can do to the run at the deadline. */
+export const ON_TIMEOUT = ["detach", "cancel"] as const;
 
-/** All values of {@linkcode StopPolicy}, for checks and for the help. */
-export const ON_TIMEOUT: readonly StopPolicy[] = ["detach", "cancel"];
+/** What may cancel a run that is followed: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
+export type CancelCause = "timeout" | "abort";
+
+/** All values of {@linkcode CancelCause}, for checks. */
+export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 
 /** Signals of the process, for a job. */
 export interface Interrupts {
@@ -259,8 +262,8 @@ export interface Interrupts {
 
 /** What a job does with its operation at the deadline and at a signal. */
 export interface WatchSettings {
-  /** See {@linkcode StopPolicy}. */
-  onTimeout: StopPolicy;
+  /** What cancels it; otherwise it continues. The deadline of the job is `timeout`. */
+  cancelOn: readonly CancelCause[];
   /** See {@linkcode OnInterrupt}. */
   onInterrupt: OnInterrupt;
   /** Signals of the process; undefined in the library, which does not handle them. */

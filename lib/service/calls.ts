@@ -30,7 +30,7 @@ import type { EventStream, RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
 
 /** A client of the service. Every method retries as its {@linkcode CallOptions} allow. */
-export interface MogplexClient {
+export interface MogplexApi {
   /** Origin of the service. */
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
@@ -115,7 +115,7 @@ export interface MogplexClient {
 }
 
 /** The client's methods that read a run. */
-export type RunReads = Pick<MogplexClient, "getRun" | "getRunEvents" | "openRunEvents">;
+export type RunReads = Pick<MogplexApi, "getRun" | "getRunEvents" | "openRunEvents">;
 
 // The routes of the service, by `hono/client`. Nothing else calls it.
 
@@ -252,7 +252,7 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
 
 // The client's methods for repositories and sandboxes.
 
-type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
+type ListCalls = Pick<MogplexApi, "listRepos" | "listSandboxes">;
 
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
@@ -338,7 +338,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
 // The client's methods for runs.
 
 type RunCalls = Pick<
-  MogplexClient,
+  MogplexApi,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
 
@@ -411,7 +411,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
 // The client's methods for automations.
 
 type AutomationCalls = Pick<
-  MogplexClient,
+  MogplexApi,
   | "listAutomations"
   | "getAutomation"
   | "triggerAutomation"

@@ -8,15 +8,7 @@ import { systemClock } from "../clock.ts";
 import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import type { Redactor } from "../text/redact.ts";
-import {
-  automationCalls,
-  type Caller,
-  createCaller,
-  listCalls,
-  type MogplexClient,
-  routesAt,
-  runCalls,
-} from "./calls.ts";
+import { automationCalls, type Caller, createCaller, listCalls, type MogplexApi, routesAt, runCalls } from "./calls.ts";
 import type { KeptToken } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
@@ -39,7 +31,7 @@ interface CheckedConnection extends TransportOptions {
 }
 
 /** What every client has besides its methods. */
-export type ClientFacts = Pick<MogplexClient, "origin" | "requests" | "clockSkewMs">;
+export type ClientFacts = Pick<MogplexApi, "origin" | "requests" | "clockSkewMs">;
 
 /** Makes the methods of a client. The redactor masks secrets. @internal */
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
@@ -129,7 +121,7 @@ export function connectedClient<C extends object>(
 // The methods of a client that scripts get: they refuse names and types that they do not have before anything is sent.
 
 /** The methods of a client. */
-type Calls = Omit<MogplexClient, keyof ClientFacts>;
+type Calls = Omit<MogplexApi, keyof ClientFacts>;
 
 /** The keys of each argument that is an object; null for an id. */
 type Arguments<A extends readonly unknown[]> = {
@@ -190,7 +182,7 @@ function checkedCalls(calls: Calls): Calls {
   return Object.fromEntries(checked) as Calls;
 }
 
-export type { CallOptions, MogplexClient };
+export type { CallOptions, MogplexApi };
 
 /** All methods of a client. @internal */
 export function allCalls(caller: Caller, redact: Redactor): Calls {
@@ -198,11 +190,11 @@ export function allCalls(caller: Caller, redact: Redactor): Calls {
 }
 
 /** {@linkcode clientFor} for scripts: its methods check names and types of what they get. */
-export function scriptClientFor(options: CheckedConnection): MogplexClient {
+export function scriptClientFor(options: CheckedConnection): MogplexApi {
   return connectedClient(options, (caller, redact) => checkedCalls(allCalls(caller, redact)));
 }
 
 /** Makes a client with all methods for a checked connection. */
-export function clientFor(options: CheckedConnection): MogplexClient {
+export function clientFor(options: CheckedConnection): MogplexApi {
   return connectedClient(options, allCalls);
 }

@@ -3,15 +3,27 @@
  *
  * @module
  */
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import process from "node:process";
+import { sbomName, SUMS } from "../publish/files.ts";
 import { root, sha256 } from "../setup.mjs";
 import { renderActionYaml } from "./action_yaml.ts";
 import { ACTION, bundleLibrary, bundleProgram, LICENSES, PROGRAMS } from "./bundle.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { notices } from "./licences.ts";
+import { sbom } from "./sbom.ts";
 import { componentNames, renderTemplate } from "./templates.ts";
+
+/** Writes {@linkcode SUMS}: the paths are those below the folder, sorted by code unit, so that the file is the same everywhere. */
+function writeSums(dist: string): void {
+  const files = readdirSync(dist, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => relative(dist, join(entry.parentPath, entry.name))).sort();
+  writeFileSync(
+    join(dist, SUMS),
+    paths.map((path) => `${sha256(readFileSync(join(dist, path)))}  ${path}\n`).join(""),
+  );
+}
 
 /** Writes all files into an empty folder. */
 export async function writeDist(dist: string): Promise<void> {
@@ -25,9 +37,10 @@ export async function writeDist(dist: string): Promise<void> {
     writeFileSync(join(dist, file), text, { mode: executable.has(file) ? 0o755 : 0o644 });
     process.stdout.write(`dist/${file}  ${Buffer.byteLength(text)} bytes  sha256 ${sha256(text)}\n`);
   }
-  // A program goes out alone, with these two; the files of the library stay together.
+  // A program goes out alone, with these three; the files of the library stay together.
   for (const { file, text, packages } of programs) {
     writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);
+    writeFileSync(join(dist, sbomName(file)), sbom(file, text, packages));
     writeFileSync(join(dist, `${file}.licenses.txt`), notices(packages));
   }
   const used = new Set(library.flatMap(({ packages }) => packages));
@@ -46,5 +59,6 @@ export async function writeDist(dist: string): Promise<void> {
   writeFileSync(join(dist, "action/action.yml"), renderActionYaml());
   renameSync(join(dist, ACTION.file), join(dist, "action/main.mjs"));
   renameSync(join(dist, `${ACTION.file}.licenses.txt`), join(dist, "action", LICENSES));
-  rmSync(join(dist, `${ACTION.file}.sha256`));
+  for (const name of [`${ACTION.file}.sha256`, sbomName(ACTION.file)]) rmSync(join(dist, name));
+  writeSums(dist);
 }

@@ -20,7 +20,7 @@ export function inputs(): string {
   );
   const single = [
     ...["mod.ts", "campaigns.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
-    ...["action/post.mjs", "action/README.md"],
+    ...["action/post.mjs", "action/README.md", "tools/publish/files.ts"],
   ];
   const paths = [...folders, ...single.map((path) => join(root, path))].sort();
   return sha256(paths.map((path) => `${path.slice(root.length)}\n${readFileSync(path, "utf8")}`).join("\n"));

@@ -69,14 +69,16 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
   "lib/campaign/journal": "what a campaign remembers, where it is kept, and who is at work there; knows no service",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
-  "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",
+  "lib/campaign/pipeline":
+    "the child pipeline of GitLab that makes the waves of a campaign; pure, but for reading the campaign",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/notify": "what a webhook gets, and which address may be called",
   "lib/campaign/view":
     "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
-  "lib/respond": "whether a mention becomes a run: event, who, what, where, once; decisions over answers of the forge",
+  "lib/respond":
+    "a mention becomes a run with a note: decides who may ask for what, starts, watches, stops; gets what runs a job as an argument",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",

@@ -57,8 +57,7 @@ export interface PipelineInput {
   readonly home: string | undefined;
   /** Directory of the campaign where the pipeline was made; jobs may use another. */
   readonly directory: string;
-  /** When the waves are made; undefined when nothing was planned, which only formats without `needsPlan` see. */
-  readonly waves: WavePlan | undefined;
+  readonly waves: WavePlan;
   readonly settings: PipelineSettings;
   /** Directory that several files are written to, below the root of the repository; undefined when the user gave none. */
   readonly output: string | undefined;
@@ -68,17 +67,6 @@ export interface PipelineFile {
   /** Path below the directory of `--output`: letters, digits and `._/-`. */
   readonly path: string;
   readonly text: string;
-}
-
-export interface PipelineFormat {
-  /** Whether the campaign has to be planned first. */
-  readonly needsPlan: boolean;
-  /**
-   * Makes the files. Pure and deterministic; the first one is the one to begin with.
-   *
-   * @throws {UsageError} when the system cannot do what the input asks for.
-   */
-  readonly render: (input: PipelineInput) => readonly PipelineFile[];
 }
 
 /** All waves of a project are made one after the other, since they share the limits of one user: the name of that group. */
@@ -149,13 +137,6 @@ export function commentAbove(document: Document, path: readonly (string | number
   const node = nodeAt(document, path);
   if (node === undefined) throw new Error(`Cannot comment on ${path.join(".")}: it is not there`);
   node.commentBefore = ` ${text}`;
-}
-
-/** Puts a comment beside a value that stands on one line. */
-export function commentBeside(document: Document, path: readonly (string | number)[], text: string): void {
-  const node = document.getIn(path, true);
-  if (!isScalar(node)) throw new Error(`Cannot comment on ${path.join(".")}: it is not there`);
-  node.comment = ` ${text}`;
 }
 
 /** Puts blank lines between the items of a list, or the keys of a map. */

@@ -16,7 +16,6 @@ import {
   GROUP,
   impossible,
   type PipelineFile,
-  type PipelineFormat,
   type PipelineInput,
   refused,
   script,
@@ -372,7 +371,7 @@ class PipelineDocument {
     const text = yamlText(document, [
       `Campaign ${campaign}: ${what}, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
       `${
-        formatCount(waves?.delaysMs.length ?? 0, "wave")
+        formatCount(waves.delaysMs.length, "wave")
       }. Every value is written out: no variable of a pipeline changes it.`,
     ]);
     const bytes = new TextEncoder().encode(text).length;
@@ -424,8 +423,7 @@ function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: numbe
   return [new PipelineDocument(input, days).parent(parts.map(({ path }) => path)), ...parts];
 }
 
-function render(input: PipelineInput): PipelineFile[] {
-  if (input.waves === undefined) throw new Error("Cannot make a pipeline for GitLab without a plan");
+export function renderGitlab(input: PipelineInput): readonly PipelineFile[] {
   const waves = withinLimit(input.waves);
   const count = waves.delaysMs.length;
   const lasts = waves.delaysMs.reduce((sum, delay) => sum + delay, 0);
@@ -440,5 +438,3 @@ function render(input: PipelineInput): PipelineFile[] {
     "give a longer --every, or give --home git:origin#BRANCH and --output DIR, which makes several pipelines",
   );
 }
-
-export const gitlab: PipelineFormat = { needsPlan: true, render };

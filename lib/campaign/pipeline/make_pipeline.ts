@@ -25,15 +25,12 @@ import {
   type CarriedFile,
   checkCarriedPath,
   type PipelineFile,
-  type PipelineFormat,
-  type PipelineInput,
   type PipelineProgram,
   type PipelineSettings,
   refused,
   type WavePlan,
 } from "./format.ts";
-import { github } from "./github.ts";
-import { gitlab } from "./gitlab.ts";
+import { renderGitlab } from "./gitlab.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
 interface PipelineOptions extends CampaignOptions {
@@ -47,17 +44,8 @@ interface PipelineOptions extends CampaignOptions {
   output: string | undefined;
 }
 
-/** The formats, by the word of `--format`. */
-const FORMATS: ReadonlyMap<string, PipelineFormat> = new Map([
-  ["gitlab", gitlab],
-  ["github", github],
-]);
-
-/** Recipes in the place of formats that earlier versions had. */
-const GONE: ReadonlyMap<string, string> = new Map([
-  ["buildkite", "examples/buildkite/campaign.yml"],
-  ["kubernetes", "examples/kubernetes/campaign.yaml"],
-]);
+/** The only value of `--format`. Other systems have recipes that call `campaign advance`. */
+const FORMAT = "gitlab";
 
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
@@ -73,9 +61,9 @@ export async function makePipelineWith(
   options: PipelineOptions,
   internals: CampaignInternals & { io: Io },
 ): Promise<readonly PipelineFile[]> {
-  const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs } = options;
+  const { format, program = PROGRAM_PATH, settings, output, meanRunMs } = options;
   const { io } = internals;
-  const format = formatOf(name);
+  checkFormat(format);
   const read = await readSource(path, options, io, internals);
   const { file, includes, skippedStdin } = read;
   const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
@@ -83,18 +71,16 @@ export async function makePipelineWith(
     const why = "a list of the file is standard input, which no job has";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
   }
-  const all: PipelineInput = {
+  const all = {
     campaign: file.name,
     file: carried(io, "the campaign file", path),
     includes: includes.map((each) => carried(io, "a file that the campaign file names", each)),
     program: programOf(io, program),
     home,
     directory,
-    waves: undefined,
     settings,
     output: output?.replace(/\/+$/, ""),
   };
-  if (!format.needsPlan) return format.render(all);
   return await withCampaign(path, options, internalsWith(internals, { read }), "read", (opened) => {
     const store = plannedStore(opened, "make a pipeline");
     const waves = wavePlan(store.memory, {
@@ -104,27 +90,18 @@ export async function makePipelineWith(
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
       everyMs: settings.everyMs,
     });
-    return Promise.resolve(format.render({ ...all, waves }));
+    return Promise.resolve(renderGitlab({ ...all, waves }));
   });
 }
 
-/** The format with a name. @throws {UsageError} for an unknown name. */
-function formatOf(name: string | undefined): PipelineFormat {
-  const format = FORMATS.get(name ?? "");
-  if (format !== undefined) return format;
-  const recipe = GONE.get(name ?? "");
-  if (recipe !== undefined) {
-    throw new UsageError({
-      attempted: "make a pipeline",
-      why: `this version has no format ${JSON.stringify(name)} any more`,
-      advice: `copy the recipe ${recipe}, which calls \`campaign advance\``,
-    });
-  }
+/** @throws {UsageError} for anything but {@linkcode FORMAT}. */
+function checkFormat(format: string | undefined): void {
+  if (format === FORMAT) return;
   throw new UsageError({
     attempted: "make a pipeline",
-    why: name === undefined ? "the CI system is not named" : "there is no such format",
-    value: name === undefined ? undefined : JSON.stringify(name),
-    advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
+    why: format === undefined ? "the CI system is not named" : "this CI system has no generated pipeline",
+    value: format === undefined ? undefined : JSON.stringify(format),
+    advice: `give --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
   });
 }
 

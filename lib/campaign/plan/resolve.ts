@@ -8,7 +8,7 @@ import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
 import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
 import type { Notice } from "../../notice.ts";
-import type { MogplexClient } from "../../service/client.ts";
+import type { MogplexApi } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { rowOf, rowsText } from "../../service/repository.ts";
 import type { CallOptions } from "../../service/retry.ts";
@@ -30,7 +30,7 @@ const TOLD_MS = 2_000;
 /** Options of {@linkcode RequestPace}. */
 interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
-  client: Pick<MogplexClient, "requests">;
+  client: Pick<MogplexApi, "requests">;
   clock: Clock;
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
@@ -219,14 +219,14 @@ function namesIn(found: ReadonlyMap<string, ListedRepo>): ReadonlySet<string> {
 
 /** Reads lists of repositories, with one request at a time. */
 class SplitListing implements Listing {
-  readonly #client: MogplexClient;
+  readonly #client: MogplexApi;
   readonly #pace: RequestPace;
   /** Whether the service obeys the backslash; undefined until it was asked. */
   #obeys: boolean | undefined;
   /** Requests for the list that is read now. */
   #requests = 0;
 
-  constructor(client: MogplexClient, pace: RequestPace) {
+  constructor(client: MogplexApi, pace: RequestPace) {
     this.#client = client;
     this.#pace = pace;
   }
@@ -340,7 +340,7 @@ function common(names: readonly string[], shortest: string): string {
 }
 
 /** Makes a listing. @param pace Spaces out the requests. */
-export function openListing(client: MogplexClient, pace: RequestPace): Listing {
+export function openListing(client: MogplexApi, pace: RequestPace): Listing {
   return new SplitListing(client, pace);
 }
 

@@ -18,7 +18,7 @@ import { ALLOW_OUTSIDE, DIR, duration, HOME, JSON_OBJECT, MEAN_RUN } from "./fla
 const FORMAT: Option<string> = {
   name: "format",
   value: "NAME",
-  help: "CI system: gitlab or github (required)",
+  help: "CI system: gitlab (required)",
   parse: anyText,
 };
 

@@ -24,7 +24,7 @@ import {
   type Session,
 } from "../../run/session.ts";
 import { preferSmallHeap } from "../../runtime.ts";
-import { type CallOptions, clientFor, type MogplexClient } from "../../service/client.ts";
+import { type CallOptions, clientFor, type MogplexApi } from "../../service/client.ts";
 import { type Connection, type ConnectionOptions, resolveConnection, resolveOrigin } from "../../service/connection.ts";
 import { userAgent } from "../../service/transport.ts";
 import { createRedactor } from "../../text/redact.ts";
@@ -355,7 +355,7 @@ const DROP_IN_MS = 10_000;
 /** The service, for a drop-in verb. */
 interface DropInSession {
   /** Client with the caller's token. */
-  client: MogplexClient;
+  client: MogplexApi;
   /** Limits of one-shot calls: one deadline for the whole verb. */
   call: CallOptions;
 }

@@ -202,7 +202,7 @@ async function triggerAndFollow(context: Context): Promise<number> {
     job.openPlaces();
     const argument = requiredArgument(context, "automations trigger", "automation-id");
     const automationId = checkUuid(argument, "automation id");
-    const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
+    const { key, timeoutMs, tokenShare, cancelOn, onInterrupt } = readTriggerSettings(context);
     const request = await readTriggerRequest(context);
     job.limitTo(timeoutMs);
     const { live, started, internals } = await job.open("compact");
@@ -213,7 +213,7 @@ async function triggerAndFollow(context: Context): Promise<number> {
       live.begin(triggered.status);
     };
     const onItem = (item: AutomationItem) => show(context, live, item);
-    const options = { ...key, tokenShare, onTimeout, onTriggered, onItem };
+    const options = { ...key, tokenShare, cancelOn, onTriggered, onItem };
     return await job.end(runAutomationJob(automationId, request, options, { ...internals, onInterrupt }));
   } catch (error) {
     return await job.refuse(error);

@@ -11,7 +11,7 @@ import type { RunEvent, StartRequest, StartResult } from "../../model.ts";
 import { followRun } from "../../run/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../run/result.ts";
 import { DEFAULT_TIMEOUT_MS, interruptReason, MAX_TIMEOUT_MS, openInterrupts } from "../../run/session.ts";
-import type { MogplexClient } from "../../service/client.ts";
+import type { MogplexApi } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
 import { unknownHarness } from "../../service/validate.ts";
@@ -162,8 +162,8 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
 class NoTimeLeft extends Error {}
 
 /** A client that gives up as soon as `Retry-After` does not fit: a script that waits for the exit code gets it at once. */
-function impatient(client: MogplexClient, remainingMs: () => number): MogplexClient {
-  const getRunEvents: MogplexClient["getRunEvents"] = async (...args) => {
+function impatient(client: MogplexApi, remainingMs: () => number): MogplexApi {
+  const getRunEvents: MogplexApi["getRunEvents"] = async (...args) => {
     try {
       return await client.getRunEvents(...args);
     } catch (error) {
@@ -171,7 +171,7 @@ function impatient(client: MogplexClient, remainingMs: () => number): MogplexCli
       throw tooLong ? new NoTimeLeft("Cannot wait as long as the service asks", { cause: error }) : error;
     }
   };
-  return Object.assign(Object.create(client) as MogplexClient, { getRunEvents });
+  return Object.assign(Object.create(client) as MogplexApi, { getRunEvents });
 }
 
 async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {

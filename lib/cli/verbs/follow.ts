@@ -27,11 +27,11 @@ export async function followRun(context: Context): Promise<number> {
   const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
   try {
     const { state: statePath } = job.openPlaces();
-    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readFollowSettings(context);
+    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log } = readFollowSettings(context);
     const runId = checkUuid(requiredRunId(context, "follow"), "run id");
     job.limitTo(timeoutMs);
     const { item, internals, sink } = await job.open(log, { exists: true, hasEvents: true });
-    const options = { tokenShare, onTimeout, onItem: item };
+    const options = { tokenShare, cancelOn, onItem: item };
     return await job.end(attachJob(runId, options, { ...internals, files: context.io, statePath, sink, onInterrupt }));
   } catch (error) {
     return await job.refuse(error);

@@ -61,7 +61,7 @@ export async function startAndFollow(context: Context): Promise<number> {
       const why = "--follow and --detach exclude each other";
       throw new UsageError({ attempted: "run", why, advice: "give one of them" });
     }
-    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
+    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log, key } = readRunSettings(context);
     const after = option(AFTER);
     if (after === undefined && option(MEND) !== undefined) {
       throw new UsageError({ attempted: "use --mend", why: "it works with --after only" });
@@ -85,7 +85,7 @@ export async function startAndFollow(context: Context): Promise<number> {
       started(run.runId);
       live.open(run.run.status);
     };
-    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
+    const options = { ...key, tokenShare, cancelOn, onStarted, onItem: item };
     // The request may have the id in place of a name that was given.
     const repository = givenName(about.repo);
     // Not called for a name that was given: the start line has it.

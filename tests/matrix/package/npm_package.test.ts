@@ -189,7 +189,13 @@ test("the package holds the command with its checksum, the library with its noti
   const top = join(consumer, "node_modules/@mogplex/ci");
   expect(readdirSync(top).sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "schema"]);
   const others = readdirSync(join(top, "dist")).filter((name) => !name.endsWith(".mjs"));
-  expect(others.sort()).toEqual(["LICENSES.txt", "mogplex.mjs.licenses.txt", "mogplex.mjs.sha256", "types"]);
+  expect(others.sort()).toEqual([
+    "LICENSES.txt",
+    "mogplex.mjs.cdx.json",
+    "mogplex.mjs.licenses.txt",
+    "mogplex.mjs.sha256",
+    "types",
+  ]);
   const notices = readFileSync(join(top, "dist/LICENSES.txt"), "utf8");
   for (const name of ["@hono/node-server", "eventsource-parser", "hono", "yaml", "zod"]) {
     expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, "m"));

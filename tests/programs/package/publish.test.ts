@@ -17,7 +17,7 @@ import { gunzipSync } from "node:zlib";
 import { VERSION } from "../../../lib/version.ts";
 import { RELEASE_FILES } from "../../../tools/publish/files.ts";
 import { publish } from "../../../tools/publish/publish.ts";
-import { root, sha256 } from "../../../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { git } from "../components/project.ts";
 import { githubReleases, jsrRegistry, npmRegistry } from "./publishing.ts";
 
@@ -74,6 +74,21 @@ test(
     expect(await installed.exited).toBe(0);
     const version = execFileSync(join(user, "node_modules/.bin/mogplex-ci"), ["--version"], { encoding: "utf8" });
     expect(version).toContain(VERSION);
+    // The ways in that name the package alone, which start the program of its last name, `ci`.
+    const name = `@mogplex/ci@${VERSION}`;
+    const ways = [
+      ["npx", "--yes", `--cache=${join(folder, "cache")}`, ...login, name],
+      [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "-ERWN", `npm:${name}`],
+    ];
+    for (const way of ways) {
+      const env = { ...process.env, NPM_CONFIG_REGISTRY: registry.url, DENO_DIR: join(folder, "deno") };
+      const start = async (arg: string) => {
+        const child = Bun.spawn([...way, arg], { cwd: folder, env, stdout: "pipe", stderr: "ignore" });
+        return { stdout: await new Response(child.stdout).text(), code: await child.exited };
+      };
+      expect(await start("--version")).toEqual({ stdout: expect.stringContaining(VERSION), code: 0 });
+      expect((await start("no-such-verb")).code).toBe(2);
+    }
     expect(await release("npm", ...args)).toBe(`npm had @mogplex/ci@${VERSION} already, with the same bytes`);
     expect(registry.requests.filter((each) => each.startsWith("PUT")).length).toBe(1);
     const readme = readFileSync(join(top, "README.md"), "utf8");

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { progressText } from "../../../lib/report/job_note.ts";
 import { readMention } from "../../../lib/respond/mention.ts";
-import { promptOf } from "../../../lib/respond/what.ts";
+import { promptOf } from "../../../lib/respond/prompt.ts";
 import { at, aThread, ISSUE, KIM } from "../respond/fake_threads.ts";
 import { CORPUS } from "./corpus.ts";
 import { outlineMarkdown } from "./parsers/markup_parsers.ts";

@@ -286,6 +286,17 @@ test("a campaign that is left at its timeout goes on: 75 for those who await it"
   expect(statuses(late)).not.toContain("cancelled");
 });
 
+test("run() cancels the open runs at its timeout when cancelOn has timeout, and is done when they were the last", async () => {
+  const last = world({ scenario: SLOW });
+  const options = { timeoutMs: 5 * MINUTE, cancelOn: ["timeout"], throwOnFailure: false } as const;
+  const end = (await eventsOf(last.campaign.run(options))).at(-1);
+  expect(end).toMatchObject({ outcome: "failed", exitCode: 1, result: { state: "done", counts: { cancelled: 3 } } });
+  const more = world({ scenario: SLOW }, { limits: { parallel: 1 } });
+  const error = await more.campaign.run({ ...options, throwOnFailure: true }).catch((error) => error);
+  expect([error.exitCode, error.outcome, statuses(more)]).toEqual([75, "started", ["cancelled"]]);
+  expect(error.message).toContain("its time is over; 1 of 1 run was cancelled");
+});
+
 test("leaving the loop, and await using, stop following at once and leave the runs alone", async () => {
   const there = world({ scenario: SLOW });
   const { campaign, clock } = there;
@@ -322,26 +333,26 @@ test("cancel() cancels the runs that are at work, and the loop ends with the vie
   expect((await handle).counts.cancelled).toBe(there.service.runs.length);
 });
 
-test.each(["detach", "cancel"] as const)(
-  "the caller's signal ends run() and advance() with an AbortedError, and with onAbort: %s it says what became of the runs",
-  async (onAbort) => {
+test.each([[[]], [["abort"]]] as const)(
+  "the caller's signal ends run() and advance() with an AbortedError, and with cancelOn: %j it says what happened to the runs",
+  async (cancelOn) => {
     const there = world({ scenario: SLOW });
     const stop = new AbortController();
     const reason = new InterruptedError("SIGTERM");
-    const handle = there.campaign.run({ signal: stop.signal, onAbort, throwOnFailure: false });
+    const handle = there.campaign.run({ signal: stop.signal, cancelOn, throwOnFailure: false });
     const loop = eventsOf(handle).catch((error) => error);
     void there.clock.sleep(5 * MINUTE).then(() => stop.abort(reason));
     const error = await handle.catch((error) => error);
     expect([error instanceof AbortedError, error.cause, error.exitCode]).toEqual([true, reason, 143]);
     expect(error.message).toBe(
-      onAbort === "cancel"
+      cancelOn.length > 0
         ? "The signal ended the call; 3 of 3 runs were cancelled"
         : "The signal ended the call; 3 runs go on; the campaign goes on with the next wave",
     );
     expect(await loop).toMatchObject({ name: "AbortedError", cause: reason });
-    expect([there.service.runs.length, statuses(there).includes("cancelled")]).toEqual([3, onAbort === "cancel"]);
+    expect([there.service.runs.length, statuses(there).includes("cancelled")]).toEqual([3, cancelOn.length > 0]);
     // Runs are there, so an aborted signal is no bare reason any more.
-    if (onAbort === "detach") {
+    if (cancelOn.length === 0) {
       expect(await there.campaign.advance({ signal: stop.signal }).catch((error) => error.name)).toBe("AbortedError");
     }
   },
@@ -401,7 +412,7 @@ test("what stops a campaign rejects the handle and ends the loop: mistakes, a to
       [() => campaigns.of("no-such-file.yml").run(), UsageError],
       [() => campaign.run({ timeoutMs: -1 }), UsageError],
       [() => campaign.run({ timoutMs: 1 } as object), UsageError],
-      [() => campaign.run({ onAbort: "stop" as "cancel" }), UsageError],
+      [() => campaign.run({ cancelOn: ["stop" as "abort"] }), UsageError],
       [() => withToken({}).run(), UnauthorizedError],
       [() => withToken({ token: "mog_unknownToken000000000001" }).run(), UnauthorizedError],
     ] as const

@@ -177,14 +177,14 @@ test("cancel() cancels the run, and the handle ends as it does", async () => {
   expect((await items).at(-1)).toMatchObject({ type: "end", outcome: "cancelled" });
 });
 
-test("onAbort: cancel stops the run when the signal fires, also while its start is under way", async () => {
+test("cancelOn: abort stops the run when the signal fires, also while its start is under way", async () => {
   for (const early of [true, false]) {
     const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
     const stop = new AbortController();
     const keys: string[] = [];
     const handle = mogplex.run(request, {
       signal: stop.signal,
-      onAbort: "cancel",
+      cancelOn: ["abort"],
       onStarting({ idempotencyKey }) {
         keys.push(idempotencyKey);
         if (early) queueMicrotask(() => queueMicrotask(() => stop.abort(new DOMException("late", "TimeoutError"))));
@@ -227,14 +227,14 @@ test("the result of an aborted handle says what its error says, for any reason o
     [new UsageError("enough"), 2],
   ] as const;
   for (const [reason, exitCode] of reasons) {
-    for (const onAbort of ["detach", "cancel"] as const) {
+    for (const cancelOn of [[], ["abort"]] as const) {
       const { mogplex, request } = world({ scenario: "stuck-streaming" });
       const stop = new AbortController();
-      const handle = mogplex.run(request, { signal: stop.signal, onAbort });
+      const handle = mogplex.run(request, { signal: stop.signal, cancelOn });
       const { runId } = await handle.started;
       stop.abort(reason);
       const error = await handle.catch((thrown) => thrown);
-      const said = onAbort === "cancel" ? "the run was cancelled" : `run "${runId}" goes on`;
+      const said = cancelOn.length > 0 ? "the run was cancelled" : `run "${runId}" goes on`;
       expect([error.exitCode, error.message]).toEqual([
         exitCode,
         expect.stringContaining(`The signal ended the call; ${said}`),
@@ -254,7 +254,7 @@ test("an aborted handle on a run that no answer has shown says that it was not r
   const { attach, automations } = mogplex;
   const calls = [
     [() => attach(unknown, { signal: AbortSignal.abort() }), `run "${unknown}"`],
-    [() => automations.follow(unknown, unknown, { signal: AbortSignal.abort() }), `automation run "${unknown}"`],
+    [() => automations.attach(unknown, unknown, { signal: AbortSignal.abort() }), `automation run "${unknown}"`],
   ] as const;
   for (const [call, label] of calls) {
     const error = await call().catch((thrown) => thrown);

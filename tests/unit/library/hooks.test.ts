@@ -98,9 +98,9 @@ test("onStarting that does not end is given up at the deadline, and at the signa
   await isAsked;
   clock.advance(60_000);
   expect(await late).toBeInstanceOf(DeadlineError);
-  for (const onAbort of ["detach", "cancel"] as const) {
+  for (const cancelOn of [[], ["abort"]] as const) {
     const stop = new AbortController();
-    const handle = mogplex.run(request, { signal: stop.signal, onAbort, onStarting });
+    const handle = mogplex.run(request, { signal: stop.signal, cancelOn, onStarting });
     stop.abort(new DOMException("enough", "AbortError"));
     expect(await handle.catch((error) => error)).toMatchObject({ name: "AbortError", message: "enough" });
   }
@@ -119,7 +119,7 @@ test("hooks after an effect break nothing: what they throw, or their promises re
     expect(runId).not.toBe(result.runId ?? "");
     const automation = service.automations[0]?.id ?? "";
     const triggered = await mogplex.automations.trigger(automation, { repoId: request.repoId }, { onTriggered: fail });
-    await mogplex.automations.follow(automation, triggered.runId, { onItem: fail });
+    await mogplex.automations.attach(automation, triggered.runId, { onItem: fail });
     await mogplex.automations.run(automation, { repoId: request.repoId }, { onTriggered: fail, onItem: fail });
     const failed = notices.flatMap((notice) => notice.kind === "hook_failed" ? [notice.hook] : []);
     expect(failed).toEqual(["onStarted", "onItem", "onStarted", "onTriggered", "onItem", "onTriggered", "onItem"]);

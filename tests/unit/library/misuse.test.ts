@@ -47,9 +47,10 @@ const OPTIONS: [unknown, string][] = [
     { signal: new AbortController() },
     "'signal' must be an AbortSignal: an object; give the 'signal' of the AbortController",
   ],
-  [{ onabort: "cancel" }, "did you mean 'onAbort'?"],
-  [{ onAbort: "kill" }, "must be one of detach, cancel"],
-  [{ onTimeout: "cancell" }, 'must be one of detach, cancel: "cancell"; did you mean "cancel"?'],
+  [{ cancelon: ["abort"] }, "did you mean 'cancelOn'?"],
+  [{ cancelOn: ["kill"] }, "'cancelOn' must be one of timeout, abort"],
+  [{ cancelOn: ["timeot"] }, 'must be one of timeout, abort: "timeot"; did you mean "timeout"?'],
+  [{ cancelOn: "abort" }, "'cancelOn' must be a list"],
   [{ constructor: 1 }, "options have no 'constructor'"],
   [JSON.parse('{"__proto__": {"timeoutMs": 1}}'), "options have no '__proto__'"],
   [60_000, "options must be an object: 60000"],
@@ -106,8 +107,7 @@ test("start() and cancel() refuse what only following uses, and say which calls 
   const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
   const mogplex = createMogplex(options);
   const following = {
-    onAbort: "cancel",
-    onTimeout: "cancel",
+    cancelOn: ["abort"],
     onItem() {},
     eventsFile: "events.ndjson",
     stream: false,
@@ -127,8 +127,8 @@ test("start() and cancel() refuse what only following uses, and say which calls 
   expect(await thrownBy(() => mogplex.start(REQUEST, { onstarted() {} } as never))).toMatchObject({
     advice: "did you mean 'onStarted'?",
   });
-  expect(await thrownBy(() => mogplex.automations.trigger(id, { repoId: REPO }, { onAbort: "cancel" } as never)))
-    .toMatchObject({ advice: "only run() and follow() have it, which follow the run" });
+  expect(await thrownBy(() => mogplex.automations.trigger(id, { repoId: REPO }, { cancelOn: ["abort"] } as never)))
+    .toMatchObject({ advice: "only run() and attach() have it, which follow the run" });
   expect(service.runs).toEqual([]);
 });
 
@@ -247,7 +247,7 @@ test("a time that is too short to follow anything is refused before anything is 
     () => mogplex.run({ ...request, prompt: "Another task" }, short),
     () => mogplex.attach(runId, short),
     () => mogplex.automations.run(automation, { repoId: request.repoId }, short),
-    () => mogplex.automations.follow(automation, runId, short),
+    () => mogplex.automations.attach(automation, runId, short),
     () => campaign.run(short),
     () => library.run(request, { ...kit.options, ...short }),
     () => library.follow(runId, { ...kit.options, ...short }),

@@ -7,7 +7,7 @@ import {
   type DeadlineError,
   type Fetch,
   type Mogplex,
-  type MogplexClient,
+  type MogplexApi,
   type MogplexError,
   render,
   report,
@@ -23,7 +23,7 @@ import { createEmulator, type TestEmulator, virtualClock } from "../../../testin
 /** Never called: the compiler reads it. */
 export async function accepted(
   mogplex: Mogplex,
-  client: MogplexClient,
+  client: MogplexApi,
   undici: typeof UndiciFetch,
   service: TestEmulator,
 ) {
@@ -46,7 +46,7 @@ export async function accepted(
   for await (const item of mogplex.attach("x", { onItem: take })) take(item);
   const automations: AutomationHandleItem[] = [];
   const onItem = (item: AutomationHandleItem) => automations.push(item);
-  for await (const item of mogplex.automations.follow("x", "y", { onItem })) onItem(item);
+  for await (const item of mogplex.automations.attach("x", "y", { onItem })) onItem(item);
   for await (const item of mogplex.automations.run("x", { repoId: "y" }, { onItem })) onItem(item);
   // exactOptionalPropertyTypes: a value that may be undefined is passed through.
   const q: string | undefined = undefined;

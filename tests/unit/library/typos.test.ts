@@ -39,7 +39,7 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "mogplex.automations.list": (given) => first(automations.list(given)),
   "mogplex.automations.trigger": (given) => automations.trigger(ID, repo, given),
   "mogplex.automations.run": (given) => automations.run(ID, repo, given),
-  "mogplex.automations.follow": (given) => automations.follow(ID, ID, given),
+  "mogplex.automations.attach": (given) => automations.attach(ID, ID, given),
   "campaigns.of": (given) => campaigns.of("campaign.yml", given),
   "campaigns.plan": (given) => campaigns.of("campaign.yml").plan(given),
   "campaigns.advance": (given) => campaigns.of("campaign.yml").advance(given),
@@ -152,7 +152,7 @@ test("a message about options names the verb that was called", async () => {
     "mogplex.attach": "attach to run",
     "mogplex.cancel": "cancel run",
     "mogplex.automations.run": "trigger automation",
-    "mogplex.automations.follow": "follow automation run",
+    "mogplex.automations.attach": "attach to automation run",
   };
   for (const [call, attempted] of Object.entries(attempts)) {
     expect([call, await messageOf(call, { [ALIEN]: 1 })]).toEqual([

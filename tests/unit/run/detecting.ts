@@ -5,9 +5,9 @@ import type * as requests from "../../../lib/run/request.ts";
 import { attachAutomationHandle, attachHandle, automationHandle, startHandle } from "../../../lib/library/handle.ts";
 import * as automations from "../../../lib/run/automation.ts";
 import type {
+  AttachAutomationOptions,
   AutomationHandleItem,
   AutomationItem,
-  FollowAutomationOptions,
 } from "../../../lib/run/follow_automation.ts";
 import * as cleaning from "../../../lib/run/cleanup.ts";
 import * as runs from "../../../lib/run/run.ts";
@@ -96,8 +96,8 @@ export async function runAutomation(
   return await automationHandle(connect, id, request, rest);
 }
 
-/** What the verb `automations.follow` of a client gives, on the connection of a test. */
-export function followAutomation(id: string, runId: string, options: FollowAutomationOptions & ConnectOptions = {}) {
+/** What the verb `automations.attach` of a client gives, on the connection of a test. */
+export function followAutomation(id: string, runId: string, options: AttachAutomationOptions & ConnectOptions = {}) {
   const { connect, rest } = apart(options);
   return attachAutomationHandle(connect, id, runId, rest);
 }

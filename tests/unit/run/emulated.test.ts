@@ -113,7 +113,7 @@ test("runJob() says what a full feed of the base hides, and sees all of it on la
 
 test("runJob() repairs a stuck run at the deadline when asked", async () => {
   const { options, emulator } = world("stuck-pending");
-  const { result } = await runJob(REQUEST, { ...options(), timeoutMs: 120_000, onTimeout: "cancel" });
+  const { result } = await runJob(REQUEST, { ...options(), timeoutMs: 120_000, cancelOn: ["timeout"] });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });

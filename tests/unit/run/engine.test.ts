@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
 import { AutomationSuppressedError } from "../../../lib/run/automation.ts";
-import { interruptible, type StopPolicy } from "../../../lib/run/session.ts";
+import { type CancelCause, interruptible } from "../../../lib/run/session.ts";
 import { thrown } from "../service/answers.ts";
 import { AUTOMATION, automationWorld, REQUEST as TRIGGER } from "./automations.ts";
 import { run, runAutomation, runAutomationJob, runJob } from "./detecting.ts";
@@ -13,23 +13,23 @@ import { fakeProcess } from "./memory_files.ts";
 const TIMEOUT_MS = 60_000;
 
 /** A run whose looks fail from the second one on, while its cancel is answered. */
-function runOutOfReach(onTimeout: StopPolicy) {
+function runOutOfReach(cancelOn: readonly CancelCause[]) {
   const clock = virtualClock();
   const client = fakeClient(clock, {
     start: [started("pending")],
     events: [page("streaming"), unavailable(503)],
     cancel: [cancelled("cancelled")],
   });
-  const options = { client, clock, identity: null, timeoutMs: TIMEOUT_MS, onTimeout, throwOnFailure: false };
+  const options = { client, clock, identity: null, timeoutMs: TIMEOUT_MS, cancelOn, throwOnFailure: false };
   return { options, cancels: () => client.heard.filter(({ what }) => what === "cancel").length };
 }
 
 /** The same of an automation's run. */
-function automationOutOfReach(onTimeout: StopPolicy, revision = { automationRunCancel: true }) {
+function automationOutOfReach(cancelOn: readonly CancelCause[], revision = { automationRunCancel: true }) {
   const { emulator, options, sent, jobs } = automationWorld("automation-stuck", { revision });
   const all = options({
     timeoutMs: TIMEOUT_MS,
-    onTimeout,
+    cancelOn,
     throwOnFailure: false,
     onItem: () => emulator.control("fault", { kind: "503", route: "GET /automations/*/runs/*", times: 999 }),
   });
@@ -37,7 +37,7 @@ function automationOutOfReach(onTimeout: StopPolicy, revision = { automationRunC
 }
 
 test("run() cancels at the deadline with the service out of reach, and ends 124 when the cancel is answered", async () => {
-  const { options, cancels } = runOutOfReach("cancel");
+  const { options, cancels } = runOutOfReach(["timeout"]);
   const result = await run(REQUEST, options);
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   expect(result.reason).toEndWith("longer than 60 seconds: the run was cancelled");
@@ -46,7 +46,7 @@ test("run() cancels at the deadline with the service out of reach, and ends 124 
 });
 
 test("runAutomation() cancels at the deadline with the service out of reach, and ends 124 when the cancel is answered", async () => {
-  const { options, cancels, jobs } = automationOutOfReach("cancel");
+  const { options, cancels, jobs } = automationOutOfReach(["timeout"]);
   const result = await runAutomation(AUTOMATION, TRIGGER, options);
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   expect(result.reason).toEndWith("longer than 60 seconds: the automation run was cancelled");
@@ -55,16 +55,16 @@ test("runAutomation() cancels at the deadline with the service out of reach, and
 });
 
 test("run() and runAutomation() end with the error of the last look when the run is not to be cancelled", async () => {
-  const ofRun = runOutOfReach("detach");
+  const ofRun = runOutOfReach([]);
   expect(await run(REQUEST, ofRun.options)).toMatchObject({ outcome: "error", exitCode: 69 });
-  const ofAutomation = automationOutOfReach("detach");
+  const ofAutomation = automationOutOfReach([]);
   const result = await runAutomation(AUTOMATION, TRIGGER, ofAutomation.options);
   expect(result).toMatchObject({ outcome: "error", exitCode: 69 });
   expect([ofRun.cancels(), ofAutomation.cancels()]).toEqual([0, 0]);
 });
 
 test("runAutomation() keeps the cause and says that the run goes on when the service cannot cancel it", async () => {
-  const { options, jobs } = automationOutOfReach("cancel", { automationRunCancel: false });
+  const { options, jobs } = automationOutOfReach(["timeout"], { automationRunCancel: false });
   const result = await runAutomation(AUTOMATION, TRIGGER, options);
   expect(result).toMatchObject({ outcome: "error", exitCode: 69 });
   expect(result.reason).toEndWith(
@@ -101,13 +101,13 @@ test("runJob() and runAutomationJob() end a run that was cancelled before our de
     clock,
     identity: null,
     timeoutMs: 5_000,
-    onTimeout: "cancel",
+    cancelOn: ["timeout"],
   } as const;
   expect((await runJob(REQUEST, options)).result).toMatchObject({ outcome: "cancelled", exitCode: 3 });
   const world = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
   const all = world.options({
     timeoutMs: 5_000,
-    onTimeout: "cancel",
+    cancelOn: ["timeout"],
     onNotice: () => {},
     onItem: (item) => {
       if (item.type !== "status") return;

@@ -129,9 +129,9 @@ test("runJob() counts the start into the whole wait", async () => {
   expect(clock.now()).toBe(60_000);
 });
 
-test("runJob() cancels at the deadline with onTimeout cancel, and still ends with 124", async () => {
+test("runJob() cancels at the deadline with cancelOn timeout, and still ends with 124", async () => {
   const script = { start: [started("pending")], events: [page("streaming")], cancel: [cancelled("cancelled")] };
-  const { result, state } = await tried(script, { timeoutMs: 5_000, onTimeout: "cancel" });
+  const { result, state } = await tried(script, { timeoutMs: 5_000, cancelOn: ["timeout"] });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   expect(result.reason).toBe(
     `Cannot wait for run "${RUN_ID}" any longer: it is "streaming" after 5 seconds; the run was cancelled`,
@@ -151,7 +151,7 @@ test.each([
       start: [started("pending")],
       events: [page("streaming", someEvents(1, 1))],
       cancel: [cancelled(status, terminal)],
-    }, { timeoutMs: 5_000, onTimeout: "cancel" });
+    }, { timeoutMs: 5_000, cancelOn: ["timeout"] });
     expect(error).toBeUndefined();
     expect(result).toMatchObject({ outcome: status, exitCode, status });
     expect(state).toMatchObject({ left: "ended" });
@@ -163,7 +163,7 @@ test("runJob() ends with 124 and says why when the cancel at the deadline does n
     start: [started("pending")],
     events: [page("streaming")],
     cancel: [unavailable(500)],
-  }, { timeoutMs: 5_000, onTimeout: "cancel" });
+  }, { timeoutMs: 5_000, cancelOn: ["timeout"] });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming" });
   expect(result.reason).toContain("HTTP 500");
   expect(state).toMatchObject({ left: "cancelling" });
@@ -171,7 +171,7 @@ test("runJob() ends with 124 and says why when the cancel at the deadline does n
 
 test("runJob() cancels at the deadline when asked although the last look did not work", async () => {
   const script = { start: [started("pending")], events: [page("streaming"), limited()] };
-  const options = { timeoutMs: 5_000, onTimeout: "cancel" } as const;
+  const options = { timeoutMs: 5_000, cancelOn: ["timeout"] } as const;
   const works = await tried({ ...script, cancel: [cancelled("cancelled")] }, options);
   expect(works.result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   const fails = await tried({ ...script, cancel: [limited()] }, options);
@@ -188,18 +188,18 @@ test("runJob() removes an old state file although it starts nothing", async () =
   expect(files.files.has(PATH)).toBe(false);
 });
 
-for (const onTimeout of ["cancel", "detach"] as const) {
-  test(`runJob() leaves a start without an answer to cleanup as ${onTimeout} says`, async () => {
-    const { result, state } = await tried({ start: [lost()] }, { timeoutMs: 5_000, onTimeout, onInterrupt: "detach" });
+for (const [left, cancelOn] of [["cancel", ["timeout"]], ["detach", []]] as const) {
+  test(`runJob() leaves a start without an answer to cleanup to ${left} it with cancelOn [${cancelOn}]`, async () => {
+    const { result, state } = await tried({ start: [lost()] }, { timeoutMs: 5_000, cancelOn, onInterrupt: "detach" });
     expect(result).toMatchObject({ runId: null, exitCode: 69 });
-    expect(state).toMatchObject({ left: onTimeout === "cancel" ? "cancelling" : "detached", phase: "starting" });
+    expect(state).toMatchObject({ left: left === "cancel" ? "cancelling" : "detached", phase: "starting" });
     expect(state?.request).not.toBeNull();
     // What a signal would have done does not keep cleanup from what the deadline has begun.
-    expect(state?.onInterrupt).toBe(onTimeout);
+    expect(state?.onInterrupt).toBe(left);
   });
 }
 
-test("runJob() with onTimeout cancel finds the run of a start without an answer at the deadline, and cancels it", async () => {
+test("runJob() with cancelOn timeout finds the run of a start without an answer at the deadline, and cancels it", async () => {
   const start = ({ maxAttempts }: { maxAttempts?: number | undefined }) => {
     // The attempts of the start are single ones.
     if (maxAttempts === 1) throw lost();
@@ -207,7 +207,7 @@ test("runJob() with onTimeout cancel finds the run of a start without an answer 
   };
   const { result, state } = await tried({ start: [start], cancel: [cancelled("cancelled")] }, {
     timeoutMs: 5_000,
-    onTimeout: "cancel",
+    cancelOn: ["timeout"],
   });
   expect([result.runId, result.status, result.exitCode, state?.left]).toEqual([RUN_ID, "cancelled", 124, "ended"]);
 });

@@ -113,7 +113,7 @@ test("runAutomation() says at the deadline that a run which waits for a slot has
 });
 
 test("runAutomation() cancels at the deadline where the service can, and says where it cannot", async () => {
-  const cancel = { timeoutMs: 60_000, onTimeout: "cancel", throwOnFailure: false } as const;
+  const cancel = { timeoutMs: 60_000, cancelOn: ["timeout"], throwOnFailure: false } as const;
   const base = automationWorld("automation-stuck");
   const detached = await runAutomation(AUTOMATION, REQUEST, base.options(cancel));
   expect(detached).toMatchObject({ outcome: "deadline", exitCode: 124, status: "running" });
@@ -133,7 +133,7 @@ test.each([["failed", "failed", 1], ["running", "deadline", 124], [undefined, "d
     const { options, emulator } = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
     const { fetch = emulator.fetch, ...all } = options({
       timeoutMs: 5_000,
-      onTimeout: "cancel",
+      cancelOn: ["timeout"],
       throwOnFailure: false,
     });
     let cancelled = false;
@@ -172,7 +172,7 @@ test("runAutomation() throws what is wrong with the request even when failures a
   const quiet = { throwOnFailure: false };
   expect(await thrown(runAutomation("x", REQUEST, options(quiet)))).toBeInstanceOf(UsageError);
   expect(await thrown(runAutomation(AUTOMATION, { repoId: "x" }, options(quiet)))).toBeInstanceOf(UsageError);
-  const odd = { ...quiet, onTimeout: "explode" } as unknown as RunAutomationOptions;
+  const odd = { ...quiet, cancelOn: ["explode"] } as unknown as RunAutomationOptions;
   expect(await thrown(runAutomation(AUTOMATION, REQUEST, options(odd)))).toBeInstanceOf(UsageError);
   expect(sent).toEqual([]);
 });
@@ -287,10 +287,10 @@ test("followAutomation() gives what is known of the run, with its verdict, and r
 });
 
 test("followAutomation() leaves the run alone at its deadline, and cancels it if it is asked to", async () => {
-  for (const [onTimeout, status] of [["detach", "running"], ["cancel", "cancelled"]] as const) {
+  for (const [cancelOn, status] of [[[], "running"], [["timeout"], "cancelled"]] as const) {
     const world = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
     const { runId } = await triggerAutomation(AUTOMATION, REQUEST, world.options());
-    const handle = followAutomation(AUTOMATION, runId, { ...followOptions(world), timeoutMs: 60_000, onTimeout });
+    const handle = followAutomation(AUTOMATION, runId, { ...followOptions(world), timeoutMs: 60_000, cancelOn });
     expect(await handle.started).toEqual({ runId });
     expect((await Array.fromAsync(handle)).at(-1)).toMatchObject({ type: "end", outcome: "deadline", exitCode: 124 });
     expect(await thrown(handle)).toBeInstanceOf(DeadlineError);

@@ -69,7 +69,7 @@ test("run() refuses options that are out of range before anything is sent", asyn
     { timeoutMs: 0 },
     { timeoutMs: NaN },
     { tokenShare: 0 },
-    { onTimeout: "stop" as "cancel" },
+    { cancelOn: ["stop" as "timeout"] },
     { keyScope: "week" as "day" },
   ];
   for (const options of bad) {

@@ -12,7 +12,13 @@ test.each([["failed", "failed", 1], ["streaming", "deadline", 124], ["cancelled"
       events: [page("streaming")],
       cancel: [{ run: aRun(status), status: "success", alreadyTerminal: false }],
     });
-    const { result } = await runJob(REQUEST, { client, clock, identity: null, timeoutMs: 5_000, onTimeout: "cancel" });
+    const { result } = await runJob(REQUEST, {
+      client,
+      clock,
+      identity: null,
+      timeoutMs: 5_000,
+      cancelOn: ["timeout"],
+    });
     expect(result).toMatchObject({ outcome, exitCode, status });
   },
 );

@@ -38,7 +38,7 @@ test("trap 15: a run that succeeds while it is cancelled at the deadline is a su
       alreadyTerminal: false,
     });
   };
-  const result = await attach(runId, options({ fetch: late, timeoutMs: 60_000, onTimeout: "cancel" }));
+  const result = await attach(runId, options({ fetch: late, timeoutMs: 60_000, cancelOn: ["timeout"] }));
   expect([result.outcome, result.exitCode]).toEqual(["success", 0]);
   expect((await client.getRun(runId)).status).toBe("success");
 });
@@ -107,7 +107,7 @@ test("trap 21: a run that never ends is a deadline error, and continues", async 
 test("trap 21: cancelling at the deadline updates a record that the service left behind", async () => {
   const { options, emulator, clock } = service("stuck-streaming");
   const { runId } = await start(REQUEST, options());
-  const job = attach(runId, options({ timeoutMs: 60_000, onTimeout: "cancel" }));
+  const job = attach(runId, options({ timeoutMs: 60_000, cancelOn: ["timeout"] }));
   await clock.sleep(30_000);
   emulator.control("setRun", { runId, call: { status: "success" } });
   expect((await job).outcome).toBe("success");

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import type { PipelineFile, PipelineInput } from "../../../../lib/campaign/pipeline/format.ts";
-import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { renderGitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
 
@@ -37,7 +37,7 @@ function read({ text }: PipelineFile): Document {
 }
 
 function only(input: PipelineInput): Document {
-  const [file, ...others] = gitlab.render(input);
+  const [file, ...others] = renderGitlab(input);
   expect(others).toEqual([]);
   return read(file as PipelineFile);
 }
@@ -58,7 +58,7 @@ const HOSTILE = [
   "tasks/%s %n $$ $1 '\"'.md",
 ];
 
-test("gitlab() carries files with hostile names as they are, and its scripts execute nothing of them", async () => {
+test("renderGitlab() carries files with hostile names as they are, and its scripts execute nothing of them", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-pipeline-"));
   const files = await Promise.all(
     ["campaign.yml", ...HOSTILE].map(async (path) => {
@@ -72,7 +72,7 @@ test("gitlab() carries files with hostile names as they are, and its scripts exe
   const document = only(
     sampleInput({ file, includes, program: { kind: "command", name: "true" }, directory: "/none" }),
   );
-  const [whole] = gitlab.render(sampleInput({ file, includes }));
+  const [whole] = renderGitlab(sampleInput({ file, includes }));
   // No server finds a template of its own in it.
   expect(whole?.text).not.toMatch(/\$\[\[|\$\{\{/);
   for (const shell of ["sh", "bash"]) {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
-import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { renderGitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { type SampleChanges, sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
 
 /** Writes its arguments, then the state into the outputs of its directory, and ends with a code. */
@@ -56,7 +56,7 @@ function run(script: string, { files = [], state = "running", code = 0, shell = 
 function scriptOf(job: string, changes: SampleChanges = {}, before = 0): string {
   const waves = { delaysMs: Array(40).fill(900_000), gate: 4 };
   const input = sampleInput({ program: { kind: "command", name: "mogplex-ci" }, waves, ...changes });
-  const [pipeline] = gitlab.render(input);
+  const [pipeline] = renderGitlab(input);
   return parse(pipeline?.text ?? "")[job].script.at(-1 - before);
 }
 

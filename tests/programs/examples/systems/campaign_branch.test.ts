@@ -1,8 +1,6 @@
-/** Campaigns on a branch, on GitHub: the workflow that `campaign pipeline` writes, and the recipe that others call. */
+/** Campaigns on a branch, on GitHub: the recipe that other workflows call. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
-import { github } from "../../../../lib/campaign/pipeline/github.ts";
-import { sha256Hex } from "../../../../lib/sha256.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { START } from "../../processes/world/recorder.ts";
 import { startScriptService } from "../scripts.ts";
@@ -25,33 +23,9 @@ afterAll(async () => {
   await remotes.close();
 });
 
-/** The workflow that the command writes for files of a repository. */
-async function generated(files: Readonly<Record<string, string>>): Promise<string> {
-  const carried = async (path: string) => ({ path, sha256: await sha256Hex(files[path] ?? "") });
-  const [{ text } = { text: "" }] = github.render({
-    campaign: "codemod",
-    file: await carried("campaign.yml"),
-    includes: [await carried("task.md"), await carried("repositories.txt")],
-    program: { kind: "file", ...await carried("ci/mogplex.mjs") },
-    home: undefined,
-    directory: "mogplex-campaign",
-    waves: undefined,
-    output: undefined,
-    settings: {
-      image: undefined,
-      tags: [],
-      everyMs: 900_000,
-      rehearsalMs: undefined,
-      retryInterrupted: false,
-      source: undefined,
-    },
-  });
-  return text;
-}
-
 /** A repository with a campaign, and its workflow. @param name Which one; the folder of the server has the same name. */
 async function onGithub(
-  name: "generated" | "called",
+  name: "lost" | "stopped",
   names: readonly string[],
   body: (bench: {
     wave: (options?: Partial<JobOptions>) => Promise<Record<string, JobEnd>>;
@@ -71,7 +45,7 @@ async function onGithub(
   remotes.git(remotes.folder, "clone", "-q", "--bare", repository, `${name}/acme/web.git`);
   const remote = `${remotes.folder}/${name}/acme/web.git`;
   const files = { ...campaignFiles(names), "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
-  const text = name === "generated" ? await generated(files) : machine.recipe("github-actions/campaign-waves.yml", "");
+  const text = machine.recipe("github-actions/campaign-waves.yml", "");
   let runId = 0;
   try {
     await body({
@@ -105,12 +79,12 @@ async function onGithub(
 const PLAN = { inputs: { command: "plan campaign.yml" } };
 
 test.concurrent(
-  "the workflow of campaign pipeline plans by hand, makes waves on a branch, survives a lost machine, and switches itself off",
+  "campaign-waves.yml plans by hand, makes waves on the branch that it names, and survives a lost machine",
   () =>
-    onGithub("generated", ["web", "api"], async ({ wave, machine, service, log }) => {
-      expect((await wave()).wave?.status).toBe("failure");
+    onGithub("lost", ["web", "api"], async ({ wave, machine, service, log }) => {
+      expect((await wave()).campaign?.status).toBe("failure");
       expect(machine.done.at(-1)?.stderr).toContain("nothing was planned");
-      expect((await wave(PLAN)).wave?.status).toBe("success");
+      expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);
 
       // Its machine is lost with a start under way: nothing of the wave is on the branch, and the next one finds the run by its key.
@@ -119,27 +93,22 @@ test.concurrent(
         START.test(what) && machine.recorder.of(START).length === held ? new Promise(() => {}) : Promise.resolve();
       machine.stopWhen = () => machine.recorder.arrived(START, held);
       machine.stop = signalled("SIGKILL");
-      expect((await wave({ lostWith: "Make a wave" })).wave?.status).toBe("cancelled");
+      expect((await wave({ lostWith: "Make a wave" })).campaign?.status).toBe("cancelled");
       machine.recorder.intercept = undefined;
 
       let last = await wave();
-      for (let count = 0; count < 5 && last.wave?.outputs.state !== "done"; count++) last = await wave();
-      expect(last.wave).toMatchObject({ status: "success", outputs: { state: "done" } });
-      expect(last.clock?.status).toBe("success");
-      // It may have asked for waves that were due soon.
-      const asked = machine.calls().filter((call) => call.startsWith("gh "));
-      expect(asked.pop()).toBe("gh workflow disable workflow.yml");
-      for (const call of asked) expect(call).toBe("gh workflow run workflow.yml --ref main --field again=true");
+      for (let count = 0; count < 5 && last.campaign?.outputs.state !== "done"; count++) last = await wave();
+      expect(last.campaign).toMatchObject({ status: "success", outputs: { state: "done" } });
       expect(service.statuses()).toHaveLength(2);
       expect(log()[0]).toBe("codemod: plan");
-      expect(Object.values(last.wave?.artifacts ?? {})[0]).toContain("mogplex-campaign/campaign.md");
+      expect(Object.values(last.campaign?.artifacts ?? {})[0]).toContain("mogplex-campaign/campaign.md");
     }),
 );
 
 test.concurrent(
-  "campaign-waves.yml does what its caller asks for, and makes waves on the branch that it names",
+  "campaign-waves.yml does what its caller asks for",
   () =>
-    onGithub("called", ["web", "api"], async ({ wave, machine, service, log }) => {
+    onGithub("stopped", ["web", "api"], async ({ wave, machine, service, log }) => {
       expect((await wave()).campaign?.status).toBe("failure");
       expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { PipelineFile, PipelineInput } from "../../../../lib/campaign/pipeline/format.ts";
-import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { renderGitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
 import { campaignAdvanceVerb } from "../../../../lib/cli/campaign/advance.ts";
 import { EXIT } from "../../../../lib/exit_codes.ts";
@@ -42,7 +42,7 @@ function read({ text }: PipelineFile): Document {
 }
 
 function only(input: PipelineInput): Document {
-  const [file, ...others] = gitlab.render(input);
+  const [file, ...others] = renderGitlab(input);
   expect(others).toEqual([]);
   return read(file as PipelineFile);
 }
@@ -56,7 +56,7 @@ const waves = (count: number, ms = 15 * MINUTE_MS) => ({
   gate: null,
 });
 
-test("gitlab() makes a stage for the plan, each wave and the report, and says the same again for the same input", () => {
+test("renderGitlab() makes a stage for the plan, each wave and the report, and says the same again for the same input", () => {
   const document = only(sampleInput());
   expect(document.stages).toEqual(["plan", "wave-1", "wave-2", "wave-3", "wave-4", "report"]);
   expect(document.workflow).toEqual({ auto_cancel: { on_new_commit: "none" } });
@@ -75,10 +75,10 @@ test("gitlab() makes a stage for the plan, each wave and the report, and says th
     dependencies: ["plan", "wave-1", "wave-2", "wave-3", "wave-4"],
     artifacts: { reports: { junit: "mogplex-pipeline/mogplex-campaign/junit.xml" } },
   });
-  expect(gitlab.render(sampleInput())).toEqual(gitlab.render(sampleInput()));
+  expect(renderGitlab(sampleInput())).toEqual(renderGitlab(sampleInput()));
 });
 
-test("gitlab() keeps lock and journal beyond the end, makes one wave at a time, and goes on after an outage", () => {
+test("renderGitlab() keeps lock and journal beyond the end, makes one wave at a time, and goes on after an outage", () => {
   const document = only(sampleInput({ waves: waves(20, DAY_MS) }));
   expect(job(document, ".mogplex-wave")).toMatchObject({
     resource_group: "mogplex-default",
@@ -93,7 +93,7 @@ test("gitlab() keeps lock and journal beyond the end, makes one wave at a time, 
   expect(job(document, "report")).not.toHaveProperty("allow_failure");
 });
 
-test("gitlab() lets a person release the wave that opens a gate, and blocks until then", () => {
+test("renderGitlab() lets a person release the wave that opens a gate, and blocks until then", () => {
   const document = only(sampleInput({ waves: { ...waves(4), gate: 2 } }));
   expect(job(document, "wave-3")).toMatchObject({ when: "manual", allow_failure: false });
   expect(job(document, "wave-3")).not.toHaveProperty("start_in");
@@ -102,7 +102,7 @@ test("gitlab() lets a person release the wave that opens a gate, and blocks unti
   expect(job(document, "wave-4")).not.toHaveProperty("allow_failure");
 });
 
-test("gitlab() divides a delay above a week, and shortens all of them for a rehearsal", () => {
+test("renderGitlab() divides a delay above a week, and shortens all of them for a rehearsal", () => {
   const long = { delaysMs: [0, 16 * DAY_MS, MINUTE_MS], gate: 2 };
   const document = only(sampleInput({ waves: long }));
   expect([2, 3, 4].map((number) => job(document, `wave-${number}`).start_in)).toEqual([
@@ -115,7 +115,7 @@ test("gitlab() divides a delay above a week, and shortens all of them for a rehe
   expect(job(rehearsal, "wave-2").start_in).toBe("2 seconds");
 });
 
-test("gitlab() takes image, tags, a command of the image, and a job whose artifacts hold everything", () => {
+test("renderGitlab() takes image, tags, a command of the image, and a job whose artifacts hold everything", () => {
   const document = only(sampleInput({
     program: { kind: "command", name: "mogplex-ci" },
     settings: {
@@ -132,16 +132,16 @@ test("gitlab() takes image, tags, a command of the image, and a job whose artifa
   expect(scriptOf(document, ".mogplex-wave")).toContain("mogplex-ci campaign advance");
   expect(scriptOf(document, "plan")).not.toContain("mogplex.mjs");
   const elsewhere = sampleInput({ directory: "/tmp/d", settings: { source: { pipeline: "77", job: "a" } } });
-  expect(() => gitlab.render(elsewhere)).toThrow("the directory of the campaign is not below the working directory");
+  expect(() => renderGitlab(elsewhere)).toThrow("the directory of the campaign is not below the working directory");
 });
 
-test("gitlab() refuses more than 200 waves without a home in Git and a directory, and makes several pipelines with them", () => {
+test("renderGitlab() refuses more than 200 waves without a home in Git and a directory, and makes several pipelines with them", () => {
   expect(only(sampleInput({ waves: waves(200) })).stages.length).toBe(202);
-  expect(() => gitlab.render(sampleInput({ waves: waves(201) }))).toThrow("at most 200 waves");
-  expect(() => gitlab.render(sampleInput({ waves: waves(201), output: "d" }))).toThrow("at most 200 waves");
+  expect(() => renderGitlab(sampleInput({ waves: waves(201) }))).toThrow("at most 200 waves");
+  expect(() => renderGitlab(sampleInput({ waves: waves(201), output: "d" }))).toThrow("at most 200 waves");
   const home = "git:origin#mogplex-campaign/codemod";
-  expect(() => gitlab.render(sampleInput({ waves: waves(201), home }))).toThrow("at most 200 waves");
-  const files = gitlab.render(sampleInput({ waves: { ...waves(450), gate: 210 }, home, output: "ci/waves" }));
+  expect(() => renderGitlab(sampleInput({ waves: waves(201), home }))).toThrow("at most 200 waves");
+  const files = renderGitlab(sampleInput({ waves: { ...waves(450), gate: 210 }, home, output: "ci/waves" }));
   expect(files.map(({ path }) => path)).toEqual(["campaign.gitlab-ci.yml", "part-1.yml", "part-2.yml", "part-3.yml"]);
   const [parent, first, second, third] = files.map(read) as [Document, Document, Document, Document];
   expect(parent.stages).toEqual(["plan", "part-1", "part-2", "part-3", "report"]);
@@ -160,20 +160,20 @@ test("gitlab() refuses more than 200 waves without a home in Git and a directory
   expect(scriptOf(third, ".mogplex-wave")).toContain("--home 'git:origin#mogplex-campaign/codemod'");
 });
 
-test("gitlab() refuses a file that GitLab would not take, and files whose names the jobs need", () => {
+test("renderGitlab() refuses a file that GitLab would not take, and files whose names the jobs need", () => {
   const includes = Array.from(
     { length: 40_000 },
     (_, index) => carriedFile(`tasks/${String(index).padStart(60, "0")}`),
   );
-  expect(() => gitlab.render(sampleInput({ includes }))).toThrow("at most 5000000 bytes");
+  expect(() => renderGitlab(sampleInput({ includes }))).toThrow("at most 5000000 bytes");
   for (const path of ["mogplex.mjs", "mogplex-waves/1/lock.json", "mogplex-campaign/x"]) {
-    expect(() => gitlab.render(sampleInput({ includes: [carriedFile(path)] }))).toThrow(
+    expect(() => renderGitlab(sampleInput({ includes: [carriedFile(path)] }))).toThrow(
       "has a name that the jobs need",
     );
   }
 });
 
-test("gitlab() has each job tried again after the failures of a runner, and after a stopped one in GitLab's newer word when asked", () => {
+test("renderGitlab() has each job tried again after the failures of a runner, and after a stopped one in GitLab's newer word when asked", () => {
   const words = (retryInterrupted: boolean) => {
     const { retry } = job(only(sampleInput({ settings: { retryInterrupted } })), ".mogplex-job") as Job & {
       retry: { max: number; when: string[] };

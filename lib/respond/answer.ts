@@ -1,0 +1,164 @@
+/**
+ * Answers an event, or in a poll everything that is new: a mention becomes a run with a note that lives, or a stop, or a reason for neither.
+ *
+ * @module
+ */
+import { MogplexError, NotFoundError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { cancelWith } from "../run/cancel.ts";
+import type { Session } from "../run/session.ts";
+import { isTerminal } from "../service/contract.ts";
+import { own } from "../text/safe_line.ts";
+import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes, withLongThreads } from "./ask_note.ts";
+import { Decider, type Stop } from "./decide.ts";
+import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
+import { endLeftNote, endLeftNotes } from "./left_notes.ts";
+import { mayMention } from "./mention.ts";
+import { startRun } from "./start_run.ts";
+
+export interface AnswerOptions {
+  /** Whether to look for everything that is new, whatever the event says. */
+  readonly isPoll: boolean;
+  /** How far a poll looks back, in milliseconds. */
+  readonly sinceMs: number;
+  /** Longest time of a poll, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Directory of the reports. */
+  readonly out: string;
+}
+
+/** Answers the event of the job, or in a poll everything that is new. @returns The exit code. */
+export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
+  const forge = withLongThreads(respondJob.forge);
+  const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
+  const event = options.isPoll ? { kind: "unreadable" as const } : await forge.event();
+  if (event.kind === "nothing") return none(job, event.reason);
+  if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out });
+  return await poll(job, options);
+}
+
+function none({ writer }: Responding, reason: string): number {
+  writer.out(own`no run: ${writer.untrusted(reason)}`);
+  return EXIT.success;
+}
+
+async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions): Promise<number> {
+  const { clock, writer, forge, settings } = job;
+  const since = new Date(clock.wallTime() - sinceMs).toISOString();
+  const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
+    text === null || mayMention(text, settings.name)
+  );
+  writer.out(own`looked for what is new since ${writer.untrusted(since)}: ${news.length} to look at`);
+  const until = clock.now() + timeoutMs;
+  let code: number = EXIT.success;
+  let runs = 0;
+  for (const each of news) {
+    if (clock.now() >= until) {
+      writer.note("the time is over: the next poll answers the rest");
+      break;
+    }
+    const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
+    writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
+    const asked = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
+    try {
+      const exitCode = await answerOne(job, asked);
+      if (exitCode === EXIT.sigint || exitCode === EXIT.sigterm) {
+        writer.note("the job was stopped: the next poll answers the rest");
+        return exitCode;
+      }
+      code ||= exitCode;
+    } catch (error) {
+      // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
+      if (!(error instanceof MogplexError) || error.exitCode !== EXIT.unavailable) throw error;
+      writer.note(error.message);
+      code ||= EXIT.unavailable;
+    }
+  }
+  if (clock.now() < until) await endLeftNotes(job, since, () => openDecider(job).decider);
+  return code;
+}
+
+/** Opens what decides on mentions, with what the service says of runs. */
+function openDecider(job: Responding): { decider: Decider; session: Session } {
+  const { forge: { threads }, settings, clock, writer } = job;
+  const { session, call } = job.openService();
+  const decider = new Decider({
+    threads,
+    settings,
+    nowMs: clock.wallTime(),
+    sealOf: (thread) => sealFor(job, thread),
+    redact: (text) => writer.redact(text),
+    runs: {
+      async branchOf(runId) {
+        try {
+          const { status, branch } = await session.client.getRun(runId, call);
+          return isTerminal(status) ? null : branch.working;
+        } catch (error) {
+          if (error instanceof NotFoundError) return null;
+          throw error;
+        }
+      },
+    },
+  });
+  return { decider, session };
+}
+
+async function answerOne(job: Responding, asked: Asked): Promise<number> {
+  const { news, since } = asked;
+  const { decider, session } = openDecider(job);
+  const decision = await decider.decide(news, since);
+  await removeDoubles(job, asked, decider.doubles);
+  for (const left of decider.open) await endLeftNote(job, news, { decider, left });
+  if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
+  if (decision.kind === "start") {
+    asked.onStart?.();
+    const started = await startRun(job, asked, decider, decision);
+    return started.kind === "none" ? none(job, started.reason) : started.exitCode;
+  }
+  const { reason, tell } = decision;
+  if (tell !== null) {
+    // The job that has made the note may be about to name its run there.
+    if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
+      return none(job, "another job answers it");
+    }
+    await say(job, asked, tell, `No run: ${tell.text}.`);
+    await react(job, asked, "failed");
+  }
+  return none(job, reason);
+}
+
+/** Stops the runs of a thread. Earlier tasks that have not started do not start any more: `Decider` sees the comment. */
+async function stop(
+  job: Responding,
+  asked: Asked,
+  { decider, session, decision }: { decider: Decider; session: Session; decision: Stop },
+): Promise<number> {
+  const { clock, writer, forge: { threads } } = job;
+  const { thread } = asked.news;
+  await react(job, asked, "seen");
+  let { runs, starting, waiting } = await decider.toStop(decision);
+  // A job that has not seen the stop names its run within seconds.
+  while (await waitForNotes(job, starting.map(({ note }) => note))) {
+    ({ runs, starting, waiting } = await decider.toStop(decision));
+  }
+  const stopped: string[] = [];
+  for (const runId of runs) {
+    const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
+    stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
+  }
+  for (const { mark } of starting) {
+    await say(job, asked, mark, "This task was stopped. It is not known whether its run had started.");
+  }
+  // What their authors see, and what lasts when others remove the note.
+  for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
+  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
+  lines.push("Earlier tasks of this thread that have not started are withdrawn.");
+  // Another job of this stop may have stopped the runs, and said so.
+  const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
+  if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
+  await react(job, asked, "done");
+  writer.out(
+    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is at work`,
+  );
+  return EXIT.success;
+}

@@ -1,0 +1,198 @@
+/**
+ * The note of a mention: what it says, which mark it has, and what other jobs have written there.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
+import type { NoteState, PlannedNote } from "../report/job_note.ts";
+import type { MarkdownOptions } from "../report/markdown.ts";
+import { noteMarker, writeNote } from "../report/note.ts";
+import { STARTING_MS } from "./decide.ts";
+import { type Asked, type OpenForge, type Responding, sealFor } from "./job.ts";
+import {
+  type AskId,
+  doublesOf,
+  isSameAsk,
+  jobOfAsk,
+  type Mark,
+  type MarkedNote,
+  markLine,
+  type MarkSeal,
+  marksOf,
+  type MarkState,
+} from "./mark.ts";
+
+/** The forge, where notes are found in every thread that its comments can be read of: everybody may write long ones. */
+export function withLongThreads(forge: OpenForge): OpenForge {
+  const { threads } = forge;
+  const findInParts = async (thread: ThreadPlace, marker: string) => {
+    const me = await threads.me();
+    const [first] = (await threads.comments(thread)).list.filter(({ author, text }) =>
+      author.id === me.id && text.startsWith(marker)
+    ).sort((a, b) => a.id - b.id);
+    return first === undefined ? undefined : { id: first.id, body: first.text };
+  };
+  const notes = (thread: ThreadPlace) => ({
+    ...forge.notes(thread),
+    findInParts: (marker: string) => findInParts(thread, marker),
+  });
+  return { ...forge, notes };
+}
+
+/** Reacts to a mention. If the forge refuses, only the reaction is missing. */
+export async function react(
+  { forge: { threads } }: Responding,
+  { news: { thread, comment } }: Pick<Asked, "news">,
+  reaction: Reaction,
+): Promise<void> {
+  await threads.react(thread, comment, reaction).catch(() => {});
+}
+
+/** Removes notes that other jobs have begun at the same moment. If one stays, the next job in the thread removes it. */
+export async function removeDoubles(
+  { forge: { threads } }: Responding,
+  { news: { thread } }: Pick<Asked, "news">,
+  doubles: readonly CommentPlace[],
+): Promise<void> {
+  for (const each of doubles) await threads.remove(thread, each).catch(() => {});
+}
+
+/** Writes the note of a mention that gets no run. */
+export async function say(
+  job: Responding,
+  asked: Pick<Asked, "news">,
+  { ask }: { ask: AskId },
+  text: string,
+  state: MarkState = "none",
+): Promise<void> {
+  const { clock, fetch, forge } = job;
+  const { thread } = asked.news;
+  const { token, tokenPlace, threads } = forge;
+  const seal = await sealFor(job, thread);
+  const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
+  const marker = noteMarker(...jobOfAsk(ask));
+  const { updated } = await writeNote(forge.notes(thread), marker, () => body, { token, tokenPlace, clock, fetch });
+  if (updated) return;
+  const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
+  await removeDoubles(job, asked, await doubles().catch(() => []));
+}
+
+/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds: for all mentions of a poll together. */
+const MAX_WAITS = 5;
+const NEXT_LOOK_MS = 5_000;
+
+/**
+ * Waits before the next look at notes that name no run yet.
+ *
+ * @param notes Undefined for one that could not be read.
+ * @returns False without a wait: this job has waited often enough, or its own end has come, or the notes are so old that their jobs have died.
+ */
+export async function waitForNotes(
+  { clock, spent }: Responding,
+  notes: readonly (ThreadComment | undefined)[],
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const firstMs = clock.wallTime() - STARTING_MS;
+  const mayLive = notes.some((note) => note === undefined || Date.parse(note.createdAt) > firstMs);
+  if (spent.waits >= MAX_WAITS || signal?.aborted || !mayLive) return false;
+  spent.waits++;
+  await clock.sleep(NEXT_LOOK_MS, { signal }).catch(() => {});
+  return true;
+}
+
+/** The note of a mention as it is by now; undefined if there is none. */
+async function noteOf(
+  job: Responding,
+  { news: { thread } }: Pick<Asked, "news">,
+  ask: AskId,
+): Promise<MarkedNote | undefined> {
+  const { threads } = job.forge;
+  const { list } = await threads.comments(thread);
+  const marks = marksOf(list, await threads.me(), await sealFor(job, thread));
+  return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+}
+
+/** Whether a note has an answer to its mention: its run, or a reason for none, or what was stopped. */
+export function saysEnd(marked: MarkedNote | undefined): boolean {
+  return marked !== undefined && marked.mark.state !== "starting";
+}
+
+/** Whether a job has answered a mention by now. */
+export async function isAnswered(job: Responding, asked: Pick<Asked, "news">, ask: AskId): Promise<boolean> {
+  return saysEnd(await noteOf(job, asked, ask));
+}
+
+/**
+ * {@linkcode noteOf}, once another job has answered, or this one has waited for that.
+ *
+ * @param isPatient Whether it may wait. A note that cannot be read counts as before.
+ */
+export async function noteSoon(
+  job: Responding,
+  asked: Pick<Asked, "news">,
+  ask: AskId,
+  { isPatient, signal }: { isPatient: boolean; signal?: AbortSignal | undefined },
+): Promise<MarkedNote | undefined> {
+  let last: MarkedNote | undefined;
+  while (true) {
+    last = await noteOf(job, asked, ask).catch(() => last);
+    if (!isPatient || saysEnd(last) || !await waitForNotes(job, [last?.note], signal)) return last;
+  }
+}
+
+/**
+ * Exit codes after which the same start may still work: the note says so to the next poll. Not those for a wrong token: nothing was started then,
+ * and with the right one the code of this mark would not fit.
+ */
+export const AGAIN: readonly number[] = [
+  EXIT.unavailable,
+  EXIT.rateLimited,
+  EXIT.deadline,
+  EXIT.sigint,
+  EXIT.sigterm,
+];
+
+/** What the note of a run remembers. */
+function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
+  if (runId !== null) return { runId, isOpen: !hasEnded };
+  return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
+}
+
+/** What to do if no run was started: whether to ask again. Empty while the job runs, and if nothing failed. */
+function nextStep({ runId, exitCode }: NoteState, name: string): string {
+  if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task anew.";
+  return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
+    `\`@${name} stop\` withdraws it.`;
+}
+
+/** What to do after the end of a run. */
+const stepsFor = (name: string): MarkdownOptions["steps"] => ({
+  deadline: "Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
+  cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
+});
+
+/** The note of a mention. @param label Name of the job, which may be empty. */
+export function planOf(
+  { forge, settings: { name }, showsTask }: Responding,
+  { thread }: { thread: ThreadPlace },
+  { ask, of, task, label, links, seal, leftOut }:
+    & Pick<PlannedNote, "label" | "links" | "task">
+    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined },
+): PlannedNote {
+  return {
+    place: forge.notes(thread),
+    token: forge.token,
+    tokenPlace: forge.tokenPlace,
+    job: jobOfAsk(ask),
+    label,
+    mayLink: (url) => forge.mayLink(url),
+    links,
+    task: showsTask ? task : undefined,
+    steps: stepsFor(name),
+    head: (state) =>
+      markLine({ ask, of, state: markState(state) }, seal) + nextStep(state, name) +
+      (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),
+  };
+}

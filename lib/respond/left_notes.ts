@@ -1,0 +1,86 @@
+/**
+ * Notes whose job died before the run ended: their end is written by the next job, and by polls.
+ *
+ * @module
+ */
+import { MogplexError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { resultContent, writeContent } from "../report/job_note.ts";
+import { lookJob } from "../run/run.ts";
+import { isTerminal } from "../service/contract.ts";
+import { AGAIN, planOf, react, say } from "./ask_note.ts";
+import { type Decider, STARTING_MS } from "./decide.ts";
+import { type Asked, type Responding, sealFor } from "./job.ts";
+import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
+
+/** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
+const LEFT_MS = 5 * 60_000;
+/** Most time for one look at such a run, in milliseconds: the job's own mention has to wait for it. */
+const LEFT_LOOK_MS = 20_000;
+/** After how many such looks without an answer a job leaves the rest to the next poll: one run may be slow to read while the service is well. */
+const MAX_FAILED_LOOKS = 3;
+/** Most threads in which one poll looks for notes that have no end. */
+const MAX_THREADS = 20;
+
+/** Writes the end into a note whose job died before its run ended. If that fails, the next job or poll tries again. */
+export async function endLeftNote(
+  job: Responding,
+  { thread }: Pick<Asked["news"], "thread">,
+  { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
+): Promise<void> {
+  const { platform, clock, writer, spent } = job;
+  const { ask, of, state } = mark;
+  if (typeof state === "string" || spent.failedLooks >= MAX_FAILED_LOOKS) return;
+  try {
+    const { session } = job.openService(LEFT_LOOK_MS);
+    const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
+    if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
+      const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
+      writer.note(
+        isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
+      );
+      return;
+    }
+    const { status, updatedAt } = result;
+    const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
+    if (!isLeft) return;
+    const seal = await sealFor(job, thread);
+    const task = await decider.taskOf(thread, mark);
+    const planned = planOf(job, { thread }, { ask, of, task, label: "", links: undefined, seal });
+    const content = resultContent(job, result, { task: planned.task, steps: planned.steps });
+    await writeContent(job, planned, content, { id: note.id });
+    await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
+    writer.note(`the note of run ${state.runId} had no end: it was written`);
+  } catch (error) {
+    writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+  }
+}
+
+/**
+ * Ends the notes that jobs have left since a time, in closed threads, too, where no mention is answered any more. A failure costs nothing but
+ * the notes.
+ */
+export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<void> {
+  const { clock, writer, forge: { threads } } = job;
+  const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
+  try {
+    const me = await threads.me();
+    const leftNotes = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
+    const places = new Map(leftNotes.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
+    for (const thread of [...places.values()].slice(-MAX_THREADS)) {
+      const asked = { news: { thread, comment: null, text: null } };
+      const decider = openDecider();
+      const seal = await sealFor(job, thread);
+      for (const left of marksOf((await threads.comments(thread)).list, me, seal).filter(isLeft)) {
+        await endLeftNote(job, { thread }, { decider, left });
+        const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
+        if (left.mark.state !== "starting" || !isOld || (await threads.thread(thread))?.isOpen !== false) continue;
+        const text = "The thread was closed. It is not known whether the run of this task had started.";
+        await say(job, asked, left.mark, text);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    writer.note(error.message);
+  }
+}
