@@ -25,7 +25,6 @@ import { environmentVariable } from "../runtime.ts";
 import { formatCount } from "../text/duration.ts";
 import { joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
-import { placeNote } from "./journal/fold.ts";
 import type { ItemMemory } from "./journal/memory.ts";
 import { itemView, makeView } from "./view/make_view.ts";
 import { type NotificationContext, sendNotification } from "./notify/notify.ts";
@@ -150,11 +149,6 @@ export interface StepInternals extends CampaignInternals {
   cancelsLate?: boolean | undefined;
   /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
   plans?: boolean | undefined;
-  /**
-   * Called when a wave has begun, with the place of the one before in its trace, as a `traceparent`; null if unknown. What it returns is the
-   * place of this one, which the journal remembers; null for none. @default {undefined}
-   */
-  onWave?: ((before: string | null) => string | null) | undefined;
   /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. @default {undefined} */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
@@ -240,7 +234,6 @@ async function makeStep(
       cancelsLate: internals.cancelsLate ?? false,
       onEvent,
       onView: internals.onView,
-      onWave: internals.onWave,
       sendNotification: () => sendNotification(opened, notificationContext()),
     });
     const stand = await step.run().catch(async (error) => {
@@ -295,7 +288,7 @@ async function* stepsToEnd(work: Work): AsyncGenerator<Progress, void, void> {
 }
 
 /** What a {@linkcode Step} needs beside session and campaign. */
-interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
+interface StepSettings extends Pick<StepInternals, "onView"> {
   once: boolean;
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
   skipInvalid: boolean;
@@ -409,9 +402,7 @@ class Step {
   }
 
   async #advance(work: Work, known: Map<string, CampaignItem>): Promise<void> {
-    const { once, onWave } = this.#settings;
-    const place = onWave?.(work.store.memory.place) ?? null;
-    if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
+    const { once } = this.#settings;
     if (once) this.#pace.patienceMs = PATIENCE_MS;
     for await (const progress of once ? waveSteps(work) : stepsToEnd(work)) {
       this.#tellProgress(work, known, progress);

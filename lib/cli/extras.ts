@@ -38,8 +38,6 @@ function openExtras(context: Context): JobExtra {
     onSession: (session) => parts.forEach((part) => part.onSession?.(session)),
     onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),
     onNotice: (notice) => parts.forEach((part) => part.onNotice?.(notice)),
-    onEvent: (event) => parts.forEach((part) => part.onEvent?.(event)),
-    onWave: (before) => parts.map((part) => part.onWave?.(before) ?? null).find((place) => place !== null) ?? null,
     compare: (result) =>
       parts.map((part) => part.compare?.(result) ?? null).find((earlier) => earlier !== null) ?? null,
     async ended(end) {

@@ -64,7 +64,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
     },
     // deno-lint-ignore require-await
     async ended(end) {
-      const run = end.kind === "job" ? record(end.result) : undefined;
+      const run = record(end.result);
       if (run === undefined) return;
       try {
         // By one write: two jobs may write at once. A last line without its end is a mistake of another program, and stays one line.

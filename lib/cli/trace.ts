@@ -7,10 +7,8 @@ import { InterruptedError } from "../errors.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
 import type { Session } from "../run/session.ts";
-import { CampaignLog } from "../telemetry/campaign_spans.ts";
 import { jobSpans } from "../telemetry/job_spans.ts";
 import {
-  BATCH,
   cleanAttributes,
   EXPORT_MS,
   HURRIED_MS,
@@ -37,7 +35,6 @@ class JobTrace {
   readonly #file: string | undefined;
   readonly #startMs: number;
   readonly #requests = new RequestLog();
-  readonly #campaign = new CampaignLog();
   #session: Session | undefined;
 
   constructor(context: Context, settings: TraceSettings, trace: TraceContext, file: string | undefined) {
@@ -56,17 +53,8 @@ class JobTrace {
       },
       onRequest: (request) => this.#requests.add(request, clock.wallTime()),
       onNotice: (notice) => this.#requests.notice(notice, clock.wallTime()),
-      onEvent: (event) => {
-        if (event.type === "wave") this.#campaign.wave(event.wave, clock.wallTime());
-        if (event.type === "item") this.#campaign.item(event.item);
-      },
-      onWave: (before) => {
-        const spanId = this.#campaign.link(before);
-        const { traceId, sampled } = this.#trace;
-        return spanId === undefined || !sampled ? null : `00-${traceId}-${spanId}-01`;
-      },
       ended: async (end) => {
-        if (end.kind === "job") this.#publish(end);
+        this.#publish(end);
         if (this.#trace.sampled) await this.#export(this.#spans(end), end.error instanceof InterruptedError);
       },
     };
@@ -81,10 +69,7 @@ class JobTrace {
       requests: this.#requests,
       task: taskAttributes({ platform, env }, this.#trace.spanId),
     };
-    const spans = end.kind === "job"
-      ? jobSpans(cleanResult(end.result, redact, redact.token), this.#trace, facts)
-      : this.#campaign.spans(end, this.#trace, facts);
-    return spans.map((span) => ({
+    return jobSpans(cleanResult(end.result, redact, redact.token), this.#trace, facts).map((span) => ({
       ...span,
       name: redact(span.name),
       attributes: cleanAttributes(span.attributes, redact),
@@ -95,13 +80,10 @@ class JobTrace {
     const { writer, io, platform, clock, fetch } = this.#context;
     const { endpoint, resource } = this.#settings;
     const about = cleanAttributes(resourceAttributes({ platform, env: io.env }, resource), writer.redact);
-    const batches: string[] = [];
-    for (let at = 0; at < spans.length; at += BATCH) {
-      batches.push(writer.redact.token(renderBatch(this.#trace.traceId, about, spans.slice(at, at + BATCH))));
-    }
+    const batch = writer.redact.token(renderBatch(this.#trace.traceId, about, spans));
     const problems = [
-      this.#file && writeSpans(this.#file, batches, io),
-      endpoint && await sendSpans(endpoint, batches, {
+      this.#file && writeSpans(this.#file, batch, io),
+      endpoint && await sendSpans(endpoint, batch, {
         fetch,
         clock,
         limitMs: hurried ? HURRIED_MS : EXPORT_MS,
@@ -112,7 +94,7 @@ class JobTrace {
   }
 
   /** Gives later steps and jobs the place in the trace: in the outputs that were written, and in the files of the CI system. */
-  #publish({ written }: Extract<ExtraEnd, { kind: "job" }>): void {
+  #publish({ written }: ExtraEnd): void {
     const { io, platform, writer } = this.#context;
     const value = this.#trace.traceparent;
     const line = renderDotenvFile({ [TRACEPARENT]: value });

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { CampaignEvent } from "../campaign/campaign_options.ts";
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
@@ -136,18 +135,13 @@ export interface NotePlanner {
 }
 
 /** What a job of the command line came to, for {@linkcode JobExtra.ended}. */
-export type ExtraEnd =
-  /** A run or an automation run. `written`: reports that were written; `error`: what stopped the job without a verdict. */
-  | { kind: "job"; result: AnyResult; error: unknown; written: readonly ReportTarget[] }
-  /** Waves of a campaign: its name, its round, and where it is; null when that is not known. */
-  | {
-    kind: "campaign";
-    exitCode: number;
-    campaign: string | null;
-    round: string | null;
-    state: string | null;
-    error: unknown;
-  };
+export interface ExtraEnd {
+  result: AnyResult;
+  /** What stopped the job without a verdict. */
+  error: unknown;
+  /** Reports that were written. */
+  written: readonly ReportTarget[];
+}
 
 /** What a program does in one job beside its reports. Nothing here throws. */
 export interface JobExtra {
@@ -157,10 +151,6 @@ export interface JobExtra {
   onRequest(request: RequestReport): void;
   /** Called for each notice. */
   onNotice(notice: Notice): void;
-  /** Called for each item of a campaign. */
-  onEvent(event: CampaignEvent): void;
-  /** Called when a wave of a campaign has begun. @see CampaignJobInternals.onWave */
-  onWave(before: string | null): string | null;
   /** What the summary says about the run before: a sentence; null when there is none. */
   compare(result: AnyResult): Earlier | null;
   /** Called when everything else is done. */

@@ -70,7 +70,7 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
 const CLOCKS_MS = 5_000;
 
 /** Whether something that began at a time can be below a span, and when it begins there: never before it. */
-export function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
+function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
   const isWithin = beganMs >= aboveMs - CLOCKS_MS;
   return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
 }
@@ -102,7 +102,7 @@ function errorType(result: AnyResult): string | null {
 }
 
 /** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
-export function exitType(exitCode: number): string {
+function exitType(exitCode: number): string {
   return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }
 
@@ -144,7 +144,7 @@ function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, reque
 }
 
 /** Attributes that name a repository: `owner/name`. Null when it is not known. */
-export function repositoryOf(name: string | null): Attributes {
+function repositoryOf(name: string | null): Attributes {
   const [owner, ...rest] = (name ?? "").split("/");
   if (rest.length === 0) return { [SEMCONV.repositoryName]: short(name) };
   return { [SEMCONV.ownerName]: short(owner ?? ""), [SEMCONV.repositoryName]: short(rest.join("/")) };

@@ -80,14 +80,6 @@ export const OWN = {
   waitCause: "mogplex.wait.cause",
   waitMs: "mogplex.wait.duration_ms",
   waitAttempt: "mogplex.wait.attempt",
-  campaignName: "mogplex.campaign.name",
-  campaignRound: "mogplex.campaign.round",
-  campaignState: "mogplex.campaign.state",
-  campaignWave: "mogplex.campaign.wave",
-  campaignItem: "mogplex.campaign.item",
-  campaignVerdict: "mogplex.campaign.verdict",
-  campaignStarts: "mogplex.campaign.starts",
-  spansUnshown: "mogplex.spans.unshown",
 } as const;
 
 /** Attributes by name. Null ones are left out. */
@@ -218,8 +210,6 @@ interface ExportOptions {
   random?: (() => number) | undefined;
 }
 
-/** Spans in one request, and in one line of a file. */
-export const BATCH = 500;
 /** Longest time that an export delays the end of a job, in milliseconds. */
 export const EXPORT_MS = 2_000;
 /** Longest time after a signal, when the system is about to kill the process. */
@@ -229,13 +219,13 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
 /**
- * Sends batches one after the other, each again after a failure that a retry can mend, until the time is over.
+ * Sends a trace, again after a failure that a retry can fix, until the time is over.
  *
  * @returns What went wrong, as a sentence; undefined when everything has arrived.
  */
 export async function sendSpans(
   { url, headers, timeoutMs, gzip }: Endpoint,
-  batches: readonly string[],
+  body: string,
   { fetch, clock, limitMs, redact, random = Math.random }: ExportOptions,
 ): Promise<string | undefined> {
   const what = "send the trace";
@@ -243,35 +233,31 @@ export async function sendSpans(
   const world = { clock, onNotice: undefined, random, memory: newTokenMemory() };
   const limits = { deadline, requestTimeoutMs: Math.min(timeoutMs, limitMs) };
   try {
-    for (const batch of batches) {
-      if (clock.now() >= deadline) return `Cannot ${what}: there is no time for all of it`;
-      const request = {
-        what,
-        url,
-        headers: {
-          ...headers,
-          "Content-Type": "application/json",
-          ...(gzip && { "Content-Encoding": "gzip" }),
-          "User-Agent": userAgent(),
-          // Otherwise runtimes wait for the connection before they end.
-          Connection: "close",
-        },
-        body: gzip ? await compressed(batch) : batch,
-        maxBytes: MAX_ANSWER_BYTES,
-      };
-      const answer = await callWithin(world, { what, options: limits, baseMs: BACKOFF_MS }, async ({ limitMs }) => {
-        const leftMs = Math.max(1, Math.min(limitMs, deadline - clock.now()));
-        const answer = await post(request, { fetch, clock, limitMs: leftMs, redact });
-        judge(what, answer, redact);
-        return answer;
-      });
-      const refused = refusedSpans(parseJson(answer.text));
-      if (refused !== undefined) return `Cannot ${what} whole: the collector refused ${refused}`;
-    }
+    const request = {
+      what,
+      url,
+      headers: {
+        ...headers,
+        "Content-Type": "application/json",
+        ...(gzip && { "Content-Encoding": "gzip" }),
+        "User-Agent": userAgent(),
+        // Otherwise runtimes wait for the connection before they end.
+        Connection: "close",
+      },
+      body: gzip ? await compressed(body) : body,
+      maxBytes: MAX_ANSWER_BYTES,
+    };
+    const answer = await callWithin(world, { what, options: limits, baseMs: BACKOFF_MS }, async ({ limitMs }) => {
+      const leftMs = Math.max(1, Math.min(limitMs, deadline - clock.now()));
+      const answer = await post(request, { fetch, clock, limitMs: leftMs, redact });
+      judge(what, answer, redact);
+      return answer;
+    });
+    const refused = refusedSpans(parseJson(answer.text));
+    return refused === undefined ? undefined : `Cannot ${what} whole: the collector refused ${refused}`;
   } catch (error) {
     return messageOf(error);
   }
-  return undefined;
 }
 
 async function compressed(text: string): Promise<Uint8Array> {
@@ -292,14 +278,14 @@ function judge(what: string, answer: Answer, redact: (text: string) => string): 
 }
 
 /**
- * Appends batches to a file, each a line: the form that the collector's file exporter writes and its file receiver reads.
+ * Appends a trace to a file, as a line: the form that the collector's file exporter writes and its file receiver reads.
  *
  * @returns What went wrong, as a sentence; undefined when everything is in the file.
  */
-export function writeSpans(path: string, batches: readonly string[], io: Pick<Io, "appendFile">): string | undefined {
+export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile">): string | undefined {
   try {
     // It was checked before the job, and an agent may have put a link there since.
-    io.appendFile(path, batches.map((batch) => `${batch}\n`).join(""), "refuse");
+    io.appendFile(path, `${batch}\n`, "refuse");
   } catch (error) {
     return `Cannot write the trace to ${JSON.stringify(path)}: ${messageOf(error)}`;
   }

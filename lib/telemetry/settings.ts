@@ -231,7 +231,7 @@ export function openTrace(
  *
  * @returns Undefined for every other text.
  */
-export function parseTraceparent(
+function parseTraceparent(
   text: string,
 ): { traceId: string; spanId: string; sampled: boolean } | undefined {
   const [, version = "ff", traceId = "", spanId = "", flags = "", more = ""] =

@@ -61,7 +61,6 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   noteSkew(memory, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
-  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }
@@ -563,18 +562,6 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
     default:
       return told;
   }
-}
-
-const PLACE = "trace ";
-
-/** The text of the note that remembers where a wave is in its trace. */
-export function placeNote(traceparent: string): string {
-  return `${PLACE}${traceparent}`;
-}
-
-/** Whether the text of a note only says where a wave is in its trace. */
-export function isPlaceNote(text: string): boolean {
-  return text.startsWith(PLACE);
 }
 
 /** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */

@@ -11,7 +11,6 @@ import { UsageError } from "../../errors.ts";
 import type { GitBranch } from "../../git/remote.ts";
 import { formatCount } from "../../text/duration.ts";
 import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
-import { isPlaceNote } from "./fold.ts";
 import type { Home } from "./home.ts";
 import type { JournalRecord } from "./record.ts";
 
@@ -100,7 +99,7 @@ export async function openGitHome({ branch, release, directory, ...options }: Gi
   function count(records: readonly JournalRecord[]): void {
     for (const record of records) {
       const { type, wave: number } = record;
-      hasNews ||= !(type === "wave" || type === "trouble" || type === "note" && isPlaceNote(record.text));
+      hasNews ||= !(type === "wave" || type === "trouble");
       counts.set(type, (counts.get(type) ?? 0) + 1);
       wave = Math.max(wave, number);
       isDirty = true;

@@ -148,8 +148,6 @@ export interface CampaignMemory {
   tokenRefused: boolean;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
-  /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
-  place: string | null;
   /** How many times a webhook was told something. */
   toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
@@ -223,7 +221,6 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     trouble: null,
     tokenRefused: false,
     told: null,
-    place: null,
     toldCount: 0,
     sandboxes: null,
     lingering: new Map(),

@@ -7,7 +7,7 @@ import { previewWave } from "../../campaign/work/wave.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
-import { JSON_LINES, NOTE, OTEL_FILE, SHOW_TASK } from "../options.ts";
+import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
 import { BY, DRY_RUN, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
@@ -38,7 +38,6 @@ export const campaignAdvanceVerb: Verb = {
     FORGE,
     [EXIT_STATUS, DRY_RUN],
     [NOTE, SHOW_TASK],
-    OTEL_FILE,
     JSON_LINES,
   ],
   codes: WAVE_CODES,

@@ -125,7 +125,6 @@ export async function endWithCampaign(
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
-  const extra = await context.extras?.open(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
   preferSmallHeap();
   const json = flags.has("json");
@@ -160,16 +159,13 @@ export async function endWithCampaign(
       ...place.options,
       ...options,
       onNotice(notice) {
-        extra?.onNotice(notice);
         if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
       },
       onEvent(event) {
-        extra?.onEvent(event);
         if (json) jsonLine(context, event);
       },
     };
-    const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
-    const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed, ...hooks });
+    const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null for none. @param short See `StatusOptions.short`. */
@@ -178,11 +174,6 @@ export async function endWithCampaign(
     await publishCampaign(context, place, view, { problem, note, known });
     if (json) writer.json({ type: "campaign", ...writer.clean(view) });
     else printStatus(context, place, view, { problem, short });
-  };
-  const leave = async (view: CampaignView | null, exitCode: number, error: unknown) => {
-    const { campaign = null, round = null, state = null } = view ?? {};
-    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
-    return exitCode;
   };
   try {
     let stand: CampaignStand;
@@ -200,7 +191,7 @@ export async function endWithCampaign(
         const again = campaignCommand(place.command, once ? "advance" : "run");
         writer.note("nothing is lost; once that is mended, this goes on with it:", again);
       }
-      return await leave(failed.view, exitCodeFor(error), error);
+      return exitCodeFor(error);
     }
     await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped");
     if (stand.state === "interrupted") {
@@ -208,7 +199,7 @@ export async function endWithCampaign(
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
       if (interactive) writer.note("the same command goes on with it; this shows its items:", status);
-      return await leave(stand.view, exitCodeOfStand(stand), stand.by);
+      return exitCodeOfStand(stand);
     }
     if (stand.state !== "done" && !once) {
       const isStopped = stand.state === "stopped";
@@ -218,7 +209,7 @@ export async function endWithCampaign(
       );
     }
     const isExpected = stand.state !== "done" && once && !exitStatus;
-    return await leave(stand.view, isExpected ? EXIT.success : exitCodeOfStand(stand), undefined);
+    return isExpected ? EXIT.success : exitCodeOfStand(stand);
   } finally {
     writer.unfence();
   }

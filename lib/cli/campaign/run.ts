@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE, SHOW_TASK } from "../options.ts";
+import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
@@ -37,7 +37,6 @@ export const campaignRunVerb: Verb = {
     FORGE,
     DRY_RUN,
     [NOTE, SHOW_TASK],
-    OTEL_FILE,
     JSON_LINES,
   ],
   codes: WAVE_CODES,

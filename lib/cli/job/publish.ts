@@ -227,7 +227,7 @@ function recent(context: Context): Publish<AnyResult> {
 
 /** What the program does beside the reports. It comes last: a trace tells of everything before it. */
 function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
-  return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
+  return { ended: async (ended) => await extra?.ended(ended) };
 }
 
 /** Publishers of a job that came to an end. */

@@ -21,16 +21,16 @@ function world(answer: () => Response | Promise<Response>) {
   return {
     clock,
     received,
-    send: (batches: string[], more = {}) => sendSpans({ ...ENDPOINT, ...more }, batches, options),
+    send: (body: string, more = {}) => sendSpans({ ...ENDPOINT, ...more }, body, options),
   };
 }
 
-test("sendSpans() sends each batch as JSON with the given headers, compressed if asked", async () => {
+test("sendSpans() sends a trace as JSON with the given headers, compressed if asked", async () => {
   const { received, send } = world(() => Response.json({}));
-  expect(await send(["{}", `{"a":1}`])).toBeUndefined();
-  expect(await send(["{}"], { gzip: true })).toBeUndefined();
-  expect(received.requests.map(({ json }) => json)).toEqual(["{}", `{"a":1}`, "{}"]);
-  const [first, , last] = received.requests;
+  expect(await send(`{"a":1}`)).toBeUndefined();
+  expect(await send("{}", { gzip: true })).toBeUndefined();
+  expect(received.requests.map(({ json }) => json)).toEqual([`{"a":1}`, "{}"]);
+  const [first, last] = received.requests;
   expect(first?.headers).toMatchObject({ "content-type": "application/json", "x-key": "k" });
   expect(first?.headers["content-encoding"]).toBeUndefined();
   expect(last?.headers["content-encoding"]).toBe("gzip");
@@ -39,7 +39,7 @@ test("sendSpans() sends each batch as JSON with the given headers, compressed if
 test("sendSpans() tries again after the answers that permit it, within its time", async () => {
   const answers = [503, 429, 200].map((status) => new Response("{}", { status }));
   const { received, send } = world(() => answers.shift() ?? new Response("{}"));
-  expect(await send(["{}"])).toBeUndefined();
+  expect(await send("{}")).toBeUndefined();
   expect(received.requests).toHaveLength(3);
 });
 
@@ -62,29 +62,29 @@ test("sendSpans() says in one sentence what went wrong, and needs at most its ti
   for (const [answer, sentence] of cases) {
     const { clock, send } = world(answer);
     const before = clock.now();
-    expect(await send(["{}"])).toBe(sentence);
+    expect(await send("{}")).toBe(sentence);
     expect(clock.now() - before).toBeLessThanOrEqual(2_000);
   }
 });
 
 test("sendSpans() counts what a collector refused, and takes any other answer for a success", async () => {
   const refused = { partialSuccess: { rejectedSpans: "3", errorMessage: "x" } };
-  expect(await world(() => Response.json(refused)).send(["{}"])).toEndWith("refused 3 of the spans");
+  expect(await world(() => Response.json(refused)).send("{}")).toEndWith("refused 3 of the spans");
   const answers = [{}, { partialSuccess: {} }, { partialSuccess: { rejectedSpans: "0" } }, null, "text"];
-  for (const answer of answers) expect(await world(() => Response.json(answer)).send(["{}"])).toBeUndefined();
-  expect(await world(() => new Response()).send(["{}"])).toBeUndefined();
+  for (const answer of answers) expect(await world(() => Response.json(answer)).send("{}")).toBeUndefined();
+  expect(await world(() => new Response()).send("{}")).toBeUndefined();
 });
 
 test("sendSpans() does not wait for a collector that names a longer delay", async () => {
   const { clock, received, send } = world(() => new Response("", { status: 429, headers: { "Retry-After": "30" } }));
-  expect(await send(["{}"])).toContain("HTTP 429");
+  expect(await send("{}")).toContain("HTTP 429");
   expect(received.requests).toHaveLength(1);
   expect(clock.slept).toEqual([]);
 });
 
-test("writeSpans() appends a line for each batch, and says what went wrong", () => {
+test("writeSpans() appends a line, and says what went wrong", () => {
   const io = fakeIo({ files: { "t.jsonl": "{}\n" }, readOnly: (path) => path === "/locked" });
-  expect(writeSpans("t.jsonl", ["1", "2"], io)).toBeUndefined();
-  expect(io.files.get("t.jsonl")).toBe("{}\n1\n2\n");
-  expect(writeSpans("/locked", ["1"], io)).toStartWith(`Cannot write the trace to "/locked": EACCES`);
+  expect(writeSpans("t.jsonl", "1", io)).toBeUndefined();
+  expect(io.files.get("t.jsonl")).toBe("{}\n1\n");
+  expect(writeSpans("/locked", "1", io)).toStartWith(`Cannot write the trace to "/locked": EACCES`);
 });

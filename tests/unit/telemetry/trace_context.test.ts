@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { newId, openTrace, parseTraceparent, type Sampler } from "../../../lib/telemetry/settings.ts";
+import { newId, openTrace, type Sampler } from "../../../lib/telemetry/settings.ts";
 
 const ALWAYS: Sampler = { byParent: true, root: "on", share: 1 };
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -13,13 +13,17 @@ function open(env: Record<string, string>, platform = "none", sampler = ALWAYS) 
   return openTrace((name) => new Map(Object.entries(env)).get(name), platform, sampler, sevens);
 }
 
-test("parseTraceparent() takes what the recommendation permits", () => {
-  expect(parseTraceparent(VALID)).toEqual({ traceId: TRACE, spanId: SPAN, sampled: true });
-  expect(parseTraceparent(`00-${TRACE}-${SPAN}-02`)?.sampled).toBe(false);
-  expect(parseTraceparent(`cc-${TRACE}-${SPAN}-01-what-the-future-brings`)?.traceId).toBe(TRACE);
+test("openTrace() takes every TRACEPARENT that the recommendation permits", () => {
+  const placed = (TRACEPARENT: string) => {
+    const { traceId, parentSpanId, sampled } = open({ TRACEPARENT });
+    return [traceId, parentSpanId, sampled];
+  };
+  expect(placed(VALID)).toEqual([TRACE, SPAN, true]);
+  expect(placed(`00-${TRACE}-${SPAN}-02`)).toEqual([TRACE, SPAN, false]);
+  expect(placed(`cc-${TRACE}-${SPAN}-01-what-the-future-brings`)).toEqual([TRACE, SPAN, true]);
 });
 
-test("parseTraceparent() refuses everything else", () => {
+test("openTrace() begins a new trace when TRACEPARENT is anything else", () => {
   const wrong = [
     "",
     "x",
@@ -33,7 +37,10 @@ test("parseTraceparent() refuses everything else", () => {
     `00-${TRACE}-${SPAN}`,
     `0-${TRACE}-${SPAN}-01`,
   ];
-  for (const text of wrong) expect([text, parseTraceparent(text)]).toEqual([text, undefined]);
+  for (const text of wrong) {
+    const { traceId, parentSpanId } = open({ TRACEPARENT: text });
+    expect([text, traceId, parentSpanId]).toEqual([text, "7".repeat(32), null]);
+  }
 });
 
 test("openTrace() puts the job below TRACEPARENT when it is valid", async () => {
