@@ -12,8 +12,8 @@ import { isObject, parseJson } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
-import { callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/memory.ts";
+import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
+import { type CallOptions, callWithin } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 // What a forge says of a pull request, in words that all of them have in common.
@@ -156,7 +156,7 @@ export interface ForgeAccess {
 }
 
 /** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
-interface ForgeToken {
+export interface ForgeToken {
   token: string;
   place: string;
 }
@@ -302,11 +302,13 @@ interface ForgeCall<T> {
   /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
   body?: unknown;
   /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
-  method?: "POST" | "PUT" | "DELETE" | undefined;
+  method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
   divisible?: boolean | undefined;
+  /** Called after each failed attempt. If it throws, the call ends with that error. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
    * Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API.
    *
@@ -328,27 +330,60 @@ const ATTEMPT_MS = 20_000;
 /** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
+/** Narrower rules for some calls of a client. */
+interface CallRules {
+  /** Limits of every call. */
+  limits: CallOptions;
+  /**
+   * What a status means to these calls, as a clause; undefined for the usual meaning.
+   *
+   * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
+   */
+  reason(status: number, token: string): string | undefined;
+}
+
 export class ForgeClient {
+  /** Name of the forge, for messages. */
+  readonly system: string;
+  /** Base of the API, without a slash at its end. */
+  readonly api: string;
   readonly #world: ForgeWorld;
-  readonly #api: string;
-  readonly #system: string;
-  readonly #place: string;
+  readonly #token: ForgeToken;
   readonly #transport: Transport;
-  readonly #memory = newTokenMemory();
+  readonly #memory: TokenMemory;
+  readonly #rules: Partial<CallRules>;
 
   /**
    * @param api Base of the API, without a slash at its end. The token goes to its origin alone.
    * @param system Name of the forge, for messages.
    * @param tokenHeader Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`)
+   * @param narrowed The client that this one shares its connection and its budget with, and what is narrower here.
    */
-  constructor(world: ForgeWorld, api: string, system: string, { token, place }: ForgeToken, tokenHeader?: string) {
+  constructor(
+    world: ForgeWorld,
+    api: string,
+    system: string,
+    token: ForgeToken,
+    tokenHeader?: string,
+    narrowed?: { client: ForgeClient; rules: CallRules },
+  ) {
     this.#world = world;
-    this.#api = api;
-    this.#system = system;
-    this.#place = place;
+    this.api = api;
+    this.system = system;
+    this.#token = token;
     const { clock, fetch } = world;
     const { origin } = new URL(api);
-    this.#transport = createTransport({ token, tokenHeader, origin, fetch, clock, userAgent: userAgent() });
+    this.#transport = narrowed === undefined
+      ? createTransport({ token: token.token, tokenHeader, origin, fetch, clock, userAgent: userAgent() })
+      : narrowed.client.#transport;
+    this.#memory = narrowed === undefined ? newTokenMemory() : narrowed.client.#memory;
+    this.#rules = narrowed?.rules ?? {};
+  }
+
+  /** The same client with narrower rules: one connection, one memory, one budget. */
+  within(rules: CallRules): ForgeClient {
+    const narrowed = { client: this, rules };
+    return new ForgeClient(this.#world, this.api, this.system, this.#token, undefined, narrowed);
   }
 
   /** Requests that were sent so far. */
@@ -365,26 +400,28 @@ export class ForgeClient {
   /** Why a request failed, and the class by which `failureOf` decides on a retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
-    const token = `the token in ${this.#place}`;
-    if (isLimit) return [`${this.#system} wants fewer requests, for longer than we may wait`, RateLimitedError];
-    if (status >= 500) return [`${this.#system} is in trouble`, UnavailableError];
-    if (status < 300) return [`the answer is not that of ${this.#system}'s API`, UnavailableError];
+    const token = `the token in ${this.#token.place}`;
+    if (isLimit) return [`${this.system} wants fewer requests, for longer than we may wait`, RateLimitedError];
+    if (status >= 500) return [`${this.system} is in trouble`, UnavailableError];
+    if (status < 300) return [`the answer is not that of ${this.system}'s API`, UnavailableError];
     if (status < 400) {
       const why =
         "the answer is a redirect, which would lose the token: is it another host now, or does it want a login?";
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
-      const what = `something in between, such as a proxy, answers in the place of ${this.#system}`;
+      const what = `something in between, such as a proxy, answers in the place of ${this.system}`;
       return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
     }
-    if (status === 401) return [`${this.#system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
+    if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
     // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.
     if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
+    const reason = this.#rules.reason?.(status, token);
+    if (reason !== undefined) return [reason, ApiError];
     if (status === 403) return [`${token} may not read this`, ApiError];
-    if (status === 404) return [`${this.#system} does not show it to ${token}, or it is gone`, ApiError];
+    if (status === 404) return [`${this.system} does not show it to ${token}, or it is gone`, ApiError];
     const passes = status === 408 || status === 425;
-    return [`${this.#system} refuses the request`, passes ? UnavailableError : ApiError];
+    return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
   }
 
   #judge<T>({ what, read, isLimit }: ForgeCall<T>, answer: Answer): Verdict<T> {
@@ -394,7 +431,7 @@ export class ForgeClient {
     const limited = isLimited(answer) || good && isLimit?.(body) === true;
     const value = good && !limited ? read(body, answer.text, answer.headers) : undefined;
     if (value !== undefined) return { ok: true, value };
-    const path = movedTo(answer, this.#api);
+    const path = movedTo(answer, this.api);
     if (path !== undefined) throw new Moved(path);
     const facts = factsOf(answer, null, redact);
     const [why, errorClass] = this.#meaning(answer, limited);
@@ -412,14 +449,18 @@ export class ForgeClient {
         "unavailable",
       );
     }
-    const options = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const usual = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const options = { ...usual, ...this.#rules.limits };
     const world = { clock, onNotice, random, memory: this.#memory };
     const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
-    return await callWithin(world, { what, options, lasts }, (limits) =>
+    // A redirect is no failure: it is followed.
+    const onFailure = async (error: unknown) =>
+      error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);
+    return await callWithin(world, { what, options, lasts, onFailure }, (limits) =>
       this.#transport.call({
         what,
         send: (send) =>
-          send(this.#api + path, {
+          send(this.api + path, {
             method,
             headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
             body: body === undefined ? null : JSON.stringify(body),
@@ -429,8 +470,8 @@ export class ForgeClient {
   }
 
   /**
-   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once: GitLab answers so for a project
-   * that was moved.
+   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once, with the same method and body: GitLab
+   * and Gitea answer so for a repository that has another name now.
    *
    * @throws {ApiError | NetworkError | BodyTooLargeError} when the last attempt failed; `signal.reason` if the signal aborts.
    */
@@ -439,9 +480,6 @@ export class ForgeClient {
       return await this.#send(call);
     } catch (error) {
       if (!(error instanceof Moved)) throw error;
-      if (call.body !== undefined || call.method !== undefined) {
-        throw new MogplexError({ attempted: call.what, why: "it was redirected" }, "unavailable");
-      }
       try {
         return await this.#send({ ...call, path: error.path });
       } catch (again) {
@@ -454,6 +492,19 @@ export class ForgeClient {
   /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
   async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** Reads a page of a list, and what its headers say about the next one. @throws what {@linkcode ForgeClient.call} throws. */
+  async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
+    const schema = z.array(row);
+    return await this.call({
+      what,
+      path,
+      read(value, _text, headers) {
+        const { data: rows } = z.safeParse(schema, value);
+        return rows && { rows, isLast: isLastPage(headers) };
+      },
+    });
   }
 
   /** Reads what is no JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
@@ -481,11 +532,11 @@ export class ForgeClient {
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
-      return z.safeParse(schema, value).data ?? `the answer has not the form that ${this.#system} documents`;
+      return z.safeParse(schema, value).data ?? `the answer has not the form that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return "this token may not read it";
-      return `${this.#system} does not show it to this token, or it is gone`;
+      return `${this.system} does not show it to this token, or it is gone`;
     }
   }
 
@@ -493,6 +544,24 @@ export class ForgeClient {
   async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
+}
+
+/** A page of a list. */
+export interface ListPage<T> {
+  rows: readonly T[];
+  /** Whether there is no other page behind it; undefined where the answer does not say so. */
+  isLast?: boolean | undefined;
+}
+
+/**
+ * What headers say about the next page. Source: GitLab, "Pagination": `x-next-page` is empty on the last page, and a page may have fewer rows
+ * than were asked for, since notes that the token does not see are left out; GitHub, "Using pagination in the REST API": `Link`.
+ */
+function isLastPage(headers: Headers): boolean | undefined {
+  const next = headers.get("x-next-page");
+  if (next !== null) return !/^\d+$/.test(next);
+  const link = headers.get("link");
+  return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
 /** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
@@ -518,8 +587,10 @@ function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
   if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
   const [to, from] = [new URL(location, api), new URL(api)];
-  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
-  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
+  // An API at the root has the path "/".
+  const base = from.pathname.replace(/\/$/, "");
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${base}/`);
+  return isSame && to.username === "" ? to.pathname.slice(base.length) + to.search : undefined;
 }
 
 /** A redirect that stays within the API. */

@@ -10,6 +10,8 @@ import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { isForeignHead, readGitea } from "./gitea.ts";
 import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./gitea_teams.ts";
 import { giteaFindings } from "./gitea_findings.ts";
+import { githubNotes } from "./github_notes.ts";
+import type { NotePlace } from "./note.ts";
 import {
   type CommentPlace,
   factsOf,
@@ -48,6 +50,9 @@ const commentSchema = z.lazy(() =>
   })
 );
 type Comment = z.output<typeof commentSchema>;
+const noteSchema = z.lazy(() =>
+  z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
+);
 // Null for a reference in a comment that was deleted since: anybody can bring that about.
 const eventSchema = z.lazy(() =>
   z.nullable(z.object({
@@ -115,6 +120,76 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
   line: lineOf(comment.path, comment.position || comment.original_position, comment.diff_hunk),
 });
 
+/** The rows of a list, which is null when it has none. */
+async function rowsOf<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  what: string,
+  path: string,
+  schema: T,
+): Promise<readonly z.output<T>[]> {
+  const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
+  return await client.call({ what, path, read });
+}
+
+function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: string, path: string, schema: T) {
+  const query = path.includes("?") ? "&" : "?";
+  const read = (page: number, size: number) =>
+    rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
+  // A list may be cut to what the token sees after it was cut into pages.
+  return readPages(read, { size: PAGE, last: "empty" });
+}
+
+/** What has happened to a thread. @param repository Path of the repository below the API. */
+async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
+  const path = `${repository}/issues/${place.number}/timeline`;
+  const { list, isWhole } = await listOf(client, `read what has happened to ${wordsOf(place)}`, path, eventSchema);
+  return { list: list.filter((each) => each !== null), isWhole };
+}
+
+/** The comments of a thread without those on lines of code. @param repository Path of the repository below the API. */
+async function commentsOn<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  repository: string,
+  thread: ThreadPlace,
+  what: string,
+  schema: T,
+): Promise<readonly z.output<T>[]> {
+  try {
+    // Not in pages.
+    return await rowsOf(client, what, `${repository}/issues/${thread.number}/comments`, schema);
+  } catch (error) {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+  }
+  // Everybody may write comments that are too long for one answer: these are in pages.
+  const list = await wholeList(what, timelineOf(client, repository, thread));
+  return list.filter(({ type }) => type === "comment")
+    .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
+}
+
+/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
+export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and write:repository";
+
+function meaning(status: number, token: string): string | undefined {
+  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
+  if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
+  return undefined;
+}
+
+/** The comments of a thread. They are written as on GitHub. */
+export function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {
+  return {
+    ...githubNotes(client, { repository }, thread),
+    async find(each, what, isEnough) {
+      const rows = await commentsOn(each, `/repos/${repository}`, thread, what, noteSchema);
+      await isEnough(rows.map(({ id, body, user }) => ({
+        ...{ id, text: body, author: user?.id ?? null, mayBeProgram: false },
+      })));
+      return { isWhole: true };
+    },
+    reason: meaning,
+  };
+}
+
 export class GiteaThreads implements Threads {
   readonly forge = "gitea";
   readonly system = "Gitea";
@@ -137,17 +212,12 @@ export class GiteaThreads implements Threads {
     return `/repos/${this.#repository}`;
   }
 
-  /** The rows of a list, which is null when it has none. */
-  async #rows<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<readonly z.output<T>[]> {
-    const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
-    return await this.#client.call({ what, path, read });
+  #rows<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
+    return rowsOf(this.#client, what, path, schema);
   }
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
-    const query = path.includes("?") ? "&" : "?";
-    const read = (page: number, size: number) => this.#rows(what, `${path}${query}limit=${size}&page=${page}`, schema);
-    // A list may be cut to what the token sees after it was cut into pages.
-    return readPages(read, PAGE, "empty");
+    return listOf(this.#client, what, path, schema);
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> =>
@@ -192,10 +262,8 @@ export class GiteaThreads implements Threads {
     };
   }
 
-  async #timeline(place: ThreadPlace): Promise<Events> {
-    const path = `${this.#path}/issues/${place.number}/timeline`;
-    const { list, isWhole } = await this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
-    return { list: list.filter((each) => each !== null), isWhole };
+  #timeline(place: ThreadPlace): Promise<Events> {
+    return timelineOf(this.#client, this.#path, place);
   }
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
@@ -217,7 +285,7 @@ export class GiteaThreads implements Threads {
 
   async comments(thread: ThreadPlace) {
     const [found, lines, teams] = await Promise.all([
-      this.#commentsOn(thread),
+      commentsOn(this.#client, this.#path, thread, `read the comments of ${wordsOf(thread)}`, commentSchema),
       this.#lineComments(thread),
       this.#allTeams(),
     ]);
@@ -226,19 +294,6 @@ export class GiteaThreads implements Threads {
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
     // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
     return { list, isWhole: true };
-  }
-
-  async #commentsOn(thread: ThreadPlace): Promise<readonly Comment[]> {
-    const what = `read the comments of ${wordsOf(thread)}`;
-    try {
-      // Not in pages.
-      return await this.#rows(what, `${this.#path}/issues/${thread.number}/comments`, commentSchema);
-    } catch (error) {
-      if (!(error instanceof BodyTooLargeError)) throw error;
-    }
-    // Everybody may write comments that are too long for one answer: these are in pages.
-    const list = await wholeList(what, this.#timeline(thread));
-    return list.filter(({ type }) => type === "comment").map((each) => ({ ...each, body: each.body ?? "" }));
   }
 
   /** Comments on lines of code, which stand below reviews. */

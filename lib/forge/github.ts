@@ -27,6 +27,11 @@ export function githubApi(origin: string, host: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
+/** Path of the REST API below the base of a host. On a server of one's own it is beside GraphQL. */
+export function restOf(api: string): string {
+  return api.endsWith("/api") ? "/v3" : "";
+}
+
 // Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is what a reader may see of the protection of a branch. Older
 // servers of one's own know no queues, and refuse a query that names one.
 const fieldsOf = (knowsQueues: boolean) =>

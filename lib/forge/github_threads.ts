@@ -192,7 +192,7 @@ export class GithubThreads implements Threads {
   }
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
-    return readList(this.#client, what, path, z.array(schema));
+    return readList(this.#client, what, path, schema);
   }
 
   #query<T extends z.core.$ZodType>(what: string, query: string, variables: Record<string, unknown>, schema: T) {

@@ -168,7 +168,7 @@ export class GitlabThreads implements Threads {
   }
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
-    return readList(this.#client, what, path, z.array(schema));
+    return readList(this.#client, what, path, schema);
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> =>

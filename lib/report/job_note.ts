@@ -9,13 +9,12 @@ import { lookup } from "../lookup.ts";
 import { cleanResult } from "../run/clean.ts";
 import { type AnyResult, utcText } from "../run/result.ts";
 import { isTerminal, isUuid } from "../service/contract.ts";
-import type { Fetch } from "../service/transport.ts";
 import { markdownOf, type Words } from "../text/document.ts";
 import { markdownCode } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import type { Redactor } from "../text/redact.ts";
 import { jobLinks, type MarkdownOptions, renderMarkdown } from "./markdown.ts";
-import { type CountEdit, LivingNote, noteMarker, type NotePlace, writeNote, type WrittenNote } from "./note.ts";
+import { type CountEdit, LivingNote, noteMarker, type NotePlace, writeNote, type WrittenNote } from "../forge/note.ts";
 import { withPageLink } from "./page_link.ts";
 import { pagePath, type ReportTarget } from "./write.ts";
 
@@ -23,10 +22,6 @@ import { pagePath, type ReportTarget } from "./write.ts";
 export interface PlannedNote
   extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps"> {
   place: NotePlace;
-  /** Access token of the system. */
-  token: string;
-  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
-  tokenPlace: string;
   /** Variable that holds the token; undefined if it is not in a variable of its own. */
   tokenVariable?: string | undefined;
   /** What distinguishes the notes of different jobs on one place: names of the job, and its node; see `noteMarker`. */
@@ -67,7 +62,6 @@ export interface NoteContext {
   readonly platform: Pick<Platform, "links">;
   readonly writer: { readonly redact: Redactor };
   readonly clock: Clock;
-  readonly fetch: Fetch | undefined;
 }
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
@@ -105,7 +99,7 @@ export async function writeContent(
   { render, state, limitMs }: NoteContent,
   { id, count }: { id?: number | undefined; count?: CountEdit | undefined } = {},
 ): Promise<WrittenNote> {
-  const { writer: { redact }, clock, fetch } = context;
+  const { writer: { redact }, clock } = context;
   const { place, head } = plan;
   const whole = render(plan.mayLink, plan.links);
   const summary = place.shorten?.(whole) ?? whole;
@@ -124,7 +118,7 @@ export async function writeContent(
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
   const isEnd = state.exitCode !== null;
-  return await writeNote(place, noteMarker(...plan.job), counted, { ...plan, clock, fetch, id, isEnd, limitMs });
+  return await writeNote(place, noteMarker(...plan.job), counted, { clock, id, isEnd, limitMs });
 }
 
 /** The note of a job, which is changed while that goes on. Only what cannot be written at the end is told. */

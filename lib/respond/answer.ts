@@ -9,7 +9,7 @@ import { cancelWith } from "../run/cancel.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { own } from "../text/safe_line.ts";
-import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes, withLongThreads } from "./ask_note.ts";
+import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
 import { Decider, type Stop } from "./decide.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
@@ -29,8 +29,8 @@ export interface AnswerOptions {
 
 /** Answers the event of the job, or in a poll everything that is new. @returns The exit code. */
 export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
-  const forge = withLongThreads(respondJob.forge);
-  const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
+  const { forge } = respondJob;
+  const job: Responding = { ...respondJob, spent: { waits: 0, failedLooks: 0 } };
   const event = options.isPoll ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(job, event.reason);
   if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out });

@@ -7,9 +7,9 @@ import { EXIT } from "../exit_codes.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
-import { noteMarker, writeNote } from "../report/note.ts";
+import { noteMarker, writeNote } from "../forge/note.ts";
 import { STARTING_MS } from "./decide.ts";
-import { type Asked, type OpenForge, type Responding, sealFor } from "./job.ts";
+import { type Asked, type Responding, sealFor } from "./job.ts";
 import {
   type AskId,
   doublesOf,
@@ -22,23 +22,6 @@ import {
   marksOf,
   type MarkState,
 } from "./mark.ts";
-
-/** The forge, where notes are found in every thread that its comments can be read of: everybody may write long ones. */
-export function withLongThreads(forge: OpenForge): OpenForge {
-  const { threads } = forge;
-  const findInParts = async (thread: ThreadPlace, marker: string) => {
-    const me = await threads.me();
-    const [first] = (await threads.comments(thread)).list.filter(({ author, text }) =>
-      author.id === me.id && text.startsWith(marker)
-    ).sort((a, b) => a.id - b.id);
-    return first === undefined ? undefined : { id: first.id, body: first.text };
-  };
-  const notes = (thread: ThreadPlace) => ({
-    ...forge.notes(thread),
-    findInParts: (marker: string) => findInParts(thread, marker),
-  });
-  return { ...forge, notes };
-}
 
 /** Reacts to a mention. If the forge refuses, only the reaction is missing. */
 export async function react(
@@ -66,13 +49,13 @@ export async function say(
   text: string,
   state: MarkState = "none",
 ): Promise<void> {
-  const { clock, fetch, forge } = job;
+  const { clock, forge } = job;
   const { thread } = asked.news;
-  const { token, tokenPlace, threads } = forge;
+  const { threads } = forge;
   const seal = await sealFor(job, thread);
   const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
   const marker = noteMarker(...jobOfAsk(ask));
-  const { updated } = await writeNote(forge.notes(thread), marker, () => body, { token, tokenPlace, clock, fetch });
+  const { updated } = await writeNote(forge.notes(thread), marker, () => body, { clock });
   if (updated) return;
   const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
   await removeDoubles(job, asked, await doubles().catch(() => []));
@@ -183,8 +166,6 @@ export function planOf(
 ): PlannedNote {
   return {
     place: forge.notes(thread),
-    token: forge.token,
-    tokenPlace: forge.tokenPlace,
     job: jobOfAsk(ask),
     label,
     mayLink: (url) => forge.mayLink(url),

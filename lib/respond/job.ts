@@ -7,7 +7,7 @@ import type { Platform } from "../ci/platform.ts";
 import type { News, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Notice } from "../notice.ts";
 import type { NoteContext, PlannedNote } from "../report/job_note.ts";
-import type { NotePlace } from "../report/note.ts";
+import type { NotePlace } from "../forge/note.ts";
 import type { JobEnd } from "../run/job.ts";
 import type { RunRequest } from "../run/request.ts";
 import type { RunResult } from "../run/result.ts";

@@ -7,7 +7,7 @@ import { ConflictError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Notice } from "../notice.ts";
 import { type NoteContent, NOTHING_YET, openNote, type PlannedNote, progressText } from "../report/job_note.ts";
-import type { LivingNote } from "../report/note.ts";
+import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
 import { cancelWith } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";

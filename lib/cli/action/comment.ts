@@ -5,7 +5,10 @@
  */
 import type { Platform, ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { GITHUB_TOKEN_NEEDS, githubComments, pullRequestOf } from "../../report/github_note.ts";
+import { ForgeClient } from "../../forge/forge.ts";
+import { restOf } from "../../forge/github.ts";
+import { GITHUB_TOKEN_NEEDS, githubApiOf, githubNotes, repositoryOf } from "../../forge/github_notes.ts";
+import { checkForgeToken } from "../../forge/open.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { forgeNote, ofWorkflow } from "../job/workflow_note.ts";
 import type { NotePlanner } from "../verb.ts";
@@ -54,7 +57,7 @@ function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
 /** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
-  if (text === undefined || /^[1-9]\d{0,17}$/.test(text)) return text;
+  if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;
   throw new UsageError({
     attempted: "use input pull-request",
     why: "it must be the number of a pull request",
@@ -71,7 +74,7 @@ export const ACTION_NOTES: NotePlanner = {
     return true;
   },
   plan(context) {
-    const { io: { env }, platform } = context;
+    const { io: { env }, platform, clock, fetch, writer: { redact } } = context;
     const attempted = "write a comment";
     const number = numberOf(env);
     if (number === undefined) {
@@ -81,18 +84,19 @@ export const ACTION_NOTES: NotePlanner = {
     const matrix = matrixNode(env) || "";
     // Elsewhere the job's own token belongs to no user, so it could not find its comment again: a user's token writes it.
     if (platform.name !== "github") return forgeNote(context, Number(number), matrix);
-    const pullRequest = pullRequestOf(env, number);
-    const place = githubComments(pullRequest);
-    const token = inputText(env, "github-token")?.trim();
-    if (token === undefined) {
-      const advice = `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
-      throw new UsageError({ attempted: `${attempted} on ${place.where}`, why: "input github-token is empty", advice });
-    }
+    const repository = repositoryOf(env);
+    const api = githubApiOf(env);
+    const token = checkForgeToken(inputText(env, "github-token"), {
+      attempted: `${attempted} on pull request #${number}`,
+      system: "GitHub",
+      place: "input github-token",
+      advice: `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`,
+      isMogplex: (text) => redact.token(text) !== text,
+    });
+    const client = new ForgeClient({ clock, fetch }, api, "GitHub", token);
     return {
-      place,
-      token,
-      tokenPlace: "input github-token",
-      mayLink: mayLink(env, pullRequest.repository),
+      place: githubNotes(client, { repository, rest: restOf(api) }, { kind: "pull", number: Number(number) }),
+      mayLink: mayLink(env, repository),
       ...ofWorkflow(context, matrix),
     };
   },

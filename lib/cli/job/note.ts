@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
-import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS, tokenVariableOf } from "../../report/gitlab_note.ts";
+import { ForgeClient } from "../../forge/forge.ts";
+import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS, tokenVariableOf } from "../../forge/gitlab_notes.ts";
 import {
   type NoteContent,
   NOTHING_YET,
@@ -17,7 +18,8 @@ import {
   resultContent,
   writeContent,
 } from "../../report/job_note.ts";
-import type { WrittenNote } from "../../report/note.ts";
+import type { WrittenNote } from "../../forge/note.ts";
+import { checkForgeToken } from "../../forge/open.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase } from "../../run/result.ts";
@@ -42,16 +44,7 @@ export function planNote(context: Context): NotePlan {
   try {
     const plan = notes.plan(context);
     if (plan === undefined) return { kind: "none" };
-    const { place, token, tokenPlace } = plan;
-    const attempted = `write a ${place.noun} on ${place.where}`;
-    // `redact` knows the token of Mogplex.
-    if (context.writer.redact.token(token) !== token) {
-      const why = `${tokenPlace} holds the token of Mogplex, which is not sent to ${place.system}`;
-      throw new UsageError({ attempted, why });
-    }
-    // A header can hold no other characters.
-    if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { kind: "write", ...plan };
-    throw new UsageError({ attempted, why: `the value of ${tokenPlace} cannot be a token` });
+    return { kind: "write", ...plan };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     // A wrong variable of the CI system's own is not the caller's fault.
@@ -167,29 +160,26 @@ export const GITLAB_NOTES: NotePlanner = {
     checkTokenVariable(tokenVariableOf(env), "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
     return true;
   },
-  plan({ io: { env }, platform }) {
+  plan({ io: { env }, platform, clock, fetch, writer: { redact } }) {
     const mergeRequest = mergeRequestOf(env);
     if (mergeRequest === undefined) return undefined;
-    const place = gitlabNotes(mergeRequest);
+    const { api, project, number } = mergeRequest;
     const tokenVariable = tokenVariableOf(env);
-    const token = env(tokenVariable)?.trim() ?? "";
-    const tokenPlace = `variable ${tokenVariable}`;
-    const attempted = `write a note on ${place.where}`;
-    if (token === "") {
-      const advice =
-        `put a project access token of GitLab there, with ${TOKEN_NEEDS} (protected variables are absent on ` +
-        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off";
-      throw new UsageError({ attempted, why: `${tokenPlace} is not set`, advice });
-    }
-    if (isFileVariable(tokenVariable, token)) {
-      throw new UsageError({ attempted, why: `${tokenPlace} is of type File`, advice: "change its type to Variable" });
-    }
+    const token = checkForgeToken(env(tokenVariable), {
+      attempted: `write a note on merge request !${number}`,
+      system: "GitLab",
+      place: `variable ${tokenVariable}`,
+      variable: tokenVariable,
+      advice: `put a project access token of GitLab there, with ${TOKEN_NEEDS} (protected variables are absent on ` +
+        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
+      isMogplex: (text) => redact.token(text) !== text,
+    });
+    const client = new ForgeClient({ clock, fetch }, api, "GitLab", token, "PRIVATE-TOKEN");
+    const place = gitlabNotes(client, project, { kind: "pull", number });
     const { job, node } = platform.identity(env) ?? { job: null, node: "" };
-    const hosts = ownHosts(env, place.api);
+    const hosts = ownHosts(env, api);
     return {
       place,
-      token,
-      tokenPlace,
       tokenVariable,
       job: [job ?? "", node],
       label: job ?? "",

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import {
   FORGE_VARIABLES,
   ForgeClient,
+  type ForgeToken,
   jobHost,
   parsePullRequest,
   type PullRequestAddress,
@@ -16,15 +17,16 @@ import {
   tokenHost,
 } from "../../forge/forge.ts";
 import { giteaApi } from "../../forge/gitea.ts";
-import { GiteaThreads } from "../../forge/gitea_threads.ts";
-import { githubApi } from "../../forge/github.ts";
+import { GITEA_TOKEN_NEEDS, giteaNotes, GiteaThreads } from "../../forge/gitea_threads.ts";
+import { apiOf } from "../../forge/api_of.ts";
+import { githubApi, restOf } from "../../forge/github.ts";
+import { githubApiOf, githubNotes, repositoryOf, serverOf } from "../../forge/github_notes.ts";
 import { GithubThreads } from "../../forge/github_threads.ts";
 import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
 import { remembered, type Threads } from "../../forge/threads.ts";
-import { githubComments, pullRequestOf, repositoryOf, type RepositoryPlace } from "../../report/github_note.ts";
-import { gitlabNotes, tokenVariableOf } from "../../report/gitlab_note.ts";
-import { apiOf, type NotePlace } from "../../report/note.ts";
+import { gitlabNotes, tokenVariableOf } from "../../forge/gitlab_notes.ts";
+import { checkForgeToken } from "../../forge/open.ts";
 import { githubEvent, gitlabEvent } from "../../respond/event.ts";
 import type { OpenForge } from "../../respond/job.ts";
 import type { Context } from "../verb.ts";
@@ -34,27 +36,17 @@ const ATTEMPTED = "ask the forge";
 /** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
 const MAX_EVENT = 2 ** 25;
 
-/** A token that a header can hold. @throws {UsageError} naming the place where it is missing. */
-function tokenIn(context: Context, text: string | undefined, place: string, needs: string): string {
-  const token = text?.trim() ?? "";
-  if (token === "") {
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: `${place} is empty`,
-      advice: `put a token there, with ${needs}`,
-    });
-  }
-  if (!/^[\x21-\x7e]+$/.test(token) || token.startsWith("$")) {
-    throw new UsageError({ attempted: ATTEMPTED, why: `the value of ${place} cannot be a token` });
-  }
-  // The connection masks the token of Mogplex from now on.
-  if (context.connection().token === token) {
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: `${place} holds the token of Mogplex, which is not sent elsewhere`,
-    });
-  }
-  return token;
+/** The token of the job's forge. @throws {UsageError} naming the place where it is missing. */
+function tokenIn(
+  context: Context,
+  text: string | undefined,
+  { system, place, variable, needs }: { system: string; place: string; variable?: string; needs: string },
+): ForgeToken {
+  return checkForgeToken(text, {
+    ...{ attempted: ATTEMPTED, system, place, variable, advice: `put a token there, with ${needs}` },
+    // The connection masks the token of Mogplex from now on.
+    isMogplex: (token) => context.connection().token === token,
+  });
 }
 
 function textOf({ io }: Context, path: string): string {
@@ -72,13 +64,6 @@ function numberIn(env: ReadEnv, name: string): number {
   throw new UsageError({ attempted: ATTEMPTED, why: `${name} must be a number`, value: JSON.stringify(text) });
 }
 
-/** Origin of a server of the CI system. */
-function originIn(env: ReadEnv, name: string): string {
-  const text = env(name) ?? "";
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
-  throw new UsageError({ attempted: ATTEMPTED, why: `${name} must be an http(s) URL`, value: JSON.stringify(text) });
-}
-
 const GITLAB_NEEDS = 'the scope "api" and the role Developer';
 
 /** The project of a GitLab pipeline. */
@@ -86,24 +71,16 @@ export function openGitlab(context: Context): OpenForge {
   const { io: { env }, clock, fetch } = context;
   const variable = tokenVariableOf(env);
   const place = `variable ${variable}`;
-  const value = env(variable);
-  if (isFileVariable(variable, value)) {
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: `${place} is of type File`,
-      advice: "change its type to Variable",
-    });
-  }
-  const token = tokenIn(context, value, place, GITLAB_NEEDS);
+  const token = tokenIn(context, env(variable), { system: "GitLab", place, variable, needs: GITLAB_NEEDS });
   const api = apiOf(env, "GitLab", "CI_API_V4_URL");
   const project = numberIn(env, "CI_PROJECT_ID");
-  const client = new ForgeClient({ clock, fetch }, api, "GitLab", { token, place }, "PRIVATE-TOKEN");
+  const client = new ForgeClient({ clock, fetch }, api, "GitLab", token, "PRIVATE-TOKEN");
   const page = env("CI_PROJECT_URL") ?? "";
   const host = new URL(api).hostname;
   const threads = new GitlabThreads(client, { origin: new URL(api).origin, project: String(project) });
   return {
     threads,
-    token,
+    token: token.token,
     tokenPlace: place,
     repositoryId: idOf(threads),
     // deno-lint-ignore require-await
@@ -111,7 +88,7 @@ export function openGitlab(context: Context): OpenForge {
       const payload = env("TRIGGER_PAYLOAD") ?? "";
       return gitlabEvent(payload.startsWith("/") ? textOf(context, payload) : payload, project);
     },
-    notes: ({ kind, number }) => gitlabNotes({ api, project: String(project), iid: String(number) }, kind),
+    notes: (thread) => gitlabNotes(client, String(project), thread),
     mayLink: (url) => isBelow(url, `${page}/-/merge_requests/`) || new URL(url).hostname !== host,
   };
 }
@@ -127,20 +104,20 @@ export function openGithub(context: Context, given?: { token: string; place: str
   const { io: { env }, clock, fetch } = context;
   const place = given?.place ?? "variable GITHUB_TOKEN";
   const needs = "the permissions contents: read, checks: read, issues: write and pull-requests: write";
-  const token = tokenIn(context, given?.token ?? env("GITHUB_TOKEN"), place, needs);
-  const origin = originIn(env, "GITHUB_SERVER_URL");
-  const base = githubApi(origin, new URL(origin).host);
+  const token = tokenIn(context, given?.token ?? env("GITHUB_TOKEN"), { system: "GitHub", place, needs });
+  const origin = serverOf(env);
+  const base = githubApiOf(env);
   const repository = repositoryOf(env);
-  const client = new ForgeClient({ clock, fetch }, base, "GitHub", { token, place });
-  const threads = new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+  const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
+  const threads = new GithubThreads(client, { origin, repository, rest: restOf(base) });
   const repositoryId = idOf(threads);
   return {
     threads,
-    token,
+    token: token.token,
     tokenPlace: place,
     repositoryId,
     event: () => workflowEvent(context, repositoryId),
-    notes: ({ kind, number }) => githubComments(pullRequestOf(env, String(number)), kind),
+    notes: (thread) => githubNotes(client, { repository, rest: restOf(base) }, thread),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pull/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
@@ -149,21 +126,22 @@ export function openGithub(context: Context, given?: { token: string; place: str
 /** The repository of a workflow of Gitea or Forgejo. Its own token may not ask who may push, so another one is needed. */
 export function openGitea(context: Context): OpenForge {
   const { io: { env }, clock, fetch } = context;
-  const place = `variable ${FORGE_VARIABLES.gitea}`;
-  const token = tokenIn(context, env(FORGE_VARIABLES.gitea), place, GITEA_TOKEN_NEEDS);
-  const origin = originIn(env, "GITHUB_SERVER_URL");
+  const variable = FORGE_VARIABLES.gitea;
+  const place = `variable ${variable}`;
+  const token = tokenIn(context, env(variable), { system: "Gitea", place, variable, needs: GITEA_TOKEN_NEEDS });
+  const origin = serverOf(env);
   const api = giteaApiOf(env);
   const repository = repositoryOf(env);
-  const client = new ForgeClient({ clock, fetch }, api, "Gitea", { token, place });
+  const client = new ForgeClient({ clock, fetch }, api, "Gitea", token);
   const threads = new GiteaThreads(client, { origin, repository });
   const repositoryId = idOf(threads);
   return {
     threads,
-    token,
+    token: token.token,
     tokenPlace: place,
     repositoryId,
     event: () => workflowEvent(context, repositoryId),
-    notes: ({ kind, number }) => giteaComments({ api, repository, number: String(number) }, kind),
+    notes: (thread) => giteaNotes(client, repository, thread),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pulls/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
@@ -283,26 +261,10 @@ export function openAddress(context: Context, address: PullRequestAddress): Thre
     return new GiteaThreads(client, { origin, repository });
   }
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
-  return new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+  return new GithubThreads(client, { origin, repository, rest: restOf(base) });
 }
-
-// Comments of Gitea and Forgejo, whose API for them is that of GitHub.
-
-/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
-const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and write:repository";
 
 /** Base of the API that the runner names. @throws {UsageError} when it cannot come from Gitea. */
 function giteaApiOf(env: ReadEnv): string {
   return apiOf(env, "Gitea", "GITHUB_API_URL");
-}
-
-function meaning(status: number, token: string): string | undefined {
-  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
-  if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
-  return undefined;
-}
-
-/** The comments of a thread. */
-function giteaComments(place: RepositoryPlace, kind: "issue" | "pull"): NotePlace {
-  return { ...githubComments(place, kind), system: "Gitea", query: "", reason: meaning };
 }

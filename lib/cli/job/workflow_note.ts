@@ -36,9 +36,8 @@ export function ofWorkflow(
 export function forgeNote(context: Context, number: number, matrix = ""): PlannedNote | undefined {
   if (context.openForge === undefined) return undefined;
   const forge = context.openForge(context);
-  const { token, tokenPlace } = forge;
   const place = forge.notes({ kind: "pull", number });
-  return { place, token, tokenPlace, mayLink: (url) => forge.mayLink(url), ...ofWorkflow(context, matrix) };
+  return { place, mayLink: (url) => forge.mayLink(url), ...ofWorkflow(context, matrix) };
 }
 
 /** Whether a workflow's job is to have a note: only if a flag or variable asks for it, since the forge's token may be there for something else. */

@@ -319,7 +319,7 @@ export function permissionsFor(
   return {
     net: distinct([
       origin.host,
-      note.kind === "write" ? new URL(note.place.api).host : undefined,
+      note.kind === "write" ? new URL(note.place.client.api).host : undefined,
       ...paths.extra?.net ?? [],
       ...paths.forge?.net ?? [],
     ]),

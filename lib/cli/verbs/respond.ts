@@ -142,13 +142,12 @@ export async function respond(program: Context): Promise<number> {
   if (openForge === undefined) throw new Error("Cannot respond without a forge");
   checkAddress(program);
   const context = toldOnce(program);
-  const { flags, option, io, clock, fetch, platform, writer } = context;
+  const { flags, option, io, clock, platform, writer } = context;
   const settings = readSettings(context);
   const forge = openForge(context);
   const job: RespondJob = {
     io,
     clock,
-    fetch,
     platform,
     writer,
     forge,

@@ -2,7 +2,7 @@ import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noteMarker } from "../../../lib/report/note.ts";
+import { noteMarker } from "../../../lib/forge/note.ts";
 import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { listen } from "../report/listen.ts";
 import type { Fault } from "../../unit/report/served.ts";

@@ -20,15 +20,15 @@ test("readPages() reads a page in parts when its rows are too large for one answ
   const small = rows.filter((row) => row !== 11);
   for (const size of [100, 50]) {
     const { read } = listOf(rows);
-    expect(await readPages(read, size)).toEqual({ list: small, isWhole: true });
+    expect(await readPages(read, { size })).toEqual({ list: small, isWhole: true });
     // As on Gitea, where an empty page alone is surely the last.
-    expect(await readPages(read, size, "empty")).toEqual({ list: small, isWhole: true });
+    expect(await readPages(read, { size, last: "empty" })).toEqual({ list: small, isWhole: true });
   }
 });
 
 test("readPages() goes on behind a page whose rows are all too large", async () => {
   const { read, asked } = listOf([...Array.from({ length: 50 }, () => 11), 1, 2]);
-  expect(await readPages(read, 50, "empty")).toEqual({ list: [1, 2], isWhole: true });
+  expect(await readPages(read, { size: 50, last: "empty" })).toEqual({ list: [1, 2], isWhole: true });
   expect(asked.filter((each) => each.startsWith("50/"))).toEqual(["50/1", "50/2", "50/3"]);
 });
 

@@ -3,7 +3,7 @@ import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
 import { nothingToMend, type RespondSettings, type Wanted } from "../../../lib/respond/decide.ts";
 import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
-import { noteMarker } from "../../../lib/report/note.ts";
+import { noteMarker } from "../../../lib/forge/note.ts";
 import {
   at,
   aThread,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ThreadComment } from "../../../lib/forge/threads.ts";
-import { noteMarker } from "../../../lib/report/note.ts";
+import { noteMarker } from "../../../lib/forge/note.ts";
 import { doublesOf, jobOfAsk, keyOfAsk, type Mark, markLine, marksOf } from "../../../lib/respond/mark.ts";
 import { BOT, ISSUE, KIM, PULL, sealOf } from "./fake_threads.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { noteMarker } from "../../../../lib/report/note.ts";
+import { noteMarker } from "../../../../lib/forge/note.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { type Ended, step, type StepOptions } from "./action_job.ts";

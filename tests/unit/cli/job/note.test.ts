@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { noteMarker } from "../../../../lib/report/note.ts";
+import { noteMarker } from "../../../../lib/forge/note.ts";
 import { cleanResult } from "../../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../../lib/report/markdown.ts";
 import { GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../../report/gitlab_server.ts";
@@ -146,7 +146,7 @@ test("a missing token is one notice that says which variable and which rights, a
     expect({ code, stderr, requests: gitlab.requests }).toEqual({
       code: 0,
       stderr:
-        "note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is not set; put a project access token " +
+        "note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is empty; put a project access token " +
         `of GitLab there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
         "(protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off\n",
       requests: [],
@@ -170,17 +170,19 @@ test("no note and no notice about it outside of merge request pipelines, on othe
   }
 });
 
-const page = (status: number) =>
-  new Response("<html>no</html>", {
+const page = (status: number) => new Response("<html>no</html>", { status, headers: { "content-type": "text/html" } });
+const json = (status: number) =>
+  Response.json({ message: "no" }, {
     status,
-    headers: { "content-type": "text/html", location: "https://evil.example/" },
+    headers: { location: "https://evil.example/" },
   });
 const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
-  ["401", () => page(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
-  ["403", () => page(403), "the token in variable GITLAB_TOKEN may not do this"],
-  ["404", () => page(404), "GitLab does not show the merge request to the token"],
+  ["401", () => json(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
+  ["403", () => json(403), "the token in variable GITLAB_TOKEN may not do this"],
+  ["404", () => json(404), "GitLab does not show the merge request to the token"],
+  ["a page of a proxy", () => page(403), "something in between, such as a proxy, answers in the place of GitLab"],
   ["500", () => page(500), "GitLab is in trouble"],
-  ["a redirect", () => page(302), "the answer is a redirect"],
+  ["a redirect", () => json(302), "the answer is a redirect"],
   ["a page", () => page(200), "the answer is not that of GitLab's API"],
   ["a reset", () => "reset", "the network failed"],
   ["silence", () => "hang", "GitLab took longer than 15 seconds"],

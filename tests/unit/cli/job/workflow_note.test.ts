@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { noteMarker } from "../../../../lib/report/note.ts";
+import { noteMarker } from "../../../../lib/forge/note.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";

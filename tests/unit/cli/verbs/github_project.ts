@@ -45,6 +45,8 @@ export interface GithubProject extends Served {
     { event: string; login: string; label: string; created_at: string; performed_via_github_app?: object }[]
   >;
   branches: Map<string, { protected: boolean; rules: string[] }>;
+  /** Branches that have another name now. Source: "REST API endpoints for branches", `Get a branch`, 301. */
+  renamed: Map<string, string>;
   reactions: string[];
   statuses: string[];
   /** Files of the default branch, by path. */
@@ -105,6 +107,7 @@ export function githubProject(now: () => string): GithubProject {
       ["main", { protected: true, rules: [] }],
       ["feature", { protected: false, rules: ["non_fast_forward"] }],
     ]),
+    renamed: new Map(),
     reactions: [],
     statuses: [],
     files: new Map(),
@@ -162,6 +165,11 @@ export function githubProject(now: () => string): GithubProject {
     }
     const [, rules, name] = /^\/(rules\/)?branches\/(.+)$/.exec(rest) ?? [];
     if (name !== undefined) {
+      const now = server.renamed.get(decodeURIComponent(name));
+      if (now !== undefined) {
+        const location = `${server.api}${url.pathname.replace(name, now)}`;
+        return new Response(null, { status: 301, headers: { location } });
+      }
       const branch = server.branches.get(decodeURIComponent(name));
       if (rules !== undefined) return json(200, (branch?.rules ?? []).map((type) => ({ type })));
       const commit = { sha: "beef".padEnd(40, "0") };

@@ -1,7 +1,7 @@
 /** `respond` as a whole, on a GitLab in the shapes of its documentation and the local Mogplex. */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { noteMarker } from "../../../../lib/report/note.ts";
+import { noteMarker } from "../../../../lib/forge/note.ts";
 import { jobOfAsk, markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";

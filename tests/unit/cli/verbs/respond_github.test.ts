@@ -38,6 +38,7 @@ async function respond(
   { name, payload }: Event,
   how: "command" | "action" = "command",
   args: string[] = ["respond"],
+  env: Record<string, string> = {},
 ) {
   const { github, emulator, clock } = at;
   const io = fakeIo({
@@ -54,11 +55,12 @@ async function respond(
       ...(how === "command"
         ? { GITHUB_TOKEN }
         : { "INPUT_RESPOND": "true", "INPUT_GITHUB-TOKEN": GITHUB_TOKEN, "INPUT_MATRIX": "null" }),
+      ...env,
     },
   });
   const fetch = recorded(
     at,
-    (url, init) => url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init),
+    (url, init) => url.startsWith("https://mogplex.com") ? emulator.fetch(url, init) : github.fetch(url, init),
   );
   const code = how === "command" ? await main(args, io, { fetch, clock }) : await action("main", io, { fetch, clock });
   for (const each of github.received) expect(each).not.toContain(TOKEN);
@@ -119,6 +121,35 @@ for (const [what, arrange, reason] of REFUSED) {
     expect([runsOf(at).length, ours(at).length, at.github.reactions.length]).toEqual([0, 0, 0]);
   });
 }
+
+test("respond starts no run on a branch of GitHub that has another name now", async () => {
+  const at = place();
+  at.github.renamed.set("feature", "feature-2");
+  at.github.branches.set("feature-2", { protected: false, rules: [] });
+  const { code, stdout } = await respond(at, commented(at.github.say(7, "kim", "@mogplex go")));
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "no run: its branch is gone\n" });
+  expect(runsOf(at)).toEqual([]);
+});
+
+test("respond asks a GitHub server of one's own below /api/v3 and /api/graphql, whichever variable names it", async () => {
+  const server = "https://ghe.example";
+  for (const env of [{}, { GITHUB_API_URL: "" }, { GITHUB_API_URL: `${server}/api/v3` }]) {
+    const at = place();
+    const { fetch } = at.github;
+    at.github.fetch = (url, init) => {
+      const path = /^https:\/\/ghe\.example\/api(?:\/v3(?=\/)|(?=\/graphql$))(.*)$/.exec(url)?.[1];
+      if (path === undefined) throw new Error(`no API at ${url}`);
+      return fetch(at.github.api + path, init);
+    };
+    const asked = commented(at.github.say(7, "lee", "@mogplex fix it"));
+    const { code, stderr } = await respond(at, asked, "command", ["respond"], {
+      ...{ GITHUB_SERVER_URL: server, GITHUB_API_URL: `${server}/api/v3` },
+      ...env,
+    });
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("summary written in comment") });
+    expect([runsOf(at).length, at.github.reactions]).toEqual([1, ["1000 eyes", "1000 rocket"]]);
+  }
+});
 
 test("respond tells the author of an edited comment on GitHub to write it anew", async () => {
   const at = place();

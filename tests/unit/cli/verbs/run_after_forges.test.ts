@@ -88,7 +88,13 @@ async function runAfter(at: At, args: string[], files: Record<string, string> = 
     files,
     env: {
       ...{ MOGPLEX_API_KEY: TOKEN, GITHUB_ACTIONS: "true", GITHUB_SERVER_URL: server },
-      ...{ GITHUB_API_URL: "GITEA_ACTIONS" in at.job ? `${server}/api/v1` : "https://api.github.com" },
+      ...{
+        GITHUB_API_URL: "GITEA_ACTIONS" in at.job
+          ? `${server}/api/v1`
+          : server === "https://github.com"
+          ? "https://api.github.com"
+          : `${server}/api/v3`,
+      },
       ...{ GITHUB_RUN_ID: String(++jobs), GITHUB_RUN_ATTEMPT: "1", GITHUB_JOB: "agent", GITHUB_WORKFLOW: "Agent" },
       ...at.job,
       ...env,

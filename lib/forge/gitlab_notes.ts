@@ -3,16 +3,22 @@
  *
  * @module
  */
+import * as z from "zod/mini";
 import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import { apiOf, type NotePlace } from "./note.ts";
+import { apiOf } from "./api_of.ts";
+import type { ForgeClient } from "./forge.ts";
+import type { NotePlace } from "./note.ts";
+import { readList, type ThreadPlace } from "./threads.ts";
 
 /** A merge request, and the API through which it is reached. */
-interface MergeRequest extends Pick<NotePlace, "api"> {
+interface MergeRequest {
+  /** Base of the API, without a slash at its end. */
+  api: string;
   /** Id of the project that it targets. */
   project: string;
   /** Its number in that project. */
-  iid: string;
+  number: number;
 }
 
 /** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
@@ -22,9 +28,6 @@ export const TOKEN_NEEDS = `the scope "api" and at least the role Reporter in th
 export function tokenVariableOf(env: ReadEnv): string {
   return env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
 }
-
-const SYSTEM = "GitLab";
-const API_VARIABLE = "CI_API_V4_URL";
 
 /**
  * The merge request of the pipeline; undefined if the pipeline has none.
@@ -45,7 +48,7 @@ export function mergeRequestOf(env: ReadEnv): MergeRequest | undefined {
       throw new UsageError({ attempted, why: `${name} must be a number`, value: JSON.stringify(value) });
     }
   }
-  return { api: apiOf(env, SYSTEM, API_VARIABLE), project, iid };
+  return { api: apiOf(env, "GitLab", "CI_API_V4_URL"), project, number: Number(iid) };
 }
 
 function meaning(status: number, token: string): string | undefined {
@@ -54,25 +57,34 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** The notes of a merge request, or of an issue. */
-export function gitlabNotes({ api, project, iid }: MergeRequest, kind: "issue" | "pull" = "pull"): NotePlace {
-  const path = `/projects/${project}/${kind === "issue" ? "issues" : "merge_requests"}/${iid}/notes`;
+// Source: GitLab, "Notes API", https://docs.gitlab.com/api/notes/
+const rowSchema = z.lazy(() =>
+  z.object({ id: z.int(), body: z.string(), system: z.boolean(), author: z.nullish(z.object({ id: z.int() })) })
+);
+
+/** The notes of a merge request, or of an issue. @param project Id of the project, or its path with all groups. */
+export function gitlabNotes(client: ForgeClient, project: string, { kind, number }: ThreadPlace): NotePlace {
+  const part = kind === "issue" ? "issues" : "merge_requests";
+  const path = `/projects/${encodeURIComponent(project)}/${part}/${number}/notes`;
+  const list = `${path}?sort=asc&order_by=created_at&activity_filter=only_comments`;
   return {
-    system: SYSTEM,
+    client,
     noun: "note",
-    where: kind === "issue" ? `issue #${iid}` : `merge request !${iid}`,
-    api,
-    apiVariable: API_VARIABLE,
-    // Source: GitLab, "REST API authentication".
-    tokenHeader: "PRIVATE-TOKEN",
+    where: kind === "issue" ? `issue #${number}` : `merge request !${number}`,
+    find: (each, what, isEnough) =>
+      readList(each, what, list, rowSchema, (rows) => {
+        // Authors have no type there: where the token may not ask for its user, the marker alone decides.
+        const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
+          ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
+        }));
+        return isEnough(notes);
+      }),
+    userPath: "/user",
     path,
-    // Source: GitLab, "Pagination": 100 is the most.
-    query: "?sort=asc&order_by=created_at&activity_filter=only_comments&per_page=100",
+    pathOf: (id) => `${path}/${id}`,
     updateMethod: "PUT",
     // A webhook for comments starts a pipeline for each of them.
     maxEdits: 5,
-    notePath: path,
-    authorKey: "author",
     reason: meaning,
   };
 }

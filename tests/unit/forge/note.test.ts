@@ -1,14 +1,16 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { gitlabNotes, mergeRequestOf } from "../../../lib/report/gitlab_note.ts";
-import { noteMarker, writeNote } from "../../../lib/report/note.ts";
+import { ForgeClient } from "../../../lib/forge/forge.ts";
+import { gitlabNotes, mergeRequestOf } from "../../../lib/forge/gitlab_notes.ts";
+import { noteMarker, writeNote } from "../../../lib/forge/note.ts";
 import { thrown } from "../service/answers.ts";
-import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "./gitlab_server.ts";
-import type { Fault } from "./served.ts";
+import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../report/gitlab_server.ts";
+import type { Fault } from "../report/served.ts";
 
 const MARKER = await noteMarker("agent", "");
 const NOTES = "/projects/42/merge_requests/7/notes";
 const SEARCH = `GET ${NOTES}?sort=asc&order_by=created_at&activity_filter=only_comments&per_page=100`;
+const FIRST = `${SEARCH}&page=1`;
 
 interface Written {
   error: string | undefined;
@@ -19,9 +21,11 @@ interface Written {
 /** Writes a note, with the jitter always half. */
 async function write(server: GitlabServer, text = "# Fine\n", token = GITLAB_TOKEN): Promise<Written> {
   const clock = virtualClock();
-  const place = gitlabNotes({ api: server.api, project: "42", iid: "7" });
-  const options = { token, tokenPlace: "variable GITLAB_TOKEN", fetch: server.fetch, clock, random: () => 0.5 };
-  const error = await writeNote(place, MARKER, () => text, options).then(
+  const world = { clock, fetch: server.fetch, random: () => 0.5 };
+  const place = { token, place: "variable GITLAB_TOKEN" };
+  const client = new ForgeClient(world, server.api, "GitLab", place, "PRIVATE-TOKEN");
+  const notes = gitlabNotes(client, "42", { kind: "pull", number: 7 });
+  const error = await writeNote(notes, MARKER, () => text, { clock }).then(
     () => undefined,
     (thrown: Error) => thrown.message,
   );
@@ -43,9 +47,9 @@ test("writeNote() makes a note when there is none, and updates it in place from 
   expect(await write(server, "two")).toMatchObject({ error: undefined, slept: [] });
   expect(server.notes.map(({ body }) => body)).toEqual(["Looks good to me", `${MARKER}\n\ntwo`]);
   expect(server.requests).toEqual([
-    SEARCH,
+    FIRST,
     `POST ${NOTES}`,
-    SEARCH,
+    FIRST,
     "GET /user",
     `PUT ${NOTES}/1001`,
   ]);
@@ -60,7 +64,7 @@ for (const linkOnly of [false, true]) {
     for (let index = 0; index < 250; index++) server.add(`Comment ${index}`);
     expect((await write(server)).error).toBeUndefined();
     expect(server.requests).toEqual(
-      [SEARCH, `${SEARCH}&page=2`, `${SEARCH}&page=3`, "GET /user", `PUT ${NOTES}/${id}`],
+      [FIRST, `${SEARCH}&page=2`, `${SEARCH}&page=3`, "GET /user", `PUT ${NOTES}/${id}`],
     );
   });
 }
@@ -82,7 +86,11 @@ test("writeNote() takes nothing for its note but one of its own that begins with
 });
 
 test("writeNote() goes by the marker alone when the token may not ask who it is", async () => {
-  const server = fault(gitlabServer("42", "7"), /\/user$/, page(403));
+  const server = fault(
+    gitlabServer("42", "7"),
+    /\/user$/,
+    Response.json({ message: "403 Forbidden" }, { status: 403 }),
+  );
   server.add(MARKER, { author: { id: BOT } });
   expect((await write(server)).error).toBeUndefined();
   expect(server.notes.length).toBe(1);
@@ -92,7 +100,7 @@ test("writeNote() gives up on a merge request with more notes than GitLab permit
   const server = gitlabServer("42", "7");
   for (let index = 0; index < 5_001; index++) server.add("x");
   expect((await write(server)).error).toBe(
-    "Cannot find the note on merge request !7: merge request !7 has more than 5000 comments",
+    "Cannot find the note on merge request !7: merge request !7 has too many comments",
   );
   expect(server.requests.length).toBe(50);
 });
@@ -103,7 +111,7 @@ test("writeNote() looks again before it posts again when the fate of a post is n
     expect(await write(server)).toMatchObject({ error: undefined, slept: [1_000] });
     expect(server.notes.length).toBe(1);
     const rest = lost === "reset" ? [`POST ${NOTES}`] : ["GET /user", `PUT ${NOTES}/1000`];
-    expect(server.requests).toEqual([SEARCH, `POST ${NOTES}`, SEARCH, ...rest]);
+    expect(server.requests).toEqual([FIRST, `POST ${NOTES}`, FIRST, ...rest]);
   }
 });
 
@@ -111,7 +119,7 @@ test("writeNote() looks again after a post that was answered by 5xx, 408 or some
   for (const answer of [page(500), page(502), page(503), page(408), page(200), page(201)]) {
     const server = fault(gitlabServer("42", "7"), /^POST/, answer);
     expect(await write(server)).toMatchObject({ error: undefined, slept: [1_000] });
-    expect(server.requests).toEqual([SEARCH, `POST ${NOTES}`, SEARCH, `POST ${NOTES}`]);
+    expect(server.requests).toEqual([FIRST, `POST ${NOTES}`, FIRST, `POST ${NOTES}`]);
   }
 });
 
@@ -184,14 +192,14 @@ for (const [why, fields, words] of REFUSALS) {
 test("writeNote() follows no redirect, and takes a page for no answer", async () => {
   const moved = fault(gitlabServer("42", "7"), /./, page(302, { location: "https://evil.example/api/v4" }));
   expect((await write(moved)).error).toBe(
-    "Cannot find the note on merge request !7: the answer is a redirect, which would lose the token " +
-      `(HTTP 302, content type "text/html")`,
+    "Cannot find the note on merge request !7: the answer is a redirect, which would lose the token: " +
+      `is it another host now, or does it want a login? (HTTP 302, content type "text/html")`,
   );
   expect(moved.requests.length).toBe(1);
   const proxy = fault(gitlabServer("42", "7"), /./, ...Array(20).fill(0).map(() => page(200)));
   expect((await write(proxy)).error).toBe(
-    "Cannot find the note on merge request !7: the answer is not that of GitLab's API, check CI_API_V4_URL and what lies " +
-      `between (HTTP 200, content type "text/html")`,
+    "Cannot find the note on merge request !7: the answer is not that of GitLab's API " +
+      `(HTTP 200, content type "text/html")`,
   );
 });
 
@@ -227,7 +235,7 @@ const place = (env: Record<string, string>) => mergeRequestOf((name) => ({ ...PI
 
 test("mergeRequestOf() takes any host and path, and the project that the merge request is in", () => {
   const api = "https://git.example:8443/lab/api/v4";
-  expect(place({})).toEqual({ api, project: "9", iid: "7" });
+  expect(place({})).toEqual({ api, project: "9", number: 7 });
   expect(place({ CI_MERGE_REQUEST_PROJECT_ID: "42" })?.project).toBe("42");
   expect(place({ CI_API_V4_URL: "http://10.0.0.1/api/v4" })?.api).toBe("http://10.0.0.1/api/v4");
   expect(mergeRequestOf(() => undefined)).toBeUndefined();

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { shortenMarkdown } from "../../../lib/report/note.ts";
+import { shortenMarkdown } from "../../../lib/forge/shorten.ts";
 import { markdownBlock, markdownCode } from "../../../lib/text/escape.ts";
 import { propertyRuns } from "../../property_runs.ts";
 import { CORPUS } from "../hostile/corpus.ts";

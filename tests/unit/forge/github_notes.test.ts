@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { githubComments, pullRequestOf } from "../../../lib/report/github_note.ts";
-import { noteMarker, writeNote } from "../../../lib/report/note.ts";
+import { ForgeClient } from "../../../lib/forge/forge.ts";
+import { githubApiOf, githubNotes, repositoryOf } from "../../../lib/forge/github_notes.ts";
+import { noteMarker, writeNote } from "../../../lib/forge/note.ts";
 import { thrown } from "../service/answers.ts";
 import {
   ACTIONS_APP,
@@ -10,20 +11,22 @@ import {
   githubServer,
   type ServedComment,
   type ServedGithubToken,
-} from "./github_server.ts";
-import type { Fault } from "./served.ts";
+} from "../report/github_server.ts";
+import type { Fault } from "../report/served.ts";
 
 const MARKER = await noteMarker("agent", "");
 const COMMENTS = "/repos/acme/web/issues/7/comments";
 const SEARCH = `GET ${COMMENTS}?per_page=100`;
+const FIRST = `${SEARCH}&page=1`;
 const APP: ServedComment["user"] = { id: ACTIONS_APP, type: "Bot" };
 
 /** Writes a comment, with the jitter always half. */
 async function write(server: GithubServer, text = "# Fine\n", token = GITHUB_TOKEN) {
   const clock = virtualClock();
-  const place = githubComments({ api: server.api, repository: "acme/web", number: "7" });
-  const options = { token, tokenPlace: "input github-token", fetch: server.fetch, clock, random: () => 0.5 };
-  const error = await writeNote(place, MARKER, () => text, options).then(
+  const world = { clock, fetch: server.fetch, random: () => 0.5 };
+  const client = new ForgeClient(world, server.api, "GitHub", { token, place: "input github-token" });
+  const notes = githubNotes(client, { repository: "acme/web" }, { kind: "pull", number: 7 });
+  const error = await writeNote(notes, MARKER, () => text, { clock }).then(
     () => undefined,
     (thrown: Error) => thrown.message,
   );
@@ -46,7 +49,7 @@ test("writeNote() on GitHub makes a comment when there is none, and updates it i
   expect(await write(server, "two")).toMatchObject({ error: undefined, slept: [] });
   expect(server.comments.map(({ body }) => body)).toEqual(["Looks good to me", null, `${MARKER}\n\ntwo`]);
   const one = "/repos/acme/web/issues/comments/1002";
-  expect(server.requests).toEqual([SEARCH, `POST ${COMMENTS}`, SEARCH, "GET /user", `PATCH ${one}`]);
+  expect(server.requests).toEqual([FIRST, `POST ${COMMENTS}`, FIRST, "GET /user", `PATCH ${one}`]);
 });
 
 test("writeNote() on GitHub finds its comment on page 3 by Link, and asks its own host and path only", async () => {
@@ -55,7 +58,7 @@ test("writeNote() on GitHub finds its comment on page 3 by Link, and asks its ow
   const { id } = server.add(MARKER, APP);
   for (let index = 0; index < 250; index++) server.add(`Comment ${index}`);
   expect((await write(server)).error).toBeUndefined();
-  const pages = [SEARCH, `${SEARCH}&page=2`, `${SEARCH}&page=3`];
+  const pages = [FIRST, `${SEARCH}&page=2`, `${SEARCH}&page=3`];
   expect(server.requests).toEqual([...pages, "GET /user", `PATCH /repos/acme/web/issues/comments/${id}`]);
 });
 
@@ -137,7 +140,9 @@ test("writeNote() on GitHub explains a locked conversation, a comment that is re
     "GitHub does not accept the comment, the pull request may be locked or have too many (HTTP 422",
   );
   const moved = fault(githubServer("acme/web", "7"), /./, page(301, { location: "https://evil.example/" }));
-  expect((await write(moved)).error).toContain("the answer is a redirect, which would lose the token (HTTP 301");
+  expect((await write(moved)).error).toContain(
+    "the answer is a redirect, which would lose the token: is it another host now, or does it want a login? (HTTP 301",
+  );
   expect(moved.requests.length).toBe(1);
 });
 
@@ -147,33 +152,35 @@ test("writeNote() on GitHub sends the token in one header and nothing else of it
   for (const received of server.received) {
     expect(received.split(GITHUB_TOKEN).length).toBe(2);
     expect(received).toContain(`authorization: Bearer ${GITHUB_TOKEN}\n`);
-    expect(received).toMatch(/^user-agent: mogplex-ci\S* .*github/m);
+    expect(received).toMatch(/^user-agent: mogplex-ci\S* /m);
   }
 });
 
-const RUNNER = { GITHUB_API_URL: "https://ghe.example:8443/api/v3/", GITHUB_REPOSITORY: "acme/web.js" };
-const place = (env: Record<string, string>, number = "7") =>
-  pullRequestOf((name) => ({ ...RUNNER, ...env })[name], number);
+const reading = (env: Record<string, string>) => (name: string) => env[name];
 
-test("pullRequestOf() takes the API that the runner names, whatever its host and path", () => {
-  const api = "https://ghe.example:8443/api/v3";
-  expect(place({})).toEqual({ api, repository: "acme/web.js", number: "7" });
+test("githubApiOf() takes the API that the runner names, and otherwise that of its server", () => {
+  const cases = [
+    [{ GITHUB_API_URL: "https://ghe.example:8443/api/v3/" }, "https://ghe.example:8443/api"],
+    [
+      { GITHUB_API_URL: "https://api.github.com", GITHUB_SERVER_URL: "https://other.example" },
+      "https://api.github.com",
+    ],
+    [{ GITHUB_SERVER_URL: "https://github.com" }, "https://api.github.com"],
+    [{ GITHUB_SERVER_URL: "https://ghe.example:8443/" }, "https://ghe.example:8443/api"],
+  ] as const;
+  for (const [env, api] of cases) expect(githubApiOf(reading(env))).toBe(api);
 });
 
-test("pullRequestOf() refuses what would lead elsewhere", async () => {
-  const bad: [env: Record<string, string>, number?: string][] = [
-    ...["", "0", "-1", "7/../8", "7?x", "seven", "1".repeat(19)].map((
-      number,
-    ): [Record<string, string>, string] => [{}, number]),
-    ...["", "acme", "acme/web/x", "../web", "acme/..", "acme/we b", "acme/web?x"].map((
-      GITHUB_REPOSITORY,
-    ): [Record<string, string>] => [{ GITHUB_REPOSITORY }]),
-    ...["", "api.github.com", "ftp://a.example", "https://u:p@a.example", "https://a.example/?x="].map((
-      GITHUB_API_URL,
-    ): [Record<string, string>] => [{ GITHUB_API_URL }]),
-  ];
-  for (const [env, number] of bad) {
-    const error = await thrown(Promise.resolve().then(() => place(env, number)));
-    expect([env, number, error.message.startsWith("Cannot find the ")]).toEqual([env, number, true]);
+test("githubApiOf() and repositoryOf() refuse what would lead elsewhere", async () => {
+  const apis = ["api.github.com", "ftp://a.example", "https://u:p@a.example", "https://a.example/?x="]
+    .map((GITHUB_API_URL) => ({ GITHUB_API_URL }));
+  const servers = ["", "github.com", "ftp://github.com"].map((GITHUB_SERVER_URL) => ({ GITHUB_SERVER_URL }));
+  for (const env of [...apis, ...servers]) {
+    const error = await thrown(Promise.resolve().then(() => githubApiOf(reading(env))));
+    expect([env, error.message.startsWith("Cannot find the ")]).toEqual([env, true]);
+  }
+  for (const text of ["", "acme", "acme/web/x", "../web", "acme/..", "acme/we b", "acme/web?x"]) {
+    const error = await thrown(Promise.resolve().then(() => repositoryOf(reading({ GITHUB_REPOSITORY: text }))));
+    expect([text, error.message.startsWith("Cannot find the repository")]).toEqual([text, true]);
   }
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { LivingNote } from "../../../lib/report/note.ts";
+import { LivingNote } from "../../../lib/forge/note.ts";
 
 /** @param before How often the note says that it was changed; null when there is none yet. */
 function living(maxEdits?: number, fail: (text: string) => boolean = () => false, before: number | null = null) {

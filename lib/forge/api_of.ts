@@ -1,0 +1,26 @@
+/**
+ * The API of a forge, as the CI system names it.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+
+/**
+ * The API that the CI system names.
+ *
+ * @param name Variable with its URL: http or https, without user, query and fragment.
+ * @returns Base URL without a slash at its end.
+ * @throws {UsageError} when it is something else.
+ */
+export function apiOf(env: ReadEnv, system: string, name: string): string {
+  const text = env(name) ?? "";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text)) {
+    return url.origin + url.pathname.replace(/\/+$/, "");
+  }
+  throw new UsageError({
+    attempted: `find the API of ${system}`,
+    why: `${name} must be an http(s) URL without user, query and fragment`,
+  });
+}

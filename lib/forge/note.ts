@@ -1,0 +1,325 @@
+/**
+ * The note of a job on an issue or a pull request. Each job has one note: a hidden marker finds it again, and it is updated in place.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { Clock } from "../clock.ts";
+import { ApiError, MogplexError, NetworkError } from "../errors.ts";
+import { TimedOut, withLimit } from "../service/answer.ts";
+import { sha256Hex } from "../sha256.ts";
+import type { ForgeClient } from "./forge.ts";
+
+/** A comment, as far as it decides which note is ours. */
+export interface NoteRow {
+  id: number;
+  text: string;
+  /** Id of its author; null where the account is gone. */
+  author: number | null;
+  /** Whether it may be that of a program whose token may not ask for its own user. */
+  mayBeProgram: boolean;
+}
+
+/** The comments of an issue or a pull request, and how one is written there. */
+export interface NotePlace {
+  /** The client of the forge. */
+  readonly client: ForgeClient;
+  /** What a note is called there: `note`. */
+  readonly noun: string;
+  /** Where it is, for messages: `merge request !7`. */
+  readonly where: string;
+  /**
+   * Reads the comments, the oldest first, until some are enough.
+   *
+   * @param client {@linkcode NotePlace.client} with the limits of a note.
+   * @returns Whether these are all.
+   */
+  find(
+    client: ForgeClient,
+    what: string,
+    isEnough: (rows: readonly NoteRow[]) => Promise<boolean>,
+  ): Promise<{ readonly isWhole: boolean }>;
+  /** Path below the API of the user of the token. */
+  readonly userPath: string;
+  /** Path of the comments below the API. A POST there makes one. */
+  readonly path: string;
+  /** Path of one comment below the API. */
+  pathOf(id: number): string;
+  /** Method that changes a comment. */
+  readonly updateMethod: "PUT" | "PATCH";
+  /** Most times that a note about one run is changed, in all jobs of that run: where each change starts a pipeline. @default any number */
+  readonly maxEdits?: number;
+  /** Makes a summary short enough, with room for the rest of the note. @default every summary is */
+  shorten?(summary: string): string;
+  /**
+   * What a status means here, as a clause; undefined for the usual meaning.
+   *
+   * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
+   */
+  reason(status: number, token: string): string | undefined;
+}
+
+/** Shortest time between two changes of a note while its job goes on, in milliseconds. */
+const EDIT_MS = 60_000;
+
+/**
+ * Counts a change of a note.
+ *
+ * @param before How often it was changed about the same run, as it says itself; null when there is none, undefined where it is not looked for.
+ * @returns How often it was changed then; null when it is to stay as it is.
+ */
+export type CountEdit = (before: number | null | undefined) => number | null;
+
+/**
+ * A note that is written when its job begins, is changed while that goes on, and says at the end what came of it. Where each change starts a
+ * pipeline there are few changes, those of earlier attempts of the job among them; the last one is never left out.
+ */
+export class LivingNote<T> {
+  readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;
+  readonly #clock: Clock;
+  readonly #maxEdits: number;
+  #writing: Promise<WrittenNote | undefined> = Promise.resolve(undefined);
+  /** How often the note was changed about this run; undefined until it was looked for. */
+  #edits: number | undefined;
+  #editedAt = -Infinity;
+  #isBegun = false;
+  #isEnded = false;
+
+  constructor(
+    place: Pick<NotePlace, "maxEdits">,
+    clock: Clock,
+    write: (content: T, count: CountEdit) => Promise<WrittenNote>,
+  ) {
+    this.#write = write;
+    this.#clock = clock;
+    this.#maxEdits = place.maxEdits ?? Infinity;
+  }
+
+  get isBegun(): boolean {
+    return this.#isBegun;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Writes the first text. @throws what writing it throws. */
+  async begin(content: T): Promise<WrittenNote> {
+    this.#isBegun = true;
+    this.#editedAt = this.#clock.now();
+    const written = this.#write(content, (before) => this.#count(before));
+    this.#writing = written.catch(() => undefined);
+    return await written;
+  }
+
+  #count(before: number | null | undefined, isEnd = false): number | null {
+    this.#edits ??= before ?? 0;
+    // It is made, and not changed.
+    if (before === null) return this.#edits;
+    // The end has to remain possible.
+    return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
+  }
+
+  /**
+   * Changes the text, unless that was done a moment ago or often enough.
+   *
+   * @param matters It holds what others have to find.
+   * @returns whether the text is being changed.
+   */
+  change(content: () => T, matters = false): boolean {
+    if (this.#isEnded) return false;
+    const now = this.#clock.now();
+    if ((this.#edits ?? 0) + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
+    this.#editedAt = now;
+    // What fails here is written again at the end, which tells of it.
+    const write = () => this.#write(content(), (before) => this.#count(before));
+    this.#writing = this.#writing.then(write).catch(() => undefined);
+    return true;
+  }
+
+  /** Writes the last text, behind whatever is being written. @throws what writing it throws. */
+  async end(content: T): Promise<WrittenNote> {
+    this.#isEnded = true;
+    await this.#writing;
+    return await this.#write(content, (before) => this.#count(before, true));
+  }
+}
+
+/** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
+const NOTE_MS = 15_000;
+
+const ATTEMPT_MS = 5_000;
+// Most posts with an unknown outcome, and the wait before we look for the note, in milliseconds, times the number of the post.
+const MAX_ROUNDS = 3;
+const ROUND_MS = 1_000;
+
+/** Options of {@linkcode writeNote}. */
+interface NoteOptions {
+  clock: Clock;
+  /** Id of the note, where it was written before: it is not looked for. @default {undefined} */
+  id?: number | undefined;
+  /** Whether it is the last text: if the note was deleted meanwhile, it is looked for, and made if there is none. @default {false} */
+  isEnd?: boolean | undefined;
+  /** Most time for all of it, in milliseconds. @default {15_000} */
+  limitMs?: number | undefined;
+}
+
+/** A note that was written. GitLab's API does not return its URL. */
+export interface WrittenNote {
+  /** Id of the note. */
+  id: number;
+  /** Whether it existed before. */
+  updated: boolean;
+}
+
+/** A post failed, but the forge may have made the note. */
+class Unknown extends Error {}
+
+/**
+ * The first line of a job's note, by which it is found again: an HTML comment, which readers do not see. It contains a hash of the
+ * job's name, since a name may contain any text.
+ *
+ * @param job Name of the job.
+ * @param node Node of a matrix or of parallel copies; an empty string if there is none.
+ */
+export function noteMarker(job: string, node: string): string {
+  return `<!-- mogplex:${sha256Hex(JSON.stringify([job, node])).slice(0, 40)} -->`;
+}
+
+const noteSchema = z.lazy(() => z.object({ id: z.int(), body: z.string() }));
+const userSchema = z.lazy(() => z.object({ id: z.int() }));
+
+class NoteWriter {
+  readonly #client: ForgeClient;
+  readonly #place: NotePlace;
+  #user: Promise<number | null> | undefined;
+
+  constructor(client: ForgeClient, place: NotePlace) {
+    this.#client = client;
+    this.#place = place;
+  }
+
+  #what(verb: string): string {
+    return `${verb} the ${this.#place.noun} on ${this.#place.where}`;
+  }
+
+  /** Our oldest note with the marker; undefined if there is none. */
+  async find(marker: string): Promise<NoteRow | undefined> {
+    const what = this.#what("find");
+    let note: NoteRow | undefined;
+    const { isWhole } = await this.#place.find(this.#client, what, async (rows) => {
+      for (const row of rows) {
+        if (row.text.startsWith(marker) && await this.#isOwn(row)) note = row;
+        if (note !== undefined) return true;
+      }
+      return false;
+    });
+    if (note !== undefined || isWhole) return note;
+    throw new MogplexError({ attempted: what, why: `${this.#place.where} has too many comments` }, "unavailable");
+  }
+
+  /** Whether the token's user wrote a note. Any user can copy our marker, and we must update only our own notes. */
+  async #isOwn({ author, mayBeProgram }: NoteRow): Promise<boolean> {
+    this.#user ??= this.#whoAmI();
+    const user = await this.#user;
+    // The token of a GitHub job may not read its user, which is a program then.
+    return user === null ? mayBeProgram : author === user;
+  }
+
+  /** Id of the token's user; null if the token may not read it. */
+  async #whoAmI(): Promise<number | null> {
+    return (await this.#client.getShown(this.#what("find"), this.#place.userPath, userSchema))?.id ?? null;
+  }
+
+  async update(id: number, body: string): Promise<WrittenNote> {
+    const { updateMethod: method } = this.#place;
+    const read = (value: unknown) => z.safeParse(noteSchema, value).data;
+    await this.#client.call({ what: this.#what("update"), method, path: this.#place.pathOf(id), body: { body }, read });
+    return { id, updated: true };
+  }
+
+  /** @throws {Unknown} when the forge may have made the note although the request failed. */
+  async create(body: string): Promise<WrittenNote> {
+    const { id } = await this.#client.call({
+      what: this.#what("create"),
+      path: this.#place.path,
+      body: { body },
+      read: (value) => z.safeParse(noteSchema, value).data,
+      onFailure(error) {
+        const refused = error instanceof ApiError && error.status >= 300 && error.status < 500 && error.status !== 408;
+        return refused ? Promise.resolve() : Promise.reject(new Unknown(error.message, { cause: error }));
+      },
+    });
+    return { id, updated: false };
+  }
+}
+
+/**
+ * Makes the text of a note.
+ *
+ * @param before The note as it is; null when there is none, undefined where it is not looked for.
+ * @returns Null to leave the note as it is.
+ */
+export type NoteText = (before: string | null | undefined) => string | null;
+
+const bodyOf = (marker: string, text: string) => `${marker}\n\n${text}`;
+
+async function updateNote(writer: NoteWriter, id: number, marker: string, text: string | null): Promise<WrittenNote> {
+  return text === null ? { id, updated: true } : await writer.update(id, bodyOf(marker, text));
+}
+
+/** Posting is not idempotent: after a post with an unknown outcome, look for the note before posting again. */
+async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
+  for (let round = 1;; round++) {
+    const note = await writer.find(marker);
+    if (note !== undefined) return await updateNote(writer, note.id, marker, text(note.text));
+    try {
+      return await writer.create(bodyOf(marker, text(null) ?? ""));
+    } catch (error) {
+      if (!(error instanceof Unknown)) throw error;
+      if (round === MAX_ROUNDS) throw error.cause;
+    }
+    await wait(ROUND_MS * round);
+  }
+}
+
+/**
+ * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes no longer than the limit.
+ *
+ * @param marker Result of {@linkcode noteMarker}.
+ * @param text Makes Markdown in which untrusted text is harmless; with the marker not too long for the place.
+ * @returns What was written.
+ * @throws {MogplexError} when the note could not be written in time, or the forge refuses it.
+ */
+export async function writeNote(
+  place: NotePlace,
+  marker: string,
+  text: NoteText,
+  options: NoteOptions,
+): Promise<WrittenNote> {
+  const { clock, limitMs = NOTE_MS } = options;
+  const deadline = clock.now() + limitMs;
+  try {
+    return await withLimit(
+      (signal) => {
+        const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
+        const { client, reason } = place;
+        const writer = new NoteWriter(client.within({ limits, reason }), place);
+        const { id, isEnd = false } = options;
+        const wait = (ms: number) => clock.sleep(ms, { signal });
+        if (id === undefined) return writeOnce(writer, marker, text, wait);
+        const known = text(undefined);
+        return updateNote(writer, id, marker, known).catch((error) => {
+          const isGone = error instanceof ApiError && error.status === 404;
+          if (isEnd && isGone) return writeOnce(writer, marker, () => known, wait);
+          throw error;
+        });
+      },
+      { clock, limitMs, signal: undefined },
+    );
+  } catch (error) {
+    if (!(error instanceof TimedOut)) throw error;
+    const why = `${place.client.system} took longer than ${limitMs / 1000} seconds`;
+    throw new NetworkError({ attempted: `write the ${place.noun} on ${place.where}`, why });
+  }
+}

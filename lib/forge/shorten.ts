@@ -1,0 +1,61 @@
+/**
+ * Shortens a summary for a forge whose comments are small. Untrusted text is code in a summary, and must still be code in what is left: text is
+ * cut inside of blocks of code alone, and everything else is kept or left out by whole lines.
+ *
+ * @module
+ */
+import { markdownBlock } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
+
+/** Most UTF-16 units of each block of code: the first size with which the summary fits. */
+const BLOCK_SIZES = [20_000, 2_000, 500];
+
+/** A line, or the text of a block of code. */
+type Part = string | { code: string };
+
+/** Characters as the strictest system counts them: code points, and two for a line break. */
+function lengthOf(text: string): number {
+  return [...text].length + text.split("\n").length;
+}
+
+/** Takes apart what `markdownBlock` has put together. */
+function partsOf(text: string): Part[] {
+  const parts: Part[] = [];
+  let block: { end: string; lines: string[] } | undefined;
+  for (const line of text.split("\n")) {
+    const fence = /^ (`{3,})text$/.exec(line)?.[1];
+    if (block === undefined && fence !== undefined) block = { end: ` ${fence}`, lines: [] };
+    else if (block === undefined) parts.push(line);
+    else if (line !== block.end) block.lines.push(line.slice(1));
+    else {
+      parts.push({ code: block.lines.join("\n") });
+      block = undefined;
+    }
+  }
+  return parts;
+}
+
+/** The first texts that fit. */
+function firstOf(texts: readonly string[], limit: number): string[] {
+  let left = limit;
+  const end = texts.findIndex((text) => (left -= lengthOf(text) + 1) < 0);
+  return [...texts.slice(0, end), "", "…", ""];
+}
+
+/**
+ * Shortens Markdown that has untrusted text in code alone: in blocks of `markdownBlock`, and in spans that end on their line. A text that
+ * fits stays as it is. Otherwise long blocks are cut, and if that is not enough, the end is left out, which a line with `…` shows.
+ *
+ * @param limit Most characters, where a line break counts for two. The line with `…` comes on top.
+ */
+export function shortenMarkdown(text: string, limit: number): string {
+  if (lengthOf(text) <= limit) return text;
+  const parts = partsOf(text);
+  let texts: string[] = [];
+  for (const size of BLOCK_SIZES) {
+    texts = parts.map((part) => typeof part === "string" ? part : markdownBlock(cutText(part.code, size)));
+    const short = texts.join("\n");
+    if (lengthOf(short) <= limit) return short;
+  }
+  return firstOf(texts, limit).join("\n");
+}

@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import * as z from "zod/mini";
+import { virtualClock } from "../../../lib/clock.ts";
+import { ForgeClient } from "../../../lib/forge/forge.ts";
+import { readList } from "../../../lib/forge/threads.ts";
+import type { Fetch } from "../../../lib/service/transport.ts";
+
+/** A client, and the requests that it sends. @param answer By `METHOD path?query`. */
+function clientAt(api: string, answer: (request: string, body: string) => Response) {
+  const clock = virtualClock();
+  const requests: string[] = [];
+  const fetch = ((url: string, init: RequestInit) => {
+    const request = `${init.method} ${url}`;
+    requests.push(request);
+    return Promise.resolve(answer(request, String(init.body ?? "")));
+  }) as Fetch;
+  const client = new ForgeClient({ clock, fetch, random: () => 0.5 }, api, "Gitea", { token: "x", place: "test" });
+  return { client, clock, requests };
+}
+
+const movedTo = (location: string, status = 301) => new Response("", { status, headers: { location } });
+
+for (const [api, base] of [["https://git.example/api/v1", "/api/v1"], ["https://api.git.example", ""]] as const) {
+  test(`ForgeClient follows a redirect below ${api} with the same method and body`, async () => {
+    // Source: Gitea, services/context/repo.go, `RedirectToRepo`: 301 to a path.
+    const { client, requests } = clientAt(api, (request, body) => {
+      if (request.includes("/old/")) return movedTo(`${base}/repos/new/x`);
+      return Response.json({ body });
+    });
+    const read = (value: unknown) => value;
+    expect(await client.call({ what: "write", path: "/repos/old/x", body: { a: 1 }, read })).toEqual({
+      body: '{"a":1}',
+    });
+    expect(await client.call({ what: "write", path: "/repos/old/x", method: "DELETE", read })).toEqual({ body: "" });
+    expect(requests).toEqual(
+      ["POST", "DELETE"].flatMap((method) => ["old", "new"].map((name) => `${method} ${api}/repos/${name}/x`)),
+    );
+  });
+}
+
+test("ForgeClient follows no redirect to another host or out of the API, and not a second one", async () => {
+  const api = "https://git.example/api/v1";
+  for (
+    const [location, words, count] of [
+      ["https://evil.example/api/v1/x", "which would lose the token", 1],
+      ["https://git.example/login", "which would lose the token", 1],
+      ["https://user@git.example/api/v1/x", "which would lose the token", 1],
+      ["https://git.example/api/v1/y", "it was redirected twice", 2],
+    ] as const
+  ) {
+    const { client, requests } = clientAt(api, () => movedTo(location, 307));
+    for (const body of [undefined, { a: 1 }]) {
+      await expect(client.send("write", "/x", { body })).rejects.toThrow(words);
+    }
+    expect(requests.length).toBe(2 * count);
+  }
+});
+
+test("ForgeClient sends no request beyond its budget, which narrowed clients share", async () => {
+  const { client, requests } = clientAt("https://git.example/api/v1", () => Response.json({}));
+  const narrow = client.within({ limits: {}, reason: () => undefined });
+  for (let index = 0; index < 3_000; index++) await (index % 2 === 0 ? client : narrow).send("read", "/x");
+  for (const each of [client, narrow]) {
+    await expect(each.send("read", "/x")).rejects.toThrow("Cannot read: 3000 requests were sent, which is all we may");
+  }
+  expect(requests.length).toBe(3_000);
+});
+
+test("readList() reads behind a page with fewer rows when the answer names a next one", async () => {
+  // GitLab leaves out notes that the token does not see after it has made the pages.
+  const { client, requests } = clientAt("https://git.example/api/v4", (request) => {
+    const isFirst = request.endsWith("page=1");
+    return Response.json(isFirst ? [1] : [2, 3], { headers: { "x-next-page": isFirst ? "2" : "" } });
+  });
+  expect(await readList(client, "read", "/notes", z.int())).toEqual({ list: [1, 2, 3], isWhole: true });
+  expect(requests.length).toBe(2);
+});
+
+test("readList() asks for no page behind the one that an answer calls the last, however full that is", async () => {
+  const rows = Array.from({ length: 100 }, (_, index) => index);
+  const link =
+    '<https://git.example/api/notes?page=1>; rel="first", <https://git.example/api/notes?page=1>; rel="last"';
+  const { client, requests } = clientAt("https://git.example/api", () => Response.json(rows, { headers: { link } }));
+  expect(await readList(client, "read", "/notes?sort=asc", z.int())).toEqual({ list: rows, isWhole: true });
+  expect(requests).toEqual(["GET https://git.example/api/notes?sort=asc&per_page=100&page=1"]);
+});
