@@ -26,18 +26,18 @@ import {
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
-import { InterruptedError, MogplexError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { directoryLister } from "../files/disk.ts";
 import { distanceText, instantMs, utcText } from "../run/result.ts";
-import { interruptible, type Session } from "../run/session.ts";
+import { type Session } from "../run/session.ts";
 import { fitCells } from "../text/cells.ts";
 import { formatCount } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./job/run_job.ts";
-import { isInteractive, type Writer } from "./log/writer.ts";
-import { anyText, JSON_LINES, wholeNumber } from "./options.ts";
+import { type Writer } from "./log/writer.ts";
+import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
 import { ASKING } from "./verbs/codes.ts";
 
@@ -68,14 +68,6 @@ const ALLOW_WRITE: VerbFlag = {
 /** Whether a part of the lists is enough. */
 const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
 
-/** Seconds between two looks: one look may take half of what a token has in a minute. */
-const DASHBOARD_WATCH: Option<number> = {
-  name: "watch",
-  value: "SECONDS",
-  help: "Show a table and read everything again after so many seconds, 60 to 86400, until Ctrl-C",
-  parse: wholeNumber(60, 86_400),
-};
-
 // The row of `dashboard`.
 
 export const dashboardVerb: Verb = {
@@ -84,8 +76,8 @@ export const dashboardVerb: Verb = {
   maxPositionals: 0,
   summary: "Show repositories, sandboxes, automations, runs and campaigns as a page, as data and as metrics",
   group: "toolkit",
-  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL, DASHBOARD_WATCH], JSON_LINES],
-  codes: [ASKING, "sigint", "sigterm"],
+  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL], JSON_LINES],
+  codes: [ASKING],
   meanings: {
     success: "everything was read",
     usage: "bad arguments; the token could start something; a file cannot be written",
@@ -96,7 +88,7 @@ export const dashboardVerb: Verb = {
   },
   examples: [
     "mogplex-ci dashboard --out public --results '*/result.json'",
-    "mogplex-ci dashboard --watch 300",
+    "mogplex-ci dashboard",
   ],
   run: showDashboard,
 };
@@ -111,42 +103,21 @@ const MAX_FILES = 2_000;
 
 /** @returns The exit code. */
 export async function showDashboard(context: Context): Promise<number> {
-  const { flags, option, io, clock } = context;
+  const { flags, option } = context;
   const out = option(DASHBOARD_OUT);
-  const seconds = option(DASHBOARD_WATCH);
-  if (out === undefined && seconds === undefined && !flags.has("json")) {
-    const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
-    throw new UsageError({ attempted: ATTEMPTED, why: "no output was chosen", advice });
-  }
   const { session } = openOneShot(context);
-  if (seconds !== undefined) {
-    try {
-      return await interruptible({ io, clock }, ({ signal }) =>
-        watchDashboard(context, {
-          seconds,
-          signal,
-          look: () => look(context, session, signal),
-          onLook: (data) => out !== undefined && write(context, out, data),
-        }));
-    } catch (error) {
-      // The usual end, which the table itself names: no error to tell.
-      if (error instanceof InterruptedError) return error.exitCode;
-      throw error;
-    }
-  }
   const data = await look(context, session);
   say(context, data);
   if (out !== undefined) write(context, out, data);
   return flags.has(PARTIAL.name) ? EXIT.success : data.exitCode;
 }
 
-/** Reads everything once. @param signal Ends it. */
-async function look(context: Context, session: Session, signal?: AbortSignal): Promise<DashboardData> {
+async function look(context: Context, session: Session): Promise<DashboardData> {
   const { flags, clock, writer } = context;
   // A mistake in a pattern costs no request.
   const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE.name);
-  const collected = await collect({ client: session.client, clock, signal, allowWriteToken });
+  const collected = await collect({ client: session.client, clock, allowWriteToken });
   return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
 }
 
@@ -186,12 +157,13 @@ function storedOf({ io, flags, option }: Context): Stored {
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }
 
-function say({ writer, flags }: Context, data: DashboardData): void {
+function say({ writer, flags, option }: Context, data: DashboardData): void {
   for (const { state, why } of Object.values(data.lists)) {
     if (why !== null && state !== "skipped") writer.note(why);
   }
   for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
   if (flags.has("json")) writer.json(data);
+  else if (option(DASHBOARD_OUT) === undefined) writer.out(...writer.broken("stdout", dashboardLines(data, writer), 4));
 }
 
 function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
@@ -220,54 +192,6 @@ function write({ io, writer, flags }: Context, out: string, data: DashboardData)
   if (!flags.has("json")) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
 }
 
-// `dashboard --watch`: the table on a terminal, and in a log only what has changed.
-
-/** Options of {@linkcode watchDashboard}. */
-interface WatchOptions {
-  /** Seconds between two looks. */
-  seconds: number;
-  signal: AbortSignal;
-  look(): Promise<DashboardData>;
-  /** Gets everything that was read. */
-  onLook(data: DashboardData): void;
-}
-
-/**
- * Looks again and again.
- *
- * @throws the error of the first look. A later one that fails is a note: the next one may work, unless the token is refused.
- * @throws `signal.reason` when it aborts.
- */
-async function watchDashboard(context: Context, options: WatchOptions): Promise<never> {
-  const { writer, clock, flags } = context;
-  const { seconds, signal, look, onLook } = options;
-  const redraws = isInteractive(context) && !flags.has("json");
-  let shown = "";
-  for (;;) {
-    try {
-      const data = await look();
-      onLook(data);
-      const content = contentOf(data);
-      if (redraws) writer.clear();
-      if (flags.has("json")) writer.json(data);
-      else if (redraws || content !== shown) {
-        writer.out(...writer.broken("stdout", dashboardLines(data, writer, seconds), 4));
-      }
-      shown = content;
-    } catch (error) {
-      const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);
-      if (isFinal || shown === "" || signal.aborted) throw error;
-      writer.note(messageOf(error));
-    }
-    await clock.sleep(seconds * 1_000, { signal });
-  }
-}
-
-/** The data without what differs at each look: its time and the count of requests. */
-function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
-  return JSON.stringify(data);
-}
-
 type Print = Pick<Writer, "untrusted" | "paint">;
 
 // The dashboard as lines of a terminal.
@@ -281,9 +205,8 @@ const NAME_WIDTH = 32;
  * The lines: what needs a person, then the lists.
  *
  * @param data Data after `cleanDashboard`.
- * @param seconds Time until the next look.
  */
-function dashboardLines(data: DashboardData, print: Print, seconds: number): SafeLine[] {
+function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const { repositories, sandboxes, automations, campaigns, runs, at, requests } = data;
   const nowMs = instantMs(at) ?? 0;
   const concerns = concernsOf(data);
@@ -292,7 +215,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
   const heading = headlineOf(concerns);
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
-    print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`)),
+    print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
     ...rows(concerns, ({ kind, name, what, details, tone }) => {
       const title = kind === "" ? what : `${kind} ${name}: ${what}`;
       const line = print.untrusted(cutText(`  ${title}${details.length > 0 ? ` (${details.join(", ")})` : ""}`, 200));

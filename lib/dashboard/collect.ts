@@ -57,8 +57,6 @@ const DAY_MS = 86_400_000;
 export interface CollectOptions {
   client: MogplexApi;
   clock: Clock;
-  /** Ends it. @default {undefined} */
-  signal?: AbortSignal | undefined;
   /** Whether the token may be one that can start something. It is not looked at then. @default {false} */
   allowWriteToken?: boolean | undefined;
 }
@@ -73,7 +71,6 @@ type Collected = Pick<
  *
  * @throws {UsageError} when the token could start something, unless that is allowed.
  * @throws {MogplexError} the first error when no list could be read.
- * @throws `signal.reason` if `signal` aborts.
  */
 export async function collect(options: CollectOptions): Promise<Collected> {
   const { client, clock, allowWriteToken = false } = options;
@@ -130,21 +127,21 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 
 /** Requests that are left, and what went wrong so far. */
 class Reader {
-  readonly #options: CollectOptions;
+  readonly #client: MogplexApi;
   readonly #before: number;
   readonly #deadline: number;
   first: MogplexError | undefined;
   /** The error after which nothing else is asked: the token is refused, or may send nothing for now. */
   ending: MogplexError | undefined;
 
-  constructor(options: CollectOptions) {
-    this.#options = options;
-    this.#before = options.client.requests;
-    this.#deadline = options.clock.now() + ALL_MS;
+  constructor({ client, clock }: CollectOptions) {
+    this.#client = client;
+    this.#before = client.requests;
+    this.#deadline = clock.now() + ALL_MS;
   }
 
   get sent(): number {
-    return this.#options.client.requests - this.#before;
+    return this.#client.requests - this.#before;
   }
 
   get left(): number {
@@ -155,7 +152,6 @@ class Reader {
   call(attempts = MAX_ATTEMPTS): CallOptions {
     return {
       deadline: this.#deadline,
-      signal: this.#options.signal,
       maxAttempts: Math.min(attempts, this.left),
     };
   }
@@ -165,7 +161,6 @@ class Reader {
     try {
       return await ask();
     } catch (error) {
-      this.#options.signal?.throwIfAborted();
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
       // It was removed meanwhile.
       if (error instanceof NotFoundError) return error;

@@ -220,7 +220,7 @@ test("the run component has an input for every flag of run --follow", () => {
 test("the dashboard component has an input for every flag of dashboard that says what is read", () => {
   const flags = flagsOf(dashboardVerb).map(({ name }) => name);
   const inputs = Object.keys(all.get("dashboard")?.inputs ?? {});
-  expect(flags.filter((flag) => !inputs.includes(flag))).toEqual(["out", "watch", "json"]);
+  expect(flags.filter((flag) => !inputs.includes(flag))).toEqual(["out", "json"]);
 });
 
 test("inputs that give a choice give all that the flag takes, and no more", () => {
