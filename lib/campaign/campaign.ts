@@ -4,6 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
+import { systemClock } from "../clock.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
@@ -192,6 +193,8 @@ async function makeStep(
   const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
   const { interrupts, onInterrupt } = checkWatch({}, internals);
+  const { clock = systemClock } = options;
+  const endsAt = clock.now() + timeoutMs;
   return await withCampaign(source, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
@@ -219,7 +222,9 @@ async function makeStep(
     }
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal, timeoutMs }, { ...detected(options), ...internals });
+    // After a lost race the time is not given a second time.
+    const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
+    const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
     expectToken(session, opened.store);
     const step = new Step(session, opened, {
       once,
@@ -389,6 +394,8 @@ class Step {
       const known = new Map([...memory.items].map(([id, item]) => [id, this.#itemView(work, item)]));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
+      // One that stays has to learn soon that it may write, and counts its lost races from here.
+      if (!this.#settings.once) await work.store.share();
       await this.#advance(work, known);
     }
     const why = await this.#cancelLate(work);

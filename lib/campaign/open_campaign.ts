@@ -30,7 +30,7 @@ import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts"
 import { secretsIn } from "./notify/notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
 import type { PullRequests } from "./pulls.ts";
-import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
+import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
 /** A campaign that is worked on: the path of its file, or an object with the same keys. */
@@ -93,7 +93,7 @@ export interface OpenedCampaign {
   onLock: CampaignInternals["onLock"];
 }
 
-/** Attempts of a job to write to a home that other machines write to as well. */
+/** Attempts in a row of a job to write to a home that other machines write to as well. */
 const ATTEMPTS = 5;
 
 /** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
@@ -119,15 +119,17 @@ export async function withCampaign<T>(
   const random = internals.random ?? Math.random;
   const io = internals.io ?? await processIo();
   const read = internals.read ?? await readSource(source, options, io, internals);
-  const known = internalsWith(internals, { io, read, started: new Map() });
-  for (let count = 1;; count++) {
+  /** Lost races in a row. */
+  let races = 0;
+  const known = internalsWith(internals, { io, read, started: noOwnStarts(), onShared: () => void (races = 0) });
+  for (let isFirst = true;; isFirst = false) {
     try {
       return await attempt(source, options, known, access, async (opened) => {
-        if (count === 1) warnOfReaders(opened, onNotice);
+        if (isFirst) warnOfReaders(opened, onNotice);
         return await use(opened);
       });
     } catch (error) {
-      if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
+      if (!(error instanceof LostRaceError) || ++races === ATTEMPTS) throw error;
       callHook(onNotice, {
         kind: "text",
         message: "another job has written to the journal meanwhile: it is read again",
@@ -151,7 +153,7 @@ export async function readSource(
 }
 
 /** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
-type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
+type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts; onShared: () => void };
 
 /** Internals with other values. They are not copied: the connection is looked for when it is needed. */
 export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
@@ -203,7 +205,7 @@ async function openAll(
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
-  const { io, started, read: { file, hash, skippedStdin } } = internals;
+  const { io, started, onShared, read: { file, hash, skippedStdin } } = internals;
   const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
   const mask = joinRedactors(...masks);
   if (masks.length > 0) internals.onMask?.(mask);
@@ -225,6 +227,7 @@ async function openAll(
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => callHook(onNotice, notice),
     access,
+    onShared,
   });
   const opened: OpenedCampaign = {
     io,

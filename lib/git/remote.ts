@@ -107,10 +107,8 @@ export class GitBranch {
     if (!exists) return false;
     const { code } = await this.#git.run(["merge-base", "--is-ancestor", NEXT, SEEN]);
     if (code === 0) return true;
-    const seen = await this.#git.run(["rev-parse", "-q", "--verify", SEEN]);
-    const base = this.#exists ? await this.#git.run(["rev-parse", "-q", "--verify", BASE]) : undefined;
-    const [now, before] = [seen, base].map((answer) => new TextDecoder().decode(answer?.stdout));
-    if (now !== before) throw new LostRaceError(this.#branch);
+    const before = this.#exists ? await this.#commitOf(BASE) : undefined;
+    if (await this.#commitOf(SEEN) !== before) throw new LostRaceError(this.#branch);
     return false;
   }
 
@@ -119,6 +117,30 @@ export class GitBranch {
     await this.#run(attempted, ["update-ref", BASE, NEXT]);
     this.#exists = true;
     this.#unsure = false;
+  }
+
+  /** The commit of a reference here; undefined when there is none. */
+  async #commitOf(reference: string): Promise<string | undefined> {
+    const { code, stdout } = await this.#git.run(["rev-parse", "-q", "--verify", reference]);
+    return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
+  }
+
+  /**
+   * Looks whether the branch still has the commit that was read or written last. Fetches nothing: what is fetched into our base would be
+   * overwritten by the next push.
+   *
+   * @throws {LostRaceError} when it has another one.
+   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when it may not be read.
+   */
+  async checkUnmoved(): Promise<void> {
+    const attempted = `look at branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
+    const name = `refs/heads/${this.#branch}`;
+    const list = new TextDecoder().decode(await this.#run(attempted, ["ls-remote", "-q", "--", this.#remote, name]));
+    const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
+    if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
+    // A push whose answer was lost may have arrived: the next write finds that out.
+    if (this.#unsure && newest !== undefined && newest === await this.#commitOf(NEXT)) return;
+    throw new LostRaceError(this.#branch);
   }
 
   async #run(attempted: string, args: readonly string[], input?: string | Uint8Array): Promise<Uint8Array> {

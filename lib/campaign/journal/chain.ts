@@ -125,6 +125,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "joined":
     case "sandboxes":
     case "wave":
+    case "withdrawn":
       return [body];
   }
 }

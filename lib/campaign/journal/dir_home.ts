@@ -373,6 +373,8 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
     flush: () => Promise.resolve(),
+    isShared: false,
+    checkUnmoved: () => Promise.resolve(),
     sentAt,
     // deno-lint-ignore require-await
     async atWork() {

@@ -76,6 +76,8 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "intent":
       return applyIntent(memory, itemOf(memory, record.item, place), record);
+    case "withdrawn":
+      return applyWithdrawn(memory, itemOf(memory, record.item, place), record);
     case "started":
       return applyStarted(memory, itemOf(memory, record.item, place), record);
     case "seen":
@@ -168,6 +170,9 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
   let start = item.starts.at(-1);
   const isAgain = isOpenStart(item) && start?.key === key;
+  const before = start?.number === number ? { ...start } : null;
+  const { state, tally, reason, adopt } = item;
+  item.beforeIntent = isAgain ? null : { start: before, state, tally, reason, adopt };
   if (start?.number === number) {
     if (start.key !== key && !(start.end !== null && (item.adopt || start.kind !== kind))) {
       throw new Contradiction(`start ${number} has another key`);
@@ -212,10 +217,28 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   setState(memory, item, "starting", "none");
 }
 
+/** A start was announced and not sent. What people have decided meanwhile holds. */
+function applyWithdrawn(memory: CampaignMemory, item: ItemMemory, { start: number }: Of<"withdrawn">): void {
+  const start = lastStart(item, number);
+  const before = item.beforeIntent;
+  if (before === null || start.openSlotMs === null) throw new Contradiction(`start ${number} may have been sent`);
+  removeSlot(memory.slotsMs, start.openSlotMs);
+  if (before.start === null) item.starts.pop();
+  else Object.assign(start, before.start);
+  item.beforeIntent = null;
+  item.sent--;
+  item.adopt ||= before.adopt;
+  item.settle = false;
+  const { skipped } = item;
+  item.reason = skipped === null ? before.reason : skipped.reason;
+  setState(memory, item, skipped === null ? before.state : "skipped", skipped === null ? before.tally : "none");
+}
+
 function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"started">): void {
   const start = lastStart(item, record.start);
   if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);
   bindRun(memory, start, record.runId);
+  item.beforeIntent = null;
   if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
   start.slotAt = record.slotAt;
@@ -259,6 +282,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
   if (runId === null && ENDS_OF_RUNS.includes(as)) throw new Contradiction(`no start ends ${as} without a run`);
   if (runId !== null) bindRun(memory, start, runId);
+  item.beforeIntent = null;
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
   // A limit answers before it looks whether the key has a run; any other refusal says that it has none.
@@ -392,6 +416,7 @@ function applyLingering(
 /** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
 function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
   const start = lastStart(item, number);
+  item.beforeIntent = null;
   if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
 }

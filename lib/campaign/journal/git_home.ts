@@ -21,6 +21,8 @@ interface GitHomeOptions extends DirHomeOptions {
   directory: string;
   /** Removes what the home has made on this machine. Never throws. */
   release: () => Promise<void>;
+  /** Called after each successful push. */
+  onShared?: (() => void) | undefined;
 }
 
 /** Files of the branch that belong to a campaign. */
@@ -30,6 +32,8 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** How records are counted in the message of a commit, by their type. The rest is not worth a word. */
 const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
+  ["intent", "intent"],
+  ["withdrawn", "withdrawal"],
   ["started", "start"],
   ["ended", "end"],
   ["gate", "gate"],
@@ -49,7 +53,8 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
   const subject = `${campaign}: ${wave === 0 ? "" : `wave ${wave}, `}${
     all.length === 0 ? "no change" : all.join(", ")
   }`;
-  return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n`;
+  // GitHub, GitLab, Gitea and Buildkite begin no pipeline for a commit with this mark.
+  return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n\n[skip ci]\n`;
 }
 
 /**
@@ -58,7 +63,7 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
  * @throws {UsageError} when the branch has a file that is too large, or may not be read.
  * @throws {MogplexError} with exit code 69 when it is out of reach.
  */
-export async function openGitHome({ branch, release, directory, ...options }: GitHomeOptions): Promise<Home> {
+export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
   /** Lengths of the files as the branch has them, by path. */
   const known = new Map<string, number>();
@@ -138,7 +143,10 @@ export async function openGitHome({ branch, release, directory, ...options }: Gi
       for (const name of found.keys()) known.set(name, files.facts(`${directory}/${name}`)?.bytes ?? 0);
       isDirty = lockWritten = hasNews = false;
       counts.clear();
+      onShared?.();
     },
+    isShared: true,
+    checkUnmoved: () => branch.checkUnmoved(),
     sentAt: home.sentAt,
     atWork: () => Promise.resolve(null),
     async close() {

@@ -64,6 +64,16 @@ export interface Home {
    * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
    */
   flush(onlyNews?: boolean): Promise<void>;
+  /** Whether other machines read and write it, so that they must learn of a start before its request is sent. */
+  readonly isShared: boolean;
+  /**
+   * Looks whether another machine has written to it since it was read or written here. Reads no more than that, so that the next
+   * {@linkcode Home.flush} still notices.
+   *
+   * @throws {LostRaceError} when one has.
+   * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be read.
+   */
+  checkUnmoved(): Promise<void>;
   /**
    * When this process has sent requests in the last minute, and the ones before it where the home is a directory: points on the clock, oldest
    * first. A token has only so many a minute. {@linkcode Home.close} keeps them for the next process.

@@ -53,11 +53,23 @@ export interface StartMemory {
   intentSeq: number;
 }
 
+/** What an item was before its last intent. */
+export interface BeforeIntent {
+  /** The start under the same number; null when the intent began a new one. */
+  start: StartMemory | null;
+  state: ItemState;
+  tally: ItemMemory["tally"];
+  reason: string | null;
+  adopt: boolean;
+}
+
 export interface ItemMemory {
   readonly item: LockItem;
   /** Its verdict, or where it is. */
   state: ItemState;
   readonly starts: StartMemory[];
+  /** What a withdrawal of its last intent restores; null when that start may have been sent. */
+  beforeIntent: BeforeIntent | null;
   /** How often a start was sent: more than its starts when some were refused. */
   sent: number;
   /** Starts that counted as attempts. */
@@ -185,6 +197,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       item,
       state,
       starts: [],
+      beforeIntent: null,
       sent: 0,
       attempts: 0,
       allowed: lock.limits.attempts,

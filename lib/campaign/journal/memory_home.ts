@@ -108,6 +108,8 @@ class MemoryStore implements MemoryHome {
         return records;
       },
       flush: () => Promise.resolve(),
+      isShared: false,
+      checkUnmoved: () => Promise.resolve(),
       sentAt: memory.#sentAt,
       atWork: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
       // deno-lint-ignore require-await

@@ -62,6 +62,8 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;
+  /** Called after each time that the journal was shared with other machines. */
+  onShared?: (() => void) | undefined;
 }
 
 /**

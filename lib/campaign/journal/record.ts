@@ -43,6 +43,8 @@ export type RecordBody =
     /** Lines of what the forge showed of it, which stand behind the task: whoever sends the start again sends the same. Absent without any. */
     quote?: readonly string[] | undefined;
   }
+  /** An intent that was shared with other machines, and whose request was not sent: everything is as before it. */
+  | { type: "withdrawn"; item: string; start: number }
   | {
     type: "started";
     item: string;
@@ -296,6 +298,7 @@ function makeSchema() {
         z.array(visible(MAX_QUOTE)).check(maxLength(MAX_QUOTE, `it has more than ${MAX_QUOTE} lines`)),
       ),
     }),
+    z.object({ ...place, type: z.literal("withdrawn"), item, start }),
     z.object({
       ...place,
       type: z.literal("started"),

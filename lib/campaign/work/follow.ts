@@ -32,6 +32,8 @@ export function followSteps(work: Work): AsyncGenerator<Progress, void, void> {
 const LONGEST_SLEEP_MS = 60_000;
 /** Time until a cancel that failed is tried again, in milliseconds. */
 const OBEY_AGAIN_MS = 60_000;
+/** How often a process that stays looks for decisions that were made on other machines, in milliseconds. */
+const ELSEWHERE_MS = 60_000;
 /** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
 const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
@@ -51,6 +53,8 @@ class Follower {
   #rest: Rest | undefined;
   /** Point on the clock at which the decisions of people are obeyed again. */
   #obeyAt = -Infinity;
+  /** Point on the clock at which the home is looked at for what other machines have written. */
+  #elsewhereAt: number;
   #failures = 0;
   /** Why the last step failed; undefined when it worked. */
   #error: MogplexError | undefined;
@@ -63,12 +67,14 @@ class Follower {
     this.#pacer = work.session.pacer();
     this.#pacer.status = "running";
     this.#streams = new RunStreams(work.session, work.pace);
+    this.#elsewhereAt = work.session.clock.now() + ELSEWHERE_MS;
   }
 
   async *run(): AsyncGenerator<Progress, void, void> {
     const { clock, deadline } = this.#work.session;
     try {
       while (!isAtRest(this.#work.store.memory) && clock.now() < deadline) {
+        await this.#lookElsewhere();
         yield* this.#pullRequests();
         yield* this.#obey();
         yield* this.#start();
@@ -90,6 +96,14 @@ class Follower {
     } finally {
       this.#streams.close();
     }
+  }
+
+  /** @throws {LostRaceError} when another machine has written to the home: everything is read again then. */
+  async #lookElsewhere(): Promise<void> {
+    const { session: { clock }, store } = this.#work;
+    if (!store.isShared || clock.now() < this.#elsewhereAt) return;
+    await store.checkUnmoved();
+    this.#elsewhereAt = clock.now() + ELSEWHERE_MS;
   }
 
   /** Point on the clock at which another start may be possible. */

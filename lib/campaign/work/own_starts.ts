@@ -11,13 +11,24 @@ import type { Store } from "./store.ts";
 
 type Of<T extends RecordBody["type"]> = Extract<RecordBody, { type: T }>;
 
+export type Intent = Of<"intent">;
+
 /** A start that the service has accepted, as the journal had it. */
 export interface OwnStart {
-  intent: Of<"intent">;
+  intent: Intent;
   started: Of<"started">;
 }
 
-export type OwnStarts = Map<string, OwnStart>;
+export interface OwnStarts {
+  /** Starts that the service has accepted, by key. */
+  readonly accepted: Map<string, OwnStart>;
+  /** Intents that other machines may know, and that have begun no run: their request was not sent, or was refused. By key. */
+  readonly unsent: Map<string, Intent>;
+}
+
+export function noOwnStarts(): OwnStarts {
+  return { accepted: new Map(), unsent: new Map() };
+}
 
 /** Records of a start that the journal does not have; null when there is no place for it. */
 function missingRecords(item: ItemMemory, { intent, started }: OwnStart): RecordBody[] | null {
@@ -28,18 +39,36 @@ function missingRecords(item: ItemMemory, { intent, started }: OwnStart): Record
   return isOpenStart(item) && known.end === null ? [started] : [intent, started];
 }
 
+/** Whether the journal has an intent as the last word about its start: nobody has sent that start since. */
+function isLastWord({ starts, beforeIntent }: ItemMemory, { key, sentAt }: Intent): boolean {
+  const last = starts.at(-1);
+  return beforeIntent !== null && last?.key === key && last.sentAt === sentAt && last.openSlotMs !== null;
+}
+
+/** Withdraws the intents that nobody has sent. @throws what the journal throws. */
+export async function withdrawIntents(store: Store, intents: Iterable<Intent>): Promise<void> {
+  const bodies = [...intents].flatMap((intent): RecordBody[] => {
+    const item = store.memory.items.get(intent.item);
+    const isOurs = item !== undefined && isLastWord(item, intent);
+    return isOurs ? [{ type: "withdrawn", item: intent.item, start: intent.start }] : [];
+  });
+  if (bodies.length > 0) await store.record(...bodies);
+}
+
 /**
- * Records the starts that this process has made and that the journal, read again, does not have.
+ * Records the starts that this process has made and that the journal, read again, does not have, and withdraws the intents that it has and
+ * that have begun nothing.
  *
  * @param tell Hears of runs that cannot be recorded.
  * @throws what the journal throws.
  */
 export async function recordOwnStarts(
   store: Store,
-  starts: ReadonlyMap<string, OwnStart>,
+  starts: OwnStarts,
   tell: (message: string) => void,
 ): Promise<void> {
-  for (const own of starts.values()) {
+  await withdrawIntents(store, starts.unsent.values());
+  for (const own of starts.accepted.values()) {
     const item = store.memory.items.get(own.started.item);
     const bodies = item === undefined ? null : missingRecords(item, own);
     try {

@@ -22,7 +22,7 @@ import { gateDue, paceInput, startableItems } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
-import type { OwnStart } from "./own_starts.ts";
+import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
 import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
@@ -61,15 +61,70 @@ export type Step =
  */
 export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
   const old: string[] = [];
+  const batch: Announced[] = [];
+  let rest: Rest;
   try {
-    return yield* startThem(work, old);
+    rest = yield* startThem(work, old, batch);
+  } catch (error) {
+    // The error is what the caller wants to know.
+    await withdraw(work, batch).catch(() => {});
+    throw error;
   } finally {
     tellOld(work, old);
   }
+  await withdraw(work, batch);
+  return rest;
 }
 
-/** @param old Gets the items whose run had ended before the plan. */
-async function* startThem(work: Work, old: string[]): AsyncGenerator<Step, Rest, void> {
+/** A start that other machines know of, and whose request is about to be sent. */
+interface Announced {
+  readonly item: ItemMemory;
+  readonly intent: Intent;
+  isSent: boolean;
+}
+
+/** How long an announced start may wait for its request, in milliseconds. After {@linkcode ABANDONED_MS} others take it for abandoned. */
+const ANNOUNCED_MS = 4 * 60_000;
+
+/**
+ * Tells other machines which starts are about to be sent: if this one is lost, they know of each request that may have arrived.
+ *
+ * @param batch Gets the starts, unless they could not be shared.
+ * @throws what {@linkcode Store.share} throws; nothing was announced then.
+ */
+async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
+  const { store, started } = work;
+  const intents: Intent[] = [];
+  for (const item of items) intents.push((await planOf(work, item)).intent());
+  await store.record(...intents);
+  await store.share();
+  // A push whose answer was lost may have arrived as well.
+  for (const intent of intents) started.unsent.set(intent.key, intent);
+  batch.push(...items.map((item, index) => ({ item, intent: intents[index] as Intent, isSent: false })));
+  if (store.unshared !== undefined) await withdraw(work, batch);
+}
+
+/** Withdraws what was announced and not sent. @param batch Is empty afterwards. */
+async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
+  const unsent = batch.splice(0).filter(({ isSent }) => !isSent);
+  await withdrawIntents(store, unsent.map(({ intent }) => intent));
+}
+
+/** Times without those of announced starts, which have to pass the quotas once. */
+function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
+  const slots = [...slotsMs];
+  for (const { intent } of batch) {
+    const at = slots.lastIndexOf(Date.parse(intent.sentAt));
+    if (at >= 0) slots.splice(at, 1);
+  }
+  return slots;
+}
+
+/**
+ * @param old Gets the items whose run had ended before the plan.
+ * @param batch Holds the starts that are announced and not sent.
+ */
+async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncGenerator<Step, Rest, void> {
   const { session, store } = work;
   let sandboxes: number | null = null;
   let trouble = 0;
@@ -81,10 +136,16 @@ async function* startThem(work: Work, old: string[]): AsyncGenerator<Step, Rest,
     }
     // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
     nowMs = Math.max(nowMs, serviceNow(session));
-    let { items, nextMs } = readyItems(work, nowMs);
+    if (nowMs - Date.parse(batch[0]?.intent.sentAt ?? "") > ANNOUNCED_MS) await withdraw(work, batch);
+    let { items, nextMs } = batch.length > 0
+      ? { items: batch.map(({ item }) => item), nextMs: null }
+      : readyItems(work, nowMs);
     const running = store.openRuns().length;
     const { failed } = work.pulls ?? {};
-    const input = paceInput(store.memory, { nowMs, sandboxes, running, waiting: items.length, failed });
+    const input = {
+      ...paceInput(store.memory, { nowMs, sandboxes, running, waiting: items.length, failed }),
+      slotsMs: slotsWithout(store.memory.slotsMs, batch),
+    };
     let { starts, ...rest } = nextStarts(input);
     if (starts === 0 && rest.because === "pull-requests" && items.some(({ followUp }) => followUp !== null)) {
       // They bring no further pull request.
@@ -105,7 +166,12 @@ async function* startThem(work: Work, old: string[]): AsyncGenerator<Step, Rest,
     }
     const [item] = items;
     if (item === undefined) return { because: "nothing", nextMs: null };
-    const outcome = await startItem(work, item);
+    if (store.isShared && batch.length === 0 && !isOpenStart(item)) {
+      await announce(work, items.slice(0, starts).filter((each) => !isOpenStart(each)), batch);
+      continue;
+    }
+    const outcome = await startItem(work, item, batch.find((each) => each.item === item));
+    batch.splice(0, batch.length, ...batch.filter(({ isSent }) => !isSent));
     yield { type: "changed", item: item.item.id };
     if (outcome.kind === "refused") {
       trouble = outcome.as === "service" ? trouble + 1 : 0;
@@ -225,17 +291,19 @@ const LONGEST_MS = 86_400_000;
 /**
  * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
  *
+ * @param ready Its intent, where other machines know of that already.
  * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
  * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
-export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
+export async function startItem(work: Work, memory: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;
   const { start: number, key, request, intent } = await planOf(work, memory);
   const item = memory.item.id;
-  let announced = intent();
+  let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
+  let isUnsure = false;
   const run = await pace.request(async ({ signal }) => {
     const deadline = clock.now() + START_MS;
     const start = new Start(runToStart(client, request), {
@@ -243,7 +311,11 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
       memory: session.memory,
       call: { signal, deadline },
       // Each attempt that may take a slot is a record of its own: the quota counts them.
-      announce: () => store.record(announced = intent()),
+      async announce() {
+        if (ready === undefined || ready.isSent) return await store.record(announced = intent());
+        ready.isSent = true;
+        work.started.unsent.delete(key);
+      },
       async wait(failure, count) {
         const delayMs = failureDelay(failure, count, random);
         if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
@@ -254,17 +326,20 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
     try {
       return await start.send();
     } catch (error) {
-      failed = start.failed;
+      ({ failed, isUnsure } = start);
       // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
       if (failed?.error !== error) throw error;
       return undefined;
     }
   });
-  if (run === undefined) return await recordFailure(work, memory, number, failed as FailedStart);
+  if (run === undefined) {
+    if (ready !== undefined && !isUnsure) work.started.unsent.set(key, ready.intent);
+    return await recordFailure(work, memory, number, failed as FailedStart);
+  }
   const why = notOurs(work, memory, run);
   if (why === undefined) {
     const started = startedBody(work, item, number, run, request.workingBranch ?? null);
-    work.started.set(key, { intent: announced, started });
+    work.started.accepted.set(key, { intent: announced, started });
     await store.record(started);
     return startedOutcome(work, memory, run);
   }

@@ -92,6 +92,20 @@ export class Store {
     }
   }
 
+  /** See {@linkcode Home.isShared}. */
+  get isShared(): boolean {
+    return this.#home.isShared;
+  }
+
+  /** See {@linkcode Home.checkUnmoved}. While the place is out of reach, nothing is known. */
+  async checkUnmoved(): Promise<void> {
+    try {
+      await this.#home.checkUnmoved();
+    } catch (error) {
+      if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
+    }
+  }
+
   /** Takes a record into the memory alone: for a process that may not write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);

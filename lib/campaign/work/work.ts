@@ -31,7 +31,7 @@ export interface Work {
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
   readonly failures: unknown[];
-  /** Starts that the service has accepted from this process. */
+  /** What this process has started, and what it has announced and not sent. */
   readonly started: OwnStarts;
   /** Items whose open start this process has asked for. */
   readonly asked: Set<string>;

@@ -37,7 +37,7 @@ async function toTheEnd(world: CampaignWorld, wave: () => Promise<Step>): Promis
   throw new Error("the campaign did not end");
 }
 
-test("a campaign on a branch has one commit a wave, each says what it did, and no file stays on the machine", async () => {
+test("a campaign on a branch has a commit before a wave's starts and one after it, and no file stays on the machine", async () => {
   const remote = remotes.make("waves.git");
   const world = campaignWorld({ count: 4 });
   await world.plan(homeOf(remote));
@@ -45,10 +45,14 @@ test("a campaign on a branch has one commit a wave, each says what it did, and n
   expect(end.view.counts.succeeded).toBe(4);
   expect(log(remote)).toEqual([
     "replace-moment: plan",
+    "replace-moment: wave 1, 3 intents",
     "replace-moment: wave 1, 3 starts",
-    "replace-moment: wave 2, 1 start, 3 ends",
+    "replace-moment: wave 2, 1 intent, 3 ends",
+    "replace-moment: wave 2, 1 start",
     "replace-moment: wave 3, 1 end",
   ]);
+  const bodies = remotes.git(remote, "log", "--format=%b%x00", "mogplex-campaign/moment").split("\0").slice(0, -1);
+  expect(bodies.filter((body) => !body.includes("[skip ci]"))).toEqual([]);
   expect(remotes.git(remote, "ls-tree", "-r", "--name-only", "mogplex-campaign/moment").split("\n")).toEqual([
     "journal/000001.ndjson",
     "lock.json",
@@ -76,43 +80,44 @@ test("two jobs that make waves on one branch at the same time start each run onc
 
 test("a job that loses a race reads the journal again, and says so", async () => {
   const remote = remotes.make("lost.git");
-  const world = campaignWorld({ count: 2 });
+  const world = campaignWorld({ count: 4 });
   await world.plan(homeOf(remote));
   let others = 0;
   world.before = async (request) => {
     if (request !== "POST /runs" || others++ > 0) return;
-    await world.decide({ kind: "skip", select: { only: ["acme/project-0002"] }, reason: "not today" }, homeOf(remote));
+    await world.decide({ kind: "skip", select: { only: ["acme/project-0004"] }, reason: "not today" }, homeOf(remote));
   };
   const { view } = await world.advance(homeOf(remote));
   expect(world.notices).toContain("another job has written to the journal meanwhile: it is read again");
-  expect(verdicts(view)).toMatchObject({ "acme/project-0001": "running" });
-  expect(world.runs()).toHaveLength(2);
+  expect(verdicts(view)).toMatchObject({ "acme/project-0001": "running", "acme/project-0004": "skipped" });
+  expect([world.runs().length, world.starts.length]).toEqual([3, 3]);
   expect(log(remote)).toEqual([
     "replace-moment: plan",
-    "replace-moment: 1 skip",
-    "replace-moment: wave 1, 2 starts",
+    "replace-moment: wave 1, 3 intents",
+    "replace-moment: wave 1, 1 skip",
+    "replace-moment: wave 2, 3 starts",
   ]);
 });
 
-test("a lost race for the branch replays no start: the runs of this job are recorded, also of items that were skipped", async () => {
+test("a lost race for the branch replays no start: what was skipped meanwhile is not sent, and the runs of this job are recorded", async () => {
   const remote = remotes.make("replay.git");
   const world = campaignWorld({ count: 6, scenarios: "play: stuck-streaming" });
   await world.plan(homeOf(remote));
   let others = 0;
   world.before = async (request) => {
-    if (!request.startsWith("GET /sandboxes") || others++ > 0) return;
-    const select = { only: ["acme/project-0002", "acme/project-0006"] };
+    const at = ["GET /sandboxes?limit=200", "POST /runs"][others];
+    if (request !== at) return;
+    const select = { only: [others++ === 0 ? "acme/project-0002" : "acme/project-0006"] };
     await world.decide({ kind: "skip", select, reason: "not today" }, homeOf(remote));
+    if (others === 2) await world.decide({ kind: "stop", cancel: false }, homeOf(remote));
   };
   const { view, problem } = await world.advance(homeOf(remote));
   expect([problem, world.starts.length, view.counts.running]).toEqual([null, 3, 3]);
   expect(world.notices).toContain("another job has written to the journal meanwhile: it is read again");
   // What it reads is enough to follow them all, and another machine knows them.
   const { view: later } = await world.advance(homeOf(remote));
-  expect([later.counts.running, later.counts.skipped, world.starts.length]).toEqual([3, 1, 3]);
-  expect(later.quota.hour.used).toBe(3);
-  world.setRun("acme/project-0002", { status: "cancelled" });
-  expect(verdicts((await world.advance(homeOf(remote))).view)["acme/project-0002"]).toBe("skipped");
+  expect([later.counts.running, later.counts.skipped, world.starts.length]).toEqual([3, 2, 3]);
+  expect([later.quota.hour.used, later.state]).toEqual([3, "stopping"]);
 });
 
 test("a wave that refuses to go on pushes nothing, and one that ends with 64 does", async () => {
