@@ -237,6 +237,15 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
   return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
 }
 
+/** What else may be running, and when it ends, as clauses: other machines may work on a branch, and a cache loses what a killed job has done. */
+function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean): string[] {
+  if (branch !== null) return ["a `run` elsewhere sees this within a minute, and starts nothing more after that"];
+  if (!isCache || !cancel) return [];
+  return [
+    "this directory does not have the starts of a job that was killed: their agents may still be running, look in the app",
+  ];
+}
+
 /** Records a decision, unless `dryRun`. */
 async function recordDecision(
   opened: OpenedCampaign,
@@ -319,6 +328,7 @@ async function recordDecision(
         ...open.length > 0
           ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")]
           : [],
+        ...elsewhere(opened, cancel),
       ];
       return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
     }
@@ -369,6 +379,7 @@ async function recordDecision(
         `${formatCount(items.length, "item")} will not be started any more`,
         ...cancel && runs > 0 ? [`the next wave cancels ${formatCount(runs, "run")}`] : [],
         ...open.length > 0 ? [openStartsText(open.length)] : [],
+        ...elsewhere(opened, cancel),
       ];
       return { items: ids, text: parts.join("; "), settles: open };
     }

@@ -81,6 +81,8 @@ export interface OpenedCampaign {
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
+  /** Whether it is a directory that a CI system hands from job to job, and that a job which is killed does not hand on. */
+  isCache: boolean;
   links: PlatformLinks;
   /** Quotas of starts that the service has. */
   readonly quotas: readonly Quota[];
@@ -241,6 +243,7 @@ async function openAll(
     mask,
     home,
     branch: address.kind === "git" ? { name: address.branch, home: homeText } : null,
+    isCache: address.kind === "dir" && CACHES.includes(platform.name),
     links: platform.links(env),
     quotas: quotasFor(env),
     shown: address.kind === "git" && access === "write" ? { remote: address.remote, env, platform, io } : null,
@@ -265,6 +268,9 @@ async function openAll(
   }
   return opened;
 }
+
+/** CI systems whose recipes keep the directory in a cache or an artifact. */
+const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 
 /** Directory of a campaign when none is given. */
 const DEFAULT_DIRECTORY = "mogplex-campaign";

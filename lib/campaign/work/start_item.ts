@@ -83,6 +83,9 @@ interface Announced {
   isSent: boolean;
 }
 
+/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
+const ABANDONED_MS = 5 * 60_000;
+
 /** How long an announced start may wait for its request, in milliseconds. After {@linkcode ABANDONED_MS} others take it for abandoned. */
 const ANNOUNCED_MS = 4 * 60_000;
 
@@ -191,14 +194,18 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
 
 /** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
 function readyItems({ store }: Work, nowMs: number): { items: ItemMemory[]; nextMs: number | null } {
-  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs) }));
+  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs, store.isShared) }));
   const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
   return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
 }
 
 /** When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once. */
-function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number): number {
+function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number, isShared: boolean): number {
   const last = starts.at(-1);
+  // The job that has announced it may be about to send it.
+  if (isShared && state === "starting" && isOpenStart({ starts })) {
+    return Math.min(Date.parse(last?.sentAt ?? ""), nowMs) + ABANDONED_MS;
+  }
   if (state !== "service" || last === undefined) return -Infinity;
   const waitMs = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
   // A time ahead of now comes from a clock that was set.

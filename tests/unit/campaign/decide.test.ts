@@ -287,3 +287,26 @@ test("decideCampaign() starts nothing that a person retries before an open canar
   await world.run();
   expect(await sentItems(world)).toEqual([project(1), project(2), project(4), project(3)]);
 });
+
+for (
+  const [name, env, isCache] of [
+    ["in a job of GitHub", { GITHUB_ACTIONS: "true" }, true],
+    ["in a job of GitLab", { GITLAB_CI: "true" }, true],
+    ["outside of CI", {}, false],
+  ] as const
+) {
+  test(`campaign stop --cancel and skip --cancel say that a cache may lack the starts of a killed job: ${name}`, async () => {
+    const world = campaignWorld();
+    await world.plan();
+    const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
+    const lost = "this directory does not have the starts of a job that was killed";
+    const select = { only: [project(1)] };
+    const texts = [
+      await world.decide({ kind: "skip", select, reason: "no" }, given),
+      await world.decide({ kind: "skip", select: { only: [project(2)] }, reason: "no", cancel: true }, given),
+      await world.decide({ kind: "stop", cancel: false }, given),
+      await world.decide({ kind: "stop", cancel: true }, given),
+    ].map(({ text }) => text.includes(lost));
+    expect(texts).toEqual([false, isCache, false, isCache]);
+  });
+}
