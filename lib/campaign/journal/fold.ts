@@ -195,6 +195,8 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       createdAt: null,
       updatedAt: null,
       resumedAt: null,
+      runningAt: null,
+      doubtedAt: null,
       end: null,
       reason: null,
       changed: null,
@@ -242,6 +244,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
   start.slotAt = record.slotAt;
+  start.runningAt = record.at;
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
   start.quote = null;
   start.status = record.status;
@@ -260,7 +263,11 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
   const start = lastStart(item, record.start);
   if (start.runId === null) throw new Contradiction(`start ${start.number} has no run`);
   if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
-  if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
+  if (start.end === "needs-input") {
+    start.resumedAt = record.updatedAt ?? record.at;
+    start.runningAt = record.at;
+  }
+  start.doubtedAt = record.overdue ? record.at : null;
   start.end = null;
   start.missing = false;
   item.reason = null;

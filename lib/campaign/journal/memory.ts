@@ -34,8 +34,12 @@ export interface StartMemory {
   /** When the run was created and last changed, by the service, in ISO 8601. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When it went on after it had waited for a person, by the service, in ISO 8601; null when it never has. */
+  /** When it continued after it had waited for a person, by the service, in ISO 8601; null if it never has. */
   resumedAt: string | null;
+  /** When its run was recorded as running: since its start, or since it continued. By the clock of that machine; null without a run. */
+  runningAt: string | null;
+  /** When a look found by one clock alone that it has taken much too long, by the clock of that machine; null if the last look did not. */
+  doubtedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
   end: StartVerdict | null;
   reason: string | null;

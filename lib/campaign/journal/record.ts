@@ -60,8 +60,8 @@ export type RecordBody =
     /** Working branch that the answer names, where the request asks for none; absent otherwise. */
     branch?: string | null | undefined;
   }
-  /** The status of a run has changed, and it has not ended. */
-  | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null }
+  /** The status of a run has changed, and it has not ended. `overdue`: one clock alone shows that it has taken much too long. */
+  | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null; overdue?: true | undefined }
   /** A start has ended, or was refused. */
   | {
     type: "ended";
@@ -311,7 +311,15 @@ function makeSchema() {
       slotAt: time(),
       branch: z.optional(branch),
     }),
-    z.object({ ...place, type: z.literal("seen"), item, start, status, updatedAt: z.nullable(time()) }),
+    z.object({
+      ...place,
+      type: z.literal("seen"),
+      item,
+      start,
+      status,
+      updatedAt: z.nullable(time()),
+      overdue: z.optional(z.literal(true)),
+    }),
     z.object({
       ...place,
       type: z.literal("ended"),
@@ -431,7 +439,7 @@ function makeTests(): Map<unknown, [string, Test][]> {
       slotAt: time,
       branch: orAbsent(branch),
     },
-    seen: { ...start, status, updatedAt: times.updatedAt },
+    seen: { ...start, status, updatedAt: times.updatedAt, overdue: orAbsent((value) => value === true) },
     ended: {
       ...start,
       as: text((value) => (ENDS as readonly string[]).includes(value)),

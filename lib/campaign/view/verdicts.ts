@@ -207,7 +207,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "longer than `run-timeout`",
     verdict: "overdue",
-    remark: "the campaign cancels the run",
+    remark: "two of three clocks must agree; the campaign cancels the run",
     attempt: true,
     failure: true,
     ended: true,

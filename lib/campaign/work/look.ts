@@ -76,8 +76,8 @@ export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promis
 async function look(work: Work, open: OpenRun): Promise<boolean> {
   const { limits } = work.lock;
   const seen = await read(work, open);
-  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(seen.run);
-  if (!isOverdue) return await take(work, open, seen);
+  const overdue = isJudged(seen.run) ? "no" : overdueOf(work, open, seen.run);
+  if (overdue !== "yes") return await take(work, open, seen, overdue === "by one clock");
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await take(work, open, await read(work, open));
   const minutes = Math.round(limits.runTimeoutMs / 60_000);
@@ -161,17 +161,39 @@ export function runIdOf({ start }: OpenRun): string {
   return start.runId;
 }
 
+/** When the run began, or continued after it had waited for a person, in milliseconds since 1970 by the service; NaN if unknown. */
+function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
+  return Date.parse(resumedAt ?? createdAt ?? slotAt ?? "");
+}
+
+/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it waited for a person before this look. */
+function ageOf({ session }: Work, { start }: OpenRun): number {
+  const ms = serviceNow(session) - sinceMs(start);
+  return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
+}
+
+/** Time between two looks that must agree where one clock alone shows a run as overdue, in milliseconds. */
+const APART_MS = 60_000;
+
 /**
- * How long the run has been at work, in milliseconds by the service's clock; 0 when that is not known. After it has waited for a person it
- * counts from when it went on.
- *
- * @param run The run as it was read now; without it, one that waited for a person counts as new.
+ * Whether the run takes longer than the campaign allows. Any clock can be wrong, and a cancelled run costs its work: two of three must agree, the
+ * service's `Date`, this machine's clock against our record of the start, and the run's own times. After twice the time one is enough, if two
+ * looks agree.
  */
-function ageOf({ session }: Work, { start }: OpenRun, run?: Run): number {
-  if (start.end === "needs-input" && run === undefined) return 0;
-  const resumedAt = start.end === "needs-input" ? run?.updatedAt : start.resumedAt;
-  const since = Date.parse(resumedAt ?? start.createdAt ?? start.slotAt ?? "");
-  return Number.isNaN(since) ? 0 : serviceNow(session) - since;
+function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" | "by one clock" | "yes" {
+  // It has continued since the last look.
+  if (start.end === "needs-input") return "no";
+  const { client, clock } = session;
+  const { runTimeoutMs } = lock.limits;
+  const ages = [
+    // Without a `Date` the service's time is only this machine's.
+    client.clockSkewMs === undefined ? Number.NaN : serviceNow(session) - sinceMs(start),
+    clock.wallTime() - Date.parse(start.runningAt ?? ""),
+    Date.parse(run.updatedAt) - sinceMs(start),
+  ];
+  if (ages.filter((ms) => ms > runTimeoutMs).length >= 2) return "yes";
+  if (!ages.some((ms) => ms > 2 * runTimeoutMs)) return "no";
+  return clock.wallTime() - Date.parse(start.doubtedAt ?? "") >= APART_MS ? "yes" : "by one clock";
 }
 
 /** Whether another request may tell of a run that this one has not told of. */
@@ -208,8 +230,18 @@ function hasAgentBegun({ start }: OpenRun, { sandboxRecordId }: Run, events: rea
   return agent.hasBegun || sandboxRecordId !== null && start.kind === "task";
 }
 
-/** Records what a read has shown. @returns Whether the journal has something new. */
-export async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
+/**
+ * Records what a read has shown.
+ *
+ * @param isDoubted Whether one clock alone shows that the run has taken much too long. @default what the last look found
+ * @returns Whether the journal has something new.
+ */
+export async function take(
+  work: Work,
+  open: OpenRun,
+  { run, events }: Seen,
+  isDoubted = open.start.doubtedAt !== null,
+): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   // Its pull request is there already, and the forge says whether it is any better.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
@@ -224,7 +256,8 @@ export async function take(work: Work, open: OpenRun, { run, events }: Seen): Pr
     await recordEnd(work, open, run, facts, end);
     return true;
   }
-  const isSame = run.status === open.start.status && !open.start.missing;
+  const { status, missing, doubtedAt } = open.start;
+  const isSame = run.status === status && !missing && isDoubted === (doubtedAt !== null);
   if (isSame && (!isTerminal(run.status) || wasSeenEnded(open))) return false;
   await work.store.record({
     type: "seen",
@@ -232,6 +265,7 @@ export async function take(work: Work, open: OpenRun, { run, events }: Seen): Pr
     start: open.start.number,
     status: run.status,
     updatedAt: run.updatedAt,
+    ...(isDoubted && { overdue: true as const }),
   });
   return true;
 }

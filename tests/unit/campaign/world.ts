@@ -95,6 +95,8 @@ export interface CampaignWorld {
   starts: { key: string; body: string }[];
   /** Called before each request; what it returns takes the place of the answer. */
   before: ((request: string) => Response | void | Promise<Response | void>) | undefined;
+  /** Changes the `Date` of each answer; null takes it out. */
+  date: ((text: string | null) => string | null) | undefined;
   notices: string[];
   /** Writes the campaign file anew. */
   write(more?: Record<string, unknown>): void;
@@ -161,7 +163,13 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     if (request === "POST /runs") {
       starts.push({ key: new Headers(init.headers).get("Idempotency-Key") ?? "", body: String(init.body) });
     }
-    return await world.before?.(request) ?? await emulator.fetch(url, init);
+    const answer = await world.before?.(request) ?? await emulator.fetch(url, init);
+    if (world.date === undefined) return answer;
+    const date = world.date(answer.headers.get("Date"));
+    const headers = new Headers(answer.headers);
+    if (date === null) headers.delete("Date");
+    else headers.set("Date", date);
+    return new Response(answer.body, { status: answer.status, headers });
   }
   const connect = {
     get token() {
@@ -223,6 +231,7 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     requests,
     starts,
     before: undefined,
+    date: undefined,
     notices,
     write: (keys = {}) => void io.files.set(FILE, campaignFile(keys)),
     plan: (given = {}) => planCampaignWith(FILE, { ...settings(), ...given }, { ...known, readsStdin: true }),

@@ -168,6 +168,64 @@ test("the time in which a run waited for a person does not count against run-tim
   expect((await world.advance()).view.items[0]?.verdict).toBe("overdue");
 });
 
+const HOUR = 60 * MINUTE;
+const YOUNG = { scenarios: "play: stuck-streaming", file: { ...ONE, limits: { "run-timeout": "60m" } } };
+const later = (text: string | null) => new Date(Date.parse(text ?? "") + 24 * HOUR).toUTCString();
+
+test("a young run is not overdue when the Date of one answer is a day ahead", async () => {
+  const world = campaignWorld(YOUNG);
+  await world.advance();
+  await world.clock.sleep(10 * MINUTE);
+  world.date = later;
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  world.date = undefined;
+  await world.clock.sleep(10 * MINUTE);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  // One wrong answer, and another much later, are not two looks that agree.
+  await world.clock.sleep(10 * MINUTE);
+  world.date = later;
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  expect([world.starts.length, world.runs()]).toEqual([1, [`${project(1)} streaming`]]);
+});
+
+test("a young run is not overdue when this machine's clock jumps and no answer has a Date", async () => {
+  const world = campaignWorld(YOUNG);
+  world.date = () => null;
+  await world.advance();
+  await world.clock.sleep(10 * MINUTE);
+  world.clock.jumpWallTime(3 * HOUR);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  world.clock.jumpWallTime(-3 * HOUR);
+  await world.clock.sleep(10 * MINUTE);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  expect(world.runs()).toEqual([`${project(1)} streaming`]);
+});
+
+test("a run without a Date in any answer is overdue after twice its time, in the second of two looks", async () => {
+  const world = campaignWorld(YOUNG);
+  world.date = () => null;
+  await world.advance();
+  await world.clock.sleep(90 * MINUTE);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  await world.clock.sleep(40 * MINUTE);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  await world.clock.sleep(30_000);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  await world.clock.sleep(40_000);
+  expect((await world.advance()).view.items[0]?.verdict).toBe("overdue");
+});
+
+test("a run is overdue by the service's Date and its own times where this machine's clock has gone back", async () => {
+  const world = campaignWorld(YOUNG);
+  await world.advance();
+  await world.clock.sleep(61 * MINUTE);
+  // Its newest event.
+  world.setRun(project(1), {});
+  world.clock.jumpWallTime(-5 * HOUR);
+  world.date = (text) => new Date(Date.parse(text ?? "") + 5 * HOUR).toUTCString();
+  expect((await world.advance()).view.items[0]?.verdict).toBe("overdue");
+});
+
 test("a run that ends while it is being cancelled as overdue counts as it ended", async () => {
   const world = campaignWorld({
     scenarios: "play: stuck-streaming",
