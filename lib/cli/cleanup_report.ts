@@ -10,7 +10,7 @@ import { writeReports } from "../report/write.ts";
 import { endOfRun, type RunResult } from "../run/result.ts";
 import { lookJob } from "../run/run.ts";
 import { connectOptions } from "./job/run_job.ts";
-import { readPlaces } from "./options.ts";
+import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
 

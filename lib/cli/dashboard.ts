@@ -44,7 +44,7 @@ import { ASKING } from "./verbs/codes.ts";
 // The flags of `dashboard`.
 
 /** Where the files go. */
-const DASHBOARD_OUT: Option<string> = {
+export const DASHBOARD_OUT: Option<string> = {
   name: "out",
   value: "DIR",
   help: "Write index.html, data.json, metrics.prom and history.jsonl into this directory",
@@ -52,7 +52,7 @@ const DASHBOARD_OUT: Option<string> = {
 };
 
 /** Files of runs and campaigns. */
-const RESULTS: VerbFlag = {
+export const RESULTS: VerbFlag = {
   name: "results",
   value: "GLOB",
   multiple: true,
@@ -60,13 +60,13 @@ const RESULTS: VerbFlag = {
 };
 
 /** Whether the token may start something. */
-const ALLOW_WRITE: VerbFlag = {
+export const ALLOW_WRITE: VerbFlag = {
   name: "allow-write-token",
   help: "Take a token that could start something, too (default: refuse it)",
 };
 
 /** Whether a part of the lists is enough. */
-const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
+export const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
 
 // The row of `dashboard`.
 
@@ -109,21 +109,21 @@ export async function showDashboard(context: Context): Promise<number> {
   const data = await look(context, session);
   say(context, data);
   if (out !== undefined) write(context, out, data);
-  return flags.has(PARTIAL.name) ? EXIT.success : data.exitCode;
+  return flags.has(PARTIAL) ? EXIT.success : data.exitCode;
 }
 
 async function look(context: Context, session: Session): Promise<DashboardData> {
   const { flags, clock, writer } = context;
   // A mistake in a pattern costs no request.
   const stored = storedOf(context);
-  const allowWriteToken = flags.has(ALLOW_WRITE.name);
+  const allowWriteToken = flags.has(ALLOW_WRITE);
   const collected = await collect({ client: session.client, clock, allowWriteToken });
   return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
 }
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
 function storedOf({ io, flags, option }: Context): Stored {
-  const { found, cut } = filesOf(flags.all(RESULTS.name), directoryLister());
+  const { found, cut } = filesOf(flags.all(RESULTS), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
   if (cut !== null) {
     const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
@@ -162,7 +162,7 @@ function say({ writer, flags, option }: Context, data: DashboardData): void {
     if (why !== null && state !== "skipped") writer.note(why);
   }
   for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
-  if (flags.has("json")) writer.json(data);
+  if (flags.has(JSON_LINES)) writer.json(data);
   else if (option(DASHBOARD_OUT) === undefined) writer.out(...writer.broken("stdout", dashboardLines(data, writer), 4));
 }
 
@@ -189,7 +189,7 @@ function write({ io, writer, flags }: Context, out: string, data: DashboardData)
       throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
     }
   }
-  if (!flags.has("json")) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
+  if (!flags.has(JSON_LINES)) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
 }
 
 type Print = Pick<Writer, "untrusted" | "paint">;

@@ -76,7 +76,7 @@ function permissions({ io: { env }, flags }: Context): ExtraPermissions {
   return {
     net: URL.canParse(url) ? [new URL(url).host] : [],
     env: TRACE_VARIABLES,
-    files: [HISTORY, OTEL_FILE].flatMap(({ name }) => flags.get(name) ?? []),
+    files: [HISTORY, OTEL_FILE].flatMap((row) => flags.get(row) ?? []),
   };
 }
 

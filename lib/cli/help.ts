@@ -4,21 +4,10 @@
  * @module
  */
 import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
-import { lookup } from "../lookup.ts";
 import { REPORT_FORMATS, TERMINAL_FORMATS } from "../report/write.ts";
-import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import {
-  codesOf,
-  flagsOf,
-  meaningOf,
-  type Meanings,
-  PROGRAM,
-  TOPICS,
-  VARIABLE_MEANINGS,
-  type Verb,
-  type VerbFlag,
-} from "./verb.ts";
+import { ENVIRONMENT, type Variable } from "./environment.ts";
+import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
 /** The first things that a user needs. Groups of verbs have a row each. */
@@ -64,70 +53,48 @@ export function verbHelp(rows: readonly Verb[]): string {
 
 function rowHelp(verb: Verb): string {
   const { name, usage, summary, remark, examples } = verb;
-  const flags = flagsOf(verb);
-  const read = variablesOf(verb);
   return [
     `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
     `${wrapped(remark === undefined ? summary : `${summary}. ${remark}`)}\n`,
-    ...flagParts(flags, read),
+    ...flagParts(flagsOf(verb)),
     `Examples:\n${commands(examples)}`,
     environmentPart(verb),
     ...exitParts(verb),
   ].join("\n");
 }
 
-/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
-export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
-  ["Task", [
-    "repo",
-    "prompt-file",
-    "branch",
-    "create-branch",
-    "no-create-branch",
-    "base-branch",
-    "after",
-    "mend",
-    "root",
-    "harness",
-    "mode",
-    "input",
-    "input-file",
-  ]],
-  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
-  ["Reports", ["report", "note", "out", "state"]],
-  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
-  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
-];
+/** The headings of flags, in the order of the help. */
+const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Keys"];
 
-/** With fewer flags, groups would only scatter them. */
+/** With fewer flags, headings would only scatter them. */
 const MIN_GROUPED = 10;
 
-/** The flags of a verb under their titles. */
-function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
+/** The flags of a verb under their headings, each in the order of the verb. */
+function flagParts(flags: readonly VerbFlag[]): string[] {
   const help = ["--help", "Print this text"];
-  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
-  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
-  const groups = GROUPS.map(([title, names]) => {
-    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
-    return { title, rows: rows(some), some };
-  });
-  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
-  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
-    group.rows.length > 0
-  );
+  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...flags.map(flagRow), help])}`];
+  const under = (heading?: Heading) => flags.filter((flag) => flag.heading === heading).map(flagRow);
+  const groups = [
+    ...HEADINGS.map((heading) => ({ title: heading, rows: under(heading) })),
+    { title: "Other", rows: [...under(), help] },
+  ].filter(({ rows }) => rows.length > 0);
   // One width for all groups: the eye runs down one column.
-  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
-  return all.map(({ title, rows: each }) =>
-    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
+  const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([usage = ""]) => usage.length)));
+  return groups.map(({ title, rows }) =>
+    `${title}:\n${columns(rows.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
   );
 }
 
-/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
-function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
-  const { variable } = flag;
-  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
-  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
-  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
+/** A flag with its default. Its variable is in `help environment`: with it most rows would need two lines. */
+function flagRow(flag: VerbFlag): string[] {
+  const { help, fallback } = flag;
+  return [usageOf(flag), meaningOf(help, fallback)];
+}
+
+/** What a flag or a variable is for, with its default. */
+function meaningOf(help: string, fallback: string | undefined): string {
+  const meaning = plain(help).replace(/\.$/, "");
+  return fallback === undefined ? meaning : `${meaning} [${plain(fallback)}]`;
 }
 
 function usageOf({ name, value }: VerbFlag): string {
@@ -137,19 +104,18 @@ function usageOf({ name, value }: VerbFlag): string {
 /** Names of variables that a verb reads beside those of its flags. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
-  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
+  const others = read.filter(({ option }) => option === undefined);
   const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
   return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
 }
 
 /** Variables that a verb reads. */
 function variablesOf(verb: Verb): Variable[] {
-  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
+  if (verb.group === "drop-in") return ENVIRONMENT.filter(({ dropIn }) => dropIn);
   const flags = flagsOf(verb);
-  return VARIABLES.filter(({ name, option, readWith, service }) => {
-    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
-    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
-    return service || verb.variables?.includes(name);
+  return ENVIRONMENT.filter(({ name, option, readWith, service }) => {
+    const row = option ?? readWith;
+    return row !== undefined ? flags.includes(row) : service || verb.variables?.includes(name);
   });
 }
 
@@ -168,7 +134,10 @@ function exitParts(verb: Verb): string[] {
     (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
     meanings,
   );
-  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
+  return [
+    line + own,
+    ...verdict === undefined ? [] : [`With --${verdict.flag.name} it ends with the codes of follow.\n`],
+  ];
 }
 
 function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
@@ -185,14 +154,14 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
 function otherRowHelp(verb: Verb, shown: Verb): string {
   const known = flagsOf(shown).map(({ name }) => name);
   const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
-  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
+  const without = (shown.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
   // What a drop-in verb reads is less than what the others read, and worth its line.
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
     `Without ${without} (${verb.name} ${verb.usage}):\n  ${
       wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
-    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
+    }\n${own.length === 0 ? "" : columns(own.map(flagRow))}${commands(verb.examples)}`,
     ...exitParts(verb),
   ].join("\n");
 }
@@ -203,7 +172,7 @@ export function topicHelp(topic: string): string | undefined {
     case "verbs":
       return allVerbs();
     case "environment":
-      return `Environment (${DROP_IN} read those marked *):\n${variableRows(VARIABLES)}`;
+      return `Environment (${DROP_IN} read those marked *):\n${variableRows()}`;
     case "exit-codes":
       return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
     case "reports":
@@ -269,11 +238,10 @@ function allVerbs(): string {
 }
 
 /** Each variable with the flag that wins over it. */
-function variableRows(variables: readonly Variable[]): string {
-  return columns(variables.map(({ name, dropIn, option, fallback }) => [
+function variableRows(): string {
+  return columns(ENVIRONMENT.map(({ name, dropIn, option, help, fallback }) => [
     name + (dropIn ? " *" : ""),
-    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
-    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
+    (option === undefined ? "" : `--${option.name}: `) + meaningOf(help, fallback),
   ]));
 }
 

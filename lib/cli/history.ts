@@ -21,6 +21,7 @@ import type { AnyResult } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { printRows } from "./log/terminal.ts";
 import type { Context, JobExtra } from "./verb.ts";
+import { JSON_LINES } from "./options.ts";
 
 /** The text of the file; undefined when there is none. @throws when it cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
@@ -104,7 +105,7 @@ export function printHistory(context: Context, path: string): number {
     });
   }
   const weeks = weeksOf(history.records);
-  if (flags.has("json")) {
+  if (flags.has(JSON_LINES)) {
     for (const week of weeks) writer.json({ type: "week", ...week });
     return EXIT.success;
   }

@@ -7,7 +7,7 @@ import { ALL_SYSTEMS } from "../ci/detect.ts";
 import { messageOf } from "../error_sentence.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { type ParsedFlags, parseFlags } from "../flags.ts";
+import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
@@ -19,8 +19,9 @@ import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } fr
 import { COMMAND_NOTES } from "./job/workflow_note.ts";
 import { openAnyForge } from "./job/open_forge.ts";
 import { openContext } from "./job/run_job.ts";
-import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
+import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
+import { flagsByRow } from "./settings.ts";
 
 /**
  * Runs the command line as the program: on the process itself, which ends with the code.
@@ -170,7 +171,7 @@ function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
 }
 
 function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
-  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
+  return possibleFlags(args).some((arg) => chosenBy.some(({ name }) => name === flagName(arg)));
 }
 
 /** Name of the flag that an argument is, without dashes and value. */
@@ -206,15 +207,15 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 
 interface Call extends FoundVerb {
   /** Absent until the arguments were understood. */
-  flags?: ParsedFlags;
+  flags?: VerbFlags;
 }
 
-function parseCall(call: Call): ParsedFlags {
+function parseCall(call: Call): VerbFlags {
   const { verb, args } = call;
   checkRow(call);
   const flags = parseFlags(verb.name, args, flagsOf(verb));
   const extra = flags.positionals[verb.maxPositionals];
-  if (extra === undefined) return flags;
+  if (extra === undefined) return flagsByRow(flags);
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,
     why: "there is one argument too many",
@@ -245,7 +246,7 @@ function checkRow({ verb, args }: FoundVerb): void {
         advice: `did you mean "--${hint}"?`,
       });
     }
-    const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
+    const choice = (other.chosenBy ?? []).map((each) => `--${each.name}`).join(" or ");
     throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
   }
 }

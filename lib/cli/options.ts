@@ -1,25 +1,417 @@
 /**
- * The options that several verbs have, or that a variable stands in for: one row an option, with the rule that its value obeys.
+ * The options of the command: one row an option, with its flag, the variable that it wins over, the rule that its value obeys, and what
+ * the help says of it. A verb lists rows and reads rows, so it never reads the variable of another option.
  *
- * What a variable stands in for is described in `lib/cli/verb.ts`, for the help as well as for the documents. An option of a single verb
- * is in the file of that verb.
+ * An option of a single verb is in the file of that verb, unless it has a variable or an input.
  *
  * @module
  */
-import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import type { ParsedFlags } from "../flags.ts";
 import { nearest } from "../nearest.ts";
-import type { Setting } from "../report/run_page.ts";
-import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
-import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
+import { MAX_POLL_MS } from "../respond/decide.ts";
+import { KEY_SCOPES } from "../run/key.ts";
+import { MENDS } from "../run/mend.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import { type CancelCause, MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt } from "../run/session.ts";
-import { isUuid } from "../service/contract.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT as INTERRUPT_WORDS, ON_TIMEOUT as TIMEOUT_WORDS } from "../run/session.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
-import { VARIABLES } from "../variables.ts";
+import type { VariableName } from "../variables.ts";
 import type { LogForm } from "./log/live_log.ts";
-import type { Context, Option, ReadOption, VerbFlag } from "./verb.ts";
+import type { Option, OptionVariable, VerbFlag } from "./verb.ts";
+
+/** An option that wins over a variable. */
+type VariableOption<T, N extends VariableName> = Omit<Option<T>, "variable"> & { variable: OptionVariable<N> };
+
+/**
+ * The row of an option that wins over a variable. Not exported: `lib/cli/environment.ts` does not compile if two rows have the same
+ * variable, and it sees the rows of this file alone.
+ */
+function option<T, const N extends VariableName>(
+  variable: N,
+  row: Omit<Option<T>, "variable">,
+): VariableOption<T, N> {
+  return { ...row, variable: variable as OptionVariable<N> };
+}
+
+/** Repository of the run. */
+export const REPO = option("MOGPLEX_REPO_ID", {
+  name: "repo",
+  value: "REPO",
+  help: "Repository: `owner/name`, or its id (see `repos list`).",
+  heading: "Task",
+  parse: anyText,
+});
+
+export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
+  name: "prompt-file",
+  value: "FILE",
+  help: "File that holds the task.",
+  heading: "Task",
+  parse: anyText,
+});
+
+/** The words are checked with the request. */
+export const HARNESS = option("MOGPLEX_HARNESS", {
+  name: "harness",
+  value: "NAME",
+  help: "Agent: `codex`, `claude-code` or `mogplex`.",
+  heading: "Task",
+  fallback: "the server's",
+  parse: anyText,
+});
+
+/** The words are checked with the request. */
+export const MODE = option("MOGPLEX_MODE", {
+  name: "mode",
+  value: "MODE",
+  help: "`SAFE`, `AUTO` or `YOLO`.",
+  heading: "Task",
+  fallback: "the server's",
+  parse: anyText,
+});
+
+export const BASE_BRANCH = option("MOGPLEX_BASE_BRANCH", {
+  name: "base-branch",
+  value: "NAME",
+  help: "Branch to start from.",
+  heading: "Task",
+  fallback: "the repository's",
+  parse: anyText,
+});
+
+export const BRANCH = option("MOGPLEX_WORKING_BRANCH", {
+  name: "branch",
+  value: "NAME",
+  help: "Branch to work on.",
+  heading: "Task",
+  fallback: "generated",
+  parse: anyText,
+});
+
+export const CREATE_BRANCH = option("MOGPLEX_CREATE_BRANCH", {
+  name: "create-branch",
+  help: "Create the working branch: `true` or `false`.",
+  heading: "Task",
+  fallback: "`true` without `--branch`",
+  parse: onOrOff,
+});
+
+export const NO_CREATE_BRANCH: VerbFlag = {
+  name: "no-create-branch",
+  help: "Work on the base branch, without a branch of its own",
+  heading: "Task",
+};
+
+/** Directory inside the repository. */
+export const ROOT = option("MOGPLEX_ROOT", {
+  name: "root",
+  value: "DIR",
+  help: "Directory to work in; `.` is the root.",
+  heading: "Task",
+  fallback: "the repository's",
+  parse: anyText,
+});
+
+export const AFTER: Option<string> = {
+  name: "after",
+  value: "WHAT",
+  help: "Go on with a pull request: number, address, result.json",
+  heading: "Task",
+  parse: anyText,
+};
+
+export const MEND: Option<typeof MENDS[number]> = {
+  name: "mend",
+  value: "WHAT",
+  help: "In place of a task: mend checks, review or conflict",
+  heading: "Task",
+  parse: oneOf(MENDS),
+};
+
+/** Single values of the input of an automation. */
+export const INPUT: Option<string> = {
+  name: "input",
+  value: "NAME=VALUE",
+  multiple: true,
+  help: "Input as text, or with := as JSON (count:=3); may be given several times",
+  heading: "Task",
+  parse: anyText,
+};
+
+/** A file with the whole input of an automation. */
+export const INPUT_FILE: Option<string> = {
+  name: "input-file",
+  value: "FILE",
+  help: "Input as a JSON object, - for standard input; --input wins over it",
+  heading: "Task",
+  parse: anyText,
+};
+
+export const DETACH: VerbFlag = {
+  name: "detach",
+  help: "Start the run and end with 0: a later job follows it",
+  heading: "Following",
+};
+
+/** Longest time that a verb takes, in milliseconds. */
+export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
+  name: "timeout",
+  value: "TIME",
+  help: "Longest wait: `30m`, `1h30m`, or `90` (seconds).",
+  heading: "Following",
+  fallback: "`30m`",
+  parse: duration(MAX_TIMEOUT_MS),
+});
+
+export const ON_TIMEOUT = option("MOGPLEX_ON_TIMEOUT", {
+  name: "on-timeout",
+  value: "WHAT",
+  help: "When `--timeout` is over: `detach` (the run goes on) or `cancel`.",
+  heading: "Following",
+  fallback: "`detach`",
+  parse: oneOf(TIMEOUT_WORDS),
+});
+
+export const ON_INTERRUPT = option("MOGPLEX_ON_INTERRUPT", {
+  name: "on-interrupt",
+  value: "WHAT",
+  help:
+    "At SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, but not on a terminal or in a campaign.",
+  heading: "Following",
+  fallback: "`auto`",
+  parse: oneOf(INTERRUPT_WORDS),
+});
+
+/** Events in the log. */
+export const LOG = option("MOGPLEX_LOG", {
+  name: "log",
+  value: "FORM",
+  help: "Events in the log: `compact`, `full` or `json`.",
+  heading: "Following",
+  fallback: "`compact`",
+  parse: oneOf<LogForm>(["compact", "full", "json"]),
+});
+
+export const TOKEN_SHARE = option("MOGPLEX_TOKEN_SHARE", {
+  name: "token-share",
+  value: "N",
+  help: "How many jobs use the token at the same time.",
+  heading: "Following",
+  fallback: "`1`",
+  parse: wholeNumber(1, MAX_TOKEN_SHARE),
+});
+
+export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line", heading: "Following" };
+
+/** Formats and paths belong together: `readPlaces` reads it. */
+export const REPORT = option("MOGPLEX_REPORT", {
+  name: "report",
+  value: "FORMAT[=PATH]",
+  multiple: true,
+  help: "Reports, separated by commas.",
+  heading: "Reports",
+  fallback: "all; three on a terminal",
+  parse: anyText,
+});
+
+export const NOTE = option("MOGPLEX_NOTE", {
+  name: "note",
+  value: "WHEN",
+  help: "Note on the pull request: `auto` or `off`.",
+  heading: "Reports",
+  fallback: "`auto`",
+  parse: oneOf<"auto" | "off">(["auto", "off"]),
+});
+
+export const OUT = option("MOGPLEX_OUT", {
+  name: "out",
+  value: "DIR",
+  help: "Directory of the reports.",
+  heading: "Reports",
+  fallback: "`mogplex-ci`",
+  parse: anyText,
+});
+
+export const STATE: Option<string> = {
+  name: "state",
+  value: "FILE",
+  help: "State file [run.json beside the reports]",
+  heading: "Reports",
+  parse: anyText,
+};
+
+export const SHOW_TASK = option("MOGPLEX_SHOW_TASK", {
+  name: "show-task",
+  value: "WHETHER",
+  help: "Show the task in log, reports and note: `true` or `false`.",
+  fallback: "`true`",
+  parse: onOrOff,
+});
+
+export const HISTORY: Option<string> = {
+  name: "history",
+  value: "FILE",
+  help: "Remember each run in it, and compare",
+  parse: anyText,
+};
+
+export const OTEL_FILE: Option<string> = {
+  name: "otel-file",
+  value: "FILE",
+  help: "Append the trace to it (OTLP in JSON)",
+  parse: anyText,
+};
+
+export const OPEN: VerbFlag = {
+  name: "open",
+  help: "On a terminal: open run.html in the browser at the end",
+};
+
+export const POLL: VerbFlag = {
+  name: "poll",
+  help: "Look for mentions that no event has brought, and answer them: from a schedule",
+  heading: "Asking",
+};
+
+export const SINCE: Option<number> = {
+  name: "since",
+  value: "TIME",
+  help: "With --poll: how far to look back [24h]",
+  heading: "Asking",
+  parse: duration(MAX_POLL_MS),
+};
+
+export const MENTION_NAME = option("MOGPLEX_RESPOND_NAME", {
+  name: "name",
+  value: "NAME",
+  help: "What the agent is called in a mention, without `@`.",
+  heading: "Asking",
+  fallback: "`mogplex`",
+  parse: mentionName,
+});
+
+export const LABEL = option("MOGPLEX_RESPOND_LABEL", {
+  name: "label",
+  value: "LABEL",
+  help: "Label that makes title and description a task.",
+  heading: "Asking",
+  fallback: "`mogplex`",
+  parse: oneLabel,
+});
+
+/** Names in lower case. */
+export const ALLOW_USERS = option("MOGPLEX_ALLOW_USERS", {
+  name: "allow-users",
+  value: "NAMES",
+  help: "Users who may start an agent, in place of all who may push.",
+  heading: "Asking",
+  fallback: "who may push",
+  parse: users,
+});
+
+/** Runs in 24 hours. */
+export const DAILY_LIMIT = option("MOGPLEX_LIMIT", {
+  name: "limit",
+  value: "N/day",
+  help: "Most runs in 24 hours that mentions may start in the repository.",
+  heading: "Asking",
+  fallback: "`20/day`",
+  parse: perDay,
+});
+
+export const TEMPLATE = option("MOGPLEX_RESPOND_TEMPLATE", {
+  name: "template",
+  value: "FILE",
+  help: "File with the text of the prompt, with `{{task}}` in it.",
+  heading: "Asking",
+  parse: anyText,
+});
+
+export const COMMIT_STATUS = option("MOGPLEX_COMMIT_STATUS", {
+  name: "commit-status",
+  help: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
+  heading: "Asking",
+  fallback: "`false` on GitLab, else `true`",
+  parse: onOrOff,
+});
+
+export const ALLOW_URL: VerbFlag = {
+  name: "allow-url",
+  help: "Take a MOGPLEX_URL that is not the service's own, although a webhook has started the pipeline",
+  heading: "Asking",
+};
+
+/** What makes a new run. */
+export const KEY_SCOPE = option("MOGPLEX_KEY_SCOPE", {
+  name: "key-scope",
+  value: "SCOPE",
+  help: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
+  heading: "Keys",
+  fallback: "`pipeline` in CI",
+  parse: oneOf(KEY_SCOPES),
+});
+
+export const KEY_PART = option("MOGPLEX_KEY_PART", {
+  name: "key-part",
+  value: "TEXT",
+  help: "Tells apart runs of one job, or nodes of a GitHub matrix.",
+  heading: "Keys",
+  parse: anyText,
+});
+
+export const IDEMPOTENCY_KEY: Option<string> = {
+  name: "idempotency-key",
+  value: "KEY",
+  help: "Key that finds the run again [made from the job]",
+  heading: "Keys",
+  parse: anyText,
+};
+
+export const RESUME: Option<string> = {
+  name: "resume",
+  value: "FILE",
+  help: "State file of an earlier attempt, to use its key",
+  heading: "Keys",
+  parse: anyText,
+};
+
+/** Where lock and journal of a campaign are kept. */
+export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
+  name: "home",
+  value: "HOME",
+  help:
+    "Where lock and journal of a campaign are kept between waves: `dir`, or `git:REMOTE#BRANCH`. Wins over `home` in the campaign file.",
+  fallback: "the file's `home`, else `dir`",
+  parse: anyText,
+});
+
+// Options that several verbs have, in the order of the help.
+
+/** The request of a run, but for its key. */
+export const REQUEST: readonly VerbFlag[] = [
+  REPO,
+  PROMPT_FILE,
+  BRANCH,
+  CREATE_BRANCH,
+  NO_CREATE_BRANCH,
+  BASE_BRANCH,
+  AFTER,
+  MEND,
+  ROOT,
+  HARNESS,
+  MODE,
+];
+
+/** Which run a start finds again. */
+export const KEYS: readonly VerbFlag[] = [KEY_SCOPE, KEY_PART, IDEMPOTENCY_KEY];
+
+/** The input of a trigger. */
+export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
+
+/** How long a job waits, and what happens to the run when it stops waiting. */
+export const WATCHING: readonly VerbFlag[] = [TIMEOUT, ON_TIMEOUT, ON_INTERRUPT];
+
+/** Where a verdict is reported. */
+export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
 
 // The rules that values of options obey.
 
@@ -74,304 +466,26 @@ export function onOrOff(text: string, source: string): boolean {
   throw refusal(source, "it must be true or false", text);
 }
 
-/**
- * The option that wins over a variable.
- *
- * @throws {Error} when no variable has a flag of that name.
- */
-export function option<T>(name: string, parse: Parse<T>): Option<T> {
-  const variable = VARIABLES.find((each) => each.option === name);
-  if (variable === undefined) throw new Error(`Cannot list option ${name}: no variable has it`);
-  const { value } = variable;
-  return { name, ...value === null ? {} : { value }, variable, parse };
-}
-
-/** Repository of the run. */
-export const REPO = option("repo", anyText);
-/** Agent. The words are checked with the request. */
-export const HARNESS = option("harness", anyText);
-/** How much the agent may do. The words are checked with the request. */
-export const MODE = option("mode", anyText);
-/** Branch to start from. */
-export const BASE_BRANCH = option("base-branch", anyText);
-/** Branch to work on. */
-export const BRANCH = option("branch", anyText);
-/** Whether the working branch is created. */
-export const CREATE_BRANCH = option("create-branch", onOrOff);
-/** Whether it is not created, although no name is given for it. */
-export const NO_CREATE_BRANCH: VerbFlag = {
-  name: "no-create-branch",
-  help: "Work on the base branch, without a branch of its own",
-};
-/** Directory inside the repository. */
-export const ROOT = option("root", anyText);
-/** File that holds the task. */
-export const PROMPT_FILE = option("prompt-file", anyText);
-
-/** Longest time that a verb takes, in milliseconds. */
-export const TIMEOUT = option("timeout", duration(MAX_TIMEOUT_MS));
-/** What happens to the run at the deadline. */
-const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
-/** What becomes of the run at a signal. */
-export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
-/** How many jobs use the token at the same time. */
-const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
-
 function users(text: string, source: string): string[] {
   const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
   if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: "it must be names of users, separated by commas",
-    value: JSON.stringify(text),
-  });
+  throw refusal(source, "it must be names of users, separated by commas", text);
 }
 
-/** Names of the users who may ask, in lower case. */
-export const ALLOW_USERS = option("allow-users", users);
-
-/** The key of a start itself. */
-export const IDEMPOTENCY_KEY: Option<string> = {
-  name: "idempotency-key",
-  value: "KEY",
-  help: "Key that finds the run again [made from the job]",
-  parse: anyText,
-};
-/** What makes a new run. */
-export const KEY_SCOPE = option("key-scope", oneOf(KEY_SCOPES));
-/** Tells runs of one job apart. */
-export const KEY_PART = option("key-part", anyText);
-
-/** Events in the log. */
-export const LOG = option("log", oneOf<LogForm>(["compact", "full", "json"]));
-/** Which reports are written. Read by `readPlaces`, since formats and paths belong together. */
-export const REPORT: Option<string> = { ...option("report", anyText), multiple: true };
-/** Whether the task is shown. */
-export const SHOW_TASK = option("show-task", onOrOff);
-/** Whether a note is written on the merge request. */
-export const NOTE = option("note", oneOf<"auto" | "off">(["auto", "off"]));
-export const OUT = option("out", anyText);
-/** Where the state file is. */
-export const STATE: Option<string> = {
-  name: "state",
-  value: "FILE",
-  help: "State file [run.json beside the reports]",
-  parse: anyText,
-};
-
-/** Where each run is remembered, for comparisons. */
-export const HISTORY: Option<string> = {
-  name: "history",
-  value: "FILE",
-  help: "Remember each run in it, and compare",
-  parse: anyText,
-};
-/** File of the trace. */
-export const OTEL_FILE: Option<string> = {
-  name: "otel-file",
-  value: "FILE",
-  help: "Append the trace to it (OTLP in JSON)",
-  parse: anyText,
-};
-
-export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
-
-/** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
-export const REQUEST: readonly VerbFlag[] = [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT];
-
-/** Which run a start finds again. */
-export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
-
-/** Where a verdict is reported. */
-export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
-
-/** Whether the page is opened. */
-export const OPEN: VerbFlag = {
-  name: "open",
-  help: "On a terminal: open run.html in the browser at the end",
-};
-
-/** What happens to a run when the job stops waiting, and how often the job asks. */
-export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];
-
-// Reads options from flags and environment.
-
-/**
- * A reader for the flags of one call. A flag wins over its variable; an empty variable counts as unset.
- *
- * @param read Gets each option that was read, with where its value came from. @default {new Map()}
- */
-export function optionReader(flags: ParsedFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
-  return ({ name, variable, parse }) => {
-    const given = flags.has(name) ? "true" : flags.get(name);
-    const text = given ?? ((variable && readTextVariable(env, variable.name)?.trim()) || undefined);
-    const [from, shown] = given !== undefined
-      ? ["flag", `--${name}`]
-      : text === undefined || variable === undefined
-      ? ["default", ""]
-      : [variable.name, variable.name];
-    read.set(name, { name, value: text ?? variable?.fallback?.replaceAll("`", "") ?? "", from });
-    return text === undefined ? undefined : parse(text, shown);
-  };
+/** What the agent is called. */
+function mentionName(text: string, source: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
+  throw refusal(source, 'it must be a name of letters, digits, "-" and "_", without "@"', text);
 }
 
-// What a verb cannot do without: its argument, a run, a repository.
-
-/** The argument of a verb. @throws {UsageError} when it is missing or empty. */
-export function requiredArgument({ flags }: Context, verb: string, name: string): string {
-  const value = flags.positionals[0]?.trim() ?? "";
-  if (value !== "") return value;
-  throw new UsageError({
-    attempted: `parse arguments of ${verb}`,
-    why: `<${name}> is missing`,
-    advice: "give it as an argument",
-  });
+function oneLabel(text: string, source: string): string {
+  if (text.length <= 255 && !/[,\n]/.test(text)) return text;
+  throw refusal(source, "it must be the name of one label", text);
 }
 
-function runIdText({ io, flags }: Context): string {
-  return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
-}
-
-/** Whether argument or variable name a run. */
-export function namesRun(context: Context): boolean {
-  return runIdText(context) !== "";
-}
-
-/** The run that a verb is about; null when it has none, or not by a UUID. */
-export function givenRunId(context: Context): string | null {
-  const runId = runIdText(context);
-  return isUuid(runId) ? runId.toLowerCase() : null;
-}
-
-/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
-export function requiredRunId(context: Context, attempted: string): string {
-  const { vocabulary } = context;
-  const runId = runIdText(context);
-  if (runId !== "") return runId;
-  throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
-}
-
-/** The repository of a verb, by name or id. @throws {UsageError} when there is none. */
-export function requiredRepo({ option, vocabulary }: Context, attempted: string): string {
-  const repo = option(REPO);
-  if (repo !== undefined) return repo;
-  throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
-}
-
-// Where the files of a job go.
-
-export interface Places {
-  /** Directory of the reports. */
-  out: string;
-  targets: ReportTarget[];
-  state: string;
-}
-
-/** Name of the directory of the reports where none is given. */
-export const DEFAULT_OUT = "mogplex-ci";
-
-/** Whether only a person calls the command again. */
-export function isLaptop({ platform, io }: Context): boolean {
-  return !platform.isCi && platform.identity(io.env) === null;
-}
-
-/** Directory of the reports. */
-export function outDirectory({ option }: Context): string {
-  return option(OUT) ?? DEFAULT_OUT;
-}
-
-/** Path of the state file. @param out Directory of the reports. */
-export function statePath(context: Context, out: string = outDirectory(context)): string {
-  return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/run.json`;
-}
-
-/**
- * Directory, reports and state file.
- *
- * @param out Directory of the reports.
- * @throws {UsageError} for a format that is not known, or a report in the place of the state file.
- */
-export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
-  const { flags, option } = context;
-  const flag = flags.all(REPORT.name);
-  const given = flag.length > 0 ? flag : [option(REPORT) ?? ""];
-  const wanted = given.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
-  const isPerson = isLaptop(context) && context.io.isTerminal("stdout");
-  const targets = wanted.length > 0
-    ? wanted.map((each) => parseReportTarget(each, out))
-    : defaultTargets(out, isPerson ? TERMINAL_FORMATS : undefined);
-  const state = statePath(context, out);
-  const same = targets.find(({ path }) => plainPath(path) === plainPath(state));
-  if (same === undefined) return { out, targets, state };
-  throw new UsageError({
-    attempted: `write report "${same.format}"`,
-    why: "the state file of the job goes to the same file",
-    value: JSON.stringify(same.path),
-  });
-}
-
-// Settings of the toolkit verbs: all that a verb needs of waiting, logging and keys, read in one step.
-
-/** How long a verb waits, and what then becomes of the run. */
-export interface WaitSettings {
-  /** Whole wait in milliseconds; undefined for the usual one. */
-  timeoutMs: number | undefined;
-  /** Jobs that use the token at the same time. */
-  tokenShare: number;
-  /** What cancels the run. */
-  cancelOn: readonly CancelCause[];
-  /** What becomes of it at a signal. */
-  onInterrupt: OnInterrupt;
-}
-
-/** Settings of a verb that follows. */
-export interface FollowSettings extends WaitSettings {
-  /** Events in the log. */
-  log: LogForm;
-}
-
-/** Which key a start gets. */
-export interface KeySettings {
-  /** An explicit key; overrides scope and part. */
-  idempotencyKey: string | undefined;
-  /** What makes a new run. */
-  keyScope: KeyScope | undefined;
-  /** Tells runs of one job apart. */
-  keyPart: string | undefined;
-}
-
-/** Settings of a verb that starts and follows. */
-export interface RunSettings extends FollowSettings {
-  /** Which key the start gets. */
-  key: KeySettings;
-}
-
-/** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
-function readWaitSettings({ option }: Context): WaitSettings {
-  return {
-    timeoutMs: option(TIMEOUT),
-    tokenShare: option(TOKEN_SHARE) ?? 1,
-    cancelOn: option(ON_TIMEOUT_OPTION) === "cancel" ? ["timeout"] : [],
-    onInterrupt: option(ON_INTERRUPT_OPTION) ?? "auto",
-  };
-}
-
-/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
-export function readFollowSettings(context: Context): FollowSettings {
-  return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
-}
-
-/** Which key a start gets. @throws {UsageError} for a scope that is not known. */
-function readKeySettings({ option }: Context): KeySettings {
-  return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
-}
-
-/** Settings of a verb that starts and follows. @throws {UsageError} for the first value that is not possible. */
-export function readRunSettings(context: Context): RunSettings {
-  return { ...readFollowSettings(context), key: readKeySettings(context) };
-}
-
-/** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first value that is not possible. */
-export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
-  return { ...readWaitSettings(context), key: readKeySettings(context) };
+/** `N/day`, or `N`. */
+function perDay(text: string, source: string): number {
+  const [, count = ""] = /^(\d{1,4})(?:\/day)?$/.exec(text) ?? [];
+  if (count !== "") return Number(count);
+  throw refusal(source, "it must be a number of runs, as in 20/day", text);
 }

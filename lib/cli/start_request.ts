@@ -11,18 +11,19 @@ import type { TriggerRequest } from "../run/automation_request.ts";
 import { checkRunRequest, type RunRequest } from "../run/request.ts";
 import { isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import {
-  anyText,
   BASE_BRANCH,
   BRANCH,
   CREATE_BRANCH,
   HARNESS,
+  INPUT,
+  INPUT_FILE,
   MODE,
   NO_CREATE_BRANCH,
   PROMPT_FILE,
-  requiredRepo,
   ROOT,
 } from "./options.ts";
-import type { Context, Option, VerbFlag } from "./verb.ts";
+import { requiredRepo } from "./settings.ts";
+import type { Context } from "./verb.ts";
 
 /**
  * The request, complete and checked.
@@ -43,7 +44,7 @@ export async function readStartRequest(context: Context): Promise<RunRequest> {
  * @throws {UsageError} when a switch is neither on nor off, or both.
  */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
-  if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
+  if (flags.has(CREATE_BRANCH) && flags.has(NO_CREATE_BRANCH)) {
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
     throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
   }
@@ -53,7 +54,7 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
-    createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),
+    createBranch: flags.has(NO_CREATE_BRANCH) ? false : option(CREATE_BRANCH),
     rootDirectory: option(ROOT),
   };
 }
@@ -83,7 +84,7 @@ type ReadPrompt = () => string | Promise<string>;
 function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
-  const file = flags.get(PROMPT_FILE.name);
+  const file = flags.get(PROMPT_FILE);
   return [
     ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
     ...file === undefined ? [] : [ofFile(context, file)],
@@ -147,26 +148,6 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
 
 // What an automation is triggered with: the repository, and the input from a file and from single values.
 
-/** Single values of the input. */
-export const INPUT: Option<string> = {
-  name: "input",
-  value: "NAME=VALUE",
-  multiple: true,
-  help: "Input as text, or with := as JSON (count:=3); may be given several times",
-  parse: anyText,
-};
-
-/** A file with the whole input. */
-const INPUT_FILE: Option<string> = {
-  name: "input-file",
-  value: "FILE",
-  help: "Input as a JSON object, - for standard input; --input wins over it",
-  parse: anyText,
-};
-
-/** The input of a trigger. */
-export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
-
 /**
  * The request, complete. A single value wins over one of the file.
  *
@@ -183,7 +164,7 @@ export async function readTriggerRequest(context: Context): Promise<TriggerReque
 
 /** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
 function inputPairs({ flags }: Context): [name: string, value: unknown][] {
-  const pairs = flags.all(INPUT.name).map(inputPair);
+  const pairs = flags.all(INPUT).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
   if (twice === undefined) return pairs;
   throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });

@@ -8,9 +8,8 @@ import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { DurableFiles } from "../files/disk.ts";
 import type { Processes } from "../files/processes.ts";
-import type { FlagRow, ParsedFlags } from "../flags.ts";
+import type { Flag } from "../flags.ts";
 import type { Io, Stream } from "../io.ts";
-import { lookup } from "../lookup.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { PlannedNote } from "../report/job_note.ts";
@@ -24,7 +23,7 @@ import type { Session } from "../run/session.ts";
 import type { Connection } from "../service/connection.ts";
 import type { Fetch, RequestReport } from "../service/transport.ts";
 import { REPOS_LIST } from "../service/validate.ts";
-import type { Variable } from "../variables.ts";
+import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
 /** Opens the forge of a job. @throws {UsageError} when the job stands on none, or there is no token. */
@@ -101,12 +100,22 @@ export interface MainOptions {
   processes?: Processes | undefined;
 }
 
-/** A flag of a verb, and the variable that stands in for it. */
-export interface VerbFlag extends FlagRow {
-  /** What it does, with its default. @default the meaning of its variable: see `meaningOf` */
-  help?: string;
-  /** Read when the flag is not given. @default {undefined} (there is no such variable) */
-  variable?: Variable;
+declare const ofOptions: unique symbol;
+
+/** A variable that an option wins over. Only `option()` in `lib/cli/options.ts` makes one, so that no other file gives a flag the variable of another option. */
+export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
+
+/** Where the help of a verb with many flags shows one. */
+export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Keys";
+
+/** A flag of a verb. */
+export interface VerbFlag extends Flag {
+  /** @default "Other" */
+  heading?: Heading;
+  /** Read when the flag is not given. */
+  variable?: OptionVariable;
+  /** What holds when neither flag nor variable is given. Without a variable `help` says it. */
+  fallback?: string;
 }
 
 /** A flag with the rule that its value obeys. */
@@ -123,6 +132,18 @@ export interface Option<T> extends VerbFlag {
 
 /** Value of an option: its flag, else its variable; undefined when neither is given. @throws {UsageError} See {@linkcode Option}. */
 export type ReadOption = <T>(option: Option<T>) => T | undefined;
+
+/** The arguments of a call. Flags are asked for by their rows. */
+export interface VerbFlags {
+  /** Arguments that are not flags. */
+  positionals: string[];
+  /** Whether a switch was given. */
+  has(flag: VerbFlag): boolean;
+  /** Value of a flag, or undefined when it was not given. */
+  get(flag: VerbFlag): string | undefined;
+  /** All values of a flag. */
+  all(flag: VerbFlag): string[];
+}
 
 /** How a program decides on the notes of its jobs. */
 export interface NotePlanner {
@@ -219,7 +240,7 @@ export interface RequestedTask {
 export interface Context {
   /** Environment, files, streams and signals. */
   io: Io;
-  flags: ParsedFlags;
+  flags: VerbFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
   /** What {@linkcode Context.option} has read so far, by name. Values are untrusted. */
@@ -275,7 +296,7 @@ export interface Verb {
   /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags choose. */
   name: string;
   /** Flags of which one has to be given for this row, where another row has the same words. @default {[]} */
-  chosenBy?: readonly string[];
+  chosenBy?: readonly VerbFlag[];
   /** Arguments, as the help shows them. */
   usage: string;
   /** Most arguments that are not flags. */
@@ -289,13 +310,13 @@ export interface Verb {
   /** Its flags and groups of flags: see {@linkcode flagsOf}. */
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
   /** Variables that it reads beside those of its flags and those that choose service and token. @default {[]} */
-  variables?: readonly string[];
+  variables?: readonly VariableName[];
   /** Exit codes, and lists of them, that it can end with, in the order of the table: see {@linkcode codesOf}. @default all of its group */
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** What exit codes mean for it. @default what they mean for its group */
   meanings?: Meanings;
   /** A flag with which a drop-in verb ends with a verdict, as toolkit verbs do, and what the codes mean then. */
-  verdict?: { flag: string; meanings: Meanings };
+  verdict?: { flag: VerbFlag; meanings: Meanings };
   /** Command lines that work. */
   examples: readonly string[];
   /** Does its work. */
@@ -321,63 +342,4 @@ export function codesOf({ codes }: Verb): ExitName[] | undefined {
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");
   return { ...process, closed, write: (_stream, text) => process.write("stdout", text) };
-}
-
-// What our variables are for, for `--help` and the documents. A flag that a variable stands in for is described here and nowhere else.
-//
-// The programs of component and action print no help, and do not import this.
-
-/** One row for each of `VARIABLES`. */
-export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
-  MOGPLEX_API_KEY: "The access token (`mog_…`). Never a flag: arguments are visible to others.",
-  MOGPLEX_API_KEY_FILE: "File that holds the token, in place of the variable.",
-  MOGPLEX_TOKEN_VARIABLE: "Name of the variable that holds the token.",
-  MOGPLEX_URL: "Origin of the service.",
-  MOGPLEX_DEV: "`1` permits plain HTTP to this machine.",
-  MOGPLEX_DEV_HOST: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.",
-  MOGPLEX_REPO_ID: "Repository: `owner/name`, or its id (see `repos list`).",
-  MOGPLEX_PROMPT: "Task for the agent.",
-  MOGPLEX_PROMPT_FILE: "File that holds the task.",
-  MOGPLEX_HARNESS: "Agent: `codex`, `claude-code` or `mogplex`.",
-  MOGPLEX_MODE: "`SAFE`, `AUTO` or `YOLO`.",
-  MOGPLEX_BASE_BRANCH: "Branch to start from.",
-  MOGPLEX_WORKING_BRANCH: "Branch to work on.",
-  MOGPLEX_CREATE_BRANCH: "Create the working branch: `true` or `false`.",
-  MOGPLEX_ROOT: "Directory to work in; `.` is the root.",
-  MOGPLEX_RUN_ID: "Run to `follow` or to `report` on.",
-  MOGPLEX_TIMEOUT: "Longest wait: `30m`, `1h30m`, or `90` (seconds).",
-  MOGPLEX_ON_TIMEOUT: "When `--timeout` is over: `detach` (the run goes on) or `cancel`.",
-  MOGPLEX_ON_INTERRUPT:
-    "At SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, but not on a terminal or in a campaign.",
-  MOGPLEX_KEY_SCOPE: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
-  MOGPLEX_KEY_PART: "Tells apart runs of one job, or nodes of a GitHub matrix.",
-  MOGPLEX_TOKEN_SHARE: "How many jobs use the token at the same time.",
-  MOGPLEX_LOG: "Events in the log: `compact`, `full` or `json`.",
-  MOGPLEX_REPORT: "Reports, separated by commas.",
-  MOGPLEX_SHOW_TASK: "Show the task in log, reports and note: `true` or `false`.",
-  MOGPLEX_NOTE: "Note on the pull request: `auto` or `off`.",
-  MOGPLEX_NOTE_TOKEN_VARIABLE:
-    "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
-  MOGPLEX_OUT: "Directory of the reports.",
-  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
-  MOGPLEX_RESPOND_NAME: "What the agent is called in a mention, without `@`.",
-  MOGPLEX_RESPOND_LABEL: "Label that makes title and description a task.",
-  MOGPLEX_RESPOND_TEMPLATE: "File with the text of the prompt, with `{{task}}` in it.",
-  MOGPLEX_ALLOW_USERS: "Users who may start an agent, in place of all who may push.",
-  MOGPLEX_LIMIT: "Most runs in 24 hours that mentions may start in the repository.",
-  MOGPLEX_COMMIT_STATUS: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
-  MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
-  MOGPLEX_JOB_STATUS:
-    "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
-  MOGPLEX_GIT_TOKEN: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
-  MOGPLEX_GIT_USERNAME: "User of `MOGPLEX_GIT_TOKEN`. GitHub and GitLab accept any name.",
-  MOGPLEX_CAMPAIGN_HOME:
-    "Where lock and journal of a campaign are kept between waves: `dir`, or `git:REMOTE#BRANCH`. Wins over `home` in the campaign file.",
-  MOGPLEX_DEV_START_LIMITS:
-    "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
-};
-
-/** What a flag is for. */
-export function meaningOf({ help, variable }: VerbFlag): string {
-  return help ?? lookup(VARIABLE_MEANINGS, variable?.name ?? "") ?? "";
 }

@@ -28,6 +28,8 @@ export interface Program {
   minify?: boolean;
   /** Whether people start it by its name. @default {true} */
   executable?: boolean;
+  /** Whether it prints a help. @default {true} */
+  hasHelp?: boolean;
 }
 
 /** The program of the GitHub action, which the runner's Node imports. */
@@ -36,14 +38,15 @@ export const ACTION: Program = {
   entry: "lib/cli/action/main.ts",
   minify: true,
   executable: false,
+  hasHelp: false,
 };
 
 /** The programs. */
 export const PROGRAMS: readonly Program[] = [
   { file: "mogplex.mjs", entry: "lib/cli/main.ts" },
   { file: "mogplex-emulator.mjs", entry: "lib/emulator/main.ts" },
-  { file: "mogplex-component.mjs", entry: "lib/cli/component/main.ts", minify: true },
-  { file: "mogplex-dashboard.mjs", entry: "lib/cli/component/dashboard.ts", minify: true },
+  { file: "mogplex-component.mjs", entry: "lib/cli/component/main.ts", minify: true, hasHelp: false },
+  { file: "mogplex-dashboard.mjs", entry: "lib/cli/component/dashboard.ts", minify: true, hasHelp: false },
   ACTION,
 ];
 
@@ -111,13 +114,21 @@ function packagesIn({ metafile }: BuildResult<typeof OPTIONS>): Map<string, stri
   );
 }
 
+/** Empties the texts that only a help shows: `help` in the rows of flags, variables and reports. */
+function withoutHelp(text: string): string {
+  return text.replace(/\bhelp:(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)/g, 'help:""');
+}
+
 /** Bundles a program. */
-export async function bundleProgram({ file, entry, minify = false, executable = true }: Program): Promise<Built> {
+export async function bundleProgram(
+  { file, entry, minify = false, executable = true, hasHelp = true }: Program,
+): Promise<Built> {
   const entryPoints = [{ in: entry, out: file.replace(/\.mjs$/, "") }];
   const result = await build({ ...OPTIONS, entryPoints, minify });
   const packages = packagesIn(result).get(file) ?? [];
   const licences = file === ACTION.file ? LICENSES : `${file}.licenses.txt`;
-  const text = withHeader(result.outputFiles[0]?.text ?? "", file, licences, executable ? HEADERS.program : []);
+  const bundle = result.outputFiles[0]?.text ?? "";
+  const text = withHeader(hasHelp ? bundle : withoutHelp(bundle), file, licences, executable ? HEADERS.program : []);
   return { file, text, packages };
 }
 

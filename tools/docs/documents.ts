@@ -6,9 +6,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VERDICT_RULES } from "../../lib/campaign/view/verdicts.ts";
-import { VARIABLE_MEANINGS } from "../../lib/cli/verb.ts";
+import { ENVIRONMENT } from "../../lib/cli/environment.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
-import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
 import { ACTION_README, actionExample, actionInputsTable, actionOutputsTable } from "./action_docs.ts";
@@ -36,11 +35,11 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     "environment": () =>
       table(
         ["Variable", "Flag", "Default", "Meaning"],
-        VARIABLES.map(({ name, flag, fallback, dropIn }) => [
+        ENVIRONMENT.map(({ name, option, argument, fallback = "–", dropIn, help }) => [
           `\`${name}\`${dropIn ? " *" : ""}`,
-          flag || "–",
+          option !== undefined ? `\`--${option.name}\`` : argument ? "argument" : "–",
           fallback,
-          VARIABLE_MEANINGS[name] ?? "",
+          help,
         ]),
       ),
     "outputs": outputsTable,

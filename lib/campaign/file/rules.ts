@@ -155,7 +155,7 @@ const OF_THE_SYSTEM: readonly string[] = [
 function isRead(name: string): boolean {
   const known = [
     ...[...OF_THE_SYSTEM, ...NETWORK_VARIABLES, ...TRACE_VARIABLES, ...PERSON_VARIABLES, ...platformVariables()],
-    ...VARIABLES.map((each) => each.name),
+    ...VARIABLES,
   ];
   return name.startsWith("MOGPLEX_") && !WEBHOOK.test(name) || known.some((each) => each.toUpperCase() === name);
 }

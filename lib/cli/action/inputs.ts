@@ -5,61 +5,92 @@
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
-import { IDEMPOTENCY_KEY, onOrOff } from "../options.ts";
-import type { ReadOption } from "../verb.ts";
+import {
+  AFTER,
+  ALLOW_USERS,
+  BASE_BRANCH,
+  BRANCH,
+  COMMIT_STATUS,
+  CREATE_BRANCH,
+  DAILY_LIMIT,
+  HARNESS,
+  IDEMPOTENCY_KEY,
+  INPUT,
+  KEY_PART,
+  KEY_SCOPE,
+  LABEL,
+  LOG,
+  MEND,
+  MENTION_NAME,
+  MODE,
+  ON_INTERRUPT,
+  ON_TIMEOUT,
+  onOrOff,
+  OUT,
+  PROMPT_FILE,
+  REPO,
+  REPORT,
+  ROOT,
+  SHOW_TASK,
+  TEMPLATE,
+  TIMEOUT,
+  TOKEN_SHARE,
+} from "../options.ts";
+import type { VariableName } from "../../variables.ts";
+import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/** The inputs, each with the variable of ours that it replaces; empty without one. `tools/build/action_yaml.ts` describes them. */
+/** The inputs, each with the option or the variable that it wins over; null without one. `tools/build/action_yaml.ts` describes them. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
-  "repo": "MOGPLEX_REPO_ID",
+  "repo": REPO,
   "prompt": "MOGPLEX_PROMPT",
-  "prompt-file": "MOGPLEX_PROMPT_FILE",
-  "run-id": "",
-  "respond": "",
-  "name": "MOGPLEX_RESPOND_NAME",
-  "label": "MOGPLEX_RESPOND_LABEL",
-  "allow-users": "MOGPLEX_ALLOW_USERS",
-  "limit": "MOGPLEX_LIMIT",
-  "template": "MOGPLEX_RESPOND_TEMPLATE",
-  "commit-status": "MOGPLEX_COMMIT_STATUS",
-  "automation": "",
-  "automation-input": "",
-  "harness": "MOGPLEX_HARNESS",
-  "mode": "MOGPLEX_MODE",
-  "base-branch": "MOGPLEX_BASE_BRANCH",
-  "branch": "MOGPLEX_WORKING_BRANCH",
-  "create-branch": "MOGPLEX_CREATE_BRANCH",
-  "root": "MOGPLEX_ROOT",
-  "after": "",
-  "mend": "",
-  "follow": "",
-  "timeout": "MOGPLEX_TIMEOUT",
-  "on-timeout": "MOGPLEX_ON_TIMEOUT",
-  "on-interrupt": "MOGPLEX_ON_INTERRUPT",
-  "key-scope": "MOGPLEX_KEY_SCOPE",
-  "key-part": "MOGPLEX_KEY_PART",
-  "idempotency-key": "",
-  "token-share": "MOGPLEX_TOKEN_SHARE",
-  "log": "MOGPLEX_LOG",
-  "report": "MOGPLEX_REPORT",
-  "out": "MOGPLEX_OUT",
-  "show-task": "MOGPLEX_SHOW_TASK",
-  "comment": "",
-  "pull-request": "",
-  "github-token": "",
+  "prompt-file": PROMPT_FILE,
+  "run-id": null,
+  "respond": null,
+  "name": MENTION_NAME,
+  "label": LABEL,
+  "allow-users": ALLOW_USERS,
+  "limit": DAILY_LIMIT,
+  "template": TEMPLATE,
+  "commit-status": COMMIT_STATUS,
+  "automation": null,
+  "automation-input": INPUT,
+  "harness": HARNESS,
+  "mode": MODE,
+  "base-branch": BASE_BRANCH,
+  "branch": BRANCH,
+  "create-branch": CREATE_BRANCH,
+  "root": ROOT,
+  "after": AFTER,
+  "mend": MEND,
+  "follow": null,
+  "timeout": TIMEOUT,
+  "on-timeout": ON_TIMEOUT,
+  "on-interrupt": ON_INTERRUPT,
+  "key-scope": KEY_SCOPE,
+  "key-part": KEY_PART,
+  "idempotency-key": IDEMPOTENCY_KEY,
+  "token-share": TOKEN_SHARE,
+  "log": LOG,
+  "report": REPORT,
+  "out": OUT,
+  "show-task": SHOW_TASK,
+  "comment": null,
+  "pull-request": null,
+  "github-token": null,
   "job-status": "MOGPLEX_JOB_STATUS",
-  "matrix": "",
-} as const;
+  "matrix": null,
+} as const satisfies Readonly<Record<string, VerbFlag | VariableName | null>>;
 
 /** Name of an input. */
 export type InputName = keyof typeof ACTION_INPUTS;
 
 /** Inputs that are ways to give the same thing: one of them hides the variables of the others. */
-const GROUPS: readonly (readonly [input: InputName, hidden: readonly string[]])[] = [
-  ["prompt", ["MOGPLEX_PROMPT_FILE"]],
+const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
+  ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],
   ["token", ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"]],
-  ["idempotency-key", ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"]],
+  ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
 /** Text of an input, as it was given; undefined when it is blank. */
@@ -82,23 +113,33 @@ export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } 
   return { token: token ?? "", tokenPlace: "input token" };
 }
 
-function inputOf(variable: string): InputName | undefined {
-  const names = Object.keys(ACTION_INPUTS) as InputName[];
-  return names.find((name) => ACTION_INPUTS[name] === variable);
+/** The variable that an input wins over; undefined without one. */
+function variableOf(name: InputName): VariableName | undefined {
+  const row: VerbFlag | VariableName | null = ACTION_INPUTS[name];
+  return typeof row === "string" ? row : row?.variable;
 }
+
+const NAMES = Object.keys(ACTION_INPUTS) as InputName[];
 
 /** Reads the environment so that an input wins over the variable of ours that it replaces. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
-    const name = inputOf(variable);
+    const name = NAMES.find((each) => variableOf(each) === variable);
     const text = name && inputText(env, name);
     if (text !== undefined) return text;
-    const hidden = GROUPS.some(([input, names]) => names.includes(variable) && inputText(env, input) !== undefined);
+    const hidden = GROUPS.some(([input, names]) =>
+      names.some((each) => each === variable) && inputText(env, input) !== undefined
+    );
     if (hidden) return undefined;
     // The agent's branch is a new one unless the step says otherwise.
-    return variable === "MOGPLEX_CREATE_BRANCH" ? env(variable) || "true" : env(variable);
+    return variable === CREATE_BRANCH.variable ? env(variable) || "true" : env(variable);
   };
+}
+
+/** The input of an option; undefined without one. */
+function inputOf(flag: VerbFlag): InputName | undefined {
+  return NAMES.find((each) => ACTION_INPUTS[each] === flag);
 }
 
 /**
@@ -109,11 +150,8 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
  */
 export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
   return (option) => {
-    const { variable, parse } = option;
-    const name = option.name === IDEMPOTENCY_KEY.name ? IDEMPOTENCY_INPUT : variable && inputOf(variable.name);
+    const name = inputOf(option);
     const text = name && inputText(env, name)?.trim();
-    return text === undefined ? otherwise(option) : parse(text, `input ${name}`);
+    return text === undefined ? otherwise(option) : option.parse(text, `input ${name}`);
   };
 }
-
-const IDEMPOTENCY_INPUT: InputName = "idempotency-key";

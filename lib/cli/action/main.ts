@@ -11,7 +11,6 @@ import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts"
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
@@ -20,9 +19,17 @@ import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/run_job.ts";
 import type { Writer } from "../log/writer.ts";
-import { optionReader, STATE } from "../options.ts";
-import { INPUT } from "../start_request.ts";
-import { type Context, inOneStream, listingBy, type MainOptions, type VerbFunction, type Vocabulary } from "../verb.ts";
+import { DETACH, INPUT, STATE } from "../options.ts";
+import { optionReader } from "../settings.ts";
+import {
+  type Context,
+  inOneStream,
+  listingBy,
+  type MainOptions,
+  type VerbFlags,
+  type VerbFunction,
+  type Vocabulary,
+} from "../verb.ts";
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
@@ -173,17 +180,12 @@ function failureTitle(env: ReadEnv): string {
   return chosen(env)?.failed ?? "The Mogplex run was not started";
 }
 
-function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
-  const get = (name: string) => {
-    if (name === STATE.name) return statePath;
-    // These have no variable of ours.
-    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
-  };
+function flagsOf(env: ReadEnv, statePath: string): VerbFlags {
   return {
     positionals: argumentsOf(env),
-    has: (name) => name === "detach" && !isOn(env, "follow", true),
-    get,
-    all: (name) => valuesOf(env, name),
+    has: (flag) => flag === DETACH && !isOn(env, "follow", true),
+    get: (flag) => flag === STATE ? statePath : undefined,
+    all: (flag) => flag === INPUT ? automationInput(env) : [],
   };
 }
 
@@ -193,9 +195,8 @@ function argumentsOf(env: ReadEnv): string[] {
   return kind === undefined ? [] : [inputText(env, kind.input)?.trim() ?? ""];
 }
 
-/** The values of a flag that can be given several times: lines of the input `automation-input`. */
-function valuesOf(env: ReadEnv, flag: string): string[] {
-  if (flag !== INPUT.name) return [];
+/** The lines of the input `automation-input`. */
+function automationInput(env: ReadEnv): string[] {
   return (inputText(env, "automation-input") ?? "").split("\n").map((line) => line.trim()).filter((line) =>
     line !== ""
   );
@@ -268,7 +269,7 @@ function checkAutomationInput(env: ReadEnv): void {
   const attempted = "use input automation-input";
   if (inputText(env, "automation-input") === undefined) return;
   if (inputText(env, "automation") === undefined) throw new UsageError({ attempted, why: "input automation is empty" });
-  const wrong = valuesOf(env, INPUT.name).findIndex((line) => !/^(?!:=)[^=]+=/.test(line));
+  const wrong = automationInput(env).findIndex((line) => !/^(?!:=)[^=]+=/.test(line));
   if (wrong < 0) return;
   throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
 }

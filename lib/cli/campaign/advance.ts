@@ -10,7 +10,7 @@ import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
-import { BY, DRY_RUN, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
+import { BY, DRY_RUN, FORGE, JSON_OBJECT, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
 const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
 
@@ -49,15 +49,15 @@ export const campaignAdvanceVerb: Verb = {
 async function advance(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign advance");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  if (flags.has(DRY_RUN)) return await printPreview(context, place);
   return await endWithCampaign(context, place, {
     once: true,
-    exitStatus: flags.has(EXIT_STATUS.name),
-    plans: flags.has(PLAN_FIRST.name),
+    exitStatus: flags.has(EXIT_STATUS),
+    plans: flags.has(PLAN_FIRST),
     options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
+      skipInvalid: flags.has(SKIP_INVALID),
       meanRunMs: option(MEAN_RUN),
-      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
+      approvedBy: flags.has(APPROVE) ? decider(context) : undefined,
     },
   });
 }
@@ -66,7 +66,7 @@ export async function printPreview(context: Context, place: CampaignPlace): Prom
   const { flags, writer } = context;
   maskToken(context);
   const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
-  if (flags.has("json")) {
+  if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
     return EXIT.success;
   }

@@ -40,7 +40,8 @@ import { explain } from "../explain.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
-import { requiredArgument, SHOW_TASK } from "../options.ts";
+import { HOME, SHOW_TASK } from "../options.ts";
+import { requiredArgument } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import {
   ALLOW_OUTSIDE,
@@ -50,7 +51,7 @@ import {
   DRY_RUN,
   FAILED,
   FORGE_HOST,
-  HOME,
+  JSON_OBJECT,
   ONLY,
   STUCK_AFTER,
   WEBHOOK_VARIABLE,
@@ -127,7 +128,7 @@ export async function endWithCampaign(
   const note = planNote(context);
   // A campaign may have 10 000 items, and the container of a CI job little memory.
   preferSmallHeap();
-  const json = flags.has("json");
+  const json = flags.has(JSON_OBJECT);
   const interactive = !json && isInteractive(context);
   const live = json
     ? undefined
@@ -248,7 +249,7 @@ export function printStatus(
 
 /** Reads the flags that choose items. */
 export function readSelection({ flags, option }: Context): Selection {
-  return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
+  return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY) };
 }
 
 /** Most names of items that are printed. */
@@ -269,7 +270,7 @@ export async function decide(context: Context, verb: string, decision: Decision)
   const { flags, writer } = context;
   const place = readPlace(context, verb);
   maskToken(context);
-  const dryRun = flags.has(DRY_RUN.name);
+  const dryRun = flags.has(DRY_RUN);
   const options = { ...place.options, by: decider(context), dryRun };
   const { items, text, view, error } = await decideCampaign(
     place.path,
@@ -279,7 +280,7 @@ export async function decide(context: Context, verb: string, decision: Decision)
   );
   // What waves have written would tell of items as they were before.
   if (!dryRun && hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
-  if (flags.has("json")) {
+  if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
     return codeOf(context, error);
   }
@@ -345,7 +346,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   const home = option(HOME);
   const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
   const { directory } = place;
-  const allowOutside = flags.has(ALLOW_OUTSIDE.name);
+  const allowOutside = flags.has(ALLOW_OUTSIDE);
   const webhookVariable = option(WEBHOOK_VARIABLE);
   const command = {
     program: context.vocabulary.program,
@@ -368,7 +369,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       home: place.home,
       allowOutside,
       webhookVariable,
-      forge: { hosts: flags.all(FORGE_HOST.name) },
+      forge: { hosts: flags.all(FORGE_HOST) },
       stuckAfterMs: option(STUCK_AFTER),
       clock,
       fetch,
@@ -445,7 +446,7 @@ export async function publishCampaign(
   const unwritten = problems.map(({ path }) => path);
   if (note === null) return unwritten;
   const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
-  if (!flags.has("json")) {
+  if (!flags.has(JSON_OBJECT)) {
     const isWritten = !unwritten.includes(summary);
     commandCampaign(context, platform, view, isWritten ? summary : null);
   }

@@ -9,7 +9,7 @@ import { readCampaignFile } from "../../campaign/file/read.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { unknownHarness } from "../../service/validate.ts";
 import { formatCount } from "../../text/duration.ts";
-import { requiredArgument } from "../options.ts";
+import { requiredArgument } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
@@ -35,19 +35,19 @@ async function check(context: Context): Promise<number> {
   try {
     // The list of standard input is for plan; here it must not wait for one.
     const options = {
-      allowOutside: flags.has(ALLOW_OUTSIDE.name),
+      allowOutside: flags.has(ALLOW_OUTSIDE),
       webhookVariable: option(WEBHOOK_VARIABLE),
       stdin: "skip" as const,
     };
     const { file } = await readCampaignFile(path, io, options);
     const harness = unknownHarness(file.agent.harness);
     if (harness !== undefined) writer.note(harness);
-    if (flags.has("json")) writer.json({ ok: true, mistakes: [] });
+    if (flags.has(JSON_OBJECT)) writer.json({ ok: true, mistakes: [] });
     else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
     return EXIT.success;
   } catch (error) {
     if (!(error instanceof CampaignFileError)) throw error;
-    if (flags.has("json")) writer.json({ ok: false, mistakes: error.mistakes });
+    if (flags.has(JSON_OBJECT)) writer.json({ ok: false, mistakes: error.mistakes });
     else writer.out(...error.mistakes.map((mistake) => writer.untrusted(mistakeLine(mistake))));
     writer.error(`${path} has ${formatCount(error.count, "mistake")}`);
     return EXIT.usage;

@@ -68,7 +68,7 @@ async function commands(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign commands");
   maskToken(context);
-  const [merge, close] = [flags.has(MERGE.name), flags.has(CLOSE.name)];
+  const [merge, close] = [flags.has(MERGE), flags.has(CLOSE)];
   if (merge === close) {
     throw new UsageError({
       attempted: "print commands",
@@ -78,11 +78,11 @@ async function commands(context: Context): Promise<number> {
   }
   const view = await readCampaignWith(place.path, place.options, place.internals);
   const method: MergeMethod | undefined = option(METHOD);
-  const all = flags.has(ALL_OPEN.name);
+  const all = flags.has(ALL_OPEN);
   const action = merge ? "merge" : "close";
   const how = { method, all, ready: option(READY) };
   const { lines, unready, behind, unread, elsewhere } = forgeCommands(chosen(context, view), action, how);
-  if (flags.has("json")) {
+  if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
     return EXIT.success;
   }
@@ -119,7 +119,7 @@ async function commands(context: Context): Promise<number> {
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
 function chosen({ flags, option }: Context, { items, causes }: CampaignView): CampaignItem[] {
   const word = option(CAUSE);
-  const only = flags.all(ONLY.name);
+  const only = flags.all(ONLY);
   const group = causes.find((cause) => cause.word === word);
   if (word !== undefined && group === undefined) {
     const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;

@@ -6,7 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
-import { anyText, option, SHOW_TASK } from "../options.ts";
+import { anyText, HOME, SHOW_TASK } from "../options.ts";
 import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 export const DIR: Option<string> = {
@@ -15,8 +15,6 @@ export const DIR: Option<string> = {
   help: "Directory with lock, journal and reports (mogplex-campaign)",
   parse: anyText,
 };
-
-export const HOME: Option<string> = option("home", anyText);
 
 export const ALLOW_OUTSIDE: VerbFlag = {
   name: "allow-outside",
@@ -32,7 +30,7 @@ export const WEBHOOK_VARIABLE: Option<string> = {
 
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be done; send, start and write nothing" };
 
-export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object" };
+export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object", heading: "Following" };
 
 export const BY: Option<string> = {
   name: "by",

@@ -43,7 +43,7 @@ async function create(context: Context): Promise<number> {
   const path = flags.positionals[0] ?? FILE;
   const folder = parentOf(path);
   const task = folder === "." ? TASK_NAME : `${folder}/${TASK_NAME}`;
-  const names = flags.all(REPOS.name).map(repoName);
+  const names = flags.all(REPOS).map(repoName);
   const wrong = names.find((name) => !/^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(name));
   if (wrong !== undefined) {
     throw new UsageError({

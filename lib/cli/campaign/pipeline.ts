@@ -10,10 +10,10 @@ import { INTERRUPTED_SINCE } from "../../ci/gitlab_retry.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { anyText } from "../options.ts";
+import { anyText, HOME } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
-import { ALLOW_OUTSIDE, DIR, duration, HOME, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
+import { ALLOW_OUTSIDE, DIR, duration, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
 
 const FORMAT: Option<string> = {
   name: "format",
@@ -126,7 +126,7 @@ async function pipeline(context: Context): Promise<number> {
     output,
   }, internalsWith(place.internals, { io }));
   if (output !== undefined) write(context, files, output);
-  if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
+  if (flags.has(JSON_OBJECT)) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
   else if (output === undefined) writer.output(files.map(({ text }) => text.trimEnd()).join("\n"));
   return EXIT.success;
 }
@@ -151,10 +151,10 @@ function settingsOf(context: Context): PipelineSettings {
   const { option, flags } = context;
   return {
     image: option(IMAGE),
-    tags: flags.all(TAG.name).map((tag) => TAG.parse(tag, `--${TAG.name}`)),
+    tags: flags.all(TAG).map((tag) => TAG.parse(tag, `--${TAG.name}`)),
     everyMs: option(EVERY) ?? EVERY_MS,
     rehearsalMs: option(REHEARSAL),
-    retryInterrupted: flags.has(RETRY_INTERRUPTED.name),
+    retryInterrupted: flags.has(RETRY_INTERRUPTED),
     source: sourceOf(context),
   };
 }

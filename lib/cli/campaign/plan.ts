@@ -39,21 +39,21 @@ export const campaignPlanVerb: Verb = {
 async function plan(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign plan");
-  const dryRun = flags.has(DRY_RUN.name);
+  const dryRun = flags.has(DRY_RUN);
   const options = {
     ...place.options,
-    skipInvalid: flags.has(SKIP_INVALID.name),
+    skipInvalid: flags.has(SKIP_INVALID),
     meanRunMs: option(MEAN_RUN),
     dryRun,
   };
   const internals = internalsWith(place.internals, { readsStdin: true });
   const found = await planCampaignWith(place.path, options, internals);
-  if (flags.has("json")) {
+  if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ dryRun, ...found }));
     return EXIT.success;
   }
   const basis = basisText(found.view, options.meanRunMs !== undefined);
-  const lines = planText(found, { all: flags.has(ALL_PLANNED.name), dryRun, basis });
+  const lines = planText(found, { all: flags.has(ALL_PLANNED), dryRun, basis });
   writer.out(...lines.map((line) => indented(context, line)));
   if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
   return EXIT.success;

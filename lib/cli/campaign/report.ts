@@ -40,7 +40,7 @@ async function report(context: Context): Promise<number> {
   const unwritten = await publishCampaign(context, place, view, { problem: null, note });
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
     .filter((file) => !unwritten.includes(file));
-  if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
+  if (flags.has(JSON_OBJECT)) writer.json(writer.clean({ state: view.state, files }));
   else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
   return unwritten.length === 0 ? EXIT.success : EXIT.usage;
 }

@@ -26,6 +26,6 @@ export const campaignRetryVerb: Verb = {
 };
 
 function retry(context: Context): Promise<number> {
-  const adopt = context.flags.has(ADOPT.name);
+  const adopt = context.flags.has(ADOPT);
   return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, SHOW_TASK } from "../options.ts";
+import { JSON_LINES, NOTE, ON_INTERRUPT, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
@@ -14,6 +14,7 @@ const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
   help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  heading: "Following",
   parse: duration,
 };
 
@@ -32,7 +33,7 @@ export const campaignRunVerb: Verb = {
   group: "toolkit",
   flags: [
     PLACE,
-    [RUN_TIMEOUT, ON_INTERRUPT_OPTION],
+    [RUN_TIMEOUT, ON_INTERRUPT],
     [SKIP_INVALID, MEAN_RUN],
     FORGE,
     DRY_RUN,
@@ -48,15 +49,15 @@ export const campaignRunVerb: Verb = {
 async function run(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign run");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  if (flags.has(DRY_RUN)) return await printPreview(context, place);
   return await endWithCampaign(context, place, {
     once: false,
     exitStatus: true,
     options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
+      skipInvalid: flags.has(SKIP_INVALID),
       meanRunMs: option(MEAN_RUN),
       timeoutMs: option(RUN_TIMEOUT),
     },
-    onInterrupt: option(ON_INTERRUPT_OPTION),
+    onInterrupt: option(ON_INTERRUPT),
   });
 }

@@ -35,7 +35,7 @@ async function skip(context: Context): Promise<number> {
     const advice = "give --reason TEXT: it stands in the reports";
     throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
   }
-  const cancel = context.flags.has(CANCEL.name);
+  const cancel = context.flags.has(CANCEL);
   const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
   context.writer.note(
     "this holds for this round alone; to keep a repository out of later ones, too, list it in the file that `exclude-file` names",

@@ -64,7 +64,7 @@ async function status(context: Context): Promise<number> {
   const { flags } = context;
   const place = readPlace(context, "campaign status");
   maskToken(context);
-  if (flags.has(WATCH.name)) {
+  if (flags.has(WATCH)) {
     let last: CampaignView;
     try {
       last = await watch(context, place);
@@ -73,11 +73,11 @@ async function status(context: Context): Promise<number> {
       if (error instanceof InterruptedError) return error.exitCode;
       throw error;
     }
-    return flags.has(STATUS_EXIT.name) ? exitCodeNow(last) : EXIT.success;
+    return flags.has(STATUS_EXIT) ? exitCodeNow(last) : EXIT.success;
   }
   const view = await readCampaignWith(place.path, place.options, place.internals);
   print(context, place, view);
-  return flags.has(STATUS_EXIT.name) ? exitCodeNow(view) : EXIT.success;
+  return flags.has(STATUS_EXIT) ? exitCodeNow(view) : EXIT.success;
 }
 
 /** How often `--watch` reads the directory, in milliseconds. */
@@ -85,8 +85,8 @@ const WATCH_MS = 5_000;
 
 function print(context: Context, place: CampaignPlace, view: CampaignView): void {
   const { flags, writer } = context;
-  if (flags.has("json")) return writer.json(writer.clean(view));
-  printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
+  if (flags.has(JSON_OBJECT)) return writer.json(writer.clean(view));
+  printStatus(context, place, view, { all: flags.has(ALL_ROWS) });
 }
 
 /** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
@@ -112,7 +112,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
       const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);
       if (content !== shown) {
-        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) writer.clear();
+        if (shown !== "" && isInteractive(context) && !context.flags.has(JSON_OBJECT)) writer.clear();
         print(context, place, view);
         shown = content;
       }

@@ -21,5 +21,5 @@ export const campaignStopVerb: Verb = {
 };
 
 function stop(context: Context): Promise<number> {
-  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL) });
 }

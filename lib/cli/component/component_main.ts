@@ -7,13 +7,19 @@ import { ONLY_GITLAB } from "../../ci/gitlab.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/run_job.ts";
-import { type ForgeOpener, inOneStream, type MainOptions, type NotePlanner, type VerbFunction } from "../verb.ts";
+import {
+  type ForgeOpener,
+  inOneStream,
+  type MainOptions,
+  type NotePlanner,
+  type VerbFlags,
+  type VerbFunction,
+} from "../verb.ts";
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
 /** A program of a component. */
@@ -21,7 +27,7 @@ interface ComponentProgram {
   /** Its verbs by name; `permissions` prints the flags with which Deno may run the others. */
   verbs: Readonly<Record<string, VerbFunction>>;
   /** The flags of a job, which has no command line of its own. */
-  flags: ParsedFlags;
+  flags: VerbFlags;
   /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default {undefined} (nothing to check) */
   check?: (env: ReadEnv) => void;
   /** Notes of its jobs. @default {undefined} (there are none) */

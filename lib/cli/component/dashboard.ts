@@ -4,39 +4,33 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
-import type { ParsedFlags } from "../../flags.ts";
 import type { Io } from "../../io.ts";
-import { lookup } from "../../lookup.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { isMain } from "../../runtime.ts";
-import { showDashboard } from "../dashboard.ts";
-import type { Context, MainOptions, VerbFunction } from "../verb.ts";
+import { ALLOW_WRITE, DASHBOARD_OUT, PARTIAL, RESULTS, showDashboard } from "../dashboard.ts";
+import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsFor } from "../verbs/doctor_checks.ts";
 import { componentMain, runComponent } from "./component_main.ts";
-import { INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
+import { flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */
 const OUT = "public";
 
-/** Inputs that stand for flags, by the name of the flag. */
-const FLAGS: Readonly<Record<string, string>> = {
-  "results": "MOGPLEX_INPUT_RESULTS",
-  "allow-write-token": "MOGPLEX_INPUT_ALLOW_WRITE_TOKEN",
-  "partial": "MOGPLEX_INPUT_PARTIAL",
-};
+/** Options that have an input. */
+const FLAGS: readonly VerbFlag[] = [RESULTS, ALLOW_WRITE, PARTIAL];
 
 /** Every variable that carries an input of this component and of no other. */
-const DASHBOARD_INPUTS: readonly string[] = Object.values(FLAGS);
+const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
 
 /** The flags of a job, which has no command line of its own. */
-function flagsOf(env: ReadEnv): ParsedFlags {
-  const text = (name: string) => env(lookup(FLAGS, name) ?? "") ?? "";
+function flagsOf(env: ReadEnv): VerbFlags {
+  const text = (flag: VerbFlag) => FLAGS.includes(flag) ? env(flagVariable(flag)) ?? "" : "";
   return {
     positionals: [],
-    has: (name) => text(name) === "true",
-    get: (name) => name === "out" ? OUT : undefined,
+    has: (flag) => text(flag) === "true",
+    get: (flag) => flag === DASHBOARD_OUT ? OUT : undefined,
     // One pattern a line.
-    all: (name) => name !== "results" ? [] : text(name).split("\n").map((line) => line.trim()).filter(Boolean),
+    all: (flag) => flag !== RESULTS ? [] : text(flag).split("\n").map((line) => line.trim()).filter(Boolean),
   };
 }
 

@@ -8,10 +8,23 @@
  */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { lookup } from "../../lookup.ts";
-import { VARIABLES } from "../../variables.ts";
-import { IDEMPOTENCY_KEY, wholeNumber } from "../options.ts";
-import { listingBy, type Vocabulary } from "../verb.ts";
+import { type VariableName, VARIABLES } from "../../variables.ts";
+import {
+  AFTER,
+  IDEMPOTENCY_KEY,
+  KEY_PART,
+  KEY_SCOPE,
+  MEND,
+  MENTION_NAME,
+  OUT,
+  PROMPT_FILE,
+  REPO,
+  RESUME,
+  SINCE,
+  TIMEOUT,
+  wholeNumber,
+} from "../options.ts";
+import { listingBy, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -24,29 +37,28 @@ function inputVariable(name: string): string {
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 /** Whether the run is followed. */
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** Inputs that stand for flags without a variable of ours, by the name of the flag. */
-const FLAGS: Readonly<Record<string, string>> = {
-  "resume": `${PREFIX}RESUME`,
-  "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
-  "since": `${PREFIX}SINCE`,
-  "after": `${PREFIX}AFTER`,
-  "mend": `${PREFIX}MEND`,
-};
+/** Options without a variable of ours that have an input. */
+const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, MEND];
+
+/** Name of the variable that carries the input of an option without a variable of ours. */
+export function flagVariable({ name }: VerbFlag): string {
+  return PREFIX + name.toUpperCase().replaceAll("-", "_");
+}
 
 /** Every variable that carries an input. */
 export const INPUT_VARIABLES: readonly string[] = [
-  ...VARIABLES.map(({ name }) => inputVariable(name)),
+  ...VARIABLES.map(inputVariable),
   MINUTES,
   FOLLOW,
-  ...Object.values(FLAGS),
+  ...FLAGS.map(flagVariable),
 ];
 
 /**
  * Patterns of inputs that name what is read or written, by our variable. GitLab checks inputs, but a variable of the project or the
  * pipeline with the name of one that carries an input wins over it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
  */
-const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
-  ["MOGPLEX_OUT", "out", /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
+const INPUT_PATTERNS: readonly (readonly [variable: VariableName, input: string, pattern: RegExp])[] = [
+  [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
   ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
 ];
@@ -103,10 +115,10 @@ function scriptSeconds(env: ReadEnv): number | undefined {
  * @throws {UsageError} when the script's limit is not a whole number of minutes, or does not leave the time that was asked for.
  */
 function timeout(env: ReadEnv): string | undefined {
-  const asked = env(inputVariable("MOGPLEX_TIMEOUT"))?.trim() ?? "";
+  const asked = env(inputVariable(TIMEOUT.variable))?.trim() ?? "";
   const own = ["", "0"].includes(asked) ? undefined : asked;
   const script = scriptSeconds(env);
-  if (script === undefined) return own ?? env("MOGPLEX_TIMEOUT");
+  if (script === undefined) return own ?? env(TIMEOUT.variable);
   const most = script - Math.min(RESERVE_SECONDS, Math.floor(script / 2));
   if (own !== undefined && Number(own) > most) {
     throw new UsageError({
@@ -119,10 +131,10 @@ function timeout(env: ReadEnv): string | undefined {
 }
 
 /** Variables that are ways to give the same thing: an input for one of them hides the others. */
-const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE"]];
+const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
 /** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
-const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
+const DERIVED: readonly string[] = [KEY_SCOPE.variable, KEY_PART.variable];
 
 /**
  * Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. Where neither names
@@ -130,11 +142,11 @@ const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
  */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
-    if (name === "MOGPLEX_TIMEOUT") return timeout(env);
-    if (name === "MOGPLEX_REPO_ID" && !isRespond(env)) {
+    if (name === TIMEOUT.variable) return timeout(env);
+    if (name === REPO.variable && !isRespond(env)) {
       return [inputVariable(name), name, PROJECT_PATH].map(env).find((value) => (value ?? "").trim() !== "");
     }
-    if (DERIVED.includes(name) && flagInput(env, IDEMPOTENCY_KEY.name) !== undefined) return undefined;
+    if (DERIVED.includes(name) && flagInput(env, IDEMPOTENCY_KEY) !== undefined) return undefined;
     const input = env(inputVariable(name)) || undefined;
     if (!name.startsWith("MOGPLEX_") || input !== undefined) return input ?? env(name);
     const group = GROUPS.find((names) => names.includes(name)) ?? [];
@@ -149,13 +161,12 @@ export function isFollowed(env: ReadEnv): boolean {
 
 /** Whether the job is one of the component `respond`: no other has this input. */
 export function isRespond(env: ReadEnv): boolean {
-  return env(inputVariable("MOGPLEX_RESPOND_NAME")) !== undefined;
+  return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
 
-/** Value of a flag without a variable, from its input; undefined when the input is empty. */
-export function flagInput(env: ReadEnv, flag: string): string | undefined {
-  const variable = lookup(FLAGS, flag);
-  return (variable && env(variable)?.trim()) || undefined;
+/** Value of an option without a variable, from its input; undefined if it has no input, or an empty one. */
+export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
+  return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }
 
 /**
@@ -164,7 +175,7 @@ export function flagInput(env: ReadEnv, flag: string): string | undefined {
  * @throws {UsageError} when it is not a path below the project.
  */
 export function checkPromptFile(env: ReadEnv): void {
-  const path = env("MOGPLEX_PROMPT_FILE")?.trim() ?? "";
+  const path = env(PROMPT_FILE.variable)?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
   // As a variable of type File it is a file of the runner.
   if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
@@ -181,7 +192,7 @@ export function checkPromptFile(env: ReadEnv): void {
 
 /** Whether a retried job finds the run that it started. */
 function findsAgain(env: ReadEnv): boolean {
-  return !["job", "random"].includes(env("MOGPLEX_KEY_SCOPE")?.trim() ?? "");
+  return !["job", "random"].includes(env(KEY_SCOPE.variable)?.trim() ?? "");
 }
 
 /**

@@ -7,13 +7,11 @@
  */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { ParsedFlags } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
-import { AFTER } from "../job/follow_up.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
-import type { Context, MainOptions, VerbFunction } from "../verb.ts";
+import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
 import { forgeNeeds, openGitlab } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
@@ -21,6 +19,7 @@ import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
+import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
@@ -52,13 +51,13 @@ const VERBS: Readonly<Record<string, VerbFunction>> = {
 };
 
 /** The flags of a job, which has no command line of its own. */
-function flagsOf(io: Io, [verb]: readonly string[]): ParsedFlags {
-  const get = (name: string) => name === "state" ? `${DIRECTORY}/run.json` : flagInput(io.env, name);
+function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
+  const get = (flag: VerbFlag) => flag === STATE ? `${DIRECTORY}/run.json` : flagInput(io.env, flag);
   return {
     positionals: [],
-    has: (name) => name === "detach" && !isFollowed(io.env) || name === "allow-url" && verb === ANY_URL,
+    has: (flag) => flag === DETACH && !isFollowed(io.env) || flag === ALLOW_URL && verb === ANY_URL,
     get,
-    all: (name) => [get(name)].filter((value) => value !== undefined),
+    all: (flag) => [get(flag)].filter((value) => value !== undefined),
   };
 }
 

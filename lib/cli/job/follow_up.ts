@@ -12,31 +12,15 @@ import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToMend } from "../../respond/decide.ts";
 import type { OpenForge } from "../../respond/job.ts";
 import { placeNow } from "../../respond/where.ts";
-import { findingsFor, findingsQuote, type Mend, mendPrompt, MENDS, ofMembers, withQuote } from "../../run/mend.ts";
+import { findingsFor, findingsQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../../run/mend.ts";
 import { hashOf } from "../../run/key.ts";
 import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
-import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, KEY_PART, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
+import { BASE_BRANCH, BRANCH, CREATE_BRANCH, KEY_PART, MEND, NO_CREATE_BRANCH, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
-import type { Context, Option } from "../verb.ts";
+import type { Context } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
 import { openOneShot } from "./run_job.ts";
-
-/** Which run or pull request is gone on with. */
-export const AFTER: Option<string> = {
-  name: "after",
-  value: "WHAT",
-  help: "Go on with a pull request: number, address, result.json",
-  parse: anyText,
-};
-
-/** What is mended in place of a task. */
-export const MEND: Option<typeof MENDS[number]> = {
-  name: "mend",
-  value: "WHAT",
-  help: "In place of a task: mend checks, review or conflict",
-  parse: oneOf(MENDS),
-};
 
 const ATTEMPTED = "use --after";
 
@@ -56,7 +40,7 @@ type Work = { task: string } | { mend: Mend };
  */
 export async function readFollowUp(context: Context, after: string): Promise<LaterRequest> {
   const { flags, option } = context;
-  const other = WHERE.find(({ name }) => flags.has(name) || flags.get(name) !== undefined);
+  const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
   if (other !== undefined) throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} does not go with it` });
   const mend = option(MEND);
   if (mend !== undefined && flags.positionals.length > 0) {

@@ -16,18 +16,8 @@ import type { CallOptions } from "../../service/client.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import {
-  DEFAULT_OUT,
-  IDEMPOTENCY_KEY,
-  isLaptop,
-  KEY_PART,
-  KEY_SCOPE,
-  outDirectory,
-  type Places,
-  SHOW_TASK,
-  STATE,
-  statePath,
-} from "../options.ts";
+import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "../options.ts";
+import { DEFAULT_OUT, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "./run_job.ts";
 
@@ -118,7 +108,7 @@ export async function chooseFolder(
   const first = { request: asked, out: base, resumePath: undefined };
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   // Without a state file there is nothing to remember, and nothing is sent.
-  if (!isLaptop(context) || flags.get("resume") !== undefined || !exists(context, statePath(context))) return first;
+  if (!isLaptop(context) || flags.get(RESUME) !== undefined || !exists(context, statePath(context))) return first;
   const { session } = job;
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };

@@ -21,7 +21,8 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
 import { type LogForm, verdictText } from "../log/live_log.ts";
 import { LABEL_WIDTH } from "../log/terminal.ts";
-import { OPEN, type Places } from "../options.ts";
+import { JSON_LINES, OPEN } from "../options.ts";
+import { type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
@@ -156,7 +157,7 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary, laptop, platform } = context;
-  const json = flags.has("json");
+  const json = flags.has(JSON_LINES);
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
     async ended({ result, error, written, compared }) {
@@ -164,7 +165,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
       // the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
       const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
-      const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
+      const opens = page !== undefined && laptop !== undefined && flags.has(OPEN);
       const { kind, outcome, reason } = result;
       // The reason says what was stopped by a signal, and what goes on.
       const said = error instanceof InterruptedError
@@ -201,7 +202,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
 /** Commands of the CI system in the log. Not with `--json`: stdout is for programs then. */
 function commands(context: Context): Publish<AnyResult> {
   const { flags, writer, platform } = context;
-  if (flags.has("json")) return { ended() {} };
+  if (flags.has(JSON_LINES)) return { ended() {} };
   return {
     started: (runId) => commandOutputs(writer, platform, { run_id: runId }),
     ended: ({ result, written }) => commandResult(context, platform, result, written),

@@ -31,7 +31,8 @@ import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
-import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
+import { JSON_LINES, OPEN, REPORT } from "../options.ts";
+import { optionReader, type Places, readPlaces } from "../settings.ts";
 import { guardCheckout } from "../start_request.ts";
 import type { Context, MainOptions, ReadOption, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
@@ -147,7 +148,7 @@ export class CommandJob<R extends AnyResult> {
     this.#published = { places, log, eventFiles: this.#files, extra };
     const publish = this.#publish = prepare(AT_END, context, this.#published);
     preferSmallHeap();
-    const json = flags.has("json");
+    const json = flags.has(JSON_LINES);
     if (!json) writer.beginLog();
     const { session } = this;
     const live = this.#live = new LiveLog({
@@ -429,7 +430,7 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
     // Known secrets are masked in any case.
   }
   const { targets: all } = readPlaces(context);
-  const isChosen = flags.all(REPORT.name).length > 0 || option(REPORT) !== undefined;
+  const isChosen = flags.all(REPORT).length > 0 || option(REPORT) !== undefined;
   const targets = isChosen ? all : all.filter(({ format }) => format === "html");
   const source = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
   if (source !== undefined) {
@@ -444,7 +445,7 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
   });
   if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
   const { runId, status, outcome, exitCode } = result;
-  if (flags.has("json")) writer.json(writer.clean({ runId, status, outcome, exitCode }));
+  if (flags.has(JSON_LINES)) writer.json(writer.clean({ runId, status, outcome, exitCode }));
   else {
     writer.out(
       own`verdict of that job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
@@ -452,6 +453,6 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
     );
   }
   const page = targets.find(({ format }) => format === "html")?.path;
-  if (page !== undefined && flags.has(OPEN.name) && isInteractive(context)) await laptop?.openPage(context, page);
+  if (page !== undefined && flags.has(OPEN) && isInteractive(context)) await laptop?.openPage(context, page);
   return exitCode;
 }

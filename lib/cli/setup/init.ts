@@ -14,7 +14,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
-import type { Context } from "../verb.ts";
+import type { Context, VerbFlag } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
@@ -35,6 +35,14 @@ import {
   TOOL,
 } from "./recipes.ts";
 
+export const RESPOND: VerbFlag = {
+  name: "respond",
+  help: "Write the job that answers mentions at the forge: docs/ask.md",
+};
+export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be written, and write nothing" };
+export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum by this program" };
+export const UNINSTALL: VerbFlag = { name: "uninstall", help: "Remove what init wrote, unless it was changed" };
+
 const ATTEMPTED = "set up the repository";
 
 /** A name that is safe in a command line and in YAML. */
@@ -54,13 +62,13 @@ const LICENCES_NOTE = "  the licences of what is in the program";
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
   const steps = new Steps(context);
-  if (flags.has("update")) {
+  if (flags.has(UPDATE)) {
     update(context, steps);
     return EXIT.success;
   }
   const origin = originOf(context);
   const [name, system] = systemOf(context, origin);
-  const recipe = flags.has("respond") ? needRespondRecipe(name, system) : system;
+  const recipe = flags.has(RESPOND) ? needRespondRecipe(name, system) : system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -75,7 +83,7 @@ export async function initRepository(context: Context): Promise<number> {
   const known = SAFE_NAME.test(repo) ? repo : undefined;
   const job = jobFile(recipe, known, stage);
   const { file, beside, add = "" } = recipe;
-  if (flags.has("uninstall")) {
+  if (flags.has(UNINSTALL)) {
     const written = [system, respondRecipe(system)].filter((each) => each !== undefined);
     const jobs = new Map<string, string[]>();
     for (const each of written) {
@@ -103,7 +111,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
-  if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
+  if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   if (file !== "") steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
@@ -125,8 +133,8 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const purpose = flags.has("respond") ? " --for respond" : "";
-  const next = flags.has("dry-run")
+  const purpose = flags.has(RESPOND) ? " --for respond" : "";
+  const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and try it: ${TOOL} doctor${purpose} --repo ${known ?? "OWNER/NAME"}`;
   steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
@@ -146,7 +154,7 @@ class Steps {
 
   constructor(context: Context) {
     this.#context = context;
-    this.#dry = context.flags.has("dry-run");
+    this.#dry = context.flags.has(DRY_RUN);
   }
 
   say(...lines: readonly string[]): void {
@@ -316,7 +324,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
 
 /** The command with the name of a system, as it was called: npm tells a script its name and its `package.json`. */
 function callAgain({ flags, io, vocabulary }: Context, name: string): string {
-  const given = ["respond", "dry-run", "uninstall"].filter((flag) => flags.has(flag)).map((flag) => `--${flag}`);
+  const given = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
   if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...given);
   return commandLine(vocabulary.program, "init", name, ...given);
@@ -376,7 +384,7 @@ function uninstall(
     steps.say("", ...left.map((path) => `  - local: ${path}`));
   }
   try {
-    if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);
+    if (!context.flags.has(DRY_RUN)) context.io.removeDirectory(FOLDER);
   } catch {
     // There are other files in it, or it is not there.
   }

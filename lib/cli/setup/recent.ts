@@ -16,6 +16,7 @@ import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
 import { printRows, shortPull } from "../log/terminal.ts";
 import { logWidth } from "../log/writer.ts";
 import type { Context } from "../verb.ts";
+import { JSON_LINES } from "../options.ts";
 
 /** A run that this machine started. */
 interface RecentRun {
@@ -150,7 +151,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
   await askStates(context, runs);
-  if (flags.has("json")) {
+  if (flags.has(JSON_LINES)) {
     for (const run of runs) writer.json(run);
   } else if (runs.length > 0) {
     const isTerminal = io.isTerminal("stdout");

@@ -27,18 +27,22 @@ import {
 } from "../log/lists.ts";
 import type { LiveLog } from "../log/live_log.ts";
 import {
+  IDEMPOTENCY_KEY,
+  INPUTS,
   JSON_LINES,
+  KEY_PART,
+  KEY_SCOPE,
   KEYS,
   OPEN,
-  readTriggerSettings,
   REPO,
   REPORTING,
-  requiredArgument,
   TIMEOUT,
+  TOKEN_SHARE,
   WATCHING,
   wholeNumber,
 } from "../options.ts";
-import { INPUTS, readTriggerRequest } from "../start_request.ts";
+import { readTriggerSettings, requiredArgument } from "../settings.ts";
+import { readTriggerRequest } from "../start_request.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
@@ -70,7 +74,7 @@ export const automationsGetVerb: Verb = {
     const { session, call } = openOneShot(context);
     const automation = await session.client.getAutomation(id, call);
     const detail = shownDetail(automation, await recentRuns(session, id, call));
-    if (flags.has("json")) writer.json(detail);
+    if (flags.has(JSON_LINES)) writer.json(detail);
     else writer.out(...writer.untrustedLines(automationText(writer.clean(detail))));
     return EXIT.success;
   },
@@ -88,20 +92,22 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, MAX_LIMIT),
 };
 
+const ALL: VerbFlag = { name: "all", help: "All of them, however many requests that takes" };
+
 export const automationsListVerb: Verb = {
   name: "automations list",
   usage: "",
   maxPositionals: 0,
   summary: "List the automations, newest first",
   group: "toolkit",
-  flags: [LIMIT, { name: "all", help: "All of them, however many requests that takes" }, JSON_LINES],
+  flags: [LIMIT, ALL, JSON_LINES],
   codes: ASKING,
   meanings: { success: "the request worked" },
   examples: [`mogplex-ci automations list --all --json | jq -r '.id + " " + .name'`],
   async run(context) {
     const { flags, writer, option } = context;
     const limit = option(LIMIT);
-    const all = flags.has("all");
+    const all = flags.has(ALL);
     if (all && limit !== undefined) {
       throw new UsageError({
         attempted: "list automations",
@@ -123,7 +129,7 @@ export const automationsListVerb: Verb = {
     for (; !next.done; next = await automations.next()) found.push(shownAutomation(next.value));
     // An incomplete list has its own notice.
     const more = next.value && !incomplete;
-    printList(writer, flags.has("json"), found, automationCells);
+    printList(writer, flags.has(JSON_LINES), found, automationCells);
     if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
     return EXIT.success;
   },
@@ -145,12 +151,12 @@ async function triggerOnce(context: Context): Promise<number> {
     const internals = { connection: context.connection(), platform: context.platform };
     const triggered = await triggerJob(automationId, request, options, internals);
     const { code, problem } = triggerEnd(triggered);
-    if (flags.has("json")) writer.json({ ...shownTrigger(triggered), exitCode: code });
+    if (flags.has(JSON_LINES)) writer.json({ ...shownTrigger(triggered), exitCode: code });
     else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
     if (problem !== null) writer.error(problem);
     return code;
   } catch (error) {
-    if (flags.has("json") && error instanceof AutomationSuppressedError) {
+    if (flags.has(JSON_LINES) && error instanceof AutomationSuppressedError) {
       const { reason, exitCode } = error;
       writer.json({ automationId, runId: null, status: "suppressed", replayed: false, reason, exitCode });
     }
@@ -164,7 +170,7 @@ export const automationsTriggerVerb: Verb = {
   maxPositionals: 1,
   summary: "Trigger an automation, and print the run that it started or found",
   group: "toolkit",
-  flags: [REPO, INPUTS, KEYS, TIMEOUT, JSON_LINES],
+  flags: [REPO, INPUTS, IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART, TIMEOUT, JSON_LINES],
   codes: TRIGGERING,
   meanings: { success: "the run works or has succeeded" },
   examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --repo acme/web --input n=1'],
@@ -173,10 +179,14 @@ export const automationsTriggerVerb: Verb = {
 
 // `automations trigger --follow`: triggers an automation, waits for a slot, follows the run, reports, and ends with its verdict.
 
-const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
+const FOLLOW: VerbFlag = {
+  name: "follow",
+  help: "Wait for a slot and for the end: a whole CI job in one line",
+  heading: "Following",
+};
 
 function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
-  if (flags.has("json")) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
+  if (flags.has(JSON_LINES)) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
   // The block at the end has the key where it is needed to go on.
   const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
   writer.out(...lines.map((line) => writer.untrusted(line)));
@@ -184,7 +194,7 @@ function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
 
 function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): void {
   if (item.type === "end") return;
-  if (flags.has("json")) {
+  if (flags.has(JSON_LINES)) {
     writer.json(
       item.type === "status" ? { type: item.type, status: item.status } : { type: item.type, count: item.count },
     );
@@ -222,12 +232,12 @@ async function triggerAndFollow(context: Context): Promise<number> {
 
 export const automationsTriggerFollowVerb: Verb = {
   name: "automations trigger --follow",
-  chosenBy: ["follow"],
+  chosenBy: [FOLLOW],
   usage: "<automation-id>",
   maxPositionals: 1,
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",
-  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, [OPEN], JSON_LINES],
+  flags: [FOLLOW, REPO, INPUTS, WATCHING, TOKEN_SHARE, KEYS, REPORTING, [OPEN], JSON_LINES],
   codes: [TRIGGERING, "sigint", "sigterm"],
   meanings: {
     success: "the automation run succeeded",

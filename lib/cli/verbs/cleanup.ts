@@ -9,7 +9,8 @@ import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
 import { connectOptions } from "../job/run_job.ts";
-import { JSON_LINES, OUT, STATE, statePath } from "../options.ts";
+import { JSON_LINES, OUT, STATE } from "../options.ts";
+import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 
 const ALWAYS: VerbFlag = {
@@ -37,10 +38,10 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
     readFile: io.readFile,
     files: io,
     statePath: statePath(context),
-    always: flags.has("always"),
+    always: flags.has(ALWAYS),
   });
   const { action, text, runId, status } = end;
-  if (flags.has("json")) writer.json({ action, runId, status, words: text });
+  if (flags.has(JSON_LINES)) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else if (action === "left") {
     // Without the token nothing proves its id, and a process that died while it started the run knows none.

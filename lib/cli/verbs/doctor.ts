@@ -204,7 +204,7 @@ export async function checkJob(context: Context, machine: Machine = thisMachine(
   const found = await checkAll(context, machine);
   const checks = found.map((check) => ({ ...check, advice: check.advice && words(check.advice) }));
   const exitCode = firstFailure(checks)?.code ?? EXIT.success;
-  if (flags.has("json")) {
+  if (flags.has(JSON_LINES)) {
     writer.json({ checks, exitCode });
     return exitCode;
   }

@@ -19,23 +19,11 @@ import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
-import { AFTER } from "../job/follow_up.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import { wantsWorkflowNote } from "../job/workflow_note.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
-import {
-  isLaptop,
-  JSON_LINES,
-  KEY_PART,
-  KEY_SCOPE,
-  oneOf,
-  type Places,
-  PROMPT_FILE,
-  readPlaces,
-  readRunSettings,
-  REPORTING,
-  STATE,
-} from "../options.ts";
+import { AFTER, JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, PROMPT_FILE, REPORTING, STATE } from "../options.ts";
+import { isLaptop, type Places, readPlaces, readRunSettings } from "../settings.ts";
 import { guardCheckout, readRequestSettings, steeringFile } from "../start_request.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
@@ -288,7 +276,7 @@ function distinct(values: readonly (string | undefined)[]): string[] {
 /** Names of all variables that the program reads. */
 function readVariables(env: ReadEnv, systems: Systems): string[] {
   const names = [
-    ...VARIABLES.map((each) => each.name),
+    ...VARIABLES,
     ...OTHER_VARIABLES,
     ...systems.variables(),
     ...PERSON_VARIABLES,
@@ -363,7 +351,7 @@ export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]
   const { io: { env }, platform, systems, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const read = flags.all(PROMPT_FILE.name);
+  const read = flags.all(PROMPT_FILE);
   const paths = { out, written, read, extra: context.extras?.permissions(context), forge };
   return permissionsFor({ env, platform, systems }, paths, planNote(context));
 }
@@ -399,7 +387,7 @@ export const permissionsVerb: Verb = {
       env: needs.flatMap(({ env }) => env),
       read: needs.flatMap(({ read }) => read),
     });
-    if (flags.has("json")) writer.json(permissions);
+    if (flags.has(JSON_LINES)) writer.json(permissions);
     else writer.output(denoFlags(permissions).join(" "));
     return EXIT.success;
   },
@@ -518,7 +506,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
   }
-  const known = VARIABLES.map((each) => each.name);
+  const known: readonly string[] = VARIABLES;
   const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim()];
   const odd = names.filter((name) => /^mogplex_/i.test(name) && !known.includes(name) && !others.includes(name))
     .filter((name) => io.env(name));

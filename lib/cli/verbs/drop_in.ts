@@ -6,7 +6,6 @@
  */
 import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { ParsedFlags } from "../../flags.ts";
 import type { RunEvent, StartRequest, StartResult } from "../../model.ts";
 import { followRun } from "../../run/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../run/result.ts";
@@ -37,12 +36,11 @@ import {
   HARNESS,
   JSON_LINES,
   REPO,
-  REQUEST,
-  requiredArgument,
   ROOT,
   wholeNumber,
 } from "../options.ts";
-import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
+import { requiredArgument } from "../settings.ts";
+import type { Context, Option, Verb, VerbFlag, VerbFlags } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
@@ -57,16 +55,16 @@ function missingRepo({ io }: Context): string {
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
 /** Fields of the request that flags give; absent ones stay absent, so that the repository's defaults hold. */
-function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartRequest {
+function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartRequest {
   return {
     repoId,
     prompt,
     // The word is checked with the rest of the request.
-    harness: flags.get(HARNESS.name) as StartRequest["harness"],
-    baseBranch: flags.get(BASE_BRANCH.name),
-    workingBranch: flags.get(BRANCH.name),
-    createBranch: flags.has(CREATE_BRANCH.name) || undefined,
-    rootDirectory: flags.get(ROOT.name),
+    harness: flags.get(HARNESS) as StartRequest["harness"],
+    baseBranch: flags.get(BASE_BRANCH),
+    workingBranch: flags.get(BRANCH),
+    createBranch: flags.has(CREATE_BRANCH) || undefined,
+    rootDirectory: flags.get(ROOT),
   };
 }
 
@@ -90,13 +88,13 @@ export const runVerb: Verb = {
   summary: "Start a run and print its id, without waiting for it",
   remark: "Without --branch and --create-branch it asks for no branch: the service picks one.",
   group: "drop-in",
-  flags: [REQUEST, KEY, JSON_LINES],
+  flags: [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT, KEY, JSON_LINES],
   examples: [
     'mogplex-ci run --repo acme/web --json "Fix the flaky tests" | jq -r .runId',
   ],
   async run(context) {
     const { flags, writer, vocabulary: { program } } = context;
-    const repo = flags.get(REPO.name)?.trim() ?? "";
+    const repo = flags.get(REPO)?.trim() ?? "";
     if (repo === "") {
       // For a person, the command as it is called here.
       if (context.io.isTerminal("stderr")) {
@@ -107,16 +105,16 @@ export const runVerb: Verb = {
     const repository = checkRepository({ repo }, "run");
     const argument = requiredArgument(context, "run", "prompt");
     // The documented command calls these bad arguments.
-    const harness = unknownHarness(flags.get("harness"));
+    const harness = unknownHarness(flags.get(HARNESS));
     if (harness !== undefined) throw new UsageError({ attempted: "run", why: harness });
     const { client, call } = openDropIn(context);
     const prompt = argument === "-" ? await context.io.readStdin() : argument;
     const repoId = await resolveRepository(client, repository, call);
-    const idempotencyKey = flags.get(KEY.name) ?? crypto.randomUUID();
+    const idempotencyKey = flags.get(KEY) ?? crypto.randomUUID();
     const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
-    if (flags.has("json")) writer.json(started);
+    if (flags.has(JSON_LINES)) writer.json(started);
     else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
-    const note = baseNote(started, flags.get(BRANCH.name));
+    const note = baseNote(started, flags.get(BRANCH));
     if (note !== undefined && context.io.isTerminal("stderr")) writer.note(writer.untrusted(note));
     return EXIT.success;
   },
@@ -137,7 +135,7 @@ export const runsGetVerb: Verb = {
     const runId = requiredArgument(context, "runs get", "run-id");
     const { client, call } = openDropIn(context);
     const found = await client.getRun(runId, call);
-    if (flags.has("json")) writer.json(found);
+    if (flags.has(JSON_LINES)) writer.json(found);
     else writer.out(...runLines(found).map((line) => writer.untrusted(line)));
     return EXIT.success;
   },
@@ -145,6 +143,14 @@ export const runsGetVerb: Verb = {
 
 // `runs events`: prints the events of a run, with `--follow` until it ends.
 
+const FOLLOW: VerbFlag = {
+  name: "follow",
+  help: "Go on until the run has ended; end with success whatever its status",
+};
+const EXIT_STATUS: VerbFlag = {
+  name: "exit-status",
+  help: "With --follow: end with the verdict, as the verb follow does",
+};
 /** The documented flag, which no variable stands in for. */
 const TIMEOUT: Option<number> = {
   name: "timeout",
@@ -154,7 +160,7 @@ const TIMEOUT: Option<number> = {
 };
 
 function printEvent({ flags, writer }: Context, event: RunEvent): void {
-  if (flags.has("json")) writer.json(event);
+  if (flags.has(JSON_LINES)) writer.json(event);
   else writer.out(writer.untrusted(eventLine(event)));
 }
 
@@ -194,7 +200,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       if (item.type === "event") printEvent(context, item.event);
       if (item.type !== "end") continue;
       const { run, outcome } = item;
-      if (flags.has("json")) writer.json({ runId: run.runId, status: run.status });
+      if (flags.has(JSON_LINES)) writer.json({ runId: run.runId, status: run.status });
       else writer.out(own`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
       return outcome;
     }
@@ -219,7 +225,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
 async function printOnce(context: Context, runId: string): Promise<number> {
   const { flags, writer } = context;
   const { client, call } = openDropIn(context);
-  if (flags.get(TIMEOUT.name) !== undefined) writer.note("--timeout has no effect without --follow");
+  if (flags.get(TIMEOUT) !== undefined) writer.note("--timeout has no effect without --follow");
   const { events } = await client.getRunEvents(runId, { limit: MAX_EVENTS }, call);
   for (const event of events) printEvent(context, event);
   if (events.length >= MAX_EVENTS) writer.note(`The feed shows ${MAX_EVENTS} events at most: there may be more`);
@@ -233,19 +239,19 @@ export const runsEventsVerb: Verb = {
   summary: "Print the events of a run; with --follow until it ends",
   group: "drop-in",
   flags: [
-    { name: "follow", help: "Go on until the run has ended; end with success whatever its status" },
+    FOLLOW,
     TIMEOUT,
-    { name: "exit-status", help: "With --follow: end with the verdict, as the verb follow does" },
+    EXIT_STATUS,
     JSON_LINES,
   ],
-  verdict: { flag: "exit-status", meanings: OF_RUNS },
+  verdict: { flag: EXIT_STATUS, meanings: OF_RUNS },
   examples: ['mogplex-ci runs events "$RUN_ID" --follow --timeout 600'],
   async run(context) {
     const { flags, writer } = context;
     const runId = requiredArgument(context, "runs events", "run-id");
     const timeoutMs = context.option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS;
-    const wantsVerdict = flags.has("exit-status");
-    if (!flags.has("follow")) {
+    const wantsVerdict = flags.has(EXIT_STATUS);
+    if (!flags.has(FOLLOW)) {
       if (!wantsVerdict) return await printOnce(context, runId);
       throw new UsageError({ attempted: "print events", why: "--exit-status works with --follow only" });
     }
@@ -273,7 +279,7 @@ export const runsCancelVerb: Verb = {
     const runId = requiredArgument(context, "runs cancel", "run-id");
     const { client, call } = openDropIn(context);
     const result = await client.cancelRun(runId, call);
-    if (flags.has("json")) writer.json(result);
+    if (flags.has(JSON_LINES)) writer.json(result);
     else {
       writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
       writer.out(own`status: ${writer.untrusted(result.status)}`);
@@ -292,27 +298,36 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, MOST_LISTED),
 };
 
+const QUERY: VerbFlag = { name: "query", value: "TEXT", help: "Only names that contain it" };
+
 export const reposListVerb: Verb = {
   name: "repos list",
   usage: "",
   maxPositionals: 0,
   summary: "List the repositories that the token reaches",
   group: "drop-in",
-  flags: [{ name: "query", value: "TEXT", help: "Only names that contain it" }, LIMIT, JSON_LINES],
+  flags: [QUERY, LIMIT, JSON_LINES],
   examples: ["mogplex-ci repos list --json | jq '. | {id, full_name}'"],
   async run(context) {
     const { flags, writer } = context;
     const limit = context.option(LIMIT) ?? MOST_LISTED;
-    const q = flags.get("query");
+    const q = flags.get(QUERY);
     const { client, call } = openDropIn(context);
     const repos = await client.listRepos({ q, limit }, call);
-    printList(writer, flags.has("json"), repos, repoCells);
+    printList(writer, flags.has(JSON_LINES), repos, repoCells);
     noteFull(writer, "repositories", repos, limit);
     return EXIT.success;
   },
 };
 
 // `sandboxes list`: lists the sandboxes.
+
+const OF_REPO: VerbFlag = {
+  name: "repo",
+  value: "REPO",
+  help: "Only those of one repository: owner/name, or its id",
+};
+const WITH_STATUS: VerbFlag = { name: "status", value: "WORD", help: "Only those with this status" };
 
 export const sandboxesListVerb: Verb = {
   name: "sandboxes list",
@@ -321,20 +336,20 @@ export const sandboxesListVerb: Verb = {
   summary: "List the sandboxes, most recently active first",
   group: "drop-in",
   flags: [
-    { name: "repo", value: "REPO", help: "Only those of one repository: owner/name, or its id" },
-    { name: "status", value: "WORD", help: "Only those with this status" },
+    OF_REPO,
+    WITH_STATUS,
     JSON_LINES,
   ],
   examples: [`mogplex-ci sandboxes list --json | jq 'select(.status == "running")'`],
   async run(context) {
     const { flags, writer } = context;
-    const repo = flags.get("repo");
+    const repo = flags.get(OF_REPO);
     const repository = repo === undefined ? undefined : checkRepository({ repo }, "list sandboxes");
-    const status = flags.get("status");
+    const status = flags.get(WITH_STATUS);
     const { client, call } = openDropIn(context);
     const repoId = repository && await resolveRepository(client, repository, call);
     const sandboxes = await client.listSandboxes({ repoId, status, limit: MOST_LISTED }, call);
-    printList(writer, flags.has("json"), sandboxes, sandboxCells);
+    printList(writer, flags.has(JSON_LINES), sandboxes, sandboxCells);
     noteFull(writer, "sandboxes", sandboxes, MOST_LISTED);
     return EXIT.success;
   },
@@ -355,7 +370,7 @@ export const sandboxesStopVerb: Verb = {
     const { flags, writer } = context;
     const id = requiredArgument(context, "sandboxes stop", "sandbox-id");
     const url = `${SANDBOX_PAGE}/${encodeURIComponent(id)}`;
-    if (flags.has("json")) writer.json({ id, stopped: false, url });
+    if (flags.has(JSON_LINES)) writer.json({ id, stopped: false, url });
     else {writer.out(
         own`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`,
       );}

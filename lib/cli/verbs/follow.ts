@@ -7,18 +7,8 @@ import { checkUuid } from "../../service/validate.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";
 import { CommandJob } from "../job/run_job.ts";
-import {
-  givenRunId,
-  JSON_LINES,
-  LOG,
-  OPEN,
-  readFollowSettings,
-  REPORTING,
-  requiredRunId,
-  STATE,
-  TIMEOUT,
-  WATCHING,
-} from "../options.ts";
+import { JSON_LINES, LOG, OPEN, REPORTING, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
+import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
@@ -44,7 +34,7 @@ export const followVerb: Verb = {
   maxPositionals: 1,
   summary: "Attach to a run and end with its verdict",
   group: "toolkit",
-  flags: [TIMEOUT, WATCHING, LOG, REPORTING, [OPEN], STATE, JSON_LINES],
+  flags: [WATCHING, LOG, TOKEN_SHARE, REPORTING, [OPEN], STATE, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: OF_RUNS,
   examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 15m"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { initRepository } from "../setup/init.ts";
+import { DRY_RUN, initRepository, RESPOND, UNINSTALL, UPDATE } from "../setup/init.ts";
 import type { Verb } from "../verb.ts";
 
 export const initVerb: Verb = {
@@ -12,12 +12,7 @@ export const initVerb: Verb = {
   maxPositionals: 1,
   summary: "Put this program and a job for the CI system into the repository",
   group: "toolkit",
-  flags: [
-    { name: "respond", help: "Write the job that answers mentions at the forge: docs/ask.md" },
-    { name: "dry-run", help: "Print what would be written, and write nothing" },
-    { name: "update", help: "Replace the program and its checksum by this program" },
-    { name: "uninstall", help: "Remove what init wrote, unless it was changed" },
-  ],
+  flags: [RESPOND, DRY_RUN, UPDATE, UNINSTALL],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the files are there", usage: "bad arguments; init cannot tell what to write" },
   examples: ["mogplex-ci init --dry-run", "mogplex-ci init gitlab", "mogplex-ci init --respond"],

@@ -10,7 +10,8 @@ import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
 import { CommandJob, reportFrom } from "../job/run_job.ts";
-import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, OPEN, REPORTING, requiredRunId } from "../options.ts";
+import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING } from "../options.ts";
+import { givenRunId, namesRun, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 
 const FROM: Option<string> = {
@@ -22,7 +23,7 @@ const FROM: Option<string> = {
 };
 
 async function reportRun(context: Context): Promise<number> {
-  const from = context.flags.all(FROM.name);
+  const from = context.flags.all(FROM);
   if (from.length > 0 && context.flags.positionals.length > 0) {
     throw new UsageError({
       attempted: "report",

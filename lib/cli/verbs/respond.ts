@@ -7,7 +7,7 @@ import { UsageError } from "../../errors.ts";
 import type { StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
 import { answer } from "../../respond/answer.ts";
-import { MAX_POLL_MS, type RespondSettings } from "../../respond/decide.ts";
+import type { RespondSettings } from "../../respond/decide.ts";
 import { AlreadyAnswered, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
 import type { RunRequest } from "../../run/request.ts";
@@ -17,78 +17,34 @@ import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
+  ALLOW_URL,
   ALLOW_USERS,
-  duration,
+  COMMIT_STATUS,
+  DAILY_LIMIT,
   HARNESS,
   HISTORY,
+  LABEL,
   LOG,
+  MENTION_NAME,
   MODE,
-  onOrOff,
-  option,
   OTEL_FILE,
   OUT,
-  outDirectory,
-  readRunSettings,
+  POLL,
   REPO,
   REPORT,
   ROOT,
   SHOW_TASK,
+  SINCE,
   STATE,
+  TEMPLATE,
   TIMEOUT,
+  TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
+import { outDirectory, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
-import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
-
-function named(text: string, source: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: 'it must be a name of letters, digits, "-" and "_", without "@"',
-    value: JSON.stringify(text),
-  });
-}
-
-/** `N/day`, or `N`. */
-function perDay(text: string, source: string): number {
-  const [, count = ""] = /^(\d{1,4})(?:\/day)?$/.exec(text) ?? [];
-  if (count !== "") return Number(count);
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: "it must be a number of runs, as in 20/day",
-    value: JSON.stringify(text),
-  });
-}
-
-function aLabel(text: string, source: string): string {
-  if (text.length <= 255 && !/[,\n]/.test(text)) return text;
-  throw new UsageError({
-    attempted: `use ${source}`,
-    why: "it must be the name of one label",
-    value: JSON.stringify(text),
-  });
-}
-
-const NAME = option("name", named);
-const LABEL = option("label", aLabel);
-const LIMIT = option("limit", perDay);
-const TEMPLATE = option("template", (text: string) => text);
-const COMMIT_STATUS = option("commit-status", onOrOff);
-const POLL: VerbFlag = {
-  name: "poll",
-  help: "Look for mentions that no event has brought, and answer them: from a schedule",
-};
-const SINCE: Option<number> = {
-  name: "since",
-  value: "TIME",
-  help: "With --poll: how far to look back [24h]",
-  parse: duration(MAX_POLL_MS),
-};
-const ALLOW_URL: VerbFlag = {
-  name: "allow-url",
-  help: "Take a MOGPLEX_URL that is not the service's own, although a webhook has started the pipeline",
-};
 
 const DAY_MS = 86_400_000;
 
@@ -98,10 +54,10 @@ function readSettings(context: Context): RespondSettings {
   const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
   if (template !== undefined) checkTemplate(template);
   return {
-    name: option(NAME) ?? "mogplex",
+    name: option(MENTION_NAME) ?? "mogplex",
     label: option(LABEL) ?? "mogplex",
     allowUsers: option(ALLOW_USERS) ?? null,
-    limit: option(LIMIT) ?? 20,
+    limit: option(DAILY_LIMIT) ?? 20,
     template,
     isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
   };
@@ -114,7 +70,7 @@ function readSettings(context: Context): RespondSettings {
  */
 function checkAddress(context: Context): void {
   const { io: { env }, flags } = context;
-  if (env("CI_PIPELINE_SOURCE") !== "trigger" || flags.has(ALLOW_URL.name) || !context.connection().custom) return;
+  if (env("CI_PIPELINE_SOURCE") !== "trigger" || flags.has(ALLOW_URL) || !context.connection().custom) return;
   throw new UsageError({
     attempted: "respond",
     why: "a trigger has started this pipeline, and MOGPLEX_URL names another address than the service's own",
@@ -165,7 +121,7 @@ export async function respond(program: Context): Promise<number> {
     run: (request, options) => runAsked(context, request, options),
   };
   return await answer(job, {
-    isPoll: flags.has(POLL.name),
+    isPoll: flags.has(POLL),
     sinceMs: option(SINCE) ?? DAY_MS,
     timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
     out: outDirectory(context),
@@ -221,11 +177,11 @@ export const respondVerb: Verb = {
   group: "toolkit",
   flags: [
     [POLL, SINCE],
-    [NAME, LABEL, ALLOW_USERS, LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
-    [REPO, HARNESS, MODE, ROOT],
-    TIMEOUT,
+    [MENTION_NAME, LABEL, ALLOW_USERS, DAILY_LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
+    [REPO, ROOT, HARNESS, MODE],
     WATCHING,
     LOG,
+    TOKEN_SHARE,
     [REPORT, OUT, HISTORY, OTEL_FILE],
     SHOW_TASK,
     STATE,

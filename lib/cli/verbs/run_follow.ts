@@ -9,55 +9,48 @@ import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
-import { AFTER, MEND, readFollowUp } from "../job/follow_up.ts";
+import { readFollowUp } from "../job/follow_up.ts";
 import { CommandJob } from "../job/run_job.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { logWidth } from "../log/writer.ts";
 import {
-  anyText,
+  AFTER,
+  DETACH,
   JSON_LINES,
   KEYS,
   LOG,
-  MODE,
-  NO_CREATE_BRANCH,
+  MEND,
   OPEN,
-  outDirectory,
-  PROMPT_FILE,
-  readRunSettings,
   REPO,
   REPORTING,
   REQUEST,
+  RESUME,
   SHOW_TASK,
   STATE,
-  TIMEOUT,
+  TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
+import { outDirectory, readRunSettings } from "../settings.ts";
 import { readStartRequest } from "../start_request.ts";
-import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
-const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
-const DETACH: VerbFlag = {
-  name: "detach",
-  help: "Start the run and end with 0: a later job follows it",
+const FOLLOW: VerbFlag = {
+  name: "follow",
+  help: "Follow the run to its end: a whole CI job in one line",
+  heading: "Following",
 };
 const NEW: VerbFlag = {
   name: "new",
   help: "Outside CI: start another run of the same request",
+  heading: "Following",
 };
-const RESUME: Option<string> = {
-  name: "resume",
-  value: "FILE",
-  help: "State file of an earlier attempt, to use its key",
-  parse: anyText,
-};
-
 /** Starts a run and follows it, for command and component. @returns The exit code. */
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const job = new CommandJob<RunResult>(context, emptyRunResult());
   try {
-    if (flags.has("detach") && flags.has("follow")) {
+    if (flags.has(DETACH) && flags.has(FOLLOW)) {
       const why = "--follow and --detach exclude each other";
       throw new UsageError({ attempted: "run", why, advice: "give one of them" });
     }
@@ -71,9 +64,8 @@ export async function startAndFollow(context: Context): Promise<number> {
     const about = isLater(asked) ? { repo: option(REPO), prompt: asked.task ?? `--mend ${option(MEND)}` } : asked;
     job.limitTo(timeoutMs);
     // A job in CI finds its run by the key.
-    const { request, out, resumePath, maxEndAgeMs } =
-      await laptop?.chooseFolder(context, asked, flags.has(NEW.name), job) ??
-        { request: asked, out: outDirectory(context), resumePath: undefined, maxEndAgeMs: undefined };
+    const { request, out, resumePath, maxEndAgeMs } = await laptop?.chooseFolder(context, asked, flags.has(NEW), job) ??
+      { request: asked, out: outDirectory(context), resumePath: undefined, maxEndAgeMs: undefined };
     const places = job.openPlaces(out);
     const showTask = option(SHOW_TASK);
     const resume = option(RESUME) ?? resumePath;
@@ -92,7 +84,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     const onRepository = (name: string): void => live.fact(`repository ${name}`);
     const known = { repository, onRepository };
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, ...known };
-    const startOnly = flags.has("detach");
+    const startOnly = flags.has(DETACH);
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
   } catch (error) {
     return await job.refuse(error);
@@ -105,7 +97,7 @@ function announce(
   { repo }: Pick<RunRequest, "repo">,
   log: LogForm,
 ): void {
-  if (flags.has("json")) return writer.json({ type: "run", ...run });
+  if (flags.has(JSON_LINES)) return writer.json({ type: "run", ...run });
   const { working, base, createBranch } = run.branch;
   const name = givenName(repo);
   const lines = [
@@ -122,21 +114,18 @@ function announce(
 
 export const runFollowVerb: Verb = {
   name: "run --follow",
-  chosenBy: ["follow", "detach"],
+  chosenBy: [FOLLOW, DETACH],
   usage: '"<prompt>" | -',
   maxPositionals: 1,
   summary: "Start a run, follow it, report, and end with its verdict: a CI job in one line",
   group: "toolkit",
   flags: [
-    [FOLLOW, DETACH, NEW],
+    [FOLLOW, DETACH],
     REQUEST,
-    [NO_CREATE_BRANCH, PROMPT_FILE, MODE],
-    [AFTER, MEND],
+    WATCHING,
+    [NEW, LOG, TOKEN_SHARE],
     KEYS,
     RESUME,
-    TIMEOUT,
-    WATCHING,
-    LOG,
     REPORTING,
     [OPEN],
     SHOW_TASK,

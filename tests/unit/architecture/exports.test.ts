@@ -75,9 +75,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
     "lib/library/report.ts scriptMask",
     "lib/service/transport.ts networkAdvice",
   ],
-  "A wrong row shows nowhere: a flag that no verb has is not printed.": [
-    "lib/cli/help.ts GROUPS",
-  ],
   "The forms of a message are held against what their receivers document, for messages that no campaign has.": [
     "lib/campaign/notify/notify.ts bodyFor",
   ],

@@ -85,7 +85,7 @@ test("identity() is null outside CI, whatever is set", () => {
 });
 
 test("platformVariables() lists every variable that a platform reads, except our own", () => {
-  const listed = new Set([...platformVariables(), ...VARIABLES.map(({ name }) => name)]);
+  const listed = new Set([...platformVariables(), ...VARIABLES]);
   for (const variable of ["CI", ...DETECTED_BY]) {
     const asked = new Set<string>();
     const platform = detectPlatform((name) => {
@@ -99,7 +99,7 @@ test("platformVariables() lists every variable that a platform reads, except our
     platform.links((name) => (spy(name), "https://ci.example"));
     expect([...asked].filter((name) => !listed.has(name))).toEqual([]);
   }
-  const own = new Set(VARIABLES.map(({ name }) => name));
+  const own = new Set<string>(VARIABLES);
   expect(platformVariables().filter((name) => own.has(name))).toEqual([]);
 });
 

@@ -2,21 +2,13 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
-import {
-  codesOf,
-  commandVocabulary,
-  flagsOf,
-  meaningOf,
-  type Option,
-  VARIABLE_MEANINGS,
-  type VerbFlag,
-} from "../../../lib/cli/verb.ts";
+import { codesOf, commandVocabulary, flagsOf, type VerbFlag } from "../../../lib/cli/verb.ts";
+import { ENVIRONMENT } from "../../../lib/cli/environment.ts";
 import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../../lib/run/session.ts";
 import { AUTOMATION_EXIT, END_EXIT } from "../../../lib/run/result.ts";
-import { VARIABLES } from "../../../lib/variables.ts";
 
 const CODES = Object.keys(EXIT) as ExitName[];
 const CLI = join(import.meta.dir, "../../../lib/cli");
@@ -71,37 +63,40 @@ test("no file of the command line names an exit code by its number", () => {
   expect(found).toEqual([]);
 });
 
-test("every flag that a variable names is one of a verb, and every row of a verb comes from the variable", () => {
-  const flags = VERBS.flatMap(flagsOf);
-  const named = VARIABLES.filter(({ option }) => option !== null);
-  expect(named.length).toBeGreaterThan(10);
-  for (const variable of named) {
-    const rows = flags.filter((flag) => flag.variable?.name === variable.name);
-    expect({ name: variable.name, found: rows.length > 0 }).toEqual({ name: variable.name, found: true });
-    expect(rows.filter((flag) => meaningOf(flag) !== VARIABLE_MEANINGS[variable.name])).toEqual([]);
-    for (const row of rows) expect(row.name).toBe(String(variable.option));
-    expect(variable.flag).toBe(`\`--${variable.option}\``);
-  }
+test("every row of options.ts belongs to a verb, and a verb has a variable's option from there alone", () => {
+  const flags = new Set<unknown>(VERBS.flatMap(flagsOf));
+  const rows = Object.values(TABLE).filter((value) => typeof value === "object" && "name" in value);
+  expect(rows.length).toBeGreaterThan(40);
+  expect(rows.filter((row) => !flags.has(row))).toEqual([]);
+  const read = VERBS.flatMap(flagsOf).filter(({ variable }) => variable !== undefined);
+  expect(read.filter((flag) => !rows.some((row) => row === flag))).toEqual([]);
 });
 
-test("what a verb reads beside its flags is a variable", () => {
-  const names = VARIABLES.map(({ name }) => name);
-  const flags: string[] = VERBS.flatMap((verb) => flagsOf(verb)).map(({ name }) => name);
-  expect(VERBS.flatMap(({ variables = [] }) => variables).filter((name) => !names.includes(name))).toEqual([]);
-  expect(VARIABLES.filter(({ readWith }) => readWith !== null && !flags.includes(readWith))).toEqual([]);
+test("a row has the variable that options.ts names, and no verb's file can name another one", () => {
+  // @ts-expect-error A flag with this name has no variable unless its row in options.ts names one.
+  const literal: VerbFlag = { name: "label", help: "A label", variable: "MOGPLEX_RESPOND_LABEL" };
+  // @ts-expect-error Rows with a variable are made in options.ts alone.
+  const { option } = TABLE;
+  expect([literal.name, option]).toEqual(["label", undefined]);
+});
+
+test("what a verb reads beside its flags is a variable without an option, and a variable is read with an option of a verb", () => {
+  const flags = VERBS.flatMap(flagsOf);
+  const options = new Set(ENVIRONMENT.filter(({ option }) => option !== undefined).map(({ name }) => name));
+  expect(VERBS.flatMap(({ variables = [] }) => variables).filter((name) => options.has(name))).toEqual([]);
+  expect(ENVIRONMENT.filter(({ readWith }) => readWith !== undefined && !flags.includes(readWith))).toEqual([]);
 });
 
 test("options name every agent and every mode, and the defaults that the code has", () => {
-  const meaning = (flag: VerbFlag) => meaningOf(flag).replaceAll("`", "").replace(/\.$/, "");
+  const meaning = (flag: VerbFlag) => flag.help.replaceAll("`", "").replace(/\.$/, "");
   expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
   expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
-  expect(TABLE.TIMEOUT.variable?.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
+  expect(TABLE.TIMEOUT.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
 });
 
 test("options take the words that their descriptions name, and no others", () => {
-  const onTimeout = TABLE.WATCHING.find(({ name }) => name === "on-timeout") as Option<string>;
-  for (const option of [TABLE.LOG, TABLE.NOTE, onTimeout, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
-    const named = [...meaningOf(option).matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
+  for (const option of [TABLE.LOG, TABLE.NOTE, TABLE.ON_TIMEOUT, TABLE.ON_INTERRUPT, TABLE.KEY_SCOPE]) {
+    const named = [...option.help.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
     expect(named.length).toBeGreaterThan(1);
     expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
     expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);

@@ -9,6 +9,7 @@ import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import type { SafeLine } from "../../../../lib/text/safe_line.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
+import { flagsByRow } from "../../../../lib/cli/settings.ts";
 
 async function opened(options: FakeIoOptions, dropIn = false) {
   const io = fakeIo(options);
@@ -23,7 +24,7 @@ async function opened(options: FakeIoOptions, dropIn = false) {
       platform,
       systems: ALL_SYSTEMS,
       writer,
-      flags,
+      flags: flagsByRow(flags),
       vocabulary: commandVocabulary(),
       verbs: [],
       dropIn,
@@ -63,7 +64,7 @@ test("option() takes the flag before the variable, ignores an empty variable, an
       platform,
       systems: ALL_SYSTEMS,
       writer,
-      flags,
+      flags: flagsByRow(flags),
       vocabulary: commandVocabulary(),
       verbs: [],
       dropIn: false,

@@ -10,7 +10,7 @@ import {
   type Publisher,
   WHEN_REFUSED,
 } from "../../../../lib/cli/job/publish.ts";
-import { commandVocabulary, type Context, type Laptop } from "../../../../lib/cli/verb.ts";
+import { commandVocabulary, type Context, type Laptop, type VerbFlag } from "../../../../lib/cli/verb.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
@@ -66,7 +66,7 @@ test("the verdict names the page on a terminal however the run ended, and opens 
     const { io, context: made } = context({ terminal });
     const own = {
       ...made,
-      flags: { ...FLAGS, has: (name: string) => flags.includes(name) },
+      flags: { ...FLAGS, has: ({ name }: VerbFlag) => flags.includes(name) },
       laptop: { openPage, rememberEnd() {} } as unknown as Laptop,
     };
     await prepare(AT_END, own, job).ended({ result: sampleResult({ outcome }), error: undefined });

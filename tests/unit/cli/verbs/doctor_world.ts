@@ -14,6 +14,7 @@ import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import fixture from "../../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN } from "../world.ts";
+import { flagsByRow } from "../../../../lib/cli/settings.ts";
 
 /** A job of GitLab CI that says everything. */
 export const GITLAB: Record<string, string> = {
@@ -84,7 +85,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
     requests.length = 0;
     const platform = detectPlatform(io.env);
     const writer = createWriter(io, platform, "toolkit");
-    const flags = await parseFlags("doctor", given, flagsOf(doctorVerb));
+    const flags = flagsByRow(parseFlags("doctor", given, flagsOf(doctorVerb)));
     const from = clock.now();
     const call = {
       io,

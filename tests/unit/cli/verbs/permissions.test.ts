@@ -14,7 +14,7 @@ test("permissionsFor() names the host of the origin, all lists of variables, and
   const { net, env, read, write } = permissionsFor(at(() => undefined), PATHS);
   expect({ net, read, write }).toEqual({ net: ["mogplex.com"], read: ["."], write: ["mogplex-ci"] });
   const names = [
-    ...VARIABLES.map((each) => each.name),
+    ...VARIABLES,
     ...platformVariables(),
     ...PERSON_VARIABLES,
     ...SECRET_VARIABLES,

@@ -1,0 +1,111 @@
+/**
+ * All our variables as help and documents show them: those that an option wins over, from the rows of `options.ts`, and the others.
+ *
+ * The programs of component and action print no help, and do not import this.
+ *
+ * @module
+ */
+import { type VariableName, VARIABLES } from "../variables.ts";
+import * as OPTIONS from "./options.ts";
+import type { OptionVariable, VerbFlag } from "./verb.ts";
+
+/** A variable, and what wins over it. */
+export interface Variable {
+  name: VariableName;
+  /** What it is for, as the documents show it. */
+  help: string;
+  /** What holds when nothing is given; undefined for nothing. */
+  fallback?: string | undefined;
+  /** The option that wins over it. */
+  option?: VerbFlag | undefined;
+  /** Whether an argument wins over it. */
+  argument?: boolean | undefined;
+  /** Whether the drop-in verbs read it, too. */
+  dropIn?: boolean | undefined;
+  /** Whether it chooses the service or the token, so that every verb reads it. */
+  service?: boolean | undefined;
+  /** The option along with which it is read. */
+  readWith?: VerbFlag | undefined;
+}
+
+type Options = typeof OPTIONS;
+
+/** Exports of `options.ts` that win over a variable. */
+type Readers<N extends VariableName> = {
+  [K in keyof Options]: Options[K] extends { variable: OptionVariable<N> } ? K : never;
+}[keyof Options];
+
+type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
+
+/** Variables without an option, and those of two options: these have no row below, so that they do not compile. */
+type WithoutOneOption = {
+  [N in VariableName]: [Readers<N>] extends [never] ? N : true extends IsUnion<Readers<N>> ? N : never;
+}[VariableName];
+
+type Facts = Omit<Variable, "name" | "option">;
+
+const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
+  MOGPLEX_API_KEY: {
+    help: "The access token (`mog_…`). Never a flag: arguments are visible to others.",
+    service: true,
+    dropIn: true,
+  },
+  MOGPLEX_API_KEY_FILE: { help: "File that holds the token, in place of the variable.", service: true },
+  MOGPLEX_TOKEN_VARIABLE: {
+    help: "Name of the variable that holds the token.",
+    fallback: "`MOGPLEX_API_KEY`",
+    service: true,
+  },
+  MOGPLEX_URL: { help: "Origin of the service.", fallback: "`https://mogplex.com`", service: true, dropIn: true },
+  MOGPLEX_DEV: { help: "`1` permits plain HTTP to this machine.", service: true, dropIn: true },
+  MOGPLEX_DEV_HOST: { help: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.", service: true },
+  MOGPLEX_PROMPT: { help: "Task for the agent.", argument: true },
+  MOGPLEX_RUN_ID: { help: "Run to `follow` or to `report` on.", argument: true },
+  MOGPLEX_NOTE_TOKEN_VARIABLE: {
+    help: "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
+    fallback: "`GITLAB_TOKEN`",
+    readWith: OPTIONS.NOTE,
+  },
+  MOGPLEX_RECENT: {
+    help: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
+    fallback: "`on`",
+  },
+  MOGPLEX_CI_JOB: {
+    help: "Identity of the job on a CI system that is not recognised.",
+    readWith: OPTIONS.KEY_SCOPE,
+  },
+  MOGPLEX_JOB_STATUS: {
+    help: "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
+    fallback: "the CI system's",
+  },
+  MOGPLEX_GIT_TOKEN: {
+    help: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
+    readWith: OPTIONS.HOME,
+  },
+  MOGPLEX_GIT_USERNAME: {
+    help: "User of `MOGPLEX_GIT_TOKEN`. GitHub and GitLab accept any name.",
+    fallback: "`mogplex-ci`",
+    readWith: OPTIONS.HOME,
+  },
+  MOGPLEX_DEV_START_LIMITS: {
+    help:
+      "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
+    readWith: OPTIONS.HOME,
+  },
+};
+
+/** The row of the option that wins over a variable. */
+function optionOf(variable: VariableName): VerbFlag | undefined {
+  const rows: unknown[] = Object.values(OPTIONS);
+  return rows.find((row): row is VerbFlag =>
+    typeof row === "object" && row !== null && "variable" in row && row.variable === variable
+  );
+}
+
+/** One row for each of `VARIABLES`. */
+export const ENVIRONMENT: readonly Variable[] = VARIABLES.map((name) => {
+  const option = optionOf(name);
+  if (option === undefined) return { name, ...(OTHERS as Readonly<Record<VariableName, Facts>>)[name] };
+  const { help, fallback } = option;
+  return { name, help, fallback, option };
+});

@@ -1,0 +1,215 @@
+/**
+ * Reads what flags and environment say: single options, what a verb cannot do without, the places of files, and the settings of a job.
+ *
+ * @module
+ */
+import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import type { ParsedFlags } from "../flags.ts";
+import type { Setting } from "../report/run_page.ts";
+import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
+import type { KeyScope } from "../run/key.ts";
+import type { CancelCause, OnInterrupt } from "../run/session.ts";
+import { isUuid } from "../service/contract.ts";
+import type { LogForm } from "./log/live_log.ts";
+import {
+  IDEMPOTENCY_KEY,
+  KEY_PART,
+  KEY_SCOPE,
+  LOG,
+  ON_INTERRUPT,
+  ON_TIMEOUT,
+  OUT,
+  REPO,
+  REPORT,
+  STATE,
+  TIMEOUT,
+  TOKEN_SHARE,
+} from "./options.ts";
+import type { Context, ReadOption, VerbFlags } from "./verb.ts";
+
+/** The flags of a call, asked for by their rows. */
+export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFlags {
+  return { positionals, has: ({ name }) => has(name), get: ({ name }) => get(name), all: ({ name }) => all(name) };
+}
+
+/**
+ * A reader for the flags of one call. A flag wins over its variable; an empty variable counts as unset.
+ *
+ * @param read Gets each option that was read, with where its value came from. @default {new Map()}
+ */
+export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
+  return (row) => {
+    const { name, variable, fallback = "", parse } = row;
+    const flagText = flags.has(row) ? "true" : flags.get(row);
+    const text = flagText ?? ((variable && readTextVariable(env, variable)?.trim()) || undefined);
+    const [from, source] = flagText !== undefined
+      ? ["flag", `--${name}`]
+      : text === undefined || variable === undefined
+      ? ["default", ""]
+      : [variable, variable];
+    read.set(name, { name, value: text ?? fallback.replaceAll("`", ""), from });
+    return text === undefined ? undefined : parse(text, source);
+  };
+}
+
+// What a verb cannot do without: its argument, a run, a repository.
+
+/** The argument of a verb. @throws {UsageError} when it is missing or empty. */
+export function requiredArgument({ flags }: Context, verb: string, name: string): string {
+  const value = flags.positionals[0]?.trim() ?? "";
+  if (value !== "") return value;
+  throw new UsageError({
+    attempted: `parse arguments of ${verb}`,
+    why: `<${name}> is missing`,
+    advice: "give it as an argument",
+  });
+}
+
+function runIdText({ io, flags }: Context): string {
+  return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
+}
+
+/** Whether argument or variable name a run. */
+export function namesRun(context: Context): boolean {
+  return runIdText(context) !== "";
+}
+
+/** The run that a verb is about; null when it has none, or not by a UUID. */
+export function givenRunId(context: Context): string | null {
+  const runId = runIdText(context);
+  return isUuid(runId) ? runId.toLowerCase() : null;
+}
+
+/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
+export function requiredRunId(context: Context, attempted: string): string {
+  const { vocabulary } = context;
+  const runId = runIdText(context);
+  if (runId !== "") return runId;
+  throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
+}
+
+/** The repository of a verb, by name or id. @throws {UsageError} when there is none. */
+export function requiredRepo({ option, vocabulary }: Context, attempted: string): string {
+  const repo = option(REPO);
+  if (repo !== undefined) return repo;
+  throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
+}
+
+// Where the files of a job go.
+
+export interface Places {
+  /** Directory of the reports. */
+  out: string;
+  targets: ReportTarget[];
+  state: string;
+}
+
+/** Name of the directory of the reports where none is given. */
+export const DEFAULT_OUT = "mogplex-ci";
+
+/** Whether only a person calls the command again. */
+export function isLaptop({ platform, io }: Context): boolean {
+  return !platform.isCi && platform.identity(io.env) === null;
+}
+
+/** Directory of the reports. */
+export function outDirectory({ option }: Context): string {
+  return option(OUT) ?? DEFAULT_OUT;
+}
+
+/** Path of the state file. @param out Directory of the reports. */
+export function statePath(context: Context, out: string = outDirectory(context)): string {
+  return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/run.json`;
+}
+
+/**
+ * Directory, reports and state file.
+ *
+ * @param out Directory of the reports.
+ * @throws {UsageError} for a format that is not known, or a report in the place of the state file.
+ */
+export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
+  const { flags, option } = context;
+  const flag = flags.all(REPORT);
+  const given = flag.length > 0 ? flag : [option(REPORT) ?? ""];
+  const wanted = given.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
+  const isPerson = isLaptop(context) && context.io.isTerminal("stdout");
+  const targets = wanted.length > 0
+    ? wanted.map((each) => parseReportTarget(each, out))
+    : defaultTargets(out, isPerson ? TERMINAL_FORMATS : undefined);
+  const state = statePath(context, out);
+  const same = targets.find(({ path }) => plainPath(path) === plainPath(state));
+  if (same === undefined) return { out, targets, state };
+  throw new UsageError({
+    attempted: `write report "${same.format}"`,
+    why: "the state file of the job goes to the same file",
+    value: JSON.stringify(same.path),
+  });
+}
+
+// Settings of the toolkit verbs: all that a verb needs of waiting, logging and keys, read in one step.
+
+/** How long a verb waits, and what then becomes of the run. */
+export interface WaitSettings {
+  /** Whole wait in milliseconds; undefined for the usual one. */
+  timeoutMs: number | undefined;
+  /** Jobs that use the token at the same time. */
+  tokenShare: number;
+  /** What cancels the run. */
+  cancelOn: readonly CancelCause[];
+  /** What becomes of it at a signal. */
+  onInterrupt: OnInterrupt;
+}
+
+/** Settings of a verb that follows. */
+export interface FollowSettings extends WaitSettings {
+  /** Events in the log. */
+  log: LogForm;
+}
+
+/** Which key a start gets. */
+export interface KeySettings {
+  /** An explicit key; overrides scope and part. */
+  idempotencyKey: string | undefined;
+  /** What makes a new run. */
+  keyScope: KeyScope | undefined;
+  /** Tells runs of one job apart. */
+  keyPart: string | undefined;
+}
+
+/** Settings of a verb that starts and follows. */
+export interface RunSettings extends FollowSettings {
+  /** Which key the start gets. */
+  key: KeySettings;
+}
+
+/** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
+function readWaitSettings({ option }: Context): WaitSettings {
+  return {
+    timeoutMs: option(TIMEOUT),
+    tokenShare: option(TOKEN_SHARE) ?? 1,
+    cancelOn: option(ON_TIMEOUT) === "cancel" ? ["timeout"] : [],
+    onInterrupt: option(ON_INTERRUPT) ?? "auto",
+  };
+}
+
+/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
+export function readFollowSettings(context: Context): FollowSettings {
+  return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
+}
+
+/** Which key a start gets. @throws {UsageError} for a scope that is not known. */
+function readKeySettings({ option }: Context): KeySettings {
+  return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
+}
+
+/** Settings of a verb that starts and follows. @throws {UsageError} for the first value that is not possible. */
+export function readRunSettings(context: Context): RunSettings {
+  return { ...readFollowSettings(context), key: readKeySettings(context) };
+}
+
+/** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first value that is not possible. */
+export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
+  return { ...readWaitSettings(context), key: readKeySettings(context) };
+}
