@@ -63,8 +63,20 @@ export const EXIT_TABLE: readonly ExitRow[] = [
   },
   { names: ["cancelled"], code: "3", name: "cancelled", toolkit: "the run ended `cancelled`", dropIn: "–" },
   { names: ["awaitingInput"], code: "4", name: "awaiting input", toolkit: "the run waits for a person", dropIn: "–" },
-  { names: ["unauthorized"], code: "64", name: "unauthorized", toolkit: "no, empty or invalid token", dropIn: "same" },
-  { names: ["forbidden"], code: "65", name: "forbidden", toolkit: "the token may not do this", dropIn: "same" },
+  {
+    names: ["unauthorized"],
+    code: "64",
+    name: "unauthorized",
+    toolkit: "no, empty or invalid token; or the forge refuses its token",
+    dropIn: "same",
+  },
+  {
+    names: ["forbidden"],
+    code: "65",
+    name: "forbidden",
+    toolkit: "the token, or that of the forge, may not do this",
+    dropIn: "same",
+  },
   {
     names: ["unavailable"],
     code: "69",

@@ -10,10 +10,11 @@ import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
+import type { ExitName } from "../exit_codes.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
-import { type CallOptions, callWithin } from "../service/retry.ts";
+import { type CallOptions, callWithin, isUnauthorized } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 // What a forge says of a pull request, in words that all of them have in common.
@@ -330,6 +331,9 @@ const ATTEMPT_MS = 20_000;
 /** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
+/** Answers that say something about the token: no CI system may try again. */
+const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
+
 /** Narrower rules for some calls of a client. */
 interface CallRules {
   /** Limits of every call. */
@@ -437,7 +441,9 @@ export class ForgeClient {
     const [why, errorClass] = this.#meaning(answer, limited);
     const retryAfterMs = limited ? delayOf(answer, this.#world.clock.wallTime()) : facts.retryAfterMs;
     const problem = { attempted: what, why: `${why} (${describeAnswer(answer, facts, redact)})` };
-    return { ok: false, error: new errorClass(problem, "unavailable", { ...facts, retryAfterMs }) };
+    // What stands between us and the forge says nothing about the token.
+    const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
+    return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };
   }
 
   async #send<T>(call: ForgeCall<T>): Promise<T> {
@@ -452,7 +458,7 @@ export class ForgeClient {
     const usual = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
     const options = { ...usual, ...this.#rules.limits };
     const world = { clock, onNotice, random, memory: this.#memory };
-    const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
+    const lasts = (error: unknown) => isUnauthorized(error) || call.divisible === true && isTooMuch(error);
     // A redirect is no failure: it is followed.
     const onFailure = async (error: unknown) =>
       error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);

@@ -364,7 +364,7 @@ export class GiteaThreads implements Threads {
       const why = "Gitea shows it to administrators of the repository alone";
       const advice =
         "make the user of the token one, with the scope write:repository, or name who may ask by --allow-users";
-      return new MogplexError({ attempted, why, advice }, "unavailable");
+      return new MogplexError({ attempted, why, advice }, "forbidden");
     }
   }
 
@@ -374,7 +374,7 @@ export class GiteaThreads implements Threads {
       why: "Gitea shows who is in a team to owners of the organisation and to the team itself alone",
       advice: "make the user of the token an owner of the organisation, or a member of each of its teams, " +
         "with the scope read:organization, or name who may ask by --allow-users",
-    }, "unavailable");
+    }, "forbidden");
   }
 
   /** Whether Gitea answers with 2xx, and not with 404. */

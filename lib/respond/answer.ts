@@ -69,7 +69,7 @@ async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions)
       code ||= exitCode;
     } catch (error) {
       // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
-      if (!(error instanceof MogplexError) || error.exitCode !== EXIT.unavailable) throw error;
+      if (!(error instanceof MogplexError) || !["unavailable", "forbidden"].includes(error.exit)) throw error;
       writer.note(error.message);
       code ||= EXIT.unavailable;
     }

@@ -89,7 +89,7 @@ for (const [who, status] of OUTSIDERS) {
         if (exchange.asked.startsWith("GET /teams/")) Object.assign(exchange, { status, body: { message: "no" } });
       }
       each.exchanges.push({ asked: "GET /teams/2", status, body: { message: "no" } });
-      await expect(ask(each)).rejects.toMatchObject({ exit: "unavailable" });
+      await expect(ask(each)).rejects.toMatchObject({ exit: "forbidden" });
       await expect(ask(each)).rejects.toThrow("to owners of the organisation and to the team itself alone");
     }
   });

@@ -448,6 +448,18 @@ test("respond starts nothing when the forge does not answer, and the next poll d
   expect(runsOf(at).length).toBe(1);
 });
 
+test("respond ends with 64 when the forge refuses the token, and with 65 when it lacks a right, after one request", async () => {
+  for (const args of [[], ["--poll"]]) {
+    for (const [status, code] of [[401, 64], [403, 65]] as const) {
+      const at = place();
+      const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+      at.gitlab.faults = Array.from({ length: 40 }, () => ({ match: /./, fault: Response.json({}, { status }) }));
+      const called = await respond(at, args.length === 0 ? payload(note) : "", args);
+      expect([called.code, at.gitlab.requests.length, runsOf(at).length]).toEqual([code, 1, 0]);
+    }
+  }
+});
+
 test("respond leaves no reaction when its first note cannot be written, and the next poll starts the run", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");

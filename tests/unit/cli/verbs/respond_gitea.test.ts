@@ -60,7 +60,7 @@ test("respond says which token it needs on Gitea, and asks nothing without it", 
   }
 });
 
-test("respond tells on Gitea who may ask for rights, with 69 and without a run, when the token's user is no administrator", async () => {
+test("respond tells on Gitea who may ask for rights, with 65 and without a run, when the token's user is no administrator", async () => {
   const author = { id: 4, login: "kim" };
   const at = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
   const issue = {
@@ -84,7 +84,7 @@ test("respond tells on Gitea who may ask for rights, with 69 and without a run, 
     "/repos/acme/web/issues/3/timeline?limit=50&page=2": [200, null],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
   });
-  expect([code, runs]).toEqual([69, 0]);
+  expect([code, runs]).toEqual([65, 0]);
   expect(stderr).toContain("administrators of the repository");
   expect(stderr).toContain("--allow-users");
   expect(new Set(asked)).toEqual(new Set([`Bearer ${GITEA_TOKEN}`]));
