@@ -1,5 +1,6 @@
 /**
  * Finds the known name that a user probably meant, for "did you mean …?".
+ * By hand: a package has the 12 lines of `distance`, and not the rule.
  *
  * @module
  */

@@ -6,7 +6,11 @@
  *
  * Without a version it builds and copies: templates, action, and pins in documents and recipes.
  *
- * `--publish X.Y.Z npm`, `jsr` or `github OWNER/NAME` publishes it there, once the pipeline of its tag has passed.
+ * `--publish X.Y.Z npm`, `jsr` or `github OWNER/NAME` publishes it there, once the pipeline of its tag has passed. npm and JSR log in as
+ * their own programs do; `github` takes GITHUB_TOKEN. Each can be repeated: what is there is compared, not sent again.
+ *
+ * The tag is `X.Y.Z`, the form that GitLab's catalog asks for; `vX` moves, for users of the GitHub action. A project needs once: the switch
+ * "CI/CD Catalog project", protected tags `*.*.*`, and PIPELINE_TOKEN (scope `read_api`) for `component-jobs` if it is not public.
  *
  * `--check [X.Y.Z]` runs in the pipeline of the release commit and of the tag, on what that pipeline has built: it prints the notes of the
  * release, or every reason against it. It runs on Deno without any package.

@@ -66,7 +66,7 @@ const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A text that was checked: {@linkcode isUuid}. */
+/** A text that was checked: {@linkcode isUuid}. `hono/client` does not encode path parameters, so no other text becomes one. */
 export type Uuid = string & { readonly isUuid: true };
 
 /** Whether a text is a UUID, in upper or lower case. */

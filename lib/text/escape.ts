@@ -48,6 +48,7 @@ export function escapeLogLine(
 
 // What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
 // Source: OWASP, "CSV Injection".
+// By hand: `csv-stringify` lets a formula pass that is behind a blank.
 const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 /**

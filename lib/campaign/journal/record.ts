@@ -468,7 +468,10 @@ function makeTests(): Map<unknown, [string, Test][]> {
 
 let tests: Map<unknown, [string, Test][]> | undefined;
 
-/** Whether a value is a valid record of one of the usual types, with all of its fields and no others. Any other one is for {@linkcode readRecord}. */
+/**
+ * Whether a value is a valid record of one of the usual types, with all of its fields and no others. Any other one is for {@linkcode readRecord}.
+ * The schema takes twice as long, and a campaign of 10 000 items has 45 000 such records.
+ */
 export function isUsualRecord(value: unknown): value is JournalRecord {
   if (typeof value !== "object" || value === null) return false;
   const record = value as Record<string, unknown>;
