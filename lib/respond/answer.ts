@@ -29,8 +29,8 @@ export interface AnswerOptions {
 
 /** Answers the event of the job, or in a poll everything that is new. @returns The exit code. */
 export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
-  const { forge } = respondJob;
-  const job: Responding = { ...respondJob, spent: { waits: 0, failedLooks: 0 } };
+  const forge = respondJob.openForge();
+  const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
   const event = options.isPoll ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(job, event.reason);
   if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out });
@@ -74,7 +74,9 @@ async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions)
       code ||= EXIT.unavailable;
     }
   }
-  if (clock.now() < until) await endLeftNotes(job, since, () => openDecider(job).decider);
+  if (clock.now() < until && !await endLeftNotes(job, since, () => openDecider(job).decider)) {
+    code ||= EXIT.unavailable;
+  }
   return code;
 }
 
@@ -112,7 +114,10 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
-    const started = await startRun(job, asked, decider, decision);
+    const started = await startRun(job, asked, decision, {
+      decider,
+      newDecider: () => openDecider({ ...job, forge: job.openForge() }).decider,
+    });
     return started.kind === "none" ? none(job, started.reason) : started.exitCode;
   }
   const { reason, tell } = decision;

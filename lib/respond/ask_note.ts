@@ -136,16 +136,31 @@ export const AGAIN: readonly number[] = [
   EXIT.sigterm,
 ];
 
+/** What the start of a run has learned beside its result. */
+export interface Doubts {
+  /** Whether the run must be cancelled, and that was not possible yet. */
+  isUnwanted: boolean;
+  /** Whether the service has a run for the mention that nobody can name. */
+  isHidden: boolean;
+}
+
 /** What the note of a run remembers. */
-function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
-  if (runId !== null) return { runId, isOpen: !hasEnded };
+function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
+  if (runId !== null) return { runId, isOpen: isUnwanted || !hasEnded, ...(isUnwanted && { isUnwanted }) };
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
-/** What to do if no run was started: whether to ask again. Empty while the job runs, and if nothing failed. */
-function nextStep({ runId, exitCode }: NoteState, name: string): string {
+/** What to do next: whether to ask again. Empty while the job runs, and if nothing failed. */
+function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
+  if (isUnwanted && runId !== null) return "\n\nThis run is to be cancelled. Polls try it again for 24 hours.";
+  if (isUnwanted) {
+    return "\n\nAn agent may be running, although this task must not start any more. Look for it in the app, and cancel it there.";
+  }
+  if (isHidden) {
+    return "\n\nAn agent may be running. Look for it in the app before you write the task again.";
+  }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task anew.";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task again.";
   return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
@@ -160,9 +175,9 @@ const stepsFor = (name: string): MarkdownOptions["steps"] => ({
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
   { thread }: { thread: ThreadPlace },
-  { ask, of, task, label, links, seal, leftOut }:
+  { ask, of, task, label, links, seal, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
     & Pick<PlannedNote, "label" | "links" | "task">
-    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined },
+    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined; doubts?: Readonly<Doubts> },
 ): PlannedNote {
   return {
     place: forge.notes(thread),
@@ -173,7 +188,7 @@ export function planOf(
     task: showsTask ? task : undefined,
     steps: stepsFor(name),
     head: (state) =>
-      markLine({ ask, of, state: markState(state) }, seal) + nextStep(state, name) +
+      markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts) +
       (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),
   };
 }

@@ -63,6 +63,8 @@ export interface Wanted {
   readonly thread: Thread;
   readonly task: string;
   readonly prompt: string;
+  /** The comment of the event, as it was written; undefined where it is not known. */
+  readonly written: (CommentPlace & { readonly text: string }) | undefined;
   /** What of the thread the agent does not get, for the asker; undefined when it gets all. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
@@ -118,7 +120,9 @@ const MAX_STOPPERS = 300;
 
 const BUSY = "another run is at work here";
 const BUSY_BRANCH = "a run of another thread is at work on this branch";
-const STOPPED = "it was stopped before a run had started";
+const CONFIDENTIAL = "it is confidential, and the log of a job in this project is not";
+/** Why a run that was stopped before it had started does not start. */
+export const STOPPED = "it was stopped before a run had started";
 /** What is added to a reason where a start was tried before. */
 export const MAYBE_STARTED = "An earlier try may have started its run: that is not known";
 
@@ -138,7 +142,7 @@ export class Decider {
   readonly #doubles: CommentPlace[] = [];
   readonly #rights = new Map<number, boolean | MogplexError>();
   /** The comment of the event, as it was written. */
-  #written: (CommentPlace & { text: string }) | undefined;
+  #written: Wanted["written"];
 
   constructor(
     { threads, settings, runs, nowMs, sealOf, redact }: {
@@ -241,7 +245,7 @@ export class Decider {
       return tell(own === undefined ? STOPPED : "it was stopped");
     }
     if (thread.isInternal === true && this.#settings.isPublic) {
-      return tell("it is confidential, and the log of a job in this project is not");
+      return tell(CONFIDENTIAL);
     }
     const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });
     if ("reason" in task) return tell(task.reason);
@@ -264,6 +268,7 @@ export class Decider {
       thread,
       task: task.text,
       prompt,
+      written: this.#written,
       leftOut,
     };
     return { kind: "start", ...wanted, place: where };
@@ -322,17 +327,25 @@ export class Decider {
     return await this.#isStopped(list, marksOf(list, me, await this.#sealOf(thread)), { ask, at, me });
   }
 
-  /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
+  /**
+   * Why a run that was decided on must not be started any more; null when it may be. Asked right before the start, and of a new decider before
+   * each attempt that repeats it.
+   */
   async changed(wanted: Wanted): Promise<string | null> {
-    const { thread: before, place, ask, of } = wanted;
+    const { thread: before, place, ask, of, written } = wanted;
+    this.#written = written;
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
+    if (now.isInternal === true && this.#settings.isPublic) return CONFIDENTIAL;
     if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#threads.me();
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;
       if (!isSameAsk(found.ask, each)) return "the label was set anew";
+      const right = await this.#rightOf(found.asker);
+      if (right instanceof MogplexError) throw right;
+      if (!right) return `the user who asked ${this.#lack(" to the repository")} any more`;
       if (each.kind === "label" && await this.#ownsText(now, found.at) !== "yes") {
         return "title or description were changed";
       }

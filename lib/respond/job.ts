@@ -12,7 +12,7 @@ import type { JobEnd } from "../run/job.ts";
 import type { RunRequest } from "../run/request.ts";
 import type { RunResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
-import type { StartedRun } from "../run/start.ts";
+import type { SeriesHooks, StartedRun } from "../run/start.ts";
 import type { CallOptions } from "../service/retry.ts";
 import type { Redactor } from "../text/redact.ts";
 import type { SafeLine } from "../text/safe_line.ts";
@@ -49,7 +49,8 @@ interface RespondLog {
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
-  readonly forge: OpenForge;
+  /** Opens the forge of the job. Nothing that an earlier one was asked is remembered. @throws {UsageError} when there is no token. */
+  openForge(): OpenForge;
   readonly settings: RespondSettings;
   /** Token of Mogplex: it seals the marks. */
   readonly token: string;
@@ -68,7 +69,7 @@ export interface RespondJob extends NoteContext {
  * Runs one job: starts a run with the key, follows it, and publishes its end, in the note, too.
  *
  * @returns The result, and the address of its page; `page` is undefined if there is none.
- * @throws {AlreadyAnswered} what `onEnd` throws: nothing is published then.
+ * @throws {NoRun} what `onEnd` throws: nothing is published then.
  * @throws {MogplexError} when the job could not begin, or its settings are wrong.
  */
 export type RunAsked = (request: RunRequest, options: RunAskedOptions) => Promise<{ result: RunResult; page?: string }>;
@@ -82,20 +83,23 @@ export interface RunAskedOptions {
   /** Called before the start. */
   onSession(session: Pick<Session, "deadline" | "signal">): void;
   onNotice(notice: Notice): void;
+  /** Asked before each attempt of the start that repeats one. */
+  readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
   /** Called as soon as the run is started or found. */
   onStarted(started: StartedRun): void;
-  /** Called with the end of the run, before it is published. */
-  onEnd(end: JobEnd<RunResult>): Promise<void>;
+  /** Called with the end of the run. What it returns is published. */
+  onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
-/** Ends a job without a verdict: another job has answered the mention. */
-export class AlreadyAnswered extends Error {
-  /** Whether the note says so. If not, the service knows the key, with another request. */
-  readonly isNamed: boolean;
+/** Ends a job without a verdict, as there is no run. */
+export class NoRun extends Error {
+  /** Whether the note already has the answer of another job. */
+  readonly isAnswered: boolean;
 
-  constructor(isNamed: boolean) {
-    super();
-    this.isNamed = isNamed;
+  /** @param reason A clause. */
+  constructor(reason: string, isAnswered: boolean) {
+    super(reason);
+    this.isAnswered = isAnswered;
   }
 }
 
@@ -117,10 +121,10 @@ export interface Spent {
   failedLooks: number;
 }
 
-/** A job at work. */
-export type Responding = RespondJob & { readonly spent: Spent };
+/** A job that answers mentions. */
+export type Responding = RespondJob & { readonly forge: OpenForge; readonly spent: Spent };
 
 /** Makes the codes of the marks of a thread. */
-export async function sealFor({ forge, token }: RespondJob, thread: ThreadPlace): Promise<MarkSeal> {
+export async function sealFor({ forge, token }: Responding, thread: ThreadPlace): Promise<MarkSeal> {
   return markSeal({ token, origin: forge.threads.origin, repository: await forge.repositoryId(), thread });
 }

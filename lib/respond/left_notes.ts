@@ -6,6 +6,7 @@
 import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { resultContent, writeContent } from "../report/job_note.ts";
+import { cancelUntilHeld } from "../run/cancel.ts";
 import { lookJob } from "../run/run.ts";
 import { isTerminal } from "../service/contract.ts";
 import { AGAIN, planOf, react, say } from "./ask_note.ts";
@@ -22,16 +23,30 @@ const MAX_FAILED_LOOKS = 3;
 /** Most threads in which one poll looks for notes that have no end. */
 const MAX_THREADS = 20;
 
-/** Writes the end into a note whose job died before its run ended. If that fails, the next job or poll tries again. */
+/**
+ * Writes the end into a note whose job died before its run ended, and cancels a run that must not continue. If that fails, the next job or poll
+ * tries again.
+ *
+ * @returns False if a run that must be cancelled may still be running.
+ */
 export async function endLeftNote(
   job: Responding,
   { thread }: Pick<Asked["news"], "thread">,
   { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
-): Promise<void> {
+): Promise<boolean> {
   const { platform, clock, writer, spent } = job;
   const { ask, of, state } = mark;
-  if (typeof state === "string" || spent.failedLooks >= MAX_FAILED_LOOKS) return;
+  if (typeof state === "string") return true;
+  const { isUnwanted = false } = state;
+  if (spent.failedLooks >= MAX_FAILED_LOOKS) return !isUnwanted;
   try {
+    if (isUnwanted) {
+      const { session: { client, deadline } } = job.openService();
+      if (!await cancelUntilHeld(client, clock, state.runId, { deadline })) {
+        writer.note(`run ${state.runId} is to be cancelled, and the service takes it up again each time`);
+        return false;
+      }
+    }
     const { session } = job.openService(LEFT_LOOK_MS);
     const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
     if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
@@ -39,11 +54,11 @@ export async function endLeftNote(
       writer.note(
         isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
       );
-      return;
+      return !isUnwanted;
     }
     const { status, updatedAt } = result;
-    const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
-    if (!isLeft) return;
+    const isLeft = isUnwanted || clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
+    if (status === null || !isTerminal(status) || !isLeft) return true;
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
     const planned = planOf(job, { thread }, { ask, of, task, label: "", links: undefined, seal });
@@ -51,18 +66,23 @@ export async function endLeftNote(
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no end: it was written`);
+    return true;
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+    return !isUnwanted;
   }
 }
 
 /**
  * Ends the notes that jobs have left since a time, in closed threads, too, where no mention is answered any more. A failure costs nothing but
  * the notes.
+ *
+ * @returns False if a run that must be cancelled may still be running.
  */
-export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<void> {
+export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {
   const { clock, writer, forge: { threads } } = job;
   const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
+  let isDone = true;
   try {
     const me = await threads.me();
     const leftNotes = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
@@ -72,7 +92,7 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
       const decider = openDecider();
       const seal = await sealFor(job, thread);
       for (const left of marksOf((await threads.comments(thread)).list, me, seal).filter(isLeft)) {
-        await endLeftNote(job, { thread }, { decider, left });
+        isDone = await endLeftNote(job, { thread }, { decider, left }) && isDone;
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         if (left.mark.state !== "starting" || !isOld || (await threads.thread(thread))?.isOpen !== false) continue;
         const text = "The thread was closed. It is not known whether the run of this task had started.";
@@ -83,4 +103,5 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
     if (!(error instanceof MogplexError)) throw error;
     writer.note(error.message);
   }
+  return isDone;
 }

@@ -17,11 +17,13 @@ export interface AskId {
 
 /**
  * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `stop`: what was asked
- * for before that time, in milliseconds since 1970, starts no more. `isOpen`: the note does not tell the end of the run yet.
+ * for before that time, in milliseconds since 1970, starts no more. `isOpen`: the note does not have the end of the run yet. `isUnwanted`: the
+ * run must be cancelled, and that was not possible yet.
  */
 export type MarkState = "starting" | "none" | `stop ${number}` | {
   readonly runId: string;
   readonly isOpen: boolean;
+  readonly isUnwanted?: boolean;
 };
 
 export interface Mark {
@@ -55,12 +57,16 @@ export function markSeal(
 
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
 );
+
+function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): string {
+  return isUnwanted ? "to be cancelled" : isOpen ? "at work" : "ended";
+}
 
 /** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
 export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
-  const what = typeof state === "string" ? state : `${state.runId} ${state.isOpen ? "at work" : "ended"}`;
+  const what = typeof state === "string" ? state : `${state.runId} ${endWord(state)}`;
   const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
@@ -78,12 +84,16 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(marker) || blank !== "") return null;
   const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
-  const state = word === undefined ? { runId, isOpen: end === "at work" } : word as MarkState;
+  const state = word === undefined ? runStateOf(runId, end) : word as MarkState;
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
     state: seal === undefined || seal(words) === code ? state : "changed",
   };
+}
+
+function runStateOf(runId: string, end: string | undefined): MarkState {
+  return { runId, isOpen: end !== "ended", ...(end === "to be cancelled" && { isUnwanted: true }) };
 }
 
 /** A note of ours with its mark. */

@@ -9,16 +9,16 @@ import type { Notice } from "../notice.ts";
 import { type NoteContent, NOTHING_YET, openNote, type PlannedNote, progressText } from "../report/job_note.ts";
 import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
-import { cancelWith } from "../run/cancel.ts";
+import { cancelUntilHeld } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";
-import { type RunResult, utcText } from "../run/result.ts";
+import { reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { markdownBlock } from "../text/escape.ts";
 import { own } from "../text/safe_line.ts";
-import { isAnswered, noteSoon, planOf, react, removeDoubles, saysEnd } from "./ask_note.ts";
-import { type Decider, MAYBE_STARTED, type Wanted } from "./decide.ts";
-import { AlreadyAnswered, type Asked, type Responding, sealFor } from "./job.ts";
+import { type Doubts, isAnswered, noteSoon, planOf, react, removeDoubles, saysEnd } from "./ask_note.ts";
+import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
+import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 
 /** How a start ended: the exit code of the job, or why there is no run. */
@@ -26,8 +26,18 @@ export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reas
 
 const ANSWERED: Started = { kind: "none", reason: "another job answers it" };
 
-/** Starts a run that was decided on, and follows it. @throws {MogplexError} when nothing was started. */
-export async function startRun(job: Responding, asked: Asked, decider: Decider, wanted: Wanted): Promise<Started> {
+/**
+ * Starts a run that was decided on, and follows it.
+ *
+ * @param newDecider Opens a decider that remembers nothing of what the forge has said.
+ * @throws {MogplexError} when nothing was started.
+ */
+export async function startRun(
+  job: Responding,
+  asked: Asked,
+  wanted: Wanted,
+  { decider, newDecider }: { decider: Decider; newDecider: () => Decider },
+): Promise<Started> {
   const { forge: { threads }, writer, clock, platform, io: { env } } = job;
   const { thread } = asked.news;
   const { ask, of, task, asker, leftOut } = wanted;
@@ -35,7 +45,8 @@ export async function startRun(job: Responding, asked: Asked, decider: Decider, 
   const { job: jobPage, pipeline } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline };
-  const planned = planOf(job, { thread }, { ask, of, task, label, links, seal, leftOut });
+  const doubts: Doubts = { isUnwanted: false, isHidden: false };
+  const planned = planOf(job, { thread }, { ask, of, task, label, links, seal, leftOut, doubts });
   const note = openNote(job, planned);
   const since = clock.wallTime();
   if (wanted.isTried && await isAnswered(job, asked, ask)) return ANSWERED;
@@ -71,7 +82,7 @@ export async function startRun(job: Responding, asked: Asked, decider: Decider, 
   writer.out(own`asked by ${writer.untrusted(asker.name)}`);
   if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
   let session: Pick<Session, "deadline" | "signal"> | undefined;
-  let late: Promise<void> | undefined;
+  const withdrawal = new Withdrawal(job, wanted, newDecider);
   /** Whether the run had ended when this job found it by its key. */
   let isOver = false;
   let isStarted = false;
@@ -93,22 +104,29 @@ export async function startRun(job: Responding, asked: Asked, decider: Decider, 
       onStarted({ runId, run: { status } }) {
         isStarted = true;
         isOver = isTerminal(status);
-        late = stopLate(job, decider, wanted, runId);
+        withdrawal.onStarted(runId);
       },
-      onEnd: (ended) => checkAnswered(job, asked, wanted, { ended, signal: session?.signal }),
+      mayRepeat: (mayExist) => withdrawal.mayRepeat(mayExist),
+      async onEnd(ended) {
+        if (ended.error instanceof NoRun) throw ended.error;
+        doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
+        const end = doubts.isHidden ? withError(ended, hiddenRun()) : await withdrawal.end(ended);
+        doubts.isUnwanted = withdrawal.isOpen;
+        return end;
+      },
     });
     const { exitCode } = result;
-    await late;
     if (!note.isEnded) await end(result.reason ?? "nothing was started", exitCode);
     const isOpen = result.runId !== null && !(result.status !== null && isTerminal(result.status));
     if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
     if (exitCode === EXIT.success) await setStatus(job, result, { page, thread: wanted.thread.url, isOver });
     return { kind: "ended", exitCode };
   } catch (error) {
-    if (error instanceof AlreadyAnswered) {
-      if (error.isNamed) return ANSWERED;
-      await end("it was answered already", EXIT.success);
-      return { kind: "none", reason: "it was answered already" };
+    if (error instanceof NoRun) {
+      if (error.isAnswered) return ANSWERED;
+      await end(error.message, EXIT.success);
+      await react(job, asked, "failed");
+      return { kind: "none", reason: error.message };
     }
     await end(
       error instanceof MogplexError ? error.message : "nothing was started",
@@ -133,21 +151,128 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
  * Looks for another job with the same note, after a start that has named no run: that job may have started it. After a conflict it is about to
  * name the run, if it is alive.
  *
- * @throws {AlreadyAnswered} when there is one.
+ * @returns Whether the service has a run for the mention that nobody has named.
+ * @throws {NoRun} when another job has answered.
  */
-async function checkAnswered(
+async function isHidden(
   job: Responding,
   asked: Asked,
   { ask }: Wanted,
   { ended: { error, result }, signal }: { ended: JobEnd<RunResult>; signal: AbortSignal | undefined },
-): Promise<void> {
-  if (result.runId !== null || result.outcome === "interrupted") return;
+): Promise<boolean> {
+  if (result.runId !== null || result.outcome === "interrupted") return false;
   const isConflict = error instanceof ConflictError;
   const last = await noteSoon(job, asked, ask, { isPatient: isConflict, signal });
-  if (last !== undefined && typeof last.mark.state !== "string") throw new AlreadyAnswered(true);
-  if (!isConflict) return;
-  signal?.throwIfAborted();
-  throw new AlreadyAnswered(false);
+  if (last !== undefined && typeof last.mark.state !== "string") throw new NoRun("another job answers it", true);
+  if (isConflict) signal?.throwIfAborted();
+  return isConflict;
+}
+
+/**
+ * Takes a start back that must not happen any more. The forge is asked again before each attempt: the person may have lost the right, the comment
+ * may be another one, and the branch may be protected.
+ */
+class Withdrawal {
+  readonly #job: Responding;
+  readonly #wanted: Wanted;
+  readonly #newDecider: () => Decider;
+  /** Why the run must not continue, as a clause; null while it may. */
+  #reason: string | null = null;
+  #cancel: Promise<boolean> | undefined;
+  #isOpen = false;
+
+  constructor(job: Responding, wanted: Wanted, newDecider: () => Decider) {
+    this.#job = job;
+    this.#wanted = wanted;
+    this.#newDecider = newDecider;
+  }
+
+  /** Whether the run must be cancelled, and may still be running. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /**
+   * Decides whether a start is sent again. If an earlier attempt may have arrived, a start that must not happen is sent all the same: the answer
+   * names the run, which is then cancelled.
+   *
+   * @throws {NoRun} when no attempt can have arrived, and the run must not start.
+   */
+  async mayRepeat(mayExist: boolean): Promise<boolean> {
+    if (this.#reason !== null) return true;
+    let reason: string | null;
+    try {
+      reason = await this.#newDecider().changed(this.#wanted);
+    } catch (error) {
+      if (!(error instanceof MogplexError)) throw error;
+      this.#job.writer.note(`${error.message}; the start is not repeated before the forge answers`);
+      return false;
+    }
+    if (reason === null) return true;
+    if (!mayExist) throw new NoRun(reason, false);
+    this.#reason = reason;
+    return true;
+  }
+
+  /** Cancels the run that was found, if it must not continue. */
+  onStarted(runId: string): void {
+    this.#cancel = this.#cancelled(runId);
+  }
+
+  /** @returns False if the run may still be running, although it must be cancelled. */
+  async #cancelled(runId: string): Promise<boolean> {
+    const { clock, writer } = this.#job;
+    try {
+      // The attempt that was answered may have taken so long that a stop was answered meanwhile.
+      if (this.#reason === null && await this.#newDecider().isStopped(this.#wanted)) this.#reason = STOPPED;
+      if (this.#reason === null) return true;
+      const { session: { client, deadline } } = this.#job.openService();
+      return await cancelUntilHeld(client, clock, runId, { deadline });
+    } catch (error) {
+      writer.note(error instanceof MogplexError ? error.message : `Cannot look for a stop: ${error}`);
+      return this.#reason === null;
+    }
+  }
+
+  /** The end of the job: if the cancellation does not hold, that is the end. */
+  async end(ended: JobEnd<RunResult>): Promise<JobEnd<RunResult>> {
+    const { result } = ended;
+    // After a signal there are only seconds.
+    const isHeld = result.outcome === "interrupted" ? this.#reason === null : await this.#cancel ?? true;
+    const isOver = result.status !== null && isTerminal(result.status);
+    if (this.#reason === null) return ended;
+    if (result.runId === null) {
+      this.#isOpen = true;
+      return ended;
+    }
+    this.#isOpen = !isHeld && !(isOver && result.outcome !== "cancelled");
+    if (!this.#isOpen) return { ...ended, result: { ...result, reason: result.reason ?? this.#reason } };
+    if (result.outcome === "interrupted") return ended;
+    return withError(ended, openRun(result.runId, this.#reason));
+  }
+}
+
+/** The error for a run that must be cancelled, and does not stay so. */
+function openRun(runId: string, reason: string): MogplexError {
+  return new MogplexError({
+    attempted: `cancel run "${runId}"`,
+    why: `it must not continue (${reason}), and no answer shows that it has ended`,
+    advice: "polls cancel it again; look at it in the app",
+  }, "unavailable");
+}
+
+/** The error for a key that has a run already, which started from another prompt. */
+function hiddenRun(): MogplexError {
+  return new MogplexError({
+    attempted: "start run",
+    why: "the service has a run for this task already, which started from other texts of this thread",
+    advice: "an agent may be running: look for it in the app",
+  }, "usage");
+}
+
+function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): JobEnd<RunResult> {
+  const ending = { outcome: "error" as const, exitCode: error.exitCode, reason: reasonOf(error) };
+  return { ...end, error, result: { ...result, ...ending, error: resultError(error) } };
 }
 
 /** Writes into the note, once, that the service does not answer, if the start is tried again for longer. */
@@ -171,18 +296,6 @@ function outageTeller(
       state: NOTHING_YET,
     }));
   };
-}
-
-/** Cancels a run whose start was tried for so long that a stop was answered meanwhile. If that fails, the run continues. */
-async function stopLate(job: Responding, decider: Decider, wanted: Wanted, runId: string): Promise<void> {
-  const { clock, writer } = job;
-  try {
-    if (!await decider.isStopped(wanted)) return;
-    const { session: { client, deadline } } = job.openService();
-    await cancelWith(client, clock, runId, { deadline });
-  } catch (error) {
-    writer.note(error instanceof MogplexError ? error.message : `Cannot look for a stop: ${error}`);
-  }
 }
 
 /** Sets the commit status on the head of the agent's branch. If that fails, only the status is missing. */

@@ -106,6 +106,35 @@ export async function cancelWith(
   }
 }
 
+/** Waits between reads of a run that was cancelled, in milliseconds: all of them must show its end. */
+const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
+/** Most reads of {@linkcode HOLD_MS}. */
+const MAX_HOLDS = 12;
+
+/**
+ * Cancels a run and reads it until its end holds: the worker may take up a run again that was cancelled while its sandbox booted.
+ *
+ * @returns Whether the end holds.
+ * @throws what the client throws.
+ */
+export async function cancelUntilHeld(
+  client: MogplexApi,
+  clock: Clock,
+  runId: string,
+  limits: Pick<CancelLimits, "deadline" | "signal">,
+): Promise<boolean> {
+  const { deadline, signal } = limits;
+  await cancelWith(client, clock, runId, limits);
+  let quiet = 0;
+  for (let count = 0; quiet < HOLD_MS.length && count < MAX_HOLDS && clock.now() < deadline; count++) {
+    await clock.sleep(HOLD_MS[quiet] ?? 0, { signal });
+    const { status } = await client.getRun(runId, { deadline, signal });
+    quiet = isTerminal(status) ? quiet + 1 : 0;
+    if (quiet === 0) await cancelWith(client, clock, runId, limits);
+  }
+  return quiet === HOLD_MS.length;
+}
+
 /** Cancels a run: the verb `cancel` of a client. */
 export async function cancel(runId: string, options: CancelOptions & ConnectOptions): Promise<CancelResult> {
   const id = checkUuid(runId, "run id");

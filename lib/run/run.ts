@@ -58,7 +58,7 @@ import {
   type Session,
   type VerbOptions,
 } from "./session.ts";
-import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
+import { keysUsedUp, type SeriesHooks, type StartedRun, type StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode Mogplex.attach}. */
@@ -115,7 +115,8 @@ export async function runJob(
     const resumed = readResumed(opened, { request, options, more });
     // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
     if (resumed?.asked == null) opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
+    const { maxEndAgeMs, byTask, mayRepeat } = more;
+    return await opened.job({ request, options, resumed, maxEndAgeMs, byTask, mayRepeat }).start();
   } finally {
     opened.file?.close();
   }
@@ -165,6 +166,8 @@ export interface JobOptions extends JobInternals {
   onRepository?: ((name: string) => void) | undefined;
   /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
   byTask?: RunStart["byTask"];
+  /** See {@linkcode SeriesHooks.mayRepeat}. @default {undefined} (attempts are repeated) */
+  mayRepeat?: SeriesHooks["mayRepeat"];
   /**
    * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
    * @default {undefined} (no state file)
@@ -301,6 +304,7 @@ interface RunStart {
   maxEndAgeMs?: number | undefined;
   /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
   byTask?: ((session: Session, plan: StartPlan, started: StartedRun) => void) | undefined;
+  mayRepeat?: SeriesHooks["mayRepeat"];
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -359,13 +363,17 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, byTask } = this.#target;
+    const { request, options, byTask, mayRepeat } = this.#target;
     const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
     if (left !== undefined && await this.#attachTo(left, options)) return;
     const plan = await this.#planOf(this.#target, left);
     this.#plan = plan;
     const { onStarting } = options;
-    this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
+    this.#series = runSeries(this.#session, plan, {
+      onStarting,
+      onKey: (key) => this.#begin(plan, key),
+      mayRepeat,
+    });
     const started = await this.#series.start().catch((error) => {
       if (isLater(request) && error instanceof ConflictError) {
         const message =

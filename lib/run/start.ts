@@ -40,6 +40,8 @@ export class StartSeries<R extends StartAnswer> {
   #firstSentAt: number | undefined;
   /** Point on the clock at which we sent the first attempt that was answered with a 5xx. */
   #troubleAt: number | undefined;
+  /** Point on the clock at which `mayRepeat` was last asked, or the start began. */
+  #permittedAt = 0;
   /** Whether a signal interrupted an attempt with the present key, which may have started its run unnoticed. */
   #isInterrupted = false;
 
@@ -209,6 +211,7 @@ export class StartSeries<R extends StartAnswer> {
     const { clock, signal, memory, deadline } = this.#session;
     const { what } = this.#plan;
     let sentAt = 0;
+    this.#permittedAt = clock.now();
     const start = this.#start = new Start(what, {
       key: this.key,
       shownKey: this.#session.redactor().token(this.key),
@@ -238,7 +241,14 @@ export class StartSeries<R extends StartAnswer> {
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
-    return await this.#pacer.waitAfter(this.#plan.what.what, failure, count);
+    if (!await this.#pacer.waitAfter(this.#plan.what.what, failure, count)) return false;
+    const { mayRepeat } = this.#hooks;
+    if (mayRepeat === undefined) return true;
+    for (;;) {
+      if (!await this.#pacer.pause(this.#permittedAt + PERMIT_MS - this.#session.clock.now())) return false;
+      this.#permittedAt = this.#session.clock.now();
+      if (await mayRepeat(this.mayExist)) return true;
+    }
   }
 
   /** The error to throw when a start is given up. */
@@ -280,6 +290,8 @@ export function keysUsedUp(status: string): string {
 const MAX_KEYS = 4;
 /** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
 const MAX_UNKNOWN = 8;
+/** Shortest time between two calls of {@linkcode SeriesHooks.mayRepeat}, in milliseconds. */
+const PERMIT_MS = 60_000;
 /** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
 const DATE_DOUBT_MS = 2_000;
 
@@ -306,6 +318,13 @@ export interface SeriesHooks {
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
   /** Called right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
+  /**
+   * Asked before each repeated attempt, once a minute at most: the attempts wait for it. If it returns false, the attempt is not sent, and the
+   * start waits. What it throws ends the start.
+   *
+   * @param mayExist Whether an earlier attempt may have started something.
+   */
+  mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;
 }
 
 /** Something that is to be started, and the first key of its series. */

@@ -8,7 +8,7 @@ import type { StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
 import { answer } from "../../respond/answer.ts";
 import type { RespondSettings } from "../../respond/decide.ts";
-import { AlreadyAnswered, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
+import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
 import type { RunRequest } from "../../run/request.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
@@ -100,13 +100,12 @@ export async function respond(program: Context): Promise<number> {
   const context = toldOnce(program);
   const { flags, option, io, clock, platform, writer } = context;
   const settings = readSettings(context);
-  const forge = openForge(context);
   const job: RespondJob = {
     io,
     clock,
     platform,
     writer,
-    forge,
+    openForge: () => openForge(context),
     settings,
     token: context.connection().token,
     request: {
@@ -132,7 +131,7 @@ export async function respond(program: Context): Promise<number> {
 async function runAsked(
   context: Context,
   request: RunRequest,
-  { idempotencyKey, note, out, onSession, onNotice, onStarted, onEnd }: RunAskedOptions,
+  { idempotencyKey, note, out, onSession, onNotice, mayRepeat, onStarted, onEnd }: RunAskedOptions,
 ): ReturnType<RunAsked> {
   const notes = { secrets: () => [], wanted: () => true, plan: () => note };
   const job = new CommandJob<RunResult>({ ...context, notes }, emptyRunResult());
@@ -156,15 +155,17 @@ async function runAsked(
     const files = { files: context.io, statePath: places.state, sink };
     const showTask = context.option(SHOW_TASK);
     let result = emptyRunResult();
-    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then(async (ended) => {
-      await onEnd(ended);
-      result = ended.result;
-      return ended;
-    });
+    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask, mayRepeat }).then(
+      async (ended) => {
+        const end = await onEnd(ended);
+        result = end.result;
+        return end;
+      },
+    );
     await job.end(work);
     return { result, page: pagePath(places.targets) };
   } catch (error) {
-    if (error instanceof AlreadyAnswered) throw error;
+    if (error instanceof NoRun) throw error;
     return await job.refuse(error);
   }
 }

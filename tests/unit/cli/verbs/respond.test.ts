@@ -563,7 +563,7 @@ test("the note of a job with a wrong token says to write the task anew, and a ne
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then write the task anew\./,
+    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then write the task again\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -737,7 +737,8 @@ test("respond stops a run whose start the service has taken only after the stop 
   expect(ours(at)[0]).toContain("This task was stopped.");
   at.emulator.control("clearFaults", {});
   await task;
-  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  // The worker takes up a run that was cancelled while its sandbox booted, and fails it.
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["failed"]);
   expect(ours(at)[0]).toContain("Somebody stopped it.");
 });
 
@@ -959,7 +960,7 @@ test.each(
       for (const each of deadAsks(at, 15)) change(at, each);
       await at.clock.sleep(ageMs);
       const since = at.clock.now();
-      expect((await respond(at, "", ["--poll"])).code).toBe(0);
+      expect((await respond(at, "", ["--poll"])).code).toBe(what === "is a conflict" ? 2 : 0);
       expect(at.clock.now() - since).toBeLessThanOrEqual(mostMs);
       expect(ours(at).filter((body) => / starting [0-9a-f]{32} -->/.test(body))).toEqual([]);
       expect(runsOf(at)).toEqual([]);
@@ -1148,18 +1149,119 @@ test("no text of the payload is printed, sent or kept", async () => {
   expect(all).not.toContain("something else");
 });
 
-test("respond takes a conflict of its key for an answer that was given already", async () => {
+test("respond says that an agent may be running when its key has a run that started from another prompt", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   await respond(at, payload(note));
   // Our note is removed and the title changed: the same key would come with another prompt.
   at.gitlab.notes = at.gitlab.notes.filter(({ author }) => author.id !== 77);
   at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), title: "Another title" });
-  expect(await respond(at, payload(note))).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining("no run: it was answered already\n"),
+  const { code, stderr } = await respond(at, payload(note));
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 2, runs: 1 });
+  expect(stderr).toContain("an agent may be running: look for it in the app");
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nAn agent may be running\. Look for it in the app/);
+});
+
+/** What may happen to a mention while the service does not take its start. */
+const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: number }) => void, reason: string])[] = [
+  ["the person was removed", ({ gitlab }) => {
+    gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
+  }, "the user who asked may not push to the repository any more"],
+  ["the comment was edited", ({ gitlab }, { id }) => {
+    gitlab.notes = gitlab.notes.map((each) => each.id === id ? { ...each, lastEditedAt: gitlab.now() } : each);
+  }, "the comment was changed after it was written"],
+  ["the comment was deleted", ({ gitlab }, { id }) => {
+    gitlab.notes = gitlab.notes.filter((each) => each.id !== id);
+  }, "the comment is gone"],
+  ["the merge request was closed", ({ gitlab }) => {
+    gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
+  }, "it was closed meanwhile"],
+  ["the branch was protected", ({ gitlab }) => {
+    gitlab.branches.set("feature", { protected: true, default: false });
+  }, "source or target branch is another one now, or was protected"],
+  ["the branch was deleted", ({ gitlab }) => {
+    gitlab.branches.delete("feature");
+  }, "source or target branch is another one now, or was protected"],
+];
+
+for (const [what, change, reason] of CHANGES) {
+  test(`respond does not repeat a refused start when ${what}`, async () => {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 1, retryAfter: 60 });
+    const job = respond(at, payload(note));
+    await at.clock.sleep(30_000);
+    change(at, note);
+    const { code, stdout } = await job;
+    expect({ code, stdout: stdout.split("\n").slice(-2), runs: runsOf(at) }).toEqual({
+      code: 0,
+      stdout: [`no run: ${reason}`, ""],
+      runs: [],
+    });
+    expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` none [0-9a-f]{32} -->[^]*${reason}`))]);
   });
-  expect(runsOf(at).length).toBe(1);
+
+  test(`respond finds the run of a start that may have arrived, and cancels it, when ${what}`, async () => {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 1 });
+    const job = respond(at, payload(note));
+    await at.clock.sleep(30_000);
+    change(at, note);
+    const { code } = await job;
+    expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 3, runs: ["cancelled"] });
+    expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ended [0-9a-f]{32} -->[^]*${reason}`))]);
+  });
+}
+
+test("respond does not repeat a start before the forge answers, and starts once it does", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "503", route: "POST /runs", times: 1 });
+  const job = respond(at, payload(note));
+  await at.clock.sleep(10_000);
+  at.gitlab.faults.push(...Array.from({ length: 1_000 }, () => ({ match: /members/, fault: "reset" as const })));
+  await at.clock.sleep(10 * 60_000);
+  expect(runsOf(at)).toEqual([]);
+  at.gitlab.faults = [];
+  const { code, stderr } = await job;
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
+  expect(stderr).toContain("; the start is not repeated before the forge answers\n");
+});
+
+test("respond repeats a start once a minute at most, each time after the forge was asked", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "503", route: "POST /runs", times: 1_000 });
+  const since = at.clock.now();
+  await respond(at, payload(note), ["--timeout", "10m"]);
+  const starts = at.sent.filter(({ line }) => line === "POST /api/v1/mogplex/runs").length;
+  expect(starts).toBeLessThanOrEqual(10);
+  expect(starts).toBeGreaterThan(3);
+  expect(at.clock.now() - since).toBeLessThanOrEqual(11 * 60_000);
+});
+
+test("a cancellation that does not hold ends with 69, and polls continue with it in a closed thread without the comment", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 1 });
+  at.emulator.control("fault", { kind: "500", route: "POST /runs/*/cancel", times: 1_000 });
+  const job = respond(at, payload(note), ["--timeout", "5m"]);
+  await at.clock.sleep(30_000);
+  at.gitlab.notes = at.gitlab.notes.filter((each) => each !== note);
+  const { code, stderr } = await job;
+  expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 69, runs: ["streaming"] });
+  expect(stderr).toContain("it must not continue (the comment is gone)");
+  expect(ours(at)).toEqual([
+    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run is to be cancelled\./),
+  ]);
+  at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), state: "closed" });
+  await at.clock.sleep(3_600_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(69);
+  at.emulator.control("clearFaults", {});
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)).toEqual([expect.stringMatching(/ ended [0-9a-f]{32} -->/)]);
 });
 
 test("respond --poll leaves what was asked for long ago, and takes the oldest of the rest first", async () => {
