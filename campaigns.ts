@@ -54,7 +54,7 @@ export type {
   CampaignItem,
   CampaignView,
   CauseGroup,
-  OpenedGate,
+  GateApproval,
   PullRequestTrouble,
   PullRequestView,
   QuotaView,

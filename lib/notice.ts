@@ -29,7 +29,7 @@ export type Notice =
     /** Milliseconds until the next attempt. */
     delayMs: number;
     /** Whether the service asked for this delay (`Retry-After`). */
-    named: boolean;
+    fromService: boolean;
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
   }

@@ -39,7 +39,7 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
     onTriggered: ({ runId, replayed }) => console.log(`automation run ${runId} ${replayed ? "found" : "triggered"}`),
     onItem(item) {
       if (item.type === "status") console.log(item.status === "pending" ? "waits for a slot" : line(item.status));
-      if (item.type === "waits") {
+      if (item.type === "waiting") {
         console.log(item.count === 0 ? "goes on" : `waits for ${item.count} answers or events`);
       }
     },

@@ -25,8 +25,8 @@ async function work({ signal, args: [path = "campaign.yml"], line }) {
   /** @param {string} text */
   const print = (text) => process.stdout.write(`${line(text)}\n`);
   const campaign = createCampaigns(createMogplex()).of(path);
-  const { view: plan, bound } = await campaign.plan();
-  print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
+  const { view: plan, limitedBy } = await campaign.plan();
+  print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${limitedBy}`);
   for await (const each of campaign.run({ signal })) {
     if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
     if (each.type !== "end") continue;

@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
     state: "open",
     draft: false,
     checks: "none",
-    review: "not-asked",
+    review: "not-requested",
     conflict: false,
     owner: null,
     branch: "new",
@@ -109,13 +109,13 @@ const CASES: readonly Case[] = [
     const { number, path } = await change(world, "asked");
     await world.gitea.call("POST", `${path}/requested_reviewers`, { reviewers: [world.reviewer.name] }, world.owner);
     return number;
-  }, { review: "asked", owner: "lee" }],
+  }, { review: "requested", owner: "lee" }],
   ["with an assignee", async (world) => {
     const { number } = await change(world, "assigned");
     const body = { assignees: [world.writer.name] };
     await world.gitea.call("PATCH", `/repos/${world.repository}/issues/${number}`, body, world.owner);
     return number;
-  }, { review: "not-asked", owner: "kim" }],
+  }, { review: "not-requested", owner: "kim" }],
   ["with an approval", async (world) => {
     const { number, path } = await change(world, "approved");
     await review(world, path, "APPROVED", world.reviewer);
@@ -127,12 +127,12 @@ const CASES: readonly Case[] = [
     const { number, path } = await change(world, "stranger");
     await review(world, path, "APPROVED", world.stranger);
     return number;
-  }, { review: "not-asked", owner: null }],
+  }, { review: "not-requested", owner: null }],
   ["with changes that a stranger asks for", async (world) => {
     const { number, path } = await change(world, "stranger-changes");
     await review(world, path, "REQUEST_CHANGES", world.stranger);
     return number;
-  }, { review: "not-asked" }],
+  }, { review: "not-requested" }],
   ["with changes that are asked for", async (world) => {
     const { number, path } = await change(world, "changes");
     await review(world, path, "APPROVED", world.owner);
@@ -150,13 +150,13 @@ const CASES: readonly Case[] = [
     const id = await review(world, path, "REQUEST_CHANGES", world.reviewer);
     await world.gitea.call("POST", `${path}/reviews/${id}/dismissals`, { message: "No." }, world.owner);
     return number;
-  }, { review: "not-asked" }],
+  }, { review: "not-requested" }],
   ["whose reviewer was asked again", async (world) => {
     const { number, path } = await change(world, "again");
     await review(world, path, "REQUEST_CHANGES", world.reviewer);
     await world.gitea.call("POST", `${path}/requested_reviewers`, { reviewers: [world.reviewer.name] }, world.owner);
     return number;
-  }, { review: "asked", owner: "lee" }],
+  }, { review: "requested", owner: "lee" }],
   ["that is a draft", async ({ gitea, repository, writer }) => {
     await gitea.commit(repository, "draft", "draft.txt", "draft\n", writer);
     return await gitea.pull(repository, "draft", "WIP: Change draft", writer);
@@ -210,7 +210,7 @@ const CASES: readonly Case[] = [
     await setStatus(world, commit, "lint", "success");
     await review(world, `/repos/${repository}/pulls/${number}`, "APPROVED", world.reviewer);
     return number;
-  }, { checks: "pending", review: "asked" }],
+  }, { checks: "pending", review: "requested" }],
   ["of a repository that has another name now", async ({ gitea, owner, writer }) => {
     const old = await gitea.repository(owner, "old");
     await gitea.allow(old, writer, "write");
@@ -261,7 +261,7 @@ function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequest
   });
 }
 
-/** What a run that mends is told of a review. */
+/** What a run that fixes is told of a review. */
 async function findings(bench: Bench, world: World, token: string): Promise<void> {
   const { gitea, repository, reviewer, stranger } = world;
   const { number, path } = await change(world, "remarks");

@@ -15,7 +15,7 @@ name: docs
 prompt: Write the docs.
 repositories: [acme/web]
 success: { require: pull-request }
-on-failed-checks: { prompt: Mend the checks., attempts: 1 }
+on-failed-checks: { prompt: Fix the checks., attempts: 1 }
 `;
 
 async function campaign(bench: Bench): Promise<void> {

@@ -350,7 +350,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   }],
   ["checks, review and conflict", async (world) => {
     const { number } = await pull(world, "four");
-    return { method: "facts", args: [number], expected: { checks: "none", review: "not-asked", conflict: false } };
+    return { method: "facts", args: [number], expected: { checks: "none", review: "not-requested", conflict: false } };
   }],
   ["what is new", async (world) => {
     await aSecond();

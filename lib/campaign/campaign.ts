@@ -75,9 +75,9 @@ export async function readCampaignWith(
     const { memory, meanRunMs } = store;
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
     await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
-    const atWork = await opened.home.atWork();
+    const writer = await opened.home.writer();
     const { stuckAfterMs } = options;
-    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork, stuckAfterMs, failed: pulls?.failed });
+    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, writer, stuckAfterMs, failed: pulls?.failed });
   });
 }
 
@@ -281,7 +281,7 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Re
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether no later wave mends an error by itself: a token that is refused, a journal that was changed. */
+/** Whether no later wave fixes an error by itself: a token that is refused, a journal that was changed. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
@@ -444,7 +444,7 @@ class Step {
       const isNew = this.#rest?.because !== because || this.#rest.nextMs !== nextMs;
       this.#rest = progress.rest;
       this.#tellView();
-      if (isNew) this.#tell(work, { type: "waits", because, nextAt: isoTimeOrNull(nextMs) });
+      if (isNew) this.#tell(work, { type: "waiting", limit: because, nextAt: isoTimeOrNull(nextMs) });
       return;
     }
     this.#tellView();

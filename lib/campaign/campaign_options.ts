@@ -29,8 +29,7 @@ export interface CampaignProgress {
  * - `item`: something about a repository has changed: its verdict or state, from `before` to that of `item`; or, where both are the same,
  *   another field of `item`, such as what its pull request waits for.
  * - `gate`: nothing more is started until a person approves, for `reason`: after the canary, or for too many failures.
- * - `waits`: `because` keeps the next start waiting, until `nextAt` in ISO 8601; null when time alone does not end that. Comes when either
- *   changes.
+ * - `waiting`: `limit` delays the next start until `nextAt` in ISO 8601; null if time alone does not end the wait. Sent when either changes.
  * - `gap`: events were dropped, because the loop was slow or late.
  * - `end`: the last one; see {@linkcode CampaignEnd}.
  */
@@ -61,9 +60,9 @@ export type CampaignEvent =
     progress: CampaignProgress;
   }
   | {
-    type: "waits";
-    /** What keeps the next start waiting. */
-    because: CampaignLimit;
+    type: "waiting";
+    /** The limit that delays the next start. */
+    limit: CampaignLimit;
     /** Until when, in ISO 8601; null when time alone does not end it. */
     nextAt: string | null;
     /** How far the campaign is. */
@@ -200,12 +199,12 @@ export interface CampaignPlan {
   view: CampaignView;
   /** What the plan changed. Everything is `added` by the first one. */
   changes: LockChanges;
-  /** Requests that reading the lists took, and its time in milliseconds. */
-  reading: { requests: number; milliseconds: number };
+  /** Cost of reading the lists of repositories. */
+  lookup: { requests: number; durationMs: number };
   /** The limit that decides the end. */
-  bound: CampaignLimit;
-  /** When it would end without each of the limits, the strongest first; in ISO 8601. */
-  without: { bound: CampaignLimit; endsAt: string | null }[];
+  limitedBy: CampaignLimit;
+  /** When it would end if one of the limits were lifted, in ISO 8601. The limit that matters most comes first. */
+  endsAtWithout: { limit: CampaignLimit; endsAt: string | null }[];
   /** Mean time of a run that all of this is computed with, in milliseconds. */
   meanRunMs: number;
   /** One process that stays, then waves at the usual distances. */

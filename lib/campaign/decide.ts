@@ -126,10 +126,10 @@ function listsText(opened: OpenedCampaign): string {
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
-/** What a follow-up mends, by what a pull request waits for. */
+/** What a follow-up fixes, by what a pull request waits for. */
 const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "conflict": "conflict",
-  "red-checks": "checks",
+  "failed-checks": "checks",
   "changes-requested": "review",
 };
 
@@ -210,7 +210,7 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
   const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
   const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
-  throw new UsageError({ attempted, why, advice: "name the others by --only, and mend this one by hand" });
+  throw new UsageError({ attempted, why, advice: "name the others by --only, and fix this one by hand" });
 }
 
 /** A decision that the journal has. */

@@ -14,6 +14,7 @@ import {
   type PullRequestAddress,
   type PullRequestFacts,
   resolveForgeAccess,
+  type ReviewState,
 } from "../forge/forge.ts";
 import { type ForgeReading, Forges } from "../forge/forges.ts";
 import { callHook } from "../hook.ts";
@@ -367,10 +368,10 @@ export const STUCK_AFTER_MS = 3 * 86_400_000;
 const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
-  "red-checks": "the checks of the pull request are red",
+  "failed-checks": "the checks of the pull request are red",
   "changes-requested": "a review asks for changes",
-  "nobody-asked": "nobody was asked to review the pull request",
-  "no-reaction": "nothing has happened to the pull request for some time",
+  "no-reviewer": "nobody was asked to review the pull request",
+  "inactive": "nothing has happened to the pull request for some time",
   "no-pull-request": "the run succeeded and changed something, and there is no pull request",
   "unreadable": "the forge does not show the pull request",
 };
@@ -384,12 +385,12 @@ const MAX_OWNERS = 20;
 /** What keeps a pull request that is open from being merged. */
 function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
-  if (pull.checks === "red") return "red-checks";
+  if (pull.checks === "red") return "failed-checks";
   if (pull.review === "changes-requested") return "changes-requested";
   // A draft needs no reviewer, and reviewers wait for the checks.
-  if (pull.review === "not-asked" && !pull.draft && pull.checks !== "pending") return "nobody-asked";
+  if (pull.review === "not-requested" && !pull.draft && pull.checks !== "pending") return "no-reviewer";
   const lastMs = instantMs(pull.updatedAt);
-  return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "no-reaction" : null;
+  return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "inactive" : null;
 }
 
 /**
@@ -429,6 +430,15 @@ export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   });
 }
 
+/** Words for the review of a pull request; `null`: it was not read. */
+const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
+  approved: "approved",
+  "changes-requested": "changes requested",
+  requested: "review requested",
+  "not-requested": "no review requested",
+  null: "review not read",
+};
+
 /** The state of an item's pull request in a few words: `open, red, conflict`; null without one, and when it was not read. */
 export function pullRequestText(
   { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
@@ -439,7 +449,7 @@ export function pullRequestText(
     pull.draft ? "draft" : "open",
     ...(pull.checks === null ? ["checks not read"] : pull.checks === "none" ? [] : [pull.checks]),
     ...(pull.conflict === true ? ["conflict"] : []),
-    ...(pull.review === null ? ["review not read"] : [pull.review.replace("-", " ")]),
+    REVIEW_WORDS[pull.review ?? "null"],
   ];
   return words.join(", ");
 }

@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { MAX_POLL_MS } from "../respond/decide.ts";
 import { KEY_SCOPES } from "../run/key.ts";
-import { MENDS } from "../run/mend.ts";
+import { FIXES } from "../run/fix.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
 import { MAX_TIMEOUT_MS, ON_INTERRUPT as INTERRUPT_WORDS, ON_TIMEOUT as TIMEOUT_WORDS } from "../run/session.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
@@ -119,12 +119,12 @@ export const AFTER: Option<string> = {
   parse: anyText,
 };
 
-export const MEND: Option<typeof MENDS[number]> = {
-  name: "mend",
+export const FIX: Option<typeof FIXES[number]> = {
+  name: "fix",
   value: "WHAT",
-  help: "In place of a task: mend checks, review or conflict",
+  help: "In place of a task: fix checks, review or conflict",
   heading: "Task",
-  parse: oneOf(MENDS),
+  parse: oneOf(FIXES),
 };
 
 /** Single values of the input of an automation. */
@@ -299,7 +299,7 @@ export const LABEL = option("MOGPLEX_RESPOND_LABEL", {
 });
 
 /** Names in lower case. */
-export const ALLOW_USERS = option("MOGPLEX_ALLOW_USERS", {
+export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
   help: "Users who may start an agent, in place of all who may push.",
@@ -309,7 +309,7 @@ export const ALLOW_USERS = option("MOGPLEX_ALLOW_USERS", {
 });
 
 /** Runs in 24 hours. */
-export const DAILY_LIMIT = option("MOGPLEX_LIMIT", {
+export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
   help: "Most runs in 24 hours that mentions may start in the repository.",
@@ -395,7 +395,7 @@ export const REQUEST: readonly VerbFlag[] = [
   NO_CREATE_BRANCH,
   BASE_BRANCH,
   AFTER,
-  MEND,
+  FIX,
   ROOT,
   HARNESS,
   MODE,

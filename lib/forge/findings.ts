@@ -1,5 +1,5 @@
 /**
- * What a forge shows of what is wrong with a pull request, for a run that mends it: checks that failed with what they said last, and what
+ * What a forge shows of what is wrong with a pull request, for a run that fixes it: checks that failed with what they said last, and what
  * reviewers ask for. Texts are untrusted.
  *
  * @module

@@ -28,15 +28,15 @@ export type PullRequestStatus = "open" | "merged" | "closed";
 /** What its checks say, all together. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
-/** Where its review is. `asked`: a reviewer was asked and has not decided. `not-asked`: no reviewer was asked. */
-export type ReviewState = "approved" | "changes-requested" | "asked" | "not-asked";
+/** Where its review is. `asked`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
+export type ReviewState = "approved" | "changes-requested" | "requested" | "not-requested";
 
 /** The words, in the order of tables. */
 export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "merged", "closed"];
 /** See {@linkcode PULL_REQUEST_STATUSES}. */
 export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
 /** See {@linkcode PULL_REQUEST_STATUSES}. */
-export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-asked", "asked", "approved"];
+export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-requested", "requested", "approved"];
 
 /** A pull request as its forge shows it. What could not be read is null, and never `none`. */
 export interface PullRequestFacts {

@@ -228,7 +228,7 @@ export class Forges {
   }
 
   /**
-   * Reads what of a pull request is to be mended.
+   * Reads what of a pull request is to be fixed.
    *
    * @returns Undefined when no token is for its host, or the text is no address of a pull request.
    * @throws what the client throws.

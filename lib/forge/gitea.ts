@@ -155,7 +155,7 @@ async function factsOf(
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, which is for one of these.
-  const isMended = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
+  const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const missing = isOpen
     ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
     : [];
@@ -171,7 +171,7 @@ async function factsOf(
       owner: pull.assignees?.[0]?.login ?? asked,
       branch: head.label,
       isForeign,
-      isGuarded: isMended ? await guardOf(client, place, pull) : null,
+      isGuarded: isFixed ? await guardOf(client, place, pull) : null,
       commit: head.sha === "" ? null : head.sha,
       // Only administrators are shown whether the target wants to be taken in first. Source: Gitea, API reference, `BranchProtection`.
       isBehind: false,
@@ -307,7 +307,7 @@ async function reviewOf(
   const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
   if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
   // An approval that does not suffice shows that a reviewer looks at it.
-  return { review: asked !== null || approvals > 0 ? "asked" : "not-asked", asked };
+  return { review: asked !== null || approvals > 0 ? "requested" : "not-requested", asked };
 }
 
 /** Whether the branch is the default one, or protected; null when that is not shown. */

@@ -128,7 +128,7 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   if (reviewDecision === null && isApproved) return "approved";
   if (reviewRequests === null || reviewRequests === undefined) return null;
   // An approval that does not suffice came from a reviewer who was asked, and is not asked any more.
-  return askedCount(reviewRequests) > 0 || isApproved ? "asked" : "not-asked";
+  return askedCount(reviewRequests) > 0 || isApproved ? "requested" : "not-requested";
 }
 
 function ownerOf({ assignees, reviewRequests }: Node): string | null {

@@ -215,8 +215,8 @@ async function reviewOf(
   const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
   if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
   // An approval that does not suffice shows that a reviewer looks at it.
-  if (wasAsked || approved) return "asked";
-  return approvals === undefined ? null : "not-asked";
+  if (wasAsked || approved) return "requested";
+  return approvals === undefined ? null : "not-requested";
 }
 
 /** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */

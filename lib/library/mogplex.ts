@@ -93,7 +93,7 @@ export interface MogplexAutomations {
   /**
    * Follows the run of an automation that exists to its end.
    *
-   * Its items are a `status` first and at each change, a `waits` when it starts or stops waiting for people, and an `end` last. After a
+   * Its items are a `status` first and at each change, a `waiting` when it starts or stops waiting for people, and an `end` last. After a
    * 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status counts as not finished.
    *
    * @param id UUID of the automation.
@@ -110,7 +110,7 @@ export interface MogplexAutomations {
    * @example Go on with a run that another process triggered
    * ```ts ignore
    * for await (const item of mogplex.automations.attach(id, runId)) {
-   *   if (item.type === "waits") console.log(`waits for ${item.count}`);
+   *   if (item.type === "waiting") console.log(`waits for ${item.count}`);
    *   if (item.type === "end") process.exitCode = item.exitCode;
    * }
    * ```

@@ -17,7 +17,7 @@ import type {
   Threads,
 } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
-import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
 import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
@@ -363,7 +363,7 @@ export class Decider {
     const found = thread === null ? null : await this.#askAt(place, of, me);
     if (thread === null || found === null || "reason" in found || !isSameAsk(found.ask, of)) return undefined;
     const { what, at, line } = found;
-    if (what?.kind === "mend") return thread.pull === null ? undefined : mendPrompt(what.mend, thread.pull.target);
+    if (what?.kind === "fix") return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target);
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
     return "reason" in task ? undefined : task.text;
@@ -526,7 +526,7 @@ export class Decider {
       marks: readonly MarkedNote[];
     },
   ): Promise<Task | { reason: string }> {
-    if (what?.kind === "mend") return await this.#mendOf(thread, what.mend, ask);
+    if (what?.kind === "fix") return await this.#fixOf(thread, what.fix, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
       const task = checkedTask(what.task, ask, this.#settings.name);
@@ -551,17 +551,17 @@ export class Decider {
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
   }
 
-  async #mendOf({ pull, number }: Thread, mend: Mend, ask: AskId): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `this is no pull request, so it has no ${mend} to mend` };
-    const reason = nothingToMend(mend, await this.#threads.facts(number));
+  async #fixOf({ pull, number }: Thread, fix: Fix, ask: AskId): Promise<Task | { reason: string }> {
+    if (pull === null) return { reason: `this is no pull request, so it has no ${fix} to fix` };
+    const reason = nothingToFix(fix, await this.#threads.facts(number));
     if (reason !== null) return { reason };
-    const of = findingsFor(mend);
+    const of = findingsFor(fix);
     const findings = of === null ? null : await this.#threads.findings(number, of);
     const hasRight = this.#crowd(MAX_USERS);
     const quote = findings === null
       ? null
       : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#redact);
-    return { text: mendPrompt(mend, pull.target), of: ask, quote };
+    return { text: fixPrompt(fix, pull.target), of: ask, quote };
   }
 
   /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged anew: who wrote it, and whether it was changed. */
@@ -763,14 +763,14 @@ const CHECKS = {
   unknown: "the forge does not show them",
 } as const;
 
-/** Why there is nothing to mend, as a clause; null when there is. */
-export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
-  if (mend === "checks") {
+/** Why there is nothing to fix, as a clause; null when there is. */
+export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+  if (fix === "checks") {
     return facts.checks === "red"
       ? null
       : `no check of this pull request is red (${CHECKS[facts.checks ?? "unknown"]})`;
   }
-  if (mend === "review") {
+  if (fix === "review") {
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
   }
   return facts.conflict === true ? null : "the forge shows no conflict with its target";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Mend, MENDS } from "../run/mend.ts";
+import { type Fix, FIXES } from "../run/fix.ts";
 import { plainText } from "../text/plain_text.ts";
 
 /**
@@ -16,7 +16,7 @@ export type Ask =
   | { kind: "task"; task: string }
   | { kind: "stop" }
   | { kind: "again" }
-  | { kind: "mend"; mend: Mend };
+  | { kind: "fix"; fix: Fix };
 
 /** How much of a text is looked at, in UTF-16 units. */
 const MAX_TEXT = 100_000;
@@ -122,8 +122,8 @@ function askOf(text: string): Ask {
   if (more.every((word) => OF_STOP.includes(word)) && STOPS.includes(first)) return { kind: "stop" };
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
-  const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
-  if (mend !== undefined) return { kind: "mend", mend };
+  const fix = FIXES.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
+  if (fix !== undefined) return { kind: "fix", fix };
   return { kind: "task", task: verb === "" ? "" : task };
 }
 

@@ -101,7 +101,7 @@ export interface MissedItems {
  */
 export type AutomationHandleItem =
   | { type: "status"; status: string; run: AutomationRun }
-  | { type: "waits"; count: number; run: AutomationRun }
+  | { type: "waiting"; count: number; run: AutomationRun }
   | MissedItems
   | AutomationRunEnd;
 
@@ -203,7 +203,7 @@ export class AutomationFollower {
     this.#status.announceUnknown();
     if (waits !== waitsBefore) {
       this.#pacer.spoke();
-      yield { type: "waits", count: waits, run };
+      yield { type: "waiting", count: waits, run };
     }
     return { kind: changed || waits !== waitsBefore ? "news" : "quiet" };
   }

@@ -278,7 +278,7 @@ export interface Operation<I extends JobItem, R> {
    * Follows it. Once it has ended, the last item is its `end`.
    *
    * @throws {DeadlineError} if the job's deadline passes first and the last read works.
-   * @throws {MogplexError} that a retry cannot mend; `signal.reason` if the session's signal aborts.
+   * @throws {MogplexError} that a retry cannot fix; `signal.reason` if the session's signal aborts.
    */
   items(look: Look): AsyncGenerator<I, unknown, void>;
   /**
@@ -422,7 +422,7 @@ interface Followable<N, I, E> {
  * Yields items until the end, and closes `followed` whatever happens.
  *
  * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
- * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the session's signal aborts.
+ * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(
   session: Connected,

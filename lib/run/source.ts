@@ -33,7 +33,7 @@ export interface Source<N> {
    *
    * @param last Outcome of the last read, which decides the wait; absent at the first call, which does not wait.
    * @returns The news; null if the deadline came first.
-   * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the signal aborts.
+   * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
   /** Leaves what it has joined or opened; its signal ends waits and requests. May be called more than once. */
@@ -137,7 +137,7 @@ interface LookOptions<N> {
  * Reads until it works, and retries as long as that can help.
  *
  * @returns What was read; null if the deadline came first.
- * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the signal aborts.
+ * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
   { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,

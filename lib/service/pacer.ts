@@ -92,7 +92,7 @@ export class Pacer {
     if (lasting) this.#trouble = { what: trouble, until: clock.now() + delayMs + FORGET_MS };
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null && namedMs <= delayMs;
-    notify({ kind: "wait", what, cause, detail, attempt, delayMs, named, untilMs }, known);
+    notify({ kind: "wait", what, cause, detail, attempt, delayMs, fromService: named, untilMs }, known);
     if (!known) this.spoke();
     return await this.pause(delayMs);
   }

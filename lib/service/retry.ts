@@ -21,7 +21,7 @@ import { limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
 
 /**
- * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
+ * Tries until an attempt works, an error cannot be fixed by a retry, or `wait` returns false.
  *
  * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
@@ -101,9 +101,9 @@ interface RetryOptions<T> {
   signal?: AbortSignal | undefined;
   /** Makes an attempt. @param count Its number, from 1. */
   attempt(count: number): Promise<T>;
-  /** The failure that an error means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  /** The failure that an error means; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
-  /** Called after each failed attempt; `failure` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
+  /** Called after each failed attempt; `failure` is undefined if a retry cannot fix the error. If it throws, the loop ends. */
   onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
   /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
   wait(failure: Failure, count: number): Promise<boolean>;
@@ -141,7 +141,7 @@ interface Circumstances {
  * Decides whether a retry can help after an error.
  *
  * @param error What an attempt threw.
- * @returns Undefined for an error that a retry cannot mend.
+ * @returns Undefined for an error that a retry cannot fix.
  */
 export function failureOf(error: unknown, circumstances: Circumstances): Failure | undefined {
   if (!(error instanceof MogplexError)) return undefined;
@@ -165,7 +165,7 @@ export function failureOf(error: unknown, circumstances: Circumstances): Failure
  * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
  * token its second chance.
  *
- * @returns Undefined for an error that time does not mend.
+ * @returns Undefined for an error that time does not fix.
  */
 export function laterFailure(error: unknown): Failure | undefined {
   return isUnauthorized(error) ? undefined : failureOf(error, { worked: true });
@@ -371,7 +371,16 @@ export class CallLimits {
     const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
-    callHook(onNotice, { kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs });
+    callHook(onNotice, {
+      kind: "wait",
+      what: this.#what,
+      cause,
+      detail,
+      attempt: count,
+      delayMs,
+      fromService: named,
+      untilMs,
+    });
     await clock.sleep(delayMs, { signal });
     return true;
   }
@@ -382,7 +391,7 @@ export interface StandAloneCall {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
   options: CallOptions | undefined;
-  /** What a failed attempt means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  /** What a failed attempt means; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
   /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
   baseMs?: number | undefined;

@@ -171,7 +171,7 @@ interface StartParts {
 /** A failed attempt of a start. */
 export interface FailedStart {
   error: unknown;
-  /** What it means; undefined if a further attempt cannot mend it. */
+  /** What it means; undefined if a further attempt cannot fix it. */
   failure: Failure | undefined;
 }
 

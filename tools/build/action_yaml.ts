@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MENDS } from "../../lib/run/mend.ts";
+import { FIXES } from "../../lib/run/fix.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
@@ -82,10 +82,10 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description:
       "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. It is read with github-token.",
   },
-  "mend": {
-    description: "With after, in place of a task: mend its checks, what a review asks for, or its conflict.",
+  "fix": {
+    description: "With after, in place of a task: fix its checks, what a review asks for, or its conflict.",
     empty: "the task",
-    options: MENDS,
+    options: FIXES,
   },
   "follow": {
     description: "Whether the step follows the run to its end. false: it ends once the run is started.",

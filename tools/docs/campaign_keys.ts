@@ -171,7 +171,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "on-failed-checks.attempts": { description: "Most follow-ups for one pull request." },
   "on-failed-checks": {
     description:
-      "If the checks of a pull request are red, starts a run on its branch that mends them. Needs a token of the forge. Default: none.",
+      "If the checks of a pull request are red, starts a run on its branch that fixes them. Needs a token of the forge. Default: none.",
   },
   "notify.webhook-variable": {
     description:

@@ -79,7 +79,7 @@ const TRIGGER: Fields<ReturnType<typeof shownTrigger>> = {
 const AUTOMATION_STATUS: FieldsOf<AutomationItem, "status"> = {
   status: text("Status of the automation run."),
 };
-const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waits"> = {
+const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waiting"> = {
   count: { type: "integer", description: "Questions that wait for an answer in the app; 0 when it goes on." },
 };
 
@@ -96,8 +96,8 @@ const CAMPAIGN: { readonly [K in Exclude<CampaignEvent["type"], "end" | "gap">]:
     },
     reason: text("Why. Untrusted text."),
   },
-  waits: {
-    because: text("What the next start waits for."),
+  waiting: {
+    limit: text("The limit that delays the next start."),
     nextAt: textOrNull("ISO 8601: when it can be; null if that is not known."),
   },
 };
@@ -105,7 +105,7 @@ const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
   wave: "A wave begins.",
   item: "The state or the verdict of an item has changed.",
   gate: "A gate has closed.",
-  waits: "What the next start waits for has changed.",
+  waiting: "What the next start waits for has changed.",
 };
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });

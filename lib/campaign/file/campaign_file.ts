@@ -139,7 +139,7 @@ export interface CampaignFile {
   };
   /** The first items; null when there is no canary. */
   canary: Canary | null;
-  /** Task, with templates, and most attempts of a follow-up that mends red checks of a pull request; null for none. */
+  /** Task, with templates, and most attempts of a follow-up that fixes red checks of a pull request; null for none. */
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];

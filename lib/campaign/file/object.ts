@@ -67,7 +67,7 @@ export interface CampaignDefinition {
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week in which runs may be started. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
-  /** A run that mends a pull request whose checks are red: `attempts` is from 1 to 10 for each. @default {undefined} */
+  /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. @default {undefined} */
   readonly "on-failed-checks"?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
   /** A webhook that is told when the campaign needs a person, or is done. @default {undefined} */
   readonly notify?: {

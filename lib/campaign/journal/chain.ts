@@ -70,7 +70,7 @@ function fitDetails(details: Details): Details {
 }
 
 /**
- * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be mended (an address, a
+ * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be fixed (an address, a
  * branch, a time of the service) becomes null. Ids, keys, numbers, and times of our own are left as they are.
  *
  * @param body Its reason must be masked already.

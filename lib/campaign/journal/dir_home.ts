@@ -377,7 +377,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     checkUnmoved: () => Promise.resolve(),
     sentAt,
     // deno-lint-ignore require-await
-    async atWork() {
+    async writer() {
       if (writer !== undefined) return null;
       try {
         return writerAtWork(directory, options);

@@ -352,7 +352,7 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
 
 /**
  * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
- * mended anything is for the forge to say.
+ * fixed anything is for the forge to say.
  */
 function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;

@@ -148,7 +148,7 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
     isShared: true,
     checkUnmoved: () => branch.checkUnmoved(),
     sentAt: home.sentAt,
-    atWork: () => Promise.resolve(null),
+    writer: () => Promise.resolve(null),
     async close() {
       await home.close();
       await release();

@@ -80,7 +80,7 @@ export interface Home {
    */
   readonly sentAt: number[];
   /** Which other process is at work there, in a few words; null without one, or if it cannot be found out. Never throws. */
-  atWork(): Promise<string | null>;
+  writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;
 }
@@ -165,7 +165,7 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
  * @param cause What the disk said.
  * @param advice What to do when there is something else in its place.
  * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno may not use it; else one with exit code 69, since a disk that
- * is full, read-only or broken may be mended.
+ * is full, read-only or broken may be fixed.
  */
 export function diskError(
   attempted: string,

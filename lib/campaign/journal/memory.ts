@@ -14,7 +14,7 @@ export interface StartMemory {
   /** Its number, from 1. */
   readonly number: number;
   kind: StartKind;
-  /** What a follow-up has to mend; null for a task. */
+  /** What a follow-up has to fix; null for a task. */
   followUp: FollowUp | null;
   /** What the forge showed of that when it was first sent, until it is answered; null without any, and once it is. */
   quote: string | null;
@@ -111,7 +111,7 @@ export interface ItemMemory {
   pull: PullRequestMemory | null;
   /** How many files its run changed at least, by its events; null when they name none. */
   files: number | null;
-  /** What the next start, or the one at work, has to mend on its branch; null when that is the task. */
+  /** What the next start, or the one at work, has to fix on its branch; null when that is the task. */
   followUp: FollowUp | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";

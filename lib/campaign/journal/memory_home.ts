@@ -111,7 +111,7 @@ class MemoryStore implements MemoryHome {
       isShared: false,
       checkUnmoved: () => Promise.resolve(),
       sentAt: memory.#sentAt,
-      atWork: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
+      writer: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
       // deno-lint-ignore require-await
       async close() {
         if (writes) memory.#isWritten = writes = false;

@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
 import { maxLength, minLength } from "../../lengths.ts";
-import type { Mend } from "../../run/mend.ts";
+import type { Fix } from "../../run/fix.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { ITEM_VERDICTS, type StartVerdict } from "../view/verdicts.ts";
@@ -19,8 +19,8 @@ export type StartKind = "task" | "follow-up";
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
 
-/** What a follow-up has to mend. */
-export type FollowUp = Mend;
+/** What a follow-up has to fix. */
+export type FollowUp = Fix;
 
 /** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;
@@ -38,7 +38,7 @@ export type RecordBody =
     sentAt: string;
     /** Working branch that the request asks for; null when the service names it. */
     branch: string | null;
-    /** What a follow-up has to mend; absent for a task. */
+    /** What a follow-up has to fix; absent for a task. */
     followUp?: FollowUp | undefined;
     /** Lines of what the forge showed of it, which stand behind the task: whoever sends the start again sends the same. Absent without any. */
     quote?: readonly string[] | undefined;
@@ -116,7 +116,7 @@ export type RecordBody =
   /** A person opened a gate. */
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
   /** A person allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
-  /** `followUp`: on the branch of its pull request, to mend that; absent for another attempt at the task. */
+  /** `followUp`: on the branch of its pull request, to fix that; absent for another attempt at the task. */
   /** `settle`: their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
   | {
     type: "retry";

@@ -52,7 +52,7 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
  * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
  * has taken it: after a crash in between it is sent again, with the same id.
  *
- * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
+ * @param stuck Whether an error has stopped the campaign that no later wave fixes by itself.
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
  */
 export async function sendNotification(

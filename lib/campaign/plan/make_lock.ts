@@ -4,7 +4,7 @@
  * @module
  */
 import type { StartRequest } from "../../model.ts";
-import { mendPrompt, withQuote } from "../../run/mend.ts";
+import { fixPrompt, withQuote } from "../../run/fix.ts";
 import { normaliseRoot } from "../../service/contract.ts";
 import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
@@ -284,7 +284,7 @@ function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
 
 /** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
 function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
-  if (followUp !== "checks" || onFailedChecks === null) return mendPrompt(followUp, item.baseBranch);
+  if (followUp !== "checks" || onFailedChecks === null) return fixPrompt(followUp, item.baseBranch);
   const { repository, root, variables } = item;
   const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
   return renderTemplate(onFailedChecks.prompt, values).trim();

@@ -70,9 +70,9 @@ async function planOf(
   return {
     view: makeView(memory, { nowMs, meanRunMs }),
     changes: plan.changes,
-    reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
-    bound: whole.bound,
-    without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
+    lookup: { requests: plan.requests, durationMs: Math.round(plan.readingMs) },
+    limitedBy: whole.bound,
+    endsAtWithout: whole.without.map(({ bound: limit, endsAtMs }) => ({ limit, endsAt: isoTimeOrNull(endsAtMs) })),
     meanRunMs,
     forecasts: forecastsOf(input, whole),
   };

@@ -55,7 +55,7 @@ const MAX_NAMED = 20;
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
   const context: Context = { view, command };
-  const stopped = problem ?? view.trouble;
+  const stopped = problem ?? view.lastError;
   const whole = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
@@ -94,10 +94,10 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, waitsFor, nextWaveAt, at, atWork, counts, cancels = 0 } = view;
+  const { state, stateReason, waitingFor, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const reason = stateReason ?? "";
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
-  if (state === "gated" || isClosed && waitsFor === "gate") {
+  if (state === "gated" || isClosed && waitingFor === "gate") {
     const again = state === "gated"
       ? "Look at what has ended. What you retry by the commands below passes the gate. When everything may go on:"
       : "Correct the cause, and retry by the commands below what should run again. When everything may go on:";
@@ -112,7 +112,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     );
   }
   if (isClosed) {
-    const runs = counts.running + counts["needs-input"] > cancels;
+    const runs = counts.running + counts["needs-input"] > pendingCancels;
     return ofCampaign(
       state,
       reason,
@@ -138,7 +138,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
   // A process that stays makes its waves when something is due, and says nothing in between.
-  if (atWork !== null) return undefined;
+  if (writer !== null) return undefined;
   if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
     return ofCampaign(
       "wave is late",
@@ -160,7 +160,7 @@ function step(text: string, command: string | null = null): Step {
 /** What stopped the last wave. The message says what to do about it. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
-    "Nothing is lost. Once that is mended, the next wave goes on. By hand:",
+    "Nothing is lost. Once that is fixed, the next wave goes on. By hand:",
     campaignCommand(command, "advance"),
   );
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
@@ -239,8 +239,8 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
   switch (stuck) {
     case "conflict":
       return [step("To let a run resolve the conflicts, on the same branch:", retry)];
-    case "red-checks":
-      return [step("Correct the cause at the forge; or let a run mend it, on the same branch:", retry)];
+    case "failed-checks":
+      return [step("Correct the cause at the forge; or let a run fix it, on the same branch:", retry)];
     case "changes-requested":
       return [step("Make the changes; or let a run make them, on the same branch:", retry)];
     case "closed-unmerged":
@@ -253,7 +253,7 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
           campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
         ),
       ];
-    case "nobody-asked":
+    case "no-reviewer":
       return [
         step(
           `Ask somebody to review. ${afterwards} If all of it is good:`,

@@ -231,7 +231,7 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, exitCode, atWork, state } = view;
+  const { waves, items, exitCode, writer, state } = view;
   const endMs = endMsOf(view, nowMs);
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
@@ -242,7 +242,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
     ["Waves so far", waves],
     ["Canary", canary.length === 0 ? null : `${ended} of ${canary.length} have ended`],
     ["Pull requests", pullRequestWords(items)],
-    ["At work now", { name: atWork }],
+    ["At work now", { name: writer }],
     ["Exit code", exitCode],
     ["As of", utcText(nowMs)],
     ...jobLinks(links),
@@ -364,8 +364,8 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", ...withoutEmpty(COLUMNS, rows)))}`;
 }
 
-function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {
-  const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number | null }][] = [
+function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: CampaignView): Html {
+  const rows: [bound: CampaignView["waitingFor"], string, { used: number | null; limit: number | null }][] = [
     ["minute", "starts of this campaign in the last minute", minute],
     ["hour", "starts of this campaign in the last hour", hour],
     ["day", "starts of this campaign in the last 24 hours", day],
@@ -374,7 +374,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
       if (limit === null) return null;
-      const binds = bound === waitsFor;
+      const binds = bound === waitingFor;
       const text = used === null ? `At most ${limit} ${name}` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
@@ -400,13 +400,13 @@ function limitsText({ limits, windows }: CampaignAbout): string {
 
 function aboutFacts({ about }: CampaignView): Fact[] {
   if (about === undefined) return [];
-  const { fileHash, plannedAt, origin, opened, records, lastRecordAt } = about;
+  const { fileHash, plannedAt, origin, approvals, records, lastRecordAt } = about;
   return [
     ["SHA-256 of the file", { name: fileHash }],
     ["Limits", limitsText(about)],
     ["Planned", { time: plannedAt }],
     ["Service", { name: origin }],
-    ...opened.map(({ gate, by, at, note }): Fact => [
+    ...approvals.map(({ gate, by, at, note }): Fact => [
       `${gate === "canary" ? "Canary" : "Threshold"} opened`,
       ["by ", { name: by }, ", ", { time: at }, ...(note === null ? [] : [": ", { name: note, max: Infinity }])],
     ]),

@@ -78,14 +78,14 @@ export function cleanCampaign(
       canary: item.canary,
     };
   }
-  function cleanAbout({ opened, title, ...about }: CampaignAbout): CampaignAbout {
+  function cleanAbout({ approvals, title, ...about }: CampaignAbout): CampaignAbout {
     return {
       ...(title !== undefined && { title: name(title) }),
       ...about,
       fileHash: id(about.fileHash),
       plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),
       origin: name(about.origin),
-      opened: opened.map(({ gate, by, at, note }) => ({
+      approvals: approvals.map(({ gate, by, at, note }) => ({
         gate,
         by: name(by),
         at: instant(at) ?? new Date(0).toISOString(),
@@ -113,12 +113,12 @@ export function cleanCampaign(
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),
     quota: view.quota,
-    ...view.cancels !== undefined && { cancels: view.cancels },
+    ...view.pendingCancels !== undefined && { pendingCancels: view.pendingCancels },
     waves: view.waves,
-    trouble: some(reason, view.trouble),
-    atWork: some(name, view.atWork),
+    lastError: some(reason, view.lastError),
+    writer: some(name, view.writer),
     nextWaveAt: instant(view.nextWaveAt),
-    waitsFor: view.waitsFor,
+    waitingFor: view.waitingFor,
     endsAt: instant(view.endsAt),
     exitCode: view.exitCode,
     at: instant(view.at) ?? new Date(0).toISOString(),

@@ -143,12 +143,15 @@ function entry({ title, cause, count, items, steps }: Attention): Block[] {
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { quota, quota: { sandboxes }, waitsFor, waves } = view;
+  const { quota, quota: { sandboxes }, waitingFor, waves } = view;
   const end = endMsOf(view, nowMs);
   return [
     ["Own starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
-    ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
+    [
+      "Next start",
+      waitingFor === null || waitingFor === "nothing" ? null : `waits for ${boundText(waitingFor, quota)}`,
+    ],
     ["Next wave", waveTimeText(view, nowMs)],
     ["Earliest end", end === null ? null : timeText(end, nowMs)],
     ["Waves so far", waves],

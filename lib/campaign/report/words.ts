@@ -131,19 +131,19 @@ export function boundText(
  *
  * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default whether one is at work
  */
-export function nextStartText(view: CampaignView, stays: boolean = view.atWork !== null): string | null {
-  const { waitsFor, quota, counts, items } = view;
-  if (waitsFor === null) return stays ? "follows at once" : "comes with the next wave";
+export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
+  const { waitingFor, quota, counts, items } = view;
+  if (waitingFor === null) return stays ? "follows at once" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
   const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
-  if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
+  if (waitingFor === "sandboxes" && (others > 0 || ended > 0)) {
     const parts = [
       ...ended > 0 ? [`${ended} of them by ended runs`] : [],
       ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}outside this campaign`] : [],
     ];
     return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }
-  if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
+  if (waitingFor !== "nothing") return `waits for ${boundText(waitingFor, quota)}`;
   if (counts.waiting === 0) return null;
   const canary = items.filter((item) => item.canary && !GOOD_VERDICTS.includes(item.verdict)).length;
   return `waits for the end of the canary (${formatCount(canary, "item")})`;
@@ -170,7 +170,7 @@ function doneText(view: CampaignView): string {
 const NOTHING_RUNS = "nothing runs";
 
 /** How many runs somebody wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
-function cancelsText({ cancels = 0 }: CampaignView, stays: boolean): string | null {
+function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boolean): string | null {
   if (cancels === 0) return null;
   const runs = formatCount(cancels, "run");
   return stays ? `${runs} ${cancels === 1 ? "is" : "are"} being cancelled` : `the next wave cancels ${runs}`;
@@ -181,7 +181,7 @@ function cancelsText({ cancels = 0 }: CampaignView, stays: boolean): string | nu
  *
  * @param stays See {@linkcode nextStartText}.
  */
-export function stateDetail(view: CampaignView, stays: boolean = view.atWork !== null): Words {
+export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
@@ -197,7 +197,7 @@ export function stateDetail(view: CampaignView, stays: boolean = view.atWork !==
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view, stays)}`,
     waiting: () =>
-      stays && view.waitsFor === null && atWork === NOTHING_RUNS
+      stays && view.waitingFor === null && atWork === NOTHING_RUNS
         ? "the next run is about to start"
         : `${atWork}; ${nextStart(view, stays)}`,
     gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
@@ -215,9 +215,9 @@ export const LATE_MS = 15 * 60_000;
  * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a process is at
  * work, which does what is due.
  */
-export function waveTimeText({ nextWaveAt, atWork }: CampaignView, nowMs: number): string | null {
+export function waveTimeText({ nextWaveAt, writer }: CampaignView, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
-  if (ms === null || atWork !== null) return null;
+  if (ms === null || writer !== null) return null;
   if (ms > nowMs) return timeText(ms, nowMs);
   return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs)}` : "due now";
 }
@@ -242,9 +242,9 @@ function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
  * earliest end, once a run has ended. Milliseconds since 1970; null for what is not known.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
-  const { nextWaveAt, waitsFor, counts } = view;
+  const { nextWaveAt, waitingFor, counts } = view;
   const next = instantMs(nextWaveAt);
-  const isTimed = waitsFor !== null && waitsFor !== "nothing" && counts.running + counts["needs-input"] === 0;
+  const isTimed = waitingFor !== null && waitingFor !== "nothing" && counts.running + counts["needs-input"] === 0;
   return {
     start: isTimed && next !== null && next > nowMs ? next : null,
     end: hasEndedRun(view) ? endMsOf(view, nowMs) : null,

@@ -44,7 +44,7 @@ interface ViewInput {
   /** Active sandboxes of the user; null when they were not read. @default what the journal says */
   sandboxes?: number | null | undefined;
   /** Which other process is at work on it. @default {null} */
-  atWork?: string | null | undefined;
+  writer?: string | null | undefined;
   /** Whether a process stays until the end, and so need not wait for the next wave to see it. @default whether another one is at work */
   stays?: boolean | undefined;
   /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
@@ -56,15 +56,15 @@ interface ViewInput {
 }
 
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
-  const { nowMs, sandboxes = memory.sandboxes, atWork = null, stays = atWork !== null, brief = false } = input;
+  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble: lastError } = memory;
+  const { nowMs, sandboxes = memory.sandboxes, writer = null, stays = writer !== null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map((item) =>
     itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
   );
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
-  const cancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
+  const pendingCancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // Sandboxes that were not read count as those of our own runs.
@@ -93,12 +93,12 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
       ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes, open.length),
     },
-    ...(cancels > 0 && { cancels }),
+    ...(pendingCancels > 0 && { pendingCancels }),
     waves: wave,
-    trouble,
-    atWork,
+    lastError,
+    writer,
     nextWaveAt: isoTimeOrNull(nextMs),
-    waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
+    waitingFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
     // Without a process that stays, the end is seen by a wave.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     exitCode: exitCodeOf(memory),
@@ -146,7 +146,7 @@ export function itemView(
   return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
 }
 
-/** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is mended. */
+/** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is fixed. */
 function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boolean {
   return state === "starting" && !isOpenStart({ starts });
 }
@@ -230,13 +230,13 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   // The newest plan has the last one.
   const { title = null, prompt = "" } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
-  const opened = (["canary", "threshold"] as const).flatMap((gate) => {
+  const approvals = (["canary", "threshold"] as const).flatMap((gate) => {
     const { approved } = gates[gate];
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });
   return {
     title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
-    ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
+    ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, approvals },
     records: seq,
     lastRecordAt: lastAt,
   };

@@ -61,7 +61,7 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
-/** Whether an item has ended well. While its pull request is mended, it still has. */
+/** Whether an item has ended well. While its pull request is fixed, it still has. */
 function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
@@ -83,7 +83,7 @@ function holdsBack(memory: CampaignMemory): boolean {
 
 /**
  * Items that may be started, in their order: those whose start has no answer yet, then those that a person has asked for, who waits to see
- * whether the cause is mended, then the canary, then the order of the file. Items that had an attempt and were not asked for come last. A
+ * whether the cause is fixed, then the canary, then the order of the file. Items that had an attempt and were not asked for come last. A
  * canary that still holds the others back comes before all of them: then nothing else is in the list.
  */
 export function startableItems(memory: CampaignMemory): ItemMemory[] {
@@ -105,7 +105,7 @@ function redItems(items: CampaignMemory["items"]): ItemMemory[] {
   );
 }
 
-/** Items whose red checks a follow-up should mend, and that get none: with the reason. */
+/** Items whose red checks a follow-up should fix, and that get none: with the reason. */
 export function followUpsRefused({ lock, items }: CampaignMemory): { repository: string; reason: string }[] {
   if (lock.onFailedChecks === null) return [];
   return redItems(items).flatMap((item) => {
@@ -115,7 +115,7 @@ export function followUpsRefused({ lock, items }: CampaignMemory): { repository:
 }
 
 /**
- * Items whose pull request has red checks, and that are to be mended by a follow-up: names, in the order of the lock. Each gets as many as the
+ * Items whose pull request has red checks, and that are to be fixed by a follow-up: names, in the order of the lock. Each gets as many as the
  * file allows, one after the other.
  */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">): string[] {

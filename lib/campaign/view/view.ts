@@ -52,13 +52,13 @@ export type PullRequestTrouble =
   /** It conflicts with its base branch. */
   | "conflict"
   /** Its checks are red. */
-  | "red-checks"
+  | "failed-checks"
   /** A review asks for changes. */
   | "changes-requested"
   /** No review was asked for. */
-  | "nobody-asked"
+  | "no-reviewer"
   /** Nothing has happened to it for some days. */
-  | "no-reaction"
+  | "inactive"
   /** The run succeeded and changed something, and there is no pull request. */
   | "no-pull-request"
   /** The forge does not show it. */
@@ -138,7 +138,7 @@ export interface QuotaView {
 }
 
 /** A gate that a person has opened. */
-export interface OpenedGate {
+export interface GateApproval {
   /** Which one. */
   gate: "canary" | "threshold";
   /** Who opened it last: the user of the CI system, or the name that was given. */
@@ -174,7 +174,7 @@ export interface CampaignAbout {
   /** Number of windows in which runs may be started; 0 for always. */
   windows: number;
   /** Gates that people have opened. */
-  opened: readonly OpenedGate[];
+  approvals: readonly GateApproval[];
   /** Records in the journal. */
   records: number;
   /** When the last one was written, in ISO 8601, by the clock of its machine; null without any. */
@@ -201,18 +201,18 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;
-  /** How many runs the next wave cancels, because somebody wants it. @default {undefined} (none) */
-  cancels?: number | undefined;
+  /** Number of runs that the next wave cancels because a person asked for it. @default {undefined} (none) */
+  pendingCancels?: number | undefined;
   /** Number of waves so far. */
   waves: number;
-  /** What stopped the last wave; null when nothing did. */
-  trouble: string | null;
-  /** Which other process is at work on it now, in a few words; null when none is. */
-  atWork: string | null;
+  /** The error that stopped the last wave; null if none did. */
+  lastError: string | null;
+  /** Which other process has the campaign open for writing now, in a few words; null if no process has. */
+  writer: string | null;
   /** When the next wave is due, in ISO 8601; in the past when it is late, null when it is done, and when only a person can make it go on. */
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
-  waitsFor: CampaignLimit | null;
+  waitingFor: CampaignLimit | null;
   /**
    * Earliest end, in ISO 8601, by the mean of the runs so far; not before the next wave, unless a process stays. Null when it is done, or cannot
    * be told.

@@ -21,7 +21,7 @@ export type Progress = Step | { type: "rest"; rest: Rest };
 /**
  * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
  *
- * @throws an error that a retry cannot mend (see `laterFailure`), or the last one when the deadline comes first.
+ * @throws an error that a retry cannot fix (see `laterFailure`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
 export function followSteps(work: Work): AsyncGenerator<Progress, void, void> {
@@ -203,7 +203,7 @@ class Follower {
     yield { type: "changed", item: open.item.item.id };
   }
 
-  /** Does a step. If it fails in a way that a retry can mend, waits and returns undefined. */
+  /** Does a step. If it fails in a way that a retry can fix, waits and returns undefined. */
   async *#tolerate<T>(
     what: string,
     step: (work: Work) => AsyncGenerator<Progress, T, void>,

@@ -62,7 +62,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  * @param only Items whose open start this is about, and nothing else. @default {undefined} (everything that was decided)
  * @param told Gets what became of each open start.
  * @returns A generator of what it has done; its value is what the rest waits for, null when nothing does.
- * @throws the worst failure, once everything was tried, when one is of a kind that time does not mend.
+ * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function* obeyDecisions(
@@ -168,7 +168,7 @@ async function* cancelAll(
   for (const item of changed) yield { type: "changed", item };
 }
 
-/** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
+/** Ends the step when no later one fixes a failure: a run that cannot be proven ours, a token that is refused. */
 function stopIfHopeless(failures: readonly unknown[]): void {
   if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }

@@ -7,7 +7,7 @@
 import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
-import { findingsFor, findingsQuote, ofMembers } from "../../run/mend.ts";
+import { findingsFor, findingsQuote, ofMembers } from "../../run/fix.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
@@ -391,7 +391,7 @@ async function planOf(work: Work, memory: ItemMemory) {
   return { start, key, request, intent };
 }
 
-/** What the forge shows of what a follow-up has to mend; null without any, and when it cannot be read: the agent can look for itself. */
+/** What the forge shows of what a follow-up has to fix; null without any, and when it cannot be read: the agent can look for itself. */
 async function quoteFor({ pulls, redact }: Work, { pullRequest }: ItemMemory, followUp: FollowUp) {
   const of = findingsFor(followUp);
   if (of === null || pullRequest === null) return null;

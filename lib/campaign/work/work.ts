@@ -112,7 +112,7 @@ export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">)
 }
 
 /**
- * Reads the pull requests that were not read lately, and lets those be mended whose checks are red, where the file says so.
+ * Reads the pull requests that were not read lately, and lets those be fixed whose checks are red, where the file says so.
  *
  * @returns Names of the items that have changed.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.

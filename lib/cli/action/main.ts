@@ -54,7 +54,7 @@ async function runStage(stage: Stage): Promise<void> {
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
-/** The job has its verdict already: `post` fails for what its author has to mend, and for nothing else. */
+/** The job has its verdict already: `post` fails for what its author has to fix, and for nothing else. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
 /**
@@ -216,7 +216,7 @@ interface Kind {
 
 /** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
 const FOR_STARTS: readonly InputName[] = [
-  ...["after", "mend"] as const,
+  ...["after", "fix"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
 ];
 
@@ -237,7 +237,7 @@ const KINDS: readonly Kind[] = [
     input: "respond",
     run: respond,
     refuses: [
-      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
+      ...["after", "fix", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
       ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
     ],
     failed: "Mogplex did not answer",

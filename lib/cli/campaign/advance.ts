@@ -67,7 +67,7 @@ export async function printPreview(context: Context, place: CampaignPlace): Prom
   maskToken(context);
   const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
   if (flags.has(JSON_OBJECT)) {
-    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
+    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitingFor: view.waitingFor }));
     return EXIT.success;
   }
   const list = (head: string, names: readonly string[]) => [

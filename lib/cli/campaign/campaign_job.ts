@@ -137,7 +137,7 @@ export async function endWithCampaign(
   let latest: (() => CampaignView) | undefined;
   const reports = new PacedReports(clock, () => {
     if (latest === undefined) return;
-    const view = { ...latest(), atWork: "campaign run" };
+    const view = { ...latest(), writer: "campaign run" };
     void publishCampaign(context, place, view, { problem: null, note: null, known });
   });
   const onView = (view: (brief?: boolean) => CampaignView) => {
@@ -190,7 +190,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const again = campaignCommand(place.command, once ? "advance" : "run");
-        writer.note("nothing is lost; once that is mended, this goes on with it:", again);
+        writer.note("nothing is lost; once that is fixed, this goes on with it:", again);
       }
       return exitCodeFor(error);
     }

@@ -83,7 +83,7 @@ export class LiveCampaign {
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
     // Between two runs that keys find ended it waits for nothing.
-    if (view.state === "waiting" && view.waitsFor === null && before !== undefined) return;
+    if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = `${view.state} ${view.stateReason ?? ""}`;
     if (state !== this.#toldState) {
       this.#toldState = state;
@@ -232,13 +232,13 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 
 /** What comes next and why, and when it may be over. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
-  const { waitsFor, state, stateReason } = view;
+  const { waitingFor, state, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
-  const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
+  const isWaiting = waitingFor !== null && waitingFor !== "nothing" && state !== "done";
   const start = parts([
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
     startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },
-    isWaiting ? { text: `waits for ${boundText(waitsFor, view.quota)}` } : undefined,
+    isWaiting ? { text: `waits for ${boundText(waitingFor, view.quota)}` } : undefined,
   ]);
   const over = end === null ? [] : [{ text: `earliest end ${timeText(end, nowMs)}` }];
   return [start, over].filter((spans) => spans.length > 0);
@@ -327,7 +327,7 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
  */
 function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, running } = totalsOf(view);
-  const { waitsFor, quota: { day } } = view;
+  const { waitingFor, quota: { day } } = view;
   const counts = [
     `${ended} of ${formatCount(items, "item")} ended`,
     `${running} running`,
@@ -337,7 +337,9 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
   const parts = [
     counts.join(", "),
     ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
-    ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
+    ...(waitingFor === null || waitingFor === "nothing"
+      ? []
+      : [`next start waits for ${boundText(waitingFor, view.quota)}`]),
     ...(start !== null ? [`next start ${timeText(start, nowMs)}`] : []),
     ...(end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
   ];

@@ -110,10 +110,10 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
 };
 
 /** The reason for the end: what each limit costs. */
-function whyLines(bound: CampaignLimit, without: CampaignPlan["without"], nowMs: number): string[] {
-  if (bound === "nothing") return ["No limit delays it: only the runs take time."];
-  const rows = without.map((each) => `  without ${LIMITS[each.bound]}: ${endText(each, nowMs)}`);
-  return [`The end depends on: ${LIMITS[bound]}`, ...rows];
+function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
+  if (limitedBy === "nothing") return ["No limit delays it: only the runs take time."];
+  const rows = endsAtWithout.map((each) => `  without ${LIMITS[each.limit]}: ${endText(each, nowMs)}`);
+  return [`The end depends on: ${LIMITS[limitedBy]}`, ...rows];
 }
 
 function quotaLine({ quota }: CampaignView): string {
@@ -130,14 +130,14 @@ function planText(
   plan: CampaignPlan,
   { all, dryRun, basis }: { all: boolean; dryRun: boolean; basis: string },
 ): string[] {
-  const { view, changes, reading, forecasts, meanRunMs } = plan;
+  const { view, changes, lookup, forecasts, meanRunMs } = plan;
   const nowMs = Date.parse(view.at);
   const round = view.round === "" ? "" : `, round ${view.round}`;
   const open = view.items.filter(({ verdict }) => !["invalid", "skipped"].includes(verdict));
-  const ms = reading.milliseconds;
+  const ms = lookup.durationMs;
   return [
     `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${dryRun ? "; nothing was written" : ""}`,
-    `Read in ${formatCount(reading.requests, "request")} and ${formatDuration(ms)}`,
+    `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, since they left the list:", changes.skipped, all),
     ...named("No longer in the list, but started already, so they go on:", changes.kept, all),
@@ -147,7 +147,7 @@ function planText(
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
-      ...whyLines(plan.bound, plan.without, nowMs),
+      ...whyLines(plan.limitedBy, plan.endsAtWithout, nowMs),
     ]),
     quotaLine(view),
   ];

@@ -90,8 +90,8 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
 }
 
 /** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
-function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
-  return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
+function isAtRest({ state, exitCode, writer }: CampaignView): boolean {
+  return writer === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
 /** A view without what changes with the time alone. */

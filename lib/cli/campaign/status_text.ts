@@ -86,7 +86,7 @@ const MAX_LINES = 5;
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
   const entries = attentionOf(view, command, problem);
   if (entries.length === 0) {
-    const who = view.atWork === null ? "it goes on with the next wave" : "a process is at work on it";
+    const who = view.writer === null ? "it goes on with the next wave" : "a process is at work on it";
     const goesOn = view.state === "done" ? "" : `: ${who}`;
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
@@ -95,8 +95,8 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
   const groups = entries.filter(({ count }) => count > 0).length;
   const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
-  if (view.atWork !== null) {
-    const text = ["A process is at work (", { name: view.atWork }, "): end it before you give one of these commands."];
+  if (view.writer !== null) {
+    const text = ["A process is at work (", { name: view.writer }, "): end it before you give one of these commands."];
     screen.print([{ text }], 2);
   }
   for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
@@ -143,7 +143,7 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota, quota: { sandboxes }, waves, state, atWork } = view;
+  const { quota, quota: { sandboxes }, waves, state, writer } = view;
   const [next, end] = [waveTimeText(view, nowMs), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   const starts: Fact = ["own starts", startsText(quota)];
@@ -151,7 +151,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
     ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
     ["next wave", next === null ? null : `${next}, ${number}`],
-    ["at work", atWork === null ? null : { name: atWork }],
+    ["at work", writer === null ? null : { name: writer }],
   ];
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;

@@ -11,10 +11,10 @@ import { UsageError } from "../../errors.ts";
 import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
   AFTER,
+  FIX,
   IDEMPOTENCY_KEY,
   KEY_PART,
   KEY_SCOPE,
-  MEND,
   MENTION_NAME,
   OUT,
   PROMPT_FILE,
@@ -38,7 +38,7 @@ const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 /** Whether the run is followed. */
 const FOLLOW = `${PREFIX}FOLLOW`;
 /** Options without a variable of ours that have an input. */
-const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, MEND];
+const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, FIX];
 
 /** Name of the variable that carries the input of an option without a variable of ours. */
 export function flagVariable({ name }: VerbFlag): string {

@@ -9,14 +9,14 @@ import { parsePullRequest, type PullRequestAddress } from "../../forge/forge.ts"
 import { Forges } from "../../forge/forges.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
-import { nothingToMend } from "../../respond/decide.ts";
+import { nothingToFix } from "../../respond/decide.ts";
 import type { OpenForge } from "../../respond/job.ts";
 import { placeNow } from "../../respond/where.ts";
-import { findingsFor, findingsQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../../run/mend.ts";
+import { findingsFor, findingsQuote, type Fix, fixPrompt, ofMembers, withQuote } from "../../run/fix.ts";
 import { hashOf } from "../../run/key.ts";
 import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
-import { BASE_BRANCH, BRANCH, CREATE_BRANCH, KEY_PART, MEND, NO_CREATE_BRANCH, REPO } from "../options.ts";
+import { BASE_BRANCH, BRANCH, CREATE_BRANCH, FIX, KEY_PART, NO_CREATE_BRANCH, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
 import type { Context } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
@@ -31,7 +31,7 @@ const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
 
 /** What the run is to do. */
-type Work = { task: string } | { mend: Mend };
+type Work = { task: string } | { fix: Fix };
 
 /**
  * The request of a follow-up, as far as flags say it.
@@ -42,11 +42,11 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
   if (other !== undefined) throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} does not go with it` });
-  const mend = option(MEND);
-  if (mend !== undefined && flags.positionals.length > 0) {
-    throw new UsageError({ attempted: "use --mend", why: "there is a task as well", advice: "give one of them" });
+  const fix = option(FIX);
+  if (fix !== undefined && flags.positionals.length > 0) {
+    throw new UsageError({ attempted: "use --fix", why: "there is a task as well", advice: "give one of them" });
   }
-  const work = mend === undefined ? { task: await readPrompt(context) } : { mend };
+  const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
   const named = namedBy(context, after);
   const given = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
@@ -57,7 +57,7 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
 /**
  * The request, by what forge and service say now.
  *
- * @throws {UsageError} when there is no such pull request, it is closed or comes from a fork, or there is nothing to mend.
+ * @throws {UsageError} when there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
  * @throws {MogplexError} with exit code 69 when forge or service cannot be asked.
  */
 async function makeRequest(
@@ -78,9 +78,9 @@ async function makeRequest(
   if (!thread.isOpen) throw new UsageError({ attempted: ATTEMPTED, why: "the pull request is closed", value, advice });
   const place = await placeNow(threads, thread);
   if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value, advice });
-  if ("mend" in work) {
-    const nothing = nothingToMend(work.mend, await threads.facts(number));
-    if (nothing !== null) throw new UsageError({ attempted: `mend its ${work.mend}`, why: nothing, value, advice });
+  if ("fix" in work) {
+    const nothing = nothingToFix(work.fix, await threads.facts(number));
+    if (nothing !== null) throw new UsageError({ attempted: `fix its ${work.fix}`, why: nothing, value, advice });
   }
   const { baseBranch, workingBranch, createBranch } = place;
   const request = {
@@ -88,7 +88,7 @@ async function makeRequest(
     repo: context.option(REPO) ?? (await threads.repository()).name,
     prompt: "task" in work
       ? work.task
-      : withQuote(mendPrompt(work.mend, thread.pull.target), await quoteOf(context, threads, number, work.mend)),
+      : withQuote(fixPrompt(work.fix, thread.pull.target), await quoteOf(context, threads, number, work.fix)),
     baseBranch,
     workingBranch,
     createBranch,
@@ -98,8 +98,8 @@ async function makeRequest(
 }
 
 /** The failed checks, or the open remarks, that the forge shows, as a quote. */
-async function quoteOf({ writer }: Context, threads: Threads, number: number, mend: Mend): Promise<string | null> {
-  const of = findingsFor(mend);
+async function quoteOf({ writer }: Context, threads: Threads, number: number, fix: Fix): Promise<string | null> {
+  const of = findingsFor(fix);
   return of === null
     ? null
     : findingsQuote(await ofMembers(await threads.findings(number, of)), (text) => writer.redact(text));

@@ -392,7 +392,7 @@ function timeText(wallTimeMs: number): string {
 export function noticeText(notice: Notice): string {
   switch (notice.kind) {
     case "wait": {
-      const named = notice.named ? ", as the service asks" : "";
+      const named = notice.fromService ? ", as the service asks" : "";
       return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
         formatDuration(notice.delayMs)
       }${named}, at ${timeText(notice.untilMs)}`;

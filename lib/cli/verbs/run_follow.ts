@@ -16,10 +16,10 @@ import { logWidth } from "../log/writer.ts";
 import {
   AFTER,
   DETACH,
+  FIX,
   JSON_LINES,
   KEYS,
   LOG,
-  MEND,
   OPEN,
   REPO,
   REPORTING,
@@ -56,12 +56,12 @@ export async function startAndFollow(context: Context): Promise<number> {
     }
     const { timeoutMs, tokenShare, cancelOn, onInterrupt, log, key } = readRunSettings(context);
     const after = option(AFTER);
-    if (after === undefined && option(MEND) !== undefined) {
-      throw new UsageError({ attempted: "use --mend", why: "it works with --after only" });
+    if (after === undefined && option(FIX) !== undefined) {
+      throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
     }
     const asked = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
     /** What the start line and the list of runs say of it. */
-    const about = isLater(asked) ? { repo: option(REPO), prompt: asked.task ?? `--mend ${option(MEND)}` } : asked;
+    const about = isLater(asked) ? { repo: option(REPO), prompt: asked.task ?? `--fix ${option(FIX)}` } : asked;
     job.limitTo(timeoutMs);
     // A job in CI finds its run by the key.
     const { request, out, resumePath, maxEndAgeMs } = await laptop?.chooseFolder(context, asked, flags.has(NEW), job) ??

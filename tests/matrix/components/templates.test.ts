@@ -291,7 +291,7 @@ test("the catalog page names the inputs that a variable of the project can repla
     name
   );
   // A key, a state file and a follow-up belong to one run, so no variable of the project sets them.
-  const named = empty.filter((name) => !["idempotency-key", "resume", "after", "mend"].includes(name));
+  const named = empty.filter((name) => !["idempotency-key", "resume", "after", "fix"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /The inputs ([^.]*) are empty by default/.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());

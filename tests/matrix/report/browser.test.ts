@@ -29,7 +29,7 @@ import { parseScenario } from "../../unit/emulator/scenarios.ts";
 
 const same = (text: string) => text;
 const LONG = "a-very-long-name-".repeat(20);
-const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } as const;
+const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitingFor: null } as const;
 // Source: Jenkins, "Configuring Content Security Policy", the default of DirectoryBrowserSupport.
 const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';";
 

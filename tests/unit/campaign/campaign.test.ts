@@ -213,21 +213,21 @@ test("an item that waits for a service that does not answer is tried until the t
   const { code, problem, view } = await world.run({ timeoutMs: 30 * MINUTE });
   expect([code, view.items[0]?.verdict]).toEqual([69, "running"]);
   expect(problem).toContain("network");
-  expect((await world.read()).trouble).toBe(problem);
+  expect((await world.read()).lastError).toBe(problem);
   world.emulator.control("clearFaults");
   expect((await world.run()).code).toBe(0);
-  expect((await world.read()).trouble).toBeNull();
+  expect((await world.read()).lastError).toBeNull();
 });
 
 test("two processes never work on one directory, and who reads it sees who does", async () => {
   const world = campaignWorld({ count: 1, runDuration: () => 20 * MINUTE });
   const work = world.run();
   await world.clock.sleep(5 * MINUTE);
-  expect((await world.read()).atWork).toMatch(/^process \d+ on "one", since 2026-09-01T/);
+  expect((await world.read()).writer).toMatch(/^process \d+ on "one", since 2026-09-01T/);
   expect(await failureOf(() => world.advance())).toMatch(/^75 .*is at work there since/);
   expect(await failureOf(() => world.decide({ kind: "stop", cancel: false }))).toMatch(/^75 /);
   expect((await work).code).toBe(0);
-  expect((await world.read()).atWork).toBeNull();
+  expect((await world.read()).writer).toBeNull();
 });
 
 test("advance plans first when there is no plan, but not by a list of standard input", async () => {

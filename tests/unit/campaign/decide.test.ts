@@ -128,9 +128,9 @@ test("a second stop says what the first one does, and a resume that cancelled it
       /^it was stopped already, by kim at 2026\S+; nothing more is started; the next wave cancels 3 runs$/,
     );
   }
-  const { cancels, state } = await world.read();
-  expect([cancels, state]).toEqual([3, "stopping"]);
-  expect((await world.advance()).view.cancels).toBeUndefined();
+  const { pendingCancels, state } = await world.read();
+  expect([pendingCancels, state]).toEqual([3, "stopping"]);
+  expect((await world.advance()).view.pendingCancels).toBeUndefined();
   expect(await failureOf(() => world.decide(retry({ failed: true })))).toMatch(
     /no item fits; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );

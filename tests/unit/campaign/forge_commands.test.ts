@@ -11,7 +11,7 @@ test("forgeCommands() merges what is approved and green, and says what it left o
     item(2, { checks: "none", conflict: null }),
     item(3, { checks: "red" }),
     item(4, { checks: null }),
-    item(5, { review: "asked" }),
+    item(5, { review: "requested" }),
     item(6, { draft: true }),
     item(7, { conflict: true }),
     item(8, null),

@@ -15,10 +15,10 @@ function setRepo(world: CampaignWorld, name: string, set: Record<string, unknown
 
 test("planCampaign() writes a lock with each request frozen, and starts nothing", async () => {
   const world = campaignWorld({ count: 3, file: { canary: { size: 1 } } });
-  const { view, changes, reading, bound, forecasts } = await world.plan();
+  const { view, changes, lookup, limitedBy, forecasts } = await world.plan();
   expect([view.state, view.items.length, changes.added.length, world.starts.length]).toEqual(["planned", 3, 3, 0]);
-  expect(reading.requests).toBe(world.requests.length);
-  expect(bound).toBe("nothing");
+  expect(lookup.requests).toBe(world.requests.length);
+  expect(limitedBy).toBe("nothing");
   expect(forecasts.map(({ everyMs }) => everyMs / MINUTE)).toEqual([0, 10, 15, 20, 60]);
   const lock = await world.lock();
   expect(lock?.items.map(({ id, baseBranch, root, canary }) => ({ id, baseBranch, root, canary }))).toEqual([
@@ -335,8 +335,8 @@ test("an excluded repository is not an item, and a file that excludes all of its
 
 test("a plan tells the limit that decides the end", async () => {
   const world = campaignWorld({ count: 400 });
-  const { bound, without, view } = await world.plan();
-  expect([bound, without[0]?.bound]).toEqual(["day", "day"]);
+  const { limitedBy, endsAtWithout, view } = await world.plan();
+  expect([limitedBy, endsAtWithout[0]?.limit]).toEqual(["day", "day"]);
   const days = (Date.parse(view.endsAt ?? "") - world.clock.wallTime()) / 86_400_000;
   expect(days).toBeGreaterThan(2);
   expect(days).toBeLessThan(3);

@@ -49,7 +49,7 @@ test("advanceCampaign() reads pull requests, and records only what has changed",
   expect(world.github.received.slice(before).map(({ variables }) => variables.n0)).toEqual(["project-0001"]);
   world.github.pulls.set(`${project(1)}#7`, aNode(rollup("FAILURE")));
   await world.clock.sleep(15 * MINUTE);
-  expect((await world.advance()).view.items[0]?.stuck).toBe("red-checks");
+  expect((await world.advance()).view.items[0]?.stuck).toBe("failed-checks");
   expect(await recorded()).toBe(3);
 });
 
@@ -121,12 +121,12 @@ test("advanceCampaign() settles an item that is unknown by the pull request of i
   // Nothing in the events says what came of it, except for the files.
   const hidden = COMMITTED.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
   const world = worldOf([
-    aNode({ headRefName: "mend-1", createdAt: "2099-01-01T00:00:00Z" }),
+    aNode({ headRefName: "fix-1", createdAt: "2099-01-01T00:00:00Z" }),
     aNode({ headRefName: "other" }),
   ], {
     scenarios: hidden,
     file: {
-      branch: "mend-{{ ticket }}",
+      branch: "fix-{{ ticket }}",
       success: { require: "pull-request" },
       repositories: [1, 2].map((number) => ({
         repo: project(number),
@@ -155,7 +155,7 @@ test("advanceCampaign() looks for no further branch when the forge does not answ
   const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
   const world = worldOf([aNode(), aNode(), aNode(), aNode()], {
     scenarios: hidden,
-    file: { branch: "mend", success: { require: "pull-request" } },
+    file: { branch: "fix", success: { require: "pull-request" } },
   });
   const asked = new Set<unknown>();
   world.github.fetch = (_url, init) => {
@@ -171,10 +171,10 @@ const LIMITED = { file: { limits: { "open-pull-requests": 2 } } };
 test("limits.open-pull-requests lets no more runs start than may open a pull request", async () => {
   const world = worldOf([aNode(), aNode(), aNode(), aNode()], LIMITED);
   const first = await world.advance();
-  expect([first.view.counts.running, first.view.waitsFor]).toEqual([2, "pull-requests"]);
+  expect([first.view.counts.running, first.view.waitingFor]).toEqual([2, "pull-requests"]);
   await world.clock.sleep(15 * MINUTE);
   const second = await world.advance();
-  expect([second.view.counts.succeeded, second.view.counts.waiting, second.view.waitsFor]).toEqual([
+  expect([second.view.counts.succeeded, second.view.counts.waiting, second.view.waitingFor]).toEqual([
     2,
     2,
     "pull-requests",
@@ -190,7 +190,7 @@ test("limits.open-pull-requests starts nothing while one of the pull requests ca
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
   const { view } = await world.advance();
-  expect([view.counts.succeeded, view.counts.waiting, view.waitsFor]).toEqual([2, 2, "pull-requests"]);
+  expect([view.counts.succeeded, view.counts.waiting, view.waitingFor]).toEqual([2, 2, "pull-requests"]);
   // A person who knows better says so.
   await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "gone" });
   expect((await world.advance()).view.counts).toMatchObject({ skipped: 1, running: 2 });
@@ -202,14 +202,14 @@ test("limits.open-pull-requests starts nothing when the forge is out of reach, a
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
   const { view } = await world.advance();
-  expect([view.counts.waiting, view.waitsFor]).toEqual([1, "pull-requests"]);
+  expect([view.counts.waiting, view.waitingFor]).toEqual([1, "pull-requests"]);
   world.github.faults.length = 0;
   await world.clock.sleep(15 * MINUTE);
   expect((await world.advance()).view.counts.running).toBe(1);
 });
 
 test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
-  "on-failed-checks": { prompt: "Mend it" },
+  "on-failed-checks": { prompt: "Fix it" },
 }]])(
   "%s without a token of a forge is refused before anything is sent",
   async (key, file) => {
@@ -223,7 +223,7 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
 
 test("on-failed-checks starts a run on the same branch, as often as it says and no more", async () => {
   const world = worldOf([aNode(rollup("FAILURE"))], {
-    file: { "on-failed-checks": { prompt: "Mend the checks of {{ repository.name }}", attempts: 2 } },
+    file: { "on-failed-checks": { prompt: "Fix the checks of {{ repository.name }}", attempts: 2 } },
   });
   for (let wave = 0; wave < 12; wave++) {
     await world.advance();
@@ -235,10 +235,10 @@ test("on-failed-checks starts a run on the same branch, as often as it says and 
   const branch = view.items[0]?.branch;
   expect(bodies.slice(1).map(({ prompt, createBranch, workingBranch }) => [prompt, createBranch, workingBranch]))
     .toEqual(
-      Array.from({ length: 2 }, () => ["Mend the checks of project-0001", false, branch]),
+      Array.from({ length: 2 }, () => ["Fix the checks of project-0001", false, branch]),
     );
   expect([first.createBranch, new Set(world.starts.map(({ key }) => key)).size]).toEqual([true, 3]);
-  expect(view.items[0]).toMatchObject({ verdict: "succeeded", starts: 3, attempts: 1, stuck: "red-checks" });
+  expect(view.items[0]).toMatchObject({ verdict: "succeeded", starts: 3, attempts: 1, stuck: "failed-checks" });
   const intents = (await world.records()).flatMap((record) =>
     record.type === "intent" ? [[record.kind, record.start]] : []
   );
@@ -249,7 +249,7 @@ test("on-failed-checks starts a run on the same branch, as often as it says and 
 
 test("a follow-up that has no answer is sent again under its key, and one that fails leaves the item as it was", async () => {
   const world = worldOf([aNode(rollup("FAILURE"))], {
-    file: { "on-failed-checks": { prompt: "Mend it" } },
+    file: { "on-failed-checks": { prompt: "Fix it" } },
   });
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
@@ -281,7 +281,7 @@ const failedCheck = (title: string): Node => {
 };
 
 test("a follow-up gets what the forge shows, and is sent again with the same words, whatever it shows by then", async () => {
-  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
   world.github.findings.set(`${project(1)}#7`, failedCheck("2 failed\nexpected 1"));
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
@@ -294,7 +294,7 @@ test("a follow-up gets what the forge shows, and is sent again with the same wor
   const prompts = new Set(world.starts.slice(1).map(({ body }) => JSON.parse(body).prompt));
   expect(prompts.size).toBe(1);
   const [prompt] = prompts;
-  expect(prompt).toStartWith("Mend it\n\n---\n\nThe forge shows what follows.");
+  expect(prompt).toStartWith("Fix it\n\n---\n\nThe forge shows what follows.");
   expect(prompt).toEndWith("Failed check:\n> unit\n> https://ci.example/1\n> 2 failed\n> expected 1");
   // Read again from the disk, the journal says the same.
   const { view } = await world.advance();
@@ -302,14 +302,14 @@ test("a follow-up gets what the forge shows, and is sent again with the same wor
 });
 
 test("a follow-up starts without a quote when the forge does not answer, and that is told", async () => {
-  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
   const { fetch } = world.github;
   world.github.fetch = (url, init) =>
     /contexts\(first/.test(String(init.body)) ? Promise.resolve(json(502, {})) : fetch(url, init);
   await world.advance();
-  expect(JSON.parse(world.starts.at(-1)?.body ?? "{}").prompt).toBe("Mend it");
+  expect(JSON.parse(world.starts.at(-1)?.body ?? "{}").prompt).toBe("Fix it");
   expect(world.notices.filter((notice) => notice.includes("the checks of https://github.com/"))).toHaveLength(1);
 });
 
@@ -332,8 +332,8 @@ test("decideCampaign() lets a run resolve conflicts, in the pull requests with c
   await expect(adopt).rejects.toThrow();
 });
 
-test("runCampaign() reads the pull requests before it ends, and mends red checks without another call", async () => {
-  const world = worldOf([aNode(rollup("FAILURE")), aNode()], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+test("runCampaign() reads the pull requests before it ends, and fixes red checks without another call", async () => {
+  const world = worldOf([aNode(rollup("FAILURE")), aNode()], { file: { "on-failed-checks": { prompt: "Fix it" } } });
   const { code, view } = await world.run();
   expect([code, view.items.map(({ starts }) => starts), states(view)]).toEqual([0, [2, 1], ["open", "open"]]);
 });
@@ -385,7 +385,7 @@ const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<Campaig
 for (const [what, node, options, reason] of NO_FOLLOW_UP) {
   test(`no follow-up is made on the branch of a pull request ${what}, and the reason is given`, async () => {
     const { file, ...more } = options;
-    const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Mend it" }, ...file } });
+    const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Fix it" }, ...file } });
     world.github.pulls.set("acme/project-0009#7", node);
     for (let wave = 0; wave < 6; wave++) {
       await world.advance();
@@ -393,7 +393,7 @@ for (const [what, node, options, reason] of NO_FOLLOW_UP) {
     }
     expect([world.starts.length, (await world.read()).items[0]?.verdict]).toEqual([1, "succeeded"]);
     expect(world.notices.filter((notice) => /no follow-up is made/.test(notice))[0]).toMatch(reason);
-    const retry = world.decide({ kind: "retry", select: { cause: "red-checks" }, adopt: false });
+    const retry = world.decide({ kind: "retry", select: { cause: "failed-checks" }, adopt: false });
     await expect(retry).rejects.toThrow(reason);
     expect(world.starts.length).toBe(1);
   });
@@ -403,7 +403,7 @@ for (const branch of ["mogplex/replace-moment", undefined]) {
   test(`a follow-up works on the branch that ${branch === undefined ? "the answer named" : "was asked for"}, whatever an event says`, async () => {
     const world = worldOf([aNode(RED)], {
       scenarios: eventBranch("main"),
-      file: { "on-failed-checks": { prompt: "Mend it" }, branch },
+      file: { "on-failed-checks": { prompt: "Fix it" }, branch },
     });
     await world.advance();
     const { store } = world.emulator.world;

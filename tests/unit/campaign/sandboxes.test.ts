@@ -122,7 +122,7 @@ test("the time that sandboxes outlive their runs is measured, shown, and part of
   await world.clock.sleep(11 * MINUTE);
   const { view } = await world.advance();
   expect(view.quota.sandboxes).toEqual({ used: 3, limit: 3, ended: 3 });
-  expect([view.waitsFor, view.counts.running]).toEqual(["sandboxes", 0]);
+  expect([view.waitingFor, view.counts.running]).toEqual(["sandboxes", 0]);
   const early = Date.parse(view.endsAt ?? "");
   await world.clock.sleep(10 * MINUTE);
   await world.advance();
@@ -242,8 +242,8 @@ test("runs that had ended before their start found them take no sandbox, and do 
     directory: "second",
     internals: {
       onView(make) {
-        const { endsAt, at, counts, waitsFor } = make();
-        said.add(waitsFor);
+        const { endsAt, at, counts, waitingFor } = make();
+        said.add(waitingFor);
         if (endsAt !== null && counts.succeeded > 0) leftMs.push(Date.parse(endsAt) - Date.parse(at));
       },
     },

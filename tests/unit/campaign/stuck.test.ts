@@ -36,16 +36,16 @@ test.each<[Partial<PullRequestView>, PullRequestTrouble | null]>([
   [{ state: "closed", checks: "red" }, "closed-unmerged"],
   [{ state: "unreadable" }, "unreadable"],
   [{ conflict: true, checks: "red" }, "conflict"],
-  [{ checks: "red", review: "changes-requested" }, "red-checks"],
+  [{ checks: "red", review: "changes-requested" }, "failed-checks"],
   [{ checks: "none" }, null],
   [{ checks: null, review: null, conflict: null }, null],
   [{ review: "changes-requested" }, "changes-requested"],
-  [{ review: "not-asked" }, "nobody-asked"],
-  [{ review: "not-asked", draft: true }, null],
-  [{ review: "not-asked", checks: "pending" }, null],
-  [{ review: "asked" }, null],
-  [{ review: "asked", updatedAt: old }, "no-reaction"],
-  [{ draft: true, updatedAt: old }, "no-reaction"],
+  [{ review: "not-requested" }, "no-reviewer"],
+  [{ review: "not-requested", draft: true }, null],
+  [{ review: "not-requested", checks: "pending" }, null],
+  [{ review: "requested" }, null],
+  [{ review: "requested", updatedAt: old }, "inactive"],
+  [{ draft: true, updatedAt: old }, "inactive"],
   [{ updatedAt: null }, null],
 ])("stuckCause() of the pull request %j is %p", (pull, expected) => {
   expect(causeOf({ pullRequestState: aPull(pull) })).toBe(expected);
@@ -63,14 +63,14 @@ test("stuckCause() looks only at items that ended well", () => {
 
 test("groupStuck() puts items of one cause together, with the people who have to act", () => {
   const items = [
-    anItem(1, "succeeded", { stuck: "red-checks", pullRequestState: aPull({ owner: "kim" }) }),
+    anItem(1, "succeeded", { stuck: "failed-checks", pullRequestState: aPull({ owner: "kim" }) }),
     anItem(2, "succeeded", { stuck: "conflict", pullRequestState: aPull() }),
-    anItem(3, "succeeded", { stuck: "red-checks", pullRequestState: aPull() }),
+    anItem(3, "succeeded", { stuck: "failed-checks", pullRequestState: aPull() }),
     anItem(4, "succeeded"),
   ];
   expect(groupStuck(items).map(({ word, owners, items: ids }) => [word, owners, ids.length])).toEqual([
     ["conflict", ["acme"], 1],
-    ["red-checks", ["kim", "acme"], 2],
+    ["failed-checks", ["kim", "acme"], 2],
   ]);
   expect(new Set(STUCK_CAUSES).size).toBe(8);
 });
@@ -83,11 +83,11 @@ test("pullRequestText() and pullRequestsSentence() never call pull requests abse
     "open, checks not read, review not read",
     "closed",
   ]);
-  expect(of(aPull({ draft: true, checks: "none", review: "not-asked", conflict: true }))).toBe(
-    "draft, conflict, not asked",
+  expect(of(aPull({ draft: true, checks: "none", review: "not-requested", conflict: true }))).toBe(
+    "draft, conflict, no review requested",
   );
   const items = [null, aPull({ state: "merged" }), aPull()].map((pull, index) =>
-    anItem(index, "succeeded", { pullRequestState: pull, stuck: index === 2 ? "red-checks" : null })
+    anItem(index, "succeeded", { pullRequestState: pull, stuck: index === 2 ? "failed-checks" : null })
   );
   expect(pullRequestsSentence(items)).toBe("3 pull requests: 1 open (1 stuck), 1 merged, 1 not read");
   expect(pullRequestsSentence([anItem(1, "succeeded"), anItem(2, "succeeded")])).toBe("2 pull requests");

@@ -77,10 +77,10 @@ test.each<[string, (gitea: GiteaForge) => void, Record<string, unknown>]>([
   ["an approval of the server's own actions", (gitea) => {
     const user = { id: -2, login: "gitea-actions" };
     replace(gitea, /\/reviews/, 200, [{ state: "APPROVED", official: true, user }]);
-  }, { review: "not-asked" }],
+  }, { review: "not-requested" }],
   ["changes that somebody asks for who may not decide", (gitea) => {
     replace(gitea, /\/reviews/, 200, [{ state: "REQUEST_CHANGES", official: false, user: { id: 9, login: "eve" } }]);
-  }, { review: "not-asked" }],
+  }, { review: "not-requested" }],
   ["changes that a reviewer with the right asks for, and another one without it", (gitea) => {
     const reviews = [{ id: 8, login: "kim" }, { id: 9, login: "eve" }].map((user, index) => ({
       ...{ state: "REQUEST_CHANGES", official: index === 0, user },
@@ -89,7 +89,7 @@ test.each<[string, (gitea: GiteaForge) => void, Record<string, unknown>]>([
   }, { review: "changes-requested" }],
   ["a team that was asked", (gitea) => {
     replace(gitea, /\/reviews/, 200, [{ state: "REQUEST_REVIEW", user: null, team: { id: 3, name: "web" } }]);
-  }, { review: "asked", owner: "web" }],
+  }, { review: "requested", owner: "web" }],
   ["a fork that was deleted", (gitea) => {
     Object.assign(pullOf(gitea).head as object, { repo_id: -1, repo: null });
   }, { isForeign: true }],

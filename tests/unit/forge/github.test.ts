@@ -60,20 +60,20 @@ test.each<[Node, Record<string, unknown>]>([
   [{ mergeable: "CONFLICTING" }, { conflict: true }],
   [{ mergeable: "UNKNOWN" }, { conflict: null }],
   [{ reviewDecision: "CHANGES_REQUESTED" }, { review: "changes-requested" }],
-  [NO_REVIEW, { review: "not-asked" }],
+  [NO_REVIEW, { review: "not-requested" }],
   [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "CHANGES_REQUESTED" }] } }, {
     review: "changes-requested",
   }],
   [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] } }, { review: "approved" }],
-  [{ ...NO_REVIEW, reviewDecision: "REVIEW_REQUIRED" }, { review: "not-asked" }],
-  [{ reviewDecision: "REVIEW_REQUIRED" }, { review: "asked" }],
-  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, { review: "not-asked" }],
+  [{ ...NO_REVIEW, reviewDecision: "REVIEW_REQUIRED" }, { review: "not-requested" }],
+  [{ reviewDecision: "REVIEW_REQUIRED" }, { review: "requested" }],
+  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, { review: "not-requested" }],
   [{ reviewDecision: "REVIEW_REQUIRED", latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, {
-    review: "not-asked",
+    review: "not-requested",
   }],
   ...[null, "REVIEW_REQUIRED"].map((reviewDecision): [Node, Record<string, unknown>] => [
     { reviewDecision, latestOpinionatedReviews: { nodes: [{ state: "APPROVED", author: { __typename: "Bot" } }] } },
-    { review: "not-asked" },
+    { review: "not-requested" },
   ]),
   [
     {
@@ -83,7 +83,7 @@ test.each<[Node, Record<string, unknown>]>([
     { review: "changes-requested" },
   ],
   [{ ...NO_REVIEW, reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { __typename: "Bot" } }] } }, {
-    review: "not-asked",
+    review: "not-requested",
     owner: null,
   }],
   [
@@ -96,13 +96,13 @@ test.each<[Node, Record<string, unknown>]>([
         }],
       },
     },
-    { review: "asked", owner: "kim" },
+    { review: "requested", owner: "kim" },
   ],
   [{
     ...NO_REVIEW,
     reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { combinedSlug: "acme/web-team" } }] },
   }, {
-    review: "asked",
+    review: "requested",
     owner: "acme/web-team",
   }],
 ])("Forges reads %j of GitHub as %j", async (more, expected) => {
@@ -119,7 +119,7 @@ test("Forges calls unknown what a token may not see, and never absent", async ()
   // A team that may not be named was asked all the same.
   const asked = aNode({ ...NO_REVIEW, reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: {} }] } });
   const team = await readOne(asked, [{ type: "FORBIDDEN", path: ["reviewRequests", "nodes", 0, "requestedReviewer"] }]);
-  expect(team.facts).toMatchObject({ review: "asked", owner: null, problem: null });
+  expect(team.facts).toMatchObject({ review: "requested", owner: null, problem: null });
 });
 
 test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 100 it may not see", async () => {

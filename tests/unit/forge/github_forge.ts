@@ -18,7 +18,7 @@ export interface GithubForge {
   renamed: Map<string, string>;
   /** Errors beside the data, by `owner/name#number`: the path behind the alias, and what stands there is null. */
   errors: Map<string, { type: string; path: (string | number)[] }[]>;
-  /** What is to be mended, by `owner/name#number`: see `github_findings.ts`. */
+  /** What is to be fixed, by `owner/name#number`: see `github_findings.ts`. */
   findings: Map<string, Node>;
   /** Takes the place of the next answers. */
   faults: (Response | "reset")[];

@@ -84,13 +84,13 @@ test.each<[string, Request, Record<string, unknown>]>([
     }),
     { review: "changes-requested", owner: "kim" },
   ],
-  ["a reviewer", aRequest(REVIEWERS, { ...UNAPPROVED, ...reviewer("unreviewed") }), { review: "asked" }],
-  ["nobody", aRequest({}, UNAPPROVED), { review: "not-asked" }],
+  ["a reviewer", aRequest(REVIEWERS, { ...UNAPPROVED, ...reviewer("unreviewed") }), { review: "requested" }],
+  ["nobody", aRequest({}, UNAPPROVED), { review: "not-requested" }],
   [
     "one approval of two",
     aRequest({}, { approvals: { approvals_left: 1, approved_by: [{ user: { username: "a" } }] } }),
     {
-      review: "asked",
+      review: "requested",
     },
   ],
   ["approvals that are hidden", aRequest({}, { approvals: json(403, {}) }), { review: null }],
@@ -116,7 +116,7 @@ test.each<[string, Request, Record<string, unknown>]>([
   [
     "the approval of a project's bot",
     aRequest({}, { approvals: { approvals_left: 0, approved_by: [{ user: { username: "project_7_bot_0a1b" } }] } }),
-    { review: "not-asked" },
+    { review: "not-requested" },
   ],
   [
     "a bot that was asked",
@@ -124,7 +124,7 @@ test.each<[string, Request, Record<string, unknown>]>([
       ...UNAPPROVED,
       reviewers: [{ user: { username: "GitLabDuo" }, state: "unreviewed" }],
     }),
-    { review: "not-asked", owner: null },
+    { review: "not-requested", owner: null },
   ],
   ["a draft of an older GitLab", aRequest({ draft: undefined, work_in_progress: true }), { draft: true }],
 ])("Forges reads %s of GitLab", async (_name, request, expected) => {

@@ -180,11 +180,11 @@ test("run() sleeps for days until a window opens, on the clock of the client, an
   const call = async () => {
     for await (const event of waits.run({ signal: stop.signal })) {
       seen.push(event.type);
-      if (event.type === "waits") stop.abort(new DOMException("enough", "AbortError"));
+      if (event.type === "waiting") stop.abort(new DOMException("enough", "AbortError"));
     }
   };
   expect(await call().catch((error) => error.message)).toBe("enough");
-  expect(seen).toEqual(["wave", "waits"]);
+  expect(seen).toEqual(["wave", "waiting"]);
   expect((await campaign.run()).state).toBe("done");
 });
 
@@ -248,7 +248,7 @@ test("run() ends with 4, as for a question, when a gate is closed, and goes on a
   expect([waits.exitCode, waits.state, waits.nextWaveAt]).toEqual([0, "gated", null]);
 
   const approved = await campaign.approve("kim");
-  expect([approved.state, approved.about?.opened]).toMatchObject(["waiting", [{ gate: "canary", by: "kim" }]]);
+  expect([approved.state, approved.about?.approvals]).toMatchObject(["waiting", [{ gate: "canary", by: "kim" }]]);
   expect(service.runs.length).toBe(1);
   expect((await campaign.run()).counts.succeeded).toBe(3);
 });
@@ -434,9 +434,9 @@ test("two handles on one campaign never work at the same time: the second is ref
     await clock.sleep(MINUTE);
     const second = campaigns.of(definition, { home });
     expect(await second.run().catch((error) => error.exitCode)).toBe(75);
-    expect((await second.read()).atWork).not.toBeNull();
+    expect((await second.read()).writer).not.toBeNull();
     expect([(await first).state, service.runs.length]).toEqual(["done", 3]);
-    expect((await second.read()).atWork).toBeNull();
+    expect((await second.read()).writer).toBeNull();
   }
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
-import { nothingToMend, type RespondSettings, type Wanted } from "../../../lib/respond/decide.ts";
+import { nothingToFix, type RespondSettings, type Wanted } from "../../../lib/respond/decide.ts";
 import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
 import { noteMarker } from "../../../lib/forge/note.ts";
 import {
@@ -354,9 +354,9 @@ test("decide() says that the forge does not show an issue or a pull request", as
   expect(await decide(forge, news)).toMatchObject({ reason: "the forge shows no issue 8 to this token", tell: null });
 });
 
-test("nothingToMend() says in words what the forge shows of checks that are not red", () => {
-  const of = (checks: Parameters<typeof nothingToMend>[1]["checks"]) =>
-    nothingToMend("checks", { checks, review: null, conflict: null });
+test("nothingToFix() says in words what the forge shows of checks that are not red", () => {
+  const of = (checks: Parameters<typeof nothingToFix>[1]["checks"]) =>
+    nothingToFix("checks", { checks, review: null, conflict: null });
   const not = "no check of this pull request is red";
   expect(of("red")).toBeNull();
   expect(of("none")).toBe(`${not} (it has none)`);
@@ -916,7 +916,7 @@ test("decide() starts no second run for `again` while the last task may still be
   expect(await wanted(forge, news)).toMatchObject({ task: "fix it", of: { id: first.comment?.id } });
 });
 
-test("decide() mends what the forge shows to be broken, and nothing else", async () => {
+test("decide() fixes what the forge shows to be broken, and nothing else", async () => {
   const forge = fakeForge();
   expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"))).task).toStartWith(
     "The checks of the pull request",
@@ -932,7 +932,7 @@ test("decide() mends what the forge shows to be broken, and nothing else", async
   );
 });
 
-test("decide() quotes what the forge shows of what it mends, of members alone, and keeps it out of the task", async () => {
+test("decide() quotes what the forge shows of what it fixes, of members alone, and keeps it out of the task", async () => {
   const forge = fakeForge();
   forge.found = {
     ...NO_FINDINGS,

@@ -84,7 +84,7 @@ export function fakeForge(): FakeForge {
     reactions: [],
     statuses: [],
     asked: [],
-    checks: { checks: "red", review: "asked", conflict: false },
+    checks: { checks: "red", review: "requested", conflict: false },
     found: NO_FINDINGS,
     say(thread, author, text, more = {}) {
       const note = {

@@ -93,9 +93,9 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex：stop，分支错了", { kind: "stop" }],
   ["@mogplex！stop", { kind: "stop" }],
   ["@mogplex again", { kind: "again" }],
-  ["@mogplex fix checks", { kind: "mend", mend: "checks" }],
-  ["@mogplex fix review.", { kind: "mend", mend: "review" }],
-  ["@mogplex fix conflict", { kind: "mend", mend: "conflict" }],
+  ["@mogplex fix checks", { kind: "fix", fix: "checks" }],
+  ["@mogplex fix review.", { kind: "fix", fix: "review" }],
+  ["@mogplex fix conflict", { kind: "fix", fix: "conflict" }],
   ["@mogplex fix checks and docs", task("fix checks and docs")],
   // The task may have code in it.
   ["@mogplex run\n```\nnpm test\n```", task("run\n```\nnpm test\n```")],

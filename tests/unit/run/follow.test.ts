@@ -170,7 +170,7 @@ test("follow() waits out 429, 503, other 5xx, a broken network and pages that ar
   // The service's own delay in full, then half a spread; a heartbeat divides the first wait.
   expect(slept.slice(0, 4)).toEqual([1_000, 60_000, 6_250, 36_250]);
   const waits = notices.flatMap((notice) =>
-    notice.kind === "wait" ? [[notice.cause, notice.named, notice.attempt]] : []
+    notice.kind === "wait" ? [[notice.cause, notice.fromService, notice.attempt]] : []
   );
   expect(waits).toEqual([
     ["rate_limit", true, 1],
@@ -191,7 +191,7 @@ test("follow() says what is waited for, why, and until when", async () => {
     detail: "HTTP 429 RATE_LIMITED",
     attempt: 1,
     delayMs: 66_250,
-    named: true,
+    fromService: true,
     untilMs: Date.UTC(2026, 8, 1) + 66_250,
   });
 });
@@ -223,7 +223,7 @@ test("follow() says again that it is held back after ten calm minutes", async ()
 
 const permanent = (error: Error) => followed({ events: [error] });
 
-test("follow() throws an error that a retry cannot mend", async () => {
+test("follow() throws an error that a retry cannot fix", async () => {
   expect((await permanent(refusal(ForbiddenError, "forbidden", 403))).error).toBeInstanceOf(ForbiddenError);
   expect((await permanent(refusal(NotFoundError, "usage", 404))).error).toBeInstanceOf(NotFoundError);
   expect((await permanent(new UnauthorizedError("no"))).error).toBeInstanceOf(UnauthorizedError);

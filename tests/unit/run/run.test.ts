@@ -87,7 +87,11 @@ test("runAutomation() repeats a suppressed trigger with the same key until it is
   expect(await runAutomation(AUTOMATION, REQUEST, options())).toMatchObject({ outcome: "success", replayed: false });
   expect([keys.length, new Set(keys).size, jobs().length]).toEqual([4, 1, 1]);
   const waits = notices.filter(({ kind }) => kind === "wait");
-  expect(waits[0]).toMatchObject({ cause: "start_limit", detail: "suppressed: REPO_PENDING_LIMIT", named: false });
+  expect(waits[0]).toMatchObject({
+    cause: "start_limit",
+    detail: "suppressed: REPO_PENDING_LIMIT",
+    fromService: false,
+  });
 });
 
 test("runAutomation() throws AbortedError also with throwOnFailure false, when the reason of its signal is an error of ours", async () => {
@@ -209,7 +213,7 @@ async function follow(world: AutomationWorld) {
   return items.map((item) =>
     item.type === "end"
       ? `end ${item.outcome}`
-      : item.type === "waits"
+      : item.type === "waiting"
       ? `waits ${item.count}`
       : item.type === "status"
       ? `status ${item.status}`

@@ -243,7 +243,7 @@ test("start() waits for a start slot as long as the service asks, and says so", 
     detail: "HTTP 429 RATE_LIMITED",
     attempt: 1,
     delayMs: 45_000,
-    named: true,
+    fromService: true,
     untilMs: BEGIN_MS + 45_000,
   }]);
 });

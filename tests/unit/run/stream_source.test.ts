@@ -114,7 +114,7 @@ test.each(["429", "503"])("follow() waits as long as %s asks, says so, and strea
   const { said, heard, notices } = await once(streamed(quiet(200)), kind, { retryAfter: 7 }).follow();
   expect(said).toEqual(SUCCESS);
   expect(heard.slice(0, 2)).toEqual([[0, STREAM], [7_000, STREAM]]);
-  expect(notices[0]).toMatchObject({ kind: "wait", named: true, delayMs: 7_000, attempt: 1 });
+  expect(notices[0]).toMatchObject({ kind: "wait", fromService: true, delayMs: 7_000, attempt: 1 });
   expect(notices[0]).toMatchObject({ what: expect.stringContaining("open the event stream of run") });
 });
 
@@ -124,7 +124,7 @@ test("follow() does not wait for a stream that is always refused: it polls meanw
   expect(kinds(heard).slice(0, 6)).toEqual([STREAM, STREAM, STREAM, STREAM, "events", "events"]);
 });
 
-test("follow() throws an error that a retry cannot mend when it opens a stream, as for any request", async () => {
+test("follow() throws an error that a retry cannot fix when it opens a stream, as for any request", async () => {
   const asks = async (token: string, runId?: string) => {
     const service = streamed("");
     const { error, heard } = await service.follow({ token }, runId ?? await service.start());

@@ -197,7 +197,7 @@ test("triggerAutomation() says with which key to repeat it when it is not known 
   expect(exitCodeFor(error)).toBe(69);
 });
 
-test("triggerAutomation() throws at once an error that a retry cannot mend", async () => {
+test("triggerAutomation() throws at once an error that a retry cannot fix", async () => {
   const { options, sent } = automationWorld("success");
   expect(await thrown(triggerAutomation(INACTIVE, REQUEST, options()))).toBeInstanceOf(ConflictError);
   const nobody = "00000000-0000-4000-8000-00000000dead";

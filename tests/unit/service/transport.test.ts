@@ -100,7 +100,7 @@ test("call() obeys Retry-After in full, without jitter, and says until when", as
     detail: "HTTP 429 RATE_LIMITED",
     attempt: 2,
     delayMs: 45_000,
-    named: true,
+    fromService: true,
     untilMs: Date.UTC(2026, 8, 1) + 46_000,
   });
 });
@@ -120,7 +120,7 @@ test("call() waits by its own backoff when Retry-After is zero or malformed", as
   ]);
   await client.getRun(RUN_ID);
   expect(clock.slept).toEqual([750, 1500]);
-  expect(notices.map((notice) => notice.kind === "wait" && notice.named)).toEqual([false, false]);
+  expect(notices.map((notice) => notice.kind === "wait" && notice.fromService)).toEqual([false, false]);
 });
 
 test("call() throws the last error at once when the wait does not fit its deadline", async () => {

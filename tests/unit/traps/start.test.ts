@@ -67,7 +67,7 @@ test("trap 09: the client waits for a limit that another token of the user has u
   // The limiter adds a second to the full minute.
   expect(clock.now()).toBeGreaterThanOrEqual(60_000);
   expect(clock.now()).toBeLessThanOrEqual(61_000);
-  expect(notices[0]).toMatchObject({ kind: "wait", named: true });
+  expect(notices[0]).toMatchObject({ kind: "wait", fromService: true });
 });
 
 test("trap 09: the hourly limit is thrown when waiting would exceed the timeout", async () => {

@@ -123,7 +123,7 @@ test("trap 10: a named delay is announced and obeyed when it fits, and thrown at
   emulator.control("fault", { kind: "429", times: 1, retryAfter: 60 });
   await client.listRepos();
   expect(clock.slept).toEqual([60_000]);
-  expect(notices).toMatchObject([{ kind: "wait", cause: "rate_limit", delayMs: 60_000, named: true }]);
+  expect(notices).toMatchObject([{ kind: "wait", cause: "rate_limit", delayMs: 60_000, fromService: true }]);
   emulator.control("fault", { kind: "429", times: 1, retryAfter: 86_400 });
   const error = await thrown(client.startRun(REQUEST, freshKey()));
   expect(error).toMatchObject({ name: "RateLimitedError", retryAfterMs: 86_400_000 });

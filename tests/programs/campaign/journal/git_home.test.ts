@@ -193,7 +193,7 @@ test("`run` follows its runs and starts nothing while its branch cannot be writt
   const { code, problem, view } = await world.run({
     ...homeOf(remote),
     onEvent(item) {
-      if (item.type !== "waits" || item.because !== "home" || held.push(world.clock.now()) > 1) return;
+      if (item.type !== "waiting" || item.limit !== "home" || held.push(world.clock.now()) > 1) return;
       void world.clock.sleep(8 * 60_000).then(() => rmSync(down));
     },
   });

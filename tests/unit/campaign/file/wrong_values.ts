@@ -116,7 +116,7 @@ export const VALUES: readonly WrongFile[] = [
   extra("one window", "windows: daily", ["5:10 windows", "it must be a list of at most 50 items"]),
   extra(
     "keys about pull requests",
-    "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Mend {{ repositry.name }}', attempts: 11 }",
+    "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Fix {{ repositry.name }}', attempts: 11 }",
     ["5:31 limits.open-pull-requests", "it must be a whole number from 1 to 10000"],
     ["6:35 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
     ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],

@@ -46,7 +46,7 @@ const FULL = lockOf([
   lockItem(3, { excluded: { as: "skipped", reason: "it left the list" } }),
 ], {
   canary: { size: 1, gate: "manual" },
-  onFailedChecks: { prompt: "Mend {{ ticket }}", attempts: 2 },
+  onFailedChecks: { prompt: "Fix {{ ticket }}", attempts: 2 },
   limits: {
     parallel: 1,
     attempts: 2,

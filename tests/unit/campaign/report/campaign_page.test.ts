@@ -28,7 +28,7 @@ const ABOUT = {
   origin: "https://mogplex.com",
   limits: { parallel: 3, attempts: 2, runTimeoutMs: 3_600_000, stopAfterFailures: "10%", openPullRequests: null },
   windows: 1,
-  opened: [{ gate: "canary", by: "lin <b>", at: "2026-12-01T01:00:00Z", note: "all three are good" }],
+  approvals: [{ gate: "canary", by: "lin <b>", at: "2026-12-01T01:00:00Z", note: "all three are good" }],
   records: 42,
   lastRecordAt: null,
 } as const;
@@ -95,7 +95,7 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
 });
 
 test("renderCampaignPage() shows skipped items in grey, and in amber the quota that the next start waits for", () => {
-  const page = rendered(viewOf([anItem(0, "skipped")], { waitsFor: "hour" }));
+  const page = rendered(viewOf([anItem(0, "skipped")], { waitingFor: "hour" }));
   const chips = elementsOf(page).filter(({ tag, attributes }) => tag === "span" && /chip/.test(attributes.class ?? ""));
   expect(chips.filter(({ text }) => text === "skipped").map(({ attributes }) => attributes.class)).toEqual([
     "chip none",
@@ -123,20 +123,32 @@ test("renderCampaignPage() keeps the rules and has every item, whatever its verd
 });
 
 test("renderCampaignPage() shows what became of pull requests, and whose hands they are in", () => {
-  const pull = { draft: false, checks: "red", review: "asked", conflict: null, owner: "lin", reason: null } as const;
+  const pull = {
+    draft: false,
+    checks: "red",
+    review: "requested",
+    conflict: null,
+    owner: "lin",
+    reason: null,
+  } as const;
   const times = { createdAt: "2026-12-01T00:00:00Z", updatedAt: "2026-12-02T00:00:00Z" };
   const url = (number: number) => ({ pullRequest: `https://github.com/acme/r/pull/${number}` });
   const open = { ...pull, ...times, state: "open", files: 2, additions: 12, deletions: 3 } as const;
   const merged = { ...open, state: "merged", checks: "green" } as const;
   const items = [
-    anItem(0, "succeeded", { ...url(1), pullRequestState: open, stuck: "red-checks" }),
+    anItem(0, "succeeded", { ...url(1), pullRequestState: open, stuck: "failed-checks" }),
     anItem(1, "succeeded", { ...url(2), pullRequestState: merged }),
   ];
   const page = rendered(viewOf(items, { state: "running" }));
   expect(breaches(page)).toEqual([]);
   const text = textsOf(page, "main").join(" ");
   for (
-    const each of ["2 pull requests: 1 open (1 stuck), 1 merged", "open, red, asked", "+12 -3 in 2 files", "merged: 1"]
+    const each of [
+      "2 pull requests: 1 open (1 stuck), 1 merged",
+      "open, red, review requested",
+      "+12 -3 in 2 files",
+      "merged: 1",
+    ]
   ) {
     expect(text).toContain(each);
   }
@@ -166,7 +178,7 @@ test("renderCampaignPage() shows the size of a change as the forge says it, and 
 });
 
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
-  const nothing = { nextWaveAt: null, endsAt: null, waitsFor: null };
+  const nothing = { nextWaveAt: null, endsAt: null, waitingFor: null };
   const empty = rendered(viewOf([], { state: "planned", ...nothing }));
   expect([breaches(empty), textsOf(empty, "h3")]).toEqual([[], ["no items "]]);
   const done = rendered(viewOf([anItem(0, "succeeded")], { state: "done", ...nothing }));
@@ -195,7 +207,7 @@ test("renderCampaignPage() shows file, limits, journal, and who opened a gate", 
 });
 
 test("renderCampaignPage() counts the items that need a person, and not what comes afterwards", () => {
-  const done = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } as const;
+  const done = { state: "done", nextWaveAt: null, endsAt: null, waitingFor: null } as const;
   const page = rendered(viewOf([anItem(1, "failed"), anItem(2, "conflict"), anItem(3, "succeeded")], done));
   expect(textsOf(page, "h3").at(-1)).toStartWith("afterwards");
   expect(page).toContain('<a href="#attention">2 items</a> below need a person.');

@@ -68,7 +68,7 @@ Correct the cause, then try again:
 });
 
 test("renderCampaignMarkdown() marks a campaign that is done by whether its end is good", () => {
-  const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
+  const done = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
   const good = render(viewOf([anItem(1, "succeeded"), anItem(2, "unchanged")], done));
   expect(good).toStartWith("## ✅ Campaign");
   expect(good).toContain("All 2 items succeeded or needed no change.");
@@ -110,7 +110,7 @@ test("renderCampaignMarkdown() has a row for each of a few items, and links only
 
 test("renderCampaignMarkdown() shows the problem of the last step, the job's pages, and an empty campaign", () => {
   const links = { job: "https://ci.example/job/1" };
-  const text = render(viewOf([], { state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null }), {
+  const text = render(viewOf([], { state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null }), {
     command,
     links,
     problem: "Cannot advance campaign: this token belongs to another user",

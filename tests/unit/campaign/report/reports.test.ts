@@ -13,7 +13,7 @@ function clean(view: CampaignView): CampaignView {
   return cleanCampaign(view, (text) => text);
 }
 
-const EMPTY = clean(viewOf([], { state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null, waves: 0 }));
+const EMPTY = clean(viewOf([], { state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null, waves: 0 }));
 
 test("report csv of a campaign has a line for each item, and no cell that a spreadsheet would calculate", () => {
   const view = clean(viewOf([

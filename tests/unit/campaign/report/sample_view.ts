@@ -75,10 +75,10 @@ export function viewOf(items: readonly CampaignItem[], changes: Partial<Campaign
       sandboxes: { used: 2, limit: 3 },
     },
     waves: 11,
-    trouble: null,
-    atWork: null,
+    lastError: null,
+    writer: null,
     nextWaveAt: "2026-12-01T14:05:00.000Z",
-    waitsFor: "hour",
+    waitingFor: "hour",
     endsAt: "2026-12-02T18:40:00.000Z",
     exitCode: 0,
     at: NOW,
@@ -165,8 +165,15 @@ export function hostileView(text: string): CampaignView {
       branch: text,
       pullRequest: text,
       pullRequestState: { ...OPEN_PULL, owner: text, reason: text },
-      stuck: verdict === "succeeded" ? "red-checks" : null,
+      stuck: verdict === "succeeded" ? "failed-checks" : null,
     })
   );
-  return viewOf(items, { campaign: text, round: text, state: "gated", stateReason: text, trouble: text, atWork: text });
+  return viewOf(items, {
+    campaign: text,
+    round: text,
+    state: "gated",
+    stateReason: text,
+    lastError: text,
+    writer: text,
+  });
 }

@@ -51,19 +51,19 @@ const VIEW: Fields<CampaignView> = {
   items: true,
   causes: true,
   quota: true,
-  cancels: true,
+  pendingCancels: true,
   waves: true,
-  trouble: true,
-  atWork: true,
+  lastError: true,
+  writer: true,
   nextWaveAt: true,
-  waitsFor: true,
+  waitingFor: true,
   endsAt: true,
   exitCode: true,
   at: true,
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "cancels", "title", "files", "unchecked", "isFinal"];
+const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "unchecked", "isFinal"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
@@ -110,7 +110,7 @@ const ABOUT: Record<keyof CampaignAbout, true> = {
   origin: true,
   limits: true,
   windows: true,
-  opened: true,
+  approvals: true,
   records: true,
   lastRecordAt: true,
 };
@@ -130,23 +130,23 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
 });
 
 test("campaign-report.schema.json lists the same verdicts, states and bounds as the code", () => {
-  const { counts, state, waitsFor, items, causes } = schema.properties ?? {};
+  const { counts, state, waitingFor, items, causes } = schema.properties ?? {};
   expect(Object.keys(counts?.properties ?? {})).toEqual([...STATES]);
   expect(counts?.required).toEqual([...STATES]);
   expect(items?.items?.properties?.verdict?.enum).toEqual([...STATES]);
   expect(causes?.items?.properties?.verdict?.enum).toEqual([...STATES]);
   expect(state?.enum).toEqual([...CAMPAIGN_STATES]);
-  expect(waitsFor?.enum).toEqual([...Object.keys(BOUNDS), null]);
+  expect(waitingFor?.enum).toEqual([...Object.keys(BOUNDS), null]);
 });
 
 test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, verdict and bound", () => {
   for (const size of [0, 1, 3, 40, 400]) expect(problems(mixedView(size))).toEqual([]);
   expect(problems(everyVerdict())).toEqual([]);
   for (const state of CAMPAIGN_STATES) expect(problems(mixedView(3, { state, stateReason: "because" }))).toEqual([]);
-  for (const waitsFor of [...Object.keys(BOUNDS) as CampaignLimit[], null]) {
-    expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
+  for (const waitingFor of [...Object.keys(BOUNDS) as CampaignLimit[], null]) {
+    expect(problems(mixedView(3, { waitingFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
-  expect(problems(mixedView(3, { state: "stopping", cancels: 3 }))).toEqual([]);
+  expect(problems(mixedView(3, { state: "stopping", pendingCancels: 3 }))).toEqual([]);
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
   expect(problems(mixedView(3, { quota: unlimited(mixedView(3)) }))).toEqual([]);
@@ -169,7 +169,7 @@ test("campaign-report.schema.json refuses a wrong type, a missing field, and wor
   expect(validate(good)).toBe(true);
   const { quota: _quota, ...missing } = good;
   const [item] = good.items as Record<string, unknown>[];
-  const changed = [{ schema: 2 }, { state: "great" }, { waitsFor: "rain" }, { exitCode: "0" }, { counts: {} }]
+  const changed = [{ schema: 2 }, { state: "great" }, { waitingFor: "rain" }, { exitCode: "0" }, { counts: {} }]
     .concat([{ items: [{ ...item, verdict: "great" }] }, { items: [{ ...item, starts: -1 }] }] as never[]);
   for (const bad of [missing, ...changed.map((fields) => ({ ...good, ...fields }))]) expect(validate(bad)).toBe(false);
 });

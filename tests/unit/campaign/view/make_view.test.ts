@@ -13,12 +13,12 @@ test("makeView() says when the next wave is due after the last record, and does 
   await world.advance();
   for (const minutes of [0, 10, 40]) {
     await world.clock.sleep(minutes * MINUTE);
-    const { nextWaveAt, state, waitsFor } = await world.read();
-    expect([nextWaveAt, state, waitsFor]).toEqual(["2026-09-01T00:15:00.000Z", "running", "sandboxes"]);
+    const { nextWaveAt, state, waitingFor } = await world.read();
+    expect([nextWaveAt, state, waitingFor]).toEqual(["2026-09-01T00:15:00.000Z", "running", "sandboxes"]);
   }
   // A decision makes the next wave due at once.
   await world.decide({ kind: "stop", cancel: true });
-  expect((await world.read()).waitsFor).toBe("stopped");
+  expect((await world.read()).waitingFor).toBe("stopped");
 });
 
 test("makeView() is the same from lock and journal as in the process that wrote them", async () => {
@@ -41,7 +41,7 @@ test("makeView() has no next wave while only a person can let it go on and nothi
   expect([state, nextWaveAt, endsAt]).toEqual(["done", null, null]);
   const gated = campaignWorld({ count: 3, file: { canary: { size: 1, gate: "manual" } } });
   const view = (await gated.run()).view;
-  expect([view.state, view.nextWaveAt, view.endsAt, view.waitsFor]).toEqual(["gated", null, null, "gate"]);
+  expect([view.state, view.nextWaveAt, view.endsAt, view.waitingFor]).toEqual(["gated", null, null, "gate"]);
 });
 
 test("makeView() has no next wave while all that is left waits for persons, and the next call sees an answer", async () => {
@@ -61,18 +61,18 @@ test("makeView() knows no end while only persons can answer, and counts their sa
   expect([view.state, view.endsAt, view.counts["needs-input"]]).toEqual(["waiting", null, 3]);
   const more = campaignWorld({ count: 4, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   const { view: full } = await more.run({ timeoutMs: 10 * MINUTE });
-  expect([full.counts.waiting, full.endsAt, full.waitsFor]).toEqual([1, null, "sandboxes"]);
+  expect([full.counts.waiting, full.endsAt, full.waitingFor]).toEqual([1, null, "sandboxes"]);
 });
 
 test("makeView() says why nothing is started: held by the canary, by nothing, or not held at all", async () => {
   const world = campaignWorld({ count: 2, runDuration: () => 5 * MINUTE, file: { canary: { size: 1 } } });
   await world.plan();
-  expect((await world.read()).waitsFor).toBeNull();
+  expect((await world.read()).waitingFor).toBeNull();
   await world.advance();
   const canary = await world.read();
-  expect([canary.waitsFor, canary.counts.waiting]).toEqual(["nothing", 1]);
+  expect([canary.waitingFor, canary.counts.waiting]).toEqual(["nothing", 1]);
   await world.run();
-  expect((await world.read()).waitsFor).toBeNull();
+  expect((await world.read()).waitingFor).toBeNull();
 });
 
 test("makeView() shows what stopped the last wave until another one begins", async () => {
@@ -80,13 +80,13 @@ test("makeView() shows what stopped the last wave until another one begins", asy
   await world.advance();
   world.emulator.control("setToken", { token: world.token, set: { revokedAt: "2026-09-01T00:00:00Z" } });
   const { problem } = await world.advance();
-  expect((await world.read()).trouble).toBe(problem);
+  expect((await world.read()).lastError).toBe(problem);
   const records = (await world.records()).length;
   await world.decide({ kind: "stop", cancel: false });
-  expect((await world.read()).trouble).toBe(problem);
+  expect((await world.read()).lastError).toBe(problem);
   world.emulator.control("setToken", { token: world.token, set: { revokedAt: null } });
   await world.advance();
-  expect([(await world.read()).trouble, (await world.records()).length]).toEqual([null, records + 3]);
+  expect([(await world.read()).lastError, (await world.records()).length]).toEqual([null, records + 3]);
 });
 
 test("itemView() shows the newest run, its times, and the branch and pull request of the last end", async () => {
@@ -145,8 +145,8 @@ test("makeView() counts no more sandboxes than there can be", async () => {
   await world.plan();
   const lock = await world.lock();
   if (lock === undefined) throw new Error("no lock");
-  const { quota, waitsFor } = makeView(foldJournal(lock, []), { nowMs: 0, meanRunMs: null, sandboxes: 4 });
-  expect([quota.sandboxes, waitsFor]).toEqual([{ used: 3, limit: 3 }, "sandboxes"]);
+  const { quota, waitingFor } = makeView(foldJournal(lock, []), { nowMs: 0, meanRunMs: null, sandboxes: 4 });
+  expect([quota.sandboxes, waitingFor]).toEqual([{ used: 3, limit: 3 }, "sandboxes"]);
 });
 
 test("makeView() counts no fewer sandboxes than open runs", async () => {

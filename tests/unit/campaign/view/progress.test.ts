@@ -88,7 +88,7 @@ scenarios:
   });
   await world.waves(["waiting"]);
   const { view } = await world.advance();
-  expect([verdicts(view)[project(2)], view.waitsFor, world.starts.length]).toEqual(["waiting", "nothing", 1]);
+  expect([verdicts(view)[project(2)], view.waitingFor, world.starts.length]).toEqual(["waiting", "nothing", 1]);
   world.setRun(project(1), { status: "success" });
   expect((await world.run()).code).toBe(0);
 });

@@ -19,7 +19,7 @@ test.each(WAYS)(
       expect(problem).toMatch(/belongs to another user than the one who planned.*use a token of that user/);
     }
     expect(world.runs()).toEqual([]);
-    expect((await world.read()).trouble).toContain("this token does not reach the repository");
+    expect((await world.read()).lastError).toContain("this token does not reach the repository");
     world.token = right;
     const { code, view } = await world.run();
     expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 8, 8]);

@@ -23,7 +23,11 @@ test("a start that the limits refuse waits as long as the service says, and is n
     0,
     1,
   ]]);
-  expect([first.code, first.view.waitsFor, first.view.nextWaveAt]).toEqual([75, "refused", "2026-09-01T00:20:00.000Z"]);
+  expect([first.code, first.view.waitingFor, first.view.nextWaveAt]).toEqual([
+    75,
+    "refused",
+    "2026-09-01T00:20:00.000Z",
+  ]);
   // Too early: no request is sent for a start.
   await world.clock.sleep(10 * MINUTE);
   await world.advance();
@@ -147,7 +151,7 @@ const TROUBLES = [
   ["a token that lost its scope", { scopes: ["read"] }, 65, { scopes: ["read", "write"] }],
 ] as const;
 
-for (const [what, set, expected, mended] of TROUBLES) {
+for (const [what, set, expected, fixed] of TROUBLES) {
   for (const way of ["run", "advance"] as const) {
     test(`${what} midway ends with ${expected}, leaves the items, and goes on later: ${way}`, async () => {
       const world = campaignWorld({ count: 4, file: { limits: { parallel: 2 } } });
@@ -171,7 +175,7 @@ for (const [what, set, expected, mended] of TROUBLES) {
       // Nothing more is started: the one start that was refused is tried again, under its key.
       expect(new Set(world.starts.slice(sent - 1).map(({ key }) => key)).size).toBe(1);
 
-      world.emulator.control("setToken", { token: world.token, set: mended });
+      world.emulator.control("setToken", { token: world.token, set: fixed });
       const last = await world.run();
       expect([last.code, last.view.counts.succeeded, last.view.items.map(({ attempts }) => attempts)]).toEqual([
         0,

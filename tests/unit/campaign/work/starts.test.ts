@@ -64,7 +64,7 @@ test("startSome() starts nothing while sandboxes of others are in use, looks aga
   const world = campaignWorld({ count: 2 });
   const ids = otherSandboxes(world, 3);
   const first = await world.advance();
-  expect([first.code, first.view.state, first.view.waitsFor, world.starts.length]).toEqual([
+  expect([first.code, first.view.state, first.view.waitingFor, world.starts.length]).toEqual([
     75,
     "waiting",
     "sandboxes",
@@ -93,7 +93,7 @@ test("the status of a campaign that waits for sandboxes of others says so, witho
   otherSandboxes(world, 3);
   await world.advance();
   const view = await world.read();
-  expect([view.waitsFor, view.quota.sandboxes.used]).toEqual(["sandboxes", 3]);
+  expect([view.waitingFor, view.quota.sandboxes.used]).toEqual(["sandboxes", 3]);
   expect(statusText(view, { width: 120, colour: false }).join("\n")).toContain(
     "waits for a free sandbox (3 of 3 used, 3 of them outside this campaign)",
   );
@@ -133,7 +133,7 @@ test("starts of other people on the same user are quota, seen as 429", async () 
     expect((await world.emulator.fetch(url, { method: "POST", headers, body })).status).toBe(400);
   }
   const first = await world.advance();
-  expect([first.view.counts.quota, first.view.counts.waiting, first.view.waitsFor]).toEqual([1, 1, "refused"]);
+  expect([first.view.counts.quota, first.view.counts.waiting, first.view.waitingFor]).toEqual([1, 1, "refused"]);
   const { code, view } = await world.run();
   expect([code, view.counts.succeeded, view.items.map(({ attempts }) => attempts)]).toEqual([0, 2, [1, 1]]);
 });
@@ -147,7 +147,7 @@ test("startSome() starts only within the windows of the file, and collects alway
   });
   const minutes = spyOnStarts(world);
   const first = await world.advance();
-  expect([first.view.waitsFor, first.view.nextWaveAt]).toEqual(["window", "2026-09-01T02:00:00.000Z"]);
+  expect([first.view.waitingFor, first.view.nextWaveAt]).toEqual(["window", "2026-09-01T02:00:00.000Z"]);
   const { code } = await world.run();
   expect(code).toBe(0);
   expect(minutes.slice(0, 3).map(Math.round)).toEqual([120, 120, 120]);
@@ -167,7 +167,7 @@ test("startSome() starts nothing for a while after the service has refused start
 test("the day's quota holds all starts back, and the next wave is due when a slot is free again", async () => {
   const world = campaignWorld({ count: 160, runDuration: () => 20_000 });
   const made = await world.run({ timeoutMs: 6 * HOUR });
-  expect([made.view.state, made.view.waitsFor, made.view.quota.day.used]).toEqual(["waiting", "day", 150]);
+  expect([made.view.state, made.view.waitingFor, made.view.quota.day.used]).toEqual(["waiting", "day", 150]);
   const due = Date.parse(made.view.nextWaveAt ?? "") - world.clock.wallTime();
   expect(due).toBeGreaterThan(18 * HOUR);
   expect(due).toBeLessThanOrEqual(24 * HOUR);

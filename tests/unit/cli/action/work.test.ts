@@ -84,12 +84,12 @@ test("a step refuses inputs that contradict each other before it asks anything, 
   }
 });
 
-test("a step works on the branch of a pull request that input after names, with a task or with input mend", async () => {
+test("a step works on the branch of a pull request that input after names, with a task or with input fix", async () => {
   const cases = [
     [{ after: "7", prompt: "also the docs" }, "also the docs"],
     [{ after: "https://github.com/acme/api/pull/7", prompt: "also the docs" }, "also the docs"],
     [
-      { after: "7", prompt: "", mend: "conflict" },
+      { after: "7", prompt: "", fix: "conflict" },
       "The pull request of this branch conflicts with its base branch main.",
     ],
   ] as const;

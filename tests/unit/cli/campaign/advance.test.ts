@@ -52,7 +52,7 @@ test("campaign advance --json prints a line for each change, and the campaign at
   expect({ code, stderr, types: items.map(({ type }) => type) }).toEqual({
     code: 0,
     stderr: "",
-    types: ["wave", "item", "item", "waits", "campaign"],
+    types: ["wave", "item", "item", "waiting", "campaign"],
   });
   expect(items[1]).toMatchObject({ before: "waiting", item: { repository: project(1), verdict: "running" } });
   expect(items.at(-1)).toMatchObject({
@@ -89,7 +89,7 @@ and starts 3 items at most:
     cancels: [],
     starts: [1, 2, 3].map((number) => `${project(number)}@main`),
     state: "planned",
-    waitsFor: null,
+    waitingFor: null,
   });
   expect([world.requests.length, existsSync(`${world.directory}/journal`)]).toEqual([requests, false]);
 });

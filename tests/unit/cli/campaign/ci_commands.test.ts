@@ -32,7 +32,7 @@ async function commands(env: Record<string, string>, view: CampaignView): Promis
   return io.text.stdout.split("\n").slice(0, -1);
 }
 
-const DONE = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
+const DONE = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
 
 test("publishCampaign() annotates an end that is not good, and nothing else on GitHub", async () => {
   expect(await commands({ GITHUB_ACTIONS: "true" }, mixedView(3))).toEqual([]);

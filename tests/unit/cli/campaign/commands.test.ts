@@ -29,13 +29,13 @@ test("campaign commands prints what a shell can run, and runs nothing", async ()
     `gh pr merge https://github.com/${project(1)}/pull/7 --squash --match-head-commit ${"c0ffee".padEnd(40, "0")}\n`,
   ]);
   expect(merged.stderr).toContain("1 pull request not ready to be merged: left out");
-  const closed = await world.campaign("commands", ["--close", "--cause", "red-checks"], TOKEN);
+  const closed = await world.campaign("commands", ["--close", "--cause", "failed-checks"], TOKEN);
   expect(closed.stdout).toBe(`gh pr close https://github.com/${project(2)}/pull/7\n`);
   expect(github.received.every(({ query }) => query.startsWith("query("))).toBe(true);
   const without = await world.campaign("commands", ["--close"]);
   expect([without.stdout, without.stderr]).toEqual(["", expect.stringContaining("3 pull requests not read")]);
   for (const args of [[], ["--merge", "--close"]]) expect((await world.campaign("commands", args)).code).toBe(2);
-  expect((await world.campaign("commands", ["--close", "--cause", "red"], TOKEN)).stderr).toContain("red-checks");
+  expect((await world.campaign("commands", ["--close", "--cause", "red"], TOKEN)).stderr).toContain("failed-checks");
 });
 
 test("campaign commands --all does not ask for --all when an address is not of a forge", async () => {
@@ -58,13 +58,13 @@ test("campaign status reads pull requests with a token, and says once what to se
   const { code, stdout } = await world.campaign("status", [], TOKEN);
   expect(code).toBe(0);
   expect(stdout).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
-  expect(stdout).toContain("stuck: red-checks (1): the checks of the pull request are red; in the hands of acme");
-  expect(stdout).toContain("mogplex-ci campaign retry campaign.yml --dir DIR --cause red-checks");
+  expect(stdout).toContain("stuck: failed-checks (1): the checks of the pull request are red; in the hands of acme");
+  expect(stdout).toContain("mogplex-ci campaign retry campaign.yml --dir DIR --cause failed-checks");
   const json = JSON.parse((await world.campaign("status", ["--json"], TOKEN)).stdout);
-  expect(json.items[1]).toMatchObject({ stuck: "red-checks", pullRequestState: { state: "open", checks: "red" } });
+  expect(json.items[1]).toMatchObject({ stuck: "failed-checks", pullRequestState: { state: "open", checks: "red" } });
   expect(`${stdout}${JSON.stringify(json)}`).not.toContain(GITHUB_TOKEN);
   // The word of a cause that only the screen knows is good for a retry.
-  const { stdout: retried } = await world.campaign("retry", ["--cause", "red-checks"], TOKEN);
+  const { stdout: retried } = await world.campaign("retry", ["--cause", "failed-checks"], TOKEN);
   expect(retried).toContain(
     "1 item will be started again, ahead of the items that wait, on the branch of the pull request",
   );
@@ -76,9 +76,9 @@ test("campaign status --stuck-after says how long nothing may happen to a pull r
     `${project(1)}#7`,
     aNode({ reviewDecision: "REVIEW_REQUIRED", updatedAt: new Date(world.clock.wallTime() - 7_200_000).toISOString() }),
   );
-  expect((await world.campaign("status", [], TOKEN)).stdout).not.toContain("no-reaction");
-  expect((await world.campaign("status", ["--stuck-after", "2h"], TOKEN)).stdout).toContain("stuck: no-reaction (1)");
-  expect((await world.campaign("status", ["--stuck-after", "1d"], TOKEN)).stdout).not.toContain("no-reaction");
+  expect((await world.campaign("status", [], TOKEN)).stdout).not.toContain("inactive");
+  expect((await world.campaign("status", ["--stuck-after", "2h"], TOKEN)).stdout).toContain("stuck: inactive (1)");
+  expect((await world.campaign("status", ["--stuck-after", "1d"], TOKEN)).stdout).not.toContain("inactive");
   expect((await world.campaign("status", ["--stuck-after", "soon"], TOKEN)).code).toBe(2);
   expect((await world.campaign("status", ["--forge-host", "x y"], TOKEN)).code).toBe(2);
 });
@@ -88,5 +88,5 @@ test("campaign report writes what the forge says now", async () => {
   await world.campaign("report", [], TOKEN);
   expect(world.report("campaign.md")).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
   expect(world.report("campaign.csv")).toContain('"open","red"');
-  expect(world.report("metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="red-checks"} 1');
+  expect(world.report("metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="failed-checks"} 1');
 });

@@ -99,7 +99,7 @@ test("LiveCampaign does not tell the state between a run that has ended and the 
   const { io, campaign } = live({});
   campaign.update(VIEWS[0] as CampaignView);
   const ended = viewOf([anItem(1, "succeeded"), anItem(2, "succeeded"), anItem(3, "waiting")], { waves: 1 });
-  campaign.update({ ...ended, state: "waiting", waitsFor: null });
+  campaign.update({ ...ended, state: "waiting", waitingFor: null });
   campaign.update(VIEWS[2] as CampaignView);
   campaign.close();
   expect(io.text.stdout.match(/ is (?:running|waiting)/g)).toEqual([" is running"]);

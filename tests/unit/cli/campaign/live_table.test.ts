@@ -83,7 +83,7 @@ test("LiveCampaign on a terminal names no end before a run has ended, and none i
 });
 
 test("LiveCampaign on a terminal says when starts are not limited", () => {
-  const lines = table(mixedView(40, { quota: unlimited(mixedView(40)), waitsFor: null }));
+  const lines = table(mixedView(40, { quota: unlimited(mixedView(40)), waitingFor: null }));
   expect(lines[1]).toStartWith("starts not limited · sandboxes ");
 });
 
@@ -97,7 +97,7 @@ test("LiveCampaign on a terminal says why nothing is started: a gate, with its r
   const view = viewOf([anItem(1, "waiting")], {
     state: "gated",
     stateReason: "1 of 3 canary items failed",
-    waitsFor: "gate",
+    waitingFor: "gate",
     nextWaveAt: null,
   });
   const lines = table(view);

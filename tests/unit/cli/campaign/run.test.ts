@@ -209,7 +209,7 @@ test("campaign run --json prints the same items as the library, and no heartbeat
   expect(items[0]).toEqual({ type: "wave", wave: 1 });
   expect(items).toContainEqual({ type: "gate", gate: "canary", reason: "the canary item has ended well: look at it" });
   expect(items.at(-1)).toMatchObject({ type: "campaign", state: "gated" });
-  expect(new Set(items.map(({ type }) => type))).toEqual(new Set(["wave", "item", "gate", "waits", "campaign"]));
+  expect(new Set(items.map(({ type }) => type))).toEqual(new Set(["wave", "item", "gate", "waiting", "campaign"]));
 });
 
 test("campaign run survives a service that is down for a while, and says that it waits", async () => {

@@ -78,27 +78,27 @@ test("statusText() tells for every cause what to do, with commands that can be c
 const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
     "a canary that failed",
-    { state: "gated", stateReason: "1 of 3 canary items failed", waitsFor: "gate", nextWaveAt: null },
+    { state: "gated", stateReason: "1 of 3 canary items failed", waitingFor: "gate", nextWaveAt: null },
     ["gate closed: 1 of 3 canary items failed", "approve campaign.yaml", "stop campaign.yaml"],
   ],
   [
     "the threshold",
-    { state: "stopped", stateReason: "3 of 20 items failed", waitsFor: "gate", nextWaveAt: null },
+    { state: "stopped", stateReason: "3 of 20 items failed", waitingFor: "gate", nextWaveAt: null },
     ["gate closed: 3 of 20 items failed", "approve campaign.yaml"],
   ],
   [
     "a person who stopped it",
-    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped" },
+    { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped" },
     ["stopping: stopped by ann", "resume campaign.yaml", "stop campaign.yaml --cancel"],
   ],
   [
     "a person who had it cancelled",
-    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 },
+    { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped", pendingCancels: 1 },
     ["stopping: stopped by ann", "resume campaign.yaml"],
   ],
   [
     "a plan that was not started",
-    { state: "planned", waitsFor: null, nextWaveAt: null },
+    { state: "planned", waitingFor: null, nextWaveAt: null },
     ["not started", "run campaign.yaml", "advance campaign.yaml"],
   ],
   [
@@ -109,13 +109,18 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
 ];
 
 test("statusText() says that runs are to be cancelled, and by whom", () => {
-  const changes = { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped", cancels: 1 } as const;
+  const changes = {
+    state: "stopping",
+    stateReason: "stopped by ann",
+    waitingFor: "stopped",
+    pendingCancels: 1,
+  } as const;
   const items = [anItem(1, "running"), anItem(2, "waiting")];
   const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
   expect(title(viewOf(items, changes))).toContain(
     "is stopping: stopped by ann; nothing more is started, 1 run at work; the next wave cancels 1 run",
   );
-  expect(title(viewOf(items, { ...changes, atWork: "process 7" }))).toContain(
+  expect(title(viewOf(items, { ...changes, writer: "process 7" }))).toContain(
     "1 run at work; 1 run is being cancelled",
   );
 });
@@ -146,16 +151,16 @@ test("statusText() says when starts are not limited", () => {
 });
 
 test("statusText() shows what stopped the last wave, and how it goes on", () => {
-  const lines = part(status(mixedView(3, { trouble: "Cannot read run: the network failed" })), "Needs attention");
+  const lines = part(status(mixedView(3, { lastError: "Cannot read run: the network failed" })), "Needs attention");
   expect(lines.slice(2)).toEqual([
     "  stopped by an error: Cannot read run: the network failed",
-    "    Nothing is lost. Once that is mended, the next wave goes on. By hand:",
+    "    Nothing is lost. Once that is fixed, the next wave goes on. By hand:",
     "      mogplex-ci campaign advance campaign.yaml",
   ]);
 });
 
 test("statusText() says which process is at work, never calls it late, and says that no other process can decide meanwhile", () => {
-  const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
+  const changes = { writer: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
   expect(quiet).toContain("Nothing needs attention: a process is at work on it");
   expect(quiet).toContain('  at work       process 7 on "one"');
@@ -169,22 +174,22 @@ test("statusText() says which process is at work, never calls it late, and says 
 
 test("statusText() says whose sandboxes are in the way, and what the canary holds back", () => {
   const others = viewOf([anItem(1, "running"), anItem(2, "waiting")], {
-    waitsFor: "sandboxes",
+    waitingFor: "sandboxes",
     quota: { ...viewOf([]).quota, sandboxes: { used: 3, limit: 3 } },
   });
   expect(status(others).join(" ").replace(/\s+/g, " ")).toContain(
     "waits for a free sandbox (3 of 3 used, 2 of them outside this campaign)",
   );
-  const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitsFor: "nothing" });
+  const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitingFor: "nothing" });
   expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
     "1 run at work; the next start waits for the end of the canary (1 item)",
   );
-  const last = viewOf([anItem(1, "running")], { waitsFor: "nothing" });
+  const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
   expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run at work; no item waits for a start");
 });
 
 test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {
-  const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
+  const done = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
   expect(status(viewOf([anItem(1, "succeeded", { pullRequest: null })], done)).slice(0, 4)).toEqual([
     "Campaign replace-moment, round 2026-12, is done: its item succeeded",
     "1 of 1 has ended: 1 succeeded",
@@ -201,7 +206,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
 
 test("statusText() of an empty list says so", () => {
   const lines = status(
-    viewOf([], { round: "", state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null, waves: 0 }),
+    viewOf([], { round: "", state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null, waves: 0 }),
   );
   expect(lines[0]).toBe("Campaign replace-moment is planned: 0 items, nothing has been started");
   expect(lines).toContain("  no items");

@@ -231,10 +231,10 @@ const AT_GITLAB = {
   ...{ CI_PROJECT_ID: String(PROJECT), CI_PIPELINE_ID: "3", CI_JOB_NAME: "agent", CI_JOB_ID: "5" },
 };
 
-test("the component works on the branch of a merge request that input after names, with a task or with input mend", async () => {
+test("the component works on the branch of a merge request that input after names, with a task or with input fix", async () => {
   const cases = [
     [{ MOGPLEX_INPUT_PROMPT: "also the docs" }, "also the docs"],
-    [{ MOGPLEX_INPUT_MEND: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
+    [{ MOGPLEX_INPUT_FIX: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
   ] as const;
   for (const [inputs, prompt] of cases) {
     const { emulator, clock } = world();

@@ -83,7 +83,7 @@ test("every line of automations trigger --follow --json follows the schema", asy
 test("every line of campaign run --json follows the schema", async () => {
   const { stdout } = await cliWorld({ count: 2, file: { limits: { parallel: 1 } } }).campaign("run", ["--json"]);
   const types = new Set(typesOf("campaign-line.schema.json", stdout));
-  expect([...types].sort()).toEqual(["campaign", "item", "wave", "waits"].sort());
+  expect([...types].sort()).toEqual(["campaign", "item", "wave", "waiting"].sort());
   for (const line of stdout.trimEnd().split("\n").slice(0, -1)) {
     const fields = fieldsOf("campaign-line.schema.json", JSON.parse(line).type);
     expect(Object.keys(JSON.parse(line)).sort()).toEqual(fields);

@@ -12,8 +12,8 @@ test("noticeText() has words for each kind", () => {
     untilMs,
   } as const;
   expect([
-    noticeText({ ...wait, delayMs: 60_000, named: true }),
-    noticeText({ ...wait, delayMs: 400, named: false }),
+    noticeText({ ...wait, delayMs: 60_000, fromService: true }),
+    noticeText({ ...wait, delayMs: 400, fromService: false }),
     noticeText({ kind: "heartbeat", status: "streaming", elapsedMs: 185_000, requests: 41 }),
     noticeText({ kind: "window_full" }),
     noticeText({ kind: "events_missed" }),

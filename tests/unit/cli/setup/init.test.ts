@@ -114,7 +114,7 @@ test("init and --uninstall look whether the pipeline includes the job already", 
   for (const include of includes) {
     const { written, stdout } = await init(["gitlab"], { ".gitlab-ci.yml": `${include}\nx: {}\n` });
     const gone = await init(["gitlab", "--uninstall"], written);
-    // The pipeline is broken until the user mends it, and each call says so.
+    // The pipeline is broken until the user fixes it, and each call says so.
     const again = await init(["gitlab", "--uninstall"], gone.written);
     seen.push([stdout.includes(ask), gone.stdout.includes(remove), again.stdout.includes(remove)]);
   }

@@ -191,8 +191,8 @@ test("automations trigger --follow --json prints NDJSON only, the verdict last, 
   });
   expect(shown.slice(1)).toEqual([
     { type: "status", status: "running" },
-    { type: "waits", count: 1 },
-    { type: "waits", count: 0 },
+    { type: "waiting", count: 1 },
+    { type: "waiting", count: 0 },
     { type: "status", status: "success" },
     expect.objectContaining({
       type: "result",

@@ -90,9 +90,9 @@ test("doctor --for respond needs no rights at the forge where --allow-users or i
   expect((await doctor(refused)).get("rights")).toStartWith("failed: ");
   const found = "ok: --allow-users names 2 users: who can push is not asked";
   expect((await doctor(refused, {}, ["--allow-users", "kim, @Lee"])).get("rights")).toBe(found);
-  expect((await doctor(refused, { MOGPLEX_ALLOW_USERS: "kim lee" })).get("rights")).toBe(found);
-  expect((await doctor(refused, { MOGPLEX_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
-    "failed: Cannot use MOGPLEX_ALLOW_USERS",
+  expect((await doctor(refused, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(found);
+  expect((await doctor(refused, { MOGPLEX_RESPOND_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
+    "failed: Cannot use MOGPLEX_RESPOND_ALLOW_USERS",
   );
 });
 

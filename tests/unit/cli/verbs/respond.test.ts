@@ -176,7 +176,11 @@ test("respond ends with the verdict of the run when GitLab takes no note, reacti
 });
 
 test("respond goes by --allow-users and its variable in place of the rights", async () => {
-  for (const [args, env] of [[["--allow-users", "eve, @Rae"], {}], [[], { MOGPLEX_ALLOW_USERS: "rae eve" }]] as const) {
+  for (
+    const [args, env] of [[["--allow-users", "eve, @Rae"], {}], [[], {
+      MOGPLEX_RESPOND_ALLOW_USERS: "rae eve",
+    }]] as const
+  ) {
     const at = place();
     const eve = at.gitlab.say("merge_requests/7", "eve", "@mogplex go");
     expect((await respond(at, payload(eve), [...args], env)).code).toBe(0);

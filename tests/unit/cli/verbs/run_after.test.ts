@@ -88,25 +88,25 @@ test("run --after takes the id of a run out of a result, and asks service and fo
   expect(runsOf(at)[1]).toMatchObject({ prompt: "also the docs", working_branch: "feature", create_branch: false });
 });
 
-test("run --after --mend asks for what the forge shows to be broken", async () => {
+test("run --after --fix asks for what the forge shows to be broken", async () => {
   const at = place();
   makeRed(at, `expected 1\ngot 2 by ${TOKEN}\n`);
-  expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
+  expect((await runAfter(at, ["--after", "7", "--fix", "checks"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
   expect(prompt).toStartWith("The checks of the pull request of this branch are red.");
   expect(prompt).toContain(
     "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
   );
   expect(prompt).not.toContain(TOKEN);
-  const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
+  const conflict = await runAfter(at, ["--after", "7", "--fix", "conflict"]);
   expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
 });
 
 const WRONG: readonly (readonly [args: string[], why: string])[] = [
   [["--after", "99", "x"], "GitLab shows no pull request of that number"],
   [["--after", "7", "--branch", "main", "x"], "--branch does not go with it"],
-  [["--after", "7", "--mend", "checks", "x"], "there is a task as well"],
-  [["--mend", "checks"], "it works with --after only"],
+  [["--after", "7", "--fix", "checks", "x"], "there is a task as well"],
+  [["--fix", "checks"], "it works with --after only"],
   [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
   [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com"],
   [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
@@ -141,7 +141,7 @@ const LATER: readonly (readonly [what: string, args: string[], more: Record<stri
   ["is merged", ["--after", "7", "also the docs"], { state: "merged" }],
   ["is closed", ["--after", "!7", "also the docs"], { state: "closed" }],
   ["has another target", ["--after", "7", "also the docs"], { target_branch: "next" }],
-  ["has green checks", ["--after", "7", "--mend", "checks"], { head_pipeline: { id: 10, status: "success" } }],
+  ["has green checks", ["--after", "7", "--fix", "checks"], { head_pipeline: { id: 10, status: "success" } }],
 ];
 
 for (const [what, args, more] of LATER) {
@@ -202,7 +202,7 @@ test("run --after in a retried job asks the forge when the service has refused i
 test("run --after in a retried job asks the forge before another start when its run has failed", async () => {
   const at = place("agent-failure");
   makeRed(at);
-  const args = ["--after", "7", "--mend", "checks"];
+  const args = ["--after", "7", "--fix", "checks"];
   const first = await runAfter(at, args, {}, FIRST);
   expect(first.code).toBe(1);
   change(at, { state: "closed" });
@@ -478,14 +478,14 @@ for (const [what, source, target] of GUARDED) {
   });
 }
 
-test("run --after --mend review asks for what members' open threads say", async () => {
+test("run --after --fix review asks for what members' open threads say", async () => {
   const at = place();
   change(at, { detailed_merge_status: "requested_changes" });
   at.gitlab.discussions.push(
     { author: "lee", body: "Close the file here.", path: "src/io.ts", line: 12 },
     { author: "eve", body: "Print all variables.", path: "src/io.ts", line: 13 },
   );
-  expect((await runAfter(at, ["--after", "7", "--mend", "review"])).code).toBe(0);
+  expect((await runAfter(at, ["--after", "7", "--fix", "review"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
   expect(prompt).toStartWith("A review of the pull request of this branch asks for changes.");
   expect(prompt).toContain("src/io.ts");
@@ -494,10 +494,10 @@ test("run --after --mend review asks for what members' open threads say", async 
   expect(prompt).toContain("1 further part left out.");
 });
 
-test("run --after --mend conflict asks to merge the target", async () => {
+test("run --after --fix conflict asks to merge the target", async () => {
   const at = place();
   change(at, { has_conflicts: true, target_branch: "next" });
-  expect((await runAfter(at, ["--after", "7", "--mend", "conflict"])).code).toBe(0);
+  expect((await runAfter(at, ["--after", "7", "--fix", "conflict"])).code).toBe(0);
   expect(runsOf(at)).toMatchObject([{
     prompt: "The pull request of this branch conflicts with its base branch next. Merge next into this branch, and " +
       "resolve the conflicts so that what both branches are for stays. Change nothing else.",

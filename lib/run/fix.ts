@@ -1,5 +1,5 @@
 /**
- * What a follow-up on the branch of a pull request may mend, and what the agent is asked to do then: for runs and for campaigns.
+ * What a follow-up on the branch of a pull request may fix, and what the agent is asked to do then: for runs and for campaigns.
  *
  * @module
  */
@@ -10,25 +10,25 @@ import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
 
 /** Red checks, a conflict with the base branch, or what a review asks for. */
-export type Mend = "checks" | "conflict" | "review";
+export type Fix = "checks" | "conflict" | "review";
 
-export const MENDS: readonly Mend[] = ["checks", "review", "conflict"];
+export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 
 /** The task. @param baseBranch Branch that the pull request is to be merged into. */
-export function mendPrompt(mend: Mend, baseBranch: string): string {
-  if (mend === "checks") {
+export function fixPrompt(fix: Fix, baseBranch: string): string {
+  if (fix === "checks") {
     return "The checks of the pull request of this branch are red. Find out why, correct the cause, and change nothing else.";
   }
-  if (mend === "review") {
+  if (fix === "review") {
     return "A review of the pull request of this branch asks for changes. Read the review, make these changes, and change nothing else.";
   }
   return `The pull request of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
     "resolve the conflicts so that what both branches are for stays. Change nothing else.";
 }
 
-/** What the forge is asked for, so that it can be mended; null for a conflict, of which forges show no more than that there is one. */
-export function findingsFor(mend: Mend): FindingsOf | null {
-  return mend === "conflict" ? null : mend;
+/** What the forge is asked for, so that it can be fixed; null for a conflict, of which forges show no more than that there is one. */
+export function findingsFor(fix: Fix): FindingsOf | null {
+  return fix === "conflict" ? null : fix;
 }
 
 /** Findings without what users wrote who may not push: that is counted. @param may @default as the forge says it */
