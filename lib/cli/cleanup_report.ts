@@ -9,7 +9,7 @@ import { EXIT } from "../exit_codes.ts";
 import { writeReports } from "../report/write.ts";
 import { endOfRun, type RunResult } from "../run/result.ts";
 import { lookJob } from "../run/run.ts";
-import { connectOptions } from "./job/run_job.ts";
+import { connectOptions } from "./context.ts";
 import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";

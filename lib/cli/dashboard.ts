@@ -35,7 +35,7 @@ import { fitCells } from "../text/cells.ts";
 import { formatCount } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
-import { openOneShot } from "./job/run_job.ts";
+import { openOneShot } from "./context.ts";
 import { type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";

@@ -18,7 +18,7 @@ import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { COMMAND_NOTES } from "./job/workflow_note.ts";
 import { openAnyForge } from "./job/open_forge.ts";
-import { openContext } from "./job/run_job.ts";
+import { openContext } from "./context.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 import { flagsByRow } from "./settings.ts";

@@ -17,7 +17,7 @@ import { isMain, setExitCode } from "../../runtime.ts";
 import { own } from "../../text/safe_line.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
-import { openContext } from "../job/run_job.ts";
+import { openContext } from "../context.ts";
 import type { Writer } from "../log/writer.ts";
 import { DETACH, INPUT, STATE } from "../options.ts";
 import { optionReader } from "../settings.ts";

@@ -11,7 +11,7 @@ import { type Io, processIo } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
-import { openContext } from "../job/run_job.ts";
+import { openContext } from "../context.ts";
 import {
   type ForgeOpener,
   inOneStream,

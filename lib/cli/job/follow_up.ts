@@ -20,7 +20,7 @@ import { BASE_BRANCH, BRANCH, CREATE_BRANCH, FIX, KEY_PART, NO_CREATE_BRANCH, RE
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
 import type { Context } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
-import { openOneShot } from "./run_job.ts";
+import { openOneShot } from "../context.ts";
 
 const ATTEMPTED = "use --after";
 

@@ -19,7 +19,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "../options.ts";
 import { DEFAULT_OUT, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
-import { ONE_SHOT_MS } from "./run_job.ts";
+import { ONE_SHOT_MS } from "../context.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
 // and its end was not seen. Outside CI nothing else tells a command that it is called again.

@@ -3,38 +3,23 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import type { Notice, OnNotice } from "../../notice.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
-import type { Setting } from "../../report/run_page.ts";
-import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
+import { checkTargets } from "../../report/write.ts";
 import type { JobEnd } from "../../run/job.ts";
 import type { JobInternals } from "../../run/options.ts";
-import { readResult } from "../../run/read_result.ts";
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
-import { verdictWords } from "../../run/result_view.ts";
-import {
-  type ConnectOptions,
-  type OpenInterrupts,
-  openInterrupts,
-  openSession,
-  type Session,
-} from "../../run/session.ts";
+import { type OpenInterrupts, openInterrupts, openSession, type Session } from "../../run/session.ts";
 import { preferSmallHeap } from "../../runtime.ts";
-import { type CallOptions, clientFor, type MogplexApi } from "../../service/client.ts";
-import { type Connection, type ConnectionOptions, resolveConnection, resolveOrigin } from "../../service/connection.ts";
-import { userAgent } from "../../service/transport.ts";
-import { createRedactor } from "../../text/redact.ts";
-import { own } from "../../text/safe_line.ts";
+import { resolveOrigin } from "../../service/connection.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
-import { JSON_LINES, OPEN, REPORT } from "../options.ts";
-import { optionReader, type Places, readPlaces } from "../settings.ts";
-import { guardCheckout } from "../start_request.ts";
-import type { Context, MainOptions, ReadOption, Vocabulary } from "../verb.ts";
+import { JSON_LINES } from "../options.ts";
+import { type Places, readPlaces } from "../settings.ts";
+import type { Context, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** A job that ends with a verdict: opened, logged live, worked on under signals, published. It knows no kind of operation. */
@@ -275,184 +260,4 @@ function originOf({ io }: Context): string {
     // The address may be what is wrong, and can hold a password.
     return "";
   }
-}
-
-// Opens what a verb works with: its context, and for the drop-in verbs the service.
-
-/** One call of a program: its flags and surroundings. */
-interface Call extends
-  Pick<
-    Context,
-    | "io"
-    | "platform"
-    | "systems"
-    | "writer"
-    | "flags"
-    | "vocabulary"
-    | "verbs"
-    | "notes"
-    | "openForge"
-    | "extras"
-    | "laptop"
-  > {
-  /** Whether to read only the variables that the documented command reads. */
-  dropIn: boolean;
-  /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
-  given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
-  /** Reads an option. @default from the flags, else the variables */
-  option?: ReadOption;
-}
-
-/** Calls `work` once and remembers its value. If it throws, the next call tries again. */
-function once<T>(work: () => T): () => T {
-  let done: { value: T } | undefined;
-  return () => (done ??= { value: work() }).value;
-}
-
-/**
- * The context of a verb: the one place where guard, token, origin and redaction come together.
- *
- * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
- * a file.
- */
-export function openContext(call: Call, options: MainOptions): Context {
-  const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, openForge, extras, laptop } = call;
-  const guard = once(() => guardCheckout({ io, platform, systems }));
-  const connection = once((): Connection => {
-    guard();
-    const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
-    const { token } = found;
-    const secrets = () => [notes, extras].flatMap((each) => each?.secrets(io.env) ?? []);
-    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
-    return found;
-  });
-  const settings = new Map<string, Setting>();
-  return {
-    io,
-    platform,
-    systems,
-    writer,
-    flags,
-    vocabulary,
-    verbs,
-    clock,
-    fetch,
-    machine: { files, processes, programFile },
-    option: call.option ?? optionReader(flags, io.env, settings),
-    settings,
-    guard,
-    connection,
-    notes,
-    openForge,
-    extras,
-    laptop,
-  };
-}
-
-/** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */
-const DROP_IN_MS = 10_000;
-
-/** The service, for a drop-in verb. */
-interface DropInSession {
-  /** Client with the caller's token. */
-  client: MogplexApi;
-  /** Limits of one-shot calls: one deadline for the whole verb. */
-  call: CallOptions;
-}
-
-/**
- * Opens the service for a drop-in verb, and announces an unusual origin on stderr.
- *
- * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
- */
-export function openDropIn(context: Context): DropInSession {
-  const { writer, clock, fetch, platform } = context;
-  const connection = context.connection();
-  for (const notice of connection.notices) writer.note(notice);
-  const client = clientFor({
-    ...connection,
-    clock,
-    fetch,
-    userAgent: userAgent(platform.name),
-    onNotice: (notice) => writer.note(noticeText(notice)),
-  });
-  return { client, call: { deadline: clock.now() + DROP_IN_MS, overrun: true } };
-}
-
-// Opens the service for toolkit verbs that send one request and print the answer.
-
-/** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
-export const ONE_SHOT_MS = 120_000;
-
-/** Environment, time and notices of a verb; notices go to stderr. */
-export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
-  return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
-}
-
-/**
- * Opens a session with one deadline for the whole verb, or for a part of it.
- *
- * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
- */
-export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {
-  const { platform } = context;
-  const options = { ...connectOptions(context), timeoutMs };
-  const session = openSession(options, { connection: context.connection(), platform });
-  return { session, call: { deadline: session.deadline } };
-}
-
-// `report --from`: reports from the files of an earlier job, without any request.
-
-/** Largest file that is read: the events of a very long run. */
-const MAX_BYTES = 2 ** 26;
-
-function textOf({ io }: Context, path: string): string {
-  const text = io.readFile(path, MAX_BYTES, "follow");
-  if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
-  return text;
-}
-
-/**
- * Reads the files, and writes the reports that were asked for; the page alone when none was.
- *
- * @param paths `result.json`, `events.ndjson`, or both.
- * @returns The exit code of the result that was read.
- * @throws {UsageError} when a file is neither a result nor events, or when a report would replace it.
- */
-export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
-  const { io, flags, option, writer, laptop, vocabulary } = context;
-  context.guard();
-  try {
-    // The token is masked in what is written. None is needed.
-    context.connection();
-  } catch {
-    // Known secrets are masked in any case.
-  }
-  const { targets: all } = readPlaces(context);
-  const isChosen = flags.all(REPORT).length > 0 || option(REPORT) !== undefined;
-  const targets = isChosen ? all : all.filter(({ format }) => format === "html");
-  const source = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
-  if (source !== undefined) {
-    const why = "it is read at the same time";
-    throw new UsageError({ attempted: `write report "${source.format}"`, why, value: JSON.stringify(source.path) });
-  }
-  const result = readResult(paths.map((path) => ({ path, text: textOf(context, path) })));
-  checkTargets(targets, io);
-  const problems = writeReports(result, targets, io, writer.redact, {
-    redactToken: (text) => writer.redact.token(text),
-    program: laptop && vocabulary.program,
-  });
-  if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
-  const { runId, status, outcome, exitCode } = result;
-  if (flags.has(JSON_LINES)) writer.json(writer.clean({ runId, status, outcome, exitCode }));
-  else {
-    writer.out(
-      own`verdict of that job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
-      ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
-    );
-  }
-  const page = targets.find(({ format }) => format === "html")?.path;
-  if (page !== undefined && flags.has(OPEN) && isInteractive(context)) await laptop?.openPage(context, page);
-  return exitCode;
 }

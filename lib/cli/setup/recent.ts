@@ -11,7 +11,7 @@ import { isObject } from "../../lookup.ts";
 import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts";
 import { cutCells } from "../../text/cells.ts";
 import { plainText } from "../../text/plain_text.ts";
-import { openOneShot } from "../job/run_job.ts";
+import { openOneShot } from "../context.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
 import { printRows, shortPull } from "../log/terminal.ts";
 import { logWidth } from "../log/writer.ts";

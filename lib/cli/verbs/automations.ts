@@ -14,7 +14,8 @@ import { type AutomationResult, emptyAutomationResult, endOfAutomationRun } from
 import type { Session } from "../../run/session.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { checkUuid } from "../../service/validate.ts";
-import { CommandJob, connectOptions, openOneShot } from "../job/run_job.ts";
+import { connectOptions, openOneShot } from "../context.ts";
+import { CommandJob } from "../job/run_job.ts";
 import {
   automationCells,
   automationText,

@@ -8,7 +8,7 @@ import type { Connection } from "../../service/connection.ts";
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
-import { connectOptions } from "../job/run_job.ts";
+import { connectOptions } from "../context.ts";
 import { JSON_LINES, OUT, STATE } from "../options.ts";
 import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";

@@ -15,7 +15,7 @@ import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
 import { unknownHarness } from "../../service/validate.ts";
 import { own } from "../../text/safe_line.ts";
-import { openDropIn } from "../job/run_job.ts";
+import { openDropIn } from "../context.ts";
 import {
   eventLine,
   MOST_LISTED,

@@ -15,7 +15,8 @@ import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import type { StartedRun } from "../../run/start.ts";
-import { CommandJob, openOneShot } from "../job/run_job.ts";
+import { openOneShot } from "../context.ts";
+import { CommandJob } from "../job/run_job.ts";
 import {
   ALLOW_URL,
   ALLOW_USERS,

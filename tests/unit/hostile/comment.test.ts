@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ACTION_NOTES, withMatrixNode } from "../../../lib/cli/action/comment.ts";
 import { prepareNote } from "../../../lib/cli/job/note.ts";
-import { openContext } from "../../../lib/cli/job/run_job.ts";
+import { openContext } from "../../../lib/cli/context.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { virtualClock } from "../../../lib/clock.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GITLAB_NOTES, prepareNote } from "../../../lib/cli/job/note.ts";
-import { openContext } from "../../../lib/cli/job/run_job.ts";
+import { openContext } from "../../../lib/cli/context.ts";
 import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";

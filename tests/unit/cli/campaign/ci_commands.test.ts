@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { publishCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
-import { openContext } from "../../../../lib/cli/job/run_job.ts";
+import { openContext } from "../../../../lib/cli/context.ts";
 import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";

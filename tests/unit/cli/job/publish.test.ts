@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createWriter } from "../../../../lib/cli/explain.ts";
 import { GITLAB_NOTES } from "../../../../lib/cli/job/note.ts";
-import { openContext } from "../../../../lib/cli/job/run_job.ts";
+import { openContext } from "../../../../lib/cli/context.ts";
 import {
   AT_END,
   type Ended,

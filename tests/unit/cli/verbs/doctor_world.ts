@@ -1,7 +1,7 @@
 /** `doctor` on an emulator in process, on a machine of the test's choice. */
 import { expect } from "bun:test";
 import { createWriter } from "../../../../lib/cli/explain.ts";
-import { openContext } from "../../../../lib/cli/job/run_job.ts";
+import { openContext } from "../../../../lib/cli/context.ts";
 import { commandVocabulary, flagsOf } from "../../../../lib/cli/verb.ts";
 import { checkJob, doctorVerb } from "../../../../lib/cli/verbs/doctor.ts";
 import type { Check, Machine } from "../../../../lib/cli/verbs/doctor_checks.ts";

@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
-import { createWriter } from "../../../../lib/cli/explain.ts";
-import { openContext } from "../../../../lib/cli/job/run_job.ts";
-import { CREATE_BRANCH, LOG, TIMEOUT } from "../../../../lib/cli/options.ts";
-import { commandVocabulary } from "../../../../lib/cli/verb.ts";
-import { UnauthorizedError, UsageError } from "../../../../lib/errors.ts";
-import { parseFlags } from "../../../../lib/flags.ts";
-import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
-import type { SafeLine } from "../../../../lib/text/safe_line.ts";
-import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
-import { REPO, TOKEN, world } from "../world.ts";
-import { flagsByRow } from "../../../../lib/cli/settings.ts";
+import { createWriter } from "../../../lib/cli/explain.ts";
+import { openContext } from "../../../lib/cli/context.ts";
+import { CREATE_BRANCH, LOG, TIMEOUT } from "../../../lib/cli/options.ts";
+import { commandVocabulary } from "../../../lib/cli/verb.ts";
+import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
+import { parseFlags } from "../../../lib/flags.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../lib/ci/detect.ts";
+import type { SafeLine } from "../../../lib/text/safe_line.ts";
+import { type FakeIo, fakeIo, type FakeIoOptions } from "./fake_io.ts";
+import { REPO, TOKEN, world } from "./world.ts";
+import { flagsByRow } from "../../../lib/cli/settings.ts";
 
 async function opened(options: FakeIoOptions, dropIn = false) {
   const io = fakeIo(options);

@@ -1,0 +1,137 @@
+/**
+ * Opens what a verb works with: its context, and the service for verbs that send a few requests and print the answers.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { Setting } from "../report/run_page.ts";
+import { type ConnectOptions, openSession, type Session } from "../run/session.ts";
+import { type CallOptions, clientFor, type MogplexApi } from "../service/client.ts";
+import { type Connection, type ConnectionOptions, resolveConnection } from "../service/connection.ts";
+import { userAgent } from "../service/transport.ts";
+import { createRedactor } from "../text/redact.ts";
+import { noticeText } from "./log/live_log.ts";
+import { optionReader } from "./settings.ts";
+import { guardCheckout } from "./start_request.ts";
+import type { Context, MainOptions, ReadOption } from "./verb.ts";
+
+/** One call of a program: its flags and surroundings. */
+interface Call extends
+  Pick<
+    Context,
+    | "io"
+    | "platform"
+    | "systems"
+    | "writer"
+    | "flags"
+    | "vocabulary"
+    | "verbs"
+    | "notes"
+    | "openForge"
+    | "extras"
+    | "laptop"
+  > {
+  /** Whether to read only the variables that the documented command reads. */
+  dropIn: boolean;
+  /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
+  given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
+  /** Reads an option. @default from the flags, else the variables */
+  option?: ReadOption;
+}
+
+/** Calls `work` once and remembers its value. If it throws, the next call tries again. */
+function once<T>(work: () => T): () => T {
+  let done: { value: T } | undefined;
+  return () => (done ??= { value: work() }).value;
+}
+
+/**
+ * The context of a verb: the one place where guard, token, origin and redaction come together.
+ *
+ * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
+ * a file.
+ */
+export function openContext(call: Call, options: MainOptions): Context {
+  const { clock = systemClock, fetch, files, processes, programFile } = options;
+  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, openForge, extras, laptop } = call;
+  const guard = once(() => guardCheckout({ io, platform, systems }));
+  const connection = once((): Connection => {
+    guard();
+    const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
+    const { token } = found;
+    const secrets = () => [notes, extras].flatMap((each) => each?.secrets(io.env) ?? []);
+    writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
+    return found;
+  });
+  const settings = new Map<string, Setting>();
+  return {
+    io,
+    platform,
+    systems,
+    writer,
+    flags,
+    vocabulary,
+    verbs,
+    clock,
+    fetch,
+    machine: { files, processes, programFile },
+    option: call.option ?? optionReader(flags, io.env, settings),
+    settings,
+    guard,
+    connection,
+    notes,
+    openForge,
+    extras,
+    laptop,
+  };
+}
+
+/** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */
+const DROP_IN_MS = 10_000;
+
+/** The service, for a drop-in verb. */
+interface DropInSession {
+  /** Client with the caller's token. */
+  client: MogplexApi;
+  /** Limits of one-shot calls: one deadline for the whole verb. */
+  call: CallOptions;
+}
+
+/**
+ * Opens the service for a drop-in verb, and announces an unusual origin on stderr.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
+ */
+export function openDropIn(context: Context): DropInSession {
+  const { writer, clock, fetch, platform } = context;
+  const connection = context.connection();
+  for (const notice of connection.notices) writer.note(notice);
+  const client = clientFor({
+    ...connection,
+    clock,
+    fetch,
+    userAgent: userAgent(platform.name),
+    onNotice: (notice) => writer.note(noticeText(notice)),
+  });
+  return { client, call: { deadline: clock.now() + DROP_IN_MS, overrun: true } };
+}
+
+/** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
+export const ONE_SHOT_MS = 120_000;
+
+/** Environment, time and notices of a verb; notices go to stderr. */
+export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
+  return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
+}
+
+/**
+ * Opens a session with one deadline for the whole verb, or for a part of it.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
+ */
+export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {
+  const { platform } = context;
+  const options = { ...connectOptions(context), timeoutMs };
+  const session = openSession(options, { connection: context.connection(), platform });
+  return { session, call: { deadline: session.deadline } };
+}

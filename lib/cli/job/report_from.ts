@@ -1,0 +1,67 @@
+/**
+ * `report --from`: reports from the files of an earlier job, without any request.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
+import { readResult } from "../../run/read_result.ts";
+import { verdictWords } from "../../run/result_view.ts";
+import { own } from "../../text/safe_line.ts";
+import { isInteractive } from "../log/writer.ts";
+import { JSON_LINES, OPEN, REPORT } from "../options.ts";
+import { readPlaces } from "../settings.ts";
+import type { Context } from "../verb.ts";
+
+/** Largest file that is read: the events of a very long run. */
+const MAX_BYTES = 2 ** 26;
+
+function textOf({ io }: Context, path: string): string {
+  const text = io.readFile(path, MAX_BYTES, "follow");
+  if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
+  return text;
+}
+
+/**
+ * Reads the files, and writes the reports that were asked for; the page alone when none was.
+ *
+ * @param paths `result.json`, `events.ndjson`, or both.
+ * @returns The exit code of the result that was read.
+ * @throws {UsageError} when a file is neither a result nor events, or when a report would replace it.
+ */
+export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
+  const { io, flags, option, writer, laptop, vocabulary } = context;
+  context.guard();
+  try {
+    // The token is masked in what is written. None is needed.
+    context.connection();
+  } catch {
+    // Known secrets are masked in any case.
+  }
+  const { targets: all } = readPlaces(context);
+  const isChosen = flags.all(REPORT).length > 0 || option(REPORT) !== undefined;
+  const targets = isChosen ? all : all.filter(({ format }) => format === "html");
+  const source = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
+  if (source !== undefined) {
+    const why = "it is read at the same time";
+    throw new UsageError({ attempted: `write report "${source.format}"`, why, value: JSON.stringify(source.path) });
+  }
+  const result = readResult(paths.map((path) => ({ path, text: textOf(context, path) })));
+  checkTargets(targets, io);
+  const problems = writeReports(result, targets, io, writer.redact, {
+    redactToken: (text) => writer.redact.token(text),
+    program: laptop && vocabulary.program,
+  });
+  if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
+  const { runId, status, outcome, exitCode } = result;
+  if (flags.has(JSON_LINES)) writer.json(writer.clean({ runId, status, outcome, exitCode }));
+  else {
+    writer.out(
+      own`verdict of that job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
+      ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
+    );
+  }
+  const page = targets.find(({ format }) => format === "html")?.path;
+  if (page !== undefined && flags.has(OPEN) && isInteractive(context)) await laptop?.openPage(context, page);
+  return exitCode;
+}
