@@ -129,6 +129,12 @@ export function loopTurn(isLong: boolean): Promise<void> {
   });
 }
 
+/** Gives everything else that waits in the event loop its turn, signals and timers included. @param clock Stands still meanwhile if it is virtual. */
+export async function pause(clock: Clock): Promise<void> {
+  const turn = loopTurn(false);
+  await (clock.during?.(turn) ?? turn);
+}
+
 /**
  * Creates a clock for tests and for the emulator.
  *

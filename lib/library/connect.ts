@@ -240,6 +240,7 @@ export class Connector {
       ...origin,
       ...found,
       secrets,
+      env,
       addressPlace: url === undefined ? undefined : "the option url",
       fetch,
       clock,

@@ -21,6 +21,8 @@ const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
 /** What is kept of each text of such a tool, in UTF-16 units: more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
+/** What is longer is cut off whole, and broken when it is masked: for each line that is broken off by itself all of the rest is masked. */
+const MAX_LINEWISE = 1_000;
 /** An unfinished line of prose is held back up to this many UTF-16 units. */
 const MAX_PENDING = 10_000;
 
@@ -84,15 +86,15 @@ export function fullEvent(event: RunEvent, row: Row = timedRow): string {
 /** Breaks at blanks only. The next piece may continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
-  let rest = text;
-  while (rest.length > PROSE_WIDTH) {
-    const before = rest.lastIndexOf(" ", PROSE_WIDTH);
-    const cut = before > 0 ? before : rest.indexOf(" ", PROSE_WIDTH);
+  let from = 0;
+  while (text.length - from > PROSE_WIDTH) {
+    const before = text.lastIndexOf(" ", from + PROSE_WIDTH);
+    const cut = before > from ? before : text.indexOf(" ", from + PROSE_WIDTH);
     if (cut < 0) break;
-    lines.push(rest.slice(0, cut));
-    rest = rest.slice(cut + 1);
+    lines.push(text.slice(from, cut));
+    from = cut + 1;
   }
-  return [...lines, rest];
+  return [...lines, text.slice(from)];
 }
 
 /**
@@ -198,16 +200,17 @@ export class CompactLog {
     const lines = end < 0 ? [] : this.#redact(all.slice(0, end)).split("\n").flatMap(breakProse);
     let rest = all.slice(end + 1);
     for (let at = this.#lineEnd(rest); at >= 0; at = this.#lineEnd(rest)) {
-      lines.push(this.#redact(rest.slice(0, at)));
+      lines.push(...breakProse(this.#redact(rest.slice(0, at))));
       rest = rest.slice(at + 1);
     }
-    if (rest.length > MAX_PENDING) lines.push(this.#redact(rest));
+    if (rest.length > MAX_PENDING) lines.push(...breakProse(this.#redact(rest)));
     this.#prose = rest.length > MAX_PENDING ? "" : rest;
     return this.#rows(lines);
   }
 
   /** Where an unfinished line that has become too long is broken, as it reads when it is masked; -1 for nowhere. */
   #lineEnd(text: string): number {
+    if (text.length > MAX_LINEWISE) return cutOpenText(text, this.#redact);
     const masked = this.#redact(text);
     if (masked.length <= PROSE_WIDTH) return -1;
     let at = PROSE_WIDTH + Math.max(0, text.length - masked.length) + 1;

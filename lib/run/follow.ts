@@ -4,6 +4,7 @@
  * @module
  */
 import { systemName } from "../ci/platform.ts";
+import { pause } from "../clock.ts";
 import { DeadlineError, MogplexError } from "../errors.ts";
 import type { Run, RunEvent, RunStatus } from "../model.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -311,7 +312,7 @@ export class RunFollower {
     return run;
   }
 
-  *#take(news: News): Generator<FollowItem, CadenceEvent, void> {
+  async *#take(news: News): AsyncGenerator<FollowItem, CadenceEvent, void> {
     const { run, events, limit, cut } = news;
     const { status } = run;
     const ended = hasEnded(status);
@@ -321,16 +322,24 @@ export class RunFollower {
       ? { state: this.#window, fresh: events }
       : observe(this.#window, { events, limit, ended: ended && !this.#complete });
     this.#window = cut ? withMissed(state) : state;
-    for (const event of fresh) this.#keep(event);
+    for await (const event of this.#oneByOne(fresh)) this.#keep(event);
     if (changed) yield { type: "status", status, run };
     this.#status.announceUnknown();
-    for (const event of fresh) {
+    for await (const event of this.#oneByOne(fresh)) {
       this.#pacer.spoke();
       yield { type: "event", event };
     }
     yield* this.#gaps();
     if (!ended && fresh.some((event) => isTerminalType(event.type))) return { kind: "ending" };
     return { kind: changed || fresh.length > 0 ? "news" : "quiet" };
+  }
+
+  /** Signals and timers are heard between two events: to mask, write and print a page of long ones takes a while. */
+  async *#oneByOne(events: readonly RunEvent[]): AsyncGenerator<RunEvent, void, void> {
+    for (const [index, event] of events.entries()) {
+      if (index > 0) await pause(this.#session.clock);
+      yield event;
+    }
   }
 
   *#gaps(): Generator<FollowItem, void, void> {

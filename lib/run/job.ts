@@ -403,7 +403,7 @@ interface Followable<N, I, E> {
   /** Read once more when the deadline comes. */
   subject: Subject<N>;
   /** Records news, yields the items that are new, and returns the outcome of the poll. */
-  take(news: N): Generator<I, CadenceEvent, void>;
+  take(news: N): Generator<I, CadenceEvent, void> | AsyncGenerator<I, CadenceEvent, void>;
   /** The last items if the news says that it has ended; undefined while it goes on. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
   /** The error if the deadline comes first and the last read worked. */

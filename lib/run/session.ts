@@ -78,7 +78,7 @@ export function connectWith<C extends object>(
     const agent = userAgent(system);
     const { onRequest } = internals;
     const client = connectedClient(
-      { ...connection, fetch, clock, onNotice: notify, random, userAgent: agent, onRequest },
+      { ...connection, env, secrets, fetch, clock, onNotice: notify, random, userAgent: agent, onRequest },
       calls,
     );
     return { client, token: connection.token };

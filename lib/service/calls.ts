@@ -159,6 +159,8 @@ export interface Caller {
     call: CallOptions | undefined,
     ask: (init: CallInit) => Promise<unknown>,
   ): Promise<EventStream>;
+  /** See {@linkcode Transport.cutMasker}. */
+  readonly cutMasker: Transport["cutMasker"];
   /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
   read<D>(
     what: string,
@@ -193,7 +195,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
     return transport.call({
       what: attempted.what,
       send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-      judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact),
+      judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact, transport.cutMasker),
     }, limits);
   }
   function send<D>(
@@ -232,7 +234,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       }, limits));
   }
 
-  return { api, world, attempt, send, read, open };
+  return { api, world, attempt, send, read, open, cutMasker: transport.cutMasker };
 }
 
 /** Whether there is no event stream here: the route is missing, or a 2xx is not a stream. A retry does not help. */
@@ -302,7 +304,7 @@ export class KnownRepos {
 }
 
 /** @param repos The repositories of runs, which all methods of a client have in common. */
-export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunReads {
+export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRepos): RunReads {
   const one = api.runs[":runId"];
   return {
     async getRun(id, call) {
@@ -330,7 +332,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
       const ask = (init: CallInit): Promise<unknown> => one.events.stream.$get(input, init);
       const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
       const isSame = (run: Run) => run.runId.toLowerCase() === runId && repos.learn(run);
-      return readRunEvents(await open(attempted, call, ask), isSame);
+      return readRunEvents(await open(attempted, call, ask), isSame, cutMasker);
     },
   };
 }

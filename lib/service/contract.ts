@@ -25,7 +25,8 @@ import type {
   TriggerResult,
 } from "../model.ts";
 import { jsonText } from "../text/escape.ts";
-import { cutText, detach } from "../text/plain_text.ts";
+import { detach } from "../text/plain_text.ts";
+import { createRedactor, cutMasked, type MaskText } from "../text/redact.ts";
 
 // The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
 
@@ -365,28 +366,54 @@ const MAX_DEPTH = 32;
 /** Stands in for a value that is nested too deeply. */
 export const TOO_DEEP = "[nested too deeply]";
 
-/**
- * Most UTF-16 units of a text; the service takes half a million at most. Masking a text that is made for it takes 50 times its size.
- */
-const MAX_TEXT_LENGTH = 1024 * 1024;
+/** Most UTF-16 units of a message: an agent writes it, and every text that we log or report is searched for secrets several times. */
+const MAX_MESSAGE_LENGTH = 64 * 1024;
+/** Most UTF-16 units of any other text, and of the name of a field. */
+const MAX_TEXT_LENGTH = 4 * 1024;
+/** Most UTF-16 units of a text that a user gave to the service. The service takes half a million at most. */
+const MAX_INPUT_LENGTH = 1024 * 1024;
+
+/** Fields with what users gave to the service: they are compared with what was sent, or printed for whom they belong to. */
+function inputFieldOf(schema: unknown): string | undefined {
+  if (schema === automationSchema) return "publishedVersion";
+  return schema === automationRunsSchema || schema === automationRunDataSchema ? "metadata" : undefined;
+}
+
+/** Makes what masks secrets, or returns it again. */
+export type Masker = () => MaskText;
+
+/** What {@linkcode limitValue} cuts, and how. */
+interface TextLimits {
+  /** Makes what masks secrets, so that the first half of one does not stay before a cut. Most answers need none. */
+  masker: Masker;
+  /** See {@linkcode inputFieldOf}. */
+  inputField: string | undefined;
+}
 
 /**
  * Cuts off values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts
- * that are too long are cut.
+ * and names of fields that are too long are cut.
  */
-function limitValue(value: unknown, depth = 1): unknown {
-  if (typeof value === "string") {
-    return value.length > MAX_TEXT_LENGTH ? detach(cutText(value, MAX_TEXT_LENGTH)) : value;
-  }
+function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, depth = 1): unknown {
+  if (typeof value === "string") return value.length > max ? detach(cutMasked(value, max, limits.masker())) : value;
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) return TOO_DEEP;
   const record = value as Record<string, unknown>;
   for (const key of Object.keys(record)) {
     const inner = record[key];
-    const limited = limitValue(inner, depth + 1);
-    if (limited !== inner) record[key] = limited;
+    const limited = limitValue(inner, limits, limitOf(key, max, limits), depth + 1);
+    if (key.length > MAX_TEXT_LENGTH) {
+      delete record[key];
+      record[detach(cutMasked(key, MAX_TEXT_LENGTH, limits.masker()))] = limited;
+    } else if (limited !== inner) record[key] = limited;
   }
   return value;
+}
+
+/** The limit of texts in a field. @param max The limit around it. */
+function limitOf(key: string, max: number, { inputField }: TextLimits): number {
+  if (max === MAX_INPUT_LENGTH || key === inputField) return MAX_INPUT_LENGTH;
+  return key === "message" ? MAX_MESSAGE_LENGTH : MAX_TEXT_LENGTH;
 }
 
 /** Outcome of {@linkcode readData}. */
@@ -407,16 +434,17 @@ function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = [
  *
  * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut off in place.
  * @param schema Schema of `data`.
+ * @param masker Makes what masks secrets in what stays of a long text. @default {what looks like a secret}
  * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
-export function readData<T>(body: unknown, schema: Schema<T>): ReadResult<T> {
-  const envelope = read(successSchema, limitValue(body));
+export function readData<T>(body: unknown, schema: Schema<T>, masker: Masker = createRedactor): ReadResult<T> {
+  const envelope = read(successSchema, limitValue(body, { masker, inputField: inputFieldOf(schema) }));
   return envelope.ok ? read(schema, envelope.data.data, ["data"]) : envelope;
 }
 
-/** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */
-export function readValue<T>(value: unknown, schema: Schema<T>): T | undefined {
-  return z.safeParse(schema, limitValue(value)).data;
+/** Decodes a parsed value by a schema and limits it as {@linkcode readData} does; undefined when it does not match. */
+export function readValue<T>(value: unknown, schema: Schema<T>, masker: Masker): T | undefined {
+  return z.safeParse(schema, limitValue(value, { masker, inputField: inputFieldOf(schema) })).data;
 }
 
 /** The error of a failure envelope; undefined when the parsed body is not one. */

@@ -19,7 +19,7 @@ import { parseJson } from "../lookup.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
-import { limitWords, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
+import { limitWords, type Masker, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
 import type { Verdict } from "./transport.ts";
 
 /** Facts about a call, for its messages. */
@@ -205,11 +205,18 @@ function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadRe
  * Turns an answer into its data, or into the error that the caller gets.
  *
  * @param schema Schema of `data` in a 2xx answer.
+ * @param masker Makes what masks secrets in what stays of a long text.
  */
-export function judge<T>(attempted: Attempted, answer: Answer, schema: Schema<T>, redact: Redactor): Verdict<T> {
+export function judge<T>(
+  attempted: Attempted,
+  answer: Answer,
+  schema: Schema<T>,
+  redact: Redactor,
+  masker: Masker,
+): Verdict<T> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const body = parseJson(answer.text);
-  const result = sameRun(attempted, readData(body, schema));
+  const result = sameRun(attempted, readData(body, schema, masker));
   if (result.ok) return { ok: true, value: result.data };
   const facts = factsOf(answer, null, redact);
   const where = describeAnswer(answer, facts, redact);

@@ -6,7 +6,7 @@
 import type { Run, RunEvent } from "../model.ts";
 import { detach } from "../text/plain_text.ts";
 import { hasMoreValues } from "./answer.ts";
-import { eventSchema, isUuid, readValue, runSchema, type Schema } from "./contract.ts";
+import { eventSchema, isUuid, type Masker, readValue, runSchema, type Schema } from "./contract.ts";
 import type { EventStream, StreamMessage, StreamStep } from "./transport.ts";
 
 /** One message of the stream of a run. */
@@ -39,21 +39,25 @@ export interface FollowedStream extends RunEventStream {
 /** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
 const MAX_VALUES = 20_000;
 
-function read<T>(message: StreamMessage, schema: Schema<T>): T | undefined {
+function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {
   if (hasMoreValues(message.data, MAX_VALUES)) return undefined;
   try {
-    return readValue(JSON.parse(message.data), schema);
+    return readValue(JSON.parse(message.data), schema, masker);
   } catch {
     return undefined;
   }
 }
 
-function itemOf(message: StreamMessage, believes: (run: Run) => boolean): StreamItem | undefined {
+function itemOf(
+  message: StreamMessage,
+  believes: (run: Run) => boolean,
+  masker: Masker,
+): StreamItem | undefined {
   if (message.event === "run") {
-    const run = read(message, runSchema);
+    const run = read(message, runSchema, masker);
     return run === undefined || !believes(run) ? undefined : { type: "run", run };
   }
-  const event = read(message, eventSchema);
+  const event = read(message, eventSchema, masker);
   if (event !== undefined) return { type: "event", event };
   // A message without an id is a keep-alive.
   return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: detach(message.id) } : undefined;
@@ -63,9 +67,14 @@ function itemOf(message: StreamMessage, believes: (run: Run) => boolean): Stream
  * Decodes the messages of a stream and drops keep-alives.
  *
  * @param believes Whether a message may say this about a run; the message is dropped if not.
+ * @param masker Makes what masks secrets in what stays of a long text.
  */
-export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): FollowedStream {
-  const decode = (message: StreamMessage) => itemOf(message, believes);
+export function readRunEvents(
+  stream: EventStream,
+  believes: (run: Run) => boolean,
+  masker: Masker,
+): FollowedStream {
+  const decode = (message: StreamMessage) => itemOf(message, believes, masker);
   return {
     async next(limitMs, isBeside) {
       const step = await stream.next(limitMs, isBeside);

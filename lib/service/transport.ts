@@ -9,7 +9,7 @@ import { type Clock, OVER, systemClock } from "../clock.ts";
 import { BodyTooLargeError, DeadlineError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook, type HookLimits } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
-import { createRedactor, type Redactor } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { VERSION } from "../version.ts";
 import {
   type Answer,
@@ -363,6 +363,8 @@ export interface TransportOptions {
   token: string | TokenSource;
   /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
   secrets?: readonly string[] | undefined;
+  /** Reads the environment, for the secrets in it that a long text may have. @default {undefined} (none is read) */
+  env?: ((name: string) => string | undefined) | undefined;
   /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
   tokenHeader?: string | undefined;
   /** Origin of the service, already checked by `parseOrigin`. */
@@ -429,6 +431,8 @@ export interface Transport {
   readonly clockSkewMs: number | undefined;
   /** Masks the token and texts that look like a secret. */
   readonly redact: Redactor;
+  /** Makes what masks these and the secrets in the environment: for long texts, which are cut when an answer is read. */
+  readonly cutMasker: () => Redactor;
   /**
    * Sends a request once.
    *
@@ -453,6 +457,7 @@ export function createTransport(options: TransportOptions): Transport {
   const agent = options.userAgent ?? userAgent();
   const source: TokenSource | undefined = typeof token === "string" ? undefined : token;
   const redact = source?.redact ?? createRedactor({ token: token as string, secrets: options.secrets });
+  let cutRedactor: Redactor | undefined;
   let requests = 0;
   let skewMs: number | undefined;
 
@@ -605,6 +610,10 @@ export function createTransport(options: TransportOptions): Transport {
       return skewMs;
     },
     redact,
+    cutMasker() {
+      const { env, secrets } = options;
+      return cutRedactor ??= joinRedactors(redact, createRedactor({ env, secrets }));
+    },
     async call(call, { limitMs, signal, attempt }) {
       const limit = new TimeLimit({ clock, limitMs, signal });
       const sending: Sending = { attempt };

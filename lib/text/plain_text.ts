@@ -42,7 +42,7 @@ const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 /** The nearest place at or before `length` that does not split a surrogate pair. */
-function cutAt(text: string, length: number): number {
+export function cutAt(text: string, length: number): number {
   const unit = text.charCodeAt(length - 1);
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { plainText, type Span, unescapeText } from "./plain_text.ts";
+import { cutAt, plainText, type Span, unescapeText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
 /** Replaces each secret. */
@@ -274,8 +274,30 @@ function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
+/** Fewest characters behind a cut that are looked at: longer than any secret with a shape that CI systems and forges give. */
+const CUT_MARGIN = 4_096;
+
+/**
+ * Cuts a text, and masks what stays of it if it is cut: otherwise half of a secret could stay, which nothing recognizes. A mark says how
+ * much was cut: `abc…[+12 characters]`.
+ *
+ * @param max Most UTF-16 units to keep, before the mark.
+ */
+export function cutMasked(text: string, max: number, redact: MaskText): string {
+  if (text.length <= max) return text;
+  const margin = Math.max(redact.longest ?? 0, CUT_MARGIN);
+  const head = text.slice(0, max + margin);
+  const masked = redactHidden(head, redact);
+  // The masks make it shorter, and at the end of what was looked at a secret may be cut, too.
+  const kept = masked === head || head === text ? max : Math.min(max, Math.max(masked.length - margin, 0));
+  return `${masked.slice(0, cutAt(masked, kept))}…[+${text.length - max} characters]`;
+}
+
 /** Words that make a secret of what follows, at the end of a text: see `SHAPES`. */
 const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
+
+/** Most blanks that are tried: each takes a search of the whole text, and an agent can make all of them fail. */
+const MAX_CUTS = 40;
 
 /**
  * Where a text whose end has not come yet can be cut, so that what is still to come makes no secret of what was cut off: at a blank with at
@@ -288,7 +310,7 @@ const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za
 export function cutOpenText(text: string, redact: MaskText, limit: number = text.length): number {
   const masked = redact(text);
   let at = Math.min(limit, text.length - (redact.longest ?? 0));
-  while (at > 0) {
+  for (let tries = 0; at > 0 && tries < MAX_CUTS; tries++) {
     at = lastBlank(text, at);
     if (at <= 0) return -1;
     const [head, tail] = [text.slice(0, at), text.slice(at + 1)];

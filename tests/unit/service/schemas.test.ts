@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   automationRunDataSchema,
+  automationRunsSchema,
   cancelResultSchema,
   readData,
   readFailure,
@@ -11,6 +12,7 @@ import {
   type Schema,
   startResultSchema,
 } from "../../../lib/service/contract.ts";
+import { createRedactor } from "../../../lib/text/redact.ts";
 import { run, RUN_ID } from "./answers.ts";
 
 test("readData() keeps unknown fields and statuses of later revisions", () => {
@@ -108,11 +110,41 @@ test("readData() cuts off what is nested so deeply that a walk through it would 
   expect(text.length).toBeLessThan(2_000);
 });
 
-test("readData() cuts a text of millions of characters, and nothing that the service takes", () => {
-  const texts = { long: "☃".repeat(3 * 1024 * 1024), prompt: "x".repeat(500_000), list: ["y".repeat(2_000_000)] };
-  const result = readData({ ok: true, data: { ...run("success"), ...texts } }, runSchema);
-  if (!result.ok) throw new Error(result.problem);
-  const { long, prompt, list } = result.data as unknown as typeof texts;
-  expect([long.length, long.slice(-23)]).toEqual([1024 * 1024 + 22, "☃…[+2097152 characters]"]);
-  expect([prompt, list[0]?.slice(-21)]).toEqual([texts.prompt, `…[+${2_000_000 - 1024 * 1024} characters]`]);
+test("readData() cuts a message after 65536 characters, and every other text and name after 4096", () => {
+  const [message, other] = ["☃".repeat(65_537), "x".repeat(4_097)];
+  const value = { message, other, status: other, list: [other], fits: "y".repeat(4_096), [`${other}`]: 1 };
+  const result = readData({ ok: true, data: { ...run(), ...value } }, runSchema);
+  const cut = `${"x".repeat(4_096)}…[+1 characters]`;
+  const limited = { message: `${"☃".repeat(65_536)}…[+1 characters]`, other: cut, status: cut, list: [cut] };
+  expect(result).toEqual({ ok: true, data: { ...run(), ...limited, fits: value.fits, [cut]: 1 } });
+});
+
+test("readData() leaves what a user gave to an automation as it is", () => {
+  const metadata = { input: { text: "x".repeat(100_000) } };
+  const record = { id: RUN_ID, status: "running", metadata };
+  const runs = readData({ ok: true, data: { runs: [record] } }, automationRunsSchema);
+  expect(runs).toMatchObject({ ok: true, data: { runs: [{ metadata }] } });
+  const one = readData({ ok: true, data: { run: record } }, automationRunDataSchema);
+  expect(one).toMatchObject({ ok: true, data: { run: { metadata } } });
+  // The words are no licence for an agent.
+  const event = { id: RUN_ID, type: "log", payload: { metadata }, createdAt: "" };
+  const events = readData({ ok: true, data: { run: run(), events: [event] } }, runEventsSchema);
+  expect(JSON.stringify(events).length).toBeLessThan(6_000);
+});
+
+test("readData() shows no part of a secret that stands where a text is cut", () => {
+  const secret = "hunter2-hunter2-hunter2";
+  const token = `ghp_${"a1B2".repeat(9)}`;
+  const masker = () => createRedactor({ secrets: [secret] });
+  for (const text of [secret, token, `${secret.slice(0, 9)}\u200b${secret.slice(9)}`]) {
+    for (let before = 4_070; before <= 4_100; before++) {
+      const other = `${"x ".repeat(before / 2)}${text} ${"y ".repeat(4_000)}`;
+      const result = JSON.stringify(readData({ ok: true, data: { ...run(), other } }, runSchema, masker));
+      expect([result.includes("hunter"), result.includes("ghp_"), result.includes("characters]")]).toEqual([
+        false,
+        false,
+        true,
+      ]);
+    }
+  }
 });
