@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import process from "node:process";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
+import { EXIT } from "./exit_codes.ts";
 import { decodeUtf8, environmentVariable } from "./runtime.ts";
 
 /** An output stream of the process. */
@@ -33,9 +34,9 @@ export interface GrowingFile {
 export interface Io {
   /** Value of an environment variable; undefined when unset or, on Deno, not permitted. */
   env(name: string): string | undefined;
-  /** Writes text unchanged. A closed pipe (`| head -1`) is not an error: see {@linkcode Io.closed}. */
+  /** Writes text unchanged. Never throws: see {@linkcode Io.closed}. */
   write(stream: Stream, text: string): void;
-  /** Whether the reader of a stream has closed it. */
+  /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
   closed(stream: Stream): boolean;
   /** Whether a stream is a terminal. */
   isTerminal(stream: Stream): boolean;
@@ -242,28 +243,67 @@ async function readStdin(): Promise<string> {
   }
 }
 
+/** Whether an error of a stream says that its reader has closed it, which is not an error: `| head -1`. */
+function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean {
+  return code === "EPIPE" || name === "BrokenPipe";
+}
+
+/** The line that says why stdout could not be written. */
+export function unwrittenLine(error: unknown): string {
+  return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
+}
+
+/** The {@linkcode Io} of this process, and the exit code with which it ends. */
+interface ProcessIo extends Io {
+  /** Sets the exit code of the process, which ends by itself: 69 in place of 0 if stdout could not be written. */
+  setExitCode(code: number): void;
+}
+
 /** The {@linkcode Io} of this process. */
-export function processIo(): Io {
+export function processIo(): ProcessIo {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
+  let isLost = false;
+  let exitCode: number | undefined;
+
+  function setExitCode(code: number): void {
+    exitCode = code;
+    process.exitCode = isLost && code === EXIT.success ? EXIT.unavailable : code;
+  }
+
+  /** Its reader has closed the stream, or it cannot be written. */
+  function lose(stream: Stream, error: unknown): void {
+    closed[stream] = true;
+    if (stream === "stderr" || isLost || isClosedPipe(error as Error)) return;
+    isLost = true;
+    write("stderr", unwrittenLine(error));
+    if (exitCode !== undefined) setExitCode(exitCode);
+  }
 
   function output(stream: Stream) {
     const target = process[stream];
     if (!listening[stream]) {
       listening[stream] = true;
       // Without a listener all three runtimes exit with 1 when the reader closes the pipe (measured with `| head -1`).
-      target.on("error", () => {
-        closed[stream] = true;
-      });
+      target.on("error", (error) => lose(stream, error));
     }
     return target;
   }
 
+  function write(stream: Stream, text: string): void {
+    if (closed[stream]) return;
+    try {
+      output(stream).write(text);
+    } catch (error) {
+      // Deno throws when it writes to a file.
+      lose(stream, error);
+    }
+  }
+
   return {
+    setExitCode,
     env: environmentVariable,
-    write(stream, text) {
-      if (!closed[stream]) output(stream).write(text);
-    },
+    write,
     closed: (stream) => closed[stream],
     isTerminal: (stream) => process[stream].isTTY === true,
     readStdin,

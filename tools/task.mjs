@@ -38,7 +38,10 @@ if (command === undefined) {
   const [program = "", ...args] = isBatch ? [...batch, ...command] : command;
   // A repository of the emulator is a path from where npm was called: `npm --prefix CLONE run emulator -- --repo acme/web=.`
   const cwd = name === "emulator" ? process.env.INIT_CWD ?? root : root;
-  const child = spawn(program, [...args, ...rest], { cwd, stdio: "inherit" });
+  // The emulator is on this machine: what a task starts must not look for it behind a proxy.
+  const list = [process.env.NO_PROXY, process.env.no_proxy, "127.0.0.1", "localhost"].filter(Boolean).join(",");
+  const env = { ...process.env, NO_PROXY: list, no_proxy: list };
+  const child = spawn(program, [...args, ...rest], { cwd, stdio: "inherit", env });
   // Pass signals on: a signal to this process alone would leave the task running.
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {

@@ -8,7 +8,7 @@ import { messageOf } from "../error_sentence.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
-import { type Io, processIo } from "../io.ts";
+import { type Io, processIo, unwrittenLine } from "../io.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
@@ -34,10 +34,21 @@ export async function runProgram(): Promise<void> {
   const args = programArgs();
   const text = safeInformation(args);
   if (text !== undefined) {
-    printText(text);
-    return setExitCode(EXIT.success);
+    return setExitCode(printInformation(text));
   }
-  setExitCode(await main(args, processIo(), { program: programCall(PROGRAM) }));
+  const io = processIo();
+  io.setExitCode(await main(args, io, { program: programCall(PROGRAM) }));
+}
+
+/** Prints a text on stdout. @returns The exit code. */
+function printInformation(text: string): number {
+  try {
+    printText(text);
+    return EXIT.success;
+  } catch (error) {
+    processIo().write("stderr", unwrittenLine(error));
+    return EXIT.unavailable;
+  }
 }
 
 /** {@linkcode information}; nothing for a mistake in asking for help, which is then explained like any other. */

@@ -191,11 +191,22 @@ function commandEnvironment(
     MOGPLEX_URL: url,
     MOGPLEX_API_KEY: token,
     ...repo,
+    ...withoutProxy(base, new URL(url).hostname),
     ...!startLimits && { MOGPLEX_DEV_START_LIMITS: "off" },
   };
 }
 
+/** Variables that exempt a host from the proxies of a machine: with the token, plain HTTP is not sent through one. Runtimes read either. */
+function withoutProxy(
+  base: Readonly<Record<string, string | undefined>>,
+  host: string,
+): Record<"NO_PROXY" | "no_proxy", string> {
+  const list = [base.NO_PROXY, base.no_proxy, host].filter((entry) => entry).join(",");
+  return { NO_PROXY: list, no_proxy: list };
+}
+
 if (isMain(import.meta)) {
   setExitCode(EXIT.internal);
-  void main(programArgs(), processIo()).then(setExitCode);
+  const io = processIo();
+  void main(programArgs(), io).then(io.setExitCode);
 }

@@ -101,6 +101,6 @@ export async function main(
     code = exitCodeFor(error);
     for (const text of linesOf(error)) io.write("stderr", `${line(text, MAX_MESSAGE)}\n`);
   }
-  setExitCode(code);
+  io.setExitCode(code);
   return code;
 }

@@ -12,7 +12,7 @@ import { automationCalls, type Caller, createCaller, listCalls, type MogplexApi,
 import type { KeptToken } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
-import { createTransport, type TransportOptions } from "./transport.ts";
+import { createTransport, refusePlainProxy, type TransportOptions } from "./transport.ts";
 import { checkOptions, type Keys, type Kind } from "./validate.ts";
 
 // A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
@@ -90,6 +90,8 @@ export function connectedClient<C extends object>(
     typeof options.token === "object",
   );
   let more = 0;
+  // Another `fetch` has proxies of its own.
+  if (options.fetch === undefined) refusePlainProxy(origin);
   const transport = createTransport({
     ...options,
     onSend() {

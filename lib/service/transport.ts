@@ -66,11 +66,11 @@ function isExempt(hostname: string, list: string): boolean {
  * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
  * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
  *
- * @param origin Origin of the service. Plain HTTP stays on this machine or its local network, so only `https:` is considered.
+ * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
  */
 export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
   const { protocol, hostname } = new URL(origin);
-  const { env, runtime, args } = world;
+  const { env, runtime } = world;
   const [name = "", version = ""] = runtime.split("/");
   const all = name === "node" ? [] : ["ALL_PROXY", "all_proxy"];
   const variable = ["HTTPS_PROXY", "https_proxy", ...all].find((each) => env(each));
@@ -81,9 +81,49 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   if (major < 22 || major === 22 && minor < 21 || major === 23) {
     return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
   }
-  const asked = env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
+  return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
+}
+
+/** Variables whose proxy gets plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node has the first two, and only if it is asked. */
+const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/** Whether a runtime passes the proxy by for plain HTTP to a host. In doubt it does not: the token would be sent to the proxy. */
+function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
+  const isDeno = runtime.startsWith("deno/");
+  // Each ignores the other name if its own one is set.
+  const list = isDeno ? env("NO_PROXY") ?? env("no_proxy") : env("no_proxy") || env("NO_PROXY");
+  return (list ?? "").split(/[\s,]+/).some((entry) => {
+    if (entry === "*") return !isDeno;
+    if (entry === "127.0.0.0/8") return /^127\./.test(hostname);
+    return entry === hostname || entry === host && !isDeno;
+  });
+}
+
+/**
+ * Refuses to send the token through a proxy, unencrypted: plain HTTP is permitted to this machine or one host alone. Bun and Deno send it to
+ * the proxy of the environment, and Node does if it is asked to use one.
+ *
+ * @param origin Origin of the service.
+ * @throws {UsageError} when the environment names a proxy for it, and does not exempt the host.
+ */
+export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
+  const url = new URL(origin);
+  if (url.protocol !== "http:") return;
+  const variable = PLAIN_PROXIES.find((name) => world.env(name));
+  if (variable === undefined || isExemptPlain(url, world) || world.runtime.startsWith("node/") && !usesProxies(world)) {
+    return;
+  }
+  throw new UsageError({
+    attempted: `send the token to ${origin}`,
+    why: `${variable} is set, so it would go to the proxy, unencrypted`,
+    advice: `set NO_PROXY and no_proxy to ${url.hostname}`,
+  });
+}
+
+/** Whether Node was asked to use the proxy of the environment. */
+function usesProxies({ env, args }: ProxyWorld): boolean {
+  return env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
-  return { variable, advice: asked ? null : "set NODE_USE_ENV_PROXY=1" };
 }
 
 /** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */

@@ -49,7 +49,8 @@ export function runPost(): Promise<void> {
 async function runStage(stage: Stage): Promise<void> {
   // A promise that never settles ends the process with this code.
   setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
-  setExitCode(await main(stage, processIo()));
+  const io = processIo();
+  io.setExitCode(await main(stage, io));
 }
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";

@@ -80,5 +80,6 @@ export async function componentMain(
 export async function runComponent(main: (args: readonly string[], process: Io) => Promise<number>): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);
-  setExitCode(await main(programArgs(), processIo()));
+  const io = processIo();
+  io.setExitCode(await main(programArgs(), io));
 }

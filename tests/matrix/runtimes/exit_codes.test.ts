@@ -24,6 +24,24 @@ onEveryRuntime(
   },
 );
 
+onEveryRuntime("a command whose output cannot be written ends with 69 in place of 0, and says why", async (on) => {
+  const job = await openJob(on);
+  const full = async (...args: string[]) => {
+    const line = ["bash", "-c", '"$@" > /dev/full', "bash", ...job.line(...args)];
+    const { code, stderr } = await launch(line, job).ended;
+    return {
+      code,
+      reason: /^Cannot write standard output: .*no space.*; what was printed is incomplete$/im.test(stderr),
+    };
+  };
+  const lost = { code: 69, reason: true };
+  expect(await full("--version")).toEqual(lost);
+  expect(await full("repos", "list")).toEqual(lost);
+  expect(await full(...job.follow("<success>", "--json"))).toEqual(lost);
+  expect(await full(...job.follow("<agent-failure>"))).toEqual({ code: 1, reason: true });
+  job.recorder.close();
+});
+
 onEveryRuntime(
   "--help ends with 0 and says nothing on stderr when its reader goes away",
   async ({ runtime }) => {

@@ -136,6 +136,32 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   );
 }
 
+for (const [name, runtime] of Object.entries(RUNTIMES)) {
+  test(`a command sends plain HTTP and its token to no proxy, on ${name}`, async () => {
+    const asked: string[] = [];
+    const proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch(request) {
+        asked.push(request.url);
+        return new Response("no", { status: 502 });
+      },
+    });
+    const { url, token } = await sharedService();
+    for (const variable of ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]) {
+      const env = { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: token(), [variable]: proxy.url.href };
+      const list = async (more: Env) =>
+        await launch([...runtime, built("mogplex.mjs"), "repos", "list"], { env: { ...env, ...more } }).ended;
+      const { code, stderr } = await list({});
+      expect([code, stderr.includes("set NO_PROXY and no_proxy to 127.0.0.1")])
+        .toEqual(name === "node" ? [0, false] : [2, true]);
+      expect((await list({ NO_PROXY: "127.0.0.1" })).code).toBe(0);
+    }
+    await proxy.stop(true);
+    expect(asked).toEqual([]);
+  });
+}
+
 test("the table of docs/install.md names the versions that are installed here", () => {
   const { columns, rows } = documented();
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -24,6 +24,12 @@ test("exec points the command at the emulator, ends with its code, and prints no
   expect(await exec(["--", "node", ...node, PROBE])).toEqual({ code: 7, stdout: "", stderr: "" });
 });
 
+test("exec exempts the emulator from the proxies of this machine", async () => {
+  const probe =
+    'process.exit([process.env.NO_PROXY, process.env.no_proxy].every((list) => list.endsWith("127.0.0.1")) ? 0 : 1)';
+  expect((await exec(["--", "node", ...node, probe])).code).toBe(0);
+});
+
 test("exec leaves what an agent prints to the log of the command, unless the events have none of it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
   const git = (...args: string[]) =>

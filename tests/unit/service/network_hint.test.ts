@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { networkAdvice, proxySetting, type ProxyWorld } from "../../../lib/service/transport.ts";
+import { networkAdvice, proxySetting, type ProxyWorld, refusePlainProxy } from "../../../lib/service/transport.ts";
+import { UsageError } from "../../../lib/errors.ts";
 import { scripted } from "./answers.ts";
 
 const ORIGIN = "https://mogplex.com";
@@ -66,4 +67,42 @@ test("a client with a fetch of its own gets no advice on this machine's network 
   await expect(client.getRun("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", { maxAttempts: 1 })).rejects.toThrow(
     /UNABLE_TO_VERIFY_LEAF_SIGNATURE$/,
   );
+});
+
+test("refusePlainProxy() refuses plain HTTP that a runtime sends through a proxy, and names NO_PROXY", () => {
+  const refusal = (env: Record<string, string>, runtime: string, origin = "http://127.0.0.1:4100"): string | null => {
+    try {
+      refusePlainProxy(origin, world(env, runtime));
+      return null;
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      return (error as Error).message;
+    }
+  };
+  const address = "http://user:secret@proxy.example:3128";
+  for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) {
+    for (const runtime of ["bun/1.4.5", "deno/2.9.6"]) {
+      const env = { [name]: address };
+      const message = "Cannot send the token to http://127.0.0.1:4100: " +
+        `${name} is set, so it would go to the proxy, unencrypted; set NO_PROXY and no_proxy to 127.0.0.1`;
+      expect(refusal(env, runtime)).toBe(message);
+      expect(refusal(env, runtime, "http://localhost:1")).not.toBeNull();
+      expect(refusal(env, runtime, ORIGIN)).toBeNull();
+      for (const list of ["127.0.0.1", "localhost,127.0.0.1", "127.0.0.0/8"]) {
+        for (const exempt of ["NO_PROXY", "no_proxy"]) expect(refusal({ ...env, [exempt]: list }, runtime)).toBeNull();
+      }
+      expect(refusal({ ...env, NO_PROXY: "localhost" }, runtime)).not.toBeNull();
+    }
+    expect(refusal({ [name]: address }, "node/24.21.0")).toBeNull();
+  }
+  const http = { HTTP_PROXY: address };
+  expect(refusal({ ...http, NODE_USE_ENV_PROXY: "1" }, "node/24.21.0")).not.toBeNull();
+  // Each runtime has its own rule for the two names, and only Bun knows ports and a star here.
+  const mixed = { ...http, NO_PROXY: "127.0.0.1", no_proxy: "other.example" };
+  expect([refusal(mixed, "deno/2.9.6"), refusal(mixed, "bun/1.4.5")]).toEqual([null, expect.any(String)]);
+  for (const list of ["*", "127.0.0.1:4100"]) {
+    const env = { ...http, NO_PROXY: list };
+    expect([refusal(env, "bun/1.4.5"), refusal(env, "deno/2.9.6")]).toEqual([null, expect.any(String)]);
+  }
+  expect(refusal({ HTTPS_PROXY: address }, "bun/1.4.5")).toBeNull();
 });

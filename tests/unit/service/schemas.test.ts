@@ -113,7 +113,7 @@ test("readData() cuts off what is nested so deeply that a walk through it would 
 test("readData() cuts a message after 65536 characters, and every other text and name after 4096", () => {
   const [message, other] = ["☃".repeat(65_537), "x".repeat(4_097)];
   const value = { message, other, status: other, list: [other], fits: "y".repeat(4_096), [`${other}`]: 1 };
-  const result = readData({ ok: true, data: { ...run(), ...value } }, runSchema);
+  const result: unknown = readData({ ok: true, data: { ...run(), ...value } }, runSchema);
   const cut = `${"x".repeat(4_096)}…[+1 characters]`;
   const limited = { message: `${"☃".repeat(65_536)}…[+1 characters]`, other: cut, status: cut, list: [cut] };
   expect(result).toEqual({ ok: true, data: { ...run(), ...limited, fits: value.fits, [cut]: 1 } });
