@@ -363,7 +363,9 @@ class Step {
     const { skipInvalid, approvedBy, pulls, forge } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
+      if (!this.#settings.once) this.#pace.pacer = this.#session.pacer();
       const plan = await planLock(this.#session, this.#opened, skipInvalid, this.#pace);
+      this.#pace.pacer = undefined;
       await writePlan(this.#opened, plan.lock);
       // A place that may not be written is found before anything is started.
       await this.#opened.home.flush();

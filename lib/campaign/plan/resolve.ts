@@ -11,7 +11,8 @@ import type { Notice } from "../../notice.ts";
 import type { MogplexApi } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { rowOf, rowsText } from "../../service/repository.ts";
-import type { CallOptions } from "../../service/retry.ts";
+import type { Pacer } from "../../service/pacer.ts";
+import { type CallOptions, laterFailure } from "../../service/retry.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import { formatDuration } from "../../text/duration.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
@@ -48,6 +49,8 @@ export class RequestPace {
    * wave; a process that stays comes back by itself. @default {0}
    */
   patienceMs = 0;
+  /** Waits out every failure that time can fix, until its deadline. @default {undefined} (only what `patienceMs` allows) */
+  pacer: Pacer | undefined;
   /** The last 429, and the point on the clock until which it holds for every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
   /** Whether the last request failed for want of the service, after its retries: the next ones then ask once each, until one is answered. */
@@ -113,10 +116,15 @@ export class RequestPace {
    */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { clock, signal } = this.#options;
-    for (;;) {
+    for (let count = 1;; count++) {
       try {
         return await this.#once(send);
       } catch (error) {
+        const failure = this.pacer && laterFailure(error);
+        if (failure !== undefined) {
+          if (await this.pacer?.waitAfter("list repositories", failure, count)) continue;
+          throw error;
+        }
         const restMs = (this.#refused?.until ?? 0) - clock.now();
         if (!(error instanceof RateLimitedError) || restMs <= 0 || restMs > this.patienceMs) throw error;
         this.patienceMs -= restMs;
@@ -132,7 +140,8 @@ export class RequestPace {
     if (this.#refused !== undefined && clock.now() < this.#refused.until) throw this.#refused.error;
     await this.#wait();
     try {
-      const value = await send({ signal, deadline: clock.now() + limitMs, ...(this.#isDown && { maxAttempts: 1 }) });
+      const deadline = clock.now() + Math.min(limitMs, this.pacer?.leftMs ?? Infinity);
+      const value = await send({ signal, deadline, ...(this.#isDown && { maxAttempts: 1 }) });
       this.#isDown = false;
       return value;
     } catch (error) {

@@ -297,6 +297,38 @@ test("run() cancels the open runs at its timeout when cancelOn has timeout, and 
   expect(error.message).toContain("its time is over; 1 of 1 run was cancelled");
 });
 
+test("run() waits while it plans as it waits in its waves: for an outage of hours, a 429, and a network that is away", async () => {
+  for (
+    const fault of [
+      { kind: "503", times: 400 },
+      { kind: "429", retryAfter: 60, times: 3 },
+      { kind: "reset0", times: 100 },
+    ] as const
+  ) {
+    const there = world();
+    const notices: Notice[] = [];
+    const campaign = there.campaigns.of(there.definition, {
+      home: memoryHome(),
+      onNotice: (each) => notices.push(each),
+    });
+    there.service.fault({ route: "GET /repos", ...fault });
+    expect((await campaign.run()).counts.succeeded).toBe(3);
+    expect(notices.find(({ kind }) => kind === "wait")).toMatchObject({ what: "list repositories" });
+  }
+});
+
+test("run() ends while it plans when its time is over, and advance() ends at the first failure", async () => {
+  const there = world();
+  const clock = there.clock;
+  there.service.fault({ kind: "503", route: "GET /repos", times: 9_999 });
+  const before = clock.now();
+  expect(await there.campaign.run({ timeoutMs: 10 * MINUTE }).catch((error) => error.exitCode)).toBe(69);
+  expect(clock.now() - before).toBe(10 * MINUTE);
+  expect(await there.campaign.advance().catch((error) => error.exitCode)).toBe(69);
+  expect(clock.now() - before).toBeLessThan(12 * MINUTE);
+  expect(there.service.runs).toEqual([]);
+});
+
 test("leaving the loop, and await using, stop following at once and leave the runs alone", async () => {
   const there = world({ scenario: SLOW });
   const { campaign, clock } = there;
