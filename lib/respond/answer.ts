@@ -10,6 +10,7 @@ import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { own } from "../text/safe_line.ts";
 import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
+import { attachRun, isOfPipeline } from "./attach_run.ts";
 import { Decider, type Stop } from "./decide.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
@@ -90,6 +91,7 @@ function openDecider(job: Responding): { decider: Decider; session: Session } {
     nowMs: clock.wallTime(),
     sealOf: (thread) => sealFor(job, thread),
     redact: (text) => writer.redact(text),
+    isOfPipeline: (note) => isOfPipeline(job, note),
     runs: {
       async branchOf(runId) {
         try {
@@ -110,6 +112,11 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   const { decider, session } = openDecider(job);
   const decision = await decider.decide(news, since);
   await removeDoubles(job, asked, decider.doubles);
+  if (decision.kind === "attach") {
+    asked.onStart?.();
+    return await attachRun(job, asked, decider, decision) ??
+      none(job, "its run was started, and is not there any more");
+  }
   for (const left of decider.open) await endLeftNote(job, news, { decider, left });
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {

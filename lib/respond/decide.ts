@@ -80,10 +80,19 @@ export interface Stop {
   readonly thread: Thread;
 }
 
+/** The run of a mention whose note names it, for a job that is tried again. */
+export interface Attach {
+  readonly kind: "attach";
+  readonly marked: MarkedNote;
+  readonly runId: string;
+  readonly thread: Thread;
+}
+
 /** What is to be done. `none`: there is no run; a reason that the asker should read becomes a note with the mark. */
 export type Decision =
   | Wanted
   | Stop
+  | Attach
   | { kind: "none"; reason: string; tell: Answer | null };
 
 /** What the asker is told, and whether a job has tried to start the run before, or does so now. */
@@ -138,6 +147,7 @@ export class Decider {
   readonly #nowMs: number;
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
+  readonly #isOfPipeline: (note: string) => boolean;
   readonly #open: MarkedNote[] = [];
   readonly #doubles: CommentPlace[] = [];
   readonly #rights = new Map<number, boolean | MogplexError>();
@@ -145,7 +155,7 @@ export class Decider {
   #written: Wanted["written"];
 
   constructor(
-    { threads, settings, runs, nowMs, sealOf, redact }: {
+    { threads, settings, runs, nowMs, sealOf, redact, isOfPipeline }: {
       threads: Threads;
       settings: RespondSettings;
       runs: RunsAtWork;
@@ -155,6 +165,8 @@ export class Decider {
       sealOf(thread: ThreadPlace): Promise<MarkSeal>;
       /** Masks secrets. */
       redact: Redact;
+      /** Whether a note was written by the pipeline of this job: a job of it that is tried again follows the run that the note names. */
+      isOfPipeline(note: string): boolean;
     },
   ) {
     this.#threads = threads;
@@ -163,6 +175,7 @@ export class Decider {
     this.#nowMs = nowMs;
     this.#sealOf = sealOf;
     this.#redact = redact;
+    this.#isOfPipeline = isOfPipeline;
   }
 
   /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
@@ -194,7 +207,7 @@ export class Decider {
     }
     const isStop = !("reason" in asked) && asked.what?.kind === "stop";
     // A stop is often written while the thread is closed, and its run goes on behind that.
-    if (!thread.isOpen && !isStop) return quiet("it is closed");
+    if (!thread.isOpen && !isStop) return await this.#runInClosed(thread, asked, me) ?? quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
@@ -219,7 +232,9 @@ export class Decider {
       const isLeft = isStop && stopOf(own) !== null &&
         (await this.#runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
       if (isLeft) return stop;
-      return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
+      return typeof own.mark.state === "string"
+        ? quiet("it was answered")
+        : this.#attachTo(own, thread) ?? quiet("its run was started");
     }
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
@@ -272,6 +287,21 @@ export class Decider {
       leftOut,
     };
     return { kind: "start", ...wanted, place: where };
+  }
+
+  #attachTo(marked: MarkedNote | undefined, thread: Thread): Attach | undefined {
+    const state = marked?.mark.state;
+    if (marked === undefined || state === undefined || typeof state === "string") return undefined;
+    return this.#isOfPipeline(marked.note.text) ? { kind: "attach", marked, runId: state.runId, thread } : undefined;
+  }
+
+  /** The run of an ask in a thread that was closed since. */
+  async #runInClosed(thread: Thread, asked: FoundAsk, me: ForgeUser): Promise<Attach | undefined> {
+    const ask = "reason" in asked ? asked.refused?.ask : asked.ask;
+    if (ask === undefined) return undefined;
+    const { list } = await this.#threads.comments(thread);
+    const marks = marksOf(list, me, await this.#sealOf(thread));
+    return this.#attachTo(marks.find(({ mark }) => isSameAsk(mark.ask, ask)), thread);
   }
 
   /**

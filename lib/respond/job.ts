@@ -5,6 +5,7 @@
  */
 import type { Platform } from "../ci/platform.ts";
 import type { News, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { Run } from "../model.ts";
 import type { Notice } from "../notice.ts";
 import type { NoteContext, PlannedNote } from "../report/job_note.ts";
 import type { NotePlace } from "../forge/note.ts";
@@ -65,30 +66,38 @@ export interface RespondJob extends NoteContext {
   readonly run: RunAsked;
 }
 
-/**
- * Runs one job: starts a run with the key, follows it, and publishes its end, in the note, too.
- *
- * @returns The result, and the address of its page; `page` is undefined if there is none.
- * @throws {NoRun} what `onEnd` throws: nothing is published then.
- * @throws {MogplexError} when the job could not begin, or its settings are wrong.
- */
-export type RunAsked = (request: RunRequest, options: RunAskedOptions) => Promise<{ result: RunResult; page?: string }>;
-
-export interface RunAskedOptions {
+/** A run to start. */
+export interface AskedStart {
+  readonly request: RunRequest;
   readonly idempotencyKey: string;
-  /** The note, which is begun already. */
-  readonly note: PlannedNote;
-  /** Directory of the reports. */
-  readonly out: string;
-  /** Called before the start. */
-  onSession(session: Pick<Session, "deadline" | "signal">): void;
-  onNotice(notice: Notice): void;
   /** Asked before each attempt of the start that repeats one. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
   /** Called as soon as the run is started or found. */
   onStarted(started: StartedRun): void;
   /** Called with the end of the run. What it returns is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
+}
+
+/**
+ * Runs one job: starts a run, or takes the one that an earlier attempt of the job has started; follows it, and publishes its end, in the note,
+ * too.
+ *
+ * @returns The result, and the address of its page; `page` is undefined if there is none.
+ * @throws {NoRun} what `onEnd` throws: nothing is published then.
+ * @throws {MogplexError} when the job could not begin, or its settings are wrong.
+ */
+export type RunAsked = (
+  what: AskedStart | { readonly run: Run },
+  options: RunAskedOptions,
+) => Promise<{ result: RunResult; page?: string }>;
+
+export interface RunAskedOptions {
+  readonly note: PlannedNote;
+  /** Directory of the reports. */
+  readonly out: string;
+  /** Called before the start. */
+  onSession(session: Pick<Session, "deadline" | "signal">): void;
+  onNotice(notice: Notice): void;
 }
 
 /** Ends a job without a verdict, as there is no run. */

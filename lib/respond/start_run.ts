@@ -87,20 +87,9 @@ export async function startRun(
   let isOver = false;
   let isStarted = false;
   try {
-    const { result, page } = await job.run(request, {
+    const { result, page } = await job.run({
+      request,
       idempotencyKey: keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo }),
-      note: { ...planned, note },
-      out: asked.out,
-      onSession(opened) {
-        session = opened;
-      },
-      onNotice: outageTeller(job, note, {
-        links: planned.links,
-        task: planned.task,
-        since,
-        deadline: () => session?.deadline ?? clock.now(),
-        isStarted: () => isStarted,
-      }),
       onStarted({ runId, run: { status } }) {
         isStarted = true;
         isOver = isTerminal(status);
@@ -114,12 +103,23 @@ export async function startRun(
         doubts.isUnwanted = withdrawal.isOpen;
         return end;
       },
+    }, {
+      note: { ...planned, note },
+      out: asked.out,
+      onSession(opened) {
+        session = opened;
+      },
+      onNotice: outageTeller(job, note, {
+        links: planned.links,
+        task: planned.task,
+        since,
+        deadline: () => session?.deadline ?? clock.now(),
+        isStarted: () => isStarted,
+      }),
     });
     const { exitCode } = result;
     if (!note.isEnded) await end(result.reason ?? "nothing was started", exitCode);
-    const isOpen = result.runId !== null && !(result.status !== null && isTerminal(result.status));
-    if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
-    if (exitCode === EXIT.success) await setStatus(job, result, { page, thread: wanted.thread.url, isOver });
+    await afterRun(job, asked, result, { page, thread: wanted.thread.url, isOver });
     return { kind: "ended", exitCode };
   } catch (error) {
     if (error instanceof NoRun) {
@@ -135,6 +135,19 @@ export async function startRun(
     await react(job, asked, "failed");
     throw error;
   }
+}
+
+/** Reaction and commit status after a run. */
+export async function afterRun(
+  job: Responding,
+  asked: Asked,
+  result: RunResult,
+  where: { page: string | undefined; thread: string; isOver: boolean },
+): Promise<void> {
+  const { exitCode, runId, status } = result;
+  const isOpen = runId !== null && !(status !== null && isTerminal(status));
+  if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
+  if (exitCode === EXIT.success) await setStatus(job, result, where);
 }
 
 /** The request of a run. */

@@ -4,15 +4,15 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { StartRequest } from "../../model.ts";
+import type { Run, StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
 import { answer } from "../../respond/answer.ts";
 import type { RespondSettings } from "../../respond/decide.ts";
 import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
-import type { RunRequest } from "../../run/request.ts";
+import type { JobEnd } from "../../run/job.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
-import { runJob } from "../../run/run.ts";
+import { attachJob, runJob } from "../../run/run.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { openOneShot } from "../context.ts";
@@ -44,8 +44,9 @@ import {
 } from "../options.ts";
 import { outDirectory, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
+import { announce } from "./run_follow.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -118,7 +119,7 @@ export async function respond(program: Context): Promise<number> {
     showsTask: option(SHOW_TASK) !== false,
     setsStatus: option(COMMIT_STATUS),
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
-    run: (request, options) => runAsked(context, request, options),
+    run: (what, options) => runAsked(context, settings.name, what, options),
   };
   return await answer(job, {
     isPoll: flags.has(POLL),
@@ -130,45 +131,67 @@ export async function respond(program: Context): Promise<number> {
 
 /** The job of a run that was asked for: log, reports, note and signals are those of `run --follow`. */
 async function runAsked(
-  context: Context,
-  request: RunRequest,
-  { idempotencyKey, note, out, onSession, onNotice, mayRepeat, onStarted, onEnd }: RunAskedOptions,
+  program: Context,
+  name: string,
+  what: Parameters<RunAsked>[0],
+  { note, out, onSession, onNotice }: RunAskedOptions,
 ): ReturnType<RunAsked> {
   const notes = { secrets: () => [], wanted: () => true, plan: () => note };
-  const job = new CommandJob<RunResult>({ ...context, notes }, emptyRunResult());
+  const context: Context = { ...program, notes, vocabulary: { ...program.vocabulary, ...commentsFor(name) } };
+  const job = new CommandJob<RunResult>(context, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, cancelOn, onInterrupt, log } = readRunSettings(context);
     job.limitTo(timeoutMs);
     const places = job.openPlaces(out);
     const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true, onNotice });
     onSession(job.session);
-    const options = {
-      idempotencyKey,
-      tokenShare,
-      cancelOn,
-      onItem: item,
-      onStarted(run: StartedRun) {
-        started(run.runId);
-        live.open(run.run.status);
-        onStarted(run);
-      },
-    };
-    const files = { files: context.io, statePath: places.state, sink };
     const showTask = context.option(SHOW_TASK);
+    const more = { ...internals, files: context.io, statePath: places.state, sink, showTask };
+    const options = { tokenShare, cancelOn, onItem: item };
+    const onRun = (run: Pick<StartedRun, "replayed"> & { run: Run; idempotencyKey?: string }, repo?: string) => {
+      announce(context, run, { repo }, log);
+      started(run.run.runId);
+      live.open(run.run.status);
+    };
+    const work = async (): Promise<JobEnd<RunResult>> => {
+      if ("run" in what) {
+        const { run } = what;
+        onRun({ run, replayed: true }, context.option(REPO));
+        // An earlier attempt of the same job has started it: a signal does what it would have done then.
+        return await attachJob(run.runId, options, {
+          ...more,
+          onInterrupt: onInterrupt === "auto" ? "cancel" : onInterrupt,
+        });
+      }
+      const { request, idempotencyKey, mayRepeat, onStarted, onEnd } = what;
+      const onFound = (run: StartedRun) => {
+        onRun(run, request.repo);
+        onStarted(run);
+      };
+      const start = { ...options, idempotencyKey, onStarted: onFound };
+      return await onEnd(await runJob(request, start, { ...more, onInterrupt, mayRepeat }));
+    };
     let result = emptyRunResult();
-    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask, mayRepeat }).then(
-      async (ended) => {
-        const end = await onEnd(ended);
+    await job.end(
+      work().then((end) => {
         result = end.result;
         return end;
-      },
+      }),
     );
-    await job.end(work);
     return { result, page: pagePath(places.targets) };
   } catch (error) {
     if (error instanceof NoRun) throw error;
     return await job.refuse(error);
   }
+}
+
+/** What a person does who asked by a comment. @param name What the agent is called. */
+function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
+  return {
+    resume: ({ resume }) =>
+      resume === null ? null : `run this job again to follow the run, or comment @${name} again once it has ended`,
+    cancel: () => `comment @${name} stop`,
+  };
 }
 
 export const respondVerb: Verb = {

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import type { Run } from "../../model.ts";
 import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
@@ -91,9 +92,10 @@ export async function startAndFollow(context: Context): Promise<number> {
   }
 }
 
-function announce(
+/** Prints which run was started or found. */
+export function announce(
   { flags, io, writer }: Context,
-  { run, replayed, idempotencyKey }: StartedRun,
+  { run, replayed, idempotencyKey }: Pick<StartedRun, "replayed"> & { run: Run; idempotencyKey?: string | undefined },
   { repo }: Pick<RunRequest, "repo">,
   log: LogForm,
 ): void {
@@ -106,7 +108,7 @@ function announce(
     name === undefined ? `agent ${run.harness}` : `repository ${name}, ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
     // The state file has it, and so has the block at the end where it is needed to go on.
-    ...(log === "full" ? [`key ${idempotencyKey}`] : []),
+    ...(log === "full" && idempotencyKey !== undefined ? [`key ${idempotencyKey}`] : []),
   ];
   const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
   writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));

@@ -168,6 +168,7 @@ export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {
     runs: { branchOf: (runId) => Promise.resolve(atWork.includes(runId) ? "feature" : null) },
     nowMs: NOW,
     sealOf: (thread) => Promise.resolve(sealOf(thread)),
+    isOfPipeline: () => false,
     redact: (text) => text.replaceAll("mog_secret", "[masked]"),
   });
 }

@@ -1166,6 +1166,81 @@ test("respond says that an agent may be running when its key has a run that star
   expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nAn agent may be running\. Look for it in the app/);
 });
 
+const PIPELINE = "https://gitlab.example/acme/api/-/pipelines/3";
+
+test("respond names the run in the log at once, with the lines of run, and says which comments stop it and start it again", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const { code, stdout } = await respond(at, payload(note), ["--timeout", "60"]);
+  const [run] = runsOf(at);
+  expect(code).toBe(124);
+  expect(stdout).toContain(`asked by kim\nstarted run ${run?.id} (pending)\n`);
+  expect(stdout).toContain("\nbranch feature (base main)\n");
+  expect(stdout).toMatch(
+    /\nresume +run this job again to follow the run, or comment @mogplex again once it has ended\n/,
+  );
+  expect(stdout).toMatch(/\ncancel +comment @mogplex stop\n/);
+});
+
+/** How the first job of a mention can end without a verdict of the run. */
+const FIRST_ENDS: readonly (readonly [what: string, args: string[], after: (at: At, note: { id: number }) => void])[] =
+  [
+    ["was over its time", ["--timeout", "60"], () => {}],
+    ["was killed", ["--timeout", "60"], (at, note) => {
+      leave(at, note, runsOf(at)[0]?.id ?? "").body += `\n- **CI pipeline:** <${PIPELINE}>\n`;
+    }],
+    ["was stopped and let the run continue", ["--on-interrupt", "detach", "--timeout", "300"], () => {}],
+    ["was over its time, and the thread is closed since", ["--timeout", "60"], ({ gitlab }) => {
+      gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
+    }],
+  ];
+
+for (const [what, args, after] of FIRST_ENDS) {
+  test(`a retried job of a mention follows the run of the first one when that ${what}`, async () => {
+    for (const [status, verdict] of [["success", 0], ["failed", 1]] as const) {
+      const at = place("stuck-streaming");
+      const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+      const env = { CI_PIPELINE_URL: PIPELINE };
+      const stop = (io: ReturnType<typeof fakeIo>) => {
+        if (args.includes("detach")) void at.clock.sleep(40_000).then(() => io.signal("SIGTERM"));
+      };
+      const first = await respond(at, payload(note), args, env, stop);
+      expect([124, 143]).toContain(first.code);
+      after(at, note);
+      const [run] = runsOf(at);
+      if (run === undefined) throw new Error("there is no run");
+      expect((await respond(at, payload(note), [], { CI_PIPELINE_URL: `${PIPELINE}0` })).code).toBe(0);
+      const job = respond(at, payload(note), ["--timeout", "5m"], { ...env, CI_JOB_ID: "6" });
+      await at.clock.sleep(60_000);
+      at.emulator.control("setRun", { runId: run.id, run: { status } });
+      const { code, stdout } = await job;
+      expect({ code, runs: runsOf(at).length, notes: ours(at).length }).toEqual({ code: verdict, runs: 1, notes: 1 });
+      expect(stdout).toContain(`attached to run ${run.id} (streaming)\n`);
+      expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
+    }
+  });
+}
+
+test("a retried job of a mention is not green when the first one has cancelled its run", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const env = { CI_PIPELINE_URL: PIPELINE };
+  const stop = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(40_000).then(() => io.signal("SIGTERM"));
+  expect((await respond(at, payload(note), [], env, stop)).code).toBe(143);
+  expect((await respond(at, payload(note), [], env)).code).toBe(3);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("a retried job of a mention that gets a signal cancels the run, as the first one would have done", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const env = { CI_PIPELINE_URL: PIPELINE };
+  await respond(at, payload(note), ["--timeout", "60"], env);
+  const stop = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(40_000).then(() => io.signal("SIGTERM"));
+  expect((await respond(at, payload(note), [], env, stop)).code).toBe(143);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
 /** What may happen to a mention while the service does not take its start. */
 const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: number }) => void, reason: string])[] = [
   ["the person was removed", ({ gitlab }) => {

@@ -1,0 +1,46 @@
+/**
+ * A job that is tried again follows the run that its first attempt has started: the note of the mention names it.
+ *
+ * @module
+ */
+import { NotFoundError } from "../errors.ts";
+import { isTerminal } from "../service/contract.ts";
+import { planOf } from "./ask_note.ts";
+import type { Attach, Decider } from "./decide.ts";
+import { type Asked, type Responding, sealFor } from "./job.ts";
+import { afterRun } from "./start_run.ts";
+
+/** Follows the run that a note names. @returns The exit code of its verdict; null if the service does not show the run any more. */
+export async function attachRun(
+  job: Responding,
+  asked: Asked,
+  decider: Decider,
+  { marked: { mark }, runId, thread }: Attach,
+): Promise<number | null> {
+  const { platform, io: { env } } = job;
+  const { session, call } = job.openService();
+  const run = await session.client.getRun(runId, call).catch((error) => {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  });
+  if (run === null) return null;
+  const { job: jobPage, pipeline } = platform.links(env);
+  const task = await decider.taskOf(thread, mark);
+  const note = planOf(job, { thread }, {
+    ask: mark.ask,
+    of: mark.of,
+    task,
+    label: platform.identity(env)?.job ?? "",
+    links: { job: jobPage, pipeline },
+    seal: await sealFor(job, thread),
+  });
+  const { result, page } = await job.run({ run }, { note, out: asked.out, onSession() {}, onNotice() {} });
+  await afterRun(job, asked, result, { page, thread: thread.url, isOver: isTerminal(run.status) });
+  return result.exitCode;
+}
+
+/** Whether a note has the address of this pipeline. A repeated execution of a workflow has an address of its own below that of the workflow. */
+export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
+  const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
+  return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));
+}
