@@ -1,26 +1,28 @@
 /**
- * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes digest and version into all files that
- * contain them, builds, copies what is kept in the repository of what was built, and prints the commands that publish. Nothing is written
- * before all checks have passed. The address of the project's page, of the remote `origin` or given behind the version, goes into
- * package.json.
+ * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes version, digest and places into all files
+ * that contain them, turns every document into its released state, builds, copies what is kept in the repository of what was built, adds
+ * the version to releases.json, and prints the commands that a person gives next. Nothing is written before all checks have passed.
  *
  * Without a version it builds and copies: templates, action, and pins in documents and recipes.
  *
- * `--publish X.Y.Z npm`, `jsr` or `github OWNER/NAME` publishes it there, once the pipeline of its tag has passed. npm and JSR log in as
- * their own programs do; `github` takes GITHUB_TOKEN. Each can be repeated: what is there is compared, not sent again.
+ * `--digest sha256:HEX` takes the digest of the default image from the command line, for a rehearsal without a network.
  *
- * The tag is `X.Y.Z`, the form that GitLab's catalog asks for; `vX` moves, for users of the GitHub action. A project needs once: the switch
- * "CI/CD Catalog project", protected tags `*.*.*`, and PIPELINE_TOKEN (scope `read_api`) for `component-jobs` if it is not public.
+ * The tag is `X.Y.Z`, the form that GitLab's catalog asks for. `vX` moves, for users of the GitHub action. CONTRIBUTING.md, "Releasing", has
+ * what a person sets up once.
  *
  * `--check [X.Y.Z]` runs in the pipeline of the release commit and of the tag, on what that pipeline has built: it prints the notes of the
  * release, or every reason against it. It runs on Deno without any package.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { publishedProblems, writePublished } from "./build/published.ts";
+import { type Places, readPlaces } from "./publish/places.ts";
+import { isUnreleased, releasedText } from "./publish/released.ts";
 import { lookUpDigest } from "./registry.ts";
+import { sha256 } from "./setup.mjs";
 
 /** The files with the version. The first group of a pattern is the text before the version, the second is the version. */
 const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
@@ -31,6 +33,16 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
 };
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
+/** Files that name the repository on GitHub, where programs take releases from. */
+const PLACE_FILES = ["mogplex.json", "github.yml", "gitlab.yml"].map((name) => `examples/updates/${name}`);
+const PROGRAM = "dist/mogplex.mjs";
+
+/** The releases, newest first, as Renovate's custom datasource reads them. Each release carries the whole file. */
+export const RELEASES = "releases.json";
+
+interface Releases {
+  releases: { version: string; digest: string; releaseTimestamp: string }[];
+}
 
 interface Image {
   image: string;
@@ -48,8 +60,8 @@ export interface ReleaseOptions {
   date: string;
   /** Builds, and writes the generated files that are kept in the repository. */
   build: () => void;
-  /** Address of the project's page. @default that of the remote `origin`, if it is one on the web */
-  address?: string | undefined;
+  /** Digest of the default image, `sha256:` and 64 hexadecimal digits. The registry is asked if it is absent. */
+  digest?: string | undefined;
 }
 
 function read(top: string, path: string): string {
@@ -72,20 +84,15 @@ function section(changelog: string, heading: string): string | undefined {
   return found?.slice(found.indexOf("\n")).trim();
 }
 
-/** What documents and recipes say while nothing is published. */
-const NOTICE = "No release is published yet";
-
-/** Files that say so. */
-function filesWithNotice(top: string): string[] {
-  // The code that removes the sentence has to hold it.
-  const found = git(top, "ls-files", "*.md", "examples").split("\n").filter((path) => path !== "");
-  return found.filter((path) => read(top, path).includes(NOTICE));
-}
-
-/** A text without the notice: two lines of comment in a recipe, a marked part of a document. */
-export function withoutNotice(text: string): string {
-  return text.replace(/<!-- unreleased -->.*?<!-- \/unreleased -->\n*/gs, "")
-    .replace(new RegExp(`^(?:#|//) ${NOTICE}\\..*\\n(?:#|//) .*\\n`, "gm"), "");
+/** Paths of the files that have parts for the time before the first release. Git is not asked: the release job may start no program. */
+function unreleasedFiles(top: string): string[] {
+  const folders = ["action", "components", "docs", "examples"].flatMap((folder) =>
+    existsSync(join(top, folder))
+      ? readdirSync(join(top, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`)
+      : []
+  );
+  const paths = [...readdirSync(top), ...folders].filter((path) => /\.(?:md|ya?ml)$/.test(path));
+  return paths.filter((path) => !path.includes("node_modules") && isUnreleased(read(top, path))).sort();
 }
 
 /** Every version in the files of `VERSION_PLACES`. A file without any has the version "". */
@@ -106,25 +113,17 @@ function git(top: string, ...args: string[]): string {
   return execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
 }
 
-/** Address of the project's page: what was given, else the remote `origin`. Undefined when neither is an address on the web. */
-function projectAddress({ top, address }: ReleaseOptions): string | undefined {
-  const remote = git(top, "remote").split("\n").includes("origin") ? git(top, "remote", "get-url", "origin") : "";
-  const given = (address ?? remote).replace(/^(?:ssh:\/\/)?git@([^:/]+)[:/]/, "https://$1/").replace(
-    /\.git\/?$|\/$/,
-    "",
-  );
-  return /^https:\/\/[a-z0-9-]+(?:\.[a-z0-9-]+)+\/[\w./-]+$/i.test(given) ? given : undefined;
+/** The text of package.json with the addresses of the project. */
+function withAddresses(text: string, { github }: Places): string {
+  const address = `https://github.com/${github}`;
+  const { name, version, description, ...rest } = JSON.parse(text);
+  const addresses = { repository: { type: "git", url: `git+${address}.git` }, bugs: { url: `${address}/issues` } };
+  return `${JSON.stringify({ name, version, description, ...rest, ...addresses }, null, 2)}\n`;
 }
 
-/** The text of package.json with the addresses of the project. Those that it has stay when the address is not known. */
-function withAddresses(text: string, address: string | undefined): string {
-  if (address === undefined) return text;
-  const { name, version, description, ...rest } = JSON.parse(text);
-  const addresses = {
-    repository: { type: "git", url: `git+${address}.git` },
-    bugs: { url: `${address}/issues` },
-  };
-  return `${JSON.stringify({ name, version, description, ...rest, ...addresses }, null, 2)}\n`;
+/** The releases of a checkout; none before the first one. */
+function readReleases(top: string): Releases {
+  return JSON.parse(read(top, RELEASES));
 }
 
 /** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
@@ -137,9 +136,10 @@ function checkPrepared(options: ReleaseOptions): void {
   const current = versionOf(top);
   if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
   if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
-  if (options.address !== undefined && projectAddress(options) === undefined) {
-    refuse(`the address of the project must begin with https://: "${options.address}"`);
+  if (options.digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(options.digest)) {
+    refuse(`a digest has the form sha256:HEX: ${JSON.stringify(options.digest)}`);
   }
+  readPlaces(top);
   const changes = git(top, "status", "--porcelain");
   if (changes !== "") refuse(`commit or drop what was changed first:\n${changes}`);
   if (!section(read(top, CHANGELOG), "Unreleased")) refuse(`${CHANGELOG} has nothing below "## Unreleased"`);
@@ -149,12 +149,12 @@ function checkPrepared(options: ReleaseOptions): void {
  * The commands that move the action's tag: people take an action by its major version. They run once the pipeline
  * of the release has passed: nothing else checks what that tag names. Source: GitHub, "Using tags for release management".
  */
-function actionTag(version: string): string[] {
+function actionTag(version: string, { github }: Places): string[] {
   const tag = `v${version.split(".")[0]}`;
   return [
-    `# \`uses: <owner>/<repository>/action@${tag}\` takes this release from then on.`,
+    `# \`uses: ${github}/action@${tag}\` takes this release from then on.`,
     `git tag --force ${tag} ${version}^{}`,
-    `git push --force origin ${tag}`,
+    `git push --force git@github.com:${github}.git ${tag}`,
   ];
 }
 
@@ -167,25 +167,34 @@ function actionTag(version: string): string[] {
 export async function prepareRelease(options: ReleaseOptions): Promise<string[]> {
   checkPrepared(options);
   const { top, version, date, build } = options;
+  const places = readPlaces(top);
   const image = readImage(top);
-  const digest = await lookUpDigest(image.image, image.tag);
+  const digest = options.digest ?? await lookUpDigest(image.image, image.tag);
   const write = (path: string, text: string) => writeFileSync(join(top, path), text);
   for (const [path, pattern] of Object.entries(VERSION_PLACES)) {
     write(path, read(top, path).replace(pattern, (_, before: string) => before + version));
   }
-  for (const path of filesWithNotice(top)) write(path, withoutNotice(read(top, path)));
-  write("package.json", withAddresses(read(top, "package.json"), projectAddress(options)));
+  const values = { version, ...places };
+  for (const path of unreleasedFiles(top)) write(path, releasedText(read(top, path), values));
+  for (const path of PLACE_FILES) write(path, read(top, path).replaceAll("OWNER/NAME", places.github));
+  write("package.json", withAddresses(read(top, "package.json"), places));
   write(CHANGELOG, read(top, CHANGELOG).replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`));
   write(IMAGE, `${JSON.stringify({ ...image, digest }, null, 2)}\n`);
   build();
+  const { releases } = readReleases(top);
+  const release = { version, digest: sha256(read(top, PROGRAM)), releaseTimestamp: `${date}T00:00:00Z` };
+  write(RELEASES, `${JSON.stringify({ releases: [release, ...releases] }, null, 2)}\n`);
   return [
     "npm test",
     `git commit --all --message "release: ${version}"`,
     `git tag --annotate ${version} --message "Mogplex CI ${version}"`,
-    `git push --atomic origin HEAD ${version}`,
-    "# The pipeline of the tag publishes the GitLab components. Once it has passed:",
-    ...["npm", "jsr", "github <owner>/<repository>"].map((place) => `npm run release -- --publish ${version} ${place}`),
-    ...actionTag(version),
+    `git push --atomic git@gitlab.com:${places.gitlab}.git HEAD:main ${version}`,
+    "# Its pipeline checks the release, signs it, and publishes the components. Once it has passed:",
+    `git push --atomic git@github.com:${places.github}.git HEAD:main ${version}`,
+    "# The workflow `release` makes the release with its attestations, publishes to JSR, and stages the package on npm.",
+    `npm stage list ${places.npm}`,
+    "npm stage approve <stage-id>",
+    ...actionTag(version, places),
   ];
 }
 
@@ -205,6 +214,14 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
     }
     return found;
   });
+}
+
+/** Compares the newest entry of releases.json with the program that was built. @returns One sentence for each problem. */
+function releasesProblems(top: string, version: string): string[] {
+  const [newest] = readReleases(top).releases;
+  const digest = sha256(read(top, PROGRAM));
+  if (newest?.version !== version) return [`${RELEASES} has "${newest?.version ?? ""}" as its newest version`];
+  return newest.digest === digest ? [] : [`${RELEASES} has digest "${newest.digest}" where ${PROGRAM} has "${digest}"`];
 }
 
 /** Compares the digest of the default image with the registry. @returns One sentence for each problem. */
@@ -232,6 +249,8 @@ export async function checkRelease(top: string, tag: string = versionOf(top)): P
     ...(notes ? [] : [`${CHANGELOG} has no notes below "## ${tag}"`]),
     ...templateProblems(top, tag, image),
     ...publishedProblems(top),
+    ...(existsSync(join(top, PROGRAM)) ? releasesProblems(top, tag) : []),
+    ...unreleasedFiles(top).map((path) => `${path} has a part for the time before the first release`),
     ...await imageProblems(image),
   ];
   if (problems.length === 0) return `${notes}\n`;
@@ -243,20 +262,20 @@ function runTool(top: string, ...line: string[]): void {
   execFileSync(process.execPath, ["--no-env-file", ...line], { cwd: top, stdio: ["ignore", 2, 2] });
 }
 
-async function main([first = "", second, ...rest]: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   const top = process.cwd();
   try {
-    if (first === "--check") {
-      process.stdout.write(await checkRelease(top, second));
+    const { values: { check = false, digest }, positionals: [version = "", ...rest] } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { check: { type: "boolean" }, digest: { type: "string" } },
+    });
+    if (rest.length > 0) throw new Error(`Cannot prepare release: give one version, not also "${rest.join(" ")}"`);
+    if (check) {
+      process.stdout.write(await (version === "" ? checkRelease(top) : checkRelease(top, version)));
       return 0;
     }
-    if (first === "--publish") {
-      // The release job imports this file without any package.
-      const { publish } = await import("./publish/publish.ts");
-      process.stdout.write(`${await publish({ top, version: second ?? "", target: rest, check: checkRelease })}\n`);
-      return 0;
-    }
-    if (first === "") {
+    if (version === "") {
       runTool(top, "tools/build.ts", "--dist");
       writePublished(top);
       return 0;
@@ -264,8 +283,8 @@ async function main([first = "", second, ...rest]: readonly string[]): Promise<n
     // Each in a process of its own, which reads the new version.
     const build = () => ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
     const date = new Date().toISOString().slice(0, 10);
-    const commands = await prepareRelease({ top, version: first, date, build, address: second });
-    process.stdout.write(`Release ${first} is prepared. These publish it:\n${commands.join("\n")}\n`);
+    const commands = await prepareRelease({ top, version, date, build, digest });
+    process.stdout.write(`Release ${version} is prepared. Next:\n${commands.join("\n")}\n`);
     return 0;
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);

@@ -12,8 +12,7 @@ import { MAX_POLL_MS } from "../respond/decide.ts";
 import { KEY_SCOPES } from "../run/key.ts";
 import { FIXES } from "../run/fix.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import { MAX_TIMEOUT_MS } from "../run/session.ts";
-import { ON_INTERRUPT as INTERRUPT_WORDS, ON_TIMEOUT as TIMEOUT_WORDS } from "../run/interrupts.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT as INTERRUPT_WORDS, ON_TIMEOUT as TIMEOUT_WORDS } from "../run/session.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import type { VariableName } from "../variables.ts";
 import type { LogForm } from "./log/live_log.ts";
@@ -329,11 +328,9 @@ export const TEMPLATE = option("MOGPLEX_RESPOND_TEMPLATE", {
 
 export const COMMIT_STATUS = option("MOGPLEX_COMMIT_STATUS", {
   name: "commit-status",
-  value: "WHETHER",
-  alone: "true",
-  help: "Set the commit status `mogplex` after a run that succeeded: `true` or `false`; the flag alone is `true`.",
+  help: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
   heading: "Asking",
-  fallback: "`true` on GitHub, otherwise `false`",
+  fallback: "`false` on GitLab, else `true`",
   parse: onOrOff,
 });
 

@@ -167,7 +167,6 @@ const areaOf = (kind: CommentPlace["kind"]) => kind === "review" ? "pulls" : "is
 
 export class GithubThreads implements Threads {
   readonly forge = "github";
-  readonly setsStatus = true;
   readonly system = "GitHub";
   readonly origin: string;
   readonly #client: ForgeClient;

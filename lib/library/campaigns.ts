@@ -39,8 +39,7 @@ import { EXIT, type ExitName } from "../exit_codes.ts";
 import { ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkCancelOn } from "../run/options.ts";
-import type { CancelCause } from "../run/interrupts.ts";
-import { checkFollowTimeout } from "../run/session.ts";
+import { type CancelCause, checkFollowTimeout } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, leftSentence, signalIn, type WorkHandle } from "./handle.ts";
@@ -52,7 +51,7 @@ export interface Campaigns {
   /**
    * A campaign, to be planned, followed and read. Nothing is read or sent before the first verb is called.
    *
-   * @param source Path of the campaign file, or an object with its keys in camelCase.
+   * @param source Path of the campaign file, or an object with the same keys.
    * @param options See {@linkcode CampaignSettings}.
    * @throws {UsageError} when an option is wrong. Mistakes in the campaign itself are the `CampaignFileError` of a verb.
    * @example One task for two repositories
@@ -63,7 +62,7 @@ export interface Campaigns {
    * const campaign = createCampaigns(createMogplex()).of({
    *   name: "replace-moment",
    *   prompt: "Replace moment by Temporal in {{ repository.name }}",
-   *   repositories: ["acme/web", { repo: "acme/api", baseBranch: "develop" }],
+   *   repositories: ["acme/web", { repo: "acme/api", "base-branch": "develop" }],
    * }, { home: "campaigns/replace-moment" });
    * console.log(typeof campaign.run);
    * ```

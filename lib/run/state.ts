@@ -26,8 +26,7 @@ import { validateStartRequest } from "../service/validate.ts";
 import { hmacSha256 } from "../sha256.ts";
 import type { Parting } from "./job.ts";
 import { hashOf } from "./key.ts";
-import { MAX_TIMEOUT_MS } from "./session.ts";
-import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, type OnInterrupt } from "./session.ts";
 
 /** The files that are needed. */
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;
@@ -253,6 +252,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     throw new UsageError({ attempted: "resume", why: "there is no state file", value: JSON.stringify(path) });
   }
   const value = parseObject(content);
+  if (value?.schema === 1) return ignore("an older version wrote it, which did not prove the whole content (schema 1)");
   const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
   if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
   if (!isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");

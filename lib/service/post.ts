@@ -1,5 +1,5 @@
 /**
- * Sends one `POST` without our token: for servers that are not the service.
+ * Sends one request without our token: for servers that are not the service.
  *
  * @module
  */
@@ -47,21 +47,34 @@ interface PostOptions {
  * @returns The answer, whatever its status is.
  * @throws {NetworkError} when no answer comes within the limit, or it is too large.
  */
-export async function post(
-  request: PostRequest,
+export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
+  const { headers, body } = request;
+  // The type of a caller's `fetch` knows texts alone; all take bytes.
+  return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
+}
+
+/**
+ * Reads a public file once, and follows redirects: the request carries nothing of ours.
+ *
+ * @returns The answer, whatever its status is.
+ * @throws {NetworkError} when no answer comes within the limit, or it is too large.
+ */
+export function readPublicFile(
+  { what, url, maxBytes }: Omit<PostRequest, "body" | "headers">,
+  options: PostOptions,
+): Promise<Answer> {
+  const headers = { "User-Agent": userAgent(), Connection: "close" };
+  return sendOnce({ what, url, maxBytes }, { method: "GET", headers, redirect: "follow" }, options);
+}
+
+async function sendOnce(
+  { what, url, maxBytes }: Pick<PostRequest, "what" | "url" | "maxBytes">,
+  fields: Omit<RequestInit, "signal">,
   { fetch: send, clock, limitMs, redact }: PostOptions,
 ): Promise<Answer> {
-  const { what, url, headers, body, maxBytes } = request;
   async function ask(signal: AbortSignal): Promise<Answer> {
     try {
-      // The type of a caller's `fetch` knows texts alone; all take bytes.
-      const init = {
-        method: "POST",
-        headers: { ...headers },
-        body: body as string,
-        redirect: "manual",
-        signal,
-      } as const;
+      const init = { ...fields, signal };
       return await readAnswer(await (send ?? fetch)(url, init as FetchInit) as Response, maxBytes, clock.wallTime());
     } catch (cause) {
       throw cause instanceof TooLarge ? cause : new NetworkFailure(cause);

@@ -6,7 +6,7 @@
 import { FIXES } from "../../lib/run/fix.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
-import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/interrupts.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
 import { KEY_SCOPES } from "../../lib/run/key.ts";
 import type { OutputName } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -59,8 +59,8 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     empty: "the task, with the thread as a quote",
   },
   "commit-status": {
-    description: "With respond: whether the commit status mogplex is set after a run that succeeded.",
-    empty: "true on GitHub, otherwise false",
+    description: "With respond: whether the commit status mogplex is set after a run that ended well.",
+    empty: "true",
     options: SWITCH,
   },
   "automation": {

@@ -10,6 +10,7 @@ import { OUTPUT_VARIABLES } from "../../lib/report/write.ts";
 import { wrapCells } from "../../lib/text/cells.ts";
 import { VERSION } from "../../lib/version.ts";
 import { componentNames, defaultImage, withPieces } from "../build/templates.ts";
+import { yamlPart } from "../publish/released.ts";
 import { table } from "./markdown_table.ts";
 import { root } from "../setup.mjs";
 
@@ -105,7 +106,7 @@ export function recipesTable(): string {
 /** The example of a component as a block of code, without its comment. */
 export function exampleBlock(component: string): string {
   const text = readFileSync(join(root, `components/${component}/example.gitlab-ci.yml`), "utf8");
-  return `\`\`\`yaml\n${text.replace(/^(#.*\n)+/, "").trimEnd()}\n\`\`\``;
+  return yamlPart(text.replace(/^(#.*\n)+/, ""));
 }
 
 /** Paths of the files that contain the address of a component or of the action, which ends with the version. */
@@ -122,7 +123,7 @@ export function stampedFiles(): string[] {
 /** Writes the present version into each address of a component or of the action. */
 export function withVersion(text: string): string {
   return text.replace(
-    /(?<=(?:<group>\/<project>\/[\w-]+|<owner>\/<repository>\/action)@)\d+\.\d+\.\d+(?:[-+][\w.+-]*)?/g,
+    new RegExp(`(?<=/(?:action|${componentNames().join("|")})@)\\d+\\.\\d+\\.\\d+(?:[-+][\\w.+-]*)?`, "g"),
     VERSION,
   );
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import process from "node:process";
 
 const PROGRAMS = ["mogplex.mjs", "mogplex-emulator.mjs"];
 
@@ -24,3 +25,6 @@ export const RELEASE_FILES: readonly string[] = [
 export function releaseFile(top: string, name: string): string {
   return join(top, "dist", name);
 }
+
+// The workflow of a release copies these files.
+if (import.meta.main) process.stdout.write(RELEASE_FILES.map((name) => `${name}\n`).join(""));

@@ -14,7 +14,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
-import type { Context, VerbFlag } from "../verb.ts";
+import type { Context, Option, VerbFlag } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
@@ -41,6 +41,20 @@ export const RESPOND: VerbFlag = {
 };
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be written, and write nothing" };
 export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum by this program" };
+export const FORCE: VerbFlag = {
+  name: "force",
+  help: "With --update: replace a program that differs from its checksum as well",
+};
+export const SHA256: Option<string> = {
+  name: "sha256",
+  value: "HEX",
+  help: "With --update: write nothing unless this program has this SHA-256",
+  parse(text, name) {
+    if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+    const why = `${name} must have 64 hexadecimal digits`;
+    throw new UsageError({ attempted: "update the program", why, value: JSON.stringify(text.slice(0, 80)) });
+  },
+};
 export const UNINSTALL: VerbFlag = { name: "uninstall", help: "Remove what init wrote, unless it was changed" };
 
 const ATTEMPTED = "set up the repository";
@@ -218,15 +232,42 @@ function diff(old: string, next: string): string[] {
 }
 
 function update(context: Context, steps: Steps): void {
-  if (!isUnchanged(context)) {
-    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so it was changed`;
-    throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
-  }
+  const attempted = "update the program";
   const { text, checksum, note, licences } = programOf(context);
-  if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
+  const expected = context.option(SHA256);
+  const digest = sha256Hex(text);
+  if (expected !== undefined && expected !== digest) {
+    const why = `this program has the SHA-256 ${digest}, not the one of --sha256`;
+    throw new UsageError({
+      attempted,
+      why,
+      value: expected,
+      advice: "download the program again; nothing was written",
+    });
+  }
+  const old = present(context, PROGRAM_FILE);
+  if (!isUnchanged(context) && !context.flags.has(FORCE)) {
+    const why = old === undefined
+      ? `there is no ${PROGRAM_FILE} here`
+      : present(context, CHECKSUM_FILE) === undefined
+      ? `${PROGRAM_FILE} has no checksum beside it (${CHECKSUM_FILE})`
+      : `${PROGRAM_FILE} differs from its checksum in ${CHECKSUM_FILE}`;
+    const advice = old === undefined
+      ? "call it in the root of the repository, or run init"
+      : "look at what changed it, then add --force to replace it; nothing was written";
+    throw new UsageError({ attempted, why, advice });
+  }
+  if (old === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
+  const was = old === undefined ? "none" : `${programVersion(old)} (sha256 ${sha256Hex(old)})`;
+  steps.say(`Updating ${PROGRAM_FILE}`, `  from ${was}`, `  to   ${programVersion(text)} (sha256 ${digest})`);
   steps.write(PROGRAM_FILE, text, [note]);
   steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
   if (licences !== undefined) steps.write(LICENCES_FILE, licences, [LICENCES_NOTE]);
+}
+
+/** The version in the first lines of a program. */
+export function programVersion(text: string): string {
+  return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
 /** Whether the program in the repository is one that `init` wrote. */

@@ -10,6 +10,7 @@ import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import type { Writer } from "../log/writer.ts";
+import { checkProgram, RELEASES } from "../setup/program_check.ts";
 import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
@@ -125,7 +126,8 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const files = purposeOf(context) === "dashboard"
     ? skipped("files", "a dashboard writes where its own --out says")
     : await checkFiles(context);
-  return [url, checkToken(context, token, machine), files, ...there, ...forge];
+  const program = await checkProgram(context);
+  return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
 /** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
@@ -221,7 +223,7 @@ export const doctorVerb: Verb = {
   summary:
     "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
   group: "toolkit",
-  flags: [FOR, REPO, ALLOW_USERS, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  flags: [FOR, REPO, ALLOW_USERS, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], RELEASES, JSON_LINES],
   codes: ASKING,
   meanings: {
     success: "a job can do what --for says",

@@ -11,8 +11,7 @@ import { VERSION } from "../../../lib/version.ts";
 import { writePublished } from "../../../tools/build/published.ts";
 import { componentNames, defaultImage } from "../../../tools/build/templates.ts";
 import { jobProblems } from "../../../tools/pipeline_jobs.ts";
-import { RELEASE_FILES } from "../../../tools/publish/files.ts";
-import { root } from "../../../tools/setup.mjs";
+import { root, sha256 } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { type Registry, startRegistry } from "../../programs/package/registry.ts";
 import { runStage } from "../../programs/processes/world/runner.ts";
@@ -74,7 +73,6 @@ let registry: Registry;
 function clone(): string {
   const own = [
     ".gitlab-ci.yml",
-    "CHANGELOG.md",
     "package.json",
     "package-lock.json",
     "deno.json",
@@ -82,10 +80,9 @@ function clone(): string {
     "lib/ci/gitlab_watch.ts",
   ]
     .concat(
-      ["pipeline_jobs", "registry", "release", "build/published", "build/pins", "build/templates"].map((name) =>
-        `tools/${name}.ts`
-      ),
-    ).concat("tools/setup.mjs", "docs/install.md");
+      ["pipeline_jobs", "registry", "release", "build/published", "build/pins", "build/templates", "publish/places"]
+        .map((name) => `tools/${name}.ts`),
+    ).concat("tools/publish/released.ts", "tools/setup.mjs");
   const { image, tag, digest } = registry;
   const texts = Object.entries(templateFiles(...componentNames().map((name) => `templates/${name}.yml`))).map(
     ([path, text]) => {
@@ -95,6 +92,7 @@ function clone(): string {
   const files = ["mogplex.mjs", "mogplex-emulator.mjs"].flatMap((
     file,
   ) => [file, `${file}.sha256`, `${file}.licenses.txt`]).concat(
+    "SHA256SUMS",
     "mogplex-component.mjs.licenses.txt",
     "action/action.yml",
     "action/main.mjs",
@@ -106,6 +104,15 @@ function clone(): string {
     ...Object.fromEntries(files.map((file) => [`dist/${file}`, readFileSync(built(file), "utf8")])),
     ...Object.fromEntries(texts),
     "components/image.json": JSON.stringify({ image, tag, digest }),
+    "docs/install.md": `MOGPLEX_CI_VERSION=${VERSION}\nMOGPLEX_CI_SHA256=${"0".repeat(64)}\n`,
+    "CHANGELOG.md": `# Changelog\n\n## Unreleased\n\n## ${VERSION} (2026-12-01)\n\n- The first release.\n`,
+    "releases.json": JSON.stringify({
+      releases: [{
+        version: VERSION,
+        digest: sha256(readFileSync(built("mogplex.mjs"), "utf8")),
+        releaseTimestamp: "",
+      }],
+    }),
   });
   for (const path of ["templates", "action", "examples"]) mkdirSync(join(made, path));
   writePublished(made);
@@ -211,7 +218,7 @@ test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the com
   const needs = await list(TAG);
   const always = ["gate", "package"];
   const checks = [...COMPONENT_JOBS, "component-jobs", "release-check"];
-  expect(Object.keys(needs).sort()).toEqual([...always, ...checks, "release-files", "create-release"].sort());
+  expect(Object.keys(needs).sort()).toEqual([...always, ...checks, "sign", "create-release"].sort());
   expect(Object.keys(await list(RELEASE_COMMIT)).sort()).toEqual([...always, ...checks].sort());
   for (const args of [[], ["--variable", "CI_COMMIT_TAG=nightly"], ["--variable", "CI_COMMIT_MESSAGE=fix: x"]]) {
     expect(Object.keys(await list(args)).sort()).toEqual(always);
@@ -223,28 +230,30 @@ test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the com
       follow(each);
     });
   follow("create-release");
-  expect([...before].sort()).toEqual([...always, ...checks, "release-files"].sort());
+  expect([...before].sort()).toEqual([...always, ...checks, "sign"].sort());
 });
 
 test.skipIf(!CAN_RUN)(
   "the pipeline of a tag checks it, hands its files on, and releases it by the keyword",
   async () => {
-    const { jobs, text } = await run(["release-check", "release-files", "create-release"], TAG);
+    // Signing asks a service that cannot be reached here. A program in its place writes what it was told.
+    const go = join(imageOf(folder, "deno"), "go");
+    rmSync(go, { force: true });
+    const cosign = `echo '#!/bin/sh\necho "$@" > SHA256SUMS.sigstore.json'`;
+    writeFileSync(go, `#!/bin/sh\nmkdir -p "$GOBIN"\n${cosign} > "$GOBIN/cosign"\nchmod 755 "$GOBIN/cosign"\n`, {
+      mode: 0o755,
+    });
+    const { jobs, text } = await run(["release-check", "sign", "create-release"], TAG);
     const codes = Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
     expect({ codes, text: text.includes("FAIL") ? text : "" }).toEqual({
-      codes: { "release-check": 0, "release-files": 0, "create-release": 0 },
+      codes: { "release-check": 0, "sign": 0, "create-release": 0 },
       text: "",
     });
-    const notes = readFileSync(join(root, "CHANGELOG.md"), "utf8").split(/^## /m).find((part) =>
-      part.startsWith(VERSION)
-    );
-    expect(jobs["release-check"]?.artifact("release-notes.md").trim()).toBe(
-      notes?.slice(notes.indexOf("\n")).trim() ?? "",
-    );
-    expect(Object.keys(api.uploads).sort()).toEqual(
-      RELEASE_FILES.map((name) => `mogplex-ci/${VERSION}/${name}`).sort(),
-    );
-    expect(api.uploads[`mogplex-ci/${VERSION}/mogplex.mjs`]).toBe(readFileSync(join(cwd, "dist/mogplex.mjs"), "utf8"));
+    expect(jobs["release-check"]?.artifact("release-notes.md")).toBe("- The first release.\n");
+    const uploaded = ["SHA256SUMS", "SHA256SUMS.sigstore.json"].map((name) => `mogplex-ci/${VERSION}/${name}`);
+    expect(Object.keys(api.uploads).sort()).toEqual(uploaded);
+    expect(api.uploads[uploaded[0] ?? ""]).toBe(readFileSync(built("SHA256SUMS"), "utf8"));
+    expect(api.uploads[uploaded[1] ?? ""]).toBe("sign-blob dist/SHA256SUMS --bundle SHA256SUMS.sigstore.json\n");
 
     for (const path of ["templates/run.yml", "action/main.mjs", "docs/install.md"]) {
       const text = readFileSync(join(cwd, path), "utf8");
@@ -272,8 +281,10 @@ test("the release is one of the keyword, links what was uploaded, and no image f
   expect(release).toMatchObject({ tag_name: "$CI_COMMIT_TAG", description: "release-notes.md" });
   for (const { name, url } of release.assets.links) {
     expect(url).toBe(`$CI_API_V4_URL/projects/$CI_PROJECT_ID/packages/generic/mogplex-ci/$CI_COMMIT_TAG/${name}`);
-    expect(pipeline["release-files"].script[0]).toContain(name.replace(/\.(sha256|licenses\.txt)$/, ""));
+    expect(pipeline.sign.script.at(-1)).toContain(name);
   }
+  expect(pipeline.sign.id_tokens).toEqual({ SIGSTORE_ID_TOKEN: { aud: "sigstore" } });
+  expect(pipeline.sign.image).toMatch(/:\d+\.\d+\.\d+-/);
   expect(image).toMatch(/^registry\.gitlab\.com\/gitlab-org\/cli:v\d+\.\d+\.\d+$/);
   expect(pipeline.default.image).toMatch(/:\d+\.\d+\.\d+-/);
   expect(defaultImage().replace(/@.*/, "")).toBe(pipeline[".deno"].image);

@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
-import { withoutNotice } from "../../../tools/release.ts";
+import { releasedText, unreleasedText } from "../../../tools/publish/released.ts";
 import { root } from "../../../tools/setup.mjs";
 import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
 import { openRelease, type Release } from "../../programs/examples/release.ts";
@@ -12,7 +12,9 @@ import { openRelease, type Release } from "../../programs/examples/release.ts";
 const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "git", "jq", "openssl"].every((name) => path.some((folder) => existsSync(join(folder, name))));
 const whole = readFileSync(join(root, "docs/install.md"), "utf8");
-const page = withoutNotice(whole);
+const VALUES = { version: VERSION, github: "acme/mogplex-ci", gitlab: "acme/group/mogplex-ci" };
+/** The page as a release has it. */
+const page = releasedText(whole, VALUES);
 
 /** A block of code, by the heading that it stands under and its number there. */
 interface Block {
@@ -92,16 +94,19 @@ const RUNS: Readonly<Record<string, (() => string) | undefined>> = {
 };
 
 /** Blocks with a test of their own. */
-const OTHERS = ["By checksum 1", "Container images 1", "Pin, update, verify 1"];
+const OTHERS = ["By checksum 1", "Container images 1", "Verify 1", "Verify 3", "Verify 4"];
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   "By `init` 1": "it needs a clone beside the repository; what `init` writes is tested with the verb",
-  "Pin, update, verify 2":
-    "it builds a checkout; that a build gives the pinned bytes is tested by tools/build.ts --check",
+  "Verify 2": "it compares with npm's own keys",
+  "Verify 5": "reproducible.test.ts compares what two checkouts build",
 };
 
 test("every block of docs/install.md is run, or is said not to be", () => {
+  const before = blocksOf(unreleasedText(whole)).map(({ name }) => name);
+  // The unreleased text has the same blocks: each has a twin.
+  expect(before).toEqual(blocksOf(page).map(({ name }) => name));
   const names = blocksOf(page).map(({ name }) => name);
   expect(names.sort()).toEqual([...Object.keys(RUNS), ...OTHERS, ...Object.keys(NOT_RUN)].sort());
   const run = blocksOf(page).filter(({ name }) => NOT_RUN[name] === undefined);
@@ -153,19 +158,24 @@ test.skipIf(!able)("docs/install.md runs nothing when the file is not the pinned
   }
 });
 
+/** A block of the page as it is before the first release. */
+function unreleasedBlock(name: string): string {
+  return blocksOf(unreleasedText(whole)).find((each) => each.name === name)?.text ?? "false\n";
+}
+
 test.skipIf(!able)(
-  "docs/install.md, By checksum: until a release, takes the checksum of the build at hand",
+  "docs/install.md, By checksum: before a release, takes the checksum of the build at hand",
   async () => {
-    const notice = blocksOf(whole.slice(0, whole.indexOf("<!-- /unreleased -->"))).at(-1)?.text ?? "";
     const cwd = directory();
     mkdirSync(join(cwd, "clone/dist"), { recursive: true });
-    writeFileSync(join(cwd, "clone/dist/mogplex.mjs.sha256"), `${pinsOf(release.program).sha256}  mogplex.mjs\n`);
-    const own = notice.replace("https://ci.example.com", `https://unpkg.com/@mogplex/ci@${VERSION}/dist`)
-      .replace("../mogplex-ci", "clone");
-    // The pin is another one than that of the build, as it is between two releases.
-    const pinned = begin().replace(/SHA256=[0-9a-f]{8}/, "SHA256=00000000");
-    for (const [script, code] of [[pinned + own, 0], [pinned, 1]] as const) {
-      expect((await release.run(script + block("By checksum 2"), ci(), cwd)).code).toBe(code);
+    const first = unreleasedBlock("By checksum 1").replace(
+      "https://ci.example.com",
+      `https://unpkg.com/@mogplex/ci@${VERSION}/dist`,
+    ).replace("../mogplex-ci", "clone");
+    for (const [sum, code] of [[pinsOf(release.program).sha256, 0], ["0".repeat(64), 1]] as const) {
+      writeFileSync(join(cwd, "clone/dist/mogplex.mjs.sha256"), `${sum}  mogplex.mjs\n`);
+      const script = first + unreleasedBlock("By checksum 2");
+      expect((await release.run(script, ci(), cwd)).code).toBe(code);
     }
   },
 );
@@ -175,14 +185,14 @@ test.skipIf(!able)("docs/install.md, By checksum: npm says why it has no file", 
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("@mogplex/ci@9.9.9") });
 });
 
-test("install.md has no command that is not pinned, and one-liners.md marks its own as for trying only", () => {
+test("install.md and one-liners.md have no command that is not pinned", () => {
   const loose = /\b(npx|bunx|npm install|deno (run|install)) .*(@mogplex\/ci(?!@)|https:|\$\w+_URL)/;
   const lines = (text: string) =>
     blocksOf(text).flatMap(({ language, text }) => language === "sh" ? text.trim().split("\n") : []);
-  expect(lines(page).filter((line) => loose.test(line))).toEqual([]);
-  const text = readFileSync(join(root, "examples/deno/one-liners.md"), "utf8");
-  const marked = /^\*\*For trying only\*\*, never with a token in CI: [^`]+```sh\n([^]+?)^```$/m.exec(text)?.[1] ?? "";
-  expect(lines(text).filter((line) => loose.test(line))).toEqual(marked.trim().split("\n"));
+  const liners = readFileSync(join(root, "examples/deno/one-liners.md"), "utf8");
+  for (const text of [page, unreleasedText(whole), releasedText(liners, VALUES), unreleasedText(liners)]) {
+    expect(lines(text).filter((line) => loose.test(line))).toEqual([]);
+  }
 });
 
 test.skipIf(!able)(
@@ -204,10 +214,63 @@ test.skipIf(!able)(
   },
 );
 
-test.skipIf(!able)("docs/install.md, Pin, update, verify: prints the checksum of the newest release", async () => {
-  const { code, stdout } = await release.run(begin() + block("Pin, update, verify 1"));
-  expect({ code, stdout }).toEqual({ code: 0, stdout: `${pinsOf(release.program).sha256}  mogplex.mjs\n` });
+test.skipIf(!able)("docs/install.md, Container images: before a release, both arguments are given", async () => {
+  const step = /^RUN ([^]+)/m.exec(unreleasedBlock("Container images 1"))?.[1]?.replaceAll("/usr/local", "$PREFIX") ??
+    "";
+  const prefix = mkdtempSync(join(release.folder, "image-"));
+  for (const name of ["bin", "lib"]) mkdirSync(join(prefix, name));
+  const { sha256 } = pinsOf(release.program);
+  const url = `https://unpkg.com/@mogplex/ci@${VERSION}/dist/mogplex.mjs`;
+  const args = (sum: string) => ({ ...ci(), PREFIX: prefix, MOGPLEX_CI_URL: url, MOGPLEX_CI_SHA256: sum });
+  expect((await release.run(step, args("0".repeat(64)))).code).toBe(1);
+  expect((await release.run(step, args(sha256))).code).toBe(0);
+  expect(existsSync(join(prefix, "bin/mogplex-ci"))).toBe(true);
 });
+
+test.skipIf(!able)("docs/install.md, Verify: sha256sum finds a changed byte of the committed program", async () => {
+  const cwd = mkdtempSync(join(release.folder, "verify-"));
+  mkdirSync(join(cwd, "ci"));
+  writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${pinsOf(release.program).sha256}  mogplex.mjs\n`);
+  for (const [text, code] of [[release.program, 0], [`${release.program}\n`, 1]] as const) {
+    writeFileSync(join(cwd, "ci/mogplex.mjs"), text);
+    expect((await release.run(block("Verify 1"), {}, cwd)).code).toBe(code);
+  }
+});
+
+// No signing service can be reached here: programs in the place of `gh` and `cosign` print their arguments. The lab asks the real cosign
+// whether it knows the flags.
+test.skipIf(!able)(
+  "docs/install.md, Verify: the commands name the places of the release, and stop at the first failure",
+  async () => {
+    const cwd = mkdtempSync(join(release.folder, "verify-"));
+    const bin = join(cwd, "bin");
+    mkdirSync(bin);
+    for (const name of ["gh", "cosign"]) {
+      writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*"\nexit "$CODE"\n`, { mode: 0o755 });
+    }
+    writeFileSync(join(cwd, "mogplex.mjs"), release.program);
+    writeFileSync(
+      join(cwd, "SHA256SUMS"),
+      `${pinsOf(release.program).sha256}  mogplex.mjs\n${"0".repeat(64)}  other.mjs\n`,
+    );
+    const run = (name: string, code: string) => release.run(`PATH="${bin}:$PATH"\n${block(name)}`, { CODE: code }, cwd);
+    expect(await run("Verify 3", "0")).toMatchObject({
+      code: 0,
+      stdout: "gh attestation verify mogplex.mjs --repo acme/mogplex-ci " +
+        "--signer-workflow acme/mogplex-ci/.github/workflows/release.yml\n",
+    });
+    expect(await run("Verify 4", "0")).toMatchObject({
+      code: 0,
+      stdout:
+        "cosign verify-blob SHA256SUMS --bundle SHA256SUMS.sigstore.json --certificate-oidc-issuer https://gitlab.com " +
+        `--certificate-identity https://gitlab.com/acme/group/mogplex-ci//.gitlab-ci.yml@refs/tags/${VERSION}\n` +
+        "mogplex.mjs: OK\n",
+    });
+    expect(await run("Verify 4", "1")).toMatchObject({ code: 1, stdout: expect.not.stringContaining("OK") });
+    writeFileSync(join(cwd, "mogplex.mjs"), `${release.program}\n`);
+    expect((await run("Verify 4", "0")).code).toBe(1);
+  },
+);
 
 test.skipIf(!able)("docs/install.md, Without the internet: npm takes NPM_CONFIG_REGISTRY", async () => {
   const env = { HTTPS_PROXY: "", NPM_CONFIG_REGISTRY: `${release.registryUrl}/` };

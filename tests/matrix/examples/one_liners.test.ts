@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
-import { withoutNotice } from "../../../tools/release.ts";
+import { releasedText } from "../../../tools/publish/released.ts";
+import { VERSION } from "../../../lib/version.ts";
 import { root } from "../../../tools/setup.mjs";
 import { CANCEL } from "../../programs/processes/world/recorder.ts";
 import { type Ended, openRelease, type Release } from "../../programs/examples/release.ts";
@@ -14,7 +15,7 @@ const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "openssl", "sha256sum"].every((name) => path.some((folder) => existsSync(join(folder, name))));
 const WHOLE = readFileSync(join(root, "examples/deno/one-liners.md"), "utf8");
 /** The page as a release has it. */
-const PAGE = withoutNotice(WHOLE);
+const PAGE = releasedText(WHOLE, { version: VERSION, github: "acme/mogplex-ci", gitlab: "acme/group/mogplex-ci" });
 
 let release: Release;
 
@@ -42,17 +43,13 @@ const FIRST = ["First 1", "First 2"];
 /** Blocks that start a run or a run of an automation and follow it. */
 const VERDICTS = ["Run and follow 1", "A list of repositories 1", "An automation 1", "Without the file 1"];
 /** Blocks with a test of their own. */
-const OTHERS = [
-  ...[...FIRST, "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"],
-  "Without the file 2",
-];
+const OTHERS = [...FIRST, "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"];
 
-test("every block of one-liners.md is run, is one line but for the first, and says whether it is pinned", () => {
+test("every block of one-liners.md is run, is one line but for the first, and is pinned", () => {
   expect([...blocks().keys()].sort()).toEqual([...VERDICTS, ...OTHERS].sort());
   for (const [name, text] of blocks()) if (name !== "First 1") expect(text.trimEnd()).not.toContain("\n");
-  expect(PAGE.match(/\*\*(Pinned|For trying only)\*\*/g)).toEqual(["**Pinned**", "**Pinned**", "**For trying only**"]);
-  // Only lines for a first try have no version, and no line has every permission or reads the checkout.
-  expect(PAGE.match(/@mogplex\/ci(?!@)/g)).toHaveLength(1);
+  // No line is without a version, has every permission or reads the checkout.
+  expect(PAGE.match(/@mogplex\/ci(?!@)/g)).toBe(null);
   const lines = [...blocks().values()].join("").match(/deno run[^$"(]*/g) ?? [];
   expect(lines.filter((line) => !line.includes("--no-config --no-lock") || line.includes("--allow-all"))).toEqual([]);
 });
@@ -155,9 +152,4 @@ on("one-liners.md, doctor: ends with 0, and with 64 when the service refuses the
   expect((await paste(service, [...FIRST, "Look and check 2"])).code).toBe(0);
   const env = { MOGPLEX_API_KEY: "mog_notAToken0000000000" };
   expect((await paste(service, [...FIRST, "Look and check 2"], env)).code).toBe(64);
-});
-
-on("one-liners.md, for trying only: shows the help", {}, async (service) => {
-  const { code, stdout } = await paste(service, ["Without the file 2"]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^mogplex-ci /m) });
 });

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { publishedProblems, writePublished } from "../../../tools/build/published.ts";
 import { lookUpDigest } from "../../../tools/registry.ts";
-import { checkRelease, prepareRelease, withoutNotice } from "../../../tools/release.ts";
-import { root, runtimes } from "../../../tools/setup.mjs";
+import { checkRelease, prepareRelease } from "../../../tools/release.ts";
+import { isUnreleased, releasedText, unreleasedText, yamlPart } from "../../../tools/publish/released.ts";
+import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { commitAll, git, writeFiles } from "../components/project.ts";
 import { type Registry, type RegistryFault, startRegistry } from "./registry.ts";
 
@@ -35,6 +36,9 @@ const WRITTEN = [
   "components/LICENSES.txt",
   "templates/run.yml",
 ];
+const PLACES = { github: "acme/mogplex-ci", gitlab: "acme/group/mogplex-ci", npm: "@acme/ci" };
+const OLDER = [{ version: "1.2.3", digest: "0".repeat(64), releaseTimestamp: "2026-11-01T00:00:00Z" }];
+const PLACE_FILES = ["github.yml", "gitlab.yml", "mogplex.json"].map((name) => `examples/updates/${name}`);
 const FILES = ["package.json", "package-lock.json", "deno.json", "lib/version.ts"];
 
 /** A checkout at version 1.2.3 with changes to release. */
@@ -51,6 +55,11 @@ function checkout(changelog = "## Unreleased\n\n- Something new.\n\n## 1.2.3\n\n
     "CHANGELOG.md": `# Changelog\n\nAbout it.\n\n${changelog}`,
     "components/image.json": JSON.stringify({ image, tag, digest: "" }),
     ...Object.fromEntries(WRITTEN.map((path) => [path, ""])),
+    "tools/publish/places.json": JSON.stringify(PLACES),
+    "releases.json": JSON.stringify({ releases: OLDER }),
+    ...Object.fromEntries(PLACE_FILES.map((path) => [path, "https://github.com/OWNER/NAME/releases\n"])),
+    "README.md":
+      "# It\n\n<!-- unreleased -->\n\nNo.\n\n<!-- released\n\n`OWNER/NAME@X.Y.Z`\n\n-->\n\n<!-- /unreleased -->\n",
     "docs/install.md": `MOGPLEX_CI_VERSION=1.2.3\nMOGPLEX_CI_SHA256=${"0".repeat(64)}\n`,
     "examples/a.yml": "",
     ".gitignore": "dist/\n",
@@ -125,37 +134,26 @@ test("prepareRelease() writes nothing when there is no registry", async () => {
   expect(git(top, "status", "--porcelain")).toBe("");
 });
 
-test.each([
-  ["git@code.example.org:acme/mogplex-ci.git", undefined, "https://code.example.org/acme/mogplex-ci"],
-  ["https://code.example.org/acme/group/mogplex-ci.git", undefined, "https://code.example.org/acme/group/mogplex-ci"],
-  ["/srv/git/mogplex-ci.git", "https://code.example.org/acme/mogplex-ci/", "https://code.example.org/acme/mogplex-ci"],
-  ["https://user:secret@code.example.org/acme/mogplex-ci", undefined, undefined],
-  ["http://localhost/acme/mogplex-ci", undefined, undefined],
-])(
-  "prepareRelease() with the remote %s and the address %s writes the addresses of %s",
-  async (remote, address, expected) => {
+test("prepareRelease() writes nothing when a place is empty or has another form", async () => {
+  for (const change of [{ github: "" }, { gitlab: "" }, { npm: "ci" }, { github: "https://github.com/acme/ci" }]) {
     const top = checkout();
-    git(top, "remote", "set-url", "origin", remote);
-    await prepareRelease({ top, version: "1.3.0", date: "2026-12-01", build: () => build(top), address });
-    const { version, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
-    expect([version, typeof exports]).toEqual(["1.3.0", "object"]);
-    expect([repository?.url, bugs?.url]).toEqual(
-      expected === undefined ? [undefined, undefined] : [`git+${expected}.git`, `${expected}/issues`],
-    );
-  },
-);
+    writeFileSync(join(top, "tools/publish/places.json"), JSON.stringify({ ...PLACES, ...change }));
+    commitAll(top);
+    const [[name, value]] = Object.entries(change) as [[string, string]];
+    await expect(prepare(top)).rejects.toThrow(`"${name}" in tools/publish/places.json must match`);
+    await expect(prepare(top)).rejects.toThrow(JSON.stringify(value));
+    expect(git(top, "status", "--porcelain")).toBe("");
+  }
+});
 
-test("prepareRelease() writes nothing when the address of the project is invalid", async () => {
+test("prepareRelease() takes a digest that is given without asking the registry, and refuses one of another form", async () => {
   const top = checkout();
-  const prepared = prepareRelease({
-    top,
-    version: "1.3.0",
-    date: "2026-12-01",
-    build: () => build(top),
-    address: "acme/web",
-  });
-  await expect(prepared).rejects.toThrow('the address of the project must begin with https://: "acme/web"');
-  expect(git(top, "status", "--porcelain")).toBe("");
+  const options = { top, version: "1.3.0", date: "2026-12-01", build: () => build(top) };
+  await expect(prepareRelease({ ...options, digest: "sha256:1" })).rejects.toThrow("a digest has the form sha256:HEX");
+  const digest = `sha256:${"a".repeat(64)}`;
+  await prepareRelease({ ...options, digest });
+  expect(JSON.parse(read(top, "components/image.json")).digest).toBe(digest);
+  expect(registry.requests).toEqual([]);
 });
 
 test("prepareRelease() writes version, date and digest everywhere, and checkRelease() then finds its notes", async () => {
@@ -170,23 +168,38 @@ test("prepareRelease() writes version, date and digest everywhere, and checkRele
     "About it.\n\n## Unreleased\n\n## 1.3.0 (2026-12-01)\n\n- Something new.\n\n## 1.2.3\n",
   );
   expect(JSON.parse(read(top, "components/image.json")).digest).toBe(registry.digest);
+  const { repository, bugs } = JSON.parse(read(top, "package.json"));
+  expect([repository.url, bugs.url]).toEqual([
+    "git+https://github.com/acme/mogplex-ci.git",
+    "https://github.com/acme/mogplex-ci/issues",
+  ]);
+  expect(JSON.parse(read(top, "releases.json"))).toEqual({
+    releases: [
+      { version: "1.3.0", digest: sha256(read(top, "dist/mogplex.mjs")), releaseTimestamp: "2026-12-01T00:00:00Z" },
+      ...OLDER,
+    ],
+  });
+  for (const path of PLACE_FILES) expect(read(top, path)).toBe("https://github.com/acme/mogplex-ci/releases\n");
+  expect(read(top, "README.md")).toBe("# It\n\n`acme/mogplex-ci@1.3.0`\n");
   expect(commands).toEqual([
     "npm test",
     'git commit --all --message "release: 1.3.0"',
     'git tag --annotate 1.3.0 --message "Mogplex CI 1.3.0"',
-    "git push --atomic origin HEAD 1.3.0",
-    "# The pipeline of the tag publishes the GitLab components. Once it has passed:",
-    "npm run release -- --publish 1.3.0 npm",
-    "npm run release -- --publish 1.3.0 jsr",
-    "npm run release -- --publish 1.3.0 github <owner>/<repository>",
-    "# `uses: <owner>/<repository>/action@v1` takes this release from then on.",
+    "git push --atomic git@gitlab.com:acme/group/mogplex-ci.git HEAD:main 1.3.0",
+    "# Its pipeline checks the release, signs it, and publishes the components. Once it has passed:",
+    "git push --atomic git@github.com:acme/mogplex-ci.git HEAD:main 1.3.0",
+    "# The workflow `release` makes the release with its attestations, publishes to JSR, and stages the package on npm.",
+    "npm stage list @acme/ci",
+    "npm stage approve <stage-id>",
+    "# `uses: acme/mogplex-ci/action@v1` takes this release from then on.",
     "git tag --force v1 1.3.0^{}",
-    "git push --force origin v1",
+    "git push --force git@github.com:acme/mogplex-ci.git v1",
   ]);
   expect(await checkRelease(top, "1.3.0")).toBe("- Something new.\n");
 
   const rest = git(top, "diff", "--name-only").split("\n").sort();
-  expect(rest).toEqual(["CHANGELOG.md", "components/image.json", "docs/install.md", ...FILES, ...WRITTEN].sort());
+  const written = ["CHANGELOG.md", "README.md", "components/image.json", "docs/install.md", "releases.json"];
+  expect(rest).toEqual([...written, ...PLACE_FILES, ...FILES, ...WRITTEN].sort());
 });
 
 test("prepareRelease() refuses what is no later version, and a checkout that is not ready", async () => {
@@ -217,6 +230,7 @@ test("checkRelease() names every file that is not of the tag", async () => {
     ...said,
     '- CHANGELOG.md has no notes below "## 1.4.0"',
     "- templates/run.yml is not of version 1.4.0",
+    '- releases.json has "1.3.0" as its newest version',
   ].join("\n"));
 });
 
@@ -296,15 +310,65 @@ test("release.ts ends with 1 and says why when it refuses, and prints the notes 
   expect(await release("1.3.0")).toEqual([0, "- Something new.\n", ""]);
 });
 
-test("withoutNotice() removes what documents and recipes say while nothing is published, and nothing else", () => {
-  const recipe = "# a.yml\n#\n# Needs: b.\n# No release is published yet. Until\n# then: cp\nname: x\n";
-  expect(withoutNotice(recipe)).toBe("# a.yml\n#\n# Needs: b.\nname: x\n");
-  expect(withoutNotice("a\n\n<!-- unreleased -->\n\nNo.\n\n<!-- /unreleased -->\n\nb\n")).toBe("a\n\nb\n");
+test("checkRelease() names documents that still speak of the time before the release, and another digest in releases.json", async () => {
+  const top = checkout();
+  await prepare(top);
+  writeFileSync(join(top, "docs/install.md"), `${read(top, "docs/install.md")}<!-- unreleased -->\n`);
+  writeFileSync(
+    join(top, "releases.json"),
+    read(top, "releases.json").replace(/"digest": "[0-9a-f]{8}/, '"digest": "00000000'),
+  );
+  const error = await checkRelease(top, "1.3.0").catch((error: Error) => error);
+  expect(String(error)).toContain("- docs/install.md has a part for the time before the first release");
+  expect(String(error)).toMatch(/- releases\.json has digest "00000000/);
+});
+
+const VALUES = { version: "1.2.3", github: "acme/ci", gitlab: "acme/group/ci" };
+
+test("releasedText() puts the twin in the place of a part, and unreleasedText() shows the part alone", () => {
+  const text =
+    "a\n\n<!-- unreleased -->\n\nNo.\n\n<!-- released\n\n`X.Y.Z` OWNER/NAME GROUP/PROJECT\n\n-->\n\n<!-- /unreleased -->\n\nb\n";
+  expect(releasedText(text, VALUES)).toBe("a\n\n`1.2.3` acme/ci acme/group/ci\n\nb\n");
+  expect(unreleasedText(text)).toBe("a\n\nNo.\n\nb\n");
+  expect(releasedText(text.replace(/`X.*PROJECT\n\n/, ""), VALUES)).toBe("a\n\nb\n");
+  const outside = "OWNER/NAME X.Y.Z\n";
+  expect(releasedText(outside, VALUES)).toBe(outside);
+});
+
+test("releasedText() refuses a part without a twin", () => {
+  for (const text of ["<!-- unreleased -->\n\nNo.\n\n<!-- /unreleased -->\n", "<!-- released\n\nYes.\n\n-->\n"]) {
+    expect(() => releasedText(text, VALUES)).toThrow("a part has no twin");
+  }
+});
+
+test("yamlPart() writes a copied component with its released twin", () => {
+  const yaml =
+    "include:\n  - local: ci/run.yml # a copy\n    # component: $HOST/GROUP/PROJECT/run@X.Y.Z # later\n    inputs: {}\n";
+  const part = yamlPart(yaml);
+  expect(unreleasedText(part)).toBe("```yaml\ninclude:\n  - local: ci/run.yml # a copy\n    inputs: {}\n```\n");
+  const released = "include:\n  - component: $HOST/acme/group/ci/run@1.2.3\n    inputs: {}\n";
+  expect(releasedText(part, VALUES)).toBe(`\`\`\`yaml\n${released}\`\`\`\n`);
+  expect(releasedText(yaml, VALUES)).toBe(released);
+  expect(yamlPart(released)).toBe(`\`\`\`yaml\n${released}\`\`\``);
+});
+
+test("every unreleased part of this checkout has a twin, and no released document speaks of a missing release", () => {
+  const paths = git(root, "ls-files", "*.md", "*.yml").split("\n").filter((path) => isUnreleased(read(root, path)));
+  expect(paths).toContain("README.md");
+  expect(paths).toContain("docs/install.md");
+  for (const path of paths) {
+    const released = releasedText(read(root, path), VALUES);
+    expect([
+      path,
+      /unreleased|released -->|No release is published|OWNER\/NAME|GROUP\/PROJECT|X\.Y\.Z/.exec(
+        released.replace(/`run@X\.Y(\.Z)?`/g, ""),
+      ),
+    ]).toEqual([path, null]);
+  }
 });
 
 test("no recipe downloads the program: each runs what is in the repository", () => {
   const tracked = git(root, "grep", "-l", "unpkg.com/@mogplex/ci@", "--", "examples").trim().split("\n");
   // Pages for people, and the address of the schema.
   expect(tracked.filter((path) => !path.endsWith(".md") && !path.endsWith("campaign/campaign.yml"))).toEqual([]);
-  for (const path of tracked) expect(withoutNotice(read(root, path))).not.toContain("No release");
 });

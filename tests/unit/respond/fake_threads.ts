@@ -69,7 +69,6 @@ export function fakeForge(): FakeForge {
   const isIn = (thread: ThreadPlace) => (note: { thread: ThreadPlace }) => keyOf(note.thread) === keyOf(thread);
   const forge: FakeForge = {
     forge: "gitlab",
-    setsStatus: false,
     system: "GitLab",
     origin: "https://git.example",
     threads: new Map([PULL, ISSUE].map((place) => [keyOf(place), aThread(place)])),

@@ -118,8 +118,13 @@ export const VALUES: readonly WrongFile[] = [
     "keys about pull requests",
     "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Fix {{ repositry.name }}', attempts: 11 }",
     ["5:31 limits.open-pull-requests", "it must be a whole number from 1 to 10000"],
-    ["6:34 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
-    ["6:67 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
+    ["6:35 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
+    ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
+  ),
+  extra(
+    "lanes, which earlier versions had",
+    'lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: b, token-variable: KEY_B, repositories: ["b/*"] }',
+    ["5:1 lanes", "this version has no such key any more: a campaign has one user of the service; remove it"],
   ),
   extra(
     "notify without a host, with another one, and with variables of others",

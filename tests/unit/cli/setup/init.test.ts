@@ -5,7 +5,7 @@ import { sha256Hex } from "../../../../lib/sha256.ts";
 import { fakeIo } from "../fake_io.ts";
 
 const FILE = "/opt/mogplex.mjs";
-const PROGRAM = "#!/usr/bin/env node\n// mogplex.mjs 0.1.0\n";
+const PROGRAM = "#!/usr/bin/env node\n// @mogplex/ci 0.1.0 mogplex.mjs | MIT\n";
 const ORIGIN = '[core]\n\tbare = false\n[remote "origin"]\n\turl = git@github.com:acme/web.git\n';
 
 /** What `init` did in a repository with these files. */
@@ -77,15 +77,56 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
 
 test("init --update replaces the program and its checksum, unless they were changed", async () => {
   const { written } = await init(["github"]);
-  const newer = `${PROGRAM}// 0.2.0\n`;
+  const newer = PROGRAM.replace("0.1.0", "0.2.0");
   const updated = await init(["--update"], written, newer);
   expect(updated.written).toEqual({
     ...written,
     [PROGRAM_FILE]: newer,
     "ci/mogplex.mjs.sha256": `${await sha256Hex(newer)}  mogplex.mjs\n`,
   });
-  const changed = await init(["--update"], { ...written, [PROGRAM_FILE]: "evil" }, newer);
-  expect([changed.code, changed.written[PROGRAM_FILE]]).toEqual([2, "evil"]);
+  expect(updated.stdout).toStartWith(
+    `Updating ci/mogplex.mjs\n  from 0.1.0 (sha256 ${await sha256Hex(PROGRAM)})\n  to   0.2.0 (sha256 ${await sha256Hex(
+      newer,
+    )})\n`,
+  );
+  expect(updated.code).toBe(0);
+});
+
+test("init --update writes nothing when the program in the repository differs from its checksum, unless --force", async () => {
+  const { written } = await init(["github"]);
+  const newer = PROGRAM.replace("0.1.0", "0.2.0");
+  const { "ci/mogplex.mjs.sha256": _, ...withoutSum } = written;
+  const cases: [Record<string, string>, string][] = [
+    [{ ...written, [PROGRAM_FILE]: "evil" }, "ci/mogplex.mjs differs from its checksum in ci/mogplex.mjs.sha256"],
+    [withoutSum, "ci/mogplex.mjs has no checksum beside it (ci/mogplex.mjs.sha256)"],
+  ];
+  for (const [files, why] of cases) {
+    const refused = await init(["--update"], files, newer);
+    expect([refused.code, refused.written]).toEqual([2, files]);
+    expect(refused.stderr).toContain(
+      `Cannot update the program: ${why}; look at what changed it, then add --force`,
+    );
+    const forced = await init(["--update", "--force"], files, newer);
+    expect([forced.code, forced.written[PROGRAM_FILE]]).toEqual([0, newer]);
+  }
+  const nothing = await init(["--update"], {}, newer);
+  expect([nothing.code, nothing.written]).toEqual([2, {}]);
+});
+
+test("init --update writes nothing when the new program differs from --sha256, whatever --force says", async () => {
+  const { written } = await init(["github"]);
+  const newer = PROGRAM.replace("0.1.0", "0.2.0");
+  const digest = await sha256Hex(newer);
+  for (const more of [[], ["--force"]]) {
+    const refused = await init(["--update", "--sha256", "0".repeat(64), ...more], written, newer);
+    expect([refused.code, refused.written]).toEqual([2, written]);
+    expect(refused.stderr).toContain(
+      `this program has the SHA-256 ${digest}, not the one of --sha256: ${"0".repeat(64)}`,
+    );
+    expect((await init(["--update", "--sha256", "abc", ...more], written, newer)).code).toBe(2);
+  }
+  const good = await init(["--update", "--sha256", digest.toUpperCase()], written, newer);
+  expect([good.code, good.written[PROGRAM_FILE]]).toEqual([0, newer]);
 });
 
 test("init --uninstall removes the files that init wrote, and leaves changed ones", async () => {

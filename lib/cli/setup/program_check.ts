@@ -1,0 +1,92 @@
+/**
+ * What `doctor` says of the program that `init` has put into the repository: whether it is the file of its checksum, which needs no
+ * network; and, only for an address that the user gives, whether a newer release exists.
+ *
+ * @module
+ */
+import { messageOf } from "../../error_sentence.ts";
+import { UsageError } from "../../errors.ts";
+import { isLoopback } from "../../loopback.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { readPublicFile } from "../../service/post.ts";
+import { type Check, failed, ok, warning } from "../verbs/doctor_checks.ts";
+import type { Context, Option } from "../verb.ts";
+import { programVersion } from "./init.ts";
+import { CHECKSUM_FILE, PROGRAM_FILE } from "./recipes.ts";
+
+/** Most bytes of the program. */
+const MAX_PROGRAM_BYTES = 4 * 1024 * 1024;
+
+/** Most bytes of the list of releases: some 5 000 releases. */
+const MAX_RELEASES_BYTES = 1024 * 1024;
+
+const LIMIT_MS = 10_000;
+
+export const RELEASES: Option<string> = {
+  name: "releases",
+  value: "ADDRESS",
+  help: "Look up in this `releases.json` whether a newer release exists; no other command asks",
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname)) return text;
+    throw new UsageError({
+      attempted: "look up the newest release",
+      why: "--releases must be the https:// address of a releases.json",
+      value: JSON.stringify(text),
+    });
+  },
+};
+
+/** Checks of the committed program; none where there is no such file and no release is to be looked up. */
+export async function checkProgram(context: Context): Promise<Check[]> {
+  const address = context.option(RELEASES);
+  const read = (path: string, most: number) => context.io.readFile(path, most, "refuse", "replace");
+  let version: string | undefined;
+  const checks: Check[] = [];
+  try {
+    const text = read(PROGRAM_FILE, MAX_PROGRAM_BYTES);
+    if (text !== undefined) {
+      version = programVersion(text);
+      checks.push(compare(version, sha256Hex(text), read(CHECKSUM_FILE, 1_000)));
+    }
+  } catch (error) {
+    checks.push(failed("program", messageOf(error), `Make ${PROGRAM_FILE} an ordinary file`, "usage"));
+  }
+  if (address !== undefined) checks.push(await checkAge(context, address, version));
+  return checks;
+}
+
+function compare(version: string, digest: string, sums: string | undefined): Check {
+  if (sums === undefined) {
+    const advice = `Write its checksum: (cd ci && sha256sum mogplex.mjs > mogplex.mjs.sha256)`;
+    return warning("program", `${PROGRAM_FILE} has no checksum beside it`, advice);
+  }
+  if (sums.slice(0, 64).toLowerCase() === digest) {
+    return ok("program", `${PROGRAM_FILE} ${version} matches its checksum`);
+  }
+  return failed(
+    "program",
+    `${PROGRAM_FILE} has the SHA-256 ${digest}, which ${CHECKSUM_FILE} does not name`,
+    `Look at what changed it: git log -- ci. To replace it: init --update --force`,
+    "usage",
+  );
+}
+
+async function checkAge(context: Context, address: string, version: string | undefined): Promise<Check> {
+  const { clock, fetch } = context;
+  const what = "look up the newest release";
+  try {
+    const answer = await readPublicFile(
+      { what, url: address, maxBytes: MAX_RELEASES_BYTES },
+      { clock, fetch, limitMs: LIMIT_MS },
+    );
+    if (answer.status !== 200) throw new Error(`${new URL(address).host} answered ${answer.status}`);
+    const newest: unknown = JSON.parse(answer.text)?.releases?.[0]?.version;
+    if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) throw new Error("the file names no version");
+    if (version === undefined) return ok("releases", `the newest release is ${newest}; ${PROGRAM_FILE} is not here`);
+    if (newest === version) return ok("releases", `${version} is the newest release`);
+    return warning("releases", `the newest release is ${newest}, this is ${version}`, "Update it: init --update");
+  } catch (error) {
+    return warning("releases", `Cannot ${what}: ${messageOf(error)}`, `Check the address ${address}`);
+  }
+}

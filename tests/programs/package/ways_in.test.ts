@@ -1,0 +1,76 @@
+/** The published package, as people start it by its name. Real npm and Deno, and a stand-in of the registry. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { VERSION } from "../../../lib/version.ts";
+import { root, runtimes } from "../../../tools/setup.mjs";
+import { built } from "../../built.ts";
+import { npmRegistry, type StandIn } from "./publishing.ts";
+
+const NAME = `@mogplex/ci@${VERSION}`;
+let folder = "";
+let registry: StandIn;
+let login: string[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "mogplex-ways-"));
+  registry = await npmRegistry();
+  login = [`--registry=${registry.url}`, `--${registry.url.replace("http:", "")}:_authToken=npm-token`];
+  const top = join(folder, "package");
+  mkdirSync(top);
+  for (const name of ["package.json", "README.md", "LICENSE"]) cpSync(join(root, name), join(top, name));
+  cpSync(join(root, "schema"), join(top, "schema"), { recursive: true });
+  cpSync(dirname(built("mogplex.mjs")), join(top, "dist"), { recursive: true });
+  writeFileSync(join(folder, ".npmrc"), "");
+  const publish = ["npm", "publish", "--access", "public", "--ignore-scripts", ...login];
+  const child = Bun.spawn(publish, { cwd: top, env: env(), stdout: "ignore", stderr: "inherit" });
+  expect(await child.exited).toBe(0);
+});
+
+afterAll(() => {
+  registry.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function env(): Record<string, string | undefined> {
+  return {
+    ...process.env,
+    npm_config_userconfig: join(folder, ".npmrc"),
+    npm_config_cache: join(folder, "cache"),
+    NPM_CONFIG_REGISTRY: registry.url,
+    DENO_DIR: join(folder, "deno"),
+  };
+}
+
+async function start(line: readonly string[]): Promise<{ code: number; stdout: string }> {
+  const child = Bun.spawn([...line], { cwd: folder, env: env(), stdout: "pipe", stderr: "ignore" });
+  return { stdout: await new Response(child.stdout).text(), code: await child.exited };
+}
+
+const WAYS: Readonly<Record<string, () => string[]>> = {
+  npx: () => ["npx", "--yes", ...login, NAME],
+  // docs/install.md and one-liners.md
+  deno: () => [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "-ERWN", `npm:${NAME}`],
+};
+
+for (const [name, way] of Object.entries(WAYS)) {
+  test(`${name} starts the program by the name of the package, and ends with its exit code`, async () => {
+    expect(await start([...way(), "--version"])).toEqual({ code: 0, stdout: expect.stringContaining(VERSION) });
+    expect((await start([...way(), "no-such-verb"])).code).toBe(2);
+  });
+}
+
+test("npm install puts both names of the program beside each other", async () => {
+  const user = join(folder, "user");
+  mkdirSync(user);
+  writeFileSync(join(user, "package.json"), "{}");
+  const install = ["npm", "install", "--no-audit", "--no-fund", ...login, NAME];
+  expect(await Bun.spawn(install, { cwd: user, env: env(), stdout: "ignore", stderr: "ignore" }).exited).toBe(0);
+  for (const name of ["ci", "mogplex-ci"]) {
+    const text = execFileSync(join(user, "node_modules/.bin", name), ["--version"], { encoding: "utf8" });
+    expect(text).toContain(VERSION);
+  }
+});
