@@ -98,10 +98,9 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
     ...result,
     ...cleanCommon(result, clean),
     harness: text(result.harness),
-    // Results of older versions have no task and no files.
-    task: text(result.task ?? null),
+    task: text(result.task),
     files: result.files?.map((path) => text(path) ?? "") ?? null,
-    finalMessage: text(result.finalMessage ?? null),
+    finalMessage: text(result.finalMessage),
     failureCode: text(result.failureCode),
     branch: { base: text(branch.base), requested: text(branch.requested), pushed: text(branch.pushed) },
     pullRequest: url === null && pullRequest.state === "open"

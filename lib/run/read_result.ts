@@ -10,13 +10,11 @@ import type { RunEvent } from "../model.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
   type AnyResult,
-  type AutomationResult,
   emptyAutomationResult,
   emptyRunResult,
   factsFromEvents,
   type Outcome,
   phasesFromEvents,
-  type ResultError,
   type RunResult,
 } from "./result.ts";
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
@@ -49,14 +47,13 @@ const isWait = (value: unknown) =>
     totalMs: isNumber,
   });
 
-/** The fields that are neither texts nor numbers in an empty result, and those that only newer results have. */
+/** The fields that are neither texts nor numbers in an empty result. */
 const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
   [
     "error",
     (value) =>
       value === null ||
-      has(value, { attempted: isText, why: isText, value: isText, advice: isText }) &&
-        isText((value as ResultError).code ?? null),
+      has(value, { attempted: isText, why: isText, value: isText, advice: isText, code: isText }),
   ],
   ["branch", (value) => has(value, { base: isText, requested: isText, pushed: isText })],
   ["pullRequest", (value) => has(value, { state: isText, url: isText })],
@@ -65,7 +62,7 @@ const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string,
   ["waits", isAll(isWait)],
   ["events", isAll(isEvent)],
   ["replayed", (value) => value === null || typeof value === "boolean"],
-  ["mayExist", (value) => value === undefined || typeof value === "boolean"],
+  ["mayExist", (value) => typeof value === "boolean"],
   ["changed", (value) => value === null || typeof value === "boolean"],
   ["exitCode", (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255],
   ["runDurationMs", isNumberOrNull],
@@ -99,24 +96,21 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
-/** A result with every field that ours have; fields that the file lacks are empty. */
-function resultIn(file: ReadFile, fields: Fields): AnyResult {
+/** A result with every field that ours have. Fields that only a later version knows may be anything. */
+function resultIn(file: ReadFile, content: Fields): AnyResult {
+  // The events are in a file of their own.
+  const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
-  const empty = fields.kind === "automation-run" ? emptyAutomationResult() : emptyRunResult();
-  // A result that does not say whether there may be a run must not say that there is none.
-  const merged: Fields = { ...empty, mayExist: undefined, ...fields };
-  for (const [name, value] of Object.entries(merged)) {
-    const usual = (empty as unknown as Fields)[name];
+  const { kind } = fields;
+  if (kind !== "run" && kind !== "automation-run") refuse(file, "its kind is not known", shown(kind));
+  const empty = kind === "run" ? emptyRunResult() : emptyAutomationResult();
+  for (const [name, usual] of Object.entries(empty)) {
     const check = CHECKS.get(name) ?? (typeof usual === "number" ? isNumber : isText);
-    // Fields that only a later version knows may be anything.
-    const isKnown = CHECKS.has(name) || usual !== undefined;
-    if (isKnown && name !== "kind" && !check(value)) {
-      refuse(file, `the field "${name}" has another type than results have`);
-    }
+    if (!check(fields[name])) refuse(file, `the field "${name}" has another type than results have, or is missing`);
   }
   const outcomes: readonly unknown[] = kindWords(empty).outcomes;
-  if (!outcomes.includes(merged.outcome)) refuse(file, "its outcome is not known", shown(merged.outcome));
-  return { ...merged, kind: empty.kind } as AutomationResult | RunResult;
+  if (!outcomes.includes(fields.outcome)) refuse(file, "its outcome is not known", shown(fields.outcome));
+  return fields as unknown as AnyResult;
 }
 
 function eventsIn(file: ReadFile): RunEvent[] {

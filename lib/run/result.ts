@@ -24,8 +24,8 @@ export interface ResultError {
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
-  /** The error code of the service, such as `FORBIDDEN`; null when it gave none. Absent in results of older versions. */
-  code?: string | null;
+  /** The error code of the service, such as `FORBIDDEN`; null when it gave none. */
+  code: string | null;
 }
 
 // The error line in the log has the details of a bug, with the place where it happened.
@@ -118,9 +118,9 @@ export interface RunResult {
   idempotencyKey: string | null;
   /**
    * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
-   * never sent. Absent in results of older versions.
+   * never sent.
    */
-  mayExist?: boolean;
+  mayExist: boolean;
   /** Branches; `pushed` comes from the events and is null when they did not say. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
   /** `none` only when the service said so; `unknown` when the events that would say it were not seen. */
@@ -235,9 +235,9 @@ export interface AutomationResult {
   idempotencyKey: string | null;
   /**
    * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
-   * never sent. Absent in results of older versions.
+   * never sent.
    */
-  mayExist?: boolean;
+  mayExist: boolean;
   /** When the service created it, in ISO 8601. */
   createdAt: string | null;
   /** When it began, in ISO 8601; null while it waits for a slot. */

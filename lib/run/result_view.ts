@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
@@ -132,18 +131,14 @@ const AUTOMATION_RUN: KindWords = {
 
 const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
 
-/** The words for what a result is about. A result without a `kind` is a run's, from an older version. */
+/** The words for what a result is about. */
 export function kindWords({ kind }: AnyResult): KindWords {
-  return lookup(KINDS, kind) ?? RUN;
+  return KINDS[kind];
 }
 
-// For results of older versions, which do not say it: after any other error the run may have been started, since a request can arrive
-// although its answer does not.
-const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
-
 /** Whether something may have been started although no answer says so. */
-export function mayHaveStarted({ runId, idempotencyKey, exitCode, mayExist }: AnyResult): boolean {
-  return runId === null && (mayExist ?? (idempotencyKey !== null && !REFUSALS.includes(exitCode)));
+export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
+  return runId === null && mayExist;
 }
 
 /** Whether the start was refused, or never sent. */
@@ -312,20 +307,17 @@ const NOTHING_OF_A_RUN = {
 
 /** The view of a result of either kind. */
 export function viewOf(result: AnyResult): ResultView {
-  const explained = explain(result.reason, result.error ?? null);
+  const explained = explain(result.reason, result.error);
   const named = {
     kind: kindWords(result),
     verdict: verdictWords(result),
-    // Results of older versions have no `error` and no names.
     ...explained,
     nextStep: result.error?.advice ? null : nextStep(result),
-    repository: result.repository ?? null,
+    repository: result.repository,
     tookMs: tookMsOf(result),
   };
   if (result.kind !== "automation-run") {
-    // Results of older versions have all events.
-    const { eventsOmitted = 0, task = null, finalMessage = null }: Partial<RunResult> = result;
-    return { ...result, ...named, automationId: null, times: null, git: result, eventsOmitted, task, finalMessage };
+    return { ...result, ...named, automationId: null, times: null, git: result };
   }
   const { automationId, startedAt, completedAt, runDurationMs } = result;
   return {

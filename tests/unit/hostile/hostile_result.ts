@@ -3,7 +3,7 @@ import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sam
 
 /** The advice differs from the reason, so that reports show both. */
 function errorOf(text: string): ResultError {
-  return { attempted: text, why: text, value: text, advice: `try ${text}` };
+  return { attempted: text, why: text, value: text, advice: `try ${text}`, code: text };
 }
 
 /** A result of a run that says `text` wherever a text from outside can stand. */

@@ -99,6 +99,7 @@ test("renderJunit() names an automation run and its automation", () => {
     why: "too many runs are active",
     value: null,
     advice: "try again when some have ended",
+    code: null,
   };
   const reason = "Cannot trigger automation: too many runs are active; try again when some have ended";
   expect(renderJunit(sampleAutomationResult({ ...suppressed, reason, error }))).toBe(
@@ -210,7 +211,7 @@ test("renderJunit() stays far below 30 MB with the longest texts", () => {
     resume: long,
     harness: long,
     repoId: long,
-    error: { attempted: long, why: long, value: long, advice: `>${long}` },
+    error: { attempted: long, why: long, value: long, advice: `>${long}`, code: long },
     outcome: "failed" as const,
   };
   expect(renderJunit(cleanResult(sampleResult({ ...result, phases }), (text) => text)).length).toBeLessThan(1_000_000);

@@ -172,7 +172,7 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
   const result = cleanResult(
     sampleResult({
       reason: `${"`".repeat(300_000)}${long}`,
-      error: { attempted: long, why: long, value: long, advice: `|${long}` },
+      error: { attempted: long, why: long, value: long, advice: `|${long}`, code: long },
       resume: long,
       harness: long,
       failureCode: "|".repeat(300_000),
@@ -225,6 +225,7 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
     why: "the token may not do this (HTTP 403)",
     value: null,
     advice: 'it needs the scope "write"; see | Settings',
+    code: null,
   };
   const reason = `Cannot start run: ${error.why}; ${error.advice}`;
   const refused = { runId: null, mayExist: false, exitCode: 65, outcome: "error", reason, error } as const;

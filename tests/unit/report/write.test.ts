@@ -99,7 +99,7 @@ test("writeReports() redacts every text before it is escaped, also when invisibl
   const secret = "s3\u200bcr\x1b[0m3t";
   const result = sampleResult({
     reason: `failed with ${secret}`,
-    error: { attempted: secret, why: secret, value: secret, advice: `take ${secret} out` },
+    error: { attempted: secret, why: secret, value: secret, advice: `take ${secret} out`, code: secret },
     failureCode: secret,
     harness: secret,
     resume: `mogplex-ci follow ${secret}`,
@@ -121,7 +121,7 @@ test("writeReports() redacts every text of an automation run", () => {
   const secret = "s3\u200bcr\x1b[0m3t";
   const ids = { automationId: secret, runId: secret, repoId: secret, status: secret, idempotencyKey: secret };
   const times = { createdAt: secret, startedAt: secret, completedAt: secret };
-  const error = { attempted: secret, why: secret, value: secret, advice: `take ${secret} out` };
+  const error = { attempted: secret, why: secret, value: secret, advice: `take ${secret} out`, code: secret };
   const result = sampleAutomationResult({ ...ids, ...times, reason: secret, error, resume: secret });
   const files = { outputs: "outputs", summary: "summary" };
   writeReports(result, defaultTargets("out"), io, mask, { files, redactToken: mask });

@@ -48,11 +48,16 @@ test("readResult() makes the best of events alone, and says that they are no ver
   expect(readResult([{ path: "e", text: "" }])).toMatchObject({ outcome: "deadline", exitCode: 124 });
 });
 
-test("readResult() fills in what results of older versions lack, and keeps what later ones add", () => {
-  const { eventsOmitted: _, error: __, mayExist: ___, ...old } = sampleResult();
-  const read = readResult([JSON_FILE(JSON.stringify({ ...old, later: { a: 1 } }))]);
-  expect(read).toMatchObject({ eventsOmitted: 0, error: null, later: { a: 1 } });
-  expect(read.mayExist).toBeUndefined();
+test("readResult() keeps fields that later versions add, and refuses a result that lacks one of ours or has another kind", () => {
+  const result = { ...sampleResult(), later: { a: 1 } };
+  expect(readResult([JSON_FILE(JSON.stringify(result))])).toEqual(result);
+  // The events are in a file of their own.
+  for (const name of Object.keys(sampleResult()).filter((field) => field !== "events")) {
+    const rest = Object.fromEntries(Object.entries(result).filter(([key]) => key !== name));
+    expect(() => readResult([JSON_FILE(JSON.stringify(rest))])).toThrow(UsageError);
+  }
+  const other = JSON.stringify({ ...result, kind: "review" });
+  expect(() => readResult([JSON_FILE(other)])).toThrow("its kind is not known: review");
 });
 
 test("readResult() refuses files that are something else, and two of one kind", () => {

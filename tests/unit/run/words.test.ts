@@ -35,33 +35,24 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
   ]);
 });
 
-/** Whether a start whose job ended with the code says that nothing was started. */
-function saysNotStarted(exitCode: number, idempotencyKey: string | null): boolean[] {
-  return [emptyRunResult(), emptyAutomationResult()].map((empty) => {
-    // As a result of an older version.
-    const { word, headline } = verdictWords({ ...empty, exitCode, idempotencyKey, mayExist: undefined });
-    const refused = headline === `The ${empty.kind === "run" ? "Mogplex run" : "automation"} was not started`;
-    expect(word).toBe(refused ? "not started" : "not known");
-    return refused;
-  });
-}
-
-test("verdictWords() says that nothing was started when the start was refused or never sent", () => {
-  for (const refusal of [2, 64, 65, 75]) expect(saysNotStarted(refusal, "ci1-key")).toEqual([true, true]);
-  for (const code of [2, 64, 69, 70]) expect(saysNotStarted(code, null)).toEqual([true, true]);
-});
-
-test("verdictWords() believes a result that says whether there may be a run, whatever the exit code", () => {
+test("verdictWords() says that nothing was started when there is no run and can be none, whatever the exit code", () => {
   for (const exitCode of [2, 64, 69, 70, 75]) {
-    const words = [true, false].map((mayExist) =>
-      verdictWords({ ...emptyRunResult(), exitCode, idempotencyKey: "ci1-key", mayExist }).word
+    const words = [emptyRunResult(), emptyAutomationResult()].flatMap((empty) =>
+      [true, false].map((mayExist) => {
+        const { word, headline } = verdictWords({ ...empty, exitCode, idempotencyKey: "ci1-key", mayExist });
+        return [word, headline];
+      })
     );
-    expect(words).toEqual(["not known", "not started"]);
+    expect(words).toEqual([
+      ["not known", "The verdict on the Mogplex run is not known"],
+      ["not started", "The Mogplex run was not started"],
+      ["not known", "The verdict on the Mogplex automation run is not known"],
+      ["not started", "The automation was not started"],
+    ]);
   }
 });
 
-test("verdictWords() does not say so when a start without an answer may have worked, or the run is known", () => {
-  for (const code of [69, 70]) expect(saysNotStarted(code, "ci1-key")).toEqual([false, false]);
+test("verdictWords() does not say so when the run is known", () => {
   const attached = { ...emptyRunResult(), runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", exitCode: 64 };
   expect(verdictWords(attached).word).toBe("not known");
 });

@@ -63,7 +63,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "unchecked", "isFinal"];
+const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "unchecked"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
