@@ -269,7 +269,7 @@ async function recordDecision(
       const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
       const ids = items.map(({ item }) => item.id);
       const { lock } = store.memory;
-      const next = adopt ? sealLock(await adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
+      const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
       const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
       // The same task would be started a second time.
       const [same, other] = [false, true].map((changed) =>

@@ -253,12 +253,6 @@ async function openAll(
   };
   try {
     const store = await reopen(opened);
-    if (store !== undefined && store.memory.lock.hash === undefined) {
-      const message =
-        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
-        `settings would not be noticed until ${planCommand(opened)} is run again`;
-      callHook(onNotice, { kind: "text", message });
-    }
     if (store !== undefined && access === "write") {
       await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
     }
@@ -367,7 +361,7 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
 
 /** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */
 export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
-  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "go on with the campaign");
+  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "continue the campaign");
 }
 
 /** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */

@@ -50,6 +50,8 @@ export class Start<R> {
     const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
     const { takesSlot, judge } = this.#what;
     let isAnnounced = false;
+    /** What `announce` threw: it is not the answer to an attempt. */
+    let unannounced: unknown;
     let last: FailedStart | undefined;
     try {
       return await retry<R>({
@@ -58,7 +60,12 @@ export class Start<R> {
         wait,
         attempt: async (count) => {
           last = undefined;
-          if (!isAnnounced) await announce?.();
+          try {
+            if (!isAnnounced) await announce?.();
+          } catch (error) {
+            unannounced = error;
+            throw error;
+          }
           isAnnounced = true;
           this.#isSending = true;
           onSend?.();
@@ -69,8 +76,10 @@ export class Start<R> {
             throw error;
           }
         },
-        judge: (error) => judge?.(error) ?? startFailureOf(error, memory, takesSlot),
+        judge: (error) =>
+          error === unannounced ? undefined : judge?.(error) ?? startFailureOf(error, memory, takesSlot),
         onFailure: (error, failure) => {
+          if (error === unannounced) return;
           last = { error, failure };
           isAnnounced = failure?.refused === true;
           // An error that is not ours may have hidden any answer.

@@ -140,7 +140,7 @@ function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
   const item = memory.items.get(id);
   if (item !== undefined) return item;
   throw new UsageError({
-    attempted: "go on with the campaign",
+    attempted: "continue the campaign",
     why: `the journal speaks of item ${JSON.stringify(id)}, which the lock does not have`,
     value: JSON.stringify(place),
     advice: FITTING,
@@ -625,15 +625,13 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
  */
 export function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): void {
   const { hash } = lock;
-  const isOwn = hash === undefined || isSealed(lock);
-  if (isOwn && (current === null || hash !== undefined && (hash === current || hash === before))) return;
+  const isOwn = isSealed(lock);
+  if (isOwn && (current === null || hash === current || hash === before)) return;
   throw new UsageError({
-    attempted: "go on with the campaign",
-    why: !isOwn
-      ? "settings or items of the lock were changed: they do not have its hash"
-      : hash === undefined
-      ? "the lock has no hash, and the journal has that of the lock"
-      : "the lock is not the one that the journal knows: they have other hashes",
+    attempted: "continue the campaign",
+    why: isOwn
+      ? "the lock is not the one that the journal knows: they have other hashes"
+      : "settings or items of the lock were changed: they do not have its hash",
     advice: FITTING,
   });
 }
@@ -703,7 +701,7 @@ export function checkOpenStarts(
     if (last.end !== null && memory.adopt && !memory.settle) continue;
     if (taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
     throw new UsageError({
-      attempted: "go on with the campaign",
+      attempted: "continue the campaign",
       why: `the lock does not fit the journal: start ${last.number} of item ${
         JSON.stringify(memory.item.id)
       } was sent with another request`,

@@ -60,11 +60,8 @@ export interface Lock {
   /** This machine's time of the plan, in ISO 8601. */
   plannedAt: string;
   origin: string;
-  /**
-   * SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. @default {undefined} (an earlier version has written
-   * the lock)
-   */
-  hash?: string | undefined;
+  /** SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. */
+  hash: string;
   /** SHA-256 of the file with its includes, as 64 hex digits: tells whether the file has changed since. */
   fileHash: string;
   tasks: readonly LockTask[];
@@ -78,6 +75,9 @@ export interface Lock {
   /** Items, canary first, then in the order of the file. */
   items: readonly LockItem[];
 }
+
+/** A lock before it has its hash. */
+export type UnsealedLock = Omit<Lock, "hash">;
 
 // What a lock may contain.
 
@@ -157,7 +157,7 @@ function makeSchema() {
     origin: z.string().check(
       z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),
     ),
-    hash: z.optional(hex(64)),
+    hash: hex(64),
     fileHash: hex(64),
     tasks: z.array(task).check(minLength(1, "it is empty"), maxLength(MAX_TASKS, "it is too long")),
     success: z.object({ require: z.enum(["run", "changes", "pull-request"]), acceptUnchanged: z.boolean() }),
@@ -241,21 +241,20 @@ export function lockText(lock: Lock): string {
  * The hash of a lock over all of its settings and items: SHA-256 of the lines `mogplex-ci/campaign-lock/1`, then of the JSON text of the
  * settings, then of each item, each as the 64 hex digits of its own SHA-256.
  */
-function hashOf(lock: Lock): string {
-  const { items, hash: _, ...settings } = lock;
+function hashOf({ items, hash: _, ...settings }: Lock): string {
   const lines = [settings, ...items].map((part) => sha256Hex(JSON.stringify(part)));
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
 /** Gives a lock its own hash. To be done whenever something in it has changed. @throws {Error} when it is not valid. */
-export function sealLock(lock: Lock): Lock {
-  const checked = readLockValue(lock);
+export function sealLock(lock: UnsealedLock): Lock {
+  const checked = readLockValue({ ...lock, hash: "0".repeat(64) });
   if (!checked.ok) throw new Error(`Cannot seal the lock: ${checked.problem}`);
   // The order of the fields is that of the reader.
   return { ...lock, hash: hashOf(checked.lock) };
 }
 
-/** Whether a lock has its own hash. One of an earlier version has none. */
+/** Whether a lock has its own hash. */
 export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }

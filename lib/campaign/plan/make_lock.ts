@@ -10,7 +10,7 @@ import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { renderTask, renderTemplate, variablesOf } from "../file/items.ts";
 import { requestHash } from "../journal/chain.ts";
-import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
+import type { Lock, LockItem, LockTask, UnsealedLock } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import type { FollowUp } from "../journal/record.ts";
 import type { ResolvedItem } from "./resolve.ts";
@@ -40,13 +40,13 @@ export interface LockChanges {
 }
 
 /** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
-export async function makeLock(input: LockInput): Promise<{ lock: Lock; changes: LockChanges }> {
+export function makeLock(input: LockInput): { lock: UnsealedLock; changes: LockChanges } {
   const { before } = input;
-  if (before !== undefined && wasStarted(before)) return await laterLock(input, before);
-  const lock = await firstLock(input);
+  if (before !== undefined && wasStarted(before)) return laterLock(input, before);
+  const lock = firstLock(input);
   const known = new Set(before?.lock.items.map(({ id }) => id));
   const ids = new Set(lock.items.map(({ id }) => id));
-  const named = before === undefined ? [] : await namedItems(lock, before, ids);
+  const named = before === undefined ? [] : namedItems(lock, before, ids);
   return {
     lock: { ...lock, items: [...lock.items, ...named] },
     changes: {
@@ -64,21 +64,20 @@ export function wasStarted({ items }: CampaignMemory): boolean {
 }
 
 /** Items that the journal has and the list does not any more: the journal could not be read without them. */
-async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
+function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
   for (const item of before.lock.items) {
     if (ids.has(item.id) || !isNamed(before, item) || task === undefined) continue;
-    const requestHash = item.requestHash === "" ? "" : await hashOfItem(lock, task, item);
+    const requestHash = item.requestHash === "" ? "" : hashOfItem(lock, task, item);
     items.push({ ...item, task: 0, requestHash, canary: false, excluded: item.excluded ?? LEFT });
   }
   return items;
 }
 
-async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): Promise<Lock> {
+function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): UnsealedLock {
   const task = lockTaskOf(file);
-  const items: LockItem[] = [];
-  for (const each of resolved) items.push(await lockItem(file, task, 0, each));
+  const items = resolved.map((each) => lockItem(file, task, 0, each));
   const size = file.canary?.size ?? 0;
   const canary = new Set(items.filter(({ excluded }) => excluded === null).slice(0, size));
   const { name: campaign, round, success, limits, windows } = file;
@@ -106,20 +105,20 @@ function lockTaskOf({ title, prompt, variables, agent, branch }: CampaignFile): 
   return { title, prompt, variables, agent, branch };
 }
 
-async function lockItem(
+function lockItem(
   { name: campaign, round }: CampaignFile,
   task: LockTask,
   index: number,
   { isDefault: _, rows: _rows, ...resolved }: ResolvedItem,
-): Promise<LockItem> {
-  const hash = resolved.excluded === null ? await hashOfItem({ campaign, round }, task, resolved) : "";
+): LockItem {
+  const hash = resolved.excluded === null ? hashOfItem({ campaign, round }, task, resolved) : "";
   return { ...resolved, requestHash: hash, task: index, canary: false };
 }
 
 /** Why an item that left the list is not started any more. */
 const LEFT = { as: "skipped", reason: "it left the list before it was started" } as const;
 
-async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lock: Lock; changes: LockChanges }> {
+function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLock; changes: LockChanges } {
   const { file, fileHash, resolved } = input;
   const { lock } = before;
   const changes: LockChanges = { added: [], skipped: [], kept: [], notes: settingsNotes(file, lock) };
@@ -154,7 +153,7 @@ async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lo
   for (const now of resolved) {
     if (pairs.has(now) || ids.has(now.id)) continue;
     const index = Math.max(lock.tasks.length - 1, 0);
-    items.push(await lockItem(file, task, index, now));
+    items.push(lockItem(file, task, index, now));
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
   const { success, limits, canary, windows } = file;
@@ -235,21 +234,19 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 /** The lock in which items have the task that the file has now, for `retry --adopt-changes`. @param ids Names of the items. */
-export async function adoptTask(
+export function adoptTask(
   lock: Lock,
   file: CampaignFile,
   fileHash: string,
   ids: ReadonlySet<string>,
-): Promise<Lock> {
+): UnsealedLock {
   const task = lockTaskOf(file);
   const found = lock.tasks.findIndex((each) => isSame(each, task));
   const tasks = found >= 0 ? lock.tasks : [...lock.tasks, task];
   const index = found >= 0 ? found : tasks.length - 1;
-  const items: LockItem[] = [];
-  for (const item of lock.items) {
-    if (!ids.has(item.id)) items.push(item);
-    else items.push({ ...item, task: index, requestHash: await hashOfItem(lock, task, item) });
-  }
+  const items = lock.items.map((item) =>
+    ids.has(item.id) ? { ...item, task: index, requestHash: hashOfItem(lock, task, item) } : item
+  );
   return { ...lock, fileHash, tasks, items };
 }
 
@@ -276,7 +273,7 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
-function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
+function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockTask {
   const task = tasks[index];
   if (task === undefined) throw new Error(`Cannot find task ${index} of item ${id}`);
   return task;
@@ -328,7 +325,7 @@ export function followUpRequestOf(
  * @param start Number of the start, from 1.
  * @throws {Error} when the lock has no task for the item.
  */
-export function requestOf(lock: Lock, item: LockItem, start: number): StartRequest {
+export function requestOf(lock: UnsealedLock, item: LockItem, start: number): StartRequest {
   const task = taskAt(lock, item, item.task);
   const { prompt, branch } = taskOf(lock, task, item);
   const { harness, mode } = task.agent;

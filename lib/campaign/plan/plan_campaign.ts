@@ -10,7 +10,7 @@ import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
 import { normalBranch, unknownHarness } from "../../service/validate.ts";
 import { placeText } from "../file/campaign_file.ts";
-import { type Lock, sealLock } from "../journal/lock.ts";
+import { type Lock, sealLock, type UnsealedLock } from "../journal/lock.ts";
 import { makeView } from "../view/make_view.ts";
 import {
   type CampaignInternals,
@@ -105,7 +105,7 @@ export async function planLock(
   const { origin } = client;
   if (store !== undefined && wasStarted(store.memory)) checkOrigin(store.memory.lock, origin);
   const plannedAt = new Date(clock.wallTime()).toISOString();
-  const plan = await makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
+  const plan = makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
   if (plan.lock.items.length === 0) {
     const why = "the file names no repository that is not excluded";
     throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
@@ -161,7 +161,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
 }
 
 /** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
-function checkBranches(lock: Lock): void {
+function checkBranches(lock: UnsealedLock): void {
   for (const item of lock.items) {
     const { workingBranch } = requestOf(lock, item, 1);
     if (item.excluded !== null || workingBranch === undefined) continue;
@@ -171,12 +171,12 @@ function checkBranches(lock: Lock): void {
   }
 }
 
-/** Writes a lock. The journal gets its hash, also if the lock before was lost. */
+/** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
 export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
   const known = store ?? await Store.open(home, lock);
   const { seq, lockHash } = known.memory;
-  if (seq === 0 || lockHash.current === lock.hash) await home.writeLock(lock);
-  else await known.changeLock(lock, { type: "note", text: "planned again" });
+  if (lockHash.current === lock.hash) await home.writeLock(lock);
+  else await known.changeLock(lock, { type: "note", text: seq === 0 ? "planned" : "planned again" });
 }
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {

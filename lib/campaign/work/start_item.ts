@@ -374,7 +374,7 @@ async function planOf(work: Work, memory: ItemMemory) {
     : requestOf(lock, item, start);
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
-  const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
+  const requestHash = isFollowUp ? followUpHash(lock, item, followUp, own) : item.requestHash;
   const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const intent = () => ({

@@ -52,9 +52,7 @@ export class Store {
     const { lock: { hash: lock }, lockHash } = this.memory;
     // What nothing carries yet is carried by the next record.
     const [first, ...rest] = bodies;
-    const carried = first === undefined || lock === undefined || lock === lockHash.current
-      ? bodies
-      : [{ ...first, lock }, ...rest];
+    const carried = first === undefined || lock === lockHash.current ? bodies : [{ ...first, lock }, ...rest];
     for (const record of await this.#home.append(carried)) this.#take(record);
   }
 

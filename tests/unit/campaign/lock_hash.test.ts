@@ -16,8 +16,8 @@ const FILE = {
   repositories: [project(1), { repo: project(2), "base-branch": "develop", root: "packages/api" }],
 };
 
-// Written by the version before locks had a hash, with the keys that it sent. A change here means that running campaigns start everything again.
-const OLD_LOCK = `{
+// With the keys that are sent for it. A change here means that running campaigns start everything again.
+const LOCK_TEXT = `{
   "schema": 1,
   "campaign": "replace-moment",
   "round": "2026-12",
@@ -59,7 +59,7 @@ const OLD_LOCK = `{
   ]
 }
 `;
-const OLD_KEYS = [
+const KEYS = [
   "cp1-ca924d7c6f571e7c0bcd39aa532ebb47ac28f615",
   "cp1-e1f74a320b9b373a23f7cf1647c8a6a6dd25e89f",
   "cp1-709c2df5a481243e696d2917df51b9a0a1757251",
@@ -74,8 +74,7 @@ const edit = (world: CampaignWorld, change: (text: string) => string) => {
 };
 /** Computes the hash of a changed lock again, as a forger does. */
 async function reseal(world: CampaignWorld): Promise<void> {
-  const text = lockOf(world).replace(/ {2}"hash": .*\n/, "");
-  const lock = await parseLock(new TextEncoder().encode(text), {
+  const lock = await parseLock(new TextEncoder().encode(lockOf(world)), {
     path: "x",
     campaign: "replace-moment",
     round: "2026-12",
@@ -83,17 +82,14 @@ async function reseal(world: CampaignWorld): Promise<void> {
   world.files.put(LOCK, lockText(await sealLock(lock)));
 }
 
-test("a lock of the version before is read, and its keys and request hashes are the same byte for byte", async () => {
+test("a plan has the same lock, keys and request hashes byte for byte", async () => {
   const world = campaignWorld({ count: 3, scenarios: "play: agent-failure", file: FILE });
   await world.plan();
-  expect(lockOf(world).replace(/ {2}"hash": "[0-9a-f]{64}",\n/, "")).toBe(OLD_LOCK);
-  world.files.put(LOCK, OLD_LOCK);
+  expect(lockOf(world).replace(/ {2}"hash": "[0-9a-f]{64}",\n/, "")).toBe(LOCK_TEXT);
   await world.run();
   await world.decide({ kind: "approve", note: null });
   await world.run();
-  expect(world.starts.map(({ key }) => key)).toEqual(OLD_KEYS);
-  expect(new Set(world.notices.filter((notice) => notice.includes("no hash of its own"))).size).toBe(1);
-  expect((await world.records()).every(({ lock }) => lock === undefined)).toBe(true);
+  expect(world.starts.map(({ key }) => key)).toEqual(KEYS);
 });
 
 const EDITS: readonly [what: string, change: (text: string) => string][] = [
@@ -119,28 +115,39 @@ for (const [what, change] of EDITS) {
     const planned = lockOf(world);
     edit(world, change);
     const refused =
-      /^2 Cannot go on with the campaign: settings or items of the lock were changed: they do not have its hash; restore/;
+      /^2 Cannot continue the campaign: settings or items of the lock were changed: they do not have its hash; restore/;
     expect(await failureOf(() => world.advance())).toMatch(refused);
     expect(await failureOf(() => world.read())).toMatch(refused);
-    expect([world.starts, await world.records()]).toEqual([[], []]);
-    // From the first record on, the journal knows the lock.
+    expect([world.starts, (await world.records()).map(({ type }) => type)]).toEqual([[], ["note"]]);
     world.files.put(LOCK, planned);
-    await world.advance();
     if (what === "the hash itself") return;
     edit(world, change);
     await reseal(world);
     expect(await failureOf(() => world.read())).toMatch(/^2 .*the lock is not the one that the journal knows|of item/);
-    expect(world.starts.length).toBe(1);
+    expect(world.starts).toEqual([]);
   });
 }
 
-test("a lock whose hash was removed is refused once the journal carries one", async () => {
+test("a lock without its hash is refused right after the plan, whatever else was edited in it", async () => {
   const world = campaignWorld({ count: 3, file: FILE, runDuration: () => 30 * MINUTE });
-  await world.advance();
-  edit(world, (text) => text.replace(/ {2}"hash": .*\n/, ""));
-  expect(await failureOf(() => world.advance())).toMatch(
-    /^2 .*the lock has no hash, and the journal has that of the lock/,
-  );
+  await world.plan();
+  edit(world, (text) => text.replace(/ {2}"hash": .*\n/, "").replace('"baseBranch":"main"', '"baseBranch":"prod"'));
+  const refused = /^2 Cannot read lock "d\/lock.json": a field is not valid: .*hash.*; restore it/;
+  expect(await failureOf(() => world.advance())).toMatch(refused);
+  expect(await failureOf(() => world.read())).toMatch(refused);
+  expect(await failureOf(() => world.plan())).toMatch(refused);
+  expect(world.starts).toEqual([]);
+});
+
+test("plan writes the hash of the lock into its first record, before the lock", async () => {
+  const world = campaignWorld({ count: 3, file: FILE });
+  await world.plan();
+  const { hash } = JSON.parse(lockOf(world));
+  expect((await world.records()).map(({ type, lock }) => [type, lock])).toEqual([["note", hash]]);
+  // A crash between the two leaves a record without a lock: the next plan brings its own.
+  world.files.remove(LOCK);
+  await world.plan();
+  expect((await world.advance()).problem).toBeNull();
 });
 
 test("plan and retry --adopt-changes compute the hash anew, and the record of that change carries it", async () => {

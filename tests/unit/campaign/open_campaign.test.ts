@@ -46,7 +46,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a line of the journal that somebody edited",
     JOURNAL,
     (text) => text.replace('"status":"pending"', '"status":"success"'),
-    /read journal as the line was changed: "d\/journal\/000001\.ndjson:3"; restore lock\.json and journal from the wave before/,
+    /read journal as the line was changed: "d\/journal\/000001\.ndjson:4"; restore lock\.json and journal from the wave before/,
   ],
   [
     "a line of the journal that is missing",
@@ -253,21 +253,23 @@ for (const [step, path] of [["append", JOURNAL], ["replace", `${DIRECTORY}/lock.
   });
 }
 
-test("a disk that fills up midway ends with 69 and says what to do; the run of the unrecorded answer is found again", async () => {
-  const world = campaignWorld({ count: 4 });
-  let left = 6;
-  world.files.before = (name, at) => {
-    if (name === "append" && at === JOURNAL && --left < 0) throw NO_SPACE;
-  };
-  const { code, problem } = await world.run();
-  expect(code).toBe(69);
-  expect(problem).toContain(
-    "when it can be written (is the disk full?), start the same command again: nothing is lost",
-  );
-  left = Infinity;
-  expect((await world.run()).code).toBe(0);
-  expect(world.runs().length).toBe(4);
-});
+for (const [what, records] of [["intent", 6], ["answer", 7]] as const) {
+  test(`a disk that fills up before the ${what} of a start ends with 69 and says what to do; the next wave finds its run`, async () => {
+    const world = campaignWorld({ count: 4 });
+    let left: number = records;
+    world.files.before = (name, at) => {
+      if (name === "append" && at === JOURNAL && --left < 0) throw NO_SPACE;
+    };
+    const { code, problem } = await world.run();
+    expect(code).toBe(69);
+    expect(problem).toContain(
+      "when it can be written (is the disk full?), start the same command again: nothing is lost",
+    );
+    left = Infinity;
+    expect((await world.run()).code).toBe(0);
+    expect(world.runs().length).toBe(4);
+  });
+}
 
 /** A campaign on the disk of this machine. */
 function onDisk(name: string) {

@@ -27,7 +27,7 @@ test("planCampaign() writes a lock with each request frozen, and starts nothing"
     { id: `${project(3)}@main`, baseBranch: "main", root: null, canary: false },
   ]);
   expect(new Set(lock?.items.map(({ requestHash }) => requestHash)).size).toBe(3);
-  expect(await world.records()).toEqual([]);
+  expect(await world.records()).toEqual([expect.objectContaining({ type: "note", text: "planned", lock: lock?.hash })]);
 });
 
 test("planCampaign() with dryRun writes nothing, not even a directory", async () => {

@@ -393,7 +393,7 @@ test("applyRecord() refuses records of items that the lock does not have", async
   ];
   for (const body of bodies) {
     await expect(after([body])).rejects.toThrow(
-      /^Cannot go on with the campaign as the journal speaks of item ".*", which the lock does not have: "record 1"; restore/,
+      /^Cannot continue the campaign as the journal speaks of item ".*", which the lock does not have: "record 1"; restore/,
     );
   }
 });
@@ -451,7 +451,7 @@ test("checkOpenStarts() refuses a lock whose requests differ from the starts tha
   const changed = lockOf([lockItem(0, { requestHash: "1".repeat(64) }), lockItem(1)]);
   const first = intent(A, 1, { key: keys[0] ?? "" });
   const message =
-    /^Cannot go on with the campaign: the lock does not fit the journal: start 1 of item "acme\/r0@main" was sent with/;
+    /^Cannot continue the campaign: the lock does not fit the journal: start 1 of item "acme\/r0@main" was sent with/;
   const open: RecordBody[][] = [[first], [first, ended(A, 1, "quota")], [first, ended(A, 1, "invalid")]];
   for (const bodies of open) {
     const records = await recordsOf(bodies);

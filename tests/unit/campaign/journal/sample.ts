@@ -50,6 +50,7 @@ export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock
     round: ROUND,
     plannedAt: AT,
     origin: "https://mogplex.example",
+    hash: "0".repeat(64),
     fileHash: "f".repeat(64),
     tasks: [{
       title: "Replace moment",

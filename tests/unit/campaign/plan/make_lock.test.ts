@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Lock, lockText, parseLock } from "../../../../lib/campaign/journal/lock.ts";
+import { type Lock, lockText, parseLock, sealLock } from "../../../../lib/campaign/journal/lock.ts";
 import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
 import { hashOfItem, makeLock } from "../../../../lib/campaign/plan/make_lock.ts";
 import type { ResolvedItem } from "../../../../lib/campaign/plan/resolve.ts";
@@ -48,7 +48,7 @@ async function make(
   const memory = before === undefined ? undefined : foldJournal(before, await recordsOf(bodies));
   const whole = { ...FILE, ...file };
   const origin = "https://mogplex.example";
-  const made = await makeLock({
+  const { lock: unsealed, changes } = makeLock({
     file: whole,
     fileHash: "f".repeat(64),
     resolved: items,
@@ -56,7 +56,8 @@ async function make(
     plannedAt: AT,
     before: memory,
   });
-  const read = await parseLock(new TextEncoder().encode(lockText(made.lock)), {
+  const made = { lock: sealLock(unsealed), changes };
+  const read = parseLock(new TextEncoder().encode(lockText(made.lock)), {
     path: "lock.json",
     campaign: whole.name,
     round: whole.round,

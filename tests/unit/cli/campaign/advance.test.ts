@@ -82,6 +82,8 @@ and starts 3 items at most:
   ${project(3)}@main
 `,
   });
+  const journal = () => readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8");
+  const before = journal();
   const { stdout } = await world.campaign("advance", ["--dry-run", "--json"]);
   expect(JSON.parse(stdout)).toEqual({
     dryRun: true,
@@ -91,7 +93,7 @@ and starts 3 items at most:
     state: "planned",
     waitingFor: null,
   });
-  expect([world.requests.length, existsSync(`${world.directory}/journal`)]).toEqual([requests, false]);
+  expect([world.requests.length, journal()]).toEqual([requests, before]);
 });
 
 test("campaign advance --approve opens a gate first, in the name of the CI's user", async () => {
