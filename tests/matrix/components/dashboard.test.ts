@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { stringify } from "yaml";
 import { main } from "../../../lib/cli/component/dashboard.ts";
+import { sampleResult } from "../../unit/report/sample.ts";
 import { fakeIo } from "../../unit/cli/fake_io.ts";
 import { READ_ONLY_TOKEN, world } from "../../unit/cli/world.ts";
 import { breaches } from "../../unit/report/page_parser.ts";
@@ -24,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close());
 
-const RESULT = { schemaVersion: 1, kind: "run", outcome: "failed", exitCode: 1, repository: "acme/<b>web" };
+const RESULT = sampleResult({ outcome: "failed", exitCode: 1, repository: "acme/<b>web" });
 const ALWAYS = [{ when: "always" }];
 
 // The runtimes differ in what the command does, which tests/processes shows; Deno alone needs permissions.

@@ -2,11 +2,12 @@ import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { FILES } from "../../../lib/dashboard/collect.ts";
 import { breaches } from "../report/page_parser.ts";
+import { sampleResult } from "../report/sample.ts";
 import { fakeIo } from "./fake_io.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
 
 const env = { MOGPLEX_API_KEY: READ_ONLY_TOKEN };
-const RESULT = { schemaVersion: 1, kind: "run", outcome: "failed", exitCode: 1, repository: "acme/api" };
+const RESULT = sampleResult({ outcome: "failed", exitCode: 1, repository: "acme/api" });
 
 test("dashboard writes four files from a token that only reads, and shows the given runs", async () => {
   const { cli, requests } = world();
