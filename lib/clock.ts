@@ -121,11 +121,18 @@ const LIMIT_TURNS = 100;
 // Real time for which the clock stands still for one piece of work, in milliseconds: the work may itself wait for this clock.
 const WORK_MS = 30_000;
 
+// The virtual clock needs the real event loop. A test may replace the timers of the process by timers that stand still.
+const realSetTimeout = globalThis.setTimeout;
+const realClearTimeout = globalThis.clearTimeout;
+const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediate;
+
 /** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
 export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
-    if (isLong || typeof setImmediate !== "function") setTimeout(resolve, 0);
-    else setImmediate(() => resolve());
+    // Bun replaces what is behind its function, and marks it then.
+    const hasTimers = !("clock" in realSetTimeout);
+    if (realSetImmediate === undefined || isLong && hasTimers) realSetTimeout(resolve, 0);
+    else realSetImmediate(() => resolve());
   });
 }
 
@@ -167,12 +174,12 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   async function workDone(): Promise<void> {
     const begun = [...atWork];
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
+      const timer = realSetTimeout(() => {
         for (const work of begun) atWork.delete(work);
         resolve();
       }, WORK_MS);
       idle = () => {
-        clearTimeout(timer);
+        realClearTimeout(timer);
         resolve();
       };
     });

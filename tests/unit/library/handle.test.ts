@@ -1,5 +1,5 @@
 /** Handles, against the emulator on a virtual clock. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, jest, test } from "bun:test";
 import {
   AbortedError,
   type AttachedRun,
@@ -516,3 +516,34 @@ test(
     expect(listeners).toBeLessThanOrEqual(2);
   },
 );
+
+test("a run with faults, hooks and hours of waiting ends under fake timers, those of Bun and those that replace the globals", async () => {
+  const names = [
+    "setTimeout",
+    "setInterval",
+    "setImmediate",
+    "clearTimeout",
+    "clearInterval",
+    "clearImmediate",
+  ] as const;
+  const timers = names.map((name) => globalThis[name]);
+  const fakes: [begin: () => void, end: () => void][] = [
+    [() => jest.useFakeTimers(), () => jest.useRealTimers()],
+    [
+      () => names.forEach((name) => Object.assign(globalThis, { [name]: () => ({ unref() {} }) })),
+      () => names.forEach((name, index) => Object.assign(globalThis, { [name]: timers[index] })),
+    ],
+  ];
+  for (const [begin, end] of fakes) {
+    begin();
+    try {
+      const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
+      service.fault({ kind: "503", times: 5 });
+      const onStarting = async () => await Promise.resolve();
+      const options = { timeoutMs: 3_600_000, throwOnFailure: false, onStarting } as const;
+      expect((await mogplex.run(request, options)).outcome).toBe("deadline");
+    } finally {
+      end();
+    }
+  }
+});
