@@ -98,6 +98,8 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 const PAGE = 50;
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;
+/** Most requests for comments on lines of all pull requests that have changed, which share them: everybody may write reviews. */
+const MAX_NEWS_REQUESTS = 1_000;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
@@ -208,6 +210,10 @@ export class GiteaThreads implements Threads {
     this.#repository = repository;
   }
 
+  get requests(): number {
+    return this.#client.requests;
+  }
+
   get #path(): string {
     return `/repos/${this.#repository}`;
   }
@@ -296,15 +302,15 @@ export class GiteaThreads implements Threads {
     return { list, isWhole: true };
   }
 
-  /** Comments on lines of code, which stand below reviews. */
-  async #lineComments(thread: ThreadPlace): Promise<readonly ThreadComment[]> {
+  /** Comments on lines of code, which stand below reviews. @param most Most reviews, the newest ones. */
+  async #lineComments(thread: ThreadPlace, most = MAX_REVIEWS): Promise<readonly ThreadComment[]> {
     if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
     const path = `${this.#path}/pulls/${thread.number}/reviews`;
     const { list: reviews } = await this.#list(what, path, reviewSchema);
     const full = reviews.filter(({ comments_count: count }) => count !== 0);
     const list: ThreadComment[] = [];
-    for (const { id } of full.slice(-MAX_REVIEWS)) {
+    for (const { id } of full.slice(-most)) {
       const found = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
       list.push(...(found ?? []).map((each) => toComment(each, "review")));
     }
@@ -456,14 +462,16 @@ export class GiteaThreads implements Threads {
     const comments = list.flatMap((each): News[] => {
       const thread = threadOf(each);
       if (thread === undefined || Date.parse(each.created_at) < sinceMs) return [];
-      return [{ thread, comment: { kind: "comment", id: each.id }, text: each.body }];
+      return [{ thread, comment: { kind: "comment", id: each.id }, text: each.body, author: toUser(each.user) }];
     });
     const pulls = await this.#issuesSince({ since, type: "pulls" });
     const lines: News[] = [];
-    for (const { number } of pulls.list.slice(0, MAX_REVIEWS)) {
+    const changed = pulls.list.slice(0, MAX_REVIEWS);
+    const most = Math.min(MAX_REVIEWS, Math.max(1, Math.floor(MAX_NEWS_REQUESTS / Math.max(1, changed.length))));
+    for (const { number } of changed) {
       const thread: ThreadPlace = { kind: "pull", number };
-      for (const { kind, id, text, createdAt } of await this.#lineComments(thread)) {
-        if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text });
+      for (const { kind, id, text, createdAt, author } of await this.#lineComments(thread, most)) {
+        if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text, author });
       }
     }
     const labelled = (await this.#issuesSince({ since, labels: label })).list.map(({ number, pull_request: pull }) => ({

@@ -187,6 +187,10 @@ export class GithubThreads implements Threads {
     this.#rest = rest;
   }
 
+  get requests(): number {
+    return this.#client.requests;
+  }
+
   get #path(): string {
     return `${this.#rest}/repos/${this.#repository}`;
   }
@@ -404,9 +408,9 @@ export class GithubThreads implements Threads {
 }
 
 /** Only `html_url` says whether the comment is one on an issue or on a pull request. */
-function newsOf({ id, body, html_url: url }: Comment, kind: CommentPlace["kind"]): News[] {
+function newsOf({ id, body, html_url: url, user }: Comment, kind: CommentPlace["kind"]): News[] {
   const [, area, number] = /\/(issues|pull)\/([1-9]\d{0,8})#/.exec(url) ?? [];
   if (number === undefined) return [];
   const thread = { kind: area === "issues" ? "issue" as const : "pull" as const, number: Number(number) };
-  return [{ thread, comment: { kind, id }, text: body ?? "" }];
+  return [{ thread, comment: { kind, id }, text: body ?? "", author: toUser(user) }];
 }

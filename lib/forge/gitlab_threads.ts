@@ -163,6 +163,10 @@ export class GitlabThreads implements Threads {
     this.#project = project;
   }
 
+  get requests(): number {
+    return this.#client.requests;
+  }
+
   get #path(): string {
     return `/projects/${encodeURIComponent(this.#project)}`;
   }
@@ -355,7 +359,7 @@ export class GitlabThreads implements Threads {
     const notes = list.flatMap(({ note }): News[] => {
       const thread = note && threadOf(note);
       if (!note || !thread || note.system || Date.parse(note.created_at) < Date.parse(since)) return [];
-      return [{ thread, comment: { kind: "comment", id: note.id }, text: note.body }];
+      return [{ thread, comment: { kind: "comment", id: note.id }, text: note.body, author: toUser(note.author) }];
     });
     const labelled = await Promise.all((["issue", "pull"] as const).map(async (kind) => {
       const query = new URLSearchParams({ labels: label, state: "opened", updated_after: since });

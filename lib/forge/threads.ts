@@ -96,6 +96,8 @@ export interface News {
   readonly comment: CommentPlace | null;
   /** What the comment says, so that not every comment has to be read; null for a label. */
   readonly text: string | null;
+  /** Who wrote the comment, where the list shows it. */
+  readonly author?: ForgeUser;
   /** What the event says that the comment said when it was written. It is compared with what the forge shows, and can stop, not start; absent where it is not known. */
   readonly written?: string;
 }
@@ -136,6 +138,8 @@ export interface Threads {
   readonly system: string;
   /** Scheme, host and port. */
   readonly origin: string;
+  /** Requests that were sent so far. */
+  readonly requests: number;
   /** The user of the token. */
   me(): Promise<ForgeUser>;
   /** Id and name of the repository, and its default branch. */

@@ -3,18 +3,20 @@
  *
  * @module
  */
-import { MogplexError, NotFoundError } from "../errors.ts";
+import { ApiError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { cancelWith } from "../run/cancel.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
+import { formatCount } from "../text/duration.ts";
 import { own } from "../text/safe_line.ts";
 import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
 import { attachRun, isOfPipeline } from "./attach_run.ts";
-import { Decider, type Stop } from "./decide.ts";
+import { Decider, mayAsk, type Stop } from "./decide.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
 import { mayMention } from "./mention.ts";
+import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
 
 export interface AnswerOptions {
@@ -43,25 +45,49 @@ function none({ writer }: Responding, reason: string): number {
   return EXIT.success;
 }
 
-async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions): Promise<number> {
-  const { clock, writer, forge, settings } = job;
+/** Most requests of a poll for one thread: anybody may write many comments, and other threads must be answered, too. */
+const THREAD_REQUESTS = 300;
+
+async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptions): Promise<number> {
+  const { clock, writer, forge, settings } = opened;
+  const remembered = rememberThreads(forge.threads);
+  const job: Responding = { ...opened, remembered };
+  const { threads } = remembered;
+  const until = clock.now() + timeoutMs;
   const since = new Date(clock.wallTime() - sinceMs).toISOString();
-  const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
+  let code: number = EXIT.success;
+  // Nobody else looks for these.
+  if (!await endLeftNotes(job, since, () => openDecider(job).decider)) code = EXIT.unavailable;
+  const news = (await threads.news(since, settings.label)).filter(({ text }) =>
     text === null || mayMention(text, settings.name)
   );
   writer.out(own`looked for what is new since ${writer.untrusted(since)}: ${news.length} to look at`);
-  const until = clock.now() + timeoutMs;
-  let code: number = EXIT.success;
+  const requests = new Map<string, number>();
+  const blocked = new Map<string, string>();
+  let strangers = 0;
+  let later = 0;
   let runs = 0;
   for (const each of news) {
     if (clock.now() >= until) {
       writer.note("the time is over: the next poll answers the rest");
       break;
     }
-    const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
-    writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
-    const asked = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
+    const { where } = forge.notes(each.thread);
+    const spent = requests.get(where) ?? 0;
+    if (blocked.has(where)) continue;
+    if (spent >= THREAD_REQUESTS) {
+      later++;
+      continue;
+    }
+    const before = forge.threads.requests;
     try {
+      if (each.author !== undefined && await mayAsk(settings, threads, each.author) === false) {
+        strangers++;
+        continue;
+      }
+      const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
+      writer.out(own`${writer.untrusted(where)}, ${what}:`);
+      const asked = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
       const exitCode = await answerOne(job, asked);
       if (exitCode === EXIT.sigint || exitCode === EXIT.sigterm) {
         writer.note("the job was stopped: the next poll answers the rest");
@@ -72,10 +98,19 @@ async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions)
       // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
       if (!(error instanceof MogplexError) || !["unavailable", "forbidden"].includes(error.exit)) throw error;
       writer.note(error.message);
-      code ||= EXIT.unavailable;
+      if (error instanceof ApiError && error.status === 403) blocked.set(where, error.message);
+      else code ||= error.exitCode;
+    } finally {
+      requests.set(where, spent + forge.threads.requests - before);
     }
   }
-  if (clock.now() < until && !await endLeftNotes(job, since, () => openDecider(job).decider)) {
+  if (strangers > 0) writer.out(own`no run for mentions of users who may not ask: ${strangers}`);
+  if (later > 0) {
+    writer.note(`${formatCount(later, "mention")} left to the next poll: their threads took too many requests`);
+  }
+  // In one thread somebody may have blocked the user of the token. In two of them a scope is missing, as far as one can tell.
+  if (blocked.size > 1) {
+    writer.note(`${forge.threads.system} refuses to write in ${blocked.size} threads: a missing scope, or a block`);
     code ||= EXIT.unavailable;
   }
   return code;
@@ -83,7 +118,8 @@ async function poll(job: Responding, { sinceMs, timeoutMs, out }: AnswerOptions)
 
 /** Opens what decides on mentions, with what the service says of runs. */
 function openDecider(job: Responding): { decider: Decider; session: Session } {
-  const { forge: { threads }, settings, clock, writer } = job;
+  const { settings, clock, writer } = job;
+  const { threads } = job.remembered ?? job.forge;
   const { session, call } = job.openService();
   const decider = new Decider({
     threads,
@@ -111,6 +147,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   const { news, since } = asked;
   const { decider, session } = openDecider(job);
   const decision = await decider.decide(news, since);
+  if (decision.kind !== "none" || decision.tell !== null) job.remembered?.forget(news.thread);
   await removeDoubles(job, asked, decider.doubles);
   if (decision.kind === "attach") {
     asked.onStart?.();
@@ -121,10 +158,10 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
-    const started = await startRun(job, asked, decision, {
-      decider,
-      newDecider: () => openDecider({ ...job, forge: job.openForge() }).decider,
-    });
+    const newDecider = () => openDecider({ ...job, forge: job.openForge(), remembered: undefined }).decider;
+    // What a poll remembers may be as old as the last run that it waited for.
+    const fresh = job.remembered === undefined ? decider : newDecider();
+    const started = await startRun(job, asked, decision, { decider: fresh, newDecider });
     return started.kind === "none" ? none(job, started.reason) : started.exitCode;
   }
   const { reason, tell } = decision;

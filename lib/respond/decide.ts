@@ -33,7 +33,7 @@ import {
   stopOf,
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
-import { leftOutOf, MAX_TASK, mayAsk, promptOf, type Told } from "./prompt.ts";
+import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */
@@ -137,6 +137,21 @@ export const MAYBE_STARTED = "An earlier try may have started its run: that is n
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
+}
+
+/** Whether a user may ask; an error if the forge does not show it. */
+export async function mayAsk(
+  settings: Pick<RespondSettings, "allowUsers">,
+  threads: Pick<Threads, "mayPush">,
+  user: ForgeUser,
+): Promise<boolean | MogplexError> {
+  return rightByName(settings, user) ?? await threads.mayPush(user);
+}
+
+/** Whether a user may ask, where that is known without the forge; undefined where it is not. */
+function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
+  if (user.id <= 0 || user.isBot === true) return false;
+  return allowUsers?.includes(user.name.toLowerCase());
 }
 
 /** Decides on one ask. One object for each: it remembers what the forge has said. */
@@ -510,10 +525,7 @@ export class Decider {
 
   /** Whether a user may ask; an error when the forge does not show it. */
   async #rightOf(user: ForgeUser): Promise<boolean | MogplexError> {
-    const { allowUsers } = this.#settings;
-    if (user.id <= 0 || user.isBot === true) return false;
-    if (allowUsers !== null) return allowUsers.includes(user.name.toLowerCase());
-    const known = this.#rights.get(user.id);
+    const known = rightByName(this.#settings, user) ?? this.#rights.get(user.id);
     if (known !== undefined) return known;
     const right = await this.#threads.mayPush(user);
     this.#rights.set(user.id, right);
@@ -571,7 +583,7 @@ export class Decider {
     if (owned === "unknown") {
       return {
         reason: `the forge does not show that only users who ${
-          mayAsk(this.#settings.allowUsers)
+          whoMayAsk(this.#settings.allowUsers)
         } have changed title and description: ${instead}`,
       };
     }

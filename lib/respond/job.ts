@@ -21,6 +21,7 @@ import type { RespondSettings } from "./decide.ts";
 import type { AskEvent } from "./event.ts";
 import type { MarkSeal } from "./mark.ts";
 import { markSeal } from "./mark.ts";
+import type { RememberedThreads } from "./remembered_threads.ts";
 
 /** The forge of a job. */
 export interface OpenForge {
@@ -131,7 +132,12 @@ export interface Spent {
 }
 
 /** A job that answers mentions. */
-export type Responding = RespondJob & { readonly forge: OpenForge; readonly spent: Spent };
+export type Responding = RespondJob & {
+  readonly forge: OpenForge;
+  readonly spent: Spent;
+  /** What a poll remembers of the forge; undefined for an event. */
+  readonly remembered?: RememberedThreads | undefined;
+};
 
 /** Makes the codes of the marks of a thread. */
 export async function sealFor({ forge, token }: Responding, thread: ThreadPlace): Promise<MarkSeal> {

@@ -5,6 +5,7 @@
  */
 import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import type { ThreadPlace } from "../forge/threads.ts";
 import { resultContent, writeContent } from "../report/job_note.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
 import { lookJob } from "../run/run.ts";
@@ -81,27 +82,40 @@ export async function endLeftNote(
  */
 export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {
   const { clock, writer, forge: { threads } } = job;
-  const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
   let isDone = true;
-  try {
-    const me = await threads.me();
-    const leftNotes = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
-    const places = new Map(leftNotes.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
-    for (const thread of [...places.values()].slice(-MAX_THREADS)) {
+  for (const thread of await threadsWithLeftNotes(job, since)) {
+    try {
       const asked = { news: { thread, comment: null, text: null } };
       const decider = openDecider();
       const seal = await sealFor(job, thread);
-      for (const left of marksOf((await threads.comments(thread)).list, me, seal).filter(isLeft)) {
+      for (const left of marksOf((await threads.comments(thread)).list, await threads.me(), seal).filter(isLeft)) {
         isDone = await endLeftNote(job, { thread }, { decider, left }) && isDone;
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         if (left.mark.state !== "starting" || !isOld || (await threads.thread(thread))?.isOpen !== false) continue;
         const text = "The thread was closed. It is not known whether the run of this task had started.";
         await say(job, asked, left.mark, text);
       }
+    } catch (error) {
+      if (!(error instanceof MogplexError)) throw error;
+      writer.note(error.message);
     }
-  } catch (error) {
-    if (!(error instanceof MogplexError)) throw error;
-    writer.note(error.message);
   }
   return isDone;
+}
+
+const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
+
+/** Threads in which a note has no end, the newest ones. @throws {MogplexError} when the forge refuses the token. */
+async function threadsWithLeftNotes(job: Responding, since: string): Promise<readonly ThreadPlace[]> {
+  const { writer, forge: { threads } } = job;
+  try {
+    const me = await threads.me();
+    const leftNotes = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
+    const places = new Map(leftNotes.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
+    return [...places.values()].slice(-MAX_THREADS);
+  } catch (error) {
+    if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
+    writer.note(error.message);
+    return [];
+  }
 }

@@ -31,7 +31,7 @@ export interface Told {
 }
 
 /** What users have who may ask, as the end of a clause. */
-export function mayAsk(allowUsers: readonly string[] | null): string {
+export function whoMayAsk(allowUsers: readonly string[] | null): string {
   return allowUsers === null ? "may push" : "are in --allow-users";
 }
 
@@ -51,7 +51,7 @@ export function leftOutOf(
     ...(comments === 0 || !shows("comments") ? [] : [formatCount(comments, "comment")]),
   ];
   if (parts.length === 0) return undefined;
-  const who = `users who ${mayAsk(allowUsers)}`;
+  const who = `users who ${whoMayAsk(allowUsers)}`;
   return `Left out: ${
     parts.join(", ")
   }. The agent gets only texts of ${who}, and none that may have been changed since.`;

@@ -70,6 +70,7 @@ export function fakeForge(): FakeForge {
   const forge: FakeForge = {
     forge: "gitlab",
     system: "GitLab",
+    requests: 0,
     origin: "https://git.example",
     threads: new Map([PULL, ISSUE].map((place) => [keyOf(place), aThread(place)])),
     notes: [],

@@ -1366,19 +1366,85 @@ test("respond --poll sees a whole day, whatever the time zone of the server is",
 test("respond --poll says in the log what it looks at", async () => {
   const at = place();
   at.gitlab.say("issues/8", "eve", "@mogplex go");
-  at.gitlab.say("merge_requests/7", "eve", "`@mogplex` is a name");
+  at.gitlab.say("issues/8", "eve", "@mogplex go on");
+  at.gitlab.say("merge_requests/7", "kim", "`@mogplex` is a name");
   at.gitlab.labelEvents.set("merge_requests/7", [
     { user: "eve", action: "add", created_at: at.gitlab.now(), name: "mogplex" },
   ]);
   expect((await respond(at, "", ["--poll"])).stdout.split("\n").slice(1)).toEqual([
-    "issue #8, comment 1000:",
-    "no run: the user who asked may not push to the repository",
-    "merge request !7, comment 1001:",
+    "merge request !7, comment 1002:",
     "no run: nothing asks `@mogplex` for anything at the beginning of a line",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
+    "no run for mentions of users who may not ask: 2",
     "",
   ]);
+});
+
+test("respond --poll answers a member however many mentions a stranger has written, and asks once about the stranger", async () => {
+  const at = place();
+  for (let count = 0; count < 300; count++) at.gitlab.say("issues/8", "eve", `@mogplex go ${count}`);
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const { code, stdout } = await respond(at, "", ["--poll"]);
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
+  expect(stdout).toContain("\nno run for mentions of users who may not ask: 300\n");
+  expect(at.gitlab.requests.filter((each) => each.includes("/members/all/66")).length).toBe(1);
+  expect(at.gitlab.requests.length).toBeLessThan(60);
+});
+
+test("respond --poll gives each thread a share of its requests, so that one thread of many people stops no other one", async () => {
+  const at = place();
+  for (let count = 0; count < 500; count++) {
+    at.gitlab.users.set(`u${count}`, { id: 1_000 + count, username: `u${count}`, bot: false, role: 0 });
+    at.gitlab.say("issues/8", `u${count}`, "@mogplex go");
+  }
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const { code, stderr } = await respond(at, "", ["--poll"]);
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
+  expect(stderr).toMatch(/note: \d+ mentions left to the next poll: their threads took too many requests\n/);
+  expect(at.gitlab.requests.length).toBeLessThan(400);
+});
+
+test("respond --poll does not start a run for a person who lost the right while it waited for another run", async () => {
+  const at = place("stuck-streaming");
+  at.gitlab.say("issues/8", "kim", "@mogplex go");
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go on");
+  const job = respond(at, "", ["--poll", "--timeout", "10m"]);
+  await at.clock.sleep(60_000);
+  at.gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
+  const [run] = runsOf(at);
+  at.emulator.control("setRun", { runId: run?.id, run: { status: "success" } });
+  const { code, stdout } = await job;
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
+  expect(stdout).toContain("no run: the user who asked may not push to the repository any more\n");
+});
+
+test("respond --poll ends left notes before it looks for anything new", async () => {
+  const at = place("stuck-streaming");
+  const [left] = deadAsks(at, 1, "2128caf6-fde7-46c1-9076-081be219acd0");
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, "", ["--poll", "--timeout", "60"]);
+  const lines = at.sent.map(({ line }) => line);
+  const looked = lines.findIndex((line) => line.includes("/runs/2128caf6"));
+  expect([left === undefined, looked >= 0, looked < lines.indexOf("POST /api/v1/mogplex/runs")])
+    .toEqual([false, true, true]);
+});
+
+test("respond --poll reports a thread where it may not write once, and stays green; two of them end with 69", async () => {
+  for (const [threads, expected] of [[["issues/8"], 0], [["issues/8", "merge_requests/7"], 69]] as const) {
+    const at = place();
+    for (const thread of threads) {
+      for (const words of ["go", "go on"]) at.gitlab.say(thread, "kim", `@mogplex ${words}`);
+    }
+    at.gitlab.faults = Array.from({ length: 40 }, () => ({
+      match: /^POST .*\/notes$/,
+      fault: Response.json({ message: "403 Forbidden" }, { status: 403 }),
+    }));
+    const { code, stderr } = await respond(at, "", ["--poll"]);
+    expect({ code, runs: runsOf(at).length }).toEqual({ code: expected, runs: 0 });
+    expect(stderr.match(/HTTP 403/g)?.length).toBe(threads.length);
+    expect(stderr.includes("a missing scope, or a block")).toBe(expected === 69);
+  }
 });
 
 test("respond --poll answers what stands behind a thread that cannot be read, and says so with 69", async () => {

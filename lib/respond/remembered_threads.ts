@@ -1,0 +1,51 @@
+/**
+ * The threads of a forge for a poll: it asks once for each person and each thread, however many mentions there are.
+ *
+ * @module
+ */
+import type { ForgeUser } from "../forge/findings.ts";
+import { remembered, type ThreadPlace, type Threads } from "../forge/threads.ts";
+
+/** Threads that remember what the forge has said. */
+export interface RememberedThreads {
+  readonly threads: Threads;
+  /** Forgets what is known of a thread: something was written there. */
+  forget(thread: ThreadPlace): void;
+}
+
+const keyOf = ({ kind, number }: ThreadPlace) => `${kind} ${number}`;
+
+/** Remembers answers about persons, the repository and threads. What failed is asked again. */
+export function rememberThreads(threads: Threads): RememberedThreads {
+  const rights = new Map<number, ReturnType<Threads["mayPush"]>>();
+  const places = new Map<string, Pick<Threads, "thread" | "comments">>();
+  const ofPlace = (place: ThreadPlace) => {
+    const key = keyOf(place);
+    const known = places.get(key) ?? {
+      thread: remembered(() => threads.thread(place)),
+      comments: remembered(() => threads.comments(place)),
+    };
+    places.set(key, known);
+    return known;
+  };
+  const known: Partial<Threads> = {
+    repository: remembered(() => threads.repository()),
+    thread: (place) => ofPlace(place).thread(place),
+    comments: (place) => ofPlace(place).comments(place),
+    mayPush(user: ForgeUser) {
+      const right = rights.get(user.id) ?? threads.mayPush(user);
+      rights.set(user.id, right);
+      right.catch(() => rights.delete(user.id));
+      return right;
+    },
+  };
+  return {
+    threads: new Proxy(threads, {
+      get(target, name) {
+        const value: unknown = Reflect.get(known, name) ?? Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    }),
+    forget: (place) => void places.delete(keyOf(place)),
+  };
+}
