@@ -13,6 +13,8 @@ export interface FlagRow {
   name: string;
   /** Word for its value in the help; absent for a switch. */
   value?: string;
+  /** Value of the flag when it is given without one. It then takes `true` and `false` alone as its next argument. */
+  alone?: string;
   /** May be given several times. */
   multiple?: boolean;
 }
@@ -66,12 +68,27 @@ export function parseFlags(
       advice: hint === undefined ? undefined : `did you mean "--${hint}"?`,
     });
   }
-  const { values, positionals } = parseStrictly(verb, args, flags, options);
+  const { values, positionals } = parseStrictly(verb, withValues(args, flags), flags, options);
   const all = (name: string): string[] => {
     const value = values[name];
     return Array.isArray(value) ? value.map(String) : typeof value === "string" ? [value] : [];
   };
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
+}
+
+/** Gives each flag a value that may stand alone. */
+function withValues(args: readonly string[], flags: readonly FlagRow[]): string[] {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const whole: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    const alone = at < end ? flags.find(({ name }) => arg === `--${name}`)?.alone : undefined;
+    const next = args[at + 1];
+    if (alone === undefined) whole.push(arg);
+    else if (next === "true" || next === "false") whole.push(`${arg}=${args[++at]}`);
+    else whole.push(`${arg}=${alone}`);
+  }
+  return whole;
 }
 
 function parseStrictly(

@@ -328,9 +328,11 @@ export const TEMPLATE = option("MOGPLEX_RESPOND_TEMPLATE", {
 
 export const COMMIT_STATUS = option("MOGPLEX_COMMIT_STATUS", {
   name: "commit-status",
-  help: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
+  value: "WHETHER",
+  alone: "true",
+  help: "Set the commit status `mogplex` after a run that succeeded: `true` or `false`; the flag alone is `true`.",
   heading: "Asking",
-  fallback: "`false` on GitLab, else `true`",
+  fallback: "`true` on GitHub, otherwise `false`",
   parse: onOrOff,
 });
 

@@ -194,6 +194,8 @@ export function giteaNotes(client: ForgeClient, repository: string, thread: Thre
 
 export class GiteaThreads implements Threads {
   readonly forge = "gitea";
+  // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge what nobody has tested.
+  readonly setsStatus = false;
   readonly system = "Gitea";
   readonly origin: string;
   readonly #client: ForgeClient;

@@ -167,6 +167,7 @@ const areaOf = (kind: CommentPlace["kind"]) => kind === "review" ? "pulls" : "is
 
 export class GithubThreads implements Threads {
   readonly forge = "github";
+  readonly setsStatus = true;
   readonly system = "GitHub";
   readonly origin: string;
   readonly #client: ForgeClient;

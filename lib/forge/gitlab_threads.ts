@@ -151,6 +151,8 @@ const toComment = (note: Note): ThreadComment => ({
 
 export class GitlabThreads implements Threads {
   readonly forge = "gitlab";
+  // An external status that is a success has made merge requests mergeable (issues 300720 and 34378).
+  readonly setsStatus = false;
   readonly system = "GitLab";
   readonly origin: string;
   readonly #client: ForgeClient;

@@ -193,6 +193,8 @@ export interface Threads {
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */
   react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
+  /** Whether a run that succeeded sets the commit status unless somebody says otherwise: only where the status alone merges nothing. */
+  readonly setsStatus: boolean;
   /** Sets the commit status `mogplex` to success. @param text At most 100 characters of our own. */
   setStatus(commit: string, status: { readonly url: string; readonly text: string }): Promise<void>;
 }

@@ -317,8 +317,7 @@ async function setStatus(
   { branch, changed }: RunResult,
   { page, thread, isOver }: { page: string | undefined; thread: string; isOver: boolean },
 ): Promise<void> {
-  // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
-  if (!(setsStatus ?? threads.forge !== "gitlab")) return;
+  if (!(setsStatus ?? threads.setsStatus)) return;
   const links = withPageLink(platform.links(env), page);
   // Gitea shows no address of a job to the job.
   const url = links.page ?? links.job ?? links.pipeline ?? thread;
@@ -333,7 +332,7 @@ async function setStatus(
   }
   try {
     const head = await threads.branch(name);
-    if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });
+    if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run succeeded" });
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot set a commit status: ${error}`);
   }

@@ -59,8 +59,8 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     empty: "the task, with the thread as a quote",
   },
   "commit-status": {
-    description: "With respond: whether the commit status mogplex is set after a run that ended well.",
-    empty: "true",
+    description: "With respond: whether the commit status mogplex is set after a run that succeeded.",
+    empty: "true on GitHub, otherwise false",
     options: SWITCH,
   },
   "automation": {

@@ -272,3 +272,7 @@ test("GiteaThreads reads a thread that a comment has named which is deleted sinc
   list.unshift(null);
   expect(await ask(each)).toEqual(before);
 });
+
+test("GiteaThreads sets no commit status by itself, since a rule with a pattern would be satisfied by it", () => {
+  expect(threadsOf(giteaForge()).setsStatus).toBe(false);
+});

@@ -73,3 +73,17 @@ test("nearest() takes the only name that a word begins, and the one that it is t
   expect(nearest("pr", ["run", "changes", "pull-request"])).toBe("pull-request");
   expect(nearest("rep", ["reporters", "repositories"])).toBeUndefined();
 });
+
+test("parseFlags() takes a flag that may stand alone with and without a value, and leaves the next argument", async () => {
+  const flags: Flag[] = [{ name: "status", value: "WHETHER", alone: "true", help: "" }, ...FLAGS];
+  const parsed = async (...args: string[]) => {
+    const { get, positionals } = await parseFlags("run", args, flags);
+    return [get("status"), ...positionals];
+  };
+  expect(await parsed("--status")).toEqual(["true"]);
+  expect(await parsed("--status", "--json")).toEqual(["true"]);
+  expect(await parsed("--status", "false")).toEqual(["false"]);
+  expect(await parsed("--status=false")).toEqual(["false"]);
+  expect(await parsed("--status", "fix it")).toEqual(["true", "fix it"]);
+  expect(await parsed("--", "--status")).toEqual([undefined, "--status"]);
+});

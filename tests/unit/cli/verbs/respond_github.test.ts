@@ -88,6 +88,15 @@ for (const how of ["command", "action"] as const) {
   });
 }
 
+test("respond sets no commit status on GitHub where that is not wanted", async () => {
+  for (const flags of [["--commit-status", "false"], ["--commit-status=false"]]) {
+    const at = place();
+    const news = commented(at.github.say(7, "lee", "@mogplex go"));
+    const { code } = await respond(at, news, "command", ["respond", ...flags]);
+    expect([code, runsOf(at).length, at.github.statuses]).toEqual([0, 1, []]);
+  }
+});
+
 const REFUSED:
   readonly (readonly [what: string, arrange: (github: GithubProject) => { id: number }, reason: string])[] = [
     ["a reader", (github) => github.say(7, "rae", "@mogplex go"), "the user who asked may not push to the repository"],
