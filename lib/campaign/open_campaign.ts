@@ -217,7 +217,6 @@ async function openAll(
   const address: HomeAddress = options.memory === undefined
     ? parseHome(homeText, platform.remote(env))
     : { kind: "memory", home: options.memory };
-  if (address.kind === "dir") refuseLanes(files, directory);
   const home = await openHome(address, directory, {
     env,
     signal: options.signal,
@@ -286,32 +285,6 @@ export function placeOf(
     directory: directory ?? ownDirectory,
     home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
   };
-}
-
-/**
- * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
- * another user.
- */
-function refuseLanes(files: DurableFiles, directory: string): void {
-  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
-    .map((name) => `${directory}/lanes/${name}`)
-    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
-  if (planned === undefined) return;
-  throw new UsageError({
-    attempted: "open campaign",
-    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
-    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
-      `--dir ${planned}; or begin again with another directory and another \`round\``,
-  });
-}
-
-/** Ignores read errors here; opening the home reports them. */
-function ifReadable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */

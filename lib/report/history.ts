@@ -29,7 +29,7 @@ export interface HistoryRecord {
   repository: string | null;
   /** Agent; null for an automation run. */
   harness: string | null;
-  /** The beginning of the SHA-256 of the task; null when it is not known, as in records of earlier versions. */
+  /** The beginning of the SHA-256 of the task; null when it is not known. */
   task: string | null;
   outcome: AnyResult["outcome"];
   /** Exit code that belongs to it. */
@@ -134,7 +134,7 @@ function readRecord(text: string): HistoryRecord | string {
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is not an object";
-  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task = null } = value;
+  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task } = value;
   const { exitCode, tookMs, durationMs, requests, key } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';

@@ -252,7 +252,6 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     throw new UsageError({ attempted: "resume", why: "there is no state file", value: JSON.stringify(path) });
   }
   const value = parseObject(content);
-  if (value?.schema === 1) return ignore("an older version wrote it, which did not prove the whole content (schema 1)");
   const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
   if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
   if (!isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");

@@ -40,13 +40,6 @@ const HOMES: Readonly<Record<string, string>> = {
   "root": "repositories: [{ repo: …, root: … }]",
 };
 
-/** Keys of earlier versions, and what to do in their place. */
-const GONE: Readonly<Record<string, string>> = {
-  "lanes":
-    "a campaign has one user of the service; remove it, and give the repositories of another user a campaign file " +
-    "of their own, to be run with the token of that user (docs/campaigns.md says how a lane that has begun goes on)",
-};
-
 /** Longest word that is compared with the known ones. */
 const MAX_WORD = 100;
 
@@ -113,8 +106,6 @@ function messageFor(issue: Issue, node: TreeNode, isText: boolean): string {
 /** The message about a key that is not known. */
 function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
   if (/^\/[/*]/.test(key)) return 'this is no key; a comment begins with "#"';
-  const gone = atTop ? lookup(GONE, key) : undefined;
-  if (gone !== undefined) return `this version has no such key any more: ${gone}`;
   const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);
   return `there is no such key; ${word === undefined ? `known are ${known.join(", ")}` : `did you mean "${word}"?`}`;
 }

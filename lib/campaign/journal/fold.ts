@@ -128,9 +128,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.stopped = null;
       for (const item of memory.items.values()) if (item.state === "unknown") reopenStart(memory, item);
       return;
-    case "joined":
-      applySlots(memory, record.slots);
-      return;
     case "note":
       return;
   }
@@ -281,9 +278,7 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
 function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
   const start = lastStart(item, record.start);
-  // A journal with a `joined` record may say so: one machine has cancelled the run, and the other one has only seen the cancelled run.
-  const isOverdue = start.end === "cancelled" && as === "overdue";
-  if (start.end !== null && !OPEN_ENDS.includes(start.end) && !isOverdue) {
+  if (start.end !== null && !OPEN_ENDS.includes(start.end)) {
     throw new Contradiction(`start ${start.number} has ended`);
   }
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
@@ -500,10 +495,7 @@ function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skip
   item.skipped = { by, reason, cancel };
   item.asked = false;
   if (hasRun(item)) return;
-  // Earlier versions recorded it without `cancel`, and only what was being sent went on.
-  if (isOpenStart(item) && (cancel || item.state === "starting")) {
-    return setState(memory, item, openState(item), "none");
-  }
+  if (isOpenStart(item) && cancel) return setState(memory, item, openState(item), "none");
   item.reason = record.reason;
   setState(memory, item, "skipped", "none");
 }
@@ -511,11 +503,6 @@ function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skip
 /** An open start is to be sent again, whatever became of its item. */
 function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
-}
-
-/** Starts in another journal have taken their slots. */
-function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
-  for (const time of times) addSlot(slotsMs, Date.parse(time));
 }
 
 /** The last start of an item, which a record is about. */

@@ -132,11 +132,6 @@ export type RecordBody =
   | { type: "stopped"; by: Person; cancel: boolean }
   /** A person let it go on. */
   | { type: "resumed"; by: Person }
-  /**
-   * Only earlier versions wrote it: the next `records` records come from another journal. `slots`: when starts that it alone knew took
-   * their slots.
-   */
-  | { type: "joined"; from: string; records: number; slots: readonly string[] }
   /** Anything else that a reader should know: a repaired line, a change of the clock. */
   | { type: "note"; text: string };
 
@@ -255,8 +250,6 @@ export function problemOf(error: z.core.$ZodError): string {
 // What a record may contain. Records that are read are checked; those that are written are made fit, so that the texts of a service never
 // make a journal that cannot be read again.
 
-/** Most times of a `joined` record: more than the service takes in a day. */
-const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
 const ENDS: readonly StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
@@ -388,13 +381,6 @@ function makeSchema() {
     z.object({ ...place, type: z.literal("skipped"), items, by, reason, cancel: z.optional(z.boolean()) }),
     z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
     z.object({ ...place, type: z.literal("resumed"), by }),
-    z.object({
-      ...place,
-      type: z.literal("joined"),
-      from: reason,
-      records: whole(0, MAX_NUMBER),
-      slots: z.array(time()).check(maxLength(MAX_SLOTS, `it has more than ${MAX_SLOTS} times`)),
-    }),
     z.object({ ...place, type: z.literal("note"), text: reason }),
   ]);
 }

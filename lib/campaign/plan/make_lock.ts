@@ -172,7 +172,7 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
   for (const each of resolved) {
-    // Another row of the name may have been locked: a sub-project was added since, or an earlier version took any of them.
+    // Another row of the name may have been locked: a sub-project was added since.
     const item = [each.repositoryId, ...each.rows].map((repositoryId) =>
       byIdentity.get(identityOf({ ...each, repositoryId }))
     ).find((found) => found !== undefined && free.has(found));

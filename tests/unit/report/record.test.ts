@@ -76,12 +76,12 @@ test("readHistory() never throws, and its texts have no line breaks and no invis
   }));
 });
 
-test("recordOf() tells tasks apart, and readHistory() takes records of before that", () => {
+test("recordOf() tells tasks apart, and readHistory() counts a record without a task as unread", () => {
   const of = (task: string | null) => recordOf({ ...RESULT, task }, AT, "agent")?.task;
   expect(of("Fix the tests")).toMatch(/^[0-9a-f]{16}$/);
   expect(of("Fix the tests\n")).toBe(of("Fix the tests"));
   expect(of("Fix the tests again")).not.toBe(of("Fix the tests"));
   expect(of(null)).toBeNull();
-  const { task: _, ...older } = record();
-  expect(readHistory(`${JSON.stringify(older)}\n`).records).toEqual([{ ...record(), task: null }]);
+  const { task: _, ...rest } = record();
+  expect(readHistory(`${JSON.stringify(rest)}\n`).records).toEqual([]);
 });

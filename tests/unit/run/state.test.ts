@@ -189,10 +189,10 @@ test("readState() ignores a file without a proof, or with that of another token,
   expect(read(stateText(FOLLOWING, SEAL), { seal: other }).notices).toEqual(NOT_OURS);
 });
 
-test("readState() ignores a file of schema 1, and says why", () => {
+test("readState() ignores a file of an unknown schema, and says so", () => {
   const { left, ...fields } = parts(FOLLOWING).content;
   const old = JSON.stringify({ ...fields, schema: 1, proof: "0".repeat(64), left });
-  const why = "an older version wrote it, which did not prove the whole content (schema 1)";
+  const why = "its content is not that of a state file";
   expect(read(old)).toEqual({ claims: undefined, state: undefined, notices: ignored(why) });
 });
 

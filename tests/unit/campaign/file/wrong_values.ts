@@ -122,11 +122,6 @@ export const VALUES: readonly WrongFile[] = [
     ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
   ),
   extra(
-    "lanes, which earlier versions had",
-    'lanes:\n  - { name: a, token-variable: KEY_A }\n  - { name: b, token-variable: KEY_B, repositories: ["b/*"] }',
-    ["5:1 lanes", "this version has no such key any more: a campaign has one user of the service; remove it"],
-  ),
-  extra(
     "notify without a host, with another one, and with variables of others",
     "notify: { webhook-variable: CAMPAIGN_HOOK, on: [gatd] }",
     ["5:1 notify.host", "it is missing; it must be the host of the address, as in hooks.slack.com"],

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { UsageError } from "../../../../lib/errors.ts";
-import { beginChain, itemKey } from "../../../../lib/campaign/journal/chain.ts";
+import { itemKey } from "../../../../lib/campaign/journal/chain.ts";
 import { applyRecord, checkOpenStarts } from "../../../../lib/campaign/journal/fold.ts";
 import { followUpHash } from "../../../../lib/campaign/plan/make_lock.ts";
 import {
@@ -16,7 +15,6 @@ import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
 import { ITEM_VERDICTS, OPEN_STATES } from "../../../../lib/campaign/view/verdicts.ts";
 import { history } from "./history.ts";
 import {
-  CAMPAIGN,
   ended,
   foldJournal,
   intent,
@@ -24,7 +22,6 @@ import {
   lockItem,
   lockOf,
   recordsOf,
-  ROUND,
   serviceTime,
   started,
   uuidOf,
@@ -465,21 +462,4 @@ test("checkOpenStarts() refuses a lock whose requests differ from the starts tha
     [first, ended(A, 1, "invalid"), { type: "retry", items: [A], by: "x", adopt: true }],
   ];
   for (const bodies of harmless) await checkOpenStarts(foldJournal(changed, await recordsOf(bodies)), followUpHash);
-});
-
-test("applyRecord() reads a journal that an earlier version has joined from two", async () => {
-  const lines = readFileSync(`${import.meta.dirname}/joined.ndjson`, "utf8").trimEnd().split("\n");
-  const chain = await beginChain(CAMPAIGN, ROUND);
-  const memory = newMemory(lockOf(1));
-  for (const line of lines) {
-    const result = chain.read(new TextEncoder().encode(line));
-    if (!result.ok) throw new Error(`${result.problem.why}: ${line}`);
-    applyRecord(memory, result.record);
-  }
-  // The start of the item, and the one of which the other journal alone knew.
-  expect(memory.slotsMs.map((ms) => new Date(ms).toISOString())).toEqual([
-    "2026-09-01T00:00:01.000Z",
-    "2026-09-01T00:00:30.000Z",
-  ]);
-  expect(memory.items.get(A)).toMatchObject({ state: "overdue", reason: "it took longer than 60m", attempts: 1 });
 });

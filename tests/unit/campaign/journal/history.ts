@@ -30,7 +30,6 @@ export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[
         { type: "stopped", by: "somebody", cancel: flag },
         { type: "resumed", by: "somebody" },
         { type: "note", text: "a note" },
-        { type: "joined", from: "elsewhere", records: choice, slots: [] },
         { type: "pull-request", item: id, state: "open", url: `https://forge.example/${choice}` },
         { type: "skipped", items: [id], by: "somebody", reason: "on purpose" },
       ];

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { expect, test } from "bun:test";
 import { project } from "../../campaign/world.ts";
 import { cliWorld } from "./world.ts";
@@ -145,33 +145,3 @@ for (const [args, message] of BAD) {
     expect(stderr).toMatch(message);
   });
 }
-
-test("a directory that an earlier version has planned with lanes is refused with words, and each lane goes on by itself", async () => {
-  const world = cliWorld({ count: 2 });
-  await world.campaign("advance");
-  const lane = `${world.directory}/lanes/a`;
-  mkdirSync(`${world.directory}/lanes`);
-  renameSync(world.directory, `${world.directory}-before`);
-  mkdirSync(`${world.directory}/lanes`, { recursive: true });
-  renameSync(`${world.directory}-before`, lane);
-  const lock = readFileSync(`${lane}/lock.json`, "utf8");
-  writeFileSync(`${lane}/lock.json`, lock.replace('"schema": 1,', '"schema": 1,\n  "lane": "a",'));
-  for (const verb of ["plan", "advance", "status", "approve"]) {
-    const { code, stderr } = await world.campaign(verb);
-    expect([verb, code]).toEqual([verb, 2]);
-    expect(stderr).toContain('an earlier version has planned it with lanes in "DIR"');
-    expect(stderr).toContain("--dir DIR/lanes/a");
-  }
-  const started = world.runs().length;
-  const { code, stderr } = await world.cli(["campaign", "run", "campaign.yml", "--dir", lane]);
-  expect([code, stderr.includes("lane"), world.runs().length]).toEqual([0, false, started]);
-});
-
-test("a campaign file with lanes is refused with its place and what to do", async () => {
-  const world = cliWorld({ file: { lanes: [{ name: "a", "token-variable": "KEY_A" }] } });
-  const { code, stderr } = await world.campaign("plan");
-  expect([code, world.requests]).toEqual([2, []]);
-  expect(stderr).toMatch(
-    /campaign\.yml:\d+:\d+: lanes: this version has no such key any more: a campaign has one user/,
-  );
-});
