@@ -11,16 +11,8 @@ import { LostRaceError } from "../git/remote.ts";
 import { callHook } from "../hook.ts";
 import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
-import {
-  checkTimeout,
-  endingSignal,
-  interruptReason,
-  type Interrupts,
-  MAX_TIMEOUT_MS,
-  type OnInterrupt,
-  openSession,
-  type Session,
-} from "../run/session.ts";
+import { checkTimeout, MAX_TIMEOUT_MS, openSession, type Session } from "../run/session.ts";
+import { endingSignal, interruptReason, type Interrupts, type OnInterrupt } from "../run/interrupts.ts";
 import { environmentVariable } from "../runtime.ts";
 
 import { formatCount } from "../text/duration.ts";

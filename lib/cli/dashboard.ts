@@ -30,7 +30,7 @@ import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { directoryLister } from "../files/disk.ts";
 import { distanceText, instantMs, utcText } from "../run/result.ts";
-import { type Session } from "../run/session.ts";
+import type { Session } from "../run/session.ts";
 import { fitCells } from "../text/cells.ts";
 import { formatCount } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";

@@ -9,7 +9,7 @@ import type { ParsedFlags } from "../flags.ts";
 import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import type { KeyScope } from "../run/key.ts";
-import type { CancelCause, OnInterrupt } from "../run/session.ts";
+import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
 import type { LogForm } from "./log/live_log.ts";
 import {

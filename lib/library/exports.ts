@@ -15,7 +15,7 @@ export type { AttachOptions, RunOptions } from "../run/run.ts";
 export type { FollowOptions, GapCause, RunEnd, RunHandleItem } from "../run/follow.ts";
 export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
-export type { CancelCause } from "../run/session.ts";
+export type { CancelCause } from "../run/interrupts.ts";
 export type { KeyOptions, KeyScope } from "../run/key.ts";
 export type { AnyResult, Outcome, ResultError, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
 

@@ -30,7 +30,8 @@ import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/reques
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import { type CancelCause, checkFollowTimeout, type ConnectOptions, type Session } from "../run/session.ts";
+import type { CancelCause } from "../run/interrupts.ts";
+import { checkFollowTimeout, type ConnectOptions, type Session } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 

@@ -9,7 +9,7 @@ import { messageOf } from "../error_sentence.ts";
 import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { processIo } from "../io.ts";
-import { interruptible } from "../run/session.ts";
+import { interruptible } from "../run/interrupts.ts";
 import { programArgs, setExitCode } from "../runtime.ts";
 import { checkOptions } from "../service/validate.ts";
 import { createLogText, type LogText, maskKeys, type MaskOptions } from "./report.ts";

@@ -44,15 +44,9 @@ import {
 } from "./job.ts";
 import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
-import {
-  type ConnectOptions,
-  endingSignal,
-  openSession,
-  RepositoryName,
-  type Session,
-  type SessionInternals,
-  type VerbOptions,
-} from "./session.ts";
+import { type ConnectOptions, openSession, type Session, type SessionInternals, type VerbOptions } from "./session.ts";
+import { endingSignal } from "./interrupts.ts";
+import { RepositoryName } from "./repository_name.ts";
 import { type StartAnswer, StartSeries } from "./start.ts";
 
 /** Options of {@linkcode MogplexAutomations.run}. */

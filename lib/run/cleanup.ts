@@ -11,14 +11,8 @@ import { environmentVariable } from "../runtime.ts";
 import { resolveToken } from "../service/connection.ts";
 import { cancelWith } from "./cancel.ts";
 import { hasEnded } from "./result.ts";
-import {
-  cancelsOnInterrupt,
-  checkTimeout,
-  type ConnectOptions,
-  openSession,
-  type Session,
-  type SessionInternals,
-} from "./session.ts";
+import { cancelsOnInterrupt } from "./interrupts.ts";
+import { checkTimeout, type ConnectOptions, openSession, type Session, type SessionInternals } from "./session.ts";
 import { isNewerThan } from "./start.ts";
 import { readState, type RunState, type StateFiles, stateSeal, StateWriter } from "./state.ts";
 

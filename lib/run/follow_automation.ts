@@ -20,7 +20,8 @@ import {
   endOfAutomationRun,
   resultError,
 } from "./result.ts";
-import { type CancelCause, type Session, verbKeys, type VerbOptions } from "./session.ts";
+import type { CancelCause } from "./interrupts.ts";
+import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
 // Reads the run of an automation.

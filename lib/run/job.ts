@@ -13,14 +13,8 @@ import { cutText, detach } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
 import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
-import {
-  cancelsOnInterrupt,
-  type Connected,
-  INTERRUPT_MS,
-  interruptReason,
-  type Session,
-  type WatchSettings,
-} from "./session.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "./interrupts.ts";
+import type { Connected, Session } from "./session.ts";
 import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
 /** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */

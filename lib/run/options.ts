@@ -11,9 +11,9 @@ import {
   type Interrupts,
   ON_INTERRUPT,
   type OnInterrupt,
-  type SessionInternals,
   type WatchSettings,
-} from "./session.ts";
+} from "./interrupts.ts";
+import type { SessionInternals } from "./session.ts";
 
 /** Most jobs that use a token at the same time. */
 export const MAX_TOKEN_SHARE = 1_000;

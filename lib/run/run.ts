@@ -48,16 +48,9 @@ import {
   resultError,
   type RunResult,
 } from "./result.ts";
-import {
-  type CancelCause,
-  type ConnectOptions,
-  endingSignal,
-  type OnInterrupt,
-  openSession,
-  RepositoryName,
-  type Session,
-  type VerbOptions,
-} from "./session.ts";
+import { type CancelCause, endingSignal, type OnInterrupt } from "./interrupts.ts";
+import { type ConnectOptions, openSession, type Session, type VerbOptions } from "./session.ts";
+import { RepositoryName } from "./repository_name.ts";
 import { keysUsedUp, type SeriesHooks, type StartedRun, type StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 

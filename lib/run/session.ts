@@ -4,11 +4,9 @@
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
-import { type Clock, OVER, systemClock } from "../clock.ts";
-import { InterruptedError, UsageError } from "../errors.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
-import type { Io } from "../io.ts";
-import type { Repo } from "../model.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import { environmentVariable } from "../runtime.ts";
 import {
@@ -22,7 +20,7 @@ import {
 } from "../service/client.ts";
 import { type Connection, resolveConnection } from "../service/connection.ts";
 import { Pacer } from "../service/pacer.ts";
-import { type NameRequest, PROCESS, type TokenMemory } from "../service/memory.ts";
+import { PROCESS, type TokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import type { Keys } from "../service/validate.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
@@ -230,205 +228,4 @@ export interface SessionInternals {
   onSession?: ((session: Session) => void) | undefined;
   /** Called after each request, unless the caller passed a client. @default {undefined} */
   onRequest?: ((request: RequestReport) => void) | undefined;
-}
-
-// Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
-
-/**
- * What a signal (SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
- * `cancel`: always cancels it; `detach`: lets it go on.
- */
-export type OnInterrupt = "auto" | "cancel" | "detach";
-
-/** All values of {@linkcode OnInterrupt}, for checks and for the help. */
-export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
-
-/** What the command can do to the run at the deadline. */
-export const ON_TIMEOUT = ["detach", "cancel"] as const;
-
-/** What may cancel a run that is followed: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
-export type CancelCause = "timeout" | "abort";
-
-/** All values of {@linkcode CancelCause}, for checks. */
-export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
-
-/** Signals of the process, for a job. */
-export interface Interrupts {
-  /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
-  readonly signal: AbortSignal;
-  /** Whether a person sits at a terminal. */
-  readonly terminal: boolean;
-}
-
-/** What a job does with its operation at the deadline and at a signal. */
-export interface WatchSettings {
-  /** What cancels it; otherwise it continues. The deadline of the job is `timeout`. */
-  cancelOn: readonly CancelCause[];
-  /** See {@linkcode OnInterrupt}. */
-  onInterrupt: OnInterrupt;
-  /** Signals of the process; undefined in the library, which does not handle them. */
-  interrupts: Interrupts | undefined;
-}
-
-/** Combines the caller's signal and those of the process; undefined when there is neither. */
-export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
-  const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
-  return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-}
-
-/**
- * The `reason` in the result of a job that a signal ended.
- *
- * @param text What became of its operation, as a clause: `the run goes on`.
- */
-export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
-  const error = interrupts?.signal.reason;
-  return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
-}
-
-/** Options of {@linkcode interruptible}. */
-interface InterruptibleOptions {
-  io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
-  clock: Clock;
-}
-
-/**
- * Time from a signal until the last request for the reports must have ended, in milliseconds. The cancel itself has
- * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
- */
-export const INTERRUPT_MS = 4_000;
-
-/**
- * Signals within this time, in milliseconds, count as one: `deno task`, `bun run` and `npm exec` deliver up to three.
- * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.
- */
-const SAME_SIGNAL_MS = 1_500;
-
-/** Whether a signal cancels the run. `terminal`: whether a person watches at a terminal. */
-export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
-  return what === "cancel" || what === "auto" && owned && !terminal;
-}
-
-/** Signals of the process, and the end of listening to them. */
-export interface OpenInterrupts extends Interrupts {
-  /** Stops listening, unless a signal has come: a repetition may come while reports are written. */
-  close(): void;
-}
-
-/**
- * Handles SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
- * later one ends the process at once.
- */
-export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
-  const controller = new AbortController();
-  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
-  let firstAt: number | undefined;
-  const stop = io.onSignal((signal) => {
-    if (firstAt === undefined) {
-      firstAt = clock.now();
-      // Who sits at a terminal has pressed keys, and knows no signals.
-      controller.abort(
-        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
-      );
-    } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
-      io.exitNow(new InterruptedError(signal).exitCode);
-    }
-  });
-  return {
-    signal: controller.signal,
-    terminal,
-    close() {
-      if (firstAt === undefined) stop();
-    },
-  };
-}
-
-/** Runs `body` and handles signals meanwhile: see {@linkcode openInterrupts}. */
-export async function interruptible<T>(
-  options: InterruptibleOptions,
-  body: (interrupts: Interrupts) => Promise<T>,
-): Promise<T> {
-  const interrupts = openInterrupts(options);
-  try {
-    return await body(interrupts);
-  } finally {
-    interrupts.close();
-  }
-}
-
-// The name of a repository, for reports: people do not know its id.
-
-/** Longest time of the request, in milliseconds. */
-const ASK_MS = 10_000;
-/** Most repositories of one answer. Source: API reference, "List repositories". */
-const MAX_REPOS = 200;
-
-/**
- * Asks for a name, beside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that want the
- * same share a request, since the token has few.
- */
-export class RepositoryName {
-  readonly #session: Session;
-  readonly #known: string | undefined;
-  readonly #onName: ((name: string) => void) | undefined;
-  #leave: (() => void) | undefined;
-  #repos: readonly Repo[] = [];
-
-  /**
-   * @param name The name, if it is known; then nothing is asked.
-   * @param onName Called with the name of the repository that was asked for, once it has come.
-   */
-  constructor(session: Session, name?: string, onName?: (name: string) => void) {
-    this.#session = session;
-    this.#known = name;
-    this.#onName = onName;
-  }
-
-  /**
-   * Asks, the first time that it is called. Never throws.
-   *
-   * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
-   */
-  ask(repoId?: string): void {
-    if (this.#leave !== undefined || this.#known !== undefined) return;
-    const { nameRequests } = this.#session.memory;
-    const key = repoId ?? "";
-    const request = nameRequests.get(key) ?? this.#send(repoId);
-    request.jobs++;
-    nameRequests.set(key, request);
-    const forget = () => {
-      if (nameRequests.get(key) === request) nameRequests.delete(key);
-    };
-    let isOver = false;
-    request.answer.then((repos) => {
-      this.#repos = repos;
-      const name = this.#nameOf(repoId);
-      if (name !== undefined && !isOver) this.#onName?.(name);
-    }, forget);
-    this.#leave = () => {
-      isOver = true;
-      if (--request.jobs > 0) return;
-      forget();
-      request.controller.abort(OVER);
-    };
-  }
-
-  /** The name of a repository, if it has come. The request ends with the last job that wants it, so that it keeps no process alive. */
-  take(repoId: string | undefined): string | undefined {
-    this.#leave?.();
-    this.#leave = () => {};
-    return this.#known ?? this.#nameOf(repoId);
-  }
-
-  #nameOf(repoId: string | undefined): string | undefined {
-    return this.#repos.find(({ id }) => id === repoId)?.full_name;
-  }
-
-  #send(id: string | undefined): NameRequest {
-    const controller = new AbortController();
-    const limits = { signal: controller.signal, maxAttempts: 1, requestTimeoutMs: ASK_MS };
-    const list = async () =>
-      await this.#session.client.listRepos({ id, limit: id === undefined ? MAX_REPOS : 1 }, limits);
-    return { jobs: 0, controller, answer: list() };
-  }
 }

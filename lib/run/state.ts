@@ -26,7 +26,8 @@ import { validateStartRequest } from "../service/validate.ts";
 import { hmacSha256 } from "../sha256.ts";
 import type { Parting } from "./job.ts";
 import { hashOf } from "./key.ts";
-import { MAX_TIMEOUT_MS, ON_INTERRUPT, type OnInterrupt } from "./session.ts";
+import { MAX_TIMEOUT_MS } from "./session.ts";
+import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 
 /** The files that are needed. */
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;

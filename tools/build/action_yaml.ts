@@ -6,7 +6,7 @@
 import { FIXES } from "../../lib/run/fix.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
-import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/interrupts.ts";
 import { KEY_SCOPES } from "../../lib/run/key.ts";
 import type { OutputName } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";

@@ -31,7 +31,7 @@ import type { Clock } from "../../clock.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
-import { interruptible, type Interrupts } from "../../run/session.ts";
+import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";

@@ -10,7 +10,7 @@ import { pullRequestsOf } from "../../campaign/pulls.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { interruptible } from "../../run/session.ts";
+import { interruptible } from "../../run/interrupts.ts";
 import { isInteractive } from "../log/writer.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";

@@ -21,7 +21,7 @@ import { runFollowVerb } from "../../../lib/cli/verbs/run_follow.ts";
 import { main as dashboardMain } from "../../../lib/cli/component/dashboard.ts";
 import { main as runMain } from "../../../lib/cli/component/main.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
-import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/run/session.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/run/interrupts.ts";
 import { KEY_SCOPES } from "../../../lib/run/key.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../lib/ci/gitlab_retry.ts";
 import { VERSION } from "../../../lib/version.ts";

@@ -7,7 +7,7 @@ import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { runMs } from "../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
-import type { Interrupts } from "../../../lib/run/session.ts";
+import type { Interrupts } from "../../../lib/run/interrupts.ts";
 import { processesOf } from "./journal/rooms.ts";
 import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, REVISIONS, verdicts } from "./world.ts";
 

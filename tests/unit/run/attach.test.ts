@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { DeadlineError, NotFoundError } from "../../../lib/errors.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { interruptible } from "../../../lib/run/session.ts";
+import { interruptible } from "../../../lib/run/interrupts.ts";
 import { attachJob, lookJob } from "./detecting.ts";
 import { anEvent, cancelled, fakeClient, JOB, limited, page, refusal, RUN_ID, someEvents } from "./fake_client.ts";
 import { fakeProcess, memoryFiles } from "./memory_files.ts";

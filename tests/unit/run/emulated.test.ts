@@ -10,7 +10,7 @@ import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { cancel } from "../../../lib/run/cancel.ts";
 import { start } from "../../../lib/run/request.ts";
-import { interruptible } from "../../../lib/run/session.ts";
+import { interruptible } from "../../../lib/run/interrupts.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { cleanup, runJob, type RunOptions } from "./detecting.ts";
 import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
 import { AutomationSuppressedError } from "../../../lib/run/automation.ts";
-import { type CancelCause, interruptible } from "../../../lib/run/session.ts";
+import { type CancelCause, interruptible } from "../../../lib/run/interrupts.ts";
 import { thrown } from "../service/answers.ts";
 import { AUTOMATION, automationWorld, REQUEST as TRIGGER } from "./automations.ts";
 import { run, runAutomation, runAutomationJob, runJob } from "./detecting.ts";

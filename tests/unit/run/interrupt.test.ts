@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { InterruptedError, type InterruptSignal } from "../../../lib/errors.ts";
-import { cancelsOnInterrupt, interruptible, type Interrupts } from "../../../lib/run/session.ts";
+import { cancelsOnInterrupt, interruptible, type Interrupts } from "../../../lib/run/interrupts.ts";
 import { fakeProcess } from "./memory_files.ts";
 
 /** Sends signals at points of time and says with which codes the process was ended. */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { gitlab } from "../../../lib/ci/gitlab.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { InterruptedError, type InterruptSignal } from "../../../lib/errors.ts";
-import { interruptible } from "../../../lib/run/session.ts";
+import { interruptible } from "../../../lib/run/interrupts.ts";
 import type { CallOptions } from "../../../lib/service/client.ts";
 import { runJob } from "./detecting.ts";
 import {

@@ -9,7 +9,7 @@ import {
 } from "../../../lib/errors.ts";
 import { AutomationSuppressedError, AutomationVerdictError, triggerAutomation } from "../../../lib/run/automation.ts";
 import type { AutomationHandleItem, AutomationItem } from "../../../lib/run/follow_automation.ts";
-import { interruptible, type OnInterrupt } from "../../../lib/run/session.ts";
+import { interruptible, type OnInterrupt } from "../../../lib/run/interrupts.ts";
 import { good, html, scripted, thrown } from "../service/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
 import { followAutomation, runAutomation, runAutomationJob, type RunAutomationOptions } from "./detecting.ts";

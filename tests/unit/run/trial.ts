@@ -4,7 +4,7 @@ import { virtualClock } from "../../../lib/clock.ts";
 import { ConflictError, type InterruptSignal } from "../../../lib/errors.ts";
 import type { JobEnd } from "../../../lib/run/job.ts";
 import type { RunResult } from "../../../lib/run/result.ts";
-import { interruptible, type OnInterrupt } from "../../../lib/run/session.ts";
+import { interruptible, type OnInterrupt } from "../../../lib/run/interrupts.ts";
 import { attachJob, runJob, type RunOptions } from "./detecting.ts";
 import { anEvent, fakeClient, refusal, REQUEST, type Script } from "./fake_client.ts";
 import { fakeProcess, memoryFiles } from "./memory_files.ts";

@@ -1,0 +1,130 @@
+/**
+ * Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
+ *
+ * @module
+ */
+import { type Clock } from "../clock.ts";
+import { InterruptedError } from "../errors.ts";
+import type { Io } from "../io.ts";
+
+/**
+ * What a signal (SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
+ * `cancel`: always cancels it; `detach`: lets it go on.
+ */
+export type OnInterrupt = "auto" | "cancel" | "detach";
+
+/** All values of {@linkcode OnInterrupt}, for checks and for the help. */
+export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
+
+/** What the command can do to the run at the deadline. */
+export const ON_TIMEOUT = ["detach", "cancel"] as const;
+
+/** What may cancel a run that is followed: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
+export type CancelCause = "timeout" | "abort";
+
+/** All values of {@linkcode CancelCause}, for checks. */
+export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
+
+/** Signals of the process, for a job. */
+export interface Interrupts {
+  /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
+  readonly signal: AbortSignal;
+  /** Whether a person sits at a terminal. */
+  readonly terminal: boolean;
+}
+
+/** What a job does with its operation at the deadline and at a signal. */
+export interface WatchSettings {
+  /** What cancels it; otherwise it continues. The deadline of the job is `timeout`. */
+  cancelOn: readonly CancelCause[];
+  /** See {@linkcode OnInterrupt}. */
+  onInterrupt: OnInterrupt;
+  /** Signals of the process; undefined in the library, which does not handle them. */
+  interrupts: Interrupts | undefined;
+}
+
+/** Combines the caller's signal and those of the process; undefined when there is neither. */
+export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
+  const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
+  return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+}
+
+/**
+ * The `reason` in the result of a job that a signal ended.
+ *
+ * @param text What became of its operation, as a clause: `the run goes on`.
+ */
+export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
+  const error = interrupts?.signal.reason;
+  return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
+}
+
+/** Options of {@linkcode interruptible}. */
+interface InterruptibleOptions {
+  io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
+  clock: Clock;
+}
+
+/**
+ * Time from a signal until the last request for the reports must have ended, in milliseconds. The cancel itself has
+ * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
+ */
+export const INTERRUPT_MS = 4_000;
+
+/**
+ * Signals within this time, in milliseconds, count as one: `deno task`, `bun run` and `npm exec` deliver up to three.
+ * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.
+ */
+const SAME_SIGNAL_MS = 1_500;
+
+/** Whether a signal cancels the run. `terminal`: whether a person watches at a terminal. */
+export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
+  return what === "cancel" || what === "auto" && owned && !terminal;
+}
+
+/** Signals of the process, and the end of listening to them. */
+export interface OpenInterrupts extends Interrupts {
+  /** Stops listening, unless a signal has come: a repetition may come while reports are written. */
+  close(): void;
+}
+
+/**
+ * Handles SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
+ * later one ends the process at once.
+ */
+export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
+  const controller = new AbortController();
+  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
+  let firstAt: number | undefined;
+  const stop = io.onSignal((signal) => {
+    if (firstAt === undefined) {
+      firstAt = clock.now();
+      // Who sits at a terminal has pressed keys, and knows no signals.
+      controller.abort(
+        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
+      );
+    } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
+      io.exitNow(new InterruptedError(signal).exitCode);
+    }
+  });
+  return {
+    signal: controller.signal,
+    terminal,
+    close() {
+      if (firstAt === undefined) stop();
+    },
+  };
+}
+
+/** Runs `body` and handles signals meanwhile: see {@linkcode openInterrupts}. */
+export async function interruptible<T>(
+  options: InterruptibleOptions,
+  body: (interrupts: Interrupts) => Promise<T>,
+): Promise<T> {
+  const interrupts = openInterrupts(options);
+  try {
+    return await body(interrupts);
+  } finally {
+    interrupts.close();
+  }
+}

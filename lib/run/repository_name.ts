@@ -1,0 +1,84 @@
+/**
+ * The name of a repository, for reports: people do not know its id.
+ *
+ * @module
+ */
+import { OVER } from "../clock.ts";
+import type { Repo } from "../model.ts";
+import { type NameRequest } from "../service/memory.ts";
+import type { Session } from "./session.ts";
+
+/** Longest time of the request, in milliseconds. */
+const ASK_MS = 10_000;
+/** Most repositories of one answer. Source: API reference, "List repositories". */
+const MAX_REPOS = 200;
+
+/**
+ * Asks for a name, beside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that want the
+ * same share a request, since the token has few.
+ */
+export class RepositoryName {
+  readonly #session: Session;
+  readonly #known: string | undefined;
+  readonly #onName: ((name: string) => void) | undefined;
+  #leave: (() => void) | undefined;
+  #repos: readonly Repo[] = [];
+
+  /**
+   * @param name The name, if it is known; then nothing is asked.
+   * @param onName Called with the name of the repository that was asked for, once it has come.
+   */
+  constructor(session: Session, name?: string, onName?: (name: string) => void) {
+    this.#session = session;
+    this.#known = name;
+    this.#onName = onName;
+  }
+
+  /**
+   * Asks, the first time that it is called. Never throws.
+   *
+   * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
+   */
+  ask(repoId?: string): void {
+    if (this.#leave !== undefined || this.#known !== undefined) return;
+    const { nameRequests } = this.#session.memory;
+    const key = repoId ?? "";
+    const request = nameRequests.get(key) ?? this.#send(repoId);
+    request.jobs++;
+    nameRequests.set(key, request);
+    const forget = () => {
+      if (nameRequests.get(key) === request) nameRequests.delete(key);
+    };
+    let isOver = false;
+    request.answer.then((repos) => {
+      this.#repos = repos;
+      const name = this.#nameOf(repoId);
+      if (name !== undefined && !isOver) this.#onName?.(name);
+    }, forget);
+    this.#leave = () => {
+      isOver = true;
+      if (--request.jobs > 0) return;
+      forget();
+      request.controller.abort(OVER);
+    };
+  }
+
+  /** The name of a repository, if it has come. The request ends with the last job that wants it, so that it keeps no process alive. */
+  take(repoId: string | undefined): string | undefined {
+    this.#leave?.();
+    this.#leave = () => {};
+    return this.#known ?? this.#nameOf(repoId);
+  }
+
+  #nameOf(repoId: string | undefined): string | undefined {
+    return this.#repos.find(({ id }) => id === repoId)?.full_name;
+  }
+
+  #send(id: string | undefined): NameRequest {
+    const controller = new AbortController();
+    const limits = { signal: controller.signal, maxAttempts: 1, requestTimeoutMs: ASK_MS };
+    const list = async () =>
+      await this.#session.client.listRepos({ id, limit: id === undefined ? MAX_REPOS : 1 }, limits);
+    return { jobs: 0, controller, answer: list() };
+  }
+}
