@@ -39,7 +39,7 @@ import {
 } from "./verbs/drop_in.ts";
 import { followVerb } from "./verbs/follow.ts";
 import { initVerb } from "./verbs/init.ts";
-import { permissionsVerb } from "./verbs/doctor_checks.ts";
+import { permissionsVerb } from "./verbs/permissions.ts";
 import { respondVerb } from "./verbs/respond.ts";
 import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";

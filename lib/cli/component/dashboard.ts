@@ -9,7 +9,7 @@ import type { ReadEnv } from "../../ci/platform.ts";
 import { isMain } from "../../runtime.ts";
 import { ALLOW_WRITE, DASHBOARD_OUT, PARTIAL, RESULTS, showDashboard } from "../dashboard.ts";
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
-import { denoFlags, permissionsFor } from "../verbs/doctor_checks.ts";
+import { denoFlags, permissionsFor } from "../verbs/permissions.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 

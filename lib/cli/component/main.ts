@@ -12,7 +12,7 @@ import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
-import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
+import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { forgeNeeds, openGitlab } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
 import { respond } from "../verbs/respond.ts";

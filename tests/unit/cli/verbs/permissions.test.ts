@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/doctor_checks.ts";
+import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/permissions.ts";
 import { ALL_SYSTEMS, detectPlatform, platformVariables } from "../../../../lib/ci/detect.ts";
 import { PERSON_VARIABLES, type ReadEnv } from "../../../../lib/ci/platform.ts";
 import { REPORT_FORMATS } from "../../../../lib/report/write.ts";

@@ -1,0 +1,189 @@
+/**
+ * `permissions`: prints the minimal Deno permission flags for a run, made from the lists that the code itself reads.
+ *
+ * @module
+ */
+import { PERSON_VARIABLES, type Platform, type ReadEnv, type Systems } from "../../ci/platform.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { parentOf } from "../../io.ts";
+import { resolveOrigin } from "../../service/connection.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
+import { type NotePlan, planNote } from "../job/note.ts";
+import { wantsWorkflowNote } from "../job/workflow_note.ts";
+import { forgeNeeds } from "../job/open_forge.ts";
+import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, STATE } from "../options.ts";
+import { readPlaces } from "../settings.ts";
+import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
+
+/** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
+ * terminal can show, and those of the network. */
+const OTHER_VARIABLES: readonly string[] = [
+  "NODE_ENV",
+  "FORCE_COLOR",
+  "NO_COLOR",
+  "TERM",
+  "TERM_PROGRAM",
+  "VTE_VERSION",
+  "WT_SESSION",
+  ...NETWORK_VARIABLES,
+];
+
+/** What a run may touch: the arguments of Deno's `--allow-…` flags. */
+interface Permissions {
+  /** Hosts, with port where it is not the scheme's own. */
+  net: string[];
+  /** Names of variables. */
+  env: string[];
+  /** Files and directories that it may read. */
+  read: string[];
+  /** Files and directories that it may write. */
+  write: string[];
+}
+
+/** Files of a run, beside those that variables name. */
+interface PermissionPaths {
+  /** Directory of the reports. */
+  out: string;
+  /** Files that it writes: state file, reports. */
+  written: readonly string[];
+  /** Files that it reads: the task. */
+  read: readonly string[];
+  /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
+  extra?: ExtraPermissions | undefined;
+  /** What it asks its forge. @default {undefined} (nothing) */
+  forge?: ReturnType<typeof forgeNeeds> | undefined;
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory.replace(/\/+$/, "")}/`);
+}
+
+/** Whether a path leads out of the working directory. */
+function isElsewhere(path: string): boolean {
+  return path.startsWith("/") || path.split("/").includes("..");
+}
+
+function distinct(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
+}
+
+/** Names of all variables that the program reads. */
+export function readVariables(env: ReadEnv, systems: Systems): string[] {
+  const names = [
+    ...VARIABLES,
+    ...OTHER_VARIABLES,
+    ...systems.variables(),
+    ...PERSON_VARIABLES,
+    ...SECRET_VARIABLES,
+  ];
+  return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
+}
+
+/**
+ * What a run may touch, by environment and flags.
+ *
+ * @param at Environment, CI system, and the systems that the program knows.
+ * @param note Whether a note is going to be written, and where.
+ * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
+ */
+export function permissionsFor(
+  { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },
+  paths: PermissionPaths,
+  note: NotePlan = { kind: "none" },
+): Permissions {
+  const origin = resolveOrigin({ env });
+  const files = platform.files(env);
+  // A file is written under a new name beside it and renamed, so its directory has to be open.
+  const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
+  const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read, ...paths.forge?.read ?? []];
+  // Outputs are appended on a new line, so the end of an existing file is read first.
+  const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
+  return {
+    net: distinct([
+      origin.host,
+      note.kind === "write" ? new URL(note.place.client.api).host : undefined,
+      ...paths.extra?.net ?? [],
+      ...paths.forge?.net ?? [],
+    ]),
+    env: distinct([
+      ...readVariables(env, systems),
+      ...paths.extra?.env ?? [],
+      ...paths.forge?.env ?? [],
+      note.kind === "write" ? note.tokenVariable : undefined,
+    ]),
+    read: distinct([
+      ".",
+      ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
+    ]),
+    write: distinct([paths.out, ...outside, ...appended, files.summary]),
+  };
+}
+
+/** The arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
+export function denoFlags(permissions: Permissions): string[] {
+  return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
+    const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
+    if (odd !== undefined) {
+      throw new UsageError({
+        attempted: "print permissions",
+        why: "a path has a blank, a comma or a character of the shell",
+        value: JSON.stringify(odd),
+        advice: "use --json",
+      });
+    }
+    return `--allow-${name}=${values.join(",")}`;
+  });
+}
+
+/**
+ * What a run with these flags and variables may touch.
+ *
+ * @param forge What it asks its forge. @default {undefined} (nothing)
+ * @throws {UsageError} when one of them is not possible.
+ */
+export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
+  const { io: { env }, platform, systems, flags } = context;
+  const { out, targets, state } = readPlaces(context);
+  const written = [state, ...targets.map((target) => target.path)];
+  const read = flags.all(PROMPT_FILE);
+  const paths = { out, written, read, extra: context.extras?.permissions(context), forge };
+  return permissionsFor({ env, platform, systems }, paths, planNote(context));
+}
+
+const FOR: Option<"run" | "respond"> = {
+  name: "for",
+  value: "run|respond",
+  help: "What is to be run (default: run)",
+  parse: oneOf(["run", "respond"]),
+};
+
+export const permissionsVerb: Verb = {
+  name: "permissions",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
+  group: "toolkit",
+  flags: [FOR, PROMPT_FILE, AFTER, REPORTING, STATE, JSON_LINES],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the flags are printed" },
+  examples: ["mogplex-ci permissions --out reports", "mogplex-ci permissions --for respond"],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const { flags, option, writer } = context;
+    const after = option(AFTER);
+    // The pull request that is gone on with may be elsewhere than the one that gets the note.
+    const needs = [
+      ...after === undefined ? [] : [forgeNeeds(context, after)],
+      ...option(FOR) === "respond" || wantsWorkflowNote(context) ? [forgeNeeds(context)] : [],
+    ];
+    const permissions = permissionsOf(context, {
+      net: needs.flatMap(({ net }) => net),
+      env: needs.flatMap(({ env }) => env),
+      read: needs.flatMap(({ read }) => read),
+    });
+    if (flags.has(JSON_LINES)) writer.json(permissions);
+    else writer.output(denoFlags(permissions).join(" "));
+    return EXIT.success;
+  },
+};
