@@ -33,7 +33,7 @@ import type { PullRequests } from "./pulls.ts";
 import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
-/** A campaign that is worked on: the path of its file, or an object with the same keys. */
+/** A campaign that is worked on: the path of its file, or an object with its keys in camelCase. */
 export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */

@@ -52,7 +52,7 @@ export interface Campaigns {
   /**
    * A campaign, to be planned, followed and read. Nothing is read or sent before the first verb is called.
    *
-   * @param source Path of the campaign file, or an object with the same keys.
+   * @param source Path of the campaign file, or an object with its keys in camelCase.
    * @param options See {@linkcode CampaignSettings}.
    * @throws {UsageError} when an option is wrong. Mistakes in the campaign itself are the `CampaignFileError` of a verb.
    * @example One task for two repositories
@@ -63,7 +63,7 @@ export interface Campaigns {
    * const campaign = createCampaigns(createMogplex()).of({
    *   name: "replace-moment",
    *   prompt: "Replace moment by Temporal in {{ repository.name }}",
-   *   repositories: ["acme/web", { repo: "acme/api", "base-branch": "develop" }],
+   *   repositories: ["acme/web", { repo: "acme/api", baseBranch: "develop" }],
    * }, { home: "campaigns/replace-moment" });
    * console.log(typeof campaign.run);
    * ```

@@ -84,6 +84,8 @@ export class MistakeList {
   /** In which order the files were named. */
   readonly #files = new Map<string, number>();
   #omitted = 0;
+  /** How the caller writes keys and messages. @default as a file has them */
+  words: { key(key: string): string; message(message: string): string } | undefined;
 
   /** Whether no further mistake is kept: work that only finds more of them can stop. */
   get full(): boolean {
@@ -97,6 +99,7 @@ export class MistakeList {
 
   add(place: Place, key: string, message: string): void {
     const isKey = "key" in place;
+    if (this.words !== undefined) [key, message] = [this.words.key(key), this.words.message(message)];
     const { file, line, column } = isKey ? { file: null, line: null, column: null } : place;
     // A branch may be wrong for one repository.
     if (isKey && !key.startsWith(place.key)) key = `${place.key}.${key}`;

@@ -1,5 +1,5 @@
 /**
- * A campaign that a script gives as an object: the same keys as in a file, and the same mistakes. The place of a mistake is its key.
+ * A campaign that a script gives as an object: the keys of a file in camelCase, and the same mistakes. The place of a mistake is its key.
  *
  * @module
  */
@@ -9,8 +9,40 @@ import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 
+/** The keys of a campaign file that are written in another way in an object. */
+const FILE_KEYS: readonly string[] = [
+  "accept-unchanged",
+  "base-branch",
+  "exclude-file",
+  "on-failed-checks",
+  "open-pull-requests",
+  "prompt-file",
+  "run-timeout",
+  "stop-after-failures",
+  "webhook-variable",
+];
+
+const FILE_KEY = new RegExp(`(?<![\\w-])(?:${FILE_KEYS.join("|")})(?![\\w-])`, "g");
+
+/** A key of a file as an object has it: `promptFile`. */
+function objectKey(key: string): string {
+  return key.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A key of an object as a file has it: `prompt-file`. */
+function fileKey(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** A message about a campaign file in the words of an object. What it quotes stays, but for the key that was probably meant. */
+export function inObjectWords(message: string): string {
+  const parts = message.split(/("(?:[^"\\]|\\.)*")/);
+  const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");
+  return parts.map((part, index) => isKept(index) ? part : part.replace(FILE_KEY, objectKey)).join("");
+}
+
 /**
- * One task for many repositories: what a campaign file says, as an object. Only `name`, `prompt` (or `prompt-file`) and `repositories` are
+ * One task for many repositories: what a campaign file says, as an object with keys in camelCase. Only `name`, `prompt` (or `promptFile`) and `repositories` are
  * needed. Paths are relative to the working directory.
  */
 export interface CampaignDefinition {
@@ -26,10 +58,10 @@ export interface CampaignDefinition {
   readonly home?: string | undefined;
   /** First line of the prompt, by which the service names pull requests. A template. @default {undefined} */
   readonly title?: string | undefined;
-  /** The task. A template: `{{ repository.name }}`. @default the text of `prompt-file` */
+  /** The task. A template: `{{ repository.name }}`. @default the text of `promptFile` */
   readonly prompt?: string | undefined;
   /** Path of a file with the task. @default {undefined} */
-  readonly "prompt-file"?: string | undefined;
+  readonly promptFile?: string | undefined;
   /** Values for templates, by name. @default {{}} */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** The repositories: a name, an id, one with its own branch and directory, all whose name begins so, or a file with one a line. */
@@ -37,19 +69,19 @@ export interface CampaignDefinition {
   /** Globs of names to leave out. @default {[]} */
   readonly exclude?: readonly string[] | undefined;
   /** Path of a file with more of them. @default {undefined} */
-  readonly "exclude-file"?: string | undefined;
+  readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: { readonly harness?: OpenWord<Harness> | undefined; readonly mode?: Mode | undefined } | undefined;
   /** Name of the working branches. A template. @default {undefined} (the service names them) */
   readonly branch?: string | undefined;
-  /** What counts as a success. @default {{ require: "run", "accept-unchanged": false }} */
+  /** What counts as a success. @default {{ require: "run", acceptUnchanged: false }} */
   readonly success?: {
     readonly require?: "run" | "changes" | "pull-request" | undefined;
-    readonly "accept-unchanged"?: boolean | undefined;
+    readonly acceptUnchanged?: boolean | undefined;
   } | undefined;
   /**
-   * Limits: `parallel` from 1 to 3, `attempts` from 1 to 10, `run-timeout` from a minute to a day.
-   * @default {{ parallel: 3, attempts: 1, "run-timeout": "60m" }}
+   * Limits: `parallel` from 1 to 3, `attempts` from 1 to 10, `runTimeout` from a minute to a day.
+   * @default {{ parallel: 3, attempts: 1, runTimeout: "60m" }}
    */
   readonly limits?: {
     /** Most runs at the same time: from 1 to 3, since the service gives a user three sandboxes. */
@@ -57,21 +89,21 @@ export interface CampaignDefinition {
     /** Most attempts of an item: from 1 to 10. */
     readonly attempts?: number | undefined;
     /** Longest time of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86 400. */
-    readonly "run-timeout"?: number | string | undefined;
+    readonly runTimeout?: number | string | undefined;
     /** Starts nothing more after so many failed items, from 1 to 20 000, or after such a share of those that ended: `"20%"`. */
-    readonly "stop-after-failures"?: number | string | undefined;
+    readonly stopAfterFailures?: number | string | undefined;
     /** Most open pull requests of the campaign: from 1 to 10 000. */
-    readonly "open-pull-requests"?: number | undefined;
+    readonly openPullRequests?: number | undefined;
   } | undefined;
   /** The first items, which must end before the others start: `size` is from 1 to 1 000. @default {undefined} */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week in which runs may be started. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. @default {undefined} */
-  readonly "on-failed-checks"?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
+  readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
   /** A webhook that is told when the campaign needs a person, or is done. @default {undefined} */
   readonly notify?: {
-    readonly "webhook-variable": string;
+    readonly webhookVariable: string;
     readonly host: string;
     readonly format?: NotifyFormat | undefined;
     readonly on: readonly NotifyEvent[];
@@ -84,7 +116,7 @@ export type CampaignRepository =
   | string
   | {
     readonly repo: string;
-    readonly "base-branch"?: string | undefined;
+    readonly baseBranch?: string | undefined;
     readonly root?: string | undefined;
     readonly variables?: Readonly<Record<string, string>> | undefined;
   }
@@ -94,18 +126,21 @@ export type CampaignRepository =
   | { readonly file: string };
 
 /**
- * The tree of an object. Offsets in it count its values.
+ * The tree of an object, with the keys of a file. Offsets in it count its values. From then on the mistakes are in the words of the object.
  *
  * @param mistakes Gets what is no plain data.
  */
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
+  /** Paths of the values, as the caller wrote them. */
   const paths: Path[] = [];
+  /** The keys of the caller by those of a file. */
+  const callerKeys = new Map<string, string>();
 
   function broken(path: Path, at: number, message: string): TreeNode {
     mistakes.add({ key: keyOf(path) }, keyOf(path), message);
     return { kind: "broken", start: at, end: at };
   }
-  function nodeOf(value: unknown, path: Path): TreeNode {
+  function nodeOf(value: unknown, path: Path, filePath: Path): TreeNode {
     const at = paths.push(path) - 1;
     const span = { start: at, end: at };
     if (path.length > MAX_DEPTH) return broken(path, at, `it is nested more than ${MAX_DEPTH} levels deep`);
@@ -119,7 +154,11 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       return { kind: "scalar", value, text: String(value), plain: false, ...span };
     }
     if (Array.isArray(value)) {
-      return { kind: "list", items: value.map((item, index) => nodeOf(item, [...path, index])), ...span };
+      return {
+        kind: "list",
+        items: value.map((item, index) => nodeOf(item, [...path, index], [...filePath, index])),
+        ...span,
+      };
     }
     const [, kind = "Object"] = /^\[object (\w+)\]$/.exec(Object.prototype.toString.call(value)) ?? [];
     if (kind !== "Object") {
@@ -130,16 +169,28 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       );
     }
     const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();
-    for (const [key, inner] of Object.entries(value)) {
-      const own = [...path, key];
-      if (key === "__proto__") broken(own, at, `there is no key ${excerpt(key)}; remove it`);
+    // The caller has chosen the names of variables.
+    const isChosen = path.at(-1) === "variables";
+    for (const [name, inner] of Object.entries(value)) {
+      const own = [...path, name];
       // An option that is not set is one that was left out.
-      else if (inner !== undefined) entries.set(key, { key, keyStart: paths.length, value: nodeOf(inner, own) });
+      if (inner === undefined) continue;
+      if (name === "__proto__") {
+        broken(own, at, `there is no key ${excerpt(name)}; remove it`);
+        continue;
+      }
+      const key = isChosen ? name : fileKey(name);
+      if (!isChosen && FILE_KEYS.includes(name)) {
+        broken(own, at, `the keys of an object are in camelCase; write ${objectKey(name)}`);
+      }
+      const inFile = [...filePath, key];
+      callerKeys.set(keyOf(inFile), keyOf(own));
+      entries.set(key, { key, keyStart: paths.length, value: nodeOf(inner, own, inFile) });
     }
     return { kind: "map", entries, ...span };
   }
 
-  let root = nodeOf(value, []);
+  let root = nodeOf(value, [], []);
   if (root.kind === "scalar" || root.kind === "list") {
     root = broken([], 0, "it must be an object, such as { name, prompt, repositories }");
   }
@@ -148,6 +199,10 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
     const node = { kind: "scalar", value: 1, text: "1", plain: false, start: keyStart, end: keyStart } as const;
     root.entries.set("version", { key: "version", keyStart, value: node });
   }
+  mistakes.words = {
+    key: (key) => callerKeys.get(key) ?? inObjectWords(key),
+    message: inObjectWords,
+  };
   const placeAt = (at: number): Place => ({ key: keyOf(paths[at] ?? []) });
   return { source: { text: "", placeAt }, root, brokenFrom: Infinity };
 }

@@ -297,9 +297,11 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 
   const variable = textAt(root, ["notify", "webhook-variable"]);
-  const wrong = variable === undefined || freeVariable(variable) !== undefined
-    ? undefined
-    : webhookVariable(variable, webhook);
+  const wrong = variable === undefined || freeVariable(variable) !== undefined ? undefined : webhookVariable(
+    variable,
+    webhook,
+    source.text === "" ? `the option webhookVariable: ${excerpt(variable)}` : `--webhook-variable ${variable}`,
+  );
   if (wrong !== undefined) add(["notify", "webhook-variable"], wrong);
 
   const harness = textAt(root, ["agent", "harness"]);

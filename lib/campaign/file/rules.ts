@@ -176,12 +176,17 @@ export function freeVariable(text: string): string | undefined {
 /** Names of variables that a campaign file may have sent somewhere by itself. */
 const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
 
-/** Name of a variable with the address of a webhook. @param permitted A name that a person has permitted beside the usual ones. */
-export function webhookVariable(text: string, permitted: string | undefined): string | undefined {
+/**
+ * Name of a variable with the address of a webhook.
+ *
+ * @param permitted A name that a person has permitted beside the usual ones.
+ * @param permit What permits another name.
+ */
+export function webhookVariable(text: string, permitted: string | undefined, permit: string): string | undefined {
   return WEBHOOK.test(text) || text === permitted
     ? undefined
     : "its name must begin with CAMPAIGN_ or MOGPLEX_WEBHOOK, so that a file cannot send any other secret of the job; " +
-      `rename it, or permit it by --webhook-variable ${text}`;
+      `rename it, or permit it by ${permit}`;
 }
 
 /** Host of an address, with its port where it is not that of HTTPS. */

@@ -16,6 +16,7 @@ import { type CallOptions, laterFailure } from "../../service/retry.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import { formatDuration } from "../../text/duration.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
+import { inObjectWords } from "../file/object.ts";
 import { matchesGlob } from "../file/rules.ts";
 import { itemId, type LockItem } from "../journal/lock.ts";
 import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/record.ts";
@@ -481,7 +482,8 @@ class Collector {
     const value = oneLine(name, MAX_SHOWN);
     const reason = oneLine(why, MAX_REASON);
     if (!this.#skipInvalid) {
-      this.problems.push({ place: at, value, why: reason, advice });
+      const words = "key" in at && advice !== undefined ? inObjectWords(advice) : advice;
+      this.problems.push({ place: at, value, why: reason, advice: words });
       return;
     }
     const id = itemId(value, "", null);

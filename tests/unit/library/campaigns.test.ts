@@ -513,7 +513,7 @@ test("notify is told in place of the webhook, each event once, and again with th
   };
   const { campaign } = world({}, {
     canary: { size: 1, gate: "manual" },
-    notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["gated", "done"] },
+    notify: { webhookVariable: "CAMPAIGN_HOOK", host: "hooks.example", on: ["gated", "done"] },
   }, { notify, onNotice: (notice) => void (notice.kind === "text" && notices.push(notice.message)) });
   await campaign.run({ throwOnFailure: false });
   expect(new Set(notices)).toEqual(
@@ -608,7 +608,7 @@ test("the given fetch sends everything: a whole campaign with webhook and forge 
       name: NAME,
       prompt: PROMPT,
       repositories: REPOS,
-      notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] },
+      notify: { webhookVariable: "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] },
     }, { home: memoryHome(), forge: {} });
     await campaign.plan();
     await campaign.advance();

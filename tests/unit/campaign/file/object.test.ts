@@ -9,6 +9,25 @@ import { fakeIo, type FakeIoOptions } from "../../cli/fake_io.ts";
 import { read } from "./files.ts";
 import { WRONG_FILES } from "./wrong_files.ts";
 
+/** A type with the keys of a file in camelCase, as an object has them. */
+type InCamelCase<T> = T extends readonly (infer I)[] ? readonly InCamelCase<I>[]
+  : T extends object ? { [K in keyof T as K extends string ? Camel<K> : K]: InCamelCase<T[K]> }
+  : T;
+type Camel<K extends string> = K extends `${infer A}-${infer B}${infer C}` ? `${A}${Uppercase<B>}${Camel<C>}` : K;
+
+const dashed = (letter: string) => `-${letter.toLowerCase()}`;
+const camel = (key: string) => key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** A value of a file as an object has it. */
+function asObject(value: unknown, name?: string): unknown {
+  if (Array.isArray(value)) return value.map((each) => asObject(each));
+  if (typeof value !== "object" || value === null) return value;
+  const isChosen = name === "variables";
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [isChosen ? key : camel(key), asObject(inner, key)]),
+  );
+}
+
 const GOOD = { name: "fix", prompt: "Fix it", repositories: ["acme/web"] };
 
 const readObject = (value: unknown, options: ReadCampaignOptions = {}, io: FakeIoOptions = {}) =>
@@ -22,7 +41,7 @@ async function linesOf(value: unknown, files: Record<string, string> = {}): Prom
 }
 
 test("CampaignDefinition has the keys and the types of the file, and version is 1 when it is left out", () => {
-  type InFile = z.input<ReturnType<typeof campaignSchema>>;
+  type InFile = InCamelCase<z.input<ReturnType<typeof campaignSchema>>>;
   type Keys<T> = { [K in keyof T]-?: true };
   const keys: Keys<CampaignDefinition> & Keys<InFile> = {
     $schema: true,
@@ -32,18 +51,18 @@ test("CampaignDefinition has the keys and the types of the file, and version is 
     home: true,
     title: true,
     prompt: true,
-    "prompt-file": true,
+    promptFile: true,
     variables: true,
     repositories: true,
     exclude: true,
-    "exclude-file": true,
+    excludeFile: true,
     agent: true,
     branch: true,
     success: true,
     limits: true,
     canary: true,
     windows: true,
-    "on-failed-checks": true,
+    onFailedChecks: true,
     notify: true,
   };
   const ofFile = (input: InFile): CampaignDefinition => input;
@@ -51,7 +70,7 @@ test("CampaignDefinition has the keys and the types of the file, and version is 
   expect(Object.keys(keys).length).toBe(20);
 });
 
-test("readCampaignObject() reads what readCampaignFile() reads from the same keys, but for places and hash", async () => {
+test("readCampaignObject() reads what readCampaignFile() reads from the same keys in kebab-case, but for places and hash", async () => {
   const value = {
     ...GOOD,
     round: undefined,
@@ -59,17 +78,21 @@ test("readCampaignObject() reads what readCampaignFile() reads from the same key
     variables: { ticket: "OPS-12" },
     repositories: [
       "acme/web",
-      { repo: "acme/api", root: ".", "base-branch": "develop", variables: { ticket: "OPS-13" } },
+      { repo: "acme/api", root: ".", baseBranch: "develop", variables: { ticket: "OPS-13" } },
       { query: "acme/", exclude: ["acme/old-*"] },
       { file: "list.txt" },
     ],
-    limits: { "run-timeout": 90, "stop-after-failures": "10%" },
+    limits: { runTimeout: 90, stopAfterFailures: "10%" },
     canary: { size: 2 },
     windows: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   } satisfies CampaignDefinition;
   const files = { "list.txt": "acme/shop\n" };
   const one = await readObject(value, {}, { files });
-  const other = await read(JSON.stringify({ version: 1, ...value }), { files });
+  const inFile = JSON.stringify({ version: 1, ...value }).replace(
+    /"(\w+)":/g,
+    (text) => text.replace(/[A-Z]/g, dashed),
+  );
+  const other = await read(inFile, { files });
   expect(one.file.repositories.map(({ place }) => place)).toEqual([
     { key: "repositories[0]" },
     { key: "repositories[1]" },
@@ -100,7 +123,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
       prompt: "{{ tiket }}",
       variables: { ticket: "OPS-12" },
       repositories: ["acme/web", { repo: "acme/api" }, "acme/web", "acme"],
-      limits: { runTimeout: "60m", parallel: 9 },
+      limits: { runTimeot: "60m", parallel: 9 },
       canary: new Map(),
     }),
   ).toEqual([
@@ -110,7 +133,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
     'repositories[3]: it is "acme"; it must be owner/name or the id of a repository (a UUID); for all repositories of ' +
     "an owner write { query: acme/ }",
     "limits.parallel: it is the number 9; it must be a whole number from 1 to 3",
-    'limits.runTimeout: there is no such key; did you mean "run-timeout"?',
+    'limits.runTimeot: there is no such key; did you mean "runTimeout"?',
     'nme: there is no such key; did you mean "name"?',
     'repositories[2]: "acme/web" is there twice, first in repositories[0]; remove one of the two',
     'prompt: there is no variable "tiket"; give it in variables, or write {{{{ for the text {{; did you mean "{{ ticket }}"?',
@@ -129,6 +152,33 @@ test("readCampaignObject() refuses what is no object, has no end, or names a fil
   expect((await linesOf(endless))[1]).toMatch(/^agent\.agent\..*: it is nested more than 20 levels deep$/);
   const outside = await linesOf({ ...GOOD, repositories: [{ file: "no.txt" }] });
   expect(outside[1]).toContain("give its path as it is seen from the working directory");
+});
+
+test("readCampaignObject() refuses a key in kebab-case with its name in camelCase, and leaves the names of variables alone", async () => {
+  const variables = { "base-branch": "main", promptFile: "x" };
+  const text = "{{ base-branch }} {{ promptFile }}";
+  const { file } = await readObject({ ...GOOD, prompt: `Fix it ${text}`, variables });
+  expect([file.prompt, file.variables]).toEqual([`Fix it ${text}`, variables]);
+  const repositories = [{ repo: "acme/web", "base-branch": "main" }];
+  expect(await linesOf({ ...GOOD, repositories, limits: { "run-timeout": "1m", attempts: 99 } })).toEqual([
+    "Cannot use campaign: it has 3 mistakes",
+    "repositories[0].base-branch: the keys of an object are in camelCase; write baseBranch",
+    "limits.run-timeout: the keys of an object are in camelCase; write runTimeout",
+    "limits.attempts: it is the number 99; it must be a whole number from 1 to 10",
+  ]);
+});
+
+test("readCampaignObject() names keys as an object has them in every message, and quotes what was given as it is", async () => {
+  const notify = { webhookVariable: "HOOK", host: "hooks.example.com", on: ["done"] };
+  expect(await linesOf({ ...GOOD, prompt: undefined, runTimeout: 1, notify, repositories: ["run-timeout"] })).toEqual([
+    "Cannot use campaign: it has 4 mistakes",
+    'repositories[0]: it is "run-timeout"; it must be owner/name or the id of a repository (a UUID); for all repositories ' +
+    "of an owner write { query: runTimeout/ }",
+    'runTimeout: there is no such key; did you mean "limits.runTimeout"?',
+    "prompt: it is missing; give the task as prompt or as promptFile",
+    "notify.webhookVariable: its name must begin with CAMPAIGN_ or MOGPLEX_WEBHOOK, so that a file cannot send any other " +
+    'secret of the job; rename it, or permit it by the option webhookVariable: "HOOK"',
+  ]);
 });
 
 test("a mistake in an object has no file, line or column", async () => {
@@ -163,13 +213,14 @@ const SAME = WRONG_FILES.flatMap(({ name, text, files = {}, mistakes }) => {
 test.each(SAME)(
   "readCampaignObject() says what readCampaignFile() says of this mistake: %s",
   async (_name, value, files, mistakes) => {
-    const [, ...lines] = await linesOf(value, files);
+    const [, ...lines] = await linesOf(asObject(value), files);
     expect(lines.length).toBe(mistakes.length);
     for (const [place, words] of mistakes) {
-      const key = place.split(" ").slice(1).join(" ");
-      // Where the other one of two is, and where files are looked for, are no lines and no folder.
-      const [same = ""] = words.split(/c\.yaml|the folder/);
-      expect(lines.some((line) => line.includes(`${key}: `) && line.includes(same))).toBe(true);
+      const key = camel(place.split(" ").slice(1).join(" "));
+      // Where the other one of two is, where files are looked for, and what permits a name, are no lines, no folder and no flag.
+      const [same = ""] = words.split(/c\.yaml|the folder|--/);
+      const inObject = same.replace(/\b(?:base|prompt|run)-(?:branch|file|timeout)\b/g, camel);
+      expect(lines.filter((line) => line.includes(`${key}: `)).join("\n")).toContain(inObject);
     }
   },
 );

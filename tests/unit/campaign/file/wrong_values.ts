@@ -118,8 +118,8 @@ export const VALUES: readonly WrongFile[] = [
     "keys about pull requests",
     "limits: { open-pull-requests: 0 }\non-failed-checks: { prompt: 'Fix {{ repositry.name }}', attempts: 11 }",
     ["5:31 limits.open-pull-requests", "it must be a whole number from 1 to 10000"],
-    ["6:35 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
-    ["6:68 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
+    ["6:34 on-failed-checks.prompt", 'did you mean "{{ repository.name }}"?'],
+    ["6:67 on-failed-checks.attempts", "it must be a whole number from 1 to 10"],
   ),
   extra(
     "notify without a host, with another one, and with variables of others",
