@@ -39,10 +39,15 @@ export interface SystemGit {
    *
    * @param args Its arguments.
    * @param input What it reads. @default {nothing}
+   * @param variables Of this call alone. @default {none}
    * @throws {MogplexError} with exit code 69 when it takes longer than 120 seconds.
    * @throws {UsageError} when there is no Git, or Deno may not run it.
    */
-  run(args: readonly string[], input?: string | Uint8Array): Promise<GitAnswer>;
+  run(
+    args: readonly string[],
+    input?: string | Uint8Array,
+    variables?: Readonly<Record<string, string>>,
+  ): Promise<GitAnswer>;
   /** Removes the folder. Never throws. */
   close(): Promise<void>;
 }
@@ -73,9 +78,19 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
   const env = environment(options, folder);
   const { clock, signal } = options;
 
-  function answered(args: readonly string[], input: string | Uint8Array, ended: AbortSignal): Promise<GitAnswer> {
+  function answered(
+    args: readonly string[],
+    input: string | Uint8Array,
+    variables: Readonly<Record<string, string>>,
+    ended: AbortSignal,
+  ): Promise<GitAnswer> {
     return new Promise((resolve, reject) => {
-      const child = spawn("git", [...args], { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], signal: ended });
+      const child = spawn("git", [...args], {
+        cwd: folder,
+        env: { ...env, ...variables },
+        stdio: ["pipe", "pipe", "pipe"],
+        signal: ended,
+      });
       const chunks: Uint8Array[] = [];
       let bytes = 0;
       let stderr = "";
@@ -96,7 +111,11 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     });
   }
 
-  async function run(args: readonly string[], input: string | Uint8Array = ""): Promise<GitAnswer> {
+  async function run(
+    args: readonly string[],
+    input: string | Uint8Array = "",
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<GitAnswer> {
     signal?.throwIfAborted();
     const late = new AbortController();
     const done = new AbortController();
@@ -113,7 +132,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     );
     try {
       const ended = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
-      const answer = answered(args, input, ended);
+      const answer = answered(args, input, variables, ended);
       return await (clock.during?.(answer) ?? answer);
     } finally {
       done.abort();
@@ -267,6 +286,9 @@ const TROUBLE: readonly RegExp[] = [
   /Unable to contact|connection refused|connection reset/i,
   // GitLab, lib/gitlab/git_access.rb: "Push operation timed out"; lib/gitlab/gitaly_client.rb: "The git server, Gitaly, is not available".
   /timed out|time-?out|deadline exceeded|Gitaly, is not available|code = (?:Unavailable|Internal|DeadlineExceeded)/i,
+  // GitLab, lib/gitlab/git_access.rb, while its storage moves: "The repository is temporarily read-only. Please try again later."; and
+  // documentation, "Maintenance mode": "Git push is not allowed because this GitLab instance is currently in (read-only) maintenance mode."
+  /temporarily read-only|\(read-only\) maintenance mode/i,
   // A hook in Ruby or Python that dies: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
   /\(NoMethodError\)|Traceback \(most recent call last\)/,
   // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (of a proxy).
@@ -322,6 +344,17 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // Git, builtin/receive-pack.c: a hook of the server says no. It says why in lines of its own, which stand above.
   [/hook declined/i, TOKEN],
 ];
+
+/**
+ * Words of a refusal that can also be a moment's trouble which the server does not name: a 403 right after the same token was permitted, a
+ * hook that could not ask its service.
+ */
+const DOUBTFUL = /error: 403\b|HTTP 403\b|hook declined/i;
+
+/** Whether a refusal may be a moment's trouble, so that the same is tried again before it is believed. */
+export function isDoubtful(stderr: string): boolean {
+  return DOUBTFUL.test(stderr);
+}
 
 /** What to do about a refusal, when only a person can change it; undefined when the same may be permitted a little later. */
 export function adviceOn(stderr: string): string | undefined {

@@ -5,16 +5,18 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
-import { adviceOn, type GitAnswer, type SystemGit } from "./git.ts";
+import { adviceOn, type GitAnswer, isDoubtful, type SystemGit } from "./git.ts";
 
-/** What {@linkcode GitBranch} waits by before it tries again. */
-interface Waits {
+/** What {@linkcode GitBranch} waits by before it tries again, and how it shows texts of the server. */
+interface BranchOptions {
   clock: Clock;
   /** Random numbers from 0 up to 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
+  /** Masks secrets in a text of the server. */
+  redact: (text: string) => string;
 }
 
 /** The commit that was read, the one that is to be pushed, and the newest one after a push whose answer was lost. */
@@ -34,7 +36,7 @@ export class GitBranch {
   readonly #git: SystemGit;
   readonly #remote: string;
   readonly #branch: string;
-  readonly #waits: Waits;
+  readonly #options: BranchOptions;
   /** Whether there was such a branch when it was read or written last. */
   #exists = false;
   /** Whether a push may have arrived whose answer was lost. */
@@ -45,16 +47,11 @@ export class GitBranch {
    * @param remote Address that `checkRemote` has checked.
    * @param branch Name of a branch that is valid.
    */
-  constructor(
-    git: SystemGit,
-    remote: string,
-    branch: string,
-    waits: Waits = { clock: systemClock, random: Math.random },
-  ) {
+  constructor(git: SystemGit, remote: string, branch: string, options: BranchOptions) {
     this.#git = git;
     this.#remote = remote;
     this.#branch = branch;
-    this.#waits = waits;
+    this.#options = options;
   }
 
   get name(): string {
@@ -62,7 +59,7 @@ export class GitBranch {
   }
 
   #failure(attempted: string, answer: GitAnswer): MogplexError {
-    const why = said(answer);
+    const why = this.#options.redact(said(answer));
     const advice = adviceOn(answer.stderr);
     if (advice !== undefined) return new UsageError({ attempted, why, advice });
     return new MogplexError({
@@ -76,23 +73,64 @@ export class GitBranch {
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
-    const { clock, random, signal } = this.#waits;
+    const { clock, random, signal } = this.#options;
     await clock.sleep(longest * (1 + random()) / 2, { signal });
     return true;
+  }
+
+  /**
+   * Runs a command that talks to the server, three times if need be.
+   *
+   * @param isSettled Whether there is nothing left to do although Git has failed.
+   * @throws {UsageError} when the server refuses: three times, if that may be a moment's trouble.
+   * @throws {MogplexError} with exit code 69 when it is out of reach.
+   */
+  async #ask(
+    attempted: string,
+    args: readonly string[],
+    isSettled: (answer: GitAnswer) => boolean | Promise<boolean>,
+  ): Promise<GitAnswer> {
+    for (let tried = 1;; tried++) {
+      const answer = await this.#git.run(args);
+      if (answer.code === 0) return answer;
+      await this.#checkMoved(attempted, answer);
+      const failure = this.#failure(attempted, answer);
+      const isRefused = failure instanceof UsageError;
+      if (isRefused && !isDoubtful(answer.stderr)) throw failure;
+      if (!isRefused && await isSettled(answer)) return answer;
+      if (!await this.#waited(tried)) throw failure;
+    }
+  }
+
+  /**
+   * Finds out whether the repository has another address now. Git follows no redirect, which could lead the password to another server, and
+   * names no new address: only a trace of its answer has it.
+   *
+   * @throws {UsageError} when it has.
+   */
+  async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
+    if (!REDIRECT.test(stderr)) return;
+    const args = ["ls-remote", "-q", "--", this.#remote];
+    const trace = await this.#git.run(args, "", { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1" });
+    const [, location = ""] =
+      /^.*Recv header: location: (\S+)\/info\/refs\?service=git-upload-pack\s*$/im.exec(trace.stderr) ??
+        [];
+    // A redirect to a page, such as one about maintenance, is no new address.
+    if (location === "" || !URL.canParse(location, this.#remote)) return;
+    throw new UsageError({
+      attempted,
+      why: "the repository has another address now",
+      value: JSON.stringify(this.#options.redact(maskAddress(new URL(location, this.#remote).href).slice(0, MAX_SAID))),
+      advice: "give that address by --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
+    });
   }
 
   /** Fetches the newest commit. Returns whether there is such a branch. */
   async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
     const from = `+refs/heads/${this.#branch}:${to}`;
-    for (let tried = 1;; tried++) {
-      const answer = await this.#git.run(
-        ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from],
-      );
-      if (answer.code === 0) return true;
-      if (NO_BRANCH.test(answer.stderr)) return false;
-      const failure = this.#failure(attempted, answer);
-      if (failure instanceof UsageError || !await this.#waited(tried)) throw failure;
-    }
+    const args = ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from];
+    const { code } = await this.#ask(attempted, args, ({ stderr }) => NO_BRANCH.test(stderr));
+    return code === 0;
   }
 
   /**
@@ -135,7 +173,8 @@ export class GitBranch {
   async checkUnmoved(): Promise<void> {
     const attempted = `look at branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
     const name = `refs/heads/${this.#branch}`;
-    const list = new TextDecoder().decode(await this.#run(attempted, ["ls-remote", "-q", "--", this.#remote, name]));
+    const { stdout } = await this.#ask(attempted, ["ls-remote", "-q", "--", this.#remote, name], () => false);
+    const list = new TextDecoder().decode(stdout);
     const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
     if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
     // A push whose answer was lost may have arrived: the next write finds that out.
@@ -196,35 +235,41 @@ export class GitBranch {
     for (const [path, content] of files) parts.push(`M 100644 inline ${path}\n`, data(content));
     const flags = ["--quiet", "--force", "--date-format=now"];
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
-    for (let tried = 1;; tried++) {
-      this.#unsure = true;
-      const answer = await this.#git.run(["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`]);
-      if (answer.code === 0) break;
-      const failure = this.#failure(attempted, answer);
-      if (failure instanceof UsageError) {
-        this.#unsure = false;
-        throw failure;
-      }
+    this.#unsure = true;
+    try {
       // Words do not tell a race from a push that has arrived: the branch does.
-      if (await this.#hasArrived(attempted)) break;
-      if (!await this.#waited(tried)) {
-        // The next one begins with a fetch: two that work show that the repository is back.
-        this.#unsure = true;
-        throw failure;
-      }
+      const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
+      await this.#ask(attempted, args, () => this.#hasArrived(attempted));
+    } catch (error) {
+      // After an outage the next one begins with a fetch: two that work show that the repository is back.
+      this.#unsure = !(error instanceof UsageError || error instanceof LostRaceError);
+      throw error;
     }
     await this.#takeNext(attempted);
   }
 }
 
-/** What the other end says is untrusted text: one line of it, without control characters. */
+/** Git's words for a redirect, which it does not follow. Source: Git, http.c. */
+const REDIRECT = /error: 30[1278]\b/;
+
+/** Most characters of what Git says, and of what the server says, in a message. */
+const MAX_SAID = 300;
+
+/** What Git says, and what the server says in lines of its own. Both are untrusted texts: they have no control characters. */
 function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
     .map((line) => line.trim()).filter((line) => line !== "" && !/^(?:To|From) |^hint:/.test(line));
-  const line = lines.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? lines.at(-1) ??
+  const [ofServer, own] = [true, false].map((isServer) =>
+    lines.filter((line) => line.startsWith("remote:") === isServer)
+  );
+  const line = own?.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? own?.at(-1) ??
     `git ended with ${code}`;
-  return line.slice(0, 300);
+  const words = (ofServer ?? []).map((each) => each.slice("remote:".length).trim()).filter((each) =>
+    /\p{L}/u.test(each)
+  );
+  if (words.length === 0) return line.slice(0, MAX_SAID);
+  return `${line.slice(0, MAX_SAID)}; the server says ${JSON.stringify(words.join(" ").slice(0, MAX_SAID))}`;
 }
 
 /** Another writer has changed the branch since it was read. Read it again, and decide anew. Exit code 75. */

@@ -9,6 +9,8 @@ import { hasEnded } from "../../files/processes.ts";
 import { openGit } from "../../git/git.ts";
 import { checkRemote, GitBranch, maskAddress } from "../../git/remote.ts";
 import { branchNameProblem } from "../../service/validate.ts";
+import { plainText } from "../../text/plain_text.ts";
+import { createRedactor } from "../../text/redact.ts";
 import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
 import { openGitHome } from "./git_home.ts";
 import type { Home } from "./home.ts";
@@ -85,7 +87,12 @@ export async function openHome(address: HomeAddress, directory: string, options:
   // Calls of Git take the time of this machine, whatever clock the campaign has.
   const clock: Clock = { ...systemClock, during: (work) => options.clock.during?.(work) ?? work };
   const git = await openGit({ ...options, remote: address.remote, clock, owner });
-  const waits = { clock: options.clock, random: Math.random, signal: options.signal };
-  const branch = new GitBranch(git, address.remote, address.branch, waits);
+  const redact = createRedactor({ env: options.env });
+  const branch = new GitBranch(git, address.remote, address.branch, {
+    clock: options.clock,
+    random: Math.random,
+    signal: options.signal,
+    redact: (text) => redact(plainText(text)),
+  });
   return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
 }

@@ -18,6 +18,7 @@ async function branchOf(remote: string, name = "state", options = {}): Promise<G
   return new GitBranch(await remotes.open({ remote, ...options }), remote, name, {
     clock: virtualClock(),
     random: Math.random,
+    redact: (text) => text,
   });
 }
 
@@ -192,7 +193,7 @@ async function flaky(fault: (args: readonly string[], count: number) => "before"
 
 const quick = () => {
   const clock = virtualClock();
-  return { clock, waits: { clock, random: () => 0.5 } };
+  return { clock, waits: { clock, random: () => 0.5, redact: (text: string) => text } };
 };
 
 test("GitBranch tries a fetch and a push three times, with growing waits", async () => {

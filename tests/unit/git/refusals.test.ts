@@ -23,6 +23,27 @@ const PASSING: readonly (readonly [source: string, stderr: string])[] = [
   ],
   ["GitLab, git_access.rb", rejected("pre-receive hook declined", "GitLab: Push operation timed out")],
   [
+    "GitLab, git_access.rb, as a hook's answer",
+    rejected("pre-receive hook declined", "GitLab: The repository is temporarily read-only. Please try again later."),
+  ],
+  [
+    "GitLab, git_access.rb, by HTTP",
+    "remote: GitLab: The repository is temporarily read-only. Please try again later.\n" +
+    "fatal: unable to access 'https://x/': The requested URL returned error: 403",
+  ],
+  [
+    "GitLab, documentation, Maintenance mode, as a hook's answer",
+    rejected(
+      "pre-receive hook declined",
+      "GitLab: Git push is not allowed because this GitLab instance is currently in (read-only) maintenance mode.",
+    ),
+  ],
+  [
+    "GitLab, documentation, Maintenance mode, by HTTP",
+    "remote: Git push is not allowed because this GitLab instance is currently in (read-only) maintenance mode.\n" +
+    "fatal: unable to access 'https://x/': The requested URL returned error: 403",
+  ],
+  [
     "rocq-prover/bot issue 2",
     rejected("pre-receive hook declined", "hooks/pre-receive:19:in `x': undefined method `[]' for nil (NoMethodError)"),
   ],
