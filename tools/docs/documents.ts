@@ -17,6 +17,7 @@ import { exampleBlock, inputsTable, outputsTable, recipesTable, stampedFiles, wi
 import { exportList, libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
+import { pageAssets } from "./page_assets.ts";
 import { schemaFiles } from "./schema_files.ts";
 
 /** The functions that render the generated parts of a document, by the name in its markers. */
@@ -79,6 +80,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/reference/library.md": libraryReference,
+  "lib/report/assets.ts": pageAssets,
   "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };
