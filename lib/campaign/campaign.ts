@@ -9,7 +9,6 @@ import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { callHook } from "../hook.ts";
-import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession, type Session } from "../run/session.ts";
 import { endingSignal, interruptReason, type Interrupts, type OnInterrupt } from "../run/interrupts.ts";
@@ -184,7 +183,7 @@ async function makeStep(
   const { onEvent, stuckAfterMs, skipInvalid = false } = options;
   const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
-  const { interrupts, onInterrupt } = checkWatch({}, internals);
+  const { interrupts, onInterrupt } = internals;
   const { clock = systemClock } = options;
   const endsAt = clock.now() + timeoutMs;
   return await withCampaign(source, options, internals, "write", async (opened) => {
