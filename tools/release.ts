@@ -126,7 +126,7 @@ function readReleases(top: string): Releases {
   return JSON.parse(read(top, RELEASES));
 }
 
-/** @throws when the version is not a later one (nor the present one, for the first release), or when the checkout has changes, the tag, or no notes for the release. */
+/** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
 function checkPrepared(options: ReleaseOptions): void {
   const { top, version } = options;
   const refuse = (why: string): never => {
@@ -134,9 +134,7 @@ function checkPrepared(options: ReleaseOptions): void {
   };
   if (!/^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$/.test(version)) refuse("a version has the form X.Y.Z");
   const current = versionOf(top);
-  // The first release has the version that the checkout has from its beginning.
-  const isFirst = version === current && readReleases(top).releases.length === 0;
-  if (!isFirst && !isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
+  if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
   if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
   if (options.digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(options.digest)) {
     refuse(`a digest has the form sha256:HEX: ${JSON.stringify(options.digest)}`);
