@@ -104,6 +104,8 @@ export interface ItemMemory {
   settle: boolean;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
+  /** Name that its repository has now, if that is not the one in the lock; otherwise null. */
+  renamed: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
   /** Address of its pull request, and what its forge says of it; null when that was not read. */
@@ -213,6 +215,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       skipped: null,
       settle: false,
       reason: item.excluded?.reason ?? null,
+      renamed: null,
       branch: null,
       pullRequest: null,
       pull: null,
@@ -290,6 +293,11 @@ export const MAX_LATE = 20;
 /** How long a run is usually over when that is seen, in milliseconds: the median of the last ends, 0 without any. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return [...lateMs].sort((a, b) => a - b)[Math.floor(lateMs.length / 2)] ?? 0;
+}
+
+/** The name that the item's repository has now, as far as that was seen. Its id proves that it is the same repository. */
+export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
+  return renamed ?? item.repository;
 }
 
 /** Whether an item has a run that has not ended. */
