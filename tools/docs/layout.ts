@@ -99,7 +99,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "action": "the GitHub action in jobs of a model of GitHub's runner",
   "architecture": "the plan of the sources, the documents, and the public names",
-  "components": "the GitLab components in pipelines",
+  "components": "the GitLab components: their sources, and in pipelines",
   "conformance": "recorded exchanges that client and emulator must agree on",
   "examples": "every example, run as people run it",
   "hostile": "hostile text in every place that prints or writes it",
