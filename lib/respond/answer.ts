@@ -155,6 +155,11 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
       none(job, "its run was started, and is not there any more");
   }
   for (const left of decider.open) await endLeftNote(job, news, { decider, left });
+  if (decision.kind === "reply") {
+    await say(job, asked, decision, decision.text);
+    await react(job, asked, "done");
+    return none(job, "a question was answered");
+  }
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
@@ -202,6 +207,7 @@ async function stop(
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
   lines.push("Earlier tasks of this thread that have not started are withdrawn.");
+  if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job of this stop may have stopped the runs, and said so.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);

@@ -78,6 +78,16 @@ export interface Stop {
   readonly at: string;
   readonly asker: ForgeUser;
   readonly thread: Thread;
+  /** A word that people may mean otherwise, as `pause`; undefined for `stop` itself and its like. */
+  readonly word: string | undefined;
+}
+
+/** An answer to a question, which starts nothing. */
+export interface Reply {
+  readonly kind: "reply";
+  readonly ask: AskId;
+  /** Markdown of our own. */
+  readonly text: string;
 }
 
 /** The run of a mention whose note names it, for a job that is tried again. */
@@ -93,6 +103,7 @@ export type Decision =
   | Wanted
   | Stop
   | Attach
+  | Reply
   | { kind: "none"; reason: string; tell: Answer | null };
 
 /** What the asker is told, and whether a job has tried to start the run before, or does so now. */
@@ -241,7 +252,8 @@ export class Decider {
     this.#open.push(...open.slice(-MAX_LEFT));
     this.#doubles.push(...doublesOf(found.list, me, seal));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
-    const stop: Stop = { kind: "stop", ask, at, asker, thread };
+    const word = !("reason" in asked) && asked.what?.kind === "stop" ? asked.what.word : undefined;
+    const stop: Stop = { kind: "stop", ask, at, asker, thread, word };
     if (own !== undefined && own.mark.state !== "starting") {
       // Its run was not known then: the job could not write its note, or look for the stop.
       const isLeft = isStop && stopOf(own) !== null &&
@@ -271,6 +283,8 @@ export class Decider {
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
     const { what, line } = asked;
     if (what?.kind === "stop") return stop;
+    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#settings.name) };
+    if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
     if (await this.#isStopped(found.list, marks, { ask, at, me })) {
       return tell(own === undefined ? STOPPED : "it was stopped");
     }
@@ -339,7 +353,7 @@ export class Decider {
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
-      if (["stop", "unsure"].includes(kind) || !await hasRight(comment.author)) continue;
+      if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
     return { runs: await this.#runsAtWork(marks), starting, waiting };
@@ -499,7 +513,9 @@ export class Decider {
     const told = (reason: string) => ({ reason, refused: by });
     if (comment.editedAt !== null) return told("the comment was changed after it was written");
     if (what.kind === "unsure") {
-      const why = "the mention may be a part of a quote, of code or of HTML";
+      const why = what.isInside === true
+        ? "the mention is not at the beginning of a line"
+        : "the mention may be a part of a quote, of code or of HTML";
       return told(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
     }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
@@ -622,7 +638,8 @@ export class Decider {
     const { of } = last.mark;
     const found = await this.#askAt(thread, of, me);
     if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
-    if (found.what?.kind === "again" || found.what?.kind === "stop" || !isSameAsk(found.ask, of)) {
+    const isTask = found.what === null || ["task", "fix"].includes(found.what.kind);
+    if (!isTask || !isSameAsk(found.ask, of)) {
       return { reason: "the last task is not there any more" };
     }
     const right = await this.#rightOf(found.asker);
@@ -632,6 +649,21 @@ export class Decider {
     if (!right) return { reason: `the user who gave the last task ${this.#lack()} any more` };
     const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
     return "reason" in task ? task : { ...task, of };
+  }
+
+  /** What runs in a thread, and what waits for its start. */
+  async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
+    const link = (note: ThreadComment) => linkOf(this.#threads.forge, thread.url, note.id);
+    const running = (await this.#runsAtWork(marks)).map((id) => {
+      const note = ofRun(marks, id)?.note;
+      return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
+    });
+    const starting = marks.filter((each) => isStarting([each], this.#nowMs, DAY_MS))
+      .map(({ note }) => `A task waits for its start: ${link(note)}`);
+    const lines = [...running, ...starting];
+    return lines.length === 0
+      ? "No run of this thread is running, and no task waits for its start."
+      : lines.join("\n\n");
   }
 
   /** Runs of a thread that have not ended. Of an issue there may be many: each task has a branch of its own. */
@@ -816,6 +848,17 @@ export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
   }
   return facts.conflict === true ? null : "the forge shows no conflict with its target";
+}
+
+/** What can be written to the agent. */
+function helpText(name: string): string {
+  return [
+    `- \`@${name} <task>\`: an agent does the task`,
+    `- \`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: it fixes what the forge shows`,
+    `- \`@${name} again\`: the last task of this thread once more`,
+    `- \`@${name} stop\`: the runs of this thread are cancelled`,
+    `- \`@${name} status\`: what is running here`,
+  ].join("\n");
 }
 
 /** Address of a note. */

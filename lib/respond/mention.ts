@@ -9,12 +9,15 @@ import { plainText } from "../text/plain_text.ts";
 
 /**
  * What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. `isHidden`: it does so for the eye alone,
- * as there are characters which are not seen.
+ * as there are characters which are not seen. `isInside`: there is only a greeting or the sign of a list in front of it. `word`: a word that
+ * people may mean otherwise, as `pause`.
  */
 export type Ask =
-  | { kind: "unsure"; isHidden?: true }
+  | { kind: "unsure"; isHidden?: true; isInside?: true }
   | { kind: "task"; task: string }
-  | { kind: "stop" }
+  | { kind: "stop"; word?: string }
+  | { kind: "help" }
+  | { kind: "status" }
   | { kind: "again" }
   | { kind: "fix"; fix: Fix };
 
@@ -26,6 +29,16 @@ const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
 const STOPS = ["stop", "cancel", "abort", "halt"];
+/** Words that stop only where nothing else is said: `kill the zombie processes` is a task. */
+const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
+/** Words in front of a mention that is meant as one: `Hi @mogplex please fix it`. */
+const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention".split(" ")];
+/** Words for what `fix` can fix, and words that change nothing of that. */
+const FIX_WORDS: Readonly<Record<Fix, { names: readonly string[]; more: readonly string[] }>> = {
+  checks: { names: ["check", "checks", "ci"], more: ["failing", "failed", "red"] },
+  review: { names: ["review", "reviews"], more: [] },
+  conflict: { names: ["conflict", "conflicts"], more: ["merge"] },
+};
 /** Words that change nothing of a stop: `stop working on it for now`. */
 const OF_STOP = [
   ...STOPS,
@@ -68,9 +81,28 @@ const CONTROL = /[^\P{Cc}\t]/u;
 export function readMention(text: string, name: string): Ask | null {
   const part = text.slice(0, MAX_TEXT);
   const ask = readLines(part, name);
-  if (ask === null) return readLines(plainText(part), name) === null ? null : { kind: "unsure", isHidden: true };
+  if (ask === null && readLines(plainText(part), name) !== null) return { kind: "unsure", isHidden: true };
+  if (ask === null) return isInside(part, name) ? { kind: "unsure", isInside: true } : null;
   // Half a task is another task: whoever reads this one finds it too long, and says so.
   return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
+}
+
+/** Whether a mention with a task has nothing in front of it but a greeting, the sign of a list or of emphasis. */
+function isInside(text: string, name: string): boolean {
+  const mention = new RegExp(
+    `^ {0,3}(?:(?:[-*+]|\\d{1,3}[.)]) +)?[*_]{0,3}((?:\\p{L}[\\p{L}, .!:]{0,40}?)?)[*_]{0,3}@${name}[*_]{0,3}[\\s,:].*\\p{L}`,
+    "iu",
+  );
+  let isCode = false;
+  return text.split(/\r?\n/).some((line) => {
+    if (/^\s*(?:`{3}|~{3})/.test(line)) isCode = !isCode;
+    const [, greeting] = isCode ? [] : mention.exec(line) ?? [];
+    return greeting !== undefined && wordsIn(greeting).every((word) => GREETINGS.includes(word));
+  });
+}
+
+function wordsIn(text: string): string[] {
+  return text.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "");
 }
 
 function readLines(text: string, name: string): Ask | null {
@@ -112,19 +144,27 @@ function readLines(text: string, name: string): Ask | null {
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
   const wordsOf = (line: string) =>
-    line.length > MAX_WORDS || CALL.test(line)
-      ? [line]
-      : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
+    line.length > MAX_WORDS || CALL.test(line) ? [line] : wordsIn(line).filter((word) => !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
   const [top = ""] = task.split("\n", 1);
   const [first = "", ...more] = top.split(CLAUSE_END).map((clause) => wordsOf(clause).filter((word) => word !== "no"))
     .find((words) => words.length > 0) ?? [];
   if (more.every((word) => OF_STOP.includes(word)) && STOPS.includes(first)) return { kind: "stop" };
+  if (more.length === 0 && STOPS_ALONE.includes(first)) return { kind: "stop", word: first };
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
-  const fix = FIXES.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
+  if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
+  const fix = verb === "fix" ? fixOf(others) : undefined;
   if (fix !== undefined) return { kind: "fix", fix };
   return { kind: "task", task: verb === "" ? "" : task };
+}
+
+function fixOf(words: readonly string[]): Fix | undefined {
+  return FIXES.find((fix) => {
+    const { names, more } = FIX_WORDS[fix];
+    return words.some((word) => names.includes(word)) &&
+      words.every((word) => names.includes(word) || more.includes(word));
+  });
 }
 
 /** Whether a text may mention the agent at all: what costs nothing to say of a list of comments. */

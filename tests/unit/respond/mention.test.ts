@@ -96,6 +96,31 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex fix checks", { kind: "fix", fix: "checks" }],
   ["@mogplex fix review.", { kind: "fix", fix: "review" }],
   ["@mogplex fix conflict", { kind: "fix", fix: "conflict" }],
+  ...["fix check", "fix the failing checks", "fix failed ci", "fix ci", "please fix the red CI checks"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, { kind: "fix", fix: "checks" }]),
+  ...["fix conflicts", "fix merge conflict", "fix the merge conflicts!"].map((words): [string, Ask] => [
+    `@mogplex ${words}`,
+    { kind: "fix", fix: "conflict" },
+  ]),
+  ["@mogplex fix the reviews", { kind: "fix", fix: "review" }],
+  ...["fix the failing test", "fix merge", "fix ci and docs", "fix the failing review", "help me with the tests"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
+  ...["help", "Help!", "help please", "please help"].map((words): [string, Ask] => [
+    `@mogplex ${words}`,
+    { kind: "help" },
+  ]),
+  ...["status", "status?"].map((words): [string, Ask] => [`@mogplex ${words}`, { kind: "status" }]),
+  ...["pause", "kill", "quit", "terminate"].flatMap((word): [string, Ask][] =>
+    [word, `please ${word} it`, `${word} the agent!`, `${word}, it is the wrong branch`].map((words) => [
+      `@mogplex ${words}`,
+      { kind: "stop", word },
+    ])
+  ),
+  ...["kill the zombie processes", "terminate all jobs", "quit on SIGTERM", "pause the video player"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
   ["@mogplex fix checks and docs", task("fix checks and docs")],
   // The task may have code in it.
   ["@mogplex run\n```\nnpm test\n```", task("run\n```\nnpm test\n```")],
@@ -249,6 +274,32 @@ for (
     expect(readMention(text, "mogplex")).toEqual({ kind: "unsure" });
   });
 }
+
+test("readMention() is not sure of a mention behind a greeting, the sign of a list or of emphasis", () => {
+  for (
+    const text of [
+      "Hi @mogplex please fix it",
+      "Hi, @mogplex, fix it",
+      "cc @mogplex fix it",
+      "- @mogplex fix it",
+      "1. @mogplex fix it",
+      "**@mogplex** fix it",
+      "Thank you!\n\nok @mogplex: fix it",
+    ]
+  ) expect([text, readMention(text, "mogplex")]).toEqual([text, { kind: "unsure", isInside: true }]);
+  for (
+    const text of [
+      "I think @mogplex broke it",
+      "`@mogplex` is a name",
+      "Hi `@mogplex` fix it",
+      "Thanks @mogplex!",
+      "> Hi @mogplex fix it",
+      "```\nHi @mogplex fix it\n```",
+      "    Hi @mogplex fix it",
+      "Hi @mogplexy fix it",
+    ]
+  ) expect([text, readMention(text, "mogplex")]).toEqual([text, null]);
+});
 
 test("readMention() is not sure of a mention that only looks as if it were at the beginning of a line", () => {
   for (const text of ["\u200f@mogplex go", "@mogplex\u200b go", "@mog\u00adplex go", "Thanks!\n\n\ufeff@mogplex go"]) {

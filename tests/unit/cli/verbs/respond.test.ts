@@ -717,6 +717,49 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
 
+test("respond answers help and status of a member without a run, and nobody else", async () => {
+  const at = place("stuck-streaming");
+  for (const word of ["help", "status"]) {
+    const called = await respond(at, payload(at.gitlab.say("merge_requests/7", "eve", `@mogplex ${word}`)));
+    expect(called.stdout).toBe("no run: the user who asked may not push to the repository\n");
+  }
+  expect(ours(at)).toEqual([]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex help")));
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")));
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
+  expect((await respond(at, payload(status))).stdout).toBe("no run: a question was answered\n");
+  const [help, before, , after] = ours(at);
+  expect(help).toContain("\n- `@mogplex stop`: the runs of this thread are cancelled\n");
+  expect(before).toContain("No run of this thread is running, and no task waits for its start.");
+  expect(after).toMatch(
+    new RegExp(
+      `Run \`${runsOf(at)[0]?.id}\` is running: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+`,
+    ),
+  );
+  expect(runsOf(at).length).toBe(1);
+  expect((await respond(at, payload(status))).stdout).toBe("no run: it was answered\n");
+});
+
+test("respond stops a run for a word like kill that stands alone, and says that it does", async () => {
+  const at = place("stuck-streaming");
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex please kill it")));
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)[1]).toContain("\n\n`kill` does the same as `stop`.\n");
+});
+
+test("respond tells a member who greets the agent where a mention has to be, and a stranger nothing", async () => {
+  const at = place();
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "eve", "Hi @mogplex please fix it")));
+  expect(ours(at)).toEqual([]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "Hi @mogplex please fix it")));
+  expect(ours(at)).toEqual([
+    expect.stringContaining("No run: the mention is not at the beginning of a line: write it"),
+  ]);
+  expect(at.gitlab.reactions).toEqual(["1001 x"]);
+});
+
 test("respond stops a run that another job is just about to start", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
