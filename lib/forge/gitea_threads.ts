@@ -169,7 +169,7 @@ async function commentsOn<T extends z.core.$ZodType>(
 }
 
 /** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
-export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and write:repository";
+export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
 
 function meaning(status: number, token: string): string | undefined {
   if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
@@ -371,7 +371,7 @@ export class GiteaThreads implements Threads {
       if (!isRefused(error)) throw error;
       const why = "Gitea shows it to administrators of the repository alone";
       const advice =
-        "make the user of the token one, with the scope write:repository, or name who may ask by --allow-users";
+        "make the user of the token one, with the scope read:repository, or name who may ask by --allow-users";
       return new MogplexError({ attempted, why, advice }, "forbidden");
     }
   }

@@ -147,10 +147,13 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const purpose = flags.has(RESPOND) ? " --for respond" : "";
+  const asks = flags.has(RESPOND);
+  const trial = asks && recipe.file.endsWith("mogplex-respond.yml")
+    ? 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions'
+    : `try it: ${TOOL} doctor${asks ? " --for respond" : ""} --repo ${known ?? "OWNER/NAME"}`;
   const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
-    : `Then commit these files, and try it: ${TOOL} doctor${purpose} --repo ${known ?? "OWNER/NAME"}`;
+    : `Then commit these files, and ${trial}`;
   steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
   if (file === "") {
     steps.say(

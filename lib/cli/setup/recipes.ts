@@ -199,32 +199,38 @@ ${keep}`,
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own, with the rights and scopes that docs/ask.md names)",
-      render: (repo) =>
-        `name: Mogplex answers
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of its own user, scopes read:user, write:issue, read:repository; docs/ask.md says which rights)",
+      render(repo) {
+        const env = `env: { MOGPLEX_API_KEY: ${SECRET}, ${
+          isGithub ? 'GITHUB_TOKEN: "${{ github.token }}"' : 'GITEA_TOKEN: "${{ secrets.RESPOND_TOKEN }}"'
+        } }`;
+        return `name: Mogplex answers
 # Everybody can write a comment: the command takes no task from the event, and the default branch is checked out.
 on: # zizmor: ignore[dangerous-triggers]
   issue_comment: { types: [created] }
   issues: { types: [labeled] }
   schedule: [{ cron: "23 * * * *" }]
+  workflow_dispatch:
 permissions: { contents: read${isGithub ? ", checks: read, issues: write, pull-requests: write, statuses: write" : ""} }
 jobs:
   respond:
     if: github.event_name != 'issue_comment' || contains(github.event.comment.body, '@mogplex')
     ${where}
     timeout-minutes: 40
-    steps:
+${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, as in kim,lee\n'}    steps:
       - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
       - run: ${CHECK}
+      - if: github.event_name == 'workflow_dispatch'
+        run: ${TOOL} doctor --for respond${repo}
+        ${env}
       - run: exec ${TOOL} respond${repo}
-        env: { MOGPLEX_API_KEY: ${SECRET}, ${
-          isGithub ? 'GITHUB_TOKEN: "${{ github.token }}"' : 'GITEA_TOKEN: "${{ secrets.RESPOND_TOKEN }}"'
-        } }
+        ${env}
       - if: always()
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
-${keep}`,
+${keep}`;
+      },
     },
   };
 }

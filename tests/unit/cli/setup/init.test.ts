@@ -372,7 +372,11 @@ test("init --respond writes the program and the job that answers mentions, and t
   expect(written[job]).toStartWith(
     "# Written by mogplex-ci init. A mention at the forge (@mogplex <task>) starts an agent.\n",
   );
-  expect(stdout).toEndWith("try it: node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
+  expect(stdout).toEndWith(
+    'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions\n',
+  );
+  expect(written[job]).toContain("  workflow_dispatch:\n");
+  expect(written[job]).toContain("run: node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
   expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
   const gitlab = await init(["gitlab", "--respond"]);
   expect(gitlab.written[".gitlab-ci.yml"]).toContain("mogplex-respond:\n");
