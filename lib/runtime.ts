@@ -165,7 +165,7 @@ export function environmentVariable(name: string): string | undefined {
 }
 
 /** Whether the runtime refuses to read a variable: on Deno, one that is not permitted. */
-export function isVariableRefused(name: string): boolean {
+function isVariableRefused(name: string): boolean {
   try {
     return process.env[name] === null;
   } catch {
@@ -179,7 +179,7 @@ export function isNotPermitted(error: unknown): error is Error {
 }
 
 /** Names of all environment variables; undefined on Deno without the permission to read every variable. */
-export function variableNames(): string[] | undefined {
+function variableNames(): string[] | undefined {
   try {
     return Object.keys(process.env);
   } catch {
@@ -226,4 +226,27 @@ export function readFileNow(path: string): string {
   if (!facts.isFile()) throw new Error("it is not an ordinary file");
   if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
   return decodeUtf8(fs.readFileSync(path));
+}
+
+/** The process as `doctor` sees it. */
+export interface Machine {
+  /** Name and version of the runtime, as `node/20.11.0`. */
+  runtime: string;
+  /** Arguments of the runtime itself. Deno reveals none. */
+  args: readonly string[];
+  /** Names of all variables; undefined where they may not be listed. */
+  names: readonly string[] | undefined;
+  /** Whether a variable may not be read. */
+  refuses(name: string): boolean;
+}
+
+/** The process itself. */
+export function thisMachine(): Machine {
+  return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
+}
+
+/** Name and version of the runtime. */
+export function runtimeParts({ runtime }: Machine): { name: string; version: string } {
+  const [name = "", version = ""] = runtime.split("/");
+  return { name, version };
 }

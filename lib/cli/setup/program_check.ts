@@ -9,7 +9,7 @@ import { UsageError } from "../../errors.ts";
 import { isLoopback } from "../../loopback.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { readPublicFile } from "../../service/post.ts";
-import { type Check, failed, ok, warning } from "../verbs/doctor_checks.ts";
+import { type Check, failed, ok, warning } from "../../check.ts";
 import type { Context, Option } from "../verb.ts";
 import { programVersion } from "./init.ts";
 import { CHECKSUM_FILE, PROGRAM_FILE } from "./recipes.ts";

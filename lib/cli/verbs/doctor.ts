@@ -14,25 +14,17 @@ import { checkProgram, RELEASES } from "../setup/program_check.ts";
 import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
+import { type Check, type CheckState, follows, ok, skipped, type Tried, tried, warning } from "../../check.ts";
 import {
-  type Check,
   checkCheckout,
   checkCi,
   checkFiles,
   checkRuntime,
   checkSettings,
-  type CheckState,
   checkVariables,
   ciName,
-  follows,
-  type Machine,
-  ok,
-  skipped,
-  thisMachine,
-  type Tried,
-  tried,
-  warning,
 } from "./doctor_checks.ts";
+import { type Machine, thisMachine } from "../../runtime.ts";
 import { checkForge } from "./doctor_forge.ts";
 import {
   badUrl,

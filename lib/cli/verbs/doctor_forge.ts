@@ -10,7 +10,7 @@ import { lookup } from "../../lookup.ts";
 import { formatCount } from "../../text/duration.ts";
 import { ALLOW_USERS } from "../options.ts";
 import type { Context } from "../verb.ts";
-import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
+import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../../check.ts";
 
 /** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
 export async function checkForge(context: Context): Promise<Check[]> {

@@ -33,22 +33,20 @@ import { formatCount, formatDuration } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { REPO } from "../options.ts";
 import type { Context } from "../verb.ts";
+import { ABSENT_ID, isAtLeast } from "./doctor_checks.ts";
 import {
-  ABSENT_ID,
   adviceOf,
   type Check,
   failed,
   failedWith,
   follows,
-  isAtLeast,
-  type Machine,
   ok,
-  runtimeParts,
   skipped,
   type Tried,
   tried,
   warning,
-} from "./doctor_checks.ts";
+} from "../../check.ts";
+import { type Machine, runtimeParts } from "../../runtime.ts";
 
 // Checks of the way to the service: its address, proxies and certificates, what answers there, and its clock.
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Check } from "../../../../lib/cli/verbs/doctor_checks.ts";
+import type { Check } from "../../../../lib/check.ts";
 import { doctor, type DoctorOptions } from "../../../unit/cli/verbs/doctor_world.ts";
 
 async function check(name: string, options: DoctorOptions): Promise<Partial<Check>> {

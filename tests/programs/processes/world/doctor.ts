@@ -1,5 +1,5 @@
 /** The verb `doctor` as a process, and what it found. */
-import type { Check } from "../../../../lib/cli/verbs/doctor_checks.ts";
+import type { Check } from "../../../../lib/check.ts";
 import { type Ended, launch, REPO } from "./service.ts";
 
 /** Variables of a process. */
