@@ -126,7 +126,7 @@ function readReleases(top: string): Releases {
   return JSON.parse(read(top, RELEASES));
 }
 
-/** @throws when the version is not a later one (nor the present one, for the first release), or when the checkout has changes, the tag, or no notes for the release. */
+/** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
 function checkPrepared(options: ReleaseOptions): void {
   const { top, version } = options;
   const refuse = (why: string): never => {
@@ -134,9 +134,7 @@ function checkPrepared(options: ReleaseOptions): void {
   };
   if (!/^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$/.test(version)) refuse("a version has the form X.Y.Z");
   const current = versionOf(top);
-  // The first release has the version that the checkout has from its beginning.
-  const isFirst = version === current && readReleases(top).releases.length === 0;
-  if (!isFirst && !isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
+  if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
   if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
   if (options.digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(options.digest)) {
     refuse(`a digest has the form sha256:HEX: ${JSON.stringify(options.digest)}`);
@@ -226,10 +224,15 @@ function releasesProblems(top: string, version: string): string[] {
   return newest.digest === digest ? [] : [`${RELEASES} has digest "${newest.digest}" where ${PROGRAM} has "${digest}"`];
 }
 
-/** Compares the digest of the default image with the registry. @returns One sentence for each problem. */
-async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
+/**
+ * Compares the digest of the default image with the registry.
+ *
+ * @param expected What the registry has, if it is not to be asked.
+ * @returns One sentence for each problem.
+ */
+async function imageProblems({ image, tag, digest }: Image, expected: string | undefined): Promise<string[]> {
   if (digest === "") return [`${IMAGE} has no digest: run "npm run release"`];
-  const now = await lookUpDigest(image, tag);
+  const now = expected ?? await lookUpDigest(image, tag);
   return now === digest
     ? []
     : [`${IMAGE} has digest "${digest}" where the registry has "${now}" for "${image}:${tag}"`];
@@ -240,10 +243,11 @@ async function imageProblems({ image, tag, digest }: Image): Promise<string[]> {
  *
  * @param top Top of the checkout.
  * @param tag Tag of the release, `X.Y.Z`. @default the version of the checkout
+ * @param digest Digest of the default image, for a rehearsal. The registry is asked if it is absent.
  * @returns The notes of the release.
  * @throws with every reason against the release in one message.
  */
-export async function checkRelease(top: string, tag: string = versionOf(top)): Promise<string> {
+export async function checkRelease(top: string, tag: string = versionOf(top), digest?: string): Promise<string> {
   const notes = section(read(top, CHANGELOG), tag);
   const image = readImage(top);
   const problems = [
@@ -253,7 +257,7 @@ export async function checkRelease(top: string, tag: string = versionOf(top)): P
     ...publishedProblems(top),
     ...(existsSync(join(top, PROGRAM)) ? releasesProblems(top, tag) : []),
     ...unreleasedFiles(top).map((path) => `${path} has a part for the time before the first release`),
-    ...await imageProblems(image),
+    ...await imageProblems(image, digest),
   ];
   if (problems.length === 0) return `${notes}\n`;
   throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
@@ -274,7 +278,7 @@ async function main(args: readonly string[]): Promise<number> {
     });
     if (rest.length > 0) throw new Error(`Cannot prepare release: give one version, not also "${rest.join(" ")}"`);
     if (check) {
-      process.stdout.write(await (version === "" ? checkRelease(top) : checkRelease(top, version)));
+      process.stdout.write(await checkRelease(top, version === "" ? undefined : version, digest));
       return 0;
     }
     if (version === "") {
@@ -283,7 +287,11 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     // Each in a process of its own, which reads the new version.
-    const build = () => ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
+    const build = () => {
+      ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
+      // Version and places have other lengths than what stood for them.
+      execFileSync(join(top, "node_modules/deno/deno"), ["fmt", "--quiet"], { cwd: top, stdio: ["ignore", 2, 2] });
+    };
     const date = new Date().toISOString().slice(0, 10);
     const commands = await prepareRelease({ top, version, date, build, digest });
     process.stdout.write(`Release ${version} is prepared. Next:\n${commands.join("\n")}\n`);

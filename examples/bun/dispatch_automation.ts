@@ -2,7 +2,7 @@
  * Triggers an automation that is set up in the app, follows its run, and exits with its verdict.
  *
  * ```sh
- * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install dispatch_automation.ts depth=full
  * ```
  *

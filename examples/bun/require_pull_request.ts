@@ -2,7 +2,7 @@
  * A verdict of your own: exits 0 only if the run succeeded and opened a pull request.
  *
  * ```sh
- * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install require_pull_request.ts task.md
  * ```
  *

@@ -3,7 +3,7 @@
  * `/slack`) accept it too. The exit code is the run's verdict, even if the message cannot be sent.
  *
  * ```sh
- * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
+ * TOOL="npm:@mogplex/ci@0.0.0/mogplex-ci"
  * ALLOW="$(deno run --no-config --no-lock --no-prompt --allow-env "$TOOL" permissions)"
  * deno run --no-config --no-lock --no-prompt $ALLOW --allow-env=WEBHOOK_URL --allow-net=hooks.slack.com notify_webhook.ts "Fix the flaky tests"
  * ```
@@ -21,7 +21,7 @@ import {
   MogplexError,
   type RunResult,
   UsageError,
-} from "npm:@mogplex/ci@0.1.0";
+} from "npm:@mogplex/ci@0.0.0";
 
 /** A link as Slack writes it. Source: Slack, "Formatting message text": `&`, `<` and `>` are escaped, `|` ends the address. */
 function link(url: string, words: string): string {

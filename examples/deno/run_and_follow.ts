@@ -3,7 +3,7 @@
  * it.
  *
  * ```sh
- * TOOL="npm:@mogplex/ci@0.1.0/mogplex-ci"
+ * TOOL="npm:@mogplex/ci@0.0.0/mogplex-ci"
  * ALLOW="$(deno run --no-config --no-lock --no-prompt --allow-env "$TOOL" permissions)"
  * deno run --no-config --no-lock --no-prompt $ALLOW run_and_follow.ts "Fix the flaky tests"
  * ```
@@ -13,7 +13,7 @@
  * beside this file and import from "./dist/mod.mjs".
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
-import { createMogplex, EXIT, main, type MainContext, type Notice, report, UsageError } from "npm:@mogplex/ci@0.1.0";
+import { createMogplex, EXIT, main, type MainContext, type Notice, report, UsageError } from "npm:@mogplex/ci@0.0.0";
 
 // `line` makes text from others safe to print, so that no line of an agent works as a command of the CI system.
 async function work({ signal, args, line }: MainContext): Promise<number> {

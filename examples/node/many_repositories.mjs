@@ -3,7 +3,7 @@
  * the code of the whole.
  *
  * ```sh
- * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * node many_repositories.mjs campaign.yml
  * ```
  *

@@ -3,7 +3,7 @@
  * a level and a type. Exits with the run's verdict.
  *
  * ```sh
- * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * node structured_log.mjs "Fix the flaky tests" run.ndjson
  * ```
  *

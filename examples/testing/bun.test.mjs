@@ -2,7 +2,7 @@
  * A test of one's own, without an account and without waiting: bun:test.
  *
  * ```sh
- * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.1.0
+ * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * bun test bun.test.mjs
  * ```
  */

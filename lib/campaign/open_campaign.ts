@@ -10,7 +10,8 @@ import { UsageError } from "../errors.ts";
 import { type DurableFiles, processDurableFiles } from "../files/disk.ts";
 import { type Processes, systemProcesses } from "../files/processes.ts";
 import { type Io, processIo } from "../io.ts";
-import type { JobInternals } from "../run/options.ts";
+import type { Interrupts, OnInterrupt } from "../run/interrupts.ts";
+import type { SessionInternals } from "../run/session.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
@@ -37,7 +38,11 @@ import { Store } from "./work/store.ts";
 export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */
-export interface CampaignInternals extends Omit<JobInternals, "platform"> {
+export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
+  /** Signals of the process. @default {undefined} (not handled) */
+  interrupts?: Interrupts | undefined;
+  /** What a signal does to the runs: only `cancel` cancels them. @default {undefined} (they continue) */
+  onInterrupt?: OnInterrupt | undefined;
   /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
   platform?: Platform | undefined;
   /** Reads the campaign file and writes reports. @default the file system */

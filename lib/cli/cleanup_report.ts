@@ -8,8 +8,9 @@ import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { writeReports } from "../report/write.ts";
 import { endOfRun, type RunResult } from "../run/result.ts";
+import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
-import { connectOptions } from "./context.ts";
+import { openOneShot } from "./context.ts";
 import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
@@ -34,8 +35,8 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
 async function reportAgain(context: Context, runId: string, by: string): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
-  const more = { connection: context.connection(), platform, readFile: io.readFile };
-  const { result, error } = await lookJob(runId, { ...connectOptions(context), timeoutMs: LOOK_MS }, more);
+  const { session } = openOneShot(context, LOOK_MS);
+  const { result, error } = await lookJob(runId, completeJob({ openSession: () => session }));
   const { status } = result;
   if (status === null) {
     const why = error instanceof MogplexError ? error.message : String(error);

@@ -205,7 +205,7 @@ export interface Laptop {
     context: Context,
     asked: RunRequest | LaterRequest,
     wantsNew: boolean,
-    job: { readonly session: Session },
+    session: Session,
   ): Promise<Folder>;
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;

@@ -25,13 +25,16 @@ import {
   type MissedItems,
 } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
-import { abortInternals, type JobInternals } from "../run/options.ts";
-import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
+import { endingSignal } from "../run/interrupts.ts";
+import { abortInterrupts, type AskedJob, completeJob } from "../run/options.ts";
+import { openEventsFile } from "../run/event_file.ts";
+import { checkUuid } from "../service/validate.ts";
+import { attachKeys, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
-import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
+import { attachJob, type AttachOptions, type RunJob, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { CancelCause } from "../run/interrupts.ts";
-import { checkFollowTimeout, type ConnectOptions, type Session } from "../run/session.ts";
+import { checkFollowTimeout, type ConnectOptions, openSession, type Session } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -306,16 +309,16 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
 /** An item of a handle on a job whose items are `J`: a loop gets it, and the caller's `onItem`. */
 type HandleItem<J, R extends AnyResult> = Exclude<J, { type: "end" }> | MissedItems | End<R>;
 
-/** What a job gets: the caller's options with the connection, and what is called with its items. */
-type Connecting<O, J> = Omit<O, "onItem"> & ConnectOptions & { onItem(item: J): void };
+/** What a job gets: the caller's options with the connection, and those that a job adds to them. */
+type Connecting<O, J, S> = Omit<O, "onItem"> & ConnectOptions & AskedJob<J, S>;
 
 /** A job that a handle drives. `O` are its options, `J` its items. */
 interface HandledJob<O, J, R extends AnyResult, S> {
   options: O & FollowedOptions<HandleItem<J, R>>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
-  /** Does the work. */
-  begin(all: Connecting<O, J>, more: JobInternals, onStarted: (started: S) => void): Promise<JobEnd<R>>;
+  /** Does the work. @param all Its `onStarted` is that of the handle. */
+  begin(all: Connecting<O, J, S> & { onStarted(started: S): void }): Promise<JobEnd<R>>;
   /** See {@linkcode settle}. */
   verdictError: (result: R) => MogplexError | undefined;
   /** Stops the work at the service. */
@@ -346,12 +349,12 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         tell(item as Exclude<J, { type: "end" }>);
       };
       let session: Session | undefined;
-      const how = { signal: options.signal, cancelOn: options.cancelOn };
-      const more = abortInternals<JobInternals>(how, {
-        ...detected(connected),
-        onSession: (opened) => void (session = opened),
-      });
-      const end = await begin(overlay(connected, { onItem: take }), more, onStarted);
+      const watch = abortInterrupts({ signal: options.signal, cancelOn: options.cancelOn });
+      const open = (): Session => {
+        const ending = endingSignal(connected.signal, watch.interrupts);
+        return session = openSession(overlay(connected, { signal: ending }), detected(connected));
+      };
+      const end = await begin(overlay(connected, { ...watch, onItem: take, onStarted, openSession: open }));
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);
@@ -386,31 +389,46 @@ function runHandle<S extends { runId: string }>(
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
     check: () => checkOptions(attempted, options, keys),
-    begin: (all, more, onStarted) => begin(all, overlay(more, { byTask: noteNewTask }) as JobOptions, onStarted),
+    begin,
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect({})),
   });
   return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
 
+/** Completes the options of a job on a run, and does the work while the file of `eventsFile` is open. */
+async function withEventsFile(
+  all: Connecting<RunOptions, FollowItem, StartedRun>,
+  work: (options: RunJob) => Promise<JobEnd<RunResult>>,
+): Promise<JobEnd<RunResult>> {
+  const options = completeJob(all);
+  const file = all.eventsFile === undefined ? undefined : openEventsFile(all.eventsFile, options.session, all.token);
+  try {
+    return await work({ ...options, sink: file });
+  } finally {
+    file?.close();
+  }
+}
+
 /** Starts a run and follows it. */
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
-  return runHandle<StartedRun>("start run", connect, options, runKeys(), (all, more, started) => {
+  return runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
     checkRequestKeys(request);
     const tell = hookCaller("onStarted", options.onStarted, all);
     const onStarted = (run: StartedRun) => {
-      started(run);
+      all.onStarted(run);
       tell(run);
     };
-    return runJob(request, overlay(all, { onStarted }), more);
+    return withEventsFile(overlay(all, { onStarted, byTask: true }), (complete) => runJob(request, complete));
   });
 }
 
 /** Follows a run that exists. */
 export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
-  return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all, more, started) => {
-    const end = attachJob(runId, all, more);
-    started({ runId });
+  return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all) => {
+    const id = checkUuid(runId, "run id");
+    const end = withEventsFile(all, (complete) => attachJob(id, complete));
+    all.onStarted({ runId });
     return await end;
   });
 }
@@ -455,13 +473,14 @@ export function automationHandle(
       checkOptions("trigger automation", options, runAutomationKeys());
       checkTriggerKeys(request);
     },
-    begin(all, more, started) {
+    begin(all) {
       const tell = hookCaller("onTriggered", options.onTriggered, all);
-      const onTriggered = (run: TriggeredRun) => {
-        started(run);
+      const onStarted = (run: TriggeredRun) => {
+        all.onStarted(run);
         tell(run);
       };
-      return runAutomationJob(automationId, request, overlay(all, { onTriggered }), more);
+      const id = checkUuid(automationId, "automation id");
+      return runAutomationJob(id, request, completeJob(overlay(all, { onStarted })));
     },
   });
 }
@@ -475,9 +494,10 @@ export function attachAutomationHandle(
 ): AttachedAutomationRun {
   return automationRunHandle<{ runId: string }>(connect, automationId, options, {
     check: () => checkOptions("attach to automation run", options, attachAutomationKeys()),
-    async begin(all, more, started) {
-      const end = attachAutomationJob(automationId, runId, all, more);
-      started({ runId });
+    async begin(all) {
+      const id = checkUuid(runId, "automation run id");
+      const end = attachAutomationJob(checkUuid(automationId, "automation id"), id, completeJob(all));
+      all.onStarted({ runId });
       return await end;
     },
   });

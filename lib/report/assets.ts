@@ -1,28 +1,11 @@
 /**
- * The style and the script of pages, as browsers get them. The tests run them in a browser.
+ * The texts of style.css and page.js, as pages have them. Written by `npm run docs`.
  *
  * @module
  */
-import { sha256Base64 } from "../sha256.ts";
-
-/** A text inside of its element. Nothing in it may end the element: no `<` before a `/` or a `!`. */
-interface Asset {
-  readonly text: string;
-  /** Its SHA-256 in base64, for the policy of the page, which lets nothing else in. */
-  readonly hash: string;
-}
-
-function asset(text: string): Asset {
-  return {
-    text,
-    get hash() {
-      return sha256Base64(text);
-    },
-  };
-}
 
 /** Style of all pages. */
-export const STYLE: Asset = asset(String.raw`
+export const STYLE: string = String.raw`
 :root {
   color-scheme: light dark;
   --bg: #fff;
@@ -704,21 +687,19 @@ footer {
     content: none;
   }
 }
-`);
+`;
 
-/**
- * Script of all pages. Everything is there without it: it searches, filters, sorts and copies what the page shows.
- *
- * A list is an element with `data-list`. Its tools are in `.tools`, hidden until the script runs: a search field, a choice of kinds (the
- * `data-k` of rows), a button that copies the table, and a place for the number of rows. Rows are children of `[data-rows]`.
- */
-export const SCRIPT: Asset = asset(String.raw`
+/** Script of all pages. */
+export const SCRIPT: string = String.raw`
 (() => {
   const formula = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
   // What is shown short has all of it in its title, and a number of a pull request in its address.
   const longer = (element) =>
-    Array.from(element.querySelectorAll("[title], a[href^=http]"), (part) => [part.textContent, part.title || part.href]);
+    Array.from(
+      element.querySelectorAll("[title], a[href^=http]"),
+      (part) => [part.textContent, part.title || part.href],
+    );
 
   function wholeText(cell) {
     let text = (cell.textContent ?? "").trim();
@@ -838,4 +819,4 @@ export const SCRIPT: Asset = asset(String.raw`
     search.focus();
   });
 })();
-`);
+`;

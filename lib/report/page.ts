@@ -4,6 +4,7 @@
  * @module
  */
 import { html, raw } from "hono/html";
+import { sha256Base64 } from "../sha256.ts";
 import type { Block, Words } from "../text/document.ts";
 import { holdable, webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -309,8 +310,9 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
 /** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
 export function policyOf(script: boolean): string {
   // Browsers ask the server for an icon where a page does not bring one.
-  return `default-src 'none'; style-src 'sha256-${STYLE.hash}'; ` +
-    (script ? `script-src 'sha256-${SCRIPT.hash}'; ` : "") + "img-src data:; base-uri 'none'; form-action 'none'";
+  return `default-src 'none'; style-src 'sha256-${sha256Base64(STYLE)}'; ` +
+    (script ? `script-src 'sha256-${sha256Base64(SCRIPT)}'; ` : "") +
+    "img-src data:; base-uri 'none'; form-action 'none'";
 }
 
 /** The first thing on a page. */
@@ -382,7 +384,7 @@ ${
     reloadSeconds !== undefined && markup`<meta http-equiv="refresh" content="${reloadSeconds}">\n`
   }<link rel="icon" href="${raw(ICON)}">
 <title>${title}</title>
-<style>${raw(STYLE.text)}</style>
+<style>${raw(STYLE)}</style>
 </head>
 <body>
 <a class="skip" href="#main">to the content</a>
@@ -390,7 +392,7 @@ ${top(verdict)}
 <main id="main">
 ${body}</main>
 <footer>${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
-${script && markup`<script>${raw(SCRIPT.text)}</script>\n`}</body>
+${script && markup`<script>${raw(SCRIPT)}</script>\n`}</body>
 </html>
 `;
   // The template leaves these characters as they are. Parsers make line feeds of carriage returns.

@@ -9,6 +9,7 @@ import { cancelWith } from "../run/cancel.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
 import { own } from "../text/safe_line.ts";
 import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
 import { attachRun, isOfPipeline } from "./attach_run.ts";
@@ -116,9 +117,17 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   return code;
 }
 
+/**
+ * Masks tokens of known forms, and those that this program uses itself. Other variables of the job do not matter: an event and a poll may have
+ * different ones, and the same key needs the same prompt.
+ */
+function promptRedactor({ token, forge }: Responding): Redactor {
+  return createRedactor({ token, secrets: [forge.token] });
+}
+
 /** Opens what decides on mentions, with what the service says of runs. */
 function openDecider(job: Responding): { decider: Decider; session: Session } {
-  const { settings, clock, writer } = job;
+  const { settings, clock } = job;
   const { threads } = job.remembered ?? job.forge;
   const { session, call } = job.openService();
   const decider = new Decider({
@@ -126,7 +135,7 @@ function openDecider(job: Responding): { decider: Decider; session: Session } {
     settings,
     nowMs: clock.wallTime(),
     sealOf: (thread) => sealFor(job, thread),
-    redact: (text) => writer.redact(text),
+    redact: promptRedactor(job),
     isOfPipeline: (note) => isOfPipeline(job, note),
     runs: {
       async branchOf(runId) {

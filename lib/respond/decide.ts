@@ -189,7 +189,7 @@ export class Decider {
       nowMs: number;
       /** Makes the codes of the marks of a thread. */
       sealOf(thread: ThreadPlace): Promise<MarkSeal>;
-      /** Masks secrets. */
+      /** Masks secrets in what goes along with a task: the same in each job, since the prompt of one key must not change. */
       redact: Redact;
       /** Whether a note was written by the pipeline of this job: a job of it that is tried again follows the run that the note names. */
       isOfPipeline(note: string): boolean;
@@ -301,7 +301,7 @@ export class Decider {
     }
     const told = await this.#told(thread, found.list, { me, at, ask });
     const { template } = this.#settings;
-    const prompt = promptOf(withQuote(task.text, task.quote), told, template);
+    const prompt = promptOf(withQuote(task.text, task.quote), told, { redact: this.#redact, template });
     const leftOut = leftOutOf(told, this.#settings);
     const wanted = {
       ask,

@@ -8,6 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import type { ThreadPlace } from "../forge/threads.ts";
 import { resultContent, writeContent } from "../report/job_note.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
+import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
 import { isTerminal } from "../service/contract.ts";
 import { AGAIN, planOf, react, say } from "./ask_note.ts";
@@ -35,7 +36,7 @@ export async function endLeftNote(
   { thread }: Pick<Asked["news"], "thread">,
   { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
 ): Promise<boolean> {
-  const { platform, clock, writer, spent } = job;
+  const { clock, writer, spent } = job;
   const { ask, of, state } = mark;
   if (typeof state === "string") return true;
   const { isUnwanted = false } = state;
@@ -49,7 +50,7 @@ export async function endLeftNote(
       }
     }
     const { session } = job.openService(LEFT_LOOK_MS);
-    const { result, error } = await lookJob(state.runId, {}, { session, platform, onInterrupt: "detach" });
+    const { result, error } = await lookJob(state.runId, completeJob({ openSession: () => session }));
     if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
       const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
       writer.note(

@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Thread, ThreadComment } from "../forge/threads.ts";
+import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 
@@ -57,13 +58,15 @@ export function leftOutOf(
   }. The agent gets only texts of ${who}, and none that may have been changed since.`;
 }
 
-function commentsText({ comments, leftOut }: Told): string {
+function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   let left = MAX_COMMENTS;
   // The newest matter most.
   const parts: string[] = [];
   let older = 0;
   for (const { author, text, line } of comments.toReversed()) {
-    const part = `${author.name} wrote:\n${quoted(line === undefined ? text : `${line.place}:\n${text}`, MAX_TEXT)}`;
+    const part = `${author.name} wrote:\n${
+      maskedQuote(line === undefined ? text : `${line.place}:\n${text}`, MAX_TEXT, redact)
+    }`;
     left -= part.length;
     if (left < 0) older++;
     else parts.unshift(part);
@@ -71,6 +74,11 @@ function commentsText({ comments, leftOut }: Told): string {
   if (older > 0) parts.unshift(`${formatCount(older, "older comment")} left out: together they are too long.`);
   if (leftOut > 0) parts.push(`${formatCount(leftOut, "comment")} of others left out.`);
   return parts.join("\n\n");
+}
+
+/** Masked before it is cut: otherwise half of a secret could stay, which nothing recognizes. */
+function maskedQuote(text: string, most: number, redact: Redact): string {
+  return quoted(redact(plainText(text)), most);
 }
 
 /** A place in a template. */
@@ -83,16 +91,21 @@ const NAMES = ["task", "title", "description", "comments", "kind", "number", "ur
  * Puts a prompt together.
  *
  * @param task What was asked for: untrusted text of a person with the right.
- * @param template Text of the user with `{{task}}` in it. @default the task, then the thread as a quote
+ * @param redact Masks secrets in what the thread says, and not in the task.
+ * @param template Text of the user with `{{task}}` in it; undefined for the task, then the thread as a quote.
  */
-export function promptOf(task: string, told: Told, template?: string): string {
+export function promptOf(
+  task: string,
+  told: Told,
+  { redact, template }: { redact: Redact; template: string | undefined },
+): string {
   const { thread, hasText } = told;
   const { kind, number, url } = thread;
   const values: Record<typeof NAMES[number], string> = {
     task: plainText(task).trim(),
-    title: hasText ? quoted(thread.title, 1_000) : "",
-    description: hasText && thread.text.trim() !== "" ? quoted(thread.text, MAX_TEXT) : "",
-    comments: commentsText(told),
+    title: hasText ? maskedQuote(thread.title, 1_000, redact) : "",
+    description: hasText && thread.text.trim() !== "" ? maskedQuote(thread.text, MAX_TEXT, redact) : "",
+    comments: commentsText(told, redact),
     kind: kind === "issue" ? "issue" : "pull request",
     number: String(number),
     url,

@@ -12,7 +12,7 @@ import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
 import { isMissingRoute } from "../service/errors.ts";
 import type { Startable } from "../service/start.ts";
-import { checkUuid, type Keys } from "../service/validate.ts";
+import { type Keys } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import {
   checkTriggerKeys,
@@ -42,10 +42,10 @@ import {
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
+import type { KeyOptions } from "./key.ts";
+import type { JobOptions } from "./options.ts";
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
-import { type ConnectOptions, openSession, type Session, type SessionInternals, type VerbOptions } from "./session.ts";
-import { endingSignal } from "./interrupts.ts";
+import { type ConnectOptions, openSession, type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
 import { type StartAnswer, StartSeries } from "./start.ts";
 
@@ -57,77 +57,41 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
   return { ...triggerKeys(), ...attachAutomationKeys() };
 }
 
-/** The options of a job, with the connection. It tells its items itself, before there is a result. */
-export interface AutomationJobSettings
-  extends Omit<RunAutomationOptions, "onItem">, Omit<ConnectOptions, keyof VerbOptions> {
-  /** Called with each item as it comes. What it throws ends the job. @default {undefined} */
-  onItem?: ((item: AutomationItem) => unknown) | undefined;
-}
+/** {@linkcode JobOptions} of a job on the run of an automation. */
+export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
  * Triggers an automation and follows its run to its end: repeats a suppressed trigger, and waits for a run that has no slot yet, as long as
- * `timeoutMs` permits.
+ * the session permits.
  *
- * @returns How the job ended. An error that came after the session was opened is in `error`.
- * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option or an id is out of range.
+ * @param automationId UUID.
+ * @returns How the job ended, with the error that ended it.
  */
 export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
-  options: AutomationJobSettings,
-  more: JobInternals,
+  options: AutomationJob,
 ): Promise<JobEnd<AutomationResult>> {
-  return await openJob(automationId, { request, options }, options, more).start();
+  return await new Job(new AutomationOperation(automationId, request, options), options).start();
 }
 
-/** Follows the run of an automation that exists. See {@linkcode runAutomationJob}. */
+/** Follows the run of an automation that exists. @param runId UUID. See {@linkcode runAutomationJob}. */
 export async function attachAutomationJob(
   automationId: string,
   runId: string,
-  options: AutomationJobSettings,
-  more: JobInternals,
+  options: AutomationJob,
 ): Promise<JobEnd<AutomationResult>> {
-  return await openJob(automationId, checkUuid(runId, "automation run id"), options, more).attach();
-}
-
-/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function openJob(
-  automation: string,
-  target: Trigger | string,
-  options: AutomationJobSettings,
-  more: JobInternals,
-): Job<AutomationItem, AutomationResult> {
-  const automationId = checkUuid(automation, "automation id");
-  const tokenShare = checkTokenShare(options.tokenShare);
-  const watch = checkWatch(options, more);
-  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const operation = new AutomationOperation(session, { automationId, target, tokenShare });
-  return new Job(session, operation, { ...watch, onItem: options.onItem });
+  return await new Job(new AutomationOperation(automationId, runId, options), options).attach();
 }
 
 // The run of an automation as an operation for the engine: triggers, follows and stops it.
 
-/** A run to trigger. */
-interface Trigger {
-  request: TriggerRequest;
-  /** Options of its key, and `onTriggered`. */
-  options: TriggerOptions;
-}
-
-/** Target and settings of an {@linkcode AutomationOperation}. */
-interface OperationSettings {
-  /** UUID of the automation. */
-  automationId: string;
-  /** What to trigger, or the id of a run that exists. */
-  target: Trigger | string;
-  /** Jobs that use the token at the same time, at least 1. */
-  tokenShare: number;
-}
-
 /** One run of an automation, which is to be triggered or exists already. */
 class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
-  readonly #settings: OperationSettings;
+  readonly #automationId: string;
+  readonly #target: TriggerRequest | string;
+  readonly #options: AutomationJob;
   #plan: TriggerPlan | undefined;
   #series: TriggerSeries | undefined;
   #triggered: TriggeredRun | undefined;
@@ -135,15 +99,17 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   #stopped: StoppedAutomationRun | undefined;
   readonly #name: RepositoryName;
 
-  constructor(session: Session, settings: OperationSettings) {
-    this.#session = session;
-    this.#settings = settings;
-    this.#name = new RepositoryName(session);
+  /** @param target What to trigger, or the id of a run that exists. */
+  constructor(automationId: string, target: TriggerRequest | string, options: AutomationJob) {
+    this.#session = options.session;
+    this.#automationId = automationId;
+    this.#target = target;
+    this.#options = options;
+    this.#name = new RepositoryName(options.session);
   }
 
   get #runId(): string | undefined {
-    const { target } = this.#settings;
-    return typeof target === "string" ? target : this.#triggered?.runId;
+    return typeof this.#target === "string" ? this.#target : this.#triggered?.runId;
   }
 
   /** The repository that was asked for, or that the record of a run names. */
@@ -166,15 +132,14 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
 
   /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
   async start(): Promise<void> {
-    const { automationId, target } = this.#settings;
-    if (typeof target === "string") throw new Error("Cannot trigger a run that exists");
-    const { request, options } = target;
-    const plan = await planTrigger(this.#session, automationId, request, options);
+    const request = this.#target;
+    if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
+    const plan = await planTrigger(this.#session, this.#automationId, request, this.#options);
     this.#plan = plan;
-    this.#series = triggerSeries(this.#session, plan, options, true);
+    this.#series = triggerSeries(this.#session, plan, this.#options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    options.onTriggered?.(triggered);
+    this.#options.onStarted(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
@@ -182,8 +147,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     if (look.kind === "rest") return;
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow before the trigger");
-    const { automationId, tokenShare } = this.#settings;
-    this.#follower = new AutomationFollower(this.#session, automationId, runId, tokenShare);
+    this.#follower = new AutomationFollower(this.#session, this.#automationId, runId, this.#options.tokenShare);
     for await (const item of this.#follower.items()) {
       if (this.#repoId !== undefined) this.#name.ask(this.#repoId);
       yield item;
@@ -203,12 +167,12 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     if (cause.kind === "signal" && !cause.cancels(this.#triggered?.owned ?? false)) {
       return { answered: false, text: "the automation run goes on" };
     }
-    return this.#stopped = await stopAutomationRun(this.#session, this.#settings.automationId, runId, cause);
+    return this.#stopped = await stopAutomationRun(this.#session, this.#automationId, runId, cause);
   }
 
   result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
     return buildAutomationResult(this.#session, {
-      automationId: this.#settings.automationId,
+      automationId: this.#automationId,
       repoId: this.#repoId,
       repository: this.#name.take(this.#repoId),
       outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
@@ -297,8 +261,11 @@ export async function triggerAutomation(
   options: TriggerOptions & ConnectOptions,
 ): Promise<TriggeredRun> {
   checkTriggerKeys(request);
+  const session = openSession(options, detected(options));
   const errorOf = (error: unknown, series: TriggerSeries) => startError(error, series, options.signal);
-  return await triggerJob(automationId, request, options, detected(options), errorOf);
+  const triggered = await triggerJob(automationId, request, session, options, errorOf);
+  options.onTriggered?.(triggered);
+  return triggered;
 }
 
 /** The run that a trigger started or found. */
@@ -339,7 +306,7 @@ const SUPPRESSED_MS = 15_000;
 function triggerSeries(
   session: Session,
   plan: TriggerPlan,
-  { onStarting }: TriggerOptions,
+  { onStarting }: KeyOptions,
   waits: boolean,
 ): TriggerSeries {
   const { automationId, request, key, job } = plan;
@@ -377,26 +344,23 @@ async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan)
 }
 
 /**
- * {@linkcode triggerAutomation} with the options that only the command line sets.
+ * Triggers an automation in a session.
  *
  * @param errorOf Makes the error to throw from the one that ended the start. @default the same
  */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
-  options: TriggerOptions,
-  internals: SessionInternals,
-  errorOf?: (error: unknown, series: TriggerSeries) => unknown,
+  session: Session,
+  options: KeyOptions,
+  errorOf: (error: unknown, series: TriggerSeries) => unknown = (error) => error,
 ): Promise<TriggeredRun> {
-  const session = openSession(options, internals);
   const plan = await planTrigger(session, automationId, request, options);
   const series = triggerSeries(session, plan, options, false);
   try {
-    const triggered = await triggerWith(series, plan);
-    options.onTriggered?.(triggered);
-    return triggered;
+    return await triggerWith(series, plan);
   } catch (error) {
-    throw errorOf === undefined ? error : errorOf(error, series);
+    throw errorOf(error, series);
   }
 }
 

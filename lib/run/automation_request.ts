@@ -143,7 +143,7 @@ export async function planTrigger(
   session: Session,
   automation: string,
   request: TriggerRequest,
-  options: TriggerOptions,
+  options: KeyOptions,
 ): Promise<TriggerPlan> {
   const automationId = checkUuid(automation, "automation id");
   const repository = checkRepository(request, "trigger automation");

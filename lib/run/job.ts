@@ -13,25 +13,27 @@ import { cutText, detach } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
 import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
-import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason, type WatchSettings } from "./interrupts.ts";
+import { cancelsOnInterrupt, INTERRUPT_MS, interruptReason } from "./interrupts.ts";
 import type { Connected, Session } from "./session.ts";
 import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
+import type { JobOptions } from "./options.ts";
+import type { Parting } from "./state.ts";
 
 /** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
 export class Job<I extends JobItem, R extends Resumable> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
-  readonly #settings: JobSettings<I>;
+  readonly #options: JobOptions<I, never>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
   /** After a signal: point on the clock until which the job may send requests. */
   #leaveBy = Infinity;
 
-  constructor(session: Session, operation: Operation<I, R>, settings: JobSettings<I>) {
+  constructor(operation: Operation<I, R>, options: JobOptions<I, never>) {
+    const { session, interrupts, onInterrupt } = options;
     this.#session = session;
     this.#operation = operation;
-    this.#settings = settings;
-    const { interrupts, onInterrupt } = settings;
+    this.#options = options;
     if (interrupts === undefined) return;
     const stop = () => {
       const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
@@ -43,17 +45,14 @@ export class Job<I extends JobItem, R extends Resumable> {
     else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
-  /**
-   * Starts the operation and follows it, or reads it `once`. The error that ends the job, a bug included, is returned in `error`, not
-   * thrown.
-   */
-  async start({ once = false }: { once?: boolean } = {}): Promise<JobEnd<R>> {
+  /** Starts the operation and follows it. The error that ends the job, a bug included, is returned in `error`, not thrown. */
+  async start(): Promise<JobEnd<R>> {
     try {
       await this.#operation.start();
     } catch (error) {
       return await this.#failed(error);
     }
-    if (!this.#settings.startOnly) return await this.#follow({ kind: once ? "once" : "all" });
+    if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
     // A key can find a run that has ended: nothing was started, and its verdict is known.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
@@ -84,7 +83,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     let outcome: EndOutcome | undefined;
     for await (const item of this.#operation.items(look)) {
       if (isEnd(item)) outcome = item.outcome;
-      this.#settings.onItem?.(item);
+      this.#options.onItem(item);
     }
     return outcome;
   }
@@ -106,7 +105,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const isLate = error instanceof DeadlineError || isPast;
     // A start that was given up without an answer may have begun something that is not followed.
     const isLost = mayPass && !this.#following && this.#operation.mayExist;
-    const cancels = this.#settings.cancelOn.includes("timeout") && (this.#following && isLate || isLost);
+    const cancels = this.#options.cancelOn.includes("timeout") && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
     return await this.#withoutVerdict(error, reasonOf(error));
@@ -139,7 +138,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   }
 
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
-    const { interrupts } = this.#settings;
+    const { interrupts } = this.#options;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
     // The operation ended just as the signal came: read its links for the reports, if there is time.
@@ -249,9 +248,6 @@ export interface Ending {
   error: unknown;
 }
 
-/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
-export type Parting = "detached" | "ended";
-
 /** A long-running piece of remote work that a job brings to a verdict. */
 export interface Operation<I extends JobItem, R> {
   /** Its name in messages: `run "…"`. */
@@ -284,14 +280,6 @@ export interface Operation<I extends JobItem, R> {
   result(ending: Ending): R;
   /** Records for later steps of the CI job, such as `cleanup`, how the process leaves it. */
   part?(parting: Parting): void;
-}
-
-/** Settings of a {@linkcode Job}. */
-interface JobSettings<I> extends WatchSettings {
-  /** Whether the job ends as soon as the operation is started or found. @default {false} */
-  startOnly?: boolean | undefined;
-  /** Called with each item as it comes. */
-  onItem: ((item: I) => unknown) | undefined;
 }
 
 /** How a job ended. */

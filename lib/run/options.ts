@@ -5,38 +5,105 @@
  */
 import { UsageError } from "../errors.ts";
 import { didYouMean } from "../nearest.ts";
-import {
-  CANCEL_CAUSES,
-  type CancelCause,
-  type Interrupts,
-  ON_INTERRUPT,
-  type OnInterrupt,
-  type WatchSettings,
-} from "./interrupts.ts";
-import type { SessionInternals } from "./session.ts";
+import type { EventSink } from "./event_file.ts";
+import { CANCEL_CAUSES, type CancelCause, type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
+import type { KeyOptions } from "./key.ts";
+import type { Session } from "./session.ts";
+import type { SeriesHooks } from "./start.ts";
+import type { StateFiles } from "./state.ts";
 
 /** Most jobs that use a token at the same time. */
 export const MAX_TOKEN_SHARE = 1_000;
 
-/** Options of a job that only the command line sets. */
-export interface JobInternals extends SessionInternals {
-  /** Signals of the process, from `interruptible`. @default {undefined} (not handled) */
-  interrupts?: Interrupts | undefined;
-  /** What a signal does to the operation. @default {"auto"} */
-  onInterrupt?: OnInterrupt | undefined;
+/**
+ * What a job on a run or on the run of an automation needs: complete and checked where the job is asked for, and passed to the engine as a whole.
+ * `I` are its items, `S` is what was started.
+ */
+export interface JobOptions<I, S> extends KeyOptions {
+  readonly session: Session;
+  /** Jobs that use the token at the same time, at least 1. */
+  readonly tokenShare: number;
+  readonly cancelOn: readonly CancelCause[];
+  /** What a signal does to the operation. The state file passes it on to `cleanup`. */
+  readonly onInterrupt: OnInterrupt;
+  /** Signals that end the job; undefined if only the session's signal does. */
+  readonly interrupts: Interrupts | undefined;
+  /** Called with each item as it comes. What it throws ends the job. */
+  onItem(item: I): unknown;
+  /** Called as soon as the operation is started or found. */
+  onStarted(started: S): unknown;
+  /** Whether the job ends as soon as the operation is started or found. */
+  readonly startOnly: boolean;
+  /** Whether to use the event stream of a run if the service has one. */
+  readonly stream: boolean;
+  /** Gets every event of a run before it is an item. */
+  readonly sink: EventSink | undefined;
+  /** Where the state of a run is kept for later steps of the CI job; undefined to keep none. */
+  readonly state: StatePlace | undefined;
+  /** Whether the result of a run has the task. */
+  readonly showTask: boolean;
+  /** Name of a run's repository, `owner/name`, if the caller knows it: the service is not asked then. */
+  readonly repository: string | undefined;
+  /** Called with that name if it was asked for, once it has come. */
+  onRepository(name: string): void;
+  /** Whether the request of a run is a part of a derived key, so that two tasks of a job are two runs. */
+  readonly byTask: boolean;
+  readonly mayRepeat: SeriesHooks["mayRepeat"];
 }
 
+/** Where the state of a run is kept. */
+export interface StatePlace {
+  readonly files: StateFiles;
+  readonly path: string;
+  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
+  readonly resumePath?: string | undefined;
+  /** How long ago the run of that key may have ended, in milliseconds. @default {Infinity} */
+  readonly maxEndAgeMs?: number | undefined;
+}
+
+type Undefinable<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** {@linkcode JobOptions} before they are complete. */
+export type AskedJob<I, S> = Undefinable<Omit<JobOptions<I, S>, "session">> & {
+  /** Opens the session. @throws {UnauthorizedError | UsageError} */
+  openSession(): Session;
+};
+
+/** Checks options and sets the defaults, then opens the session. @throws {UnauthorizedError | UsageError} */
+export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
+  const { onItem = nothing, onStarted = nothing, onRepository = nothing, onInterrupt = "auto", ...rest } = asked;
+  const tokenShare = checkTokenShare(rest.tokenShare);
+  const cancelOn = checkCancelOn(rest.cancelOn);
+  checkWord("onInterrupt", onInterrupt, ON_INTERRUPT);
+  const { idempotencyKey, keyScope, keyPart, identity, onStarting } = rest;
+  return {
+    ...{ idempotencyKey, keyScope, keyPart, identity, onStarting },
+    ...{ tokenShare, cancelOn, onInterrupt, onItem, onStarted, onRepository },
+    session: rest.openSession(),
+    interrupts: rest.interrupts,
+    startOnly: rest.startOnly ?? false,
+    stream: rest.stream ?? true,
+    sink: rest.sink,
+    state: rest.state,
+    showTask: rest.showTask ?? true,
+    repository: rest.repository,
+    byTask: rest.byTask ?? false,
+    mayRepeat: rest.mayRepeat,
+  };
+}
+
+function nothing(): void {}
+
 /**
- * The internals of a job of the library: with `abort` in `cancelOn` the caller's signal also cancels the operation.
+ * Signals of a job of the library: with `abort` in `cancelOn` the caller's signal also cancels the operation.
  *
  * @throws {UsageError} for an unknown word.
  */
-export function abortInternals<M extends JobInternals>(
+export function abortInterrupts(
   { signal, cancelOn }: { signal?: AbortSignal | undefined; cancelOn?: readonly CancelCause[] | undefined },
-  more: M,
-): M {
-  if (!checkCancelOn(cancelOn).includes("abort") || signal === undefined) return more;
-  return { ...more, interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
+): Pick<AskedJob<unknown, unknown>, "interrupts" | "onInterrupt"> {
+  if (!checkCancelOn(cancelOn).includes("abort") || signal === undefined) return {};
+  return { interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
 }
 
 /** Returns what cancels a run; nothing does by default. @throws {UsageError} unless it is a list of known words. */
@@ -72,16 +139,4 @@ export function checkTokenShare(tokenShare = 1): number {
   if (Number.isInteger(tokenShare) && tokenShare >= 1 && tokenShare <= MAX_TOKEN_SHARE) return tokenShare;
   const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;
   throw new UsageError({ attempted: "follow", why, value: String(tokenShare) });
-}
-
-/** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */
-export function checkWatch(
-  { cancelOn }: { cancelOn?: readonly CancelCause[] | undefined },
-  { interrupts, onInterrupt = "auto" }: Omit<JobInternals, "platform">,
-): WatchSettings {
-  return {
-    cancelOn: checkCancelOn(cancelOn),
-    onInterrupt: checkWord("onInterrupt", onInterrupt, ON_INTERRUPT),
-    interrupts,
-  };
 }

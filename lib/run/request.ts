@@ -109,7 +109,7 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 export async function planStart(
   session: Session,
   request: RunRequest,
-  options: StartOptions,
+  options: KeyOptions,
   byTask = false,
 ): Promise<StartPlan> {
   const checked = checkRunRequest(request);
@@ -150,7 +150,7 @@ export function noteNewTask(
 export async function planLater(
   session: Session,
   later: LaterRequest,
-  options: StartOptions,
+  options: KeyOptions,
   before: RunState | undefined,
 ): Promise<StartPlan> {
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);

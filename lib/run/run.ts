@@ -7,28 +7,18 @@ import { ConflictError, MogplexError, NotFoundError, UsageError } from "../error
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
-import { checkUuid } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
-import { type EventFile, type EventSink, openEventsFile } from "./event_file.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
-import {
-  type Ending,
-  Job,
-  type JobEnd,
-  type Look,
-  type Operation,
-  type Parting,
-  type StopCause,
-  type Stopped,
-} from "./job.ts";
+import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
 import { isComplete, jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
-import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
+import type { JobOptions, StatePlace } from "./options.ts";
 import {
   isLater,
   type LaterRequest,
+  noteNewTask,
   planLater,
   planStart,
   resumePlan,
@@ -48,11 +38,11 @@ import {
   resultError,
   type RunResult,
 } from "./result.ts";
-import { type CancelCause, endingSignal, type OnInterrupt } from "./interrupts.ts";
-import { type ConnectOptions, openSession, type Session, type VerbOptions } from "./session.ts";
+import { type CancelCause } from "./interrupts.ts";
+import { type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
-import { keysUsedUp, type SeriesHooks, type StartedRun, type StartSeries } from "./start.ts";
-import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
+import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
+import { type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
@@ -79,139 +69,52 @@ export interface AttachOptions extends FollowOptions {
 /** Options of {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
-/** The options of a job, with the connection. It tells its items itself, before there is a result. */
-export interface JobSettings extends Omit<RunOptions, "onItem">, Omit<ConnectOptions, keyof VerbOptions> {
-  /** Called with each item as it comes. What it throws ends the job. @default {undefined} */
-  onItem?: ((item: FollowItem) => unknown) | undefined;
-}
+// The jobs, with state file and signals.
 
-// The jobs of the command line, with state file and signals.
+/** {@linkcode JobOptions} of a job on a run. */
+export type RunJob = JobOptions<FollowItem, StartedRun>;
 
 /**
- * Starts a run and follows it, with state file and signals: the job of `run --follow`.
+ * Starts a run and follows it.
  *
- * @returns How the job ended. An error that came after the session was opened is in `error`.
- * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
- * be written.
+ * @returns How the job ended, with the error that ended it.
+ * @throws {UsageError} when the state file cannot be written, or that of an earlier attempt is missing.
  */
-export async function runJob(
-  request: RunRequest | LaterRequest,
-  options: JobSettings,
-  more: JobOptions,
-): Promise<JobEnd<RunResult>> {
-  // The service is not asked for a name that the caller gave.
-  const opened = open(options, {
-    ...more,
-    repository: more.repository ?? (isLater(request) ? undefined : givenName(request.repo)),
-  });
-  try {
-    const resumed = readResumed(opened, { request, options, more });
-    // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
-    if (resumed?.asked == null) opened.settings.state?.clear();
-    const { maxEndAgeMs, byTask, mayRepeat } = more;
-    return await opened.job({ request, options, resumed, maxEndAgeMs, byTask, mayRepeat }).start();
-  } finally {
-    opened.file?.close();
-  }
+export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
+  const state = openState(options);
+  const resumed = readResumed(request, options, state);
+  // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
+  if (resumed?.asked == null) state?.writer.clear();
+  return await new Job(new RunOperation(options, { request, resumed }, state?.writer), options).start();
 }
 
-/** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
-export async function attachJob(
-  runId: string,
-  options: JobSettings,
-  more: JobOptions,
-): Promise<JobEnd<RunResult>> {
-  const id = checkUuid(runId, "run id");
-  const opened = open(options, more);
-  try {
-    recordFollowing(opened, id, options);
-    return await opened.job(id).attach();
-  } finally {
-    opened.file?.close();
-  }
+/** Follows a run that exists. @param runId UUID. @returns See {@linkcode runJob}. */
+export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
+  const state = openState(options)?.writer;
+  recordFollowing(runId, options, state);
+  return await new Job(new RunOperation(options, runId, state), options).attach();
 }
 
-/** Default time for a single read, retries included, in milliseconds. */
+/** Longest time for a single read, retries included, in milliseconds. */
 export const LOOK_MS = 60_000;
 
-/** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: JobSettings, more: JobOptions): Promise<JobEnd<RunResult>> {
-  const id = checkUuid(runId, "run id");
-  const opened = open({ ...options, timeoutMs: options.timeoutMs ?? LOOK_MS }, more);
-  try {
-    return await opened.job(id).attach(true);
-  } finally {
-    opened.file?.close();
-  }
+/** Reads a run once. The outcome is `deadline` if the run has not ended. @param runId UUID. @returns See {@linkcode runJob}. */
+export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
+  return await new Job(new RunOperation(options, runId, undefined), options).attach(true);
 }
 
-/** Options of a run that only the command line sets. */
-export interface JobOptions extends JobInternals {
-  /** Gets every event, in place of `eventsFile`. @default {undefined} */
-  sink?: EventSink | undefined;
-  /** Whether the job ends as soon as the run is started or found. @default {false} */
-  startOnly?: boolean | undefined;
-  /** Whether the result has the task. @default {true} */
-  showTask?: boolean | undefined;
-  /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
-  repository?: string | undefined;
-  /** Called with that name where it was asked for, once it has come. @default {undefined} */
-  onRepository?: ((name: string) => void) | undefined;
-  /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
-  byTask?: RunStart["byTask"];
-  /** See {@linkcode SeriesHooks.mayRepeat}. @default {undefined} (attempts are repeated) */
-  mayRepeat?: SeriesHooks["mayRepeat"];
-  /**
-   * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
-   * @default {undefined} (no state file)
-   */
-  files?: StateFiles | undefined;
-  /** Path of the state file. @default {undefined} (none) */
-  statePath?: string | undefined;
-  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
-  resumePath?: string | undefined;
-  /** See {@linkcode RunStart.maxEndAgeMs}. */
-  maxEndAgeMs?: number | undefined;
+/** The state file of a job. */
+interface OpenState extends StatePlace {
+  /** Seals and checks state files. */
+  seal: StateSeal;
+  writer: StateWriter;
 }
 
-/** A job with checked options, ready to start or attach. */
-interface OpenJob {
-  session: Session;
-  settings: OperationSettings;
-  /** Seals and checks state files; undefined without a token or without files. */
-  seal: StateSeal | undefined;
-  job(target: RunStart | string): Job<FollowItem, RunResult>;
-  /** The file of `eventsFile`; undefined without that option. */
-  file: EventFile | undefined;
-}
-
-/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function open(options: JobSettings, more: JobOptions): OpenJob {
-  const { files, statePath, startOnly, showTask = true, repository, onRepository } = more;
-  const tokenShare = checkTokenShare(options.tokenShare);
-  const watch = checkWatch(options, more);
-  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const token = session.token ?? options.token;
-  const seal = files !== undefined && token !== undefined ? stateSeal(token) : undefined;
-  const state = files === undefined || statePath === undefined || seal === undefined
-    ? undefined
-    : new StateWriter(files, statePath, seal, session.notify);
-  const { stream = true, onItem, eventsFile } = options;
-  const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
-  const sink = more.sink ?? file;
-  const settings = {
-    tokenShare,
-    stream,
-    onInterrupt: watch.onInterrupt,
-    state,
-    sink,
-    showTask,
-    repository,
-    onRepository,
-  };
-  const job = (target: RunStart | string) =>
-    new Job(session, new RunOperation(session, settings, target), { ...watch, startOnly, onItem });
-  return { session, settings, seal, job, file };
+/** The state file of a job; undefined without one, or without a token to seal it. */
+function openState({ session: { token, notify }, state }: RunJob): OpenState | undefined {
+  if (state === undefined || token === undefined) return undefined;
+  const seal = stateSeal(token);
+  return { ...state, seal, writer: new StateWriter(state.files, state.path, seal, notify) };
 }
 
 /**
@@ -221,18 +124,20 @@ function open(options: JobSettings, more: JobOptions): OpenJob {
  * @throws {UsageError} when the file that the caller names is missing: a mistyped path must not start a second agent.
  */
 function readResumed(
-  { session, seal }: OpenJob,
-  { request, options, more }: { request: RunRequest | LaterRequest; options: JobSettings; more: JobOptions },
+  request: RunRequest | LaterRequest,
+  options: RunJob,
+  state: OpenState | undefined,
 ): RunState | undefined {
-  const { files, resumePath, statePath } = more;
+  if (state === undefined) return undefined;
+  const { files, resumePath, path: ownPath, seal } = state;
+  const { session, idempotencyKey, keyScope = "pipeline" } = options;
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
-  const { idempotencyKey, keyScope = "pipeline" } = options;
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
   // Outside CI the state of the folder is looked at before. A job that is not told apart from those of other pipelines starts a run each time.
   const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
-  const path = resumePath ?? (findsOwn ? statePath : undefined);
-  if (files === undefined || path === undefined || seal === undefined) return undefined;
+  const path = resumePath ?? (findsOwn ? ownPath : undefined);
+  if (path === undefined) return undefined;
   const required = resumePath !== undefined;
   const stored = readState(files, path, {
     job,
@@ -243,15 +148,15 @@ function readResumed(
     nowMs: clock.wallTime(),
     notify,
   });
-  const state = stored?.proven(seal);
+  const proven = stored?.proven(seal);
   // Only a token that the service has accepted has a run.
-  memory.workedBefore ||= typeof state?.runId === "string";
-  return state;
+  memory.workedBefore ||= typeof proven?.runId === "string";
+  return proven;
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
-function recordFollowing({ session, settings }: OpenJob, runId: string, options: JobSettings): void {
-  const { state, onInterrupt } = settings;
+function recordFollowing(runId: string, options: RunJob, state: StateWriter | undefined): void {
+  const { session, onInterrupt } = options;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
@@ -267,37 +172,11 @@ function recordFollowing({ session, settings }: OpenJob, runId: string, options:
 
 // A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
 
-/** Settings of a {@linkcode RunOperation}. */
-interface OperationSettings {
-  /** Jobs that use the token at the same time, at least 1. */
-  tokenShare: number;
-  /** Whether to use the event stream if the service has one. */
-  stream: boolean;
-  /** What a signal does to the run. The state file passes it on to `cleanup`. */
-  onInterrupt: OnInterrupt;
-  /** Writes the state file; undefined in the library. */
-  state: StateWriter | undefined;
-  sink: EventSink | undefined;
-  /** Whether the result has the task. */
-  showTask: boolean;
-  /** Name of the repository, `owner/name`; undefined to ask the service for it. */
-  repository: string | undefined;
-  /** See {@linkcode JobOptions.onRepository}. */
-  onRepository: JobOptions["onRepository"];
-}
-
 /** A run to start. */
 interface RunStart {
   request: RunRequest | LaterRequest;
-  /** Options of its key, and `onStarted`. */
-  options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
-  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
-  maxEndAgeMs?: number | undefined;
-  /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
-  byTask?: ((session: Session, plan: StartPlan, started: StartedRun) => void) | undefined;
-  mayRepeat?: SeriesHooks["mayRepeat"];
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -306,8 +185,9 @@ const STATE_MS = 5_000;
 /** One run, which is to be started or exists already. */
 class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #session: Session;
-  readonly #settings: OperationSettings;
+  readonly #options: RunJob;
   readonly #target: RunStart | string;
+  readonly #state: StateWriter | undefined;
   #plan: StartPlan | undefined;
   #series: StartSeries<StartResult> | undefined;
   #started: StartedRun | undefined;
@@ -321,12 +201,20 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   /** Whether the last run got no sandbox. */
   #lacked = false;
 
-  /** @param target What to start, or the id of a run that exists. */
-  constructor(session: Session, settings: OperationSettings, target: RunStart | string) {
-    this.#session = session;
-    this.#settings = settings;
+  /**
+   * @param target What to start, or the id of a run that exists.
+   * @param state Writes the state file; undefined without one.
+   */
+  constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
+    this.#session = options.session;
+    this.#options = options;
     this.#target = target;
-    this.#name = new RepositoryName(session, settings.repository, settings.onRepository);
+    this.#state = state;
+    // The service is not asked for a name that the caller gave.
+    const requested = typeof target === "string" || isLater(target.request)
+      ? undefined
+      : givenName(target.request.repo);
+    this.#name = new RepositoryName(options.session, options.repository ?? requested, options.onRepository);
   }
 
   get #runId(): string | undefined {
@@ -356,12 +244,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, byTask, mayRepeat } = this.#target;
+    const { request } = this.#target;
     const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
-    if (left !== undefined && await this.#attachTo(left, options)) return;
+    if (left !== undefined && await this.#attachTo(left)) return;
     const plan = await this.#planOf(this.#target, left);
     this.#plan = plan;
-    const { onStarting } = options;
+    const { onStarting, byTask, mayRepeat } = this.#options;
     this.#series = runSeries(this.#session, plan, {
       onStarting,
       onKey: (key) => this.#begin(plan, key),
@@ -376,20 +264,21 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       }
       throw error;
     });
-    byTask?.(this.#session, plan, started);
+    if (byTask) noteNewTask(this.#session, plan, started);
     this.#announce(started);
   }
 
-  async #planOf(target: RunStart, left: RunState | undefined): Promise<StartPlan> {
-    const { request, options, resumed, maxEndAgeMs, byTask } = target;
+  async #planOf({ request, resumed }: RunStart, left: RunState | undefined): Promise<StartPlan> {
+    const options = this.#options;
     if (isLater(request)) return await planLater(this.#session, request, options, left);
-    const plan = await planStart(this.#session, request, options, byTask !== undefined);
-    return resumePlan(this.#session, plan, resumed, maxEndAgeMs);
+    const plan = await planStart(this.#session, request, options, options.byTask);
+    return resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs);
   }
 
   /** The state that an earlier attempt with the same request left. Its request may have said something else: the forge has changed since. */
-  #leftBy({ asked }: LaterRequest, { resumed, options: { idempotencyKey } }: RunStart): RunState | undefined {
+  #leftBy({ asked }: LaterRequest, { resumed }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
+    const { idempotencyKey } = this.#options;
     const isSame = resumed.asked === asked && [undefined, resumed.idempotencyKey].includes(idempotencyKey);
     if (!isSame) {
       this.#session.notify({ kind: "text", message: "the state file is of another request, so its run is not taken" });
@@ -398,15 +287,11 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Takes the run of an earlier attempt.
+   * Takes the run of an earlier attempt; also a failed one if the caller gives the key.
    *
-   * @param options Of the start: a failed run of a key that the caller gives is taken, too.
    * @returns Whether it was taken: it goes on, has ended well, or no further key starts another one.
    */
-  async #attachTo(
-    { runId, idempotencyKey, owned, requestHash, asked }: RunState,
-    options: StartOptions,
-  ): Promise<boolean> {
+  async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, clock, notify } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
     const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
@@ -422,9 +307,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     }
     const end = endOfRun(run.status);
     if (end === "failed" || end === "cancelled") {
-      const { idempotencyKey: given, keyScope = "pipeline" } = options;
+      const { idempotencyKey: requestedKey, keyScope = "pipeline" } = this.#options;
       const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= LAST_SUFFIX;
-      if (given === undefined && !isLast) {
+      if (requestedKey === undefined && !isLast) {
         const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}: ` +
           "the forge is asked for a new start";
         notify({ kind: "text", message });
@@ -432,11 +317,21 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       }
       if (isLast) notify({ kind: "text", message: keysUsedUp(run.status) });
     }
-    const { state, onInterrupt } = this.#settings;
+    const { onInterrupt } = this.#options;
     // Its own `cleanup` has to know the state.
-    const job = jobOf(this.#session, options);
+    const job = jobOf(this.#session, this.#options);
     const startedAt = new Date(clock.wallTime()).toISOString();
-    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request: null, job, runId });
+    this.#state?.begin({
+      idempotencyKey,
+      owned,
+      startedAt,
+      onInterrupt,
+      requestHash,
+      asked,
+      request: null,
+      job,
+      runId,
+    });
     const found = { ...run, replayed: true };
     this.#announce({ runId, run: found, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
     return true;
@@ -506,7 +401,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     }
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow a run before it is started");
-    const { tokenShare, stream, sink } = this.#settings;
+    const { tokenShare, stream, sink } = this.#options;
     this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
     // A single look has no time for a request after it.
     if (look.kind === "once") this.#name.ask();
@@ -518,7 +413,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { run, ...stopped } = await stopRun({
       session: this.#session,
       cause,
-      state: this.#settings.state,
+      state: this.#state,
       known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
       series: this.#series,
       onFound: (started) => this.#announce(started),
@@ -529,7 +424,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   part(parting: Parting): void {
     // A run that got no sandbox has ended, although that is not a verdict.
-    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
+    this.#state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
@@ -541,7 +436,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       error,
       request: this.#plan?.request,
       task: this.#later?.task,
-      showTask: this.#settings.showTask,
+      showTask: this.#options.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#series?.key,
       mayExist: this.mayExist,
@@ -553,12 +448,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
-    const { state, onInterrupt } = this.#settings;
+    const { onInterrupt } = this.#options;
     // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     const asked = this.#later?.asked ?? null;
-    state?.begin({
+    this.#state?.begin({
       idempotencyKey,
       owned,
       startedAt,
@@ -576,8 +471,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#started = started;
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
-    this.#settings.state?.update({ runId, owned, status: run.status });
-    this.#target.options.onStarted?.(started);
+    this.#state?.update({ runId, owned, status: run.status });
+    this.#options.onStarted(started);
   }
 
   #record(item: FollowItem): void {
@@ -587,7 +482,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
     this.#stateAt = now;
     const lastEventId = this.#follower?.lastEventId ?? null;
-    this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
+    this.#state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
   }
 }
 

@@ -24,10 +24,12 @@ import type { OnNotice } from "../notice.ts";
 import { isUuid } from "../service/contract.ts";
 import { validateStartRequest } from "../service/validate.ts";
 import { hmacSha256 } from "../sha256.ts";
-import type { Parting } from "./job.ts";
 import { hashOf } from "./key.ts";
 import { MAX_TIMEOUT_MS } from "./session.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
+
+/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
+export type Parting = "detached" | "ended";
 
 /** The files that are needed. */
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;

@@ -17,6 +17,7 @@ import { exampleBlock, inputsTable, outputsTable, recipesTable, stampedFiles, wi
 import { exportList, libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
+import { pageAssets } from "./page_assets.ts";
 import { schemaFiles } from "./schema_files.ts";
 
 /** The functions that render the generated parts of a document, by the name in its markers. */
@@ -51,9 +52,9 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     outcomes: () =>
       table(
         ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
-        VERDICT_RULES.map(({ when, verdict, state, remark, attempt, failure, again }) => [
+        VERDICT_RULES.map(({ when, verdict, remark, attempt, failure, again }) => [
           when,
-          [verdict ?? state ?? "as it was", remark].filter((text) => text !== "").join("; "),
+          [verdict ?? "as it was", remark].filter((text) => text !== "").join("; "),
           attempt ? "yes" : "no",
           failure ? "yes" : "no",
           { never: "no", attempts: "while it has attempts", free: "yes" }[again],
@@ -79,6 +80,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/reference/library.md": libraryReference,
+  "lib/report/assets.ts": pageAssets,
   "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };

@@ -12,7 +12,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { root, runtimes } from "../setup.mjs";
 import { Progress, sum, type Totals } from "./progress.ts";
-import { type Case, readCases } from "./summary.ts";
+import { type Case, readCases, withInnocent } from "./summary.ts";
 
 /** How files are run. */
 export interface RunOptions {
@@ -103,6 +103,21 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   }
 }
 
+/** Most files that are run again alone: where more fail, the fault is hardly that of another file. */
+const MAX_ALONE = 5;
+
+/** The tests, with those marked that only fail beside other files. They still count as failed: something is wrong in one of these files. */
+async function repeatFailed(cases: readonly Case[], options: RunOptions): Promise<Case[]> {
+  const files = [...new Set(cases.filter(({ end }) => end === "failed").map(({ file }) => file))];
+  if (files.length > MAX_ALONE) return [...cases];
+  const alone: Case[] = [];
+  for (const file of files) {
+    process.stdout.write(`${file} has failed beside other files: it runs again alone\n`);
+    alone.push(...(await runOnce([file], options, 1)).cases);
+  }
+  return withInnocent(cases, alone);
+}
+
 /**
  * Runs test files of one layer. Those of `unit` are all work, so as many processes as cores; the others mostly wait for
  * their children, so three times as many.
@@ -113,6 +128,7 @@ export async function runFiles(files: readonly string[], options: RunOptions = {
   const alone = files.filter(isAlone);
   const together = files.filter((file) => !alone.includes(file));
   const parts = together.length === 0 ? [] : [await runOnce(together, options, atOnce)];
+  for (const part of parts) if (together.length > 1) part.cases = await repeatFailed(part.cases, options);
   for (const file of alone) parts.push(await runOnce([file], options, 1));
   return { ...sum(parts), cases: parts.flatMap(({ cases }) => cases) };
 }

@@ -18,8 +18,8 @@ export interface Case {
   line: number;
   /** Name of the test. */
   name: string;
-  /** How it ended. */
-  end: "passed" | "failed" | "skipped";
+  /** How it ended. `innocent`: it failed beside other files, and passed alone. */
+  end: "passed" | "failed" | "innocent" | "skipped";
   /** Seconds. */
   seconds: number;
 }
@@ -65,6 +65,19 @@ export function readCases(junit: string): Case[] {
       const end = inside.includes("<failure") ? "failed" : inside.includes("<skipped") ? "skipped" : "passed";
       return { file: of("file"), line: Number(of("line")), name: of("name"), end, seconds: Number(of("time")) };
     },
+  );
+}
+
+/**
+ * Marks failures that are not the fault of their own file. Files share a process: a rejection that one of them leaves fails the test that
+ * runs at that moment.
+ *
+ * @param alone The tests of the failed files, each file run in a process of its own.
+ */
+export function withInnocent(cases: readonly Case[], alone: readonly Case[]): Case[] {
+  const passed = new Set(alone.filter(({ end }) => end === "passed").map(({ file, name }) => `${file} ${name}`));
+  return cases.map((each) =>
+    each.end === "failed" && passed.has(`${each.file} ${each.name}`) ? { ...each, end: "innocent" } : each
   );
 }
 
@@ -120,13 +133,18 @@ export function summaryOf(
 ): string[] {
   const of = (end: Case["end"]) => cases.filter((each) => each.end === end);
   const place = ({ file, line, name }: Case) => `  ${file}:${line}  ${name}`;
-  const [failed, skipped] = [of("failed"), of("skipped")];
+  const [failed, innocent, skipped] = [of("failed"), of("innocent"), of("skipped")];
   const why = Map.groupBy(skipped, ({ file, line }) => skipReason(sourceOf(file), line));
   const seconds = new Map<string, number>();
   for (const each of cases) seconds.set(each.file, (seconds.get(each.file) ?? 0) + each.seconds);
   const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
   return [
     ...failed.length === 0 ? [] : ["", `Failed (${failed.length}); the output above says how:`, ...failed.map(place)],
+    ...innocent.length === 0 ? [] : [
+      "",
+      `Passed alone (${innocent.length}); another file of the same process has left a rejection, or has changed something:`,
+      ...innocent.map(place),
+    ],
     ...skipped.length === 0 ? [] : [
       "",
       `Skipped (${skipped.length})${missing.length === 0 ? "" : `; not installed here: ${missing.join(", ")}`}:`,

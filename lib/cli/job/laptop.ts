@@ -101,7 +101,7 @@ export async function chooseFolder(
   context: Context,
   asked: RunRequest | LaterRequest,
   wantsNew: boolean,
-  job: { readonly session: Session },
+  session: Session,
 ): Promise<Folder> {
   const { io, option, flags, writer } = context;
   const base = outDirectory(context);
@@ -109,7 +109,6 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!isLaptop(context) || flags.get(RESUME) !== undefined || !exists(context, statePath(context))) return first;
-  const { session } = job;
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const request = isLater(asked) ? asked : await resolveRequest(session.client, checkRunRequest(asked), call);

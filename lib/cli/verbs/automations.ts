@@ -10,12 +10,12 @@ import { AutomationSuppressedError, runAutomationJob, triggerJob } from "../../r
 import type { TriggeredRun } from "../../run/automation_request.ts";
 import { type AutomationItem, MAX_LISTED, summarizeRuns } from "../../run/follow_automation.ts";
 import { automationsOf, MAX_AUTOMATIONS } from "../../run/list_automations.ts";
-import { type AutomationResult, emptyAutomationResult, endOfAutomationRun } from "../../run/result.ts";
+import { emptyAutomationResult, endOfAutomationRun } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { checkUuid } from "../../service/validate.ts";
-import { connectOptions, openOneShot } from "../context.ts";
-import { CommandJob } from "../job/run_job.ts";
+import { openOneShot } from "../context.ts";
+import { withJob } from "../job/with_job.ts";
 import {
   automationCells,
   automationText,
@@ -148,9 +148,8 @@ async function triggerOnce(context: Context): Promise<number> {
   const { key, timeoutMs } = readTriggerSettings(context);
   const request = await readTriggerRequest(context);
   try {
-    const options = { ...connectOptions(context), ...key, timeoutMs };
-    const internals = { connection: context.connection(), platform: context.platform };
-    const triggered = await triggerJob(automationId, request, options, internals);
+    const { session } = openOneShot(context, timeoutMs);
+    const triggered = await triggerJob(automationId, request, session, key);
     const { code, problem } = triggerEnd(triggered);
     if (flags.has(JSON_LINES)) writer.json({ ...shownTrigger(triggered), exitCode: code });
     else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
@@ -207,28 +206,29 @@ function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): 
 
 /** Triggers an automation and follows its run. @returns The exit code. */
 async function triggerAndFollow(context: Context): Promise<number> {
-  const nothing = { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" };
-  const job = new CommandJob<AutomationResult>(context, nothing);
-  try {
-    job.openPlaces();
-    const argument = requiredArgument(context, "automations trigger", "automation-id");
-    const automationId = checkUuid(argument, "automation id");
-    const { key, timeoutMs, tokenShare, cancelOn, onInterrupt } = readTriggerSettings(context);
-    const request = await readTriggerRequest(context);
-    job.limitTo(timeoutMs);
-    const { live, started, internals } = await job.open("compact");
-
-    const onTriggered = (triggered: TriggeredRun): void => {
-      announce(context, triggered);
-      started(triggered.runId);
-      live.begin(triggered.status);
-    };
-    const onItem = (item: AutomationItem) => show(context, live, item);
-    const options = { ...key, tokenShare, cancelOn, onTriggered, onItem };
-    return await job.end(runAutomationJob(automationId, request, options, { ...internals, onInterrupt }));
-  } catch (error) {
-    return await job.refuse(error);
-  }
+  const { result } = await withJob(context, {
+    nothing: { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" },
+    async read() {
+      const argument = requiredArgument(context, "automations trigger", "automation-id");
+      const automationId = checkUuid(argument, "automation id");
+      const settings = readTriggerSettings(context);
+      return { ...settings, log: "compact", automationId, request: await readTriggerRequest(context) };
+    },
+  }, ({ asked: { automationId, request, key }, live, started, complete }) =>
+    runAutomationJob(
+      automationId,
+      request,
+      complete({
+        ...key,
+        onItem: (item) => show(context, live, item),
+        onStarted(triggered) {
+          announce(context, triggered);
+          started(triggered.runId);
+          live.begin(triggered.status);
+        },
+      }),
+    ));
+  return result.exitCode;
 }
 
 export const automationsTriggerFollowVerb: Verb = {

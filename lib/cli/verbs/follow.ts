@@ -4,9 +4,9 @@
  * @module
  */
 import { checkUuid } from "../../service/validate.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { emptyRunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";
-import { CommandJob } from "../job/run_job.ts";
+import { withJob } from "../job/with_job.ts";
 import { JSON_LINES, LOG, OPEN, REPORTING, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
 import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
@@ -14,18 +14,20 @@ import { OF_RUNS } from "./codes.ts";
 
 /** Attaches to a run that exists, for command and component. @returns The exit code. */
 export async function followRun(context: Context): Promise<number> {
-  const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
-  try {
-    const { state: statePath } = job.openPlaces();
-    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log } = readFollowSettings(context);
-    const runId = checkUuid(requiredRunId(context, "follow"), "run id");
-    job.limitTo(timeoutMs);
-    const { item, internals, sink } = await job.open(log, { exists: true, hasEvents: true });
-    const options = { tokenShare, cancelOn, onItem: item };
-    return await job.end(attachJob(runId, options, { ...internals, files: context.io, statePath, sink, onInterrupt }));
-  } catch (error) {
-    return await job.refuse(error);
-  }
+  const { result } = await withJob(
+    context,
+    {
+      nothing: { ...emptyRunResult(), runId: givenRunId(context) },
+      read: () => ({
+        ...readFollowSettings(context),
+        runId: checkUuid(requiredRunId(context, "follow"), "run id"),
+      }),
+      exists: true,
+    },
+    ({ asked, places, item, complete }) =>
+      attachJob(asked.runId, complete({ onItem: item, state: { files: context.io, path: places.state } })),
+  );
+  return result.exitCode;
 }
 
 export const followVerb: Verb = {

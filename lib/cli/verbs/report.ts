@@ -5,12 +5,11 @@
  */
 import { checkUuid } from "../../service/validate.ts";
 import { UsageError } from "../../errors.ts";
-import type { FollowItem } from "../../run/follow.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { emptyRunResult } from "../../run/result.ts";
 import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
 import { reportFrom } from "../job/report_from.ts";
-import { CommandJob } from "../job/run_job.ts";
+import { withJob } from "../job/with_job.ts";
 import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING } from "../options.ts";
 import { givenRunId, namesRun, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
@@ -38,17 +37,17 @@ async function reportRun(context: Context): Promise<number> {
     context.guard();
     return printHistory(context, history);
   }
-  const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
-  try {
-    job.openPlaces();
-    const runId = checkUuid(requiredRunId(context, "report"), "run id");
-    job.limitTo(LOOK_MS);
-    const { live, internals, sink } = await job.open(null, { exists: true, hasEvents: true });
-    const options = { onItem: (item: FollowItem) => live.item(item) };
-    return await job.end(lookJob(runId, options, { ...internals, files: context.io, sink, onInterrupt: "detach" }));
-  } catch (error) {
-    return await job.refuse(error);
-  }
+  const { result } = await withJob(context, {
+    nothing: { ...emptyRunResult(), runId: givenRunId(context) },
+    read: () => ({
+      runId: checkUuid(requiredRunId(context, "report"), "run id"),
+      timeoutMs: LOOK_MS,
+      log: null,
+      onInterrupt: "detach",
+    }),
+    exists: true,
+  }, ({ asked, live, complete }) => lookJob(asked.runId, complete({ onItem: (item) => live.item(item) })));
+  return result.exitCode;
 }
 
 export const reportVerb: Verb = {

@@ -10,13 +10,12 @@ import { answer } from "../../respond/answer.ts";
 import type { RespondSettings } from "../../respond/decide.ts";
 import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
-import type { JobEnd } from "../../run/job.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { emptyRunResult } from "../../run/result.ts";
 import { attachJob, runJob } from "../../run/run.ts";
-import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import type { StartedRun } from "../../run/start.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { openOneShot } from "../context.ts";
-import { CommandJob } from "../job/run_job.ts";
+import { withJob } from "../job/with_job.ts";
 import {
   ALLOW_URL,
   ALLOW_USERS,
@@ -138,51 +137,47 @@ async function runAsked(
 ): ReturnType<RunAsked> {
   const notes = { secrets: () => [], wanted: () => true, plan: () => note };
   const context: Context = { ...program, notes, vocabulary: { ...program.vocabulary, ...commentsFor(name) } };
-  const job = new CommandJob<RunResult>(context, emptyRunResult());
-  try {
-    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log } = readRunSettings(context);
-    job.limitTo(timeoutMs);
-    const places = job.openPlaces(out);
-    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true, onNotice });
-    onSession(job.session);
-    const showTask = context.option(SHOW_TASK);
-    const more = { ...internals, files: context.io, statePath: places.state, sink, showTask };
-    const options = { tokenShare, cancelOn, onItem: item };
+  const { result, places } = await withJob(context, {
+    nothing: emptyRunResult(),
+    read: () => readRunSettings(context),
+    place: () => Promise.resolve({ out }),
+    onNotice,
+    passes: (error) => error instanceof NoRun,
+  }, async ({ asked: { log, onInterrupt }, places, session, live, started, item, complete }) => {
+    onSession(session);
     const onRun = (run: Pick<StartedRun, "replayed"> & { run: Run; idempotencyKey?: string }, repo?: string) => {
       announce(context, run, { repo }, log);
       started(run.run.runId);
       live.open(run.run.status);
     };
-    const work = async (): Promise<JobEnd<RunResult>> => {
-      if ("run" in what) {
-        const { run } = what;
-        onRun({ run, replayed: true }, context.option(REPO));
-        // An earlier attempt of the same job has started it: a signal does what it would have done then.
-        return await attachJob(run.runId, options, {
-          ...more,
-          onInterrupt: onInterrupt === "auto" ? "cancel" : onInterrupt,
-        });
-      }
-      const { request, idempotencyKey, mayRepeat, onStarted, onEnd } = what;
-      const onFound = (run: StartedRun) => {
-        onRun(run, request.repo);
-        onStarted(run);
-      };
-      const start = { ...options, idempotencyKey, onStarted: onFound };
-      return await onEnd(await runJob(request, start, { ...more, onInterrupt, mayRepeat }));
+    const options = {
+      onItem: item,
+      state: { files: context.io, path: places.state },
+      showTask: context.option(SHOW_TASK),
     };
-    let result = emptyRunResult();
-    await job.end(
-      work().then((end) => {
-        result = end.result;
-        return end;
+    if ("run" in what) {
+      const { run } = what;
+      onRun({ run, replayed: true }, context.option(REPO));
+      // An earlier attempt of the same job has started it: a signal does what it would have done then.
+      const stop = onInterrupt === "auto" ? "cancel" : onInterrupt;
+      return await attachJob(run.runId, complete({ ...options, onInterrupt: stop }));
+    }
+    const { request, idempotencyKey, mayRepeat, onStarted, onEnd } = what;
+    const end = await runJob(
+      request,
+      complete({
+        ...options,
+        idempotencyKey,
+        mayRepeat,
+        onStarted(run) {
+          onRun(run, request.repo);
+          onStarted(run);
+        },
       }),
     );
-    return { result, page: pagePath(places.targets) };
-  } catch (error) {
-    if (error instanceof NoRun) throw error;
-    return await job.refuse(error);
-  }
+    return await onEnd(end);
+  });
+  return { result, page: pagePath(places.targets) };
 }
 
 /** What a person does who asked by a comment. @param name What the agent is called. */

@@ -6,12 +6,12 @@
 import { UsageError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { isLater, type RunRequest } from "../../run/request.ts";
-import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { emptyRunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
 import { readFollowUp } from "../job/follow_up.ts";
-import { CommandJob } from "../job/run_job.ts";
+import { withJob } from "../job/with_job.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { logWidth } from "../log/writer.ts";
 import {
@@ -33,7 +33,7 @@ import {
 } from "../options.ts";
 import { outDirectory, readRunSettings } from "../settings.ts";
 import { readStartRequest } from "../start_request.ts";
-import type { Context, Verb, VerbFlag } from "../verb.ts";
+import type { Context, Folder, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 const FOLLOW: VerbFlag = {
@@ -46,50 +46,61 @@ const NEW: VerbFlag = {
   help: "Outside CI: start another run of the same request",
   heading: "Following",
 };
+
 /** Starts a run and follows it, for command and component. @returns The exit code. */
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
-  const job = new CommandJob<RunResult>(context, emptyRunResult());
-  try {
-    if (flags.has(DETACH) && flags.has(FOLLOW)) {
-      const why = "--follow and --detach exclude each other";
-      throw new UsageError({ attempted: "run", why, advice: "give one of them" });
-    }
-    const { timeoutMs, tokenShare, cancelOn, onInterrupt, log, key } = readRunSettings(context);
-    const after = option(AFTER);
-    if (after === undefined && option(FIX) !== undefined) {
-      throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
-    }
-    const asked = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
-    /** What the start line and the list of runs say of it. */
-    const about = isLater(asked) ? { repo: option(REPO), prompt: asked.task ?? `--fix ${option(FIX)}` } : asked;
-    job.limitTo(timeoutMs);
-    // A job in CI finds its run by the key.
-    const { request, out, resumePath, maxEndAgeMs } = await laptop?.chooseFolder(context, asked, flags.has(NEW), job) ??
-      { request: asked, out: outDirectory(context), resumePath: undefined, maxEndAgeMs: undefined };
-    const places = job.openPlaces(out);
-    const showTask = option(SHOW_TASK);
-    const resume = option(RESUME) ?? resumePath;
-    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
+  const { result } = await withJob(context, {
+    nothing: emptyRunResult(),
+    read: () => readRun(context),
+    async place({ request }, session): Promise<Folder> {
+      // A job in CI finds its run by the key.
+      return await laptop?.chooseFolder(context, request, flags.has(NEW), session) ??
+        { request, out: outDirectory(context) };
+    },
+  }, ({ asked, folder, places, live, started, item, complete }) => {
+    const { log, key, about } = asked;
+    const { request, resumePath, maxEndAgeMs } = folder;
+    return runJob(
+      request,
+      complete({
+        ...key,
+        onItem: item,
+        onStarted(run) {
+          announce(context, run, about, log);
+          laptop?.rememberStart(context, run, places.out, { repository: about.repo ?? "", task: about.prompt });
+          started(run.runId);
+          live.open(run.run.status);
+        },
+        // The request may have the id in place of a name that was given.
+        repository: givenName(about.repo),
+        // Not called for a name that was given: the start line has it.
+        onRepository: (name) => live.fact(`repository ${name}`),
+        state: { files: io, path: places.state, resumePath: option(RESUME) ?? resumePath, maxEndAgeMs },
+        startOnly: flags.has(DETACH),
+        showTask: option(SHOW_TASK),
+      }),
+    );
+  });
+  return result.exitCode;
+}
 
-    const onStarted = (run: StartedRun): void => {
-      announce(context, run, about, log);
-      laptop?.rememberStart(context, run, places.out, { repository: about.repo ?? "", task: about.prompt });
-      started(run.runId);
-      live.open(run.run.status);
-    };
-    const options = { ...key, tokenShare, cancelOn, onStarted, onItem: item };
-    // The request may have the id in place of a name that was given.
-    const repository = givenName(about.repo);
-    // Not called for a name that was given: the start line has it.
-    const onRepository = (name: string): void => live.fact(`repository ${name}`);
-    const known = { repository, onRepository };
-    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, ...known };
-    const startOnly = flags.has(DETACH);
-    return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
-  } catch (error) {
-    return await job.refuse(error);
+/** Settings and request of a start. */
+async function readRun(context: Context) {
+  const { flags, option } = context;
+  if (flags.has(DETACH) && flags.has(FOLLOW)) {
+    const why = "--follow and --detach exclude each other";
+    throw new UsageError({ attempted: "run", why, advice: "give one of them" });
   }
+  const settings = readRunSettings(context);
+  const after = option(AFTER);
+  if (after === undefined && option(FIX) !== undefined) {
+    throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
+  }
+  const request = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
+  /** What the start line and the list of runs say of it. */
+  const about = isLater(request) ? { repo: option(REPO), prompt: request.task ?? `--fix ${option(FIX)}` } : request;
+  return { ...settings, request, about };
 }
 
 /** Prints which run was started or found. */

@@ -202,17 +202,6 @@ test("prepareRelease() writes version, date and digest everywhere, and checkRele
   expect(rest).toEqual([...written, ...PLACE_FILES, ...FILES, ...WRITTEN].sort());
 });
 
-test("prepareRelease() takes the present version while nothing is released", async () => {
-  const top = checkout("## Unreleased\n\n- The first one.\n");
-  writeFileSync(join(top, "releases.json"), JSON.stringify({ releases: [] }));
-  commitAll(top);
-  await prepare(top, "1.2.3");
-  expect(read(top, "CHANGELOG.md")).toContain("## Unreleased\n\n## 1.2.3 (2026-12-01)\n\n- The first one.\n");
-  expect(JSON.parse(read(top, "releases.json")).releases.map(({ version }: { version: string }) => version)).toEqual([
-    "1.2.3",
-  ]);
-});
-
 test("prepareRelease() refuses what is no later version, and a checkout that is not ready", async () => {
   const top = checkout();
   for (const version of ["1.2.3", "1.2.2", "0.9.9", "v1.3.0", "1.3", "1.3.0-rc1", "01.3.0", ""]) {

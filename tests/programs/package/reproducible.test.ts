@@ -1,45 +1,21 @@
 /** Anybody can build the released bytes: the folder of a clone, its name and the time do not matter. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { RELEASE_FILES, releaseFile } from "../../../tools/publish/files.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
-import { git } from "../components/project.ts";
+import { cloneTo } from "./clone.ts";
 
 let folder = "";
 let copy = "";
 
-/** A clone of what this checkout has, with packages of its own: esbuild resolves links, and would name their target. */
-function clone(name: string): string {
-  const top = join(folder, name);
-  const tracked = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0");
-  for (const path of tracked.filter((each) => each !== "")) {
-    mkdirSync(dirname(join(top, path)), { recursive: true });
-    try {
-      cpSync(join(root, path), join(top, path));
-    } catch {
-      // Deleted, and not committed yet.
-    }
-  }
-  // Links to the same bytes where the file system has them.
-  const copyPackages = (how: string) =>
-    execFileSync("cp", [how, join(root, "node_modules"), join(top, "node_modules")], { stdio: "ignore" });
-  try {
-    copyPackages("-al");
-  } catch {
-    rmSync(join(top, "node_modules"), { recursive: true, force: true });
-    copyPackages("-a");
-  }
-  rmSync(join(top, "node_modules/.cache"), { recursive: true, force: true });
-  return top;
-}
-
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-repro-"));
-  copy = clone("somewhere else/a much longer name");
+  copy = join(folder, "somewhere else/a much longer name");
+  cloneTo(copy);
   execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: copy, stdio: "ignore" });
 });
 

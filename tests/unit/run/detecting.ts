@@ -13,6 +13,10 @@ import * as cleaning from "../../../lib/run/cleanup.ts";
 import * as runs from "../../../lib/run/run.ts";
 import * as session from "../../../lib/run/session.ts";
 import type { ConnectOptions, SessionInternals } from "../../../lib/run/session.ts";
+import { endingSignal } from "../../../lib/run/interrupts.ts";
+import { type AskedJob, completeJob, type JobOptions, type StatePlace } from "../../../lib/run/options.ts";
+import type { StartedRun } from "../../../lib/run/start.ts";
+import type { TriggeredRun, TriggerRequest } from "../../../lib/run/automation_request.ts";
 
 /** Options of verbs and of jobs, with the connection of a test: what gets items gets those of either. */
 type OfBoth<O, I> = Omit<O, "onItem"> & ConnectOptions & { onItem?: ((item: I) => unknown) | undefined };
@@ -27,35 +31,61 @@ function known<T extends SessionInternals>(options: ConnectOptions, more: Given<
   return { ...more, platform: more.platform ?? detected(options).platform } as T;
 }
 
-type Parameter<F extends (...args: never[]) => unknown, N extends number> = NonNullable<Parameters<F>[N]>;
+/** What a job gets beside the options of a verb. */
+interface More
+  extends Given<SessionInternals>, Omit<AskedJob<never, never>, "openSession" | "state" | "onItem" | "onStarted"> {
+  files?: StatePlace["files"] | undefined;
+  statePath?: string | undefined;
+  resumePath?: string | undefined;
+  maxEndAgeMs?: number | undefined;
+}
+
+/** The options of a job, from those of a verb. */
+export function jobOptions<I, S>(
+  options: ConnectOptions & { timeoutMs?: number | undefined } & Omit<AskedJob<I, S>, "openSession">,
+  more: More,
+): JobOptions<I, S> {
+  const { files, statePath: path, resumePath, maxEndAgeMs, ...rest } = more;
+  return completeJob<I, S>({
+    ...options,
+    ...rest,
+    state: files === undefined || path === undefined ? undefined : { files, path, resumePath, maxEndAgeMs },
+    openSession() {
+      const signal = endingSignal(options.signal, more.interrupts);
+      const opened = session.openSession({ ...options, signal }, known(options, more));
+      // State files are sealed with the token.
+      return { ...opened, token: opened.token ?? options.token };
+    },
+  });
+}
 
 export function runJob(
-  request: Parameter<typeof runs.runJob, 0>,
-  options: Parameter<typeof runs.runJob, 1>,
-  more: Given<runs.JobOptions> = {},
+  request: requests.RunRequest | requests.LaterRequest,
+  options: RunOptions = {},
+  more: More = {},
 ) {
-  return runs.runJob(request, options, known(options, more));
+  return runs.runJob(request, jobOptions<following.FollowItem, StartedRun>(options, more));
 }
 
-export function attachJob(
-  runId: string,
-  options: Parameter<typeof runs.attachJob, 1>,
-  more: Given<runs.JobOptions> = {},
-) {
-  return runs.attachJob(runId, options, known(options, more));
+export async function attachJob(runId: string, options: RunOptions, more: More = {}) {
+  return await runs.attachJob(runId, jobOptions<following.FollowItem, StartedRun>(options, more));
 }
 
-export function lookJob(runId: string, options: Parameter<typeof runs.lookJob, 1>, more: Given<runs.JobOptions> = {}) {
-  return runs.lookJob(runId, options, known(options, more));
+export async function lookJob(runId: string, { timeoutMs = runs.LOOK_MS, ...options }: RunOptions, more: More = {}) {
+  return await runs.lookJob(runId, jobOptions<following.FollowItem, StartedRun>({ ...options, timeoutMs }, more));
 }
 
-export function runAutomationJob(
+export async function runAutomationJob(
   id: string,
-  request: Parameter<typeof automations.runAutomationJob, 1>,
-  options: Parameter<typeof automations.runAutomationJob, 2>,
-  more: Given<Parameter<typeof automations.runAutomationJob, 3>> = {},
+  request: TriggerRequest,
+  { onTriggered: onStarted, ...options }: RunAutomationOptions,
+  more: More = {},
 ) {
-  return automations.runAutomationJob(id, request, options, known(options, more));
+  return await automations.runAutomationJob(
+    id,
+    request,
+    jobOptions<AutomationItem, TriggeredRun>({ ...options, onStarted }, more),
+  );
 }
 
 export function cleanup(options: Given<cleaning.CleanupOptions>) {
@@ -89,7 +119,7 @@ export async function attach(runId: string, options: RunOptions = {}) {
 /** What the verb `automations.run` of a client comes to, on the connection of a test. */
 export async function runAutomation(
   id: string,
-  request: Parameter<typeof automations.runAutomationJob, 1>,
+  request: TriggerRequest,
   options: RunAutomationOptions = {},
 ) {
   const { connect, rest } = apart(options);

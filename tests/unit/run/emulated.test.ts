@@ -257,7 +257,7 @@ test("runJob() waits for its turn when the start limit is reached", async () => 
   const { result } = await runJob(REQUEST, last);
   expect(result.outcome).toBe("success");
   expect(result.waits.map((wait) => wait.cause)).toEqual(["start_limit"]);
-  expect(last.notices[0]).toMatchObject({ kind: "wait", what: "start run", named: true });
+  expect(last.notices[0]).toMatchObject({ kind: "wait", what: "start run", fromService: true });
 });
 
 test("runJob() cancels on a signal; cleanup then has nothing to do", async () => {

@@ -37,7 +37,7 @@ test("waitAfter() waits until the deadline at most, and says so", async () => {
   expect(await pacer.waitAfter("look", LIMITED, 1)).toBe(false);
   expect(clock.now()).toBe(20_000);
   expect(reported).toEqual([
-    expect.objectContaining({ delayMs: 20_000, named: false, untilMs: Date.UTC(2026, 8, 1) + 20_000 }),
+    expect.objectContaining({ delayMs: 20_000, fromService: false, untilMs: Date.UTC(2026, 8, 1) + 20_000 }),
   ]);
 });
 

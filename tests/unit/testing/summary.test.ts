@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readCases, skipReason, summaryOf } from "../../../tools/testing/summary.ts";
+import { readCases, skipReason, summaryOf, withInnocent } from "../../../tools/testing/summary.ts";
 
 const JUNIT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" assertions="3" failures="1" skipped="1" time="0.3">
@@ -43,6 +43,22 @@ test("e", () => {});
     '!HAS || process.platform !== "linux"; HAS = which("jq") !== undefined',
     'HAS; HAS = which("jq") !== undefined',
     "see the test",
+  ]);
+});
+
+test("withInnocent() marks a failure whose test passes alone, and summaryOf() names it apart", () => {
+  const failure = { file: "a.test.ts", line: 3, name: "a", end: "failed", seconds: 1 } as const;
+  const other = { ...failure, line: 9, name: "b" };
+  const cases = withInnocent([failure, other], [{ ...failure, end: "passed" }, other]);
+  expect(cases).toEqual([{ ...failure, end: "innocent" }, other]);
+  expect(summaryOf(cases, () => "", [])).toEqual([
+    "",
+    "Failed (1); the output above says how:",
+    "  a.test.ts:9  b",
+    "",
+    "Passed alone (1); another file of the same process has left a rejection, or has changed something:",
+    "  a.test.ts:3  a",
+    "",
   ]);
 });
 

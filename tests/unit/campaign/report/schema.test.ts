@@ -95,7 +95,6 @@ const BOUNDS: Record<CampaignLimit, true> = {
   sandboxes: true,
   requests: true,
   refused: true,
-  unanswered: true,
   parallel: true,
   "pull-requests": true,
   window: true,

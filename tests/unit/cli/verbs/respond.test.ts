@@ -428,6 +428,28 @@ test("respond does not take the reaction of another user for an edit", async () 
   expect(runsOf(at).length).toBe(1);
 });
 
+test("respond masks tokens in what the thread says, and sends the same prompt by event and by poll", async () => {
+  const prompts: string[] = [];
+  const secrets = [TOKEN, GITLAB_TOKEN, "ghp_0123456789abcdefghijABCDEFGHIJ012345", "AKIAIOSFODNN7EXAMPLE"];
+  const variable = "a-password-of-another-program";
+  for (const isPoll of [false, true]) {
+    const at = place();
+    const text = `They are red. ${secrets.join(" ")} ${variable}`;
+    at.gitlab.threads.set("merge_requests/7", {
+      ...{ ...at.gitlab.threads.get("merge_requests/7"), title: `Tests ${secrets[2]}`, description: text },
+    });
+    at.gitlab.say("merge_requests/7", "lee", text);
+    const note = at.gitlab.say("merge_requests/7", "kim", `@mogplex use ${variable}`);
+    const env: Record<string, string> = isPoll ? { MOGPLEX_GIT_TOKEN: variable } : {};
+    await respond(at, isPoll ? "" : payload(note), isPoll ? ["--poll"] : [], env);
+    prompts.push(runsOf(at)[0]?.prompt ?? "");
+  }
+  expect(prompts[0]).toBe(prompts[1]);
+  expect(secrets.filter((secret) => prompts[0]?.includes(secret))).toEqual([]);
+  expect(prompts[0]).toStartWith(`use ${variable}\n\n---\n\n`);
+  expect(prompts[0]?.match(/\[redacted\]/g)?.length).toBe(9);
+});
+
 test("respond passes names of variables on as text, and shows none of their values", async () => {
   const at = place();
   const task = "echo $MOGPLEX_API_KEY ${GITLAB_TOKEN} $(id)";

@@ -1,0 +1,270 @@
+/**
+ * A job of the command line: what it is asked for, session and signals, places of the files, log and publishers, the work, its end.
+ *
+ * @module
+ */
+import { exitCodeFor, UsageError } from "../../errors.ts";
+import type { Io } from "../../io.ts";
+import type { Notice } from "../../notice.ts";
+import { checkTargets } from "../../report/write.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import { type OpenInterrupts, openInterrupts } from "../../run/interrupts.ts";
+import type { JobEnd } from "../../run/job.ts";
+import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
+import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
+import { openSession, type Session } from "../../run/session.ts";
+import { preferSmallHeap } from "../../runtime.ts";
+import { resolveOrigin } from "../../service/connection.ts";
+import type { RequestReport } from "../../service/transport.ts";
+import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
+import { isInteractive, logWidth } from "../log/writer.ts";
+import { JSON_LINES } from "../options.ts";
+import { outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
+import type { Context, Vocabulary } from "../verb.ts";
+import { AT_END, eventFiles, prepare, WHEN_REFUSED } from "./publish.ts";
+
+/** What every job is asked for. */
+export interface JobAsked extends Partial<WaitSettings> {
+  /** Longest time of the whole job, in milliseconds; undefined for the usual one. */
+  timeoutMs: number | undefined;
+  /** Events in the log; null shows none. */
+  log: LogForm | null;
+}
+
+/** A job before it begins. `A` is what it is asked for, `F` where its files go. */
+interface JobPlan<R, A, F> {
+  /** A result of the job's kind about which nothing is known. */
+  nothing: R;
+  /** Reads settings and request. */
+  read(): A | Promise<A>;
+  /** Chooses the directory of the reports. @default the one that flags and variables name */
+  place?(asked: A, session: Session): Promise<F>;
+  /** Whether what is followed exists before the job. @default {false} */
+  exists?: boolean;
+  /** Gets what the log is told about the work. */
+  onNotice?(notice: Notice): void;
+  /** Whether an error is the caller's: no reports are written then. */
+  passes?(error: unknown): boolean;
+}
+
+/** What the work of a job gets. */
+export interface OpenJob<A, F> {
+  asked: A;
+  folder: F;
+  places: Places;
+  session: Session;
+  /** The log, to be opened once the operation is known. */
+  live: LiveLog;
+  /** Publishes the id, once it is known. */
+  started(runId: string): void;
+  /** Logs and publishes an item of a run. */
+  item(item: FollowItem): void;
+  /** The options of the operation: those that the job was asked for, and what the work adds. */
+  complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
+}
+
+/**
+ * Runs a job, and makes its end known. Whatever is thrown before there is a result becomes a report as well: without it the reports of an
+ * earlier job would be taken for those of this one.
+ *
+ * @returns The result in the words of the program, and where the reports are.
+ * @throws {UsageError} when files of the checkout cannot be trusted: no report is written then.
+ * @throws what a step throws.
+ */
+export async function withJob<R extends AnyResult, A extends JobAsked, F extends { out: string } = { out: string }>(
+  context: Context,
+  plan: JobPlan<R, A, F>,
+  work: (job: OpenJob<A, F>) => Promise<JobEnd<R>>,
+): Promise<{ result: R; places: Places }> {
+  context.guard();
+  const startedAt = context.clock.now();
+  /** Does a step. @param open What is open when the step fails. */
+  async function step<T>(open: Refusable, body: () => T | Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (plan.passes?.(error)) throw error;
+      return await refuse(context, plan.nothing, { ...open, startedAt }, error);
+    }
+  }
+  const unopened: Refusable = { places: () => openPlaces(context), requests: () => 0, close() {} };
+  const asked = await step(unopened, () => plan.read());
+  const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, asked));
+  const connected = { ...unopened, requests: session.requests, close: () => interrupts.close() };
+  const folder = await step(connected, async () => {
+    // Without a choice, `F` is what every folder has.
+    return await plan.place?.(asked, session) ?? { out: outDirectory(context) } as F;
+  });
+  const places = await step(connected, () => openPlaces(context, folder.out));
+  const placed = { ...connected, places: () => places };
+  const published = await step(placed, async () => {
+    const extra = await context.extras?.open(context);
+    const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
+    return { places, log: asked.log, eventFiles: files, extra };
+  });
+  const { eventFiles: files, extra } = published;
+  return await step(placed, async () => {
+    const publish = prepare(AT_END, context, published);
+    const live = openLog(context, asked, session);
+    listeners.notice = (notice) => {
+      extra?.onNotice(notice);
+      plan.onNotice?.(notice);
+      live.notice(notice);
+    };
+    listeners.request = (request) => extra?.onRequest(request);
+    listeners.exit = () => live.leave();
+    if (plan.exists) live.open();
+    for (const message of context.connection().notices) listeners.notice({ kind: "text", message });
+    extra?.onSession(session);
+    live.countRequests(session.requests);
+    const sink = {
+      add: (event: Parameters<typeof files[number]["add"]>[0]) => files.forEach((file) => file.add(event)),
+    };
+    const { tokenShare, cancelOn, onInterrupt } = asked;
+    const job: OpenJob<A, F> = {
+      ...{ asked, folder, places, session, live },
+      started: (runId) => publish.started(runId),
+      item(item) {
+        live.item(item);
+        publish.item(item);
+      },
+      complete: (more) =>
+        completeJob({ tokenShare, cancelOn, onInterrupt, interrupts, sink, ...more, openSession: () => session }),
+    };
+    try {
+      const { result: found, error } = await work(job).finally(() => {
+        files.forEach((file) => file.close());
+        interrupts.close();
+        live.close();
+      });
+      const result = inWords(found, context.vocabulary);
+      if (error instanceof UsageError && result.runId === null) {
+        await prepare(WHEN_REFUSED, context, published).ended({ result, error });
+        context.writer.error(context.vocabulary.words(error.message));
+      } else await publish.ended({ result, error });
+      return { result, places };
+    } finally {
+      context.writer.unfence();
+    }
+  });
+}
+
+/** Who listens to the session. Until there is a log, notices are printed as notes. */
+interface Listeners {
+  notice(notice: Notice): void;
+  request(request: RequestReport): void;
+  /** Called before the process ends at once. */
+  exit(): void;
+}
+
+/** Opens the session. From then on signals are handled. @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
+function openSignals(
+  context: Context,
+  { timeoutMs }: JobAsked,
+): { session: Session; interrupts: OpenInterrupts; listeners: Listeners } {
+  const { io, clock, fetch, platform, writer } = context;
+  const listeners: Listeners = {
+    notice: (notice) => writer.note(noticeText(notice)),
+    request() {},
+    exit() {},
+  };
+  // Its notices are printed once there is a log.
+  const connection = { ...context.connection(), notices: [] };
+  const closingIo: Pick<Io, "onSignal" | "isTerminal" | "exitNow"> = {
+    onSignal: (handler) => io.onSignal(handler),
+    isTerminal: (stream) => isInteractive({ io, platform }, stream),
+    exitNow: (code) => {
+      listeners.exit();
+      io.exitNow(code);
+    },
+  };
+  const interrupts = openInterrupts({ io: closingIo, clock });
+  const session = openSession(
+    {
+      ...{ env: io.env, clock, fetch, signal: interrupts.signal, timeoutMs },
+      onNotice: (notice) => listeners.notice(notice),
+    },
+    { connection, platform, onRequest: (request) => listeners.request(request) },
+  );
+  return { session, interrupts, listeners };
+}
+
+/** Finds out where the files go, and removes the reports of an earlier job. @throws {UsageError} when the reports cannot be written. */
+function openPlaces(context: Context, out?: string): Places {
+  const places = readPlaces(context, out);
+  const ignore = context.laptop?.ignoringFolder(context, places);
+  checkTargets(places.targets, context.io);
+  ignore?.();
+  return places;
+}
+
+function openLog(context: Context, { log }: JobAsked, { deadline, startedAt }: Session): LiveLog {
+  const { io, flags, writer, clock, platform } = context;
+  preferSmallHeap();
+  const json = flags.has(JSON_LINES);
+  if (!json) writer.beginLog();
+  return new LiveLog({
+    ...{ writer, platform, clock, form: log, json, width: logWidth(io) },
+    interactive: isInteractive(context),
+    times: !platform.stampsLines(io.env),
+    timeoutMs: log === null ? undefined : deadline - startedAt,
+  });
+}
+
+/** What is open when a job is refused. */
+interface Refusable {
+  places(): Places;
+  requests(): number;
+  close(): void;
+}
+
+/** Writes the reports of a job that ended before there was a result. @throws the error; {@linkcode UsageError} when they cannot be written. */
+async function refuse<R extends AnyResult>(
+  context: Context,
+  nothing: R,
+  { places: placesOf, requests, close, startedAt }: Refusable & { startedAt: number },
+  error: unknown,
+): Promise<never> {
+  close();
+  const places = placesOf();
+  try {
+    // The reports must not show the token.
+    context.connection();
+  } catch {
+    // The refusal may be about a missing token. The known secrets are masked in any case.
+  }
+  // What is wrong with its own settings must not hide the error.
+  const extra = await context.extras?.open(context).catch(() => undefined);
+  const result = inWords({
+    ...nothing,
+    exitCode: exitCodeFor(error),
+    reason: reasonOf(error),
+    error: resultError(error),
+    mayExist: nothing.runId !== null,
+    requests: requests(),
+    durationMs: Math.round(context.clock.now() - startedAt),
+    origin: originOf(context),
+  }, context.vocabulary);
+  await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+  throw error;
+}
+
+/** A result with what the program has in the place of what a script has. */
+function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
+  const { reason, error } = result;
+  return {
+    ...result,
+    reason: reason && words(reason),
+    error: error && { ...error, advice: error.advice && words(error.advice) },
+    resume: resume(result),
+  };
+}
+
+function originOf({ io }: Context): string {
+  try {
+    return resolveOrigin({ env: io.env }).origin;
+  } catch {
+    // The address may be what is wrong, and can hold a password.
+    return "";
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The script of all pages. `npm run docs` writes it into assets.ts. Everything is there without it: it searches, filters, sorts and copies
+ * what the page shows.
+ *
+ * A list is an element with `data-list`. Its tools are in `.tools`, hidden until the script runs: a search field, a choice of kinds (the
+ * `data-k` of rows), a button that copies the table, and a place for the number of rows. Rows are children of `[data-rows]`.
+ */
+(() => {
+  const formula = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+
+  // What is shown short has all of it in its title, and a number of a pull request in its address.
+  const longer = (element) =>
+    Array.from(
+      element.querySelectorAll("[title], a[href^=http]"),
+      (part) => [part.textContent, part.title || part.href],
+    );
+
+  function wholeText(cell) {
+    let text = (cell.textContent ?? "").trim();
+    for (const [short, long] of longer(cell)) text = text.replace(short, () => long);
+    return text;
+  }
+
+  function csvOf(rows) {
+    return rows.map((row) =>
+      Array.from(row.children, (cell) => {
+        const text = wholeText(cell);
+        return '"' + (formula.test(text) ? "'" : "") + text.replaceAll('"', '""') + '"';
+      }).join(",")
+    ).join("\r\n");
+  }
+
+  function sortable(head, column, body) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.onclick = () => {
+      const down = head.ariaSort === "ascending";
+      for (const other of head.parentElement?.children ?? []) other.removeAttribute("aria-sort");
+      head.ariaSort = down ? "descending" : "ascending";
+      const value = (row) => {
+        const cell = row.children[column];
+        return cell?.dataset.v ?? cell?.textContent?.trim() ?? "";
+      };
+      const compare = new Intl.Collator("en", { numeric: true }).compare;
+      const rows = Array.from(body.children, (row) => ({ row, value: value(row) }));
+      // Rows without a value stay at the end.
+      rows.sort((a, b) =>
+        a.value === "" || b.value === ""
+          ? Number(a.value === "") - Number(b.value === "")
+          : compare(a.value, b.value) * (down ? -1 : 1)
+      );
+      body.append(...rows.map(({ row }) => row));
+    };
+  }
+
+  function listOf(list) {
+    const tools = list.querySelector(".tools");
+    const body = list.querySelector("[data-rows]");
+    if (tools === null || body === null) return;
+    const search = tools.querySelector("input");
+    const choice = tools.querySelector("select");
+    const copy = tools.querySelector("button");
+    const count = tools.querySelector("output");
+    const rows = [];
+    const gaps = [];
+    for (const row of body.children) {
+      if (row.dataset.k === undefined) gaps.push(row);
+      else rows.push({ row });
+    }
+    const textOf = (each) =>
+      each.text ??= [each.row.textContent, ...longer(each.row).map(([, long]) => long)].join(" ").toLowerCase();
+    const show = () => {
+      const words = (search?.value ?? "").toLowerCase().split(/\s+/);
+      const kind = choice?.value ?? "";
+      let shown = 0;
+      for (const each of rows) {
+        const { row } = each;
+        row.hidden = kind !== "" && row.dataset.k !== kind ||
+          !words.every((word) => word === "" || textOf(each).includes(word));
+        if (!row.hidden) shown++;
+      }
+      for (const gap of gaps) gap.hidden = shown < rows.length;
+      if (count !== null) count.textContent = shown + " of " + rows.length;
+    };
+    if (search !== null) {
+      search.oninput = show;
+      search.onkeydown = ({ key }) => {
+        if (key !== "Escape") return;
+        search.value = "";
+        show();
+      };
+    }
+    if (choice !== null) choice.onchange = show;
+    if (copy !== null) {
+      const label = copy.textContent ?? "";
+      copy.onclick = async () => {
+        const head = Array.from(list.querySelectorAll("thead tr"));
+        const text = csvOf([...head, ...Array.from(body.children).filter((row) => !row.hidden)]);
+        try {
+          await navigator.clipboard.writeText(text);
+          copy.textContent = "copied";
+        } catch {
+          copy.textContent = "the browser refused";
+        }
+      };
+      copy.onblur = () => copy.textContent = label;
+    }
+    list.querySelectorAll("th").forEach((head, column) => {
+      if (head.scope === "col") sortable(head, column, body);
+    });
+    // A link to a row must lead somewhere, whatever is filtered.
+    addEventListener("hashchange", () => {
+      const target = document.getElementById(location.hash.slice(1));
+      if (target === null || !target.hidden || !body.contains(target)) return;
+      if (search !== null) search.value = "";
+      if (choice !== null) choice.value = "";
+      show();
+      target.scrollIntoView();
+    });
+    tools.hidden = false;
+    show();
+  }
+
+  document.querySelectorAll("[data-list]").forEach(listOf);
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    if (key !== "/" || target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;
+    const search = document.querySelector(".tools input");
+    if (search === null) return;
+    event.preventDefault();
+    search.focus();
+  });
+})();
