@@ -32,7 +32,15 @@ import {
 } from "./open_campaign.ts";
 import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
-import { campaignState, exitOf, isAtRest, openStarts, toStartCount, waitsForAnswers } from "./view/progress.ts";
+import {
+  campaignState,
+  exitOf,
+  hasUntoldStarts,
+  isAtRest,
+  openStarts,
+  toStartCount,
+  waitsForAnswers,
+} from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
@@ -103,13 +111,14 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 }
 
 /**
- * The exit code of a campaign for those who want to know whether it is done: its own once it has one; 4 when only a person can make it go on,
- * so that nobody tries again by himself; 75 when it goes on.
+ * The exit code of a campaign for users who want to know whether it is done: its own once it has one; 4 if only a person can make it
+ * continue, so that nothing repeats the command; 1 if a start has had no answer for two hours; otherwise 75.
  */
-export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt">): number {
-  const { exitCode, state, nextWaveAt } = view;
+export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
+  const { exitCode, state, nextWaveAt, causes } = view;
   if (state === "done" || exitCode !== EXIT.success) return exitCode;
-  return nextWaveAt === null ? EXIT.awaitingInput : EXIT.rateLimited;
+  if (nextWaveAt === null) return EXIT.awaitingInput;
+  return causes.some(({ verdict }) => verdict === "starting") ? EXIT.failed : EXIT.rateLimited;
 }
 
 function verdictOf({ exitCode }: CampaignView): EndOutcome {
@@ -406,16 +415,16 @@ class Step {
     if (once) this.#pace.patienceMs = PATIENCE_MS;
     for await (const progress of once ? waveSteps(work) : stepsToEnd(work)) {
       this.#tellProgress(work, known, progress);
-      if (progress.type === "gate" || progress.type === "changed" && this.#isStuck(work)) {
+      if (progress.type === "gate" || this.#isStuck(work)) {
         await this.#settings.sendNotification();
       }
       if (progress.type === "rest") await this.#share(work);
     }
   }
 
-  /** Whether it stays only for the answers of people, who have to hear of it. One that is at rest tells it at its end. */
+  /** Whether people have to act although it stays: on questions of agents, or on starts without an answer. One that is at rest tells it at its end. */
   #isStuck({ store: { memory } }: Work): boolean {
-    return !isAtRest(memory) && waitsForAnswers(memory);
+    return hasUntoldStarts(memory, serviceNow(this.#session)) || !isAtRest(memory) && waitsForAnswers(memory);
   }
 
   /** Shares the journal with other machines from time to time: a process that stays makes many small steps. */

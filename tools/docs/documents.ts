@@ -52,9 +52,9 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     outcomes: () =>
       table(
         ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
-        VERDICT_RULES.map(({ when, verdict, remark, attempt, failure, again }) => [
+        VERDICT_RULES.map(({ when, verdict, state, remark, attempt, failure, again }) => [
           when,
-          [verdict ?? "as it was", remark].filter((text) => text !== "").join("; "),
+          [verdict ?? state ?? "as it was", remark].filter((text) => text !== "").join("; "),
           attempt ? "yes" : "no",
           failure ? "yes" : "no",
           { never: "no", attempts: "while it has attempts", free: "yes" }[again],

@@ -9,7 +9,6 @@ import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { followUpBranch } from "../pulls.ts";
 import {
-  hasVerdict,
   type ItemState,
   MAX_SERVICE_FAILURES,
   MAX_WITHOUT_SANDBOX,
@@ -21,6 +20,7 @@ import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {
   type CampaignMemory,
   hasRun,
+  isLongOpen,
   isOpenStart,
   isSpent,
   type ItemMemory,
@@ -60,7 +60,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   noteLock(memory.lockHash, record);
   noteSkew(memory, record);
   memory.told = toldAfter(memory, record);
-  if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
+  if (record.type === "note" && record.text.startsWith(TOLD)) noteTold(memory, record);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }
@@ -133,7 +133,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "resumed":
       memory.stopped = null;
-      for (const item of memory.items.values()) if (item.state === "unknown") reopenStart(memory, item);
+      for (const item of memory.items.values()) reopenStart(memory, item);
       return;
     case "note":
       return;
@@ -182,7 +182,10 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       throw new Contradiction(`start ${number} has another key`);
     }
     const lost = isAgain && (start.lost || start.openSlotMs !== null);
-    Object.assign(start, { kind, followUp, quote, key, branch, sentAt, lost, end: null, reason: null });
+    const firstSentAt = isAgain ? start.firstSentAt : sentAt;
+    const isTold = isAgain && start.isTold;
+    const again = { kind, followUp, quote, key, branch, sentAt, firstSentAt, isTold, lost };
+    Object.assign(start, again, { end: null, reason: null });
   } else {
     start = {
       number,
@@ -193,6 +196,8 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       branch,
       answered: null,
       sentAt,
+      firstSentAt: sentAt,
+      isTold: false,
       slotAt: null,
       runId: null,
       status: null,
@@ -218,7 +223,9 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   addSlot(memory.slotsMs, start.openSlotMs);
   if (!(isAgain && item.settle)) item.adopt = false;
   item.followUp = followUp;
-  item.reason = null;
+  // Nothing has answered since it was sent first.
+  if (!isAgain) item.reason = null;
+  item.settleTries++;
   item.sent++;
   setState(memory, item, "starting", "none");
 }
@@ -257,6 +264,9 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   item.settle = false;
   item.asked = false;
   memory.refusedUntilMs = null;
+  memory.unanswered = null;
+  item.serviceFailures = 0;
+  item.reason = null;
   memory.sandboxes = null;
   noteSandbox(memory, start);
   setState(memory, item, "running", "none");
@@ -289,7 +299,10 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     throw new Contradiction(`start ${start.number} has ended`);
   }
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
-  if (runId === null && ENDS_OF_RUNS.includes(as)) throw new Contradiction(`no start ends ${as} without a run`);
+  // Another request has the key of an open start: that is its run, which nothing shows.
+  if (runId === null && ENDS_OF_RUNS.includes(as) && as !== "unknown") {
+    throw new Contradiction(`no start ends ${as} without a run`);
+  }
   if (runId !== null) bindRun(memory, start, runId);
   item.beforeIntent = null;
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
@@ -297,6 +310,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   // A limit answers before it looks whether the key has a run; any other refusal says that it has none.
   if (as === "service") start.lost ||= record.slot;
   else if (as !== "quota") start.lost = false;
+  if (runId === null) noteAnswer(memory, start, record);
   start.end = as;
   start.reason = record.reason;
   start.changed = record.changed;
@@ -317,6 +331,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   } else if (runId !== null) noteSandbox(memory, start);
   if (runId !== null) item.sandboxFailures = as === "quota" ? item.sandboxFailures + 1 : 0;
 
+  if (isOpenStart(item)) return keepOpen(memory, item, as);
   if (start.kind === "follow-up") return endFollowUp(memory, item, record);
   if (ruleOf(as).attempt && !start.counted) {
     start.counted = true;
@@ -338,6 +353,22 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
   else if (as === "quota" && state === "failed") item.reason = withoutSandbox(record.reason);
   setState(memory, item, state, tally);
+}
+
+/** Whether the service answers starts. A refused connection, and a 503, say nothing about it. */
+function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot, answered }: Of<"ended">): void {
+  if (as !== "service" || answered) memory.unanswered = null;
+  else if (slot) memory.unanswered = { count: (memory.unanswered?.count ?? 0) + 1, lastMs: Date.parse(sentAt) };
+}
+
+/** Why the state of an item with an open start is `starting`. */
+const NO_ANSWER = "no answer to its start yet; an agent may be running";
+
+/** An open start stays open, whatever keeps its answer away. Only an answer about its run, or a person, ends it. */
+function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): void {
+  if (as === "service") item.serviceFailures++;
+  item.reason = NO_ANSWER;
+  setState(memory, item, "starting", "none");
 }
 
 /**
@@ -371,16 +402,20 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
     : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
   // What was read before it is not true any more.
   if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
-  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+  setSucceeded(memory, item);
+}
+
+/** A follow-up is over: its item is what it was before, unless a person has skipped it. */
+function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
+  const isSkipped = item.skipped !== null;
+  setState(memory, item, isSkipped ? "skipped" : "succeeded", isSkipped ? "none" : "ended");
 }
 
 /** What an item becomes when a start has ended. */
 function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
   const rule = ruleOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
-  // What may be at work, and is to be cancelled, is not forgotten.
-  const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
-  if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  if (item.skipped !== null && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
   const last = item.starts.at(-1);
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (isWithoutSandbox(item, as)) return { state: "failed", tally: "none" };
@@ -458,7 +493,7 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (reason === null) return;
   item.followUp = null;
   item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
-  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+  setSucceeded(memory, item);
 }
 
 /** A person allowed another attempt. An item at work goes on: its run would have to end first. */
@@ -477,7 +512,7 @@ function applyRetry(
     item.adopt = adopt;
     item.serviceFailures = item.sandboxFailures = 0;
     item.skipped = null;
-    return setState(memory, item, openState(item), "none");
+    return reopenStart(memory, item);
   }
   if (item.state === "starting") return;
   item.followUp = followUp ?? null;
@@ -490,26 +525,23 @@ function applyRetry(
   setState(memory, item, "waiting", "none");
 }
 
-/** The state of an item whose open start is to be sent again. */
-function openState({ starts }: ItemMemory): ItemState {
-  const end = starts.at(-1)?.end;
-  return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
-}
-
 /** A person gave up an item. A run at work goes on to its end, which counts if it is good. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
-  const { by, reason, cancel = false } = record;
-  item.skipped = { by, reason, cancel };
+  const { by, at, reason, cancel = false } = record;
+  item.skipped = { by, at, reason, cancel };
   item.asked = false;
   if (hasRun(item)) return;
-  if (isOpenStart(item) && cancel) return setState(memory, item, openState(item), "none");
+  if (isOpenStart(item)) return reopenStart(memory, item);
   item.reason = record.reason;
   setState(memory, item, "skipped", "none");
 }
 
-/** An open start is to be sent again, whatever became of its item. */
+/** A person has decided about an open start: it is asked for again, although it may have been given up. */
 function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
-  if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
+  if (!isOpenStart(item)) return;
+  item.settleTries = 0;
+  item.reason = NO_ANSWER;
+  setState(memory, item, "starting", "none");
 }
 
 /** The last start of an item, which a record is about. */
@@ -566,6 +598,15 @@ function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
   if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
 }
 
+function noteTold(memory: CampaignMemory, { text, at }: Of<"note">): void {
+  memory.toldCount++;
+  if (text !== toldNote("stuck")) return;
+  for (const item of memory.items.values()) {
+    const last = item.starts.at(-1);
+    if (last !== undefined && isLongOpen(item, Date.parse(at) - memory.skewMs)) last.isTold = true;
+  }
+}
+
 const TOLD = "a webhook is told: ";
 
 /** The text of the note that remembers what a webhook was told. */
@@ -590,24 +631,34 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
   }
 }
 
-/** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
+/** How long an open start that nothing sends again by itself is waited for, in milliseconds. */
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives open starts their verdict a day after the campaign was stopped, unless they were asked for since: nothing sends them again by
- * itself, and an agent may have been at work. It is a function of lock, journal and time, and no record.
+ * Gives open starts that may have begun a run their verdict a day after they were sent last: in a stopped campaign, where nothing sends them
+ * again, and in skipped items whose run could not be found. It also explains the others. It is a function of lock, journal and time, and no
+ * record.
  *
  * @param nowMs Now, in milliseconds since 1970.
  */
 export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
-  if (memory.stopped === null) return;
+  const { stopped } = memory;
+  const isLong = (since: string | undefined) => nowMs - Date.parse(since ?? "") >= OPEN_MS;
   for (const item of memory.items.values()) {
-    const { state } = item;
-    if (!isOpenStart(item) || state === "failed" || state === "unknown") continue;
-    if (!(nowMs - Date.parse(item.starts.at(-1)?.sentAt ?? "") >= OPEN_MS)) continue;
-    item.reason =
-      "its start has had no answer for a day, so an agent may have been at work: `campaign stop --cancel`, " +
-      "`campaign skip --cancel` or `campaign retry` finds out";
+    if (!isOpenStart(item)) continue;
+    item.reason = NO_ANSWER;
+    const { skipped, settle, settleTries, starts } = item;
+    const isSkipped = skipped?.cancel === true;
+    // What a person wants found is asked for once at least.
+    if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
+    const isOld = isLong(starts.at(-1)?.sentAt);
+    if (isSkipped && (isOld || isLong(skipped.at))) {
+      item.reason = "its start was never answered: look in the app";
+    } else if (stopped !== null && isOld) {
+      item.reason =
+        "its start has had no answer for a day, so an agent may have been running: `campaign stop --cancel`, " +
+        "`campaign skip --cancel` or `campaign retry` finds out";
+    } else continue;
     setState(memory, item, "unknown", "none");
   }
 }

@@ -25,6 +25,10 @@ export interface StartMemory {
   answered: string | null;
   /** When it was last sent: our estimate of the service's time, in ISO 8601. */
   sentAt: string;
+  /** When it was first sent of those times that may have begun its run. */
+  firstSentAt: string;
+  /** Whether a webhook was told that it has had no answer for long. */
+  isTold: boolean;
   /** When it took its slot, by the service; null when that is not known. */
   slotAt: string | null;
   /** UUID of its run; null without a run, or if it is not known. */
@@ -93,15 +97,18 @@ export interface ItemMemory {
    * new request waits for the end of the run that this one may have begun.
    */
   adopt: boolean;
-  /** The decision not to start it any more; null without one. */
+  /** The decision not to start it any more; null without one. `at`: by the clock of its machine. */
   skipped: {
     by: Person;
+    at: string;
     reason: string;
     /** Whether its run is cancelled, also one that an open start may have begun. */
     cancel: boolean;
   } | null;
   /** Whether its open start is to be settled: the run that is found is its attempt. */
   settle: boolean;
+  /** How often its open start was sent since a person decided about it. */
+  settleTries: number;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
   /** Name that its repository has now, if that is not the one in the lock; otherwise null. */
@@ -164,6 +171,8 @@ export interface CampaignMemory {
   trouble: string | null;
   /** Whether it was stopped since the service refused the token. */
   tokenRefused: boolean;
+  /** Starts in a row whose answer was lost, and when the last one was sent, by the service; null when the last answer arrived. */
+  unanswered: { count: number; lastMs: number } | null;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
   /** How many times a webhook was told something. */
@@ -214,6 +223,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       adopt: false,
       skipped: null,
       settle: false,
+      settleTries: 0,
       reason: item.excluded?.reason ?? null,
       renamed: null,
       branch: null,
@@ -240,6 +250,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     waveAt: null,
     trouble: null,
     tokenRefused: false,
+    unanswered: null,
     told: null,
     toldCount: 0,
     sandboxes: null,
@@ -258,10 +269,10 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
 
 /**
  * Whether the number of a start is used up, so that the next start has the next one: its run has ended, or its key belongs to another
- * request.
+ * request, or to a run that the service does not show.
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
-  return end !== null && end !== "needs-input" && (runId !== null || end === "conflict");
+  return end !== null && end !== "needs-input" && (runId !== null || end === "conflict" || end === "unknown");
 }
 
 /**
@@ -271,6 +282,15 @@ export function isSpent({ end, runId }: StartMemory): boolean {
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   const last = starts.at(-1);
   return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
+}
+
+/** How long a start without an answer waits until it needs a person, in milliseconds. */
+const LONG_OPEN_MS = 2 * 3_600_000;
+
+/** Whether an open start has had no answer for so long that a person should look. */
+export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: number): boolean {
+  if (item.state !== "starting" || !isOpenStart(item)) return false;
+  return nowMs - Date.parse(item.starts.at(-1)?.firstSentAt ?? "") >= LONG_OPEN_MS;
 }
 
 /** The number under which an item is started next. A start without an answer, or refused without a run, is sent again as it was. */

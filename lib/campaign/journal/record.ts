@@ -72,6 +72,8 @@ export type RecordBody =
     runId: string | null;
     /** Whether the start took a slot of the quota. Only when there is no `started` record. */
     slot: boolean;
+    /** Whether the service answered, but said nothing about the run of an open start. Absent if not. */
+    answered?: boolean | undefined;
     /** When the service takes starts again, by its own time; null when it did not say. Only with `quota`. */
     retryAt: string | null;
     /** Cause in at most 500 characters, masked; null when there is nothing to say. */
@@ -325,6 +327,7 @@ function makeSchema() {
       as: z.enum(ENDS),
       runId: z.nullable(uuid),
       slot: z.boolean(),
+      answered: z.optional(z.boolean()),
       retryAt: z.nullable(time()),
       reason: z.nullable(reason),
       status: z.nullable(status),

@@ -22,7 +22,7 @@ import type { CampaignNotification, Notifier } from "../campaign_options.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "../open_campaign.ts";
-import { campaignState, exitCodeOf, waitsForAnswers } from "../view/progress.ts";
+import { campaignState, exitCodeOf, hasUntoldStarts, waitsForAnswers } from "../view/progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
 import { CAMPAIGN_FORMATS } from "../report/write.ts";
 import type { Store } from "../work/store.ts";
@@ -67,8 +67,10 @@ export async function sendNotification(
   const { notify } = file;
   const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
   if (store === undefined || signal?.aborted) return;
-  const event = eventOf(store.memory) ?? (stuck ? "stuck" : null);
-  if (event === null || event === store.memory.told || !told.includes(event)) return;
+  const isOpen = hasUntoldStarts(store.memory, clock.wallTime() - store.memory.skewMs);
+  const event = eventOf(store.memory) ?? (stuck || isOpen ? "stuck" : null);
+  const isNews = event !== store.memory.told || event === "stuck" && isOpen;
+  if (event === null || !isNews || !told.includes(event)) return;
   const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
   if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
   try {
@@ -77,7 +79,7 @@ export async function sendNotification(
     // The webhook is called also if the journal cannot be written: that may be the very event.
     if (error instanceof LostRaceError) throw error;
   }
-  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context);
+  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context, isOpen);
   const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
   const problem = notifier !== undefined
     ? await callNotifier(notifier, message, context)
@@ -104,11 +106,15 @@ function notificationOf(
     & { store: Store },
   event: NotifyEvent,
   { command, links, clock }: NotificationContext,
+  isOpen: boolean,
 ): { message: CampaignNotification; body: unknown } {
   const { memory } = store;
   const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
   const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
-  const sentence = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
+  const sentence = [
+    `Campaign ${name} ${event === "stuck" && isOpen ? UNANSWERED : EVENTS[event]}`,
+    ...countSentences({ counts }),
+  ].join(". ");
   const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
   const message: CampaignNotification = {
     schema: 1,
@@ -141,6 +147,8 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
   stuck: "is stuck: it goes on only when a person has acted",
   done: "is done",
 };
+
+const UNANSWERED = "needs a person: a start has had no answer for two hours, so an agent may be running";
 
 /** A text of the file without what chats read as a command, a link or a mention. */
 function plain(text: string): string {

@@ -101,6 +101,7 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
  *
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
  * - `refused`: the service refused a start, and named when it takes the next one.
+ * - `unanswered`: the last start had no answer, so an agent may be running that nobody sees.
  * - `parallel`: as many runs are at work as `limits.parallel` permits.
  * - `pull-requests`: as many are open as `limits.open-pull-requests` permits, or they could not be read.
  * - `window`: it is outside of the times in `windows`.
@@ -116,6 +117,7 @@ export type CampaignLimit =
   | "sandboxes"
   | "requests"
   | "refused"
+  | "unanswered"
   | "parallel"
   | "pull-requests"
   | "window"
@@ -133,6 +135,8 @@ export interface PaceInput {
   quotas?: readonly Quota[] | undefined;
   /** Until when the service refuses starts, as it said; null for no refusal. */
   refusedUntilMs: number | null;
+  /** Until when nothing is started because starts had no answer. @default {null} */
+  unansweredUntilMs?: number | null | undefined;
   /** Starts in a row that ended for want of a sandbox, and when the last one did. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
@@ -225,6 +229,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
   // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
   until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
+  until("unanswered", state.unansweredUntilMs ?? -Infinity);
   until("sandboxes", probeAt(state));
   const opening = nextOpening(windows, nextMs);
   if (opening !== nextMs) return { because: "window", nextMs: opening };

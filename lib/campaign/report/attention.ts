@@ -199,6 +199,12 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
       ];
     }
     case "unknown":
+      if (first?.runId === null) {
+        return [
+          step("Look in the app whether it has a run, and what it made. To try again:", retry),
+          step("If its work is good:", skip("checked by hand")),
+        ];
+      }
       return [
         step(
           isOne
@@ -226,7 +232,19 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
         step(leaveOut, skip("not wanted")),
       ];
     case "service":
-      return [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
+      return view.state === "stopped" || view.state === "stopping"
+        ? [step("Nothing to do: the campaign is stopped.")]
+        : [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
+    case "starting": {
+      const asks = view.state === "stopped"
+        ? ""
+        : " The campaign asks for it again by itself, at least every three hours.";
+      const cancel = campaignCommand(command, "skip", "--cause", word, "--cancel", "--reason", "no answer");
+      return [
+        step(`Look in the app whether it has a run.${asks} To find its run and keep it:`, retry),
+        step("To find its run and cancel it:", cancel),
+      ];
+    }
     default:
       return [step("To try again:", retry)];
   }

@@ -220,11 +220,12 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
+  "starting",
 ];
 
-/** Whether {@linkcode groupByCause} takes items in a state. */
+/** Whether {@linkcode groupByCause} takes all items in a state. */
 export function isTrouble(state: ItemState): boolean {
-  return TROUBLES.includes(state);
+  return state !== "starting" && TROUBLES.includes(state);
 }
 
 const MAX_SLUG = 24;
@@ -301,15 +302,19 @@ function merge(group: Group, { values }: CausePattern): void {
  *
  * @param items All items of the campaign, for their names; every one that did not end well is in exactly one group.
  * Items whose pull request is stuck follow, by what they wait for.
+ * @param unanswered Names of the items whose start has had no answer for so long that a person should look. @default none
  *
  * @returns The largest group first; groups of one size in the order of verdicts, then of items. The word of a group depends on its
  * verdict and its cause alone.
  */
-export function groupByCause(items: readonly CampaignItem[]): CauseGroup[] {
+export function groupByCause(
+  items: readonly CampaignItem[],
+  unanswered: ReadonlySet<string> = new Set(),
+): CauseGroup[] {
   const names = campaignNames(items);
   const groups = new Map<string, Group>();
   for (const item of items) {
-    if (!isTrouble(item.verdict)) continue;
+    if (!isTrouble(item.verdict) && !unanswered.has(item.id)) continue;
     const pattern = causePattern(item, names);
     const key = JSON.stringify([item.verdict, pattern.texts]);
     const group = groups.get(key);

@@ -21,8 +21,10 @@ import {
   forecastInput,
   isAtRest,
   isToCancel,
+  longOpenStarts,
   paceInput,
-  startableItems,
+  paceOf,
+  readyItems,
   toSettle,
 } from "./progress.ts";
 import { groupByCause } from "../report/causes.ts";
@@ -68,9 +70,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // Sandboxes that were not read count as those of our own runs.
-  const waiting = startableItems(memory).length;
+  const ready = readyItems(memory, nowMs);
+  const waiting = ready.items.length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
-  const pace = nextStarts(now);
+  const pace = paceOf(nextStarts(now), ready);
   // The time of a record is that of the machine that wrote it, and quotas go by the service's.
   const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
@@ -78,7 +81,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   // Runs that wait for a person end in no time that could be foreseen.
   const nextMs = isAtRest(memory)
     ? null
-    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
+    : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
   return {
     schema: 1,
@@ -88,7 +91,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     stateReason: reason,
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
-    causes: brief ? [] : groupByCause(items),
+    causes: brief ? [] : groupByCause(items, new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id))),
     quota: {
       ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes, open.length),

@@ -4,11 +4,11 @@
  * @module
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
-import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
+import { type CampaignMemory, isLongOpen, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { ForecastInput } from "../pace/forecast.ts";
-import { type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
+import { type Pace, type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { followUpBranch } from "../pulls.ts";
 import {
   type CampaignState,
@@ -36,18 +36,110 @@ export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory)
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether a person wants the open start of an item settled: the service is asked what became of it. */
+/** Whether a person wants the open start of an item settled: the service is asked for its run. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
-  return isOpenStart(item) && (item.settle || isToCancel(memory, item));
+  return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
 
 /** Items whose open start is to be settled. A campaign that goes on sends the others again by itself. */
 export function toSettle(memory: CampaignMemory): ItemMemory[] {
-  return [...memory.items.values()].filter((item) => isToSettle(memory, item));
+  return [...memory.items.values()].filter((item) => isToSettle(memory, item)).sort(byLastTry);
+}
+
+/** The time that an item's start was sent last, in milliseconds since 1970 by the service. */
+function lastTryMs({ starts }: ItemMemory): number {
+  return Date.parse(starts.at(-1)?.sentAt ?? "");
+}
+
+function byLastTry(a: ItemMemory, b: ItemMemory): number {
+  return lastTryMs(a) - lastTryMs(b);
+}
+
+// When a start may be sent, after starts without an answer: all of them pause then, since each may begin a run that nobody sees, and takes
+// one of the day's 150 starts.
+
+/** How long nothing is started, by the number of starts in a row without an answer, in milliseconds. */
+const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
+/** How long an open start waits, by the number of its tries without an answer, in milliseconds. */
+const OPEN_WAITS_MS: readonly number[] = [...PAUSES_MS, 3 * 3_600_000];
+/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
+const ABANDONED_MS = 5 * 60_000;
+/** After how many probes in a row without an answer the next one is an item that was never sent. */
+const PROBES = 2;
+
+function waitOf(waits: readonly number[], count: number): number {
+  return waits[Math.min(Math.max(count, 1), waits.length) - 1] ?? 0;
+}
+
+/** Until when nothing is started because starts had no answer, in milliseconds since 1970 by the service; null for no pause. */
+export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): number | null {
+  if (unanswered === null) return null;
+  // A time ahead of now comes from a clock that was set.
+  return Math.min(unanswered.lastMs, nowMs) + waitOf(PAUSES_MS, unanswered.count);
+}
+
+/**
+ * When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once.
+ *
+ * @param isShared Whether another machine may be about to send a start that nobody has answered.
+ */
+export function readyMs(item: ItemMemory, nowMs: number, isShared = false): number {
+  const { state, serviceFailures } = item;
+  const isOpen = isOpenStart(item);
+  const waitMs = isOpen && serviceFailures === 0
+    ? isShared ? ABANDONED_MS : null
+    : isOpen
+    ? waitOf(OPEN_WAITS_MS, serviceFailures)
+    : state === "service"
+    ? waitOf(PAUSES_MS, serviceFailures)
+    : null;
+  return waitMs === null ? -Infinity : Math.min(lastTryMs(item), nowMs) + waitMs;
+}
+
+/** What may be started now. */
+interface Ready {
+  /** In their order; after a start without an answer at most one, a probe. */
+  items: ItemMemory[];
+  /** What the next item waits for, when there is one and none is ready. */
+  held: { because: "refused" | "unanswered"; nextMs: number } | null;
+}
+
+/** Finds what may be started now. @param isShared See {@linkcode readyMs}. */
+export function readyItems(memory: CampaignMemory, nowMs: number, isShared = false): Ready {
+  const { unanswered } = memory;
+  const all = startableItems(memory).map((item) => ({ item, at: readyMs(item, nowMs, isShared) }));
+  const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
+  if (items.length > 0) return { items: unanswered === null ? items : [probeOf(unanswered, items)], held: null };
+  const [next] = all.sort((a, b) => a.at - b.at);
+  if (next === undefined) return { items, held: null };
+  return { items, held: { because: isOpenStart(next.item) ? "unanswered" : "refused", nextMs: next.at } };
+}
+
+/** What the next start waits for, when nothing is ready for one. */
+export function paceOf(pace: Pace, { held }: Ready): Pace {
+  return pace.because === "nothing" && held !== null ? { starts: 0, ...held } : pace;
+}
+
+/** The one item to start while the service may not answer: the open start that was tried longest ago, at times one that was never sent. */
+function probeOf({ count }: { count: number }, items: ItemMemory[]): ItemMemory {
+  const [open] = items.filter(isOpenStart).sort(byLastTry);
+  const fresh = items.find(({ starts }) => starts.length === 0) ?? items.find((item) => !isOpenStart(item));
+  const isTurnOfFresh = count % (PROBES + 1) === 0;
+  return (isTurnOfFresh ? fresh ?? open : open ?? fresh) as ItemMemory;
 }
 
 export function openStarts({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(isOpenStart);
+}
+
+/** Open starts that have had no answer for so long that a person should look. */
+export function longOpenStarts({ items }: CampaignMemory, nowMs: number): ItemMemory[] {
+  return [...items.values()].filter((item) => isLongOpen(item, nowMs));
+}
+
+/** Whether a webhook has to be told of open starts. */
+export function hasUntoldStarts(memory: CampaignMemory, nowMs: number): boolean {
+  return longOpenStarts(memory, nowMs).some(({ starts }) => starts.at(-1)?.isTold === false);
 }
 
 /** Number of open starts, in words. */
@@ -82,21 +174,33 @@ function holdsBack(memory: CampaignMemory): boolean {
 }
 
 /**
- * Items that may be started, in their order: those whose start has no answer yet, then those that a person has asked for, who waits to see
- * whether the cause is fixed, then the canary, then the order of the file. Items that had an attempt and were not asked for come last. A
- * canary that still holds the others back comes before all of them: then nothing else is in the list.
+ * Items that may be started, in their order: starts that a lost process has left behind, then items that a person has asked for, who waits to
+ * see whether the cause is fixed, then the canary, then the order of the file. Then come items that had an attempt and were not asked for, and
+ * last the starts that the service has not answered, the one that was tried longest ago first. A canary that still holds the others back comes
+ * before all of them: then nothing else is in the list.
  */
 export function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
-  const [unanswered, asked, fresh, tried]: ItemMemory[][] = [[], [], [], []];
+  const groups = { left: [], asked: [], fresh: [], tried: [], unanswered: [] } as Record<string, ItemMemory[]>;
   for (const item of memory.items.values()) {
     if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
     // It would be started as a task.
     if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
     const hadAttempt = item.attempts > 0 || item.retries > 0;
-    (item.state === "starting" ? unanswered : item.asked ? asked : hadAttempt ? tried : fresh)?.push(item);
+    const isUnanswered = isOpenStart(item) && item.serviceFailures > 0;
+    const group = isUnanswered
+      ? "unanswered"
+      : item.state === "starting"
+      ? "left"
+      : item.asked
+      ? "asked"
+      : hadAttempt
+      ? "tried"
+      : "fresh";
+    groups[group]?.push(item);
   }
-  return [unanswered, asked, fresh, tried].flatMap((group) => group ?? []);
+  groups.unanswered?.sort(byLastTry);
+  return Object.values(groups).flat();
 }
 
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {
@@ -230,6 +334,7 @@ export function paceInput(
     slotsMs,
     quotas,
     refusedUntilMs,
+    unansweredUntilMs: pausedUntilMs(memory, rest.nowMs),
     sandboxRefusals,
     parallel,
     windows,

@@ -45,9 +45,9 @@ export type ItemVerdict =
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
- * Where an item without a verdict is. `waiting`: it has not been started, or is to be started again. `starting`: its start was sent, and the
- * answer is not recorded. `running`: its run has not ended. `quota`: its last start was refused by a limit. `service`: its last start failed
- * because of the service or the network.
+ * Where an item without a verdict is. `waiting`: it has not been started, or is to be started again. `starting`: its start was sent, and
+ * no answer is recorded: an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a limit. `service`: its last start failed
+ * because of the service or the network, and has begun no run.
  */
 export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
@@ -92,6 +92,8 @@ interface VerdictRule {
   when: string;
   /** Null when the item stays as it was, and no record is written. */
   verdict: StartVerdict | null;
+  /** The state of the item, where the row has no verdict. @default as it was */
+  state?: OpenState;
   /** More about the item, for people; empty for nothing. */
   remark: string;
   /** Whether the start counts as an attempt of its item. */
@@ -177,7 +179,17 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     again: "free",
   },
   {
-    when: "5xx, network, outcome of the start unknown, refused by the queue",
+    when: "no answer to the start: a gateway's 5xx, a connection that broke",
+    verdict: null,
+    state: "starting",
+    remark: "asked for again after 5, 15, 30 and 60 minutes, then every 3 hours; needs attention after 2 hours",
+    attempt: false,
+    failure: false,
+    ended: false,
+    again: "free",
+  },
+  {
+    when: "503 of the service, no connection, refused by the queue",
     verdict: "service",
     remark:
       `after ${MAX_SERVICE_FAILURES} failures in a row: \`failed\`, which counts as a failure and waits for a person`,
@@ -216,7 +228,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "409, the key belongs to another request",
     verdict: "conflict",
-    remark: "a person decides (`retry`)",
+    remark: "a person decides (`retry`); unknown after a start without an answer, whose run has the key",
     attempt: false,
     failure: true,
     ended: true,
@@ -225,7 +237,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "400, or an unknown repository, also one that was removed during the run",
     verdict: "invalid",
-    remark: "",
+    remark: "after a start without an answer only if the repository is gone",
     attempt: false,
     failure: true,
     ended: true,

@@ -10,10 +10,10 @@ import { EXIT } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
-import { isToCancel, toSettle } from "../view/progress.ts";
+import { isToCancel, pausedUntilMs, readyMs, toSettle } from "../view/progress.ts";
 import { cancelRuns, type ToCancel } from "./cancel.ts";
 import { proveUser } from "./look.ts";
-import { AFTER_FAILURE_MS, type Rest, startItem, type Step } from "./start_item.ts";
+import { type Rest, startItem, type Step } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
@@ -85,7 +85,7 @@ export async function* obeyDecisions(
     // Asked for with the token of another user, it would begin a run there.
     await proveUser(work);
     for (const item of items) {
-      const held = freeMs(work) ?? { because: "refused" as const, nextMs: dueMs(work, item) };
+      const held = freeMs(work) ?? { because: "unanswered" as const, nextMs: dueMs(work, item) };
       if ((held.nextMs ?? -Infinity) > serviceNow(session)) {
         rest = rest === null || (held.nextMs ?? 0) < (rest.nextMs ?? 0) ? held : rest;
         continue;
@@ -102,7 +102,7 @@ export async function* obeyDecisions(
   const left = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
   if (left.length === 0) return null;
   const nextMs = Math.min(...left.map((item) => dueMs(work, item)).filter(Number.isFinite));
-  return rest ?? freeMs(work) ?? { because: "refused", nextMs: Number.isFinite(nextMs) ? nextMs : null };
+  return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
 /** Asks for one open start. @returns Its run, where it is to be cancelled. */
@@ -113,7 +113,6 @@ async function ask(
 ): Promise<ToCancel[]> {
   const { memory } = work.store;
   const cancels = isToCancel(memory, item);
-  work.asked.add(item.item.id);
   const outcome = await startItem(work, item);
   const { id } = item.item;
   if (outcome.kind === "refused") {
@@ -139,11 +138,11 @@ async function ask(
 
 const NOT_ARRIVED = "the start had not arrived; asking made a run";
 
-/** When an open start is sent again, in milliseconds since 1970 by the service. What this process has not asked for is asked for at once. */
-function dueMs({ asked }: Work, { item: { id }, starts, serviceFailures }: ItemMemory): number {
-  if (!asked.has(id)) return -Infinity;
-  const wait = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
-  return Date.parse(starts.at(-1)?.sentAt ?? "") + wait;
+/** When an open start is sent again, in milliseconds since 1970 by the service. What a person has just decided is done at once. */
+function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {
+  if (item.settleTries === 0) return -Infinity;
+  const nowMs = serviceNow(session);
+  return Math.max(readyMs(item, nowMs, isShared), pausedUntilMs(memory, nowMs) ?? -Infinity);
 }
 
 /** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Nothing but the quotas of starts counts. */

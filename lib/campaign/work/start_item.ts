@@ -5,25 +5,26 @@
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
-import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
+import { ApiError, ConflictError, MogplexError, NotFoundError, UnavailableError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { findingsFor, findingsQuote, ofMembers } from "../../run/fix.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
+import { type Failure, failureDelay, isAmbiguous, laterFailure } from "../../service/retry.ts";
 import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
+import type { LockItem } from "../journal/lock.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { FollowUp, RecordBody } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
-import { gateDue, paceInput, startableItems } from "../view/progress.ts";
+import { gateDue, paceInput, readyItems } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
-import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
+import { lists, proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
@@ -33,12 +34,6 @@ const MAX_TROUBLE = 2;
 
 /** How long nothing is started then, in milliseconds. */
 const TROUBLE_MS = 60_000;
-
-/**
- * How long an item waits after a start that failed because of the service, by the number of its failures in a row, in milliseconds. The fifth
- * one makes it fail for good: no outage of less than an hour and a half does that.
- */
-export const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
 
 /** How long nothing is started after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;
@@ -83,10 +78,7 @@ interface Announced {
   isSent: boolean;
 }
 
-/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
-const ABANDONED_MS = 5 * 60_000;
-
-/** How long an announced start may wait for its request, in milliseconds. After {@linkcode ABANDONED_MS} others take it for abandoned. */
+/** How long an announced start may wait for its request, in milliseconds. After five others take it for abandoned. */
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
@@ -140,9 +132,9 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
     // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
     nowMs = Math.max(nowMs, serviceNow(session));
     if (nowMs - Date.parse(batch[0]?.intent.sentAt ?? "") > ANNOUNCED_MS) await withdraw(work, batch);
-    let { items, nextMs } = batch.length > 0
-      ? { items: batch.map(({ item }) => item), nextMs: null }
-      : readyItems(work, nowMs);
+    let { items, held } = batch.length > 0
+      ? { items: batch.map(({ item }) => item), held: null }
+      : readyItems(store.memory, nowMs, store.isShared);
     const running = store.openRuns().length;
     const { failed } = work.pulls ?? {};
     const input = {
@@ -157,7 +149,7 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
     }
     if (starts === 0) {
       await noteOthers(work, rest, input);
-      return rest.because === "nothing" && nextMs !== null ? { because: "refused", nextMs } : rest;
+      return rest.because === "nothing" && held !== null ? held : rest;
     }
     // A start that no other machine can learn of is not sent.
     if (store.unshared !== undefined) await store.share();
@@ -190,26 +182,6 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
       yield { type: "changed", item: item.item.id };
     }
   }
-}
-
-/** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
-function readyItems({ store }: Work, nowMs: number): { items: ItemMemory[]; nextMs: number | null } {
-  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs, store.isShared) }));
-  const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
-  return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
-}
-
-/** When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once. */
-function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number, isShared: boolean): number {
-  const last = starts.at(-1);
-  // The job that has announced it may be about to send it.
-  if (isShared && state === "starting" && isOpenStart({ starts })) {
-    return Math.min(Date.parse(last?.sentAt ?? ""), nowMs) + ABANDONED_MS;
-  }
-  if (state !== "service" || last === undefined) return -Infinity;
-  const waitMs = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
-  // A time ahead of now comes from a clock that was set.
-  return Math.min(Date.parse(last.sentAt), nowMs) + waitMs;
 }
 
 /**
@@ -283,7 +255,7 @@ type StartOutcome =
   /** The service refused it, and the journal says why. */
   | { kind: "refused"; as: StartVerdict };
 
-/** Attempts of one start in a row. */
+/** Attempts of one start in a row. One that is open already is a probe, and gets a single one: each takes a start of the quota. */
 const ATTEMPTS = 3;
 
 /** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
@@ -308,6 +280,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   const { client, clock, random } = session;
   const { start: number, key, request, intent } = await planOf(work, memory);
   const item = memory.item.id;
+  const wasOpen = ready === undefined && isOpenStart(memory);
   let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
   let isUnsure = false;
@@ -325,7 +298,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
       },
       async wait(failure, count) {
         const delayMs = failureDelay(failure, count, random);
-        if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+        if (isLimit(failure) || count >= (wasOpen ? 1 : ATTEMPTS) || clock.now() + delayMs >= deadline) return false;
         await clock.sleep(delayMs, { signal });
         return true;
       },
@@ -341,7 +314,11 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   });
   if (run === undefined) {
     if (ready !== undefined && !isUnsure) work.started.unsent.set(key, ready.intent);
-    return await recordFailure(work, memory, number, failed as FailedStart);
+    return await recordFailure(work, memory, number, { ...failed as FailedStart, mayExist: wasOpen || isUnsure });
+  }
+  if (!await isOfItem(work, memory, run)) {
+    const reason = work.reason(`the service answered with run "${run.runId}", which is of another repository`);
+    return await recordRefused(work, item, number, { as: "service", slot: true, answered: true, reason });
   }
   const why = notOurs(work, memory, run);
   if (why === undefined) {
@@ -350,8 +327,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
     await store.record(started);
     return startedOutcome(work, memory, run);
   }
-  await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
-  return { kind: "refused", as: "conflict" };
+  return await recordRefused(work, item, number, { as: "conflict", slot: true, reason: work.reason(why) });
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
@@ -403,12 +379,17 @@ function isLimit({ cause }: Failure): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-/** Records a start that brought no run. @throws the error when it concerns all items: the token, or a bug. */
+/**
+ * Records a start that brought no run.
+ *
+ * @param failed `mayExist`: whether an earlier request with its key may have begun its run.
+ * @throws the error when it concerns all items: the token, or a bug.
+ */
 async function recordFailure(
   work: Work,
   memory: ItemMemory,
   start: number,
-  { error, failure }: FailedStart,
+  { error, failure, mayExist }: FailedStart & { mayExist: boolean },
 ): Promise<StartOutcome> {
   const { session, store } = work;
   const item = memory.item.id;
@@ -420,15 +401,48 @@ async function recordFailure(
   }
   if (!(error instanceof MogplexError)) throw error;
   const as = endOf(error, failure);
-  if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
+  const text = work.reason(messageOf(error));
+  // The client has found that the answer names another repository.
+  const isForeign = error instanceof ConflictError && error.status < 400;
+  if (mayExist && as === "conflict" && !isForeign) {
+    const reason = "its key has a run, which the service does not show: look in the app";
+    return await recordRefused(work, item, start, { as: "unknown", slot: true, reason });
+  }
+  // Source: contract 1.6. The service looks at the repository and the request before it looks at the key.
+  if (isForeign || mayExist && as === "invalid" && !await isGone(work, memory.item)) {
+    return await recordRefused(work, item, start, { as: "service", slot: true, answered: true, reason: text });
+  }
+  if (!mayExist && as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
   // The service takes a slot before it looks at the request. Source: contract 2.2.
   const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
   const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
-  await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
-  return { kind: "refused", as };
+  return await recordRefused(work, item, start, { as, slot, retryAt, reason: text });
+}
+
+/**
+ * Whether the run that the service answered with is of the item's repository, as the run itself says: once it is recorded, a run of another one
+ * would stop the whole campaign. What cannot be read now is read with the next look.
+ */
+async function isOfItem({ session: { client }, pace }: Work, { item }: ItemMemory, { runId }: StartResult) {
+  try {
+    const run = await pace.request((call) => client.getRun(runId, { ...call, maxAttempts: 1 }));
+    return run.repoId.toLowerCase() === item.repositoryId;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    if (laterFailure(error) === undefined) throw error;
+    // The client has refused what it read: the start had named another repository.
+    return !(error instanceof UnavailableError && error.status === 200);
+  }
+}
+
+/** Whether the repository of an item is gone, for a token that reaches others. @throws as {@linkcode proveAccess} does. */
+async function isGone(work: Work, item: LockItem): Promise<boolean> {
+  if (await lists(work, item.repositoryId)) return false;
+  await proveAccess(work, item);
+  return true;
 }
 
 /** Whether the service has refused the token. */
@@ -444,14 +458,16 @@ function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict 
 
 type Ended = Extract<RecordBody, { type: "ended" }>;
 
-/** The end of a start that brought no run. */
-function refusedBody(
+/** Records the end of a start that brought no run. */
+async function recordRefused(
+  { store }: Work,
   item: string,
   start: number,
-  { as, slot, reason, retryAt = null }: Pick<Ended, "as" | "slot" | "reason"> & Partial<Pick<Ended, "retryAt">>,
-): RecordBody {
+  { as, retryAt = null, ...more }: Pick<Ended, "as" | "slot" | "reason" | "answered"> & Partial<Pick<Ended, "retryAt">>,
+): Promise<StartOutcome> {
   const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
-  return { type: "ended", item, start, as, runId: null, slot, retryAt, reason, ...none };
+  await store.record({ type: "ended", item, start, as, runId: null, retryAt, ...more, ...none });
+  return { kind: "refused", as };
 }
 
 /** @param asked The branch that the request asks for; null for none. */

@@ -36,8 +36,6 @@ export interface Work {
   readonly failures: unknown[];
   /** What this process has started, and what it has announced and not sent. */
   readonly started: OwnStarts;
-  /** Items whose open start this process has asked for. */
-  readonly asked: Set<string>;
   /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
@@ -85,7 +83,6 @@ export function workOn(
       proven: new Set<string>(),
       named: new Set<string>(),
       withoutEvents: new Set<string>(),
-      asked: new Set<string>(),
       booting: new Set<string>(),
     },
     seen: { sandboxes: null },
@@ -215,7 +212,7 @@ async function reaches(
 }
 
 /** Whether the service lists a repository. Its id belongs to one user. */
-async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
+export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
   const found = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
   if (found.length > 0) proven.add(id);
   return found.length > 0;

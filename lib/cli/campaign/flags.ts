@@ -133,7 +133,8 @@ export const WAVE_CODES: readonly ExitName[] = [
 /** What codes of the verbs that make waves mean. */
 export const OF_WAVES: Meanings = {
   success: "the campaign is done and good; or it goes on",
-  failed: "it is done with failures or unknowns; or it stopped after too many failures",
+  failed:
+    "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
   awaitingInput:
     "only items are left that wait for a person; with --exit-status also: a gate is closed, or it was stopped",

@@ -100,6 +100,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   sandboxes: "the limit of 3 sandboxes",
   requests: "the limit of 60 requests a minute",
   refused: "the service's refusal of starts",
+  unanswered: "starts without an answer",
   parallel: "the file's `parallel`",
   "pull-requests": "the file's `open-pull-requests`",
   window: "the file's windows",

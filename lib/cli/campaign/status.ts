@@ -49,7 +49,8 @@ export const campaignStatusVerb: Verb = {
   ],
   meanings: {
     success: "it was printed",
-    failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
+    failed:
+      "with --exit-status: done with failures or unknowns, stopped after too many failures, or a start has had no answer for two hours",
     usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
     awaitingInput:
       "with --exit-status: only a person can go on: items wait for an answer, a gate is closed, or it was stopped",

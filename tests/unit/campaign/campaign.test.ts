@@ -296,5 +296,5 @@ test("a command counts the requests of the one before it, and waits for none tha
     return world.notices.filter((notice) => notice.startsWith("wait "));
   };
   expect(await waitsOf(true)).toEqual([]);
-  expect((await waitsOf(false)).length).toBe(1);
+  expect((await waitsOf(false)).length).toBeGreaterThan(0);
 });

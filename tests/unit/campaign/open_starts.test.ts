@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 import { type CampaignWorld, campaignWorld, failureOf, project, type Step, verdicts } from "./world.ts";
+import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
 import type { JournalRecord } from "../../../lib/campaign/journal/record.ts";
+
+import { attentionOf } from "../../../lib/campaign/report/attention.ts";
+import { ANY_COMMAND } from "../../../lib/campaign/report/words.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -86,6 +90,12 @@ test("the decision is recorded before a request is sent, and a wave finishes wha
   ]);
   expect(view.nextWaveAt).not.toBeNull();
   world.emulator.control("clearFaults");
+  const starts = world.starts.length;
+  // Two answers in a row were lost.
+  await world.clock.sleep(14 * MINUTE);
+  await world.advance();
+  expect(world.starts.length).toBe(starts);
+  await world.clock.sleep(2 * MINUTE);
   const { view: after, code } = await world.advance();
   expect([running(world), verdicts(after), code]).toEqual([[], { [project(1)]: "cancelled" }, 1]);
 });
@@ -205,30 +215,191 @@ test("campaign retry --adopt-changes with an unchanged task starts no second age
   expect([end.code, world.runs()]).toEqual([0, [`${project(1)} success`]]);
 });
 
-test("campaign retry --adopt-changes settles a start that failed for good, of which an agent may be at work", async () => {
+test("a start without an answer is never failed, and no other one is sent beside it: its run is kept when the service answers", async () => {
   const world = campaignWorld({
-    file: { ...ONE, limits: { "run-timeout": "9h" } },
     runDuration: () => 6 * 60 * MINUTE,
+    file: { limits: { "run-timeout": "9h", "stop-after-failures": 1 } },
   });
+  await world.plan();
   fault(world, "html502", { processed: true });
-  expect((await world.run()).code).toBe(1);
-  expect([verdicts(await world.read()), running(world).length]).toEqual([{ [project(1)]: "failed" }, 1]);
+  const seen: unknown[] = [];
+  for (let hour = 0; hour < 6; hour++) {
+    for (let wave = 0; wave < 4; wave++) {
+      await world.advance();
+      await world.clock.sleep(15 * MINUTE);
+    }
+    const { state, counts, items } = await world.read();
+    seen.push([state, counts.starting, counts.failed, new Set(items.map(({ reason }) => reason))]);
+  }
+  const open = (count: number) => ["waiting", count, 0, new Set([NO_ANSWER, ...count < 3 ? [null] : []])];
+  // The third probe in a row is an item that was never sent.
+  expect(seen).toEqual([open(1), open(2), open(2), open(2), open(3), open(3)] as unknown[]);
+  expect([world.starts.length < 20, new Set(world.starts.map(({ key }) => key)).size]).toEqual([true, 3]);
   world.emulator.control("clearFaults");
-  world.write({ ...ONE, prompt: "A better task" });
-  await world.decide(retry(true));
-  await world.advance();
-  expect(world.runs().length).toBe(1);
+  const { code } = await world.run();
+  expect([code, world.runs()]).toEqual([0, [1, 2, 3].map((number) => `${project(number)} success`)]);
 });
 
-test("campaign stop --cancel settles a start that failed for good", async () => {
-  const world = campaignWorld({ file: ONE, runDuration: () => 6 * 60 * MINUTE });
-  fault(world, "html502", { processed: true });
-  await world.run();
-  world.emulator.control("clearFaults");
-  await world.decide(stop(true), { token: undefined });
-  await world.advance();
-  expect(running(world)).toEqual([]);
+const NO_ANSWER = "no answer to its start yet; an agent may be running";
+
+for (const way of ["advance", "run"] as const) {
+  test(`after a lost answer nothing is started for 5, 15, 30 and then 60 minutes, and then one probe: ${way}`, async () => {
+    const world = campaignWorld({ file: ONE });
+    await world.plan();
+    const times: number[] = [];
+    world.before = (request) => {
+      if (request !== "POST /runs") return;
+      times.push(world.clock.now());
+      return new Response("<html>", { status: 502 });
+    };
+    const end = world.clock.now() + 8 * 60 * MINUTE;
+    if (way === "run") await world.run({ timeoutMs: 8 * 60 * MINUTE });
+    else {
+      for (; world.clock.now() < end; await world.clock.sleep(MINUTE)) await world.advance();
+    }
+    // Three attempts of the first start are close together.
+    const gaps = times.slice(3).map((at, index) => Math.floor((at - (times[index + 2] ?? 0)) / MINUTE));
+    expect(gaps).toEqual([5, 15, 30, 60, 180, 180]);
+  });
+}
+
+test("one repository whose starts are never answered does not stop the others", async () => {
+  const world = campaignWorld({ count: 9, runDuration: () => 5 * MINUTE });
+  await world.plan();
+  const [first] = (await world.lock())?.items ?? [];
+  world.before = (request) => {
+    if (request === "POST /runs" && world.starts.at(-1)?.body.includes(first?.repositoryId ?? "-")) {
+      return new Response("<html>", { status: 504 });
+    }
+  };
+  const { view, code } = await world.run({ timeoutMs: 8 * 60 * MINUTE });
+  expect([view.counts.succeeded, view.counts.starting, view.state, code]).toEqual([8, 1, "waiting", 1]);
+  const sent = world.starts.filter(({ body }) => body.includes(first?.repositoryId ?? "-")).length;
+  expect(sent).toBeLessThan(12);
 });
+
+test("an open start needs attention after two hours: in the list, by the webhook once, and in the exit code", async () => {
+  const world = campaignWorld({ file: ONE });
+  await world.plan();
+  fault(world, "html502");
+  const told: unknown[] = [];
+  const seen: unknown[] = [];
+  const notifier = ({ event, text }: CampaignNotification) => void told.push([event, text.split(".")[0]]);
+  for (let wave = 0; wave < 14; wave++) {
+    const { view, code } = await world.advance({ notifier });
+    const titles = attentionOf(view, ANY_COMMAND).map(({ title, cause }) => `${title}: ${cause}`);
+    seen.push([code, titles.filter((each) => !each.startsWith("wave is late"))]);
+    await world.clock.sleep(15 * MINUTE);
+  }
+  expect(seen).toEqual([
+    ...Array.from({ length: 8 }, () => [75, []]),
+    ...Array.from({ length: 6 }, () => [1, [`starting: ${NO_ANSWER}`]]),
+  ]);
+  expect(told).toEqual([
+    [
+      "stuck",
+      "Campaign replace-moment needs a person: a start has had no answer for two hours, so an agent may be running",
+    ],
+  ]);
+  const steps = attentionOf(await world.read(), ANY_COMMAND).flatMap(({ steps }) =>
+    steps.map(({ command }) => command ?? "")
+  );
+  expect(steps).toEqual([expect.stringContaining("campaign retry"), expect.stringMatching(/campaign skip.* --cancel/)]);
+});
+
+test("a skip --cancel whose start is never answered is unknown after a day, and the campaign is done with 1", async () => {
+  const world = await lost(true);
+  fault(world, "html502");
+  await world.decide(skip(true));
+  const sent = world.starts.length;
+  for (let wave = 0; wave < 23; wave++) {
+    await world.clock.sleep(60 * MINUTE);
+    expect((await world.advance()).view.state).not.toBe("done");
+  }
+  await world.clock.sleep(90 * MINUTE);
+  const { view, code } = await world.advance();
+  expect([verdicts(view), view.state, code]).toEqual([{ [project(1)]: "unknown" }, "done", 1]);
+  expect(view.items[0]?.reason).toBe("its start was never answered: look in the app");
+  expect(world.starts.length - sent).toBeLessThan(12);
+  world.emulator.control("clearFaults");
+  await world.decide(retry());
+  expect((await world.run()).code).toBe(0);
+});
+
+const ANSWERS: readonly [what: string, status: number, code: string, isGone: boolean, verdict: string, as: string][] = [
+  ["409", 409, "CONFLICT", false, "unknown", "unknown"],
+  ["404", 404, "NOT_FOUND", false, "starting", "service"],
+  ["400", 400, "BAD_REQUEST", false, "starting", "service"],
+  ["404 for a repository that is gone", 404, "NOT_FOUND", true, "invalid", "invalid"],
+];
+
+for (const [what, status, code, isGone, verdict, as] of ANSWERS) {
+  test(`the answer to an open start says nothing about its key before the repository is looked at: ${what}`, async () => {
+    const world = await lost(true, { file: {} });
+    await world.clock.sleep(6 * MINUTE);
+    const [first] = (await world.lock())?.items ?? [];
+    world.before = (request) => {
+      if (isGone && request.includes(`id=${first?.repositoryId}`)) {
+        return Response.json({ ok: true, data: { repos: [] } });
+      }
+      if (request !== "POST /runs" || world.starts.length > 1) return;
+      return Response.json({ ok: false, error: { code, message: "x" } }, { status });
+    };
+    const { view } = await world.advance();
+    expect([verdicts(view)[project(1)], (await history(world)).includes(as)]).toEqual([verdict as "unknown", true]);
+    // The others go on at once.
+    expect(view.counts.running).toBe(2);
+    if (verdict === "unknown") {
+      expect(view.items[0]?.reason).toBe("its key has a run, which the service does not show: look in the app");
+    }
+  });
+}
+
+for (
+  const [what, change] of [
+    ["names another repository", () => ({ repoId: crypto.randomUUID() })],
+    ["is a run of another repository", (foreign: string) => ({ runId: foreign })],
+    ["is a run that does not exist", () => ({ runId: crypto.randomUUID() })],
+  ] as const
+) {
+  test(`an answer that ${what} is no answer: the start stays open, and the other items continue`, async () => {
+    const world = campaignWorld({
+      count: 4,
+      sandboxLimit: 4,
+      runDuration: () => 60 * MINUTE,
+      file: { exclude: [project(4)] },
+    });
+    await world.plan();
+    const post = async (body: unknown, key: string) => {
+      const answer = await world.emulator.fetch("http://localhost/api/v1/mogplex/runs", {
+        method: "POST",
+        headers: {
+          "Authorization": `Bearer ${world.token}`,
+          "Content-Type": "application/json",
+          "Idempotency-Key": key,
+        },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      });
+      return await answer.json() as { ok: boolean; data: Record<string, string> };
+    };
+    const repo = [...world.emulator.world.store.repos.values()].find(({ full_name }) => full_name === project(4));
+    const foreign = await post({ repoId: repo?.id, prompt: "Something else", harness: "codex" }, "foreign");
+    world.before = async (request) => {
+      if (request !== "POST /runs" || world.starts.length > 1) return;
+      const { ok, data } = await post(world.starts[0]?.body, world.starts[0]?.key ?? "");
+      return Response.json({ ok, data: { ...data, ...change(foreign.data.runId ?? "") } }, { status: 202 });
+    };
+    const { view, problem } = await world.advance();
+    expect([problem, Object.values(verdicts(view)).slice(0, 3), world.starts.length]).toEqual([
+      null,
+      ["starting", "running", "running"],
+      3,
+    ]);
+    world.before = undefined;
+    const end = await world.run();
+    expect([end.code, world.runs().length, end.view.counts.succeeded]).toEqual([0, 4, 3]);
+  });
+}
 
 test("in a stopped campaign an open start is unknown after a day, never green, and can still be settled", async () => {
   const world = await lost(true);

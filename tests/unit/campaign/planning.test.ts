@@ -200,7 +200,7 @@ test("a plan that is made again keeps name and branch of a repository that was r
 test("a changed default branch or root between two waves makes no conflict of a start that is sent again", async () => {
   const world = campaignWorld({ count: 1 });
   world.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 6 });
-  expect((await world.advance()).view.counts.service).toBe(1);
+  expect((await world.advance()).view.counts.starting).toBe(1);
   setRepo(world, project(1), { default_branch: "trunk", root_directory: "apps" });
   const { code, view } = await world.run();
   expect([code, verdicts(view), world.runs().length]).toEqual([0, { [project(1)]: "succeeded" }, 1]);

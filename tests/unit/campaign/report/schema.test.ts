@@ -95,6 +95,7 @@ const BOUNDS: Record<CampaignLimit, true> = {
   sandboxes: true,
   requests: true,
   refused: true,
+  unanswered: true,
   parallel: true,
   "pull-requests": true,
   window: true,
