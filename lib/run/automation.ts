@@ -147,7 +147,9 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     if (look.kind === "rest") return;
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow before the trigger");
-    this.#follower = new AutomationFollower(this.#session, this.#automationId, runId, this.#options.tokenShare);
+    const { tokenShare } = this.#options;
+    const repoId = this.#plan?.request.repoId;
+    this.#follower = new AutomationFollower(this.#session, this.#automationId, runId, tokenShare, repoId);
     for await (const item of this.#follower.items()) {
       if (this.#repoId !== undefined) this.#name.ask(this.#repoId);
       yield item;

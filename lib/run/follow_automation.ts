@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { BodyTooLargeError, DeadlineError, MogplexError } from "../errors.ts";
+import { BodyTooLargeError, DeadlineError, MogplexError, UnavailableError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
 import type { CallOptions, MogplexApi } from "../service/client.ts";
+import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
@@ -33,13 +34,16 @@ export const MAX_LISTED = 50;
 export class AutomationReader implements Subject<AutomationRun> {
   readonly #client: MogplexApi;
   readonly #automationId: string;
+  readonly #repoId: string | undefined;
   #listed = false;
   /** UUID of the automation run. */
   readonly runId: string;
 
-  constructor(client: MogplexApi, automationId: string, runId: string) {
+  /** @param repoId The repository that its trigger named; undefined if it is not known. */
+  constructor(client: MogplexApi, automationId: string, runId: string, repoId?: string) {
     this.#client = client;
     this.#automationId = automationId;
+    this.#repoId = repoId;
     this.runId = runId;
   }
 
@@ -53,9 +57,20 @@ export class AutomationReader implements Subject<AutomationRun> {
    * the list, whose records are short.
    *
    * @throws what the client throws.
+   * @throws {UnavailableError} when the record names another repository than the trigger: it says nothing of this run.
    * @throws {MogplexError} when the record is too large and the list does not contain the run.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
+    const run = await this.#record(call);
+    const { repo, metadata } = PROCESS.triggerOf(run);
+    const repoId = repo?.id ?? metadata?.repo_id;
+    if (this.#repoId === undefined || typeof repoId !== "string" || repoId.toLowerCase() === this.#repoId) return run;
+    const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
+    const why = "the answer breaks the API's contract at data.run.repo.id: another repository than the trigger named";
+    throw new UnavailableError({ attempted: this.what, why }, "unavailable", facts);
+  }
+
+  async #record(call: CallOptions): Promise<AutomationRun> {
     if (!this.#listed) {
       try {
         return await this.#client.getAutomationRun(this.#automationId, this.runId, call);
@@ -162,11 +177,14 @@ export class AutomationFollower {
   readonly #abort: LinkedAbort;
   #run: AutomationRun | undefined;
 
-  /** @param tokenShare Jobs that use the token at the same time, at least 1. */
-  constructor(session: Session, automationId: string, runId: string, tokenShare: number) {
+  /**
+   * @param tokenShare Jobs that use the token at the same time, at least 1.
+   * @param repoId See {@linkcode AutomationReader}.
+   */
+  constructor(session: Session, automationId: string, runId: string, tokenShare: number, repoId?: string) {
     const { client, clock, memory, random, deadline } = session;
     this.#session = session;
-    const subject = this.#reader = new AutomationReader(client, automationId, runId);
+    const subject = this.#reader = new AutomationReader(client, automationId, runId, repoId);
     this.#abort = linkAbort(session.signal);
     const { signal } = this.#abort;
     const pacer = this.#pacer = session.pacer(signal);

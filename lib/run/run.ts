@@ -200,6 +200,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #lacks = 0;
   /** Whether the last run got no sandbox. */
   #lacked = false;
+  #agent = new AgentWatch();
 
   /**
    * @param target What to start, or the id of a run that exists.
@@ -341,17 +342,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     for (;;) {
       const items = this.#itemsOf(look);
       if (items === undefined) return;
-      const agent = new AgentWatch();
       let lacking: Run | undefined;
       for await (const item of items) {
         this.#record(item);
-        if (item.type === "event") agent.take(item.event);
-        const isOwn = typeof this.#target !== "string" && look.kind === "all";
-        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
+        if (item.type === "event") this.#agent.take(item.event);
+        if (item.type === "end" && lackedSandbox(item.run) && !this.#agent.hasBegun) lacking = item.run;
         else yield item;
       }
       if (lacking === undefined) return;
-      await this.#startAgain(lacking);
+      await this.#startAgain(lacking, look);
     }
   }
 
@@ -360,11 +359,13 @@ class RunOperation implements Operation<FollowItem, RunResult> {
    *
    * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
    */
-  async #startAgain(run: Run): Promise<void> {
+  async #startAgain(run: Run, look: Look): Promise<void> {
     const { clock, startedAt, deadline, notify } = this.#session;
     const series = this.#series;
     const waitMs = SANDBOX_WAITS_MS[this.#lacks];
-    const why = series === undefined
+    const why = typeof this.#target === "string" || look.kind !== "all"
+      ? "this job starts no other run"
+      : series === undefined
       ? "it is the run of an earlier attempt"
       : !series.hasNext
       ? "a key that was given starts one run"
@@ -403,6 +404,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (runId === undefined) throw new Error("Cannot follow a run before it is started");
     const { tokenShare, stream, sink } = this.#options;
     this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
+    this.#agent = new AgentWatch();
     // A single look has no time for a request after it.
     if (look.kind === "once") this.#name.ask();
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();

@@ -443,7 +443,12 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (init: CallInit) => api.automations[":automationId"].trigger.$post(args, init);
-      const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
+      const attempted: Attempted = {
+        what: `trigger automation "${automationId}"`,
+        scope: "write",
+        key,
+        automationId,
+      };
       const judge = (error: unknown) => startFailureOf(error, world.memory, false);
       return (await send(attempted, schemas.triggerSchema, call, ask, judge)).run;
     },

@@ -30,8 +30,8 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key, if the call is a start. */
   key?: string | undefined;
-  /** Whether the call triggers an automation, whose settings can refuse what the token permits. @default {false} */
-  trigger?: boolean | undefined;
+  /** UUID, in lower case, of the automation that the call triggers: its settings can refuse what the token permits. @default {undefined} */
+  automationId?: string | undefined;
   /** Whether some revisions of the service lack the route. @default {false} */
   recent?: boolean | undefined;
   /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
@@ -114,19 +114,19 @@ function unauthorized({ attempted, facts, where }: Described): MogplexError {
 }
 
 /** What to do after a 403. */
-function forbiddenAdvice({ attempted: { trigger = false }, facts }: Described): string {
+function forbiddenAdvice({ attempted: { automationId }, facts }: Described): string {
   if (facts.code === "AUTOMATION_REQUIRED") {
-    return trigger
+    return automationId !== undefined
       ? "give the automation an API trigger, or use a token with full access"
       : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
   }
-  return trigger
+  return automationId !== undefined
     ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
     : "see what the token may do (Settings > Mogplex Keys)";
 }
 
 function forbidden(described: Described): MogplexError {
-  const { attempted: { what, trigger = false, scope }, facts, where, said } = described;
+  const { attempted: { what, automationId, scope }, facts, where, said } = described;
   // Only the text tells a missing scope from a rule of the workspace or of the automation.
   if (facts.code !== "AUTOMATION_REQUIRED" && /\bscope\b/i.test(said)) {
     const why = `the token lacks the scope "${scope}" (${where})`;
@@ -134,7 +134,7 @@ function forbidden(described: Described): MogplexError {
     return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
   }
   const only = facts.code === "AUTOMATION_REQUIRED";
-  const may = trigger ? "only trigger automations with an API trigger" : "only trigger automations";
+  const may = automationId !== undefined ? "only trigger automations with an API trigger" : "only trigger automations";
   const why = `the token may ${only ? may : "not do this"} ${said}`;
   return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
@@ -189,9 +189,15 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : foreign(described);
 }
 
-/** Refuses an answer about another run, or a run of another repository, from a cache for example: it must not become a verdict. */
-function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadResult<T> {
-  if (runId === undefined || !result.ok) return result;
+/** Refuses an answer about another run, or a run of another repository or automation, from a cache for example: it must not become a verdict. */
+function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResult<T>): ReadResult<T> {
+  if (!result.ok) return result;
+  if (automationId !== undefined) {
+    const { run } = result.data as { run: { automationId: string } };
+    if (run.automationId.toLowerCase() === automationId) return result;
+    return { ok: false, problem: "data.run.automationId: another automation" };
+  }
+  if (runId === undefined) return result;
   // The documentation permits null for an automation run; the client's method handles that.
   const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
   if (run === null) return result;

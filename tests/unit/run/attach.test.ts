@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { DeadlineError, NotFoundError } from "../../../lib/errors.ts";
+import { DeadlineError, type MogplexError, NotFoundError } from "../../../lib/errors.ts";
+import type { RunEvents } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { interruptible } from "../../../lib/run/interrupts.ts";
 import { attachJob, lookJob } from "./detecting.ts";
@@ -128,3 +129,32 @@ test("lookJob() writes no state file", async () => {
   await lookJob(RUN_ID, { client, token: TOKEN, clock, identity: null }, { files, statePath: PATH });
   expect(files.written).toEqual([]);
 });
+
+const NO_SANDBOX = "Too many active sandboxes";
+
+/** The events of a run that found no sandbox, and of one whose agent left a file with that name. */
+const ENDS = {
+  unbegun: page("failed", [anEvent("s", "started"), anEvent("f", "failed")], { error: NO_SANDBOX }),
+  begun: page("failed", [anEvent("s", "started"), anEvent("a"), anEvent("f", "failed")], { error: NO_SANDBOX }),
+};
+
+for (const [name, job] of Object.entries({ attachJob, lookJob })) {
+  test(`${name}() ends with NO_SANDBOX, as runJob() does, when no agent has begun for want of a sandbox`, async () => {
+    const judged = async (events: RunEvents) => {
+      const clock = virtualClock();
+      const client = fakeClient(clock, { events: [events] });
+      const { result, error } = await job(RUN_ID, { client, token: TOKEN, clock, identity: null }, {});
+      const { outcome, exitCode, status, reason } = result;
+      return { outcome, exitCode, status, reason, code: (error as MogplexError | undefined)?.code };
+    };
+    expect(await judged(ENDS.unbegun)).toEqual({
+      outcome: "error",
+      exitCode: 75,
+      status: "failed",
+      reason: `Cannot begin run "${RUN_ID}": no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
+        "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+      code: "NO_SANDBOX",
+    });
+    expect(await judged(ENDS.begun)).toMatchObject({ outcome: "failed", exitCode: 1, status: "failed" });
+  });
+}

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { exitCodeFor, UnavailableError } from "../../../lib/errors.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
+import { AUTOMATION, automationWorld, REPO } from "./automations.ts";
 import { type Service, streamed } from "./streamed.ts";
-import { attach, run } from "./detecting.ts";
+import { attach, run, runAutomation } from "./detecting.ts";
 
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };
 const OTHER = "e0000000-0000-4000-8000-000000000002";
@@ -55,5 +56,31 @@ for (const stream of [true, false]) {
       error
     );
     expect([error.message, exitCodeFor(error)]).toEqual([expect.stringContaining(RULE), 69]);
+  });
+}
+
+for (
+  const [what, from, to, rule] of [
+    ["automation", AUTOMATION, REQUEST.repoId, "data.run.automationId: another automation"],
+    ["repository", REPO, OTHER, "data.run.repo.id: another repository than the trigger named"],
+  ] as const
+) {
+  test(`runAutomation() gives no verdict when answers name another ${what}, and asks again after a single one`, async () => {
+    const damagedBy = (most: number) => {
+      const world = automationWorld("success");
+      const { fetch, ...options } = world.options({ timeoutMs: 120_000 });
+      let count = 0;
+      const send: Fetch = async (url, init) => {
+        const answer = await fetch?.(url, init) as Response;
+        const text = await answer.text();
+        // Of the record only the repository is named by its id.
+        const wrong = text.replaceAll(`"${from}"`, `"${to}"`);
+        return new Response(wrong !== text && ++count <= most ? wrong : text, answer);
+      };
+      return runAutomation(AUTOMATION, { repoId: REPO }, { ...options, fetch: send });
+    };
+    expect((await damagedBy(1)).outcome).toBe("success");
+    const error = await damagedBy(Infinity).catch((error) => error);
+    expect([error.message, exitCodeFor(error)]).toEqual([expect.stringContaining(rule), 69]);
   });
 }
