@@ -27,6 +27,8 @@ export interface Running {
   seen(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when the process has ended. Does not wait for descendants or their output. */
   ended: Promise<Ended>;
+  /** Resolves when its output has ended: no descendant holds it any more. */
+  closed: Promise<void>;
   /** Closes our ends of its streams: a descendant that holds the others would keep us from ending. */
   release(): void;
 }
@@ -63,6 +65,7 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
     });
   });
   ended.catch(() => {});
+  const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
   function seen(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const look = () => {
@@ -83,7 +86,7 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
     child.unref();
   }
-  return { pid: child.pid ?? -1, text: () => texts.all, seen, ended, release };
+  return { pid: child.pid ?? -1, text: () => texts.all, seen, ended, closed, release };
 }
 
 /** Adds the mark of an experiment to an environment. */

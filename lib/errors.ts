@@ -358,17 +358,19 @@ export class AbortedError extends MogplexError {
 }
 
 /** A signal that ends the process. */
-export type InterruptSignal = "SIGINT" | "SIGTERM";
+export type InterruptSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
 
-/** A signal stopped the process. Exit code 130 or 143. */
+const EXIT_OF_SIGNAL = { SIGHUP: "sighup", SIGINT: "sigint", SIGTERM: "sigterm" } as const;
+
+/** A signal stopped the process. Exit code 129, 130 or 143. */
 export class InterruptedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
-  readonly signal: "SIGINT" | "SIGTERM";
+  readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
   /** @param message What was stopped by what, and what goes on. */
   constructor(signal: InterruptSignal, message: string = `Stopped by ${signal}`) {
-    super(message, signal === "SIGINT" ? "sigint" : "sigterm");
+    super(message, EXIT_OF_SIGNAL[signal]);
     this.signal = signal;
   }
 }
@@ -395,6 +397,6 @@ export function dropInExitCode(error: unknown): number {
   if (!(error instanceof MogplexError)) return EXIT.failed;
   // Only what we found ourselves is "bad arguments" there; a 400 or 404 of the service is a generic failure.
   if (error instanceof UsageError) return EXIT.usage;
-  const same: readonly ExitName[] = ["unauthorized", "forbidden", "rateLimited", "sigint", "sigterm"];
+  const same: readonly ExitName[] = ["unauthorized", "forbidden", "rateLimited", "sighup", "sigint", "sigterm"];
   return same.includes(error.exit) ? error.exitCode : EXIT.failed;
 }

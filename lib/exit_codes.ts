@@ -17,16 +17,20 @@ export const EXIT = {
   internal: 70,
   rateLimited: 75,
   deadline: 124,
+  sighup: 129,
   sigint: 130,
   sigterm: 143,
 } as const;
+
+/** The codes of a job that a signal stopped. */
+export const STOPPED: readonly number[] = [EXIT.sighup, EXIT.sigint, EXIT.sigterm];
 
 /** A key of {@linkcode EXIT}. */
 export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
 interface ExitRow {
-  /** Its keys in {@linkcode EXIT}: one, or both signals in the row of an interrupted job. */
+  /** Its keys in {@linkcode EXIT}: one, or all signals in the row of an interrupted job. */
   names: readonly ExitName[];
   /** The code, as printed. */
   code: string;
@@ -101,10 +105,10 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     dropIn: "–",
   },
   {
-    names: ["sigint", "sigterm"],
-    code: "130/143",
+    names: ["sighup", "sigint", "sigterm"],
+    code: "129/130/143",
     name: "interrupted",
-    toolkit: "SIGINT / SIGTERM, or an `AbortError` in a script",
+    toolkit: "SIGHUP / SIGINT / SIGTERM, or an `AbortError` in a script",
     dropIn: "same",
   },
 ];

@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import { OVER, systemClock } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -69,8 +70,12 @@ export interface Io {
   removeFile(path: string): void;
   /** Removes a directory. @throws when it does not exist or is not empty. */
   removeDirectory(path: string): void;
-  /** Calls `handler` for SIGINT and SIGTERM until the returned function is called. */
-  onSignal(handler: (signal: InterruptSignal) => void): () => void;
+  /**
+   * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.
+   *
+   * @param inJob Whether a CI system runs this process: then it is SIGTERM, too, when the shell of the job is gone.
+   */
+  onSignal(handler: (signal: InterruptSignal) => void, inJob?: boolean): () => void;
   /** Ends the process at once. Only for a second signal: output that is not yet written may be lost. */
   exitNow(code: number): void;
 }
@@ -243,6 +248,55 @@ async function readStdin(): Promise<string> {
   }
 }
 
+// A job whose shell is gone. GitLab's shell executor with `--user` runs it below `su`: a cancelled job loses its shell, and no signal reaches
+// the program. Source: util-linux, su-common.c.
+
+/** How often the parents are looked at, in milliseconds. */
+const LOOK_MS = 1_000;
+/** Names of the shells in which CI systems run scripts. */
+const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;
+/** Most parents that are looked at. */
+const MAX_PARENTS = 8;
+
+/** Name and parent of a process; undefined where that cannot be read: elsewhere than on Linux, and on Deno without all permissions. */
+function processFacts(pid: number): { name: string; parent: number } | undefined {
+  try {
+    const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name may have blanks and parentheses. Source: proc_pid_stat(5).
+    const end = text.lastIndexOf(")");
+    return { name: text.slice(text.indexOf("(") + 1, end), parent: Number(text.slice(end + 2).split(" ")[1]) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Calls `gone` once when this process has another parent than before, or one of the shells above it has: GitLab Runner runs each script in a
+ * subshell, which outlives the shell of the job.
+ *
+ * @param parent Number of the parent at the start.
+ * @returns Stops looking.
+ */
+function onParentGone(parent: number, gone: () => void): () => void {
+  /** Each with its parent, from this process up to the first that is no shell. */
+  const shells: (readonly [pid: number, parent: number])[] = [];
+  for (let pid = parent; shells.length < MAX_PARENTS;) {
+    const facts = processFacts(pid);
+    if (facts === undefined || !SHELL.test(facts.name)) break;
+    shells.push([pid, facts.parent]);
+    pid = facts.parent;
+  }
+  const hasGone = () =>
+    process.ppid !== parent || shells.some(([pid, before]) => (processFacts(pid)?.parent ?? before) !== before);
+  const over = new AbortController();
+  async function watch(): Promise<void> {
+    while (!hasGone()) await systemClock.sleep(LOOK_MS, { signal: over.signal, background: true });
+    gone();
+  }
+  watch().catch(() => {});
+  return () => over.abort(OVER);
+}
+
 /** Whether an error of a stream says that its reader has closed it, which is not an error: `| head -1`. */
 function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean {
   return code === "EPIPE" || name === "BrokenPipe";
@@ -263,6 +317,7 @@ interface ProcessIo extends Io {
 export function processIo(): ProcessIo {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
+  const parent = process.ppid;
   let isLost = false;
   let exitCode: number | undefined;
 
@@ -320,11 +375,17 @@ export function processIo(): ProcessIo {
     },
     removeFile: (path) => fs.rmSync(path, { force: true }),
     removeDirectory: (path) => fs.rmdirSync(path),
-    onSignal(handler) {
-      const signals: InterruptSignal[] = ["SIGINT", "SIGTERM"];
-      const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);
+    onSignal(handler, inJob = false) {
+      const signals: InterruptSignal[] = ["SIGHUP", "SIGINT", "SIGTERM"];
+      const forget = inJob ? onParentGone(parent, () => handler("SIGTERM")) : () => {};
+      const heard = (signal: InterruptSignal) => {
+        forget();
+        handler(signal);
+      };
+      const listeners = signals.map((signal) => [signal, () => heard(signal)] as const);
       for (const [signal, listener] of listeners) process.on(signal, listener);
       return () => {
+        forget();
         for (const [signal, listener] of listeners) process.off(signal, listener);
       };
     },

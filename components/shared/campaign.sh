@@ -4,7 +4,6 @@ mogplex_fail() {
   echo "error: $1" >&2
   exit 2
 }
-mogplex_pid=$PWD/.mogplex-tool.pid
 mogplex_program=$MOGPLEX_INPUT_PROGRAM
 case $mogplex_program in
   command:*) ;;
@@ -23,8 +22,8 @@ mogplex_campaign() {
   shift
   set -- campaign "$mogplex_verb" "$MOGPLEX_INPUT_FILE" --home "$MOGPLEX_INPUT_HOME" "$@"
   case $mogplex_program in
-    command:*) mogplex_watched "${mogplex_program#command:}" "$@" ;;
-    *) mogplex_watched node "$mogplex_program" "$@" ;;
+    command:*) "${mogplex_program#command:}" "$@" ;;
+    *) node "$mogplex_program" "$@" ;;
   esac
 }
 if [ "$MOGPLEX_INPUT_ACTION" != run ] && [ "$MOGPLEX_INPUT_HOME" = dir ]; then

@@ -24,9 +24,9 @@ mogplex() {
           return 2
           ;;
       esac
-      mogplex_watched bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null "$mogplex_tool" "$@"
+      bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null "$mogplex_tool" "$@"
       ;;
-    node) mogplex_watched node "$mogplex_tool" "$@" ;;
+    node) node "$mogplex_tool" "$@" ;;
     *)
       echo "error: Cannot run the tool as the image has neither deno nor bun nor node: choose another one (input image)" >&2
       return 2

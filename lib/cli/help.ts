@@ -209,8 +209,8 @@ export function topicHelp(topic: string): string | undefined {
           "harmless in logs and reports, and known secrets are masked.",
         "Nothing of the checkout is executed. Files are written below --out, never through symbolic links. " +
           "The verb permissions prints the flags with which Deno permits nothing else.",
-        "At SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
-          "terminal; then the run goes on. --on-interrupt decides otherwise.",
+        "At SIGHUP, SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
+          "terminal; then the run goes on. --on-interrupt decides otherwise. SIGQUIT and SIGKILL end it and cancel nothing.",
       );
     default:
       return undefined;

@@ -5,18 +5,19 @@
  */
 import { shown } from "../check_options.ts";
 import { systemClock } from "../clock.ts";
+import { systemName } from "../ci/platform.ts";
 import { messageOf } from "../error_sentence.ts";
 import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { processIo } from "../io.ts";
 import { interruptible } from "../run/interrupts.ts";
-import { programArgs, setExitCode } from "../runtime.ts";
+import { environmentVariable, programArgs, setExitCode } from "../runtime.ts";
 import { checkOptions } from "../service/validate.ts";
 import { createLogText, type LogText, maskKeys, type MaskOptions } from "./report.ts";
 
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
-  /** Aborts at SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `cancelOn: ["abort"]` to cancel the run too. */
+  /** Aborts at SIGHUP, SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `cancelOn: ["abort"]` to cancel the run too. */
   signal: AbortSignal;
   /** Arguments of the command line, after the name of the script. */
   args: string[];
@@ -58,7 +59,7 @@ function codeOf(value: unknown): number {
 /**
  * Runs the work of a script and ends the process with the verdict's exit code.
  *
- * It passes SIGINT and SIGTERM on as a signal (a second one after 1.5 s ends the process at once), prints an error on stderr with secrets
+ * It passes SIGHUP, SIGINT and SIGTERM on as a signal (a second one after 1.5 s ends the process at once), prints an error on stderr with secrets
  * masked and in words that no CI system takes for a command, and survives a reader that closes the pipe. The exit code is 70 until the
  * work is done, so that a script which ends by accident is never green.
  *
@@ -93,7 +94,7 @@ export async function main(
     line = createLogText(options).line;
     code = codeOf(
       await interruptible(
-        { io, clock: systemClock },
+        { io, clock: systemClock, inJob: systemName(environmentVariable) !== "none" },
         async ({ signal }) => await work({ signal, args: programArgs(), line }),
       ),
     );

@@ -4,7 +4,7 @@
  * @module
  */
 import { ApiError, MogplexError, NotFoundError } from "../errors.ts";
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, STOPPED } from "../exit_codes.ts";
 import { cancelWith } from "../run/cancel.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
@@ -90,7 +90,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
       writer.out(own`${writer.untrusted(where)}, ${what}:`);
       const asked = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
       const exitCode = await answerOne(job, asked);
-      if (exitCode === EXIT.sigint || exitCode === EXIT.sigterm) {
+      if (STOPPED.includes(exitCode)) {
         writer.note("the job was stopped: the next poll answers the rest");
         return exitCode;
       }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EXIT } from "../exit_codes.ts";
+import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
@@ -132,8 +132,7 @@ export const AGAIN: readonly number[] = [
   EXIT.unavailable,
   EXIT.rateLimited,
   EXIT.deadline,
-  EXIT.sigint,
-  EXIT.sigterm,
+  ...STOPPED,
 ];
 
 /** What the start of a run has learned beside its result. */

@@ -1,5 +1,5 @@
 /**
- * Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
+ * Signals: SIGHUP, SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /**
- * What a signal (SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
+ * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
  * `cancel`: always cancels it; `detach`: lets it go on.
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";
@@ -63,6 +63,8 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
+  /** Whether this is a job of a CI system: what started it may end without a signal. @default {false} */
+  inJob?: boolean | undefined;
 }
 
 /**
@@ -89,10 +91,10 @@ export interface OpenInterrupts extends Interrupts {
 }
 
 /**
- * Handles SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
+ * Handles SIGHUP, SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
  * later one ends the process at once.
  */
-export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
+export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
   const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
   let firstAt: number | undefined;
@@ -106,7 +108,7 @@ export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterru
     } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
       io.exitNow(new InterruptedError(signal).exitCode);
     }
-  });
+  }, inJob && !terminal);
   return {
     signal: controller.signal,
     terminal,

@@ -10,7 +10,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { GITLAB_WATCH } from "../../lib/ci/gitlab_watch.ts";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
@@ -44,8 +43,6 @@ export function carriesProgram(name: string): boolean {
 
 /** Text of a shared piece. @throws when no file has that name, or two have. */
 function piece(name: string): string {
-  // The program writes it into the waves of a campaign, too.
-  if (name === "watch") return GITLAB_WATCH;
   const found = ["yml", "sh"].map((ending) => join(SHARED, `${name}.${ending}`)).filter((path) => existsSync(path));
   if (found.length !== 1) throw new Error(`Cannot include "${name}": ${found.length} files have that name`);
   return readFileSync(found[0] as string, "utf8").trimEnd();

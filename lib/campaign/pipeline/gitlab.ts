@@ -6,7 +6,6 @@
  */
 import { Document, type Node, Scalar } from "yaml";
 import { EXIT } from "../../exit_codes.ts";
-import { GITLAB_WATCH } from "../../ci/gitlab_watch.ts";
 import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../ci/gitlab_retry.ts";
 import { formatCount } from "../../text/duration.ts";
 import {
@@ -45,13 +44,12 @@ const WAVES = "mogplex-waves";
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
 /** File in it with the number of the process that makes the wave. */
-const PID = ".mogplex-tool.pid";
 
 /** Everything that jobs carry, by its path in the folder. */
 function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {
   const all = new Map([file, ...includes].map((each) => [each.path, each]));
   for (const path of all.keys()) {
-    if ([WAVES, DIRECTORY, PROGRAM, PID].includes(path.split("/")[0] ?? "")) {
+    if ([WAVES, DIRECTORY, PROGRAM].includes(path.split("/")[0] ?? "")) {
       throw refused("a file of the campaign", "has a name that the jobs need", path, "rename it");
     }
   }
@@ -98,9 +96,7 @@ function carryScript(input: PipelineInput, parts: readonly string[]): string {
 function call(input: PipelineInput, verb: string, ...words: readonly string[]): string {
   const { program, file, home } = input;
   const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
-  // Other verbs start nothing that would go on without the job.
-  const watched = verb === "advance" ? ["mogplex_watched"] : [];
-  const all = [...watched, command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
+  const all = [command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
   if (isGit(input)) all.push("--home", shellWord(home ?? ""));
   // With exit: bash and runners before 18.11.4 and 19.0.2 end every other failure with 1.
   return `${all.join(" ")} 2>&1 || exit $?`;
@@ -135,11 +131,6 @@ function takeOverScript(): string {
     `rm -rf "${WAVES}/$mogplex_wave"`,
     `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
   ].join("\n");
-}
-
-/** What a wave needs to be watched. */
-function watchScript(): string {
-  return `mogplex_pid=$PWD/${PID}\n${GITLAB_WATCH}`;
 }
 
 function waveScript(input: PipelineInput): string {
@@ -222,7 +213,6 @@ class PipelineDocument {
   readonly #document = new Document<Node>(null, { compat: "yaml-1.1" });
   readonly #check: Scalar<string>;
   readonly #takeOver = new Scalar(script(takeOverScript()));
-  readonly #watch = new Scalar(script(watchScript()));
 
   /** @param days How long artifacts are kept. */
   constructor(input: PipelineInput, days: number) {
@@ -279,7 +269,7 @@ class PipelineDocument {
       extends: ".mogplex-job",
       resource_group: GROUP,
       allow_failure: { exit_codes: [EXIT.unavailable, EXIT.rateLimited] },
-      script: [this.#checkAgain(), ...isDirect ? [] : [this.#takeOver], this.#watch, script(waveScript(this.#input))],
+      script: [this.#checkAgain(), ...isDirect ? [] : [this.#takeOver], script(waveScript(this.#input))],
       artifacts: keep(this.#days, isDirect ? [`${FOLDER}/${DIRECTORY}/campaign.json`] : HANDED_ON),
     };
   }
@@ -293,7 +283,6 @@ class PipelineDocument {
       script: [
         this.#checkAgain(),
         ...takeOver,
-        this.#document.createAlias(this.#watch, "watch"),
         script(gateScript(this.#input)),
       ],
     };

@@ -6,7 +6,7 @@
  */
 import { MogplexError } from "../../errors.ts";
 import { laterFailure } from "../../service/retry.ts";
-import { EXIT } from "../../exit_codes.ts";
+import { EXIT, STOPPED } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
@@ -174,7 +174,7 @@ function stopIfHopeless(failures: readonly unknown[]): void {
 
 /** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */
 const WORST: readonly number[] = [
-  ...[EXIT.sigint, EXIT.sigterm, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
+  ...[...STOPPED, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 

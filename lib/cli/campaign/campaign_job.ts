@@ -179,7 +179,7 @@ export async function endWithCampaign(
   try {
     let stand: CampaignStand;
     try {
-      stand = await interruptible({ io: process, clock }, make).finally(() => {
+      stand = await interruptible({ io: process, clock, inJob: platform.isCi }, make).finally(() => {
         live?.close();
         reports.close();
       });

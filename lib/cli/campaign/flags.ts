@@ -126,6 +126,7 @@ export const WAVE_CODES: readonly ExitName[] = [
   "unavailable",
   "internal",
   "rateLimited",
+  "sighup",
   "sigint",
   "sigterm",
 ];

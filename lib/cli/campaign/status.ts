@@ -44,6 +44,7 @@ export const campaignStatusVerb: Verb = {
     "unavailable",
     "internal",
     "rateLimited",
+    "sighup",
     "sigint",
     "sigterm",
   ],
@@ -103,8 +104,8 @@ function contentOf(
 }
 
 async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
-  const { io, clock, writer } = context;
-  return await interruptible({ io, clock }, async ({ signal }) => {
+  const { io, clock, platform, writer } = context;
+  return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let shown = "";
     // One reader for all of them: it does not read again what it has read a moment ago.
     const pulls = pullRequestsOf({ ...place.options, signal });

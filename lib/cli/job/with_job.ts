@@ -171,14 +171,14 @@ function openSignals(
   // Its notices are printed once there is a log.
   const connection = { ...context.connection(), notices: [] };
   const closingIo: Pick<Io, "onSignal" | "isTerminal" | "exitNow"> = {
-    onSignal: (handler) => io.onSignal(handler),
+    onSignal: (handler, inJob) => io.onSignal(handler, inJob),
     isTerminal: (stream) => isInteractive({ io, platform }, stream),
     exitNow: (code) => {
       listeners.exit();
       io.exitNow(code);
     },
   };
-  const interrupts = openInterrupts({ io: closingIo, clock });
+  const interrupts = openInterrupts({ io: closingIo, clock, inJob: platform.isCi });
   const session = openSession(
     {
       ...{ env: io.env, clock, fetch, signal: interrupts.signal, timeoutMs },

@@ -239,7 +239,7 @@ export const automationsTriggerFollowVerb: Verb = {
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",
   flags: [FOLLOW, REPO, INPUTS, WATCHING, TOKEN_SHARE, KEYS, REPORTING, [OPEN], JSON_LINES],
-  codes: [TRIGGERING, "sigint", "sigterm"],
+  codes: [TRIGGERING, "sighup", "sigint", "sigterm"],
   meanings: {
     success: "the automation run succeeded",
     failed: "the automation run failed",

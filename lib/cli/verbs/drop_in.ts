@@ -182,9 +182,9 @@ function impatient(client: MogplexApi, remainingMs: () => number): MogplexApi {
 }
 
 async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {
-  const { io, flags, writer, clock } = context;
+  const { io, flags, writer, clock, platform } = context;
   const { client } = openDropIn(context);
-  const interrupts = openInterrupts({ io, clock });
+  const interrupts = openInterrupts({ io, clock, inJob: platform.isCi });
   const deadline = clock.now() + timeoutMs;
   try {
     const items = followRun(runId, {

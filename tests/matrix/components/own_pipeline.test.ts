@@ -77,7 +77,6 @@ function clone(): string {
     "package-lock.json",
     "deno.json",
     "lib/version.ts",
-    "lib/ci/gitlab_watch.ts",
   ]
     .concat(
       ["pipeline_jobs", "registry", "release", "build/published", "build/pins", "build/templates", "publish/places"]

@@ -2,7 +2,7 @@
 import { built } from "../../built.ts";
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, REPO, sharedService } from "../../programs/processes/world/service.ts";
@@ -25,21 +25,21 @@ onEveryRuntime(
 );
 
 onEveryRuntime("a command whose output cannot be written ends with 69 in place of 0, and says why", async (on) => {
-  const job = await openJob(on);
-  const full = async (...args: string[]) => {
-    const line = ["bash", "-c", '"$@" > /dev/full', "bash", ...job.line(...args)];
-    const { code, stderr } = await launch(line, job).ended;
+  const [job, failing] = [await openJob(on), await openJob(on)];
+  const full = async (to: typeof job, ...args: string[]) => {
+    const line = ["bash", "-c", '"$@" > /dev/full', "bash", ...to.line(...args)];
+    const { code, stderr } = await launch(line, to).ended;
     return {
       code,
       reason: /^Cannot write standard output: .*no space.*; what was printed is incomplete$/im.test(stderr),
     };
   };
   const lost = { code: 69, reason: true };
-  expect(await full("--version")).toEqual(lost);
-  expect(await full("repos", "list")).toEqual(lost);
-  expect(await full(...job.follow("<success>", "--json"))).toEqual(lost);
-  expect(await full(...job.follow("<agent-failure>"))).toEqual({ code: 1, reason: true });
-  job.recorder.close();
+  expect(await full(job, "--version")).toEqual(lost);
+  expect(await full(job, "repos", "list")).toEqual(lost);
+  expect(await full(job, ...job.follow("<success>", "--json"))).toEqual(lost);
+  expect(await full(failing, ...failing.follow("<agent-failure>"))).toEqual({ code: 1, reason: true });
+  for (const { recorder } of [job, failing]) recorder.close();
 });
 
 onEveryRuntime(
@@ -77,8 +77,8 @@ onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was 
   job.recorder.close();
 });
 
-onEveryRuntime("run --follow cancels its run once, and ends with 143 or 130, when a signal comes", async (on) => {
-  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+onEveryRuntime("run --follow cancels its run once, and ends with 143, 130 or 129, when a signal comes", async (on) => {
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130], ["SIGHUP", 129]] as const) {
     const job = await openJob(on);
     const { child, seen, ended } = job.launch(...job.follow("<stuck-pending>"));
     await seen(/started run \S+ \([^]*run accepted/);
@@ -89,6 +89,39 @@ onEveryRuntime("run --follow cancels its run once, and ends with 143 or 130, whe
     expect(job.result()).toMatchObject({ outcome: "interrupted", status: "cancelled", exitCode: code });
     job.recorder.close();
   }
+});
+
+/** Scripts whose shell is killed: the parent of the program, and one whose subshell lives on, as GitLab Runner makes it. */
+const LOST_SHELLS = ['"$@" & wait', '(trap "exit 1" TERM; eval \'"$@"; true\') < /dev/null; exit 0'];
+
+onEveryRuntime("run --follow cancels its run, as at SIGTERM, when the shell of its CI job is gone", async (on) => {
+  for (const script of LOST_SHELLS) {
+    const job = await openJob(on);
+    const line = ["bash", "-c", script, "bash", ...job.line(...job.follow("<stuck-pending>"))];
+    const { child, seen } = launch(line, job);
+    await seen(/started run \S+ \([^]*run accepted/);
+    child.kill("SIGKILL");
+    await job.recorder.arrived(CANCEL);
+    await until("the reports are written", () => existsSync(join(job.cwd, "mogplex-ci/result.json")));
+    expect(job.result()).toMatchObject({ outcome: "interrupted", status: "cancelled", exitCode: 143 });
+    job.recorder.close();
+  }
+});
+
+onEveryRuntime("run --follow goes on without its shell where no CI system runs it", async (on) => {
+  const job = await openJob(on);
+  const { MOGPLEX_DEV, MOGPLEX_API_KEY, MOGPLEX_URL } = job.env as Record<string, string>;
+  const line = ["bash", "-c", 'echo "shell"; "$@" & echo "pid $!"; wait', "bash"];
+  const env = { MOGPLEX_DEV, MOGPLEX_API_KEY, MOGPLEX_URL } as Record<string, string>;
+  const { child, seen } = launch([...line, ...job.line(...job.follow("<stuck-pending>"))], { cwd: job.cwd, env });
+  const pid = Number((await seen(/pid (\d+)/))[1]);
+  await seen(/started run \S+ \([^]*run accepted/);
+  child.kill("SIGKILL");
+  const lostAt = performance.now();
+  await until("it has looked twice", () => performance.now() - lostAt > 2_500);
+  expect(job.recorder.of(CANCEL)).toEqual([]);
+  process.kill(pid, "SIGKILL");
+  job.recorder.close();
 });
 
 onEveryRuntime("run --follow leaves at once at a signal 1.5 s after the first, and cleanup cancels", async (on) => {

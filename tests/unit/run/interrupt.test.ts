@@ -26,6 +26,25 @@ test("interruptible() aborts at the first signal, with what it was", async () =>
   expect(exits).toEqual([]);
 });
 
+test("interruptible() takes SIGHUP for a signal like SIGTERM", async () => {
+  const { reason, exits } = await sent([[0, "SIGHUP"], [1_500, "SIGHUP"]]);
+  expect(reason).toMatchObject({ signal: "SIGHUP", exitCode: 129, message: "Stopped by SIGHUP" });
+  expect(exits).toEqual([129]);
+});
+
+test("interruptible() asks for the parents to be watched in a job of a CI system without a terminal alone", async () => {
+  const watched: unknown[] = [];
+  const onSignal = (_: unknown, inJob?: boolean) => {
+    watched.push(inJob);
+    return () => {};
+  };
+  for (const [inJob, terminal] of [[true, false], [true, true], [false, false]] as const) {
+    const io = { ...fakeProcess().io, onSignal, isTerminal: () => terminal };
+    await interruptible({ io, clock: virtualClock(), inJob }, () => Promise.resolve());
+  }
+  expect(watched).toEqual([true, false, false]);
+});
+
 test("interruptible() calls SIGINT Ctrl-C where a person sits at a terminal", async () => {
   expect((await sent([[0, "SIGINT"]])).reason.message).toBe("Stopped by SIGINT");
   expect((await sent([[0, "SIGINT"]], true)).reason.message).toBe("Stopped by Ctrl-C");

@@ -1,15 +1,4 @@
-/**
- * What watches for the end of a job below `su`, in the shell of the job: for the components, and for the waves of a campaign.
- *
- * @module
- */
-
-/**
- * Functions for a POSIX shell. `mogplex_watched PROGRAM WORD…` runs a program, and ends as it ends. The variable `mogplex_pid` has to be set
- * before: the path of a file of its own.
- */
-export const GITLAB_WATCH: string =
-  `# Succeeds while the shell of the job is alive. A dead one can stay visible as a zombie.
+# Succeeds while the shell of the job is alive. A dead one can stay visible as a zombie.
 mogplex_job_lives() {
   kill -0 "$$" || return 1
   mogplex_stat=
@@ -17,7 +6,8 @@ mogplex_job_lives() {
   case $mogplex_stat in *') Z '*) return 1 ;; esac
 }
 # A shell executor with --user runs the job below su. A cancelled job then loses its shell, and no signal reaches the tool.
-# Source: util-linux, su-common.c. So this looks once a second whether the shell is there, and passes the signal on.
+# Source: util-linux, su-common.c. Node and Bun notice that by themselves. Deno may not read who the parents of its parent are, so this
+# looks once a second whether the shell is there, and passes the signal on.
 mogplex_watch() {
   sleep 1 &
   trap 'kill "$!"; wait "$!"; exit 0' TERM
@@ -37,4 +27,4 @@ mogplex_watched() {
   wait "$mogplex_watcher" 2> /dev/null || true
   rm -f "$mogplex_pid"
   return "$mogplex_code"
-}`;
+}
