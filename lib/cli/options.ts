@@ -471,8 +471,8 @@ export function onOrOff(text: string, source: string): boolean {
 
 function users(text: string, source: string): string[] {
   const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
-  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
-  throw refusal(source, "it must be names of users, separated by commas", text);
+  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}(?:=[1-9]\d{0,14})?$/.test(name))) return names;
+  throw refusal(source, "it must be names of users, separated by commas, alone or as NAME=ID", text);
 }
 
 /** What the agent is called. */

@@ -15,6 +15,7 @@ import type { NotePlace } from "./note.ts";
 import {
   type CommentPlace,
   factsOf,
+  isGone,
   lineOf,
   type News,
   orNull,
@@ -231,6 +232,38 @@ export class GiteaThreads implements Threads {
   readonly me = remembered(async (): Promise<ForgeUser> =>
     toUser(await this.#client.get("read the user of the token", "/user", userSchema))
   );
+
+  async user(name: string): Promise<ForgeUser | null> {
+    const path = `/users/${encodeURIComponent(name)}`;
+    const found = await orNull(this.#client.get(`read user "${name}"`, path, userSchema));
+    return found === null ? null : toUser(found);
+  }
+
+  async hasLabel(label: string): Promise<boolean> {
+    const [owner = ""] = this.#repository.split("/");
+    for (const path of [`${this.#path}/labels`, `/orgs/${owner}/labels`]) {
+      const labels = await orNull(this.#list("read the labels", path, z.object({ name: z.string() })));
+      if (labels?.list.some(({ name }) => name === label)) return true;
+    }
+    return false;
+  }
+
+  /** Gitea lists the scopes of a token to nobody, and looks at them before it looks for the issue: there is no issue 0. */
+  async mayWrite(): Promise<boolean> {
+    const path = `${this.#path}/issues/0/comments`;
+    try {
+      await this.#client.call({
+        what: "see whether the token may comment",
+        path,
+        body: { body: "-" },
+        read: () => true,
+      });
+    } catch (error) {
+      if (isRefused(error)) return false;
+      if (!isGone(error)) throw error;
+    }
+    return true;
+  }
 
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);

@@ -231,6 +231,17 @@ export class GithubThreads implements Threads {
     return may;
   }
 
+  async user(name: string): Promise<ForgeUser | null> {
+    const path = `/users/${encodeURIComponent(name)}`;
+    const found = await orNull(this.#client.get(`read user "${name}"`, path, user));
+    return found === null ? null : toUser(found);
+  }
+
+  async hasLabel(label: string): Promise<boolean> {
+    const path = `${this.#path}/labels/${encodeURIComponent(label)}`;
+    return await orNull(this.#client.get("read a label", path, z.object({ name: z.string() }))) !== null;
+  }
+
   async repository() {
     const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };

@@ -192,6 +192,22 @@ export class GitlabThreads implements Threads {
     return token.scopes.includes("api") && await this.mayPush(await this.me());
   }
 
+  async user(name: string): Promise<ForgeUser | null> {
+    const path = `/users?${new URLSearchParams({ username: name })}`;
+    const [found] = await this.#client.get(`read user "${name}"`, path, z.array(user));
+    return found === undefined ? null : toUser(found);
+  }
+
+  async hasLabel(label: string): Promise<boolean> {
+    const path = `${this.#path}/labels?${new URLSearchParams({ search: label })}`;
+    const { list } = await this.#list(
+      `read the labels of project ${this.#project}`,
+      path,
+      z.object({ name: z.string() }),
+    );
+    return list.some(({ name }) => name === label);
+  }
+
   async repository() {
     const { id, path_with_namespace: name, default_branch: branch } = await this.#client.get(
       `read project ${this.#project}`,

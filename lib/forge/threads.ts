@@ -159,6 +159,10 @@ export interface Threads {
   hidesRights?(): Promise<MogplexError | null>;
   /** Whether this token has the rights to write that docs/ask.md names, as far as the forge tells them; null when it does not. Absent where no forge of the kind does. */
   mayWrite?(): Promise<boolean | null>;
+  /** The account of a name, for `doctor`; null if there is none. */
+  user(name: string): Promise<ForgeUser | null>;
+  /** Whether the repository has a label, for `doctor`. */
+  hasLabel(label: string): Promise<boolean>;
   /** Who has last set a label that the thread has now, when, and the id of that event; null when it does not have it. */
   labelled(
     thread: ThreadPlace,

@@ -41,7 +41,7 @@ export interface RespondSettings {
   /** What the agent is called, without `@`. */
   readonly name: string;
   readonly label: string;
-  /** Names of the users who may ask, in lower case; null: those who may push. */
+  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who may push. */
   readonly allowUsers: readonly string[] | null;
   /** Most runs of 24 hours in the repository. */
   readonly limit: number;
@@ -162,7 +162,9 @@ export async function mayAsk(
 /** Whether a user may ask, where that is known without the forge; undefined where it is not. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
-  return allowUsers?.includes(user.name.toLowerCase());
+  return allowUsers?.some((allowed) =>
+    [`${user.name}`, `${user.name}=${user.id}`].some((each) => each.toLowerCase() === allowed)
+  );
 }
 
 /** Decides on one ask. One object for each: it remembers what the forge has said. */

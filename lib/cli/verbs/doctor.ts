@@ -11,7 +11,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import type { Writer } from "../log/writer.ts";
 import { checkProgram, RELEASES } from "../setup/program_check.ts";
-import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
+import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, LABEL, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import { type Check, type CheckState, follows, ok, skipped, type Tried, tried, warning } from "../../check.ts";
@@ -215,7 +215,7 @@ export const doctorVerb: Verb = {
   summary:
     "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
   group: "toolkit",
-  flags: [FOR, REPO, ALLOW_USERS, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], RELEASES, JSON_LINES],
+  flags: [FOR, REPO, ALLOW_USERS, LABEL, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], RELEASES, JSON_LINES],
   codes: ASKING,
   meanings: {
     success: "a job can do what --for says",

@@ -7,15 +7,14 @@ import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import { lookup } from "../../lookup.ts";
-import { formatCount } from "../../text/duration.ts";
-import { ALLOW_USERS } from "../options.ts";
+import { ALLOW_USERS, LABEL } from "../options.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../../check.ts";
 
 /** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
 export async function checkForge(context: Context): Promise<Check[]> {
   const { openForge, platform } = context;
-  const names = ["rights", "notes", "branch", "trigger", "variables"];
+  const names = ["rights", "notes", "label", "branch", "trigger", "variables"];
   if (!platform.isCi) {
     const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
     return ["forge", ...names].map((name) => skipped(name, why));
@@ -36,6 +35,7 @@ export async function checkForge(context: Context): Promise<Check[]> {
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
     await checkRights(context, threads, me),
     await checkNotes(threads),
+    await checkLabel(context, threads),
     await checkBranch(threads, repository.defaultBranch),
     threads.forge === "gitlab"
       ? checkWebhook(found)
@@ -49,8 +49,7 @@ async function checkRights({ option }: Context, threads: Threads, user: ForgeUse
   const allowed = await tried(() => option(ALLOW_USERS));
   if (!allowed.ok) return failedWith(name, allowed.error, adviceOf(allowed.error, "Correct the names, or unset them"));
   if (allowed.value !== undefined) {
-    const users = formatCount(new Set(allowed.value).size, "user");
-    return ok(name, `--allow-users names ${users}: who can push is not asked`);
+    return await checkNames(threads, [...new Set(allowed.value)]);
   }
   const asked = await tried(async () => {
     const found = await (threads.hidesRights?.() ?? threads.mayPush(user));
@@ -65,7 +64,49 @@ async function checkRights({ option }: Context, threads: Threads, user: ForgeUse
   return ok(name, "the token may ask who can push");
 }
 
-/** Whether the token may write, by what the forge says of it: nothing is tried. */
+/** Whether there are accounts of the names that may ask, and what they may do. @param allowed `kim`, or `kim=12` with the number of the account. */
+async function checkNames(threads: Threads, allowed: readonly string[]): Promise<Check> {
+  const name = "rights";
+  const accounts: string[] = [];
+  const wrong: string[] = [];
+  const powerless: string[] = [];
+  for (const each of allowed) {
+    const [named = "", id] = each.split("=");
+    const asked = await tried(async () => {
+      const user = await threads.user(named);
+      return { user, mayPush: user === null ? null : await threads.mayPush(user) };
+    });
+    if (!asked.ok) return failedWith(name, asked.error, adviceOf(asked.error, "Give the token what docs/ask.md names"));
+    const { user, mayPush } = asked.value;
+    if (user === null) wrong.push(`there is no user "${named}"`);
+    else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${named}" is another account now, ${user.id}`);
+    else accounts.push(`${user.name.toLowerCase()}=${user.id}`);
+    if (mayPush === false) powerless.push(named);
+  }
+  if (wrong.length > 0) return failed(name, `--allow-users: ${wrong.join("; ")}`, "Correct the names", "usage");
+  const list = accounts.join(",");
+  if (powerless.length > 0) {
+    const who = `${powerless.join(", ")} ${
+      powerless.length === 1 ? "is" : "are"
+    } in --allow-users (${list}), and may not push`;
+    return warning(name, who, "They can still start agents: take out who should not");
+  }
+  return ok(name, `${list} may ask; in this form, --allow-users refuses an account that takes over a name`);
+}
+
+async function checkLabel({ option }: Context, threads: Threads): Promise<Check> {
+  const name = "label";
+  const asked = await tried(() => {
+    const label = option(LABEL) ?? "mogplex";
+    return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
+  });
+  if (!asked.ok) return warning(name, asked.error.message, "Give the token the right to read issues, or look yourself");
+  const { label, isThere } = asked.value;
+  if (isThere) return ok(name, `${label} is there`);
+  return warning(name, `there is no label ${label}`, "Create it, or set --label: until then no label starts an agent");
+}
+
+/** Whether the token may write, as far as the forge says. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const asked = await tried(async () => await threads.mayWrite?.() ?? null);

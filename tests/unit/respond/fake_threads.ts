@@ -72,6 +72,8 @@ export function fakeForge(): FakeForge {
     setsStatus: false,
     system: "GitLab",
     requests: 0,
+    user: () => Promise.resolve(null),
+    hasLabel: () => Promise.resolve(true),
     origin: "https://git.example",
     threads: new Map([PULL, ISSUE].map((place) => [keyOf(place), aThread(place)])),
     notes: [],

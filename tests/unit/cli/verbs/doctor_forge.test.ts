@@ -84,16 +84,31 @@ for (const [arrange, name, words] of SETUPS) {
   test(`doctor --for respond: ${words}`, async () => expect((await doctor(arrange)).get(name)).toStartWith(words));
 }
 
-test("doctor --for respond needs no rights at the forge where --allow-users or its variable says who may ask", async () => {
-  const refused = (gitlab: GitlabProject) =>
-    gitlab.faults.push(...Array.from({ length: 99 }, () => ({ match: /members/, fault: "reset" as const })));
-  expect((await doctor(refused)).get("rights")).toStartWith("failed: ");
-  const found = "ok: --allow-users names 2 users: who can push is not asked";
-  expect((await doctor(refused, {}, ["--allow-users", "kim, @Lee"])).get("rights")).toBe(found);
-  expect((await doctor(refused, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(found);
-  expect((await doctor(refused, { MOGPLEX_RESPOND_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
+test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or may not push", async () => {
+  const rights = async (names: string, env = {}) =>
+    (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
+  const how = "may ask; in this form, --allow-users refuses an account that takes over a name";
+  expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
+  expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
+  expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
+  expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is another account now, 1');
+  expect(await rights("kim,eve,rae")).toBe(
+    "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), and may not push",
+  );
+  expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(
+    `ok: kim=1,lee=2 ${how}`,
+  );
+  expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
     "failed: Cannot use MOGPLEX_RESPOND_ALLOW_USERS",
   );
+});
+
+test("doctor --for respond finds a label that is missing", async () => {
+  expect((await doctor()).get("label")).toBe('ok: "mogplex" is there');
+  expect((await doctor((gitlab) => void gitlab.labels.shift())).get("label")).toBe(
+    'warning: there is no label "mogplex"',
+  );
+  expect((await doctor(() => {}, {}, ["--label", "agent"])).get("label")).toBe('warning: there is no label "agent"');
 });
 
 test("doctor --for respond names the CI system, and nothing that is about keys of a run or its cleanup", async () => {
@@ -112,7 +127,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    "skipped  forge, rights, notes, branch, trigger, variables  only a job at the forge can check ",
+    "skipped  forge, rights, notes, label, branch, trigger, variables  only a job at the forge can check ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(

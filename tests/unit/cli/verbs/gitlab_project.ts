@@ -53,6 +53,8 @@ export interface GitlabProject extends Served {
   discussions: { author: string; body: string; path: string; line: number }[];
   /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
   hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
+  /** Source: https://docs.gitlab.com/api/labels/ */
+  labels: string[];
   /** Who may pass variables to a pipeline; undefined: not shown. */
   variablesRole: string | undefined;
   /** Scopes of the token; null where the server does not know the route. Source: https://docs.gitlab.com/api/personal_access_tokens/ */
@@ -119,6 +121,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     failedJobs: [],
     discussions: [],
     hooks: null,
+    labels: ["mogplex", "mogplex-later"],
     variablesRole: undefined,
     scopes: ["api"],
     knowsEdits: true,
@@ -162,6 +165,9 @@ export function gitlabProject(now: () => string): GitlabProject {
       const token = { id: 4, name: "respond", revoked: false, user_id: 77, active: true, scopes: server.scopes };
       return server.scopes === null ? json(404, { error: "404 Not Found" }) : json(200, token);
     }
+    if (path === "/users") {
+      return listed([...server.users.values()].filter((each) => each.username === url.searchParams.get("username")));
+    }
     const known = byId(/^\/users\/(\d+)$/.exec(path)?.[1] ?? "");
     if (path.startsWith("/users/")) return known ? json(200, known) : json(404, { message: "404 User Not Found" });
     const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");
@@ -175,6 +181,11 @@ export function gitlabProject(now: () => string): GitlabProject {
     }
     const [, job] = /^\/jobs\/(\d+)\/trace$/.exec(rest) ?? [];
     if (job !== undefined) return new Response(server.failedJobs.find(({ id }) => id === Number(job))?.log ?? "");
+    if (rest === "/labels") {
+      return listed(
+        server.labels.filter((name) => name.includes(url.searchParams.get("search") ?? "")).map((name) => ({ name })),
+      );
+    }
     if (rest === "/hooks") {
       return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
     }

@@ -192,8 +192,17 @@ test("respond goes by --allow-users and its variable in place of the rights", as
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   expect(await respond(at, payload(note), ["--allow-users", "kim; lee"])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("must be names of users, separated by commas"),
+    stderr: expect.stringContaining("must be names of users, separated by commas, alone or as NAME=ID"),
   });
+});
+
+test("respond refuses a name of --allow-users that another account has by now", async () => {
+  const at = place();
+  const args = ["--allow-users", "kim=2,lee=2"];
+  const refused = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), args);
+  expect(refused.stdout).toBe("no run: the user who asked is not in --allow-users\n");
+  expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex go")), args)).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
 });
 
 test("respond does not start a second time, whatever brings the ask again", async () => {

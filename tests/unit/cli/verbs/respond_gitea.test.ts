@@ -119,14 +119,38 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
   }
 });
 
-test("doctor --for respond says that Gitea does not tell what a token may write", async () => {
-  const { stdout } = await respond({ GITEA_TOKEN }, ORGANISATION, ["doctor", "--for", "respond", "--json"]);
-  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
-  // Gitea lists the scopes of tokens by name and password alone ("API Usage", "Listing tokens").
-  expect(checks.find(({ name }) => name === "notes")).toMatchObject({
-    state: "skipped",
-    finding: "Gitea does not say whether this token may write notes",
+test("doctor --for respond finds on Gitea a missing scope, names and a label, without writing anything", async () => {
+  const check = async (name: string, answers: Answers, args: string[] = []) => {
+    const all = { ...ORGANISATION, ...answers };
+    const { stdout } = await respond({ GITEA_TOKEN }, all, ["doctor", "--for", "respond", "--json", ...args]);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
+    const { state, finding } = checks.find((each) => each.name === name) ?? { state: "", finding: "" };
+    return `${state}: ${finding}`;
+  };
+  // Source: Gitea, `routers/api/v1/api.go`: the scopes of a token are looked at before the issue is.
+  const comment = "POST /repos/acme/web/issues/0/comments";
+  const refusal = { message: "token does not have at least one of required scope(s), required=[write:issue]" };
+  expect(await check("notes", { [comment]: [404, {}] })).toBe("ok: the token may write notes");
+  expect(await check("notes", { [comment]: [403, refusal] })).toBe(
+    "failed: the token lacks a right that it needs to write",
+  );
+  const labels = (...names: string[]): Answers => ({
+    "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
+    "/repos/acme/web/labels?limit=50&page=2": [200, []],
   });
+  expect(await check("label", labels("bug", "mogplex"))).toBe('ok: "mogplex" is there');
+  expect(await check("label", labels("bug"))).toBe('warning: there is no label "mogplex"');
+  const ofOrganisation: Answers = {
+    "/orgs/acme/labels?limit=50&page=1": [200, [{ name: "mogplex" }]],
+    "/orgs/acme/labels?limit=50&page=2": [200, []],
+  };
+  expect(await check("label", { ...labels(), ...ofOrganisation })).toBe('ok: "mogplex" is there');
+  const kim: Answers = {
+    "/users/kim": [200, { id: 4, login: "kim" }],
+    "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
+  };
+  expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 may ask");
+  expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe('failed: --allow-users: there is no user "kimm"');
 });
 
 test("doctor --for respond looks for the workflow where Gitea and Forgejo take it from, and in no other folder", async () => {
