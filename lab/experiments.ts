@@ -21,6 +21,7 @@ import { LINTERS } from "./experiments/linters.ts";
 import { METRICS } from "./experiments/metrics.ts";
 import { OPENTELEMETRY_EXPERIMENTS } from "./experiments/opentelemetry.ts";
 import { PACKAGE } from "./experiments/package.ts";
+import { RELEASE } from "./experiments/release.ts";
 import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 
 /** Every experiment of the lab. */
@@ -41,6 +42,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...JENKINS,
   ...METRICS,
   ...PACKAGE,
+  ...RELEASE,
   ...OPENTELEMETRY_EXPERIMENTS,
   ...SHELL_EXPERIMENTS,
 ];

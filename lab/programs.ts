@@ -321,6 +321,11 @@ export const OPENTELEMETRY: Program = npmProgram("@opentelemetry/sdk-node", "0.2
 export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
 /** Are the types wrong? */
 export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");
+/** The schemas of CycloneDX, which its own library ships. */
+export const CYCLONEDX: Program = npmProgram("@cyclonedx/cyclonedx-library", "10.3.0", "res/schema");
+/** It needs Node 24. */
+export const RENOVATE: Program = npmProgram("renovate", "44.121.2", "dist/renovate.js");
+export const NODE_24: Program = npmProgram(`node-${process.platform}-${process.arch}`, "24.21.0", "bin/node");
 export const JAVA: Program = debianProgram("java", "default-jre-headless");
 export const SHELLCHECK: Program = debianProgram("shellcheck");
 export const PROMTOOL: Program = debianProgram("promtool", "prometheus");

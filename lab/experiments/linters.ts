@@ -16,7 +16,14 @@ function examples(folder: string): string[] {
 }
 
 /** The workflows of GitHub and its relatives. */
-const WORKFLOWS = () => [...examples("github-actions"), ...examples("forgejo"), ...examples("dashboards")];
+const WORKFLOWS = () => [
+  ...examples("github-actions"),
+  ...examples("forgejo"),
+  ...examples("dashboards"),
+  ...examples("identity").filter((file) => file.endsWith(".github.yml")),
+  join(root, "examples/updates/github.yml"),
+  join(root, ".github/workflows/release.yml"),
+];
 
 /** The path of a file in the repository; elsewhere its name alone. */
 function shownName(file: string): string {

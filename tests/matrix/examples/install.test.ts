@@ -237,8 +237,7 @@ test.skipIf(!able)("docs/install.md, Verify: sha256sum finds a changed byte of t
   }
 });
 
-// No signing service can be reached here: programs in the place of `gh` and `cosign` print their arguments. The lab asks the real cosign
-// whether it knows the flags.
+// No signing service can be reached here: programs in the place of `gh` and `cosign` print their arguments.
 test.skipIf(!able)(
   "docs/install.md, Verify: the commands name the places of the release, and stop at the first failure",
   async () => {

@@ -114,6 +114,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "node": "tests/programs/examples/scripts.ts",
   "shell": "tests/programs/examples/shell/shell_world.ts",
   "telemetry": "tests/programs/examples/telemetry.test.ts",
+  "identity": "tests/programs/examples/identity.test.ts",
   "updates": "tests/programs/examples/updates.test.ts",
   "testing": "tests/matrix/examples/own_tests.test.ts",
 };

@@ -9,8 +9,8 @@ import { readStatements, type Statement } from "../../../unit/examples/systems/m
 import { readExample } from "./machine.ts";
 import { parseYaml } from "../../../unit/examples/strict.ts";
 
-/** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, and GitLab's jobs. */
-const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|node|shell|telemetry|testing)\//;
+/** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, GitLab's jobs, and those with tests of their own. */
+const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|identity|node|shell|telemetry|testing|updates)\//;
 const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })].filter((file) => !OTHERS.test(file))
   .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
