@@ -250,3 +250,10 @@ export function runtimeParts({ runtime }: Machine): { name: string; version: str
   const [name = "", version = ""] = runtime.split("/");
   return { name, version };
 }
+
+/** Whether a version is at least another one; both begin with two numbers. */
+export function isAtLeast(version: string, oldest: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);
+  return major > oldMajor || (major === oldMajor && minor >= oldMinor);
+}

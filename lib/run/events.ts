@@ -4,22 +4,16 @@
  *
  * @module
  */
-import {
-  ApiError,
-  BodyTooLargeError,
-  ForbiddenError,
-  NotFoundError,
-  RateLimitedError,
-  UnavailableError,
-} from "../errors.ts";
+import { BodyTooLargeError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import type { RunReads } from "../service/calls.ts";
 import { MAX_EVENTS } from "../service/contract.ts";
-import { type CallOptions, isUnauthorized } from "../service/retry.ts";
+import { type CallOptions } from "../service/retry.ts";
 import { PROCESS, type StreamMemory } from "../service/memory.ts";
 import type { RunEventStream } from "../service/stream.ts";
 import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
+import { streamRefusal } from "../service/stream.ts";
 
 /** What one read returns. */
 export interface News {
@@ -133,37 +127,6 @@ export class Reader implements Subject<News> {
       throw error;
     }
   }
-}
-
-// Classifies the errors of opening a stream.
-
-/**
- * Why a stream could not be opened:
- * - `absent`: the service, or a proxy before it, has no streams;
- * - `forgotten`: the service no longer knows the event after which the stream should continue;
- * - `unauthorized`: as for any request, the service's database may be failing;
- * - `lasting`: as for any request, a retry does not help;
- * - `busy`: a stream can be opened after the delay that the service names;
- * - `broken`: anything else; other requests may still work.
- */
-export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
-
-/**
- * Classifies the error. Source: design, "Following a run".
- *
- * @param error What opening the stream threw.
- * @param resumes Whether the stream was to continue after an event.
- */
-export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
-  if (isUnauthorized(error)) return "unauthorized";
-  if (!(error instanceof ApiError)) return "broken";
-  const { status, code } = error;
-  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
-  if (error instanceof RateLimitedError) return "busy";
-  if (status === 400 && resumes) return "forgotten";
-  if (!(error instanceof UnavailableError)) return "broken";
-  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
-  return status === 503 ? "busy" : "broken";
 }
 
 // Which events were seen, in bounded memory.

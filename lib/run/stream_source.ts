@@ -15,7 +15,8 @@ import type { Pacer } from "../service/pacer.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import type { FollowedStream, RunEventStream, StreamItem } from "../service/stream.ts";
 import type { StreamStep } from "../service/transport.ts";
-import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
+import { type News, type Reader, SeenIds } from "./events.ts";
+import { streamRefusal } from "../service/stream.ts";
 import { hasEnded, isTerminalType } from "./result.ts";
 import { type CadenceEvent, lookUntilSeen, PollingSource, type Source, type SourceOptions } from "./source.ts";
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Reader, streamRefusal } from "../../run/events.ts";
+import { Reader } from "../../run/events.ts";
+import { streamRefusal } from "../../service/stream.ts";
 import { isTerminalType } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import type { RequestPace } from "../plan/resolve.ts";

@@ -26,17 +26,8 @@ import {
 } from "./doctor_checks.ts";
 import { type Machine, thisMachine } from "../../runtime.ts";
 import { checkForge } from "./doctor_forge.ts";
-import {
-  badUrl,
-  checkProxy,
-  checkService,
-  checkToken,
-  checkUrl,
-  findToken,
-  type Purpose,
-  PURPOSES,
-  reach,
-} from "./doctor_service.ts";
+import { checkService, checkToken, findToken, type Purpose, PURPOSES } from "../../service/check_access.ts";
+import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts";
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
@@ -69,6 +60,8 @@ const FOR: Option<Purpose> = {
 
 const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
+const repositoryOf = ({ option }: Context): string | undefined => option(REPO)?.trim();
+
 /** What a job of each purpose can do when nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
@@ -84,7 +77,7 @@ const notForDashboard = (name: string) => skipped(name, "a dashboard has no run"
 /** @param cause The check because of which the service cannot be asked. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
-  return [...way, ...Object.values(await checkService(context, cause, purposeOf(context)))];
+  return [...way, ...Object.values(await checkService(context, cause, purposeOf(context), repositoryOf(context)))];
 }
 
 async function checkThere(
@@ -98,7 +91,7 @@ async function checkThere(
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };
-  const asked = await checkService(context, connection, purposeOf(context));
+  const asked = await checkService(context, connection, purposeOf(context), repositoryOf(context));
   const reached = asked.access.state === "ok" ? way.map(withoutToken) : way;
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
 }

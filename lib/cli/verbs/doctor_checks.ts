@@ -22,7 +22,8 @@ import { isLaptop, type Places, readPlaces, readRunSettings } from "../settings.
 import { guardCheckout, readRequestSettings, steeringFile } from "../start_request.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failedWith, ok, skipped, tried, warning } from "../../check.ts";
-import { type Machine, runtimeParts } from "../../runtime.ts";
+import { isAtLeast, type Machine, runtimeParts } from "../../runtime.ts";
+import { ABSENT_ID } from "../../service/check_access.ts";
 
 // Checks of the checkout: files in it that runtimes obey, and the place where reports go.
 
@@ -132,13 +133,6 @@ export async function checkFiles(context: Context): Promise<Check> {
 /** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
 const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
-/** Whether a version is at least another one; both begin with two numbers. */
-export function isAtLeast(version: string, oldest: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);
-  return major > oldMajor || (major === oldMajor && minor >= oldMinor);
-}
-
 /** Checks version and permissions. */
 export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
   const { name, version } = runtimeParts(machine);
@@ -159,9 +153,6 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
 }
 
 // Checks of the CI system, the variables and the settings.
-
-/** Stands for a repository or a run where any would do: a UUID that does not exist. */
-export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** When a start makes a new run, by the scope of its key. */
 const STARTS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { ApiError, ForbiddenError, NetworkError, NotFoundError, UnauthorizedError } from "../../../lib/errors.ts";
-import { type StreamRefusal, streamRefusal } from "../../../lib/run/events.ts";
+import { type StreamRefusal, streamRefusal } from "../../../lib/service/stream.ts";
 import { limited, lost, refusal, unavailable } from "./fake_client.ts";
 
 const CASES: [name: string, error: unknown, resumes: boolean, refusal: StreamRefusal][] = [

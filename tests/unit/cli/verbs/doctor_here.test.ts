@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Check } from "../../../../lib/check.ts";
-import { isAtLeast } from "../../../../lib/cli/verbs/doctor_checks.ts";
+import { isAtLeast } from "../../../../lib/runtime.ts";
 import { doctor, type DoctorOptions, GITLAB } from "./doctor_world.ts";
 
 const root = join(import.meta.dir, "../../../..");

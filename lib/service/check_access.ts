@@ -1,39 +1,25 @@
 /**
- * Checks that ask the service, with the token. They have no effect, and send at most eight requests in all.
+ * Checks of the token, and those that ask the service with it. They have no effect, and send at most eight requests in all.
  *
  * @module
  */
-import type { ReadEnv } from "../../ci/platform.ts";
 import {
   ForbiddenError,
   type MogplexError,
-  NetworkError,
   NotFoundError,
   RateLimitedError,
   UnauthorizedError,
   UnavailableError,
-} from "../../errors.ts";
-import { isLoopback } from "../../loopback.ts";
-import type { Repo } from "../../model.ts";
-import { streamRefusal } from "../../run/events.ts";
-import { type Answer, excerpt } from "../../service/answer.ts";
-import { type CallOptions, clientFor, type MogplexApi } from "../../service/client.ts";
-import {
-  type Connection,
-  findToken as findConnectionToken,
-  type FoundToken,
-  type Origin,
-} from "../../service/connection.ts";
-import { API_PREFIX, isUuid } from "../../service/contract.ts";
-import { type NetworkTrouble, probe, troubleOf } from "../../service/probe.ts";
-import { namesNear, repoName, rowOf, rowsText } from "../../service/repository.ts";
-import { authorityVariable, proxySetting, userAgent } from "../../service/transport.ts";
-import { REPOS_LIST } from "../../service/validate.ts";
-import { formatCount, formatDuration } from "../../text/duration.ts";
-import { createRedactor } from "../../text/redact.ts";
-import { REPO } from "../options.ts";
-import type { Context } from "../verb.ts";
-import { ABSENT_ID, isAtLeast } from "./doctor_checks.ts";
+} from "../errors.ts";
+import type { Repo } from "../model.ts";
+import { streamRefusal } from "./stream.ts";
+import { type CallOptions, clientFor, type MogplexApi } from "./client.ts";
+import { type Connection, findToken as findConnectionToken, type FoundToken } from "./connection.ts";
+import { isUuid } from "./contract.ts";
+import { namesNear, repoName, rowOf, rowsText } from "./repository.ts";
+import { userAgent } from "./transport.ts";
+import { REPOS_LIST } from "./validate.ts";
+import { formatCount } from "../text/duration.ts";
 import {
   adviceOf,
   type Check,
@@ -45,194 +31,12 @@ import {
   type Tried,
   tried,
   warning,
-} from "../../check.ts";
-import { type Machine, runtimeParts } from "../../runtime.ts";
+} from "../check.ts";
+import { type Machine } from "../runtime.ts";
+import { type CheckContext, OWN_ORIGIN, REQUEST_MS } from "./check_way.ts";
 
-// Checks of the way to the service: its address, proxies and certificates, what answers there, and its clock.
-
-/** Limit of one request in milliseconds: three of them in a row stay below 20 s. */
-const REQUEST_MS = 5_000;
-/** Difference of the clocks above which it is a warning, in milliseconds; `Date` has whole seconds. */
-const MAX_SKEW_MS = 30_000;
-/** Advice for an answer that is not from the service. */
-const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
-
-/** Describes an address that may be used. */
-export function checkUrl({ origin, custom, plain }: Origin): Check {
-  return ok("url", `${origin}${custom ? ", not the service's usual one" : ""}${plain ? ", unencrypted" : ""}`);
-}
-
-/** Describes an address that may not be used. */
-export function badUrl(error: MogplexError): Check {
-  return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
-}
-
-/** The proxy that the environment names, without its password. */
-interface Proxy {
-  /** Host and port, and the variable, as in `proxy:3128 (HTTPS_PROXY)`. */
-  place: string;
-  /** How to make the runtime use it; null when it does. */
-  advice: string | null;
-}
-
-function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): Proxy | undefined {
-  const proxy = proxySetting(origin, { env, runtime, args });
-  if (proxy === null) return undefined;
-  const text = env(proxy.variable) ?? "";
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  const host = URL.canParse(url) ? new URL(url).host : "(no URL)";
-  return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
-}
-
-/** Variables that a runtime reads certificates of authorities from. Source: Deno, "Environment variables": Node's since 2.8. */
-function authorityVariables(machine: Machine): string[] {
-  const { name, version } = runtimeParts(machine);
-  const own = authorityVariable(machine.runtime);
-  return name === "deno" && isAtLeast(version, "2.8") ? [own, "NODE_EXTRA_CA_CERTS"] : [own];
-}
-
-/** Checks proxies and certificates, as far as the environment says. */
-export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
-  if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
-  const own = authorityVariables(machine);
-  if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
-    return warning(
-      "proxy",
-      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody on the way can read the token",
-      `Unset it, and name the certificate of your own authority in ${own[0]}`,
-    );
-  }
-  const proxy = proxyFor(origin, env, machine);
-  if (proxy !== undefined && proxy.advice !== null && !isLoopback(origin.host)) {
-    return warning("proxy", `${machine.runtime} does not use ${proxy.place}`, `To use it: ${proxy.advice}`);
-  }
-  const authority = own.find((each) => env(each));
-  const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !own.includes(each) && env(each));
-  if (authority === undefined && unread !== undefined) {
-    return warning("proxy", `${machine.runtime} does not read ${unread}`, `Set ${own[0]} to the same file`);
-  }
-  return ok(
-    "proxy",
-    [proxy?.advice === null && proxy.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") ||
-      "none",
-  );
-}
-
-/** What to do about each trouble. */
-function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
-  const proxy = proxyFor(origin, env, machine);
-  // Plain HTTP stays on this machine or its network, where no proxy is.
-  const way = origin.plain || isLoopback(origin.host)
-    ? "see whether the service there runs"
-    : proxy === undefined
-    ? "if this network has a proxy, name it in HTTPS_PROXY"
-    : `see whether the proxy ${proxy.place} is right`;
-  switch (trouble) {
-    case "permission":
-      return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
-    case "proxy":
-      return "The proxy refuses to connect: see its rules, and name and password in HTTPS_PROXY";
-    case "name":
-      return `The name is not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
-    case "refused":
-      return `No program listens there: check MOGPLEX_URL; ${way}`;
-    case "expired":
-      return "The certificate is not valid at this time: see whether the clock of this machine is right";
-    case "wrong_name":
-      return "The certificate is for another name: check MOGPLEX_URL";
-    case "issuer":
-      return `The certificate is not from an authority that is known here: for your own one, set ${
-        authorityVariable(machine.runtime)
-      } to its file in PEM form`;
-    case "no_tls":
-      return "The server at this address does not use TLS: check port and scheme in MOGPLEX_URL, and the proxy";
-    case "timeout":
-      return `No answer came in time: a firewall may drop what is sent; ${way}`;
-    case "reset":
-      return `The connection was closed: a firewall or a proxy may do that; ${way}`;
-    case "unknown":
-      return `Check MOGPLEX_URL and the network; ${way}`;
-  }
-}
-
-const isLogin = (pathname: string) => /\/login$/.test(pathname);
-
-/** Judges by the answer to a request without a token whether it is the service that answers. */
-function judgeAnswer(answer: Answer, { origin }: Origin): Check {
-  const { status, headers } = answer;
-  const redact = createRedactor();
-  const type = excerpt(headers.get("content-type") ?? "none", redact, 60);
-  const seen = `HTTP ${status}, content type ${JSON.stringify(type)}`;
-  if (status >= 300 && status < 400) {
-    const location = headers.get("location") ?? "";
-    const target = URL.canParse(location, origin) ? new URL(location, origin) : undefined;
-    // The service redirects a request without a token to its login page. Source: API reference, "Authentication".
-    if (target?.origin === origin && isLogin(target.pathname)) return ok("connection", "the service answers");
-    const where = target === undefined ? "nowhere" : target.origin === origin ? "another path" : target.origin;
-    return failed(
-      "connection",
-      `the answer is a redirect to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
-      target !== undefined && isLogin(target.pathname)
-        ? "The login page of another site answers in its place: let CI pass without it"
-        : OWN_ORIGIN,
-      "unavailable",
-    );
-  }
-  if (status === 401) return ok("connection", "the service answers");
-  if (status === 429) {
-    return failed("connection", "the host refuses requests for now (HTTP 429)", "Try again later", "rateLimited");
-  }
-  if (status >= 500) {
-    return failed(
-      "connection",
-      `what answers is in trouble (${seen})`,
-      "Try again later; a job does so itself",
-      "unavailable",
-    );
-  }
-  return failed("connection", `what answers is not the service (${seen})`, OWN_ORIGIN, "unavailable");
-}
-
-/** Result of {@linkcode reach}. */
-interface Reached {
-  /** Checks `connection` and `clock`. */
-  checks: Check[];
-  /** Whether there was an answer, whatever it was. */
-  answered: boolean;
-}
-
-/** Checks the difference between the clocks. */
-function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
-  if (dateMs === null) return skipped("clock", "the answer has no date");
-  const skewMs = wallTimeMs - dateMs;
-  const differs = `this machine is ${formatDuration(Math.abs(skewMs))} ${
-    skewMs < 0 ? "behind" : "ahead of"
-  } the service`;
-  if (Math.abs(skewMs) <= MAX_SKEW_MS) {
-    return ok("clock", Math.abs(skewMs) < 2_000 ? "the same as the service's" : differs);
-  }
-  return warning(
-    "clock",
-    differs,
-    "Set the clock (NTP): a wrong clock makes certificates look invalid, and gives wrong keys of scope day and wrong times in the log",
-  );
-}
-
-/** Sends one request without the token, and judges the answer. */
-export async function reach(origin: Origin, context: Context, machine: Machine): Promise<Reached> {
-  const { io, clock, fetch } = context;
-  const url = `${origin.origin}${API_PREFIX}/repos?limit=1`;
-  const answer = await tried(() => probe(url, { fetch, clock, limitMs: REQUEST_MS }));
-  if (answer.ok) {
-    return { checks: [judgeAnswer(answer.value, origin), checkClock(answer.value, clock.wallTime())], answered: true };
-  }
-  const { error } = answer;
-  const trouble = error instanceof NetworkError ? troubleOf(error) : "unknown";
-  // A missing permission ends a job at once.
-  const exit = trouble === "permission" ? "usage" : error.exit;
-  const check = failed("connection", error.message, adviceFor(trouble, origin, io.env, machine), exit);
-  return { checks: [check, follows("clock", "connection")], answered: false };
-}
+/** Stands for a repository or a run where any would do: a UUID that does not exist. */
+export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** Limit of all requests in milliseconds; the last one may run over by 2 s. */
 const ALL_MS = 12_000;
@@ -240,19 +44,19 @@ const ALL_MS = 12_000;
 const MAX_REPOS = 200;
 
 /** Where the token is looked for. */
-function tokenSource({ io }: Context): { variable: string; place: string } {
+function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {
   const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
   const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
   return { variable, place: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
 }
 
 /** Finds the token. */
-export function findToken({ io }: Context): Promise<Tried<FoundToken>> {
+export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<FoundToken>> {
   return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
 
 /** Checks the form of the token; nothing of it is ever shown. */
-export function checkToken(context: Context, token: Tried<FoundToken>, machine: Machine): Check {
+export function checkToken(context: CheckContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
     const create =
@@ -496,14 +300,15 @@ type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check
  *
  * @param connection The service and the token; or the check because of which the service cannot be asked.
  * @param purpose What the job is for.
+ * @param wanted The repository, by name or id; undefined if none is given.
  */
 export async function checkService(
-  context: Context,
+  context: CheckContext,
   connection: Connection | string,
   purpose: Purpose,
+  wanted: string | undefined,
 ): Promise<ServiceChecks> {
-  const { option, clock, fetch, platform } = context;
-  const wanted = option(REPO)?.trim();
+  const { clock, fetch, platform } = context;
   if (typeof connection === "string") {
     const skip = (name: string) => follows(name, connection);
     const repository = checkRepository(wanted, undefined, purpose);
