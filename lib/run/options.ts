@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { ownFields } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
 import type { EventSink } from "./event_file.ts";
 import { CANCEL_CAUSES, type CancelCause, type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
@@ -71,24 +72,26 @@ export type AskedJob<I, S> = Undefinable<Omit<JobOptions<I, S>, "session">> & {
 
 /** Checks options and sets the defaults, then opens the session. @throws {UnauthorizedError | UsageError} */
 export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
-  const { onItem = nothing, onStarted = nothing, onRepository = nothing, onInterrupt = "auto", ...rest } = asked;
-  const tokenShare = checkTokenShare(rest.tokenShare);
-  const cancelOn = checkCancelOn(rest.cancelOn);
+  // Options of a script: what every object inherits does not count.
+  const options = ownFields(asked);
+  const { onItem = nothing, onStarted = nothing, onRepository = nothing, onInterrupt = "auto" } = options;
+  const tokenShare = checkTokenShare(options.tokenShare);
+  const cancelOn = checkCancelOn(options.cancelOn);
   checkWord("onInterrupt", onInterrupt, ON_INTERRUPT);
-  const { idempotencyKey, keyScope, keyPart, identity, onStarting } = rest;
+  const { idempotencyKey, keyScope, keyPart, identity, onStarting } = options;
   return {
     ...{ idempotencyKey, keyScope, keyPart, identity, onStarting },
     ...{ tokenShare, cancelOn, onInterrupt, onItem, onStarted, onRepository },
-    session: rest.openSession(),
-    interrupts: rest.interrupts,
-    startOnly: rest.startOnly ?? false,
-    stream: rest.stream ?? true,
-    sink: rest.sink,
-    state: rest.state,
-    showTask: rest.showTask ?? true,
-    repository: rest.repository,
-    byTask: rest.byTask ?? false,
-    mayRepeat: rest.mayRepeat,
+    session: options.openSession(),
+    interrupts: options.interrupts,
+    startOnly: options.startOnly ?? false,
+    stream: options.stream ?? true,
+    sink: options.sink,
+    state: options.state,
+    showTask: options.showTask ?? true,
+    repository: options.repository,
+    byTask: options.byTask ?? false,
+    mayRepeat: options.mayRepeat,
   };
 }
 
