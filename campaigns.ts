@@ -59,4 +59,4 @@ export type {
   PullRequestView,
   QuotaView,
 } from "./lib/campaign/view/view.ts";
-export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/forge.ts";
+export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/model.ts";

@@ -2,8 +2,10 @@
 import { forgeCommands } from "../../lib/campaign/forge_commands.ts";
 import type { CampaignItem } from "../../lib/campaign/view/view.ts";
 import { systemClock } from "../../lib/clock.ts";
-import { type PullRequestFacts, resolveForgeAccess } from "../../lib/forge/forge.ts";
-import { Forges } from "../../lib/forge/forges.ts";
+import { ALL_FORGES } from "../../lib/forge/all.ts";
+import type { PullRequestFacts } from "../../lib/forge/model.ts";
+import { resolveForgeAccess } from "../../lib/forge/open.ts";
+import { Forges } from "../../lib/forge/batch.ts";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
@@ -248,9 +250,9 @@ const REFUSALS: readonly Refusal[] = [
 /** Reads by a client as commands have it. */
 function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exchange[]): Forges {
   const env = (name: string) => name === "GITEA_TOKEN" ? token : undefined;
-  const access = resolveForgeAccess(env, [gitea.host]);
+  const access = resolveForgeAccess(ALL_FORGES, env, [gitea.host]);
   if (access === undefined) throw new Error("there is no token");
-  return new Forges(access, { clock: systemClock, fetch: recorder(gitea, exchanges) });
+  return new Forges(ALL_FORGES, access, { clock: systemClock, fetch: recorder(gitea, exchanges) });
 }
 
 /** Whether what was read has all that was expected. */

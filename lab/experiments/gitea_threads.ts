@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/error_sentence.ts";
-import { ForgeClient } from "../../lib/forge/forge.ts";
-import { giteaApi } from "../../lib/forge/gitea.ts";
-import { GiteaThreads } from "../../lib/forge/gitea_threads.ts";
+import { ForgeClient } from "../../lib/forge/client.ts";
+import { GITEA as FORGE } from "../../lib/forge/gitea.ts";
+import { GiteaThreads } from "../../lib/forge/gitea/threads.ts";
 import type { ForgeUser } from "../../lib/forge/findings.ts";
 import type { ThreadPlace } from "../../lib/forge/threads.ts";
 import type { Bench } from "../bench.ts";
@@ -414,8 +414,8 @@ function threadsOf(
   const { gitea, owner } = world;
   const client = new ForgeClient(
     { clock: systemClock, fetch: recorder(gitea, exchanges) },
-    giteaApi(gitea.origin),
-    "Gitea",
+    FORGE,
+    FORGE.api(gitea.origin),
     { token: token ?? owner.token, place: "variable GITEA_TOKEN" },
   );
   return new GiteaThreads(client, { origin: gitea.origin, repository: repository ?? world.repository });

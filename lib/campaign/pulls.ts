@@ -7,16 +7,10 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { Findings, FindingsOf } from "../forge/findings.ts";
-import {
-  FORGE_TOKENS_TEXT,
-  type ForgeName,
-  parsePullRequest,
-  type PullRequestAddress,
-  type PullRequestFacts,
-  resolveForgeAccess,
-  type ReviewState,
-} from "../forge/forge.ts";
-import { type ForgeReading, Forges } from "../forge/forges.ts";
+import { ALL_FORGES, FORGE_TOKENS_TEXT, parsePullRequest } from "../forge/all.ts";
+import type { PullRequestAddress, PullRequestFacts, ReviewState } from "../forge/model.ts";
+import { resolveForgeAccess } from "../forge/open.ts";
+import { type ForgeReading, Forges } from "../forge/batch.ts";
 import { callHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { instantMs } from "../run/result.ts";
@@ -251,7 +245,7 @@ export class PullRequests {
 
 /** The one host of all pull requests of a campaign; undefined without pull requests, or with several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
-  const places = new Map<string, { forge: ForgeName; host: string }>();
+  const places = new Map<string, { forge: string; host: string }>();
   for (const { pullRequest } of items) {
     const address = pullRequest === null ? undefined : parsePullRequest(pullRequest);
     if (address !== undefined) places.set(address.origin, { forge: address.forge, host: address.host });
@@ -284,9 +278,9 @@ function recordOf(
  */
 export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
   const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
-  const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
+  const access = forge === undefined ? undefined : resolveForgeAccess(ALL_FORGES, env, forge.hosts);
   if (access === undefined) return undefined;
-  const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
+  const forges = new Forges(ALL_FORGES, access, { clock, fetch, signal, onNotice, random });
   return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 

@@ -50,7 +50,7 @@ export const gitlab: Platform = definePlatform({
     // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that can be looked at are below `/artifacts/file/`.
     file: "{CI_JOB_URL}/artifacts/file/",
   },
-  // Three for the note on the merge request: see `mergeRequestOf` in lib/forge/gitlab_notes.ts. Two for `respond`.
+  // Three for the note on the merge request: see `mergeRequestOf` in lib/forge/gitlab/notes.ts. Two for `respond`.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",

@@ -4,6 +4,8 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
+import type { Forge } from "../forge/forge.ts";
+import { forgeSecrets } from "../forge/open.ts";
 import type { Setting } from "../report/run_page.ts";
 import { type ConnectOptions, openSession, type Session } from "../run/session.ts";
 import { type CallOptions, clientFor, type MogplexApi } from "../service/client.ts";
@@ -27,10 +29,12 @@ interface Call extends
     | "vocabulary"
     | "verbs"
     | "notes"
-    | "openForge"
+    | "tokenInstead"
     | "extras"
     | "laptop"
   > {
+  /** The forges that the program knows. @default {[]} */
+  forges?: readonly Forge[] | undefined;
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
   /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
@@ -53,13 +57,14 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, openForge, extras, laptop } = call;
+  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
+  const { forges = [], tokenInstead } = call;
   const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
     const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = found;
-    const secrets = () => [notes, extras].flatMap((each) => each?.secrets(io.env) ?? []);
+    const secrets = () => [...forgeSecrets({ forges, env: io.env, tokenInstead }), ...extras?.secrets(io.env) ?? []];
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
     return found;
   });
@@ -80,7 +85,8 @@ export function openContext(call: Call, options: MainOptions): Context {
     guard,
     connection,
     notes,
-    openForge,
+    forges,
+    tokenInstead,
     extras,
     laptop,
   };

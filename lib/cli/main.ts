@@ -7,6 +7,7 @@ import { ALL_SYSTEMS } from "../ci/detect.ts";
 import { messageOf } from "../error_sentence.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import { ALL_FORGES } from "../forge/all.ts";
 import { parseFlags } from "../flags.ts";
 import { type Io, processIo, unwrittenLine } from "../io.ts";
 import { didYouMean, nearest } from "../nearest.ts";
@@ -16,8 +17,7 @@ import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
-import { COMMAND_NOTES } from "./job/workflow_note.ts";
-import { openAnyForge } from "./job/open_forge.ts";
+import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -97,8 +97,8 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           flags,
           vocabulary,
           verbs: VERBS,
-          notes: COMMAND_NOTES,
-          openForge: openAnyForge,
+          notes: JOB_NOTES,
+          forges: ALL_FORGES,
           extras: EXTRAS,
           laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
           dropIn: group === "drop-in",

@@ -14,7 +14,8 @@ import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { PlannedNote } from "../report/job_note.ts";
 import type { Setting } from "../report/run_page.ts";
-import type { OpenForge } from "../respond/job.ts";
+import type { Forge } from "../forge/forge.ts";
+import type { OpenOptions } from "../forge/open.ts";
 import type { ReportTarget } from "../report/write.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
@@ -25,9 +26,6 @@ import type { Fetch, RequestReport } from "../service/transport.ts";
 import { REPOS_LIST } from "../service/validate.ts";
 import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
-
-/** Opens the forge of a job. @throws {UsageError} when the job stands on none, or there is no token. */
-export type ForgeOpener = (context: Context) => OpenForge;
 
 // What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
 
@@ -147,8 +145,6 @@ export interface VerbFlags {
 
 /** How a program decides on the notes of its jobs. */
 export interface NotePlanner {
-  /** Values to mask: tokens of the systems that hold notes. */
-  secrets(env: ReadEnv): string[];
   /** Whether the user wants a note. @throws {UsageError} when a setting of ours is not possible. */
   wanted(context: Context): boolean;
   /** Which note it is; undefined when there is nothing to write it on. @throws {UsageError} when there can be none, which is only printed. */
@@ -258,8 +254,10 @@ export interface Context {
   vocabulary: Vocabulary;
   /** Notes of the program's jobs; undefined when it has none. */
   notes?: NotePlanner | undefined;
-  /** Opens the forge that a job stands on; undefined when the program asks none. */
-  openForge?: ForgeOpener | undefined;
+  /** The forges that the program knows. */
+  forges: readonly Forge[];
+  /** A token of a forge that the user has given otherwise than by a variable. */
+  tokenInstead?: OpenOptions["tokenInstead"] | undefined;
   /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
   extras?: JobExtras | undefined;
   /** What the program does outside CI; undefined when it runs in CI alone. */

@@ -1,361 +1,79 @@
 /**
- * Pull requests of Gitea and Forgejo, by their REST API: one request for each that is decided, four or five for each that is open.
+ * Gitea and Forgejo.
  *
  * @module
  */
-import * as z from "zod/mini";
-import { MogplexError } from "../errors.ts";
-import {
-  type ChecksState,
-  type ForgeClient,
-  isSamePlace,
-  parsePullRequest,
-  type PullRequestAddress,
-  type PullRequestFacts,
-  type PullRequestOutcome,
-  type ReviewState,
-} from "./forge.ts";
+import type { ReadEnv } from "../ci/platform.ts";
+import { lookup } from "../lookup.ts";
+import { commandLine } from "../text/escape.ts";
+import { apiOf } from "./api_of.ts";
+import type { Forge } from "./forge.ts";
+import { GITEA_NOTES, GITEA_TOKEN_NEEDS } from "./gitea/comments.ts";
+import { giteaFindings } from "./gitea/findings.ts";
+import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
+import { GiteaThreads } from "./gitea/threads.ts";
+import type { PullRequestAddress } from "./model.ts";
+import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
 
-/** Most pull requests that are read together: they share the waits for a server that looks for conflicts. */
-export const MAX_GITEA_PULL_REQUESTS = 20;
+const VARIABLE = "GITEA_TOKEN";
+const ADVICE = `put a token there, with ${GITEA_TOKEN_NEEDS}`;
 
-/** Base of the API of a host. Source: Gitea, "API Usage". */
-export function giteaApi(origin: string): string {
-  return `${origin}/api/v1`;
-}
+/** Folders of workflows by the name of the CI system. */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
+  gitea: [".gitea/workflows", ".github/workflows"],
+  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older ones take those of Gitea, too.
+  forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
+};
 
-type PullRequest = z.output<typeof pullRequestSchema>;
-type Branch = z.output<typeof branchSchema>;
-type Review = z.output<typeof reviewSchema>;
+const ownHost = (env: ReadEnv) => isGiteaJob(env) ? serverHost(env) : undefined;
 
-const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
-const teamSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
-const sideSchema = z.lazy(() =>
-  z.object({
-    // The name of the branch, also once the branch is deleted: `ref` is `refs/pull/N/head` then.
-    label: z.string(),
-    sha: z.string(),
-    // -1 when the repository is deleted.
-    repo_id: z.int(),
-    repo: z.nullish(z.object({ full_name: z.string(), default_branch: z.string() })),
-  })
-);
-// Source: Gitea, API reference, `PullRequest`.
-const pullRequestSchema = z.lazy(() => {
-  const count = z.nullish(z.int());
-  return z.object({
-    number: z.int(),
-    html_url: z.string(),
-    state: z.string(),
-    merged: z.boolean(),
-    draft: z.nullish(z.boolean()),
-    mergeable: z.boolean(),
-    merge_base: z.nullish(z.string()),
-    created_at: z.string(),
-    updated_at: z.string(),
-    ...{ additions: count, deletions: count, changed_files: count },
-    // `requested_reviewers` also has users who gave a review without being asked.
-    assignees: z.nullish(z.array(userSchema)),
-    head: sideSchema,
-    base: sideSchema,
-  });
-});
-const reviewSchema = z.lazy(() =>
-  z.object({
-    state: z.string(),
-    official: z.nullish(z.boolean()),
-    dismissed: z.nullish(z.boolean()),
-    user: z.nullish(userSchema),
-    team: z.nullish(teamSchema),
-  })
-);
-const branchSchema = z.lazy(() =>
-  z.object({
-    protected: z.boolean(),
-    required_approvals: z.nullish(z.int()),
-    enable_status_check: z.nullish(z.boolean()),
-    status_check_contexts: z.nullish(z.array(z.string())),
-  })
-);
-const combinedSchema = z.lazy(() =>
-  z.object({ statuses: z.nullish(z.array(z.object({ context: z.string(), status: z.string() }))) })
-);
+// Source: Gitea, "API Usage".
+const api = (origin: string) => `${origin}/api/v1`;
+
+/** See {@linkcode Forge}. */
+export const GITEA: Forge = {
+  name: GITEA_ADDRESS.name,
+  system: "Gitea",
+  variable: VARIABLE,
+  tokenHost: ownHost,
+  address: GITEA_ADDRESS,
+  api,
+  pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
+  threads: (client, place) => new GiteaThreads(client, place),
+  notes: GITEA_NOTES,
+  job: {
+    ...WORKFLOW_JOB,
+    ciSystems: ["gitea", "forgejo"],
+    host: ownHost,
+    // The job's own token, by the name of GitHub's, may not ask who may push.
+    tokenVariable: () => VARIABLE,
+    advice: { ask: ADVICE, note: ADVICE },
+    api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),
+    place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
+    pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pulls/`,
+    linkHosts: (env) => [new URL(serverOf(env)).hostname],
+    workflowFolders: (ciSystem) => lookup(FOLDERS, ciSystem) ?? [],
+  },
+  commands: {
+    merge: (address, { commit, method }) => callLine(address, "POST", "/merge", { Do: method, head_commit_id: commit }),
+    close: (address) => callLine(address, "PATCH", "", { state: "closed" }),
+  },
+};
 
 /**
- * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. One that this token does not see is an outcome; everything else that goes
- * wrong concerns all of them.
- *
- * @returns An outcome for each, in their order.
- * @throws what the client throws.
+ * A call of Gitea's API: its own program cannot name the commit that is to be merged. The token comes from the shell that runs the line, by a
+ * pipe, so that it is in no list of processes. Source: Gitea, API reference, "Merge a pull request", `MergePullRequestOption`.
  */
-export async function readGitea(
-  client: ForgeClient,
-  addresses: readonly PullRequestAddress[],
-): Promise<PullRequestOutcome[]> {
-  const found: (PullRequest | string)[] = [];
-  const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
-    client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
-  for (const address of addresses) found.push(await readPull(address));
-  // `mergeable` is false for a conflict and for a server that has not looked yet. Being asked makes it look, also where it puts that off: for
-  // pull requests in which nothing has happened for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
-  for (const waitMs of LOOK_MS) {
-    const open = [...found.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
-    if (open.length === 0) break;
-    await client.wait(waitMs);
-    for (const [index] of open) {
-      const address = addresses[index];
-      if (address !== undefined) found[index] = await readPull(address);
-    }
-  }
-  const outcomes: PullRequestOutcome[] = [];
-  for (const [index, pull] of found.entries()) {
-    const address = addresses[index] as PullRequestAddress;
-    outcomes.push(typeof pull === "string" ? { ok: false, reason: pull } : await factsOf(client, address, pull));
-  }
-  return outcomes;
-}
-
-/** The waits for a server that may be looking for conflicts, in milliseconds. */
-const LOOK_MS = [2_000, 4_000];
-
-const FORM = "the answer has not the form that Gitea documents";
-
-/** Whether it may be in conflict, or the server has not looked yet. A branch that has all of its target cannot be. */
-function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
-  return state === "open" && !merged && draft !== true && !mergeable && base.sha !== "" && from !== base.sha;
-}
-
-/** Null for a draft, which is never `mergeable`. */
-function conflictOf(request: PullRequest): boolean | null {
-  const { mergeable, merge_base: from, base } = request;
-  if (mergeable || base.sha !== "" && from === base.sha) return false;
-  return mayConflict(request) ? true : null;
-}
-
-function stateOf({ state, merged }: PullRequest): PullRequestFacts["state"] | undefined {
-  if (merged) return "merged";
-  return state === "open" || state === "closed" ? state : undefined;
-}
-
-async function factsOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  pull: PullRequest,
-): Promise<PullRequestOutcome> {
-  const state = stateOf(pull);
-  const times = [pull.created_at, pull.updated_at].map((text) => Date.parse(text));
-  if (state === undefined || times.some((ms) => Number.isNaN(ms))) return { ok: false, reason: FORM };
-  const place = parsePullRequest(pull.html_url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
-  const isOpen = state === "open";
-  const { head, base } = pull;
-  const target = isOpen ? await branchOf(client, place, base.label) : undefined;
-  const checks = isOpen ? await checksOf(client, place, head.sha, target) : null;
-  const { review, asked } = isOpen ? await reviewOf(client, place, target) : { review: null, asked: null };
-  const conflict = isOpen ? conflictOf(pull) : null;
-  const isForeign = isForeignHead({ head, base });
-  // Only a follow-up needs it, which is for one of these.
-  const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
-  const missing = isOpen
-    ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
-    : [];
-  return {
-    ok: true,
-    facts: {
-      url: place.url,
-      state,
-      draft: pull.draft ?? false,
-      checks,
-      review,
-      conflict,
-      owner: pull.assignees?.[0]?.login ?? asked,
-      branch: head.label,
-      isForeign,
-      isGuarded: isFixed ? await guardOf(client, place, pull) : null,
-      commit: head.sha === "" ? null : head.sha,
-      // Only administrators are shown whether the target wants to be taken in first. Source: Gitea, API reference, `BranchProtection`.
-      isBehind: false,
-      hasQueue: false,
-      files: pull.changed_files ?? null,
-      additions: pull.additions ?? null,
-      deletions: pull.deletions ?? null,
-      createdAt: pull.created_at,
-      updatedAt: pull.updated_at,
-      problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
-    },
-  };
-}
-
-/** A branch of the repository; undefined when it is not shown. */
-async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
-  return await client.getShown(
-    `read the branch of pull request ${url}`,
-    // The name of a branch may have slashes, which the API takes as they are.
-    `/repos/${repository}/branches/${name.split("/").map(encodeURIComponent).join("/")}`,
-    branchSchema,
-  );
-}
-
-/** Most entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
-const PAGE = 50;
-/** A server may be set to give fewer on a page than it is asked for. No page but the last one is shorter than this. */
-const SHORT_PAGE = 10;
-const MAX_PAGES = 20;
-
-/** All entries of a list, page by page; undefined when this token does not see it. */
-export async function allPages<T>(
-  read: (query: string) => Promise<readonly T[] | undefined>,
-): Promise<T[] | undefined> {
-  const found: T[] = [];
-  for (let page = 1; page <= MAX_PAGES; page++) {
-    const some = await read(`limit=${PAGE}&page=${page}`);
-    if (some === undefined) return undefined;
-    found.push(...some);
-    if (some.length < SHORT_PAGE) break;
-  }
-  return found;
-}
-
-/** A map, since the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
-const STATUSES = new Map<string, ChecksState>([
-  ["success", "green"],
-  ["warning", "green"],
-  ["skipped", "green"],
-  ["pending", "pending"],
-  ["failure", "red"],
-  ["error", "red"],
-]);
-
-/** The newest statuses of the commit, one for each context; Gitea's own actions write them, too. Null when they are not shown. */
-async function checksOf(
-  client: ForgeClient,
-  { repository, url }: PullRequestAddress,
-  commit: string,
-  target: Branch | undefined,
-): Promise<ChecksState | null> {
-  if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
-  const statuses = await allPages(async (query) => {
-    const combined = await client.getShown(
-      `read the commit statuses of pull request ${url}`,
-      `/repos/${repository}/commits/${commit}/status?${query}`,
-      combinedSchema,
-    );
-    return combined === undefined ? undefined : combined.statuses ?? [];
-  });
-  if (statuses === undefined) return null;
-  const states = statuses.map(({ status }) => STATUSES.get(status) ?? null);
-  if (states.includes("red")) return "red";
-  if (states.includes(null)) return null;
-  const seen = new Set(statuses.map(({ context }) => context));
-  // A required one that is not there yet. Where a pattern is required, others tell.
-  const wanted = target?.enable_status_check === true
-    ? (target.status_check_contexts ?? []).filter((name) => !/[*?[\]{}\\]/.test(name))
-    : [];
-  if (states.includes("pending") || wanted.some((name) => !seen.has(name))) return "pending";
-  return states.length === 0 ? "none" : "green";
-}
-
-/** Ghosts and the users of the server itself, such as that of its actions, have no positive number. Source: Gitea, `models/user`. */
-const isPerson = ({ id }: { id: number }) => id > 0;
-
-/**
- * The newest word of each reviewer: an approval, a wish for changes, or a new request for a review; comments aside. Once the newest review was
- * dismissed, none counts: an earlier one never comes back. Source: Gitea, `models/issues/review.go`, `CreateReview`, which dismisses all
- * earlier ones, and `SubmitReview`, which makes them unofficial.
- *
- * @param reviews In the order of time.
- */
-export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user" | "team">>(
-  reviews: readonly T[],
-): T[] {
-  const last = new Map<string, T>();
-  for (const review of reviews) {
-    const { state, dismissed, user, team } = review;
-    const who = team ? `team ${team.id}` : `user ${user?.id}`;
-    if (!["APPROVED", "REQUEST_CHANGES", "REQUEST_REVIEW"].includes(state)) continue;
-    if (dismissed === true) last.delete(who);
-    else last.set(who, review);
-  }
-  return [...last.values()];
-}
-
-/**
- * The review of an open pull request, and who was asked for one and has not given it. See {@linkcode newestWords}.
- * Anybody who sees the repository may approve and ask for changes: `official` is the word of those who may decide, that is, who may write, or
- * are named by the rule of the target. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
- */
-async function reviewOf(
-  client: ForgeClient,
-  { repository, number, url }: PullRequestAddress,
-  target: Branch | undefined,
-): Promise<{ review: ReviewState | null; asked: string | null }> {
-  const reviews = await allPages((query) =>
-    client.getShown(
-      `read the reviews of pull request ${url}`,
-      `/repos/${repository}/pulls/${number}/reviews?${query}`,
-      z.nullable(z.array(reviewSchema)),
-    ).then((rows) => rows === null ? [] : rows)
-  );
-  if (reviews === undefined) return { review: null, asked: null };
-  const words = newestWords(reviews);
-  const requests = words.filter(({ state, user, team }) =>
-    state === "REQUEST_REVIEW" && (team || user && isPerson(user))
-  );
-  const asked = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
-  const decisions = words.filter(({ official }) => official !== false);
-  if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
-  const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
-  if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
-  // An approval that does not suffice shows that a reviewer looks at it.
-  return { review: asked !== null || approvals > 0 ? "requested" : "not-requested", asked };
-}
-
-/** Whether the branch is the default one, or protected; null when that is not shown. */
-async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
-  const { head, base } = pull;
-  if (base.repo?.default_branch === head.label) return true;
-  try {
-    return (await branchOf(client, place, head.label))?.protected ?? null;
-  } catch (error) {
-    // The rest of the pull request is known all the same; without this there is only no follow-up.
-    if (error instanceof MogplexError) return null;
-    throw error;
-  }
-}
-
-/**
- * Whether a pull request comes from no branch of its repository. `git push origin HEAD:refs/for/main` makes one without a branch, for everybody
- * who may read. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
- */
-export function isForeignHead({ head, base }: Record<"head" | "base", { label: string; repo_id: number }>): boolean {
-  return head.label === "" || head.repo_id !== base.repo_id;
-}
-
-/**
- * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
- *
- * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no pull request; undefined when the repository is not shown.
- * @throws what the client throws.
- */
-export async function findGitea(
-  client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
-): Promise<string | null | undefined> {
-  // The list cannot be asked for a branch; newest first.
-  for (let page = 1; page <= MAX_PAGES; page++) {
-    const found = await client.getShown(
-      `find the pull request of branch "${branch}" of ${repository}`,
-      `/repos/${repository}/pulls?state=all&limit=${PAGE}&page=${page}`,
-      z.nullable(z.array(pullRequestSchema)),
-    );
-    if (found === undefined) return undefined;
-    const own = found?.find(({ head, base, created_at: created }) =>
-      head.label === branch && head.repo_id === base.repo_id && Date.parse(created) >= since
-    );
-    if (own !== undefined) return own.html_url;
-    const last = found?.at(-1);
-    if (last === undefined || Date.parse(last.created_at) < since) break;
-  }
-  return null;
+function callLine(
+  { origin, repository, number }: PullRequestAddress,
+  method: string,
+  path: string,
+  body: Record<string, string>,
+): string {
+  const url = `${api(origin)}/repos/${repository}/pulls/${number}${path}`;
+  const how = ["--fail-with-body", "--silent", "--show-error", "--config", "-", "--request", method];
+  const what = ["--header", "Content-Type: application/json", "--data", JSON.stringify(body), url];
+  const token = `printf 'header = "Authorization: token %s"' "$${VARIABLE}"`;
+  return `${token} | ${commandLine("curl", ...how, ...what)}`;
 }

@@ -1,329 +1,55 @@
 /**
- * Pull requests of GitHub, by its GraphQL API: up to 50 in one query.
+ * GitHub, in the cloud and on servers of one's own.
  *
  * @module
  */
-import * as z from "zod/mini";
-import { isObject } from "../lookup.ts";
-import {
-  ABUSE,
-  type ChecksState,
-  type ForgeClient,
-  isSamePlace,
-  parsePullRequest,
-  type PullRequestAddress,
-  type PullRequestFacts,
-  type PullRequestOutcome,
-  type ReviewState,
-  SINGLE_SIGN_ON,
-} from "./forge.ts";
+import { commandLine } from "../text/escape.ts";
+import { apiOf } from "./api_of.ts";
+import type { Forge } from "./forge.ts";
+import { githubFindings } from "./github/findings.ts";
+import { GITHUB_NOTES, GITHUB_TOKEN_NEEDS } from "./github/notes.ts";
+import { findGithub, GITHUB_ADDRESS, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github/pulls.ts";
+import { GithubThreads } from "./github/threads.ts";
+import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
 
-/** Most pull requests of one query. A query with more takes GitHub longer than its 10 seconds now and then. */
-export const MAX_PULL_REQUESTS = 50;
+const HOST = "github.com";
+const VARIABLE = "GITHUB_TOKEN";
+const API = "GITHUB_API_URL";
+const PERMISSIONS = "contents: read, checks: read, issues: write and pull-requests: write";
 
-/** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
-export function githubApi(origin: string, host: string): string {
-  if (host === "github.com") return "https://api.github.com";
-  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
-}
-
-/** Path of the REST API below the base of a host. On a server of one's own it is beside GraphQL. */
-export function restOf(api: string): string {
-  return api.endsWith("/api") ? "/v3" : "";
-}
-
-// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is what a reader may see of the protection of a branch. Older
-// servers of one's own know no queues, and refuse a query that names one.
-const fieldsOf = (knowsQueues: boolean) =>
-  `fragment F on PullRequest {
-  number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
-  additions deletions changedFiles headRefOid isCrossRepository mergeStateStatus${
-    knowsQueues ? " isMergeQueueEnabled" : ""
-  }
-  headRef { refUpdateRule { pattern } }
-  baseRepository { defaultBranchRef { name } }
-  assignees(first: 1) { nodes { login } }
-  reviewRequests(first: 20) {
-    totalCount
-    nodes { requestedReviewer { __typename ... on User { login } ... on Team { combinedSlug } } }
-  }
-  latestOpinionatedReviews(first: 20) { nodes { state author { __typename } } }
-  commits(last: 1) { nodes { commit { statusCheckRollup { state } } } }
-}`;
-
-function nodesOf<T extends z.core.SomeType>(node: T) {
-  return z.object({ nodes: z.nullish(z.array(z.nullable(node))) });
-}
-
-const schema = z.lazy(() => {
-  const actor = z.object({ __typename: z.optional(z.string()) });
-  const reviewer = z.extend(actor, { login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
-  return z.object({
-    number: z.int(),
-    url: z.string(),
-    state: z.enum(["OPEN", "CLOSED", "MERGED"]),
-    isDraft: z.boolean(),
-    createdAt: z.string(),
-    updatedAt: z.string(),
-    mergeable: z.nullable(z.string()),
-    reviewDecision: z.nullable(z.string()),
-    headRefName: z.string(),
-    ...{ additions: z.nullish(z.int()), deletions: z.nullish(z.int()), changedFiles: z.nullish(z.int()) },
-    headRefOid: z.nullish(z.string()),
-    isCrossRepository: z.nullish(z.boolean()),
-    mergeStateStatus: z.nullish(z.string()),
-    isMergeQueueEnabled: z.nullish(z.boolean()),
-    headRef: z.nullish(z.object({ refUpdateRule: z.nullish(z.object({ pattern: z.string() })) })),
-    baseRepository: z.nullish(z.object({ defaultBranchRef: z.nullish(z.object({ name: z.string() })) })),
-    assignees: z.nullish(nodesOf(z.object({ login: z.string() }))),
-    reviewRequests: z.nullish(
-      z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
-    ),
-    latestOpinionatedReviews: z.nullish(nodesOf(z.object({ state: z.string(), author: z.nullish(actor) }))),
-    commits: z.nullish(nodesOf(z.object({
-      commit: z.nullable(z.object({ statusCheckRollup: z.nullish(z.object({ state: z.string() })) })),
-    }))),
-  });
-});
-type Node = z.output<typeof schema>;
-
-/** A map, since the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
-const ROLLUP = new Map<string, ChecksState>([
-  ["SUCCESS", "green"],
-  ["FAILURE", "red"],
-  ["ERROR", "red"],
-  ["PENDING", "pending"],
-  ["EXPECTED", "pending"],
-]);
-
-/** Null when the checks of the newest commit are not shown, which is not the same as none. */
-function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState | null {
-  const commit = commits?.nodes?.[0]?.commit;
-  if (hidden.has("commits") || commit === null || commit === undefined || commit.statusCheckRollup === undefined) {
-    return null;
-  }
-  return commit.statusCheckRollup === null ? "none" : ROLLUP.get(commit.statusCheckRollup.state) ?? null;
-}
-
-const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
-
-/** Persons and teams that were asked and have not decided. Those that are not shown count as such. */
-function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
-  return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
-}
-
-/**
- * `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. A program that asks for changes keeps a pull
- * request from being merged; its approval, and whether it was asked, say nothing about persons. A review that was dismissed does not count.
- */
-function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
-  const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
-  if (reviewDecision === "APPROVED") return "approved";
-  if (reviewDecision === "CHANGES_REQUESTED") return "changes-requested";
-  const reviews = latestOpinionatedReviews?.nodes;
-  const unknown = ["reviewDecision", "latestOpinionatedReviews", "reviewRequests"].some((name) => hidden.has(name));
-  if (unknown || reviews === null || reviews === undefined) return null;
-  if (reviews.some((review) => review?.state === "CHANGES_REQUESTED")) return "changes-requested";
-  const isApproved = reviews.some((review) => review?.state === "APPROVED" && !isBot(review.author));
-  if (reviewDecision === null && isApproved) return "approved";
-  if (reviewRequests === null || reviewRequests === undefined) return null;
-  // An approval that does not suffice came from a reviewer who was asked, and is not asked any more.
-  return askedCount(reviewRequests) > 0 || isApproved ? "requested" : "not-requested";
-}
-
-function ownerOf({ assignees, reviewRequests }: Node): string | null {
-  const reviewer = reviewRequests?.nodes?.find((node) => !isBot(node?.requestedReviewer))?.requestedReviewer;
-  return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
-}
-
-/** Whether the branch is the default one, or has a rule; null when that is hidden. */
-function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
-  if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
-  return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
-}
-
-const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
-
-/** @param hidden Fields that GitHub did not show. */
-function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts | undefined {
-  const { data: node } = z.safeParse(schema, value);
-  if (node === undefined || Number.isNaN(Date.parse(node.createdAt)) || Number.isNaN(Date.parse(node.updatedAt))) {
-    return undefined;
-  }
-  const [checks, review] = [checksOf(node, hidden), reviewOf(node, hidden)];
-  const { mergeable } = node;
-  const missing = [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])];
-  return {
-    url: node.url,
-    state: STATES[node.state],
-    draft: node.isDraft,
-    checks,
-    review,
-    conflict: mergeable === "CONFLICTING" ? true : mergeable === "MERGEABLE" ? false : null,
-    owner: ownerOf(node),
-    branch: node.headRefName,
-    isForeign: node.isCrossRepository === true,
-    isGuarded: guardOf(node, hidden),
-    commit: node.headRefOid ?? null,
-    isBehind: node.mergeStateStatus === "BEHIND",
-    hasQueue: node.isMergeQueueEnabled === true,
-    files: node.changedFiles ?? null,
-    additions: node.additions ?? null,
-    deletions: node.deletions ?? null,
-    createdAt: node.createdAt,
-    updatedAt: node.updatedAt,
-    problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
-  };
-}
-
-/** An error of GraphQL: a part of the answer that is missing, by its path. */
-interface PartError {
-  type: string;
-  path: readonly string[];
-  /** Whether the token is not authorised for an organisation's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
-  saml: boolean;
-}
-
-function errorsOf(body: Record<string, unknown>): PartError[] {
-  const errors = Array.isArray(body.errors) ? body.errors : [];
-  return errors.map((error: unknown) => {
-    const { type, path, extensions } = isObject(error) ? error : {};
-    return {
-      type: typeof type === "string" ? type : "",
-      path: Array.isArray(path) ? path.map(String) : [],
-      saml: isObject(extensions) && extensions.saml_failure === true,
-    };
-  });
-}
-
-/** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error where the hour's points are used up. */
-function isLimit(body: unknown): boolean {
-  if (!isObject(body)) return false;
-  const { errors } = body;
-  const isSecondary = Array.isArray(errors) &&
-    errors.some((error: unknown) => isObject(error) && ABUSE.test(String(error.message ?? "")));
-  return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
-}
-
-/** Only these say something about the pull request. Everything else is trouble of this query. Source: GitHub's answers, as of `gh`. */
-const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
-
-/** What became of a pull request that is not shown. */
-function notShown(errors: readonly PartError[]): PullRequestOutcome {
-  const refusal = errors.find(({ type }) => REFUSALS.includes(type));
-  if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
-  if (refusal?.type === "NOT_FOUND") {
-    return { ok: false, reason: "GitHub does not show it to this token, or it is gone" };
-  }
-  if (refusal !== undefined) return { ok: false, reason: "this token may not read it" };
-  const type = errors[0]?.type ?? "";
-  const reason = `GitHub left it out of its answer${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
-  return { ok: false, reason, again: true };
-}
-
-interface Answered {
-  data: Record<string, unknown>;
-  errors: PartError[];
-}
-
-/** An answer with any data at all. One without is not an answer to this query. */
-function readBody(body: unknown): Answered | undefined {
-  return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
-}
-
-/** The outcome for one alias of a query. */
-function outcomeOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullRequestOutcome {
-  const own = errors.filter(({ path }) => path[0] === alias);
-  const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
-  const node = isObject(repository) ? repository.pullRequest : undefined;
-  if (!isObject(node) || own.some(({ path }) => path.length < 3)) return notShown(own);
-  // A part that took too long is not hidden: what was known of it still holds.
-  const trouble = own.filter(({ type }) => !REFUSALS.includes(type));
-  if (trouble.length > 0) return notShown(trouble);
-  // The name of a team that was asked may be hidden. That a review was asked for is not.
-  const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
-  const facts = factsOf(node, new Set(hidden));
-  if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
-  const place = parsePullRequest(facts.url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
-  return { ok: true, facts: { ...facts, url: place.url } };
-}
-
-/** Whether all of them are on a service of GitHub itself, which has every field. */
-function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
-  return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
-}
-
-function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
-  const [owner = "", name = ""] = repository.split("/");
-  return [owner, name];
-}
-
-/**
- * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, by one query.
- *
- * @returns An outcome for each, in their order.
- * @throws what the client throws.
- */
-export async function readGithub(
-  client: ForgeClient,
-  addresses: readonly PullRequestAddress[],
-): Promise<PullRequestOutcome[]> {
-  const variables: Record<string, string | number> = {};
-  const parts = addresses.map((address, index) => {
-    const [owner, name] = namesOf(address);
-    Object.assign(variables, { [`o${index}`]: owner, [`n${index}`]: name, [`i${index}`]: address.number });
-    return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F } }`;
-  });
-  const declared = addresses.map((_, index) => `$o${index}: String!, $n${index}: String!, $i${index}: Int!`);
-  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fieldsOf(knowsQueues(addresses))}`;
-  const [first] = addresses;
-  const what = addresses.length === 1 && first !== undefined
-    ? `read pull request ${first.url}`
-    : `read ${addresses.length} pull requests at ${first?.host}`;
-  const answered = await client.call({
-    what,
-    path: "/graphql",
-    body: { query, variables },
-    isLimit,
-    read: readBody,
-    divisible: addresses.length > 1,
-  });
-  return addresses.map((address, index) => outcomeOf(answered, `p${index}`, address));
-}
-
-/**
- * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
- *
- * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no pull request; undefined when the repository is not shown.
- * @throws what the client throws.
- */
-export async function findGithub(
-  client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
-): Promise<string | null | undefined> {
-  const [owner, name] = namesOf({ repository });
-  const query = `query($o: String!, $n: String!, $b: String!) {
-p0: repository(owner: $o, name: $n) {
-  pullRequests(headRefName: $b, first: 10, orderBy: { field: CREATED_AT, direction: DESC }) {
-    nodes { url createdAt isCrossRepository }
-  }
-}
-}`;
-  const { data } = await client.call({
-    what: `find the pull request of branch "${branch}" of ${repository}`,
-    path: "/graphql",
-    body: { query, variables: { o: owner, n: name, b: branch } },
-    isLimit,
-    read: readBody,
-  });
-  const found = isObject(data.p0) ? data.p0.pullRequests : undefined;
-  const nodes = isObject(found) ? found.nodes : undefined;
-  if (!Array.isArray(nodes)) return undefined;
-  const own = nodes.find((node) =>
-    isObject(node) && node.isCrossRepository === false && Date.parse(String(node.createdAt)) >= since
-  );
-  if (own === undefined) return null;
-  return isObject(own) && typeof own.url === "string" ? own.url : undefined;
-}
+/** See {@linkcode Forge}. */
+export const GITHUB: Forge = {
+  name: GITHUB_ADDRESS.name,
+  system: "GitHub",
+  publicHost: HOST,
+  variable: VARIABLE,
+  // Gitea's jobs have a token of their own by that name, too.
+  tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
+  address: GITHUB_ADDRESS,
+  api: githubApi,
+  pulls: { largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub, findings: githubFindings },
+  threads: (client, place) => new GithubThreads(client, place),
+  notes: GITHUB_NOTES,
+  job: {
+    ...WORKFLOW_JOB,
+    ciSystems: ["github"],
+    host: (env) => isGiteaJob(env) ? undefined : serverHost(env),
+    tokenVariable: () => VARIABLE,
+    advice: {
+      ask: `put a token there, with the permissions ${PERMISSIONS}`,
+      note: `put a token there, with ${GITHUB_TOKEN_NEEDS}`,
+    },
+    // The REST API of a server of one's own is below that of GraphQL.
+    api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),
+    place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
+    pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,
+    linkHosts: (env) => [HOST, `www.${HOST}`, new URL(serverOf(env)).hostname],
+    workflowFolders: () => [".github/workflows"],
+  },
+  commands: {
+    merge: ({ url }, { commit, method, hasQueue }) =>
+      // The method of a merge queue is a setting of the queue.
+      commandLine("gh", "pr", "merge", url, ...hasQueue ? [] : [`--${method}`], "--match-head-commit", commit),
+    close: ({ url }) => commandLine("gh", "pr", "close", url),
+  },
+};

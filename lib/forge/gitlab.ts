@@ -1,274 +1,148 @@
 /**
- * Merge requests of GitLab, by its REST API: one to three requests for each.
+ * GitLab, in the cloud and on servers of one's own.
  *
  * @module
  */
-import * as z from "zod/mini";
-import { MogplexError } from "../errors.ts";
-import {
-  type ChecksState,
-  type ForgeClient,
-  isSamePlace,
-  parsePullRequest,
-  type PullRequestAddress,
-  type PullRequestFacts,
-  type PullRequestOutcome,
-  type ReviewState,
-} from "./forge.ts";
+import type { ReadEnv } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import { checkTokenVariable } from "../service/connection.ts";
+import { commandLine } from "../text/escape.ts";
+import { apiOf } from "./api_of.ts";
+import type { Forge } from "./forge.ts";
+import { gitlabFindings } from "./gitlab/findings.ts";
+import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
+import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
+import { GitlabThreads } from "./gitlab/threads.ts";
+import { field, nothing, numberOf, UNREADABLE } from "./payload.ts";
+import type { AskEvent } from "./threads.ts";
 
-/** Base of the API of a host. Source: GitLab, "REST API", "Make a REST API call". */
-export function gitlabApi(origin: string): string {
-  return `${origin}/api/v4`;
-}
+const HOST = "gitlab.com";
+const VARIABLE = "GITLAB_TOKEN";
+const API = "CI_API_V4_URL";
+/** Setting that names another variable with the token of a job. */
+const NAMING = "MOGPLEX_NOTE_TOKEN_VARIABLE";
 
-type MergeRequest = z.output<typeof mergeRequestSchema>;
-
-const user = z.lazy(() => z.object({ username: z.string() }));
-const mergeRequestSchema = z.lazy(() => {
-  const users = z.nullish(z.array(user));
-  return z.object({
-    iid: z.int(),
-    web_url: z.string(),
-    state: z.string(),
-    draft: z.nullish(z.boolean()),
-    work_in_progress: z.nullish(z.boolean()),
-    created_at: z.string(),
-    updated_at: z.string(),
-    source_branch: z.string(),
-    source_project_id: z.nullish(z.int()),
-    target_project_id: z.nullish(z.int()),
-    sha: z.nullish(z.string()),
-    changes_count: z.nullish(z.string()),
-    merge_status: z.nullish(z.string()),
-    detailed_merge_status: z.nullish(z.string()),
-    has_conflicts: z.nullish(z.boolean()),
-    head_pipeline: z.nullish(z.object({ status: z.string() })),
-    assignees: users,
-    reviewers: users,
-  });
-});
-const approvalsSchema = z.lazy(() =>
-  z.object({
-    approvals_required: z.nullish(z.int()),
-    approvals_left: z.nullish(z.int()),
-    approved_by: z.array(z.object({ user })),
-  })
-);
-const reviewersSchema = z.lazy(() => z.array(z.object({ user, state: z.string() })));
-const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), default: z.nullish(z.boolean()) }));
-const statusChecksSchema = z.lazy(() => z.array(z.object({ status: z.string() })));
-const listSchema = z.lazy(() =>
-  z.array(z.object({
-    web_url: z.string(),
-    created_at: z.string(),
-    source_project_id: z.nullish(z.int()),
-    target_project_id: z.nullish(z.int()),
-  }))
-);
-
-/**
- * Reads a merge request. One that this token does not see is an outcome; everything else that goes wrong concerns all of them.
- *
- * @throws what the client throws.
- */
-export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
-  const request = await client.getPullRequest(
-    `read merge request ${address.url}`,
-    pathOf(address),
-    mergeRequestSchema,
-  );
-  if (typeof request === "string") return { ok: false, reason: request };
-  return await factsOf(client, address, request);
-}
-
-function pathOf({ repository, number }: PullRequestAddress): string {
-  return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
-}
-
-const STATES = new Map<string, PullRequestFacts["state"]>([
-  ["opened", "open"],
-  // While it is being merged.
-  ["locked", "open"],
-  ["closed", "closed"],
-  ["merged", "merged"],
-]);
-
-/** Users of project and group access tokens, and GitLab's own reviewer. Source: GitLab, "Project access tokens", "Bot users for projects". */
-const BOT = /^(?:project|group)_\d+_bot(?:_[\w-]*)?\d*$|^GitLabDuo$/;
-const isBot = ({ username }: { username: string }) => BOT.test(username);
-
-async function factsOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<PullRequestOutcome> {
-  const state = STATES.get(request.state);
-  const times = [request.created_at, request.updated_at].map((text) => Date.parse(text));
-  if (state === undefined || times.some((ms) => Number.isNaN(ms))) {
-    return { ok: false, reason: "the answer has not the form that GitLab documents" };
-  }
-  const place = parsePullRequest(request.web_url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another merge request" };
-  const isOpen = state === "open";
-  const checks = isOpen ? await allChecksOf(client, place, request) : checksOf(request);
-  const review = isOpen ? await reviewOf(client, place, request) : null;
-  const missing = isOpen
-    ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
-    : [];
-  return {
-    ok: true,
-    facts: {
-      url: place.url,
-      state,
-      draft: request.draft ?? request.work_in_progress ?? false,
-      checks,
-      review,
-      conflict: isOpen ? conflictOf(request) : null,
-      owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
-      branch: request.source_branch,
-      isForeign: request.source_project_id !== request.target_project_id,
-      // Only a follow-up needs it, which is for one of these.
-      isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
-        ? await guardOf(client, place, request)
-        : null,
-      commit: request.sha ?? null,
-      isBehind: request.detailed_merge_status === "need_rebase",
-      hasQueue: false,
-      // `1000+` where there are more than GitLab shows. Lines are not counted here.
-      files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
-      additions: null,
-      deletions: null,
-      createdAt: request.created_at,
-      updatedAt: request.updated_at,
-      problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
+/** See {@linkcode Forge}. */
+export const GITLAB: Forge = {
+  name: GITLAB_ADDRESS.name,
+  system: "GitLab",
+  // Source: GitLab, "REST API authentication".
+  tokenHeader: "PRIVATE-TOKEN",
+  publicHost: HOST,
+  variable: VARIABLE,
+  tokenHost: (env) => serverHost(env) ?? HOST,
+  address: GITLAB_ADDRESS,
+  // Source: GitLab, "REST API", "Make a REST API call".
+  api: (origin) => `${origin}/api/v4`,
+  pulls: {
+    largest: 1,
+    read: (client, batch) => Promise.all(batch.map((address) => readGitlab(client, address))),
+    find: findGitlab,
+    findings: gitlabFindings,
+  },
+  threads: (client, place) => new GitlabThreads(client, place),
+  notes: GITLAB_NOTES,
+  job: {
+    ciSystems: ["gitlab"],
+    host: serverHost,
+    tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
+    secretVariable: namedVariable,
+    advice: {
+      ask: 'put a token there, with the scope "api" and the role Developer',
+      note:
+        `put a project access token of GitLab there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
+        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
     },
-  };
+    api: jobApi,
+    place: (env) => ({ origin: new URL(jobApi(env)).origin, repository: numberIn(env, "CI_PROJECT_ID") }),
+    pullsAt: (env) => `${env("CI_PROJECT_URL") ?? ""}/-/merge_requests/`,
+    linkHosts: (env) => {
+      const servers = [jobApi(env), env("CI_SERVER_URL") ?? ""];
+      return servers.filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
+    },
+    payload(env) {
+      const payload = env("TRIGGER_PAYLOAD") ?? "";
+      return payload.startsWith("/") ? { path: payload } : { text: payload };
+    },
+    // deno-lint-ignore require-await
+    async event(env, text) {
+      return gitlabEvent(text, Number(numberIn(env, "CI_PROJECT_ID")));
+    },
+    pull(env) {
+      if ((env("CI_MERGE_REQUEST_IID") ?? "") === "") return undefined;
+      const attempted = "find the merge request";
+      const number = Number(numberIn(env, "CI_MERGE_REQUEST_IID", attempted));
+      // In a pipeline of a fork `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project.
+      // Source: GitLab, "Predefined CI/CD variables", those of merge request pipelines.
+      const project = env("CI_MERGE_REQUEST_PROJECT_ID") ? "CI_MERGE_REQUEST_PROJECT_ID" : "CI_PROJECT_ID";
+      return { repository: numberIn(env, project, attempted), number };
+    },
+    notes: {
+      byDefault: true,
+      linksPulls: false,
+      naming: (_env, { job, node }) => ({ job: [job ?? "", node], label: job ?? "", namesPipeline: false }),
+    },
+    variables: ["CI_PROJECT_URL"],
+  },
+  commands: {
+    merge({ origin, repository, number }, { commit, method }) {
+      const place = [String(number), "--repo", `${origin}/${repository}`, "--yes"];
+      const how = method === "merge" ? [] : [`--${method}`];
+      // Without it `glab` merges later, whatever is there then.
+      return commandLine("glab", "mr", "merge", ...place, ...how, "--sha", commit, "--auto-merge=false");
+    },
+    close: ({ origin, repository, number }) =>
+      commandLine("glab", "mr", "close", String(number), "--repo", `${origin}/${repository}`),
+  },
+};
+
+function jobApi(env: ReadEnv): string {
+  return apiOf(env, "GitLab", API);
+}
+
+function namedVariable(env: ReadEnv): string {
+  return env(NAMING)?.trim() || VARIABLE;
+}
+
+function serverHost(env: ReadEnv): string | undefined {
+  const server = env("CI_SERVER_URL") ?? "";
+  return URL.canParse(server) ? new URL(server).host : undefined;
+}
+
+/** A number of the environment, as it is written there. */
+function numberIn(env: ReadEnv, name: string, attempted = "find the project"): string {
+  const text = env(name) ?? "";
+  if (/^[1-9]\d{0,14}$/.test(text)) return text;
+  throw new UsageError({ attempted, why: `${name} must be a number`, value: JSON.stringify(text) });
 }
 
 /**
- * The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request".
- */
-async function allChecksOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<ChecksState | null> {
-  const own = checksOf(request);
-  if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
-  const external = await part(client, address, "status_checks", statusChecksSchema);
-  // That they have not passed is known even where they are not shown.
-  return external?.some(({ status }) => status === "failed") ? "red" : "pending";
-}
-
-/** Source: GitLab, "Pipelines API", status of a pipeline. */
-const PIPELINES = new Map<string, ChecksState>([
-  ["success", "green"],
-  ["failed", "red"],
-  ["canceled", "red"],
-  ["canceling", "red"],
-  ["skipped", "none"],
-  ["created", "pending"],
-  ["waiting_for_resource", "pending"],
-  ["waiting_for_callback", "pending"],
-  ["preparing", "pending"],
-  ["pending", "pending"],
-  ["running", "pending"],
-  ["manual", "pending"],
-  ["scheduled", "pending"],
-]);
-
-/** Null when it is not shown: GitLab leaves `head_pipeline` out for a token that may not read pipelines. */
-function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
-  if (pipeline === undefined) return null;
-  return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
-}
-
-/** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
-async function part<T extends z.core.$ZodType>(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  name: string,
-  schema: T,
-): Promise<z.output<T> | undefined> {
-  return await client.getShown(
-    `read the ${name} of merge request ${address.url}`,
-    `${pathOf(address)}/${name}`,
-    schema,
-  );
-}
-
-/** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
-async function reviewOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<ReviewState | null> {
-  if (request.detailed_merge_status === "requested_changes") return "changes-requested";
-  const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
-  const hasReviewers = (request.reviewers ?? []).length > 0;
-  const reviewers = hasReviewers ? await part(client, address, "reviewers", reviewersSchema) : [];
-  if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
-  const approvals = await part(client, address, "approvals", approvalsSchema);
-  const approved = approvals === undefined
-    ? reviewers?.some(({ user, state }) => state === "approved" && !isBot(user)) ?? false
-    : approvals.approved_by.some(({ user }) => !isBot(user));
-  const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
-  if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
-  // An approval that does not suffice shows that a reviewer looks at it.
-  if (wasAsked || approved) return "requested";
-  return approvals === undefined ? null : "not-requested";
-}
-
-/** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
-function conflictOf(request: MergeRequest): boolean | null {
-  const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
-  if (conflicts === true || detail === "conflict") return true;
-  const isOpen = ["unchecked", "checking", "preparing", "cannot_be_merged_recheck"];
-  return isOpen.includes(status ?? "") || isOpen.includes(detail ?? "") || typeof conflicts !== "boolean"
-    ? null
-    : false;
-}
-
-/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
-async function guardOf(
-  client: ForgeClient,
-  { repository, url }: PullRequestAddress,
-  { source_branch: branch }: MergeRequest,
-): Promise<boolean | null> {
-  try {
-    const found = await client.get(
-      `read the branch of merge request ${url}`,
-      `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
-      branchSchema,
-    );
-    return found.protected || found.default === true;
-  } catch (error) {
-    // The rest of the merge request is known all the same; without this there is only no follow-up.
-    if (error instanceof MogplexError) return null;
-    throw error;
-  }
-}
-
-/**
- * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
+ * The event of a webhook of GitLab. Source: GitLab, "Webhook events", comment, issue and merge request events,
+ * https://docs.gitlab.com/user/project/integrations/webhook_events/
  *
- * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no merge request; undefined when the project is not shown.
- * @throws what the client throws.
+ * @param text Content of `TRIGGER_PAYLOAD`: in it `ref`, `id` and `variables` may be others than the webhook sent, and texts may be cut.
+ * @param project Id of the project of the pipeline.
  */
-export async function findGitlab(
-  client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
-): Promise<string | null | undefined> {
-  const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
-  const found = await client.getShown(
-    `find the merge request of branch "${branch}" of ${repository}`,
-    `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
-    listSchema,
-  );
-  if (found === undefined) return undefined;
-  const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
-    typeof source === "number" && source === target && Date.parse(created) >= since
-  );
-  return own?.web_url ?? null;
+function gitlabEvent(text: string, project: number): AskEvent {
+  const body = parseJson(text);
+  if (!isObject(body)) return UNREADABLE;
+  const from = numberOf(body, "project", "id") ?? numberOf(body, "project_id");
+  if (from === undefined) return UNREADABLE;
+  if (from !== project) return nothing("the event is of another project");
+  const kind = field(body, "object_kind");
+  if (kind === "note") {
+    const id = numberOf(body, "object_attributes", "id");
+    const [pull, issue] = [numberOf(body, "merge_request", "iid"), numberOf(body, "issue", "iid")];
+    const number = pull ?? issue;
+    if (number === undefined) return nothing("the comment is neither on an issue nor on a merge request");
+    if (id === undefined) return UNREADABLE;
+    const thread = { kind: pull === undefined ? "issue" as const : "pull" as const, number };
+    return { kind: "ask", news: { thread, comment: { kind: "comment", id }, text: null } };
+  }
+  if (kind !== "issue" && kind !== "merge_request") return nothing("the event is neither of a comment nor of an issue");
+  const number = numberOf(body, "object_attributes", "iid");
+  if (number === undefined) return UNREADABLE;
+  const thread = { kind: kind === "issue" ? "issue" as const : "pull" as const, number };
+  return { kind: "ask", news: { thread, comment: null, text: null } };
 }

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError } from "../errors.ts";
 import { TimedOut, withLimit } from "../service/answer.ts";
 import { sha256Hex } from "../sha256.ts";
-import type { ForgeClient } from "./forge.ts";
+import type { ForgeClient } from "./client.ts";
 
 /** A comment, as far as it decides which note is ours. */
 export interface NoteRow {

@@ -1,11 +1,229 @@
 /**
- * Opens a forge: finds its token, and checks it before it is sent anywhere.
+ * Opens a forge: which token is for it, and whether that can be sent. Only this file reads the tokens of forges.
  *
  * @module
  */
-import { isFileVariable } from "../ci/platform.ts";
+import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import type { ForgeToken } from "./forge.ts";
+import { readAddress } from "./address.ts";
+import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
+import type { Forge, ForgeJob, ForgeNotes } from "./forge.ts";
+import type { PullRequestAddress } from "./model.ts";
+import type { NotePlace } from "./note.ts";
+import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
+
+/** What opening a forge needs of the program. */
+export interface OpenOptions {
+  /** The forges that the program knows. */
+  readonly forges: readonly Forge[];
+  readonly env: ReadEnv;
+  readonly world: ForgeWorld;
+  /** Name of the CI system of the job. */
+  readonly ciSystem: string;
+  /** A token that takes the place of that in a variable, such as an input of an action; undefined for none. */
+  tokenInstead?(variable: string): ForgeToken | undefined;
+  /** Whether a token is that of Mogplex, which goes nowhere else. */
+  isMogplex(token: string): boolean;
+  /** Reads the file of an event; empty if that is not possible. */
+  readFile(path: string): string;
+}
+
+/** The forge of a job. */
+export interface OpenForge {
+  readonly threads: Threads;
+  readonly token: string;
+  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
+  readonly tokenPlace: string;
+  /** The number of the repository, which is asked for once. @throws what the forge throws. */
+  repositoryId(): Promise<number>;
+  /** What the job was started for. @throws what the forge throws. */
+  event(): Promise<AskEvent>;
+  notes(thread: ThreadPlace): NotePlace;
+  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
+  mayLink(url: string): boolean;
+  /** The newest pull request from a branch of the repository; null without one, undefined if that could not be found out. */
+  pullFrom(branch: string): Promise<number | null | undefined>;
+  /** Folders of workflows; absent where jobs have none. */
+  readonly workflowFolders?: readonly string[];
+}
+
+const ATTEMPTED = "ask the forge";
+
+/** A forge with jobs, and the job. */
+type JobForge = Forge & { readonly job: ForgeJob };
+
+/** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
+export function forgeOfJob(forges: readonly Forge[], ciSystem: string): JobForge | undefined {
+  return forges.find((forge): forge is JobForge => forge.job?.ciSystems.includes(ciSystem) === true);
+}
+
+/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, it lacks a part, or there is no token. */
+export function openForge(options: OpenOptions): OpenForge {
+  const { forges, env, ciSystem, readFile } = options;
+  const forge = forgeOfJob(forges, ciSystem);
+  if (forge === undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: ciSystem === "none"
+        ? "this is not a job of a CI system"
+        : `jobs of ${ciSystem} run at no forge that is known`,
+      advice: "start it in a pipeline of GitLab, or in a workflow of GitHub, Gitea or Forgejo",
+    });
+  }
+  const { job } = forge;
+  const { place: tokenPlace, token } = jobToken(options, forge, { attempted: ATTEMPTED, advice: job.advice.ask });
+  const place = job.place(env);
+  const client = new ForgeClient(options.world, forge, job.api(env), { token, place: tokenPlace });
+  const { repository } = place;
+  const threads = threadsOf(forge, client, place);
+  const repositoryId = remembered(async () => (await threads.repository()).id);
+  return {
+    threads,
+    token,
+    tokenPlace,
+    repositoryId,
+    async event() {
+      const payload = job.payload(env);
+      return await job.event(env, "text" in payload ? payload.text : readFile(payload.path), repositoryId);
+    },
+    notes: (thread) => notesOf(forge).open(client, repository, thread),
+    mayLink: (url) => isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url)),
+    async pullFrom(branch) {
+      const { name } = await threads.repository();
+      const url = await forge.pulls.find(client, { repository: name, branch, since: 0 }).catch(() => undefined);
+      return typeof url === "string" ? readAddress([forge.address], url)?.number : url;
+    },
+    workflowFolders: job.workflowFolders?.(ciSystem),
+  };
+}
+
+/** Where the note of a job goes. */
+export interface JobNotePlace {
+  readonly place: NotePlace;
+  readonly forge: JobForge;
+  mayLink(url: string): boolean;
+}
+
+/**
+ * Opens the note of the job on its pull request.
+ *
+ * @param number Of its own repository; undefined for the one that the job is about.
+ * @param inputAdvice What to do if a token takes the place of that in a variable, and is empty.
+ * @returns Undefined if the job is about none.
+ * @throws {UsageError} if there can be none.
+ */
+export function openJobNote(
+  options: OpenOptions,
+  { number, inputAdvice }: { number?: number | undefined; inputAdvice?: string | undefined },
+): JobNotePlace | undefined {
+  const { forges, env, ciSystem, readFile } = options;
+  const forge = forgeOfJob(forges, ciSystem);
+  if (forge === undefined) return undefined;
+  const { job } = forge;
+  const payload = () => {
+    const source = job.payload(env);
+    return "text" in source ? source.text : readFile(source.path);
+  };
+  const pull = number === undefined ? job.pull(env, payload) : { repository: job.place(env).repository, number };
+  if (pull === undefined) return undefined;
+  const thread: ThreadPlace = { kind: "pull", number: pull.number };
+  const notes = notesOf(forge);
+  const attempted = `write a ${notes.noun} on ${notes.nameOf(thread)}`;
+  const token = jobToken(options, forge, { attempted, advice: job.advice.note, inputAdvice });
+  const client = new ForgeClient(options.world, forge, job.api(env), token);
+  const base = job.notes.linksPulls ? job.pullsAt(env) : undefined;
+  return {
+    place: notes.open(client, pull.repository, thread),
+    forge,
+    mayLink: (url) => base !== undefined && isPull(url, base) || !job.linkHosts(env).includes(hostnameOf(url)),
+  };
+}
+
+/** Opens the repository of a pull request, for a job that need not run there. @throws {UsageError} if there is no token for its host. */
+export function openForgeAt(options: OpenOptions, address: PullRequestAddress): Threads {
+  const { forges, env, world, ciSystem } = options;
+  const { origin, host, repository } = address;
+  const forge = forges.find(({ name }) => name === address.forge);
+  if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${address.forge}`);
+  const own = forgeOfJob(forges, ciSystem);
+  const job = own === forge && own.job.host(env) === host ? ownToken(options, own) : undefined;
+  const token = job === undefined || job instanceof UsageError
+    ? resolveForgeAccess(forges, env)?.tokenFor({ forge: forge.name, host })
+    : job;
+  if (token === undefined) {
+    if (job !== undefined) throw job;
+    const { variable } = forge;
+    // For any other host a variable does not say that it may be sent there.
+    const isForHost = forge.tokenHost(env) === host;
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: isForHost && env(variable)?.trim()
+        ? `variable ${variable} does not hold a token of ${host}`
+        : `there is no token for ${host}`,
+      advice: isForHost
+        ? `set ${variable}, or start the command in a job of that forge`
+        : "start the command in a job of that server",
+    });
+  }
+  const client = new ForgeClient(world, forge, forge.api(origin), token);
+  return threadsOf(forge, client, { origin, repository });
+}
+
+function threadsOf(forge: Forge, client: ForgeClient, place: { origin: string; repository: string }): Threads {
+  const threads = forge.threads?.(client, place);
+  if (threads !== undefined) return threads;
+  throw new UsageError({ attempted: ATTEMPTED, why: `mentions and follow-ups do not work on ${forge.system}` });
+}
+
+function notesOf({ notes, system }: Forge): ForgeNotes {
+  if (notes !== undefined) return notes;
+  throw new UsageError({ attempted: "write a note", why: `jobs have no notes on ${system}` });
+}
+
+const hostnameOf = (url: string) => new URL(url).hostname;
+
+/** Whether an address is that of a pull request: the base, its number, and nothing else. */
+function isPull(url: string, base: string): boolean {
+  return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
+    /^[1-9]\d{0,8}$/.test(url.slice(base.length));
+}
+
+/** The token of the job's own forge; an error that says why it cannot be used. */
+function ownToken(options: OpenOptions, forge: JobForge): ForgeToken | UsageError {
+  try {
+    return jobToken(options, forge, { attempted: ATTEMPTED, advice: forge.job.advice.ask });
+  } catch (error) {
+    // The token may be all that is needed of the job: an address names the project, too.
+    if (!(error instanceof UsageError)) throw error;
+    return error;
+  }
+}
+
+/** The token of a job's forge. @throws {UsageError} See {@linkcode checkToken}. */
+function jobToken(
+  { env, tokenInstead, isMogplex }: OpenOptions,
+  { system, job }: JobForge,
+  { attempted, advice, inputAdvice = advice }: { attempted: string; advice: string; inputAdvice?: string | undefined },
+): ForgeToken {
+  const variable = job.tokenVariable(env);
+  const instead = tokenInstead?.(variable);
+  return checkToken(instead?.token ?? env(variable), {
+    ...{ attempted, system, isMogplex },
+    advice: instead === undefined ? advice : inputAdvice,
+    place: instead?.place ?? `variable ${variable}`,
+    variable: instead === undefined ? variable : undefined,
+  });
+}
+
+/** Values to mask: the tokens of the forges whose CI systems may run the job. */
+export function forgeSecrets(
+  { forges, env, tokenInstead }: Pick<OpenOptions, "forges" | "env" | "tokenInstead">,
+): string[] {
+  return forges.flatMap(({ job, variable }) => {
+    const name = job?.secretVariable?.(env) ?? variable;
+    return [env(name), tokenInstead?.(name)?.token].filter((token) => token !== undefined);
+  });
+}
 
 /** Where a token is from, and what it is for. */
 interface TokenCheck {
@@ -24,7 +242,7 @@ interface TokenCheck {
 }
 
 /** Checks the token of a forge. @throws {UsageError} if there is none, no header can hold it, or it belongs to Mogplex. */
-export function checkForgeToken(
+function checkToken(
   text: string | undefined,
   { attempted, system, place, variable, advice, isMogplex }: TokenCheck,
 ): ForgeToken {
@@ -39,4 +257,107 @@ export function checkForgeToken(
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
   throw new UsageError({ attempted, why: `the value of ${place} cannot be a token` });
+}
+
+// Which forge gets which token, where a command asks several. A token is sent to the forge that it is for, and to a host that the user has named;
+// to no other.
+
+export interface ForgeAccess {
+  /** The token for a forge; undefined when none is for its host. */
+  tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
+  /** The only host with a token, where a repository must be; undefined when there are several, or more than one kind of forge is there. */
+  readonly only: { forge: string; host: string } | undefined;
+}
+
+/** Where tokens are found, for sentences. */
+export function forgeTokensText(forges: readonly Forge[]): string {
+  const [open, own] = [true, false].map((isOpen) =>
+    forges.filter(({ publicHost }) => (publicHost !== undefined) === isOpen)
+  ) as [Forge[], Forge[]];
+  const others = own.map(({ system, variable }) => `for ${system} ${variable} and --forge-host HOST`);
+  return [open.map(({ variable }) => variable).join(" or "), ...others].join(", or ");
+}
+
+/**
+ * Finds the tokens of forges in the environment: the variable of each forge is for its public host, in a job of a server of one's own for that
+ * server.
+ *
+ * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
+ * @returns Undefined when there is no token at all.
+ * @throws {UsageError} when a word is not a host, or it is not clear which token is for it.
+ */
+export function resolveForgeAccess(
+  forges: readonly Forge[],
+  env: ReadEnv,
+  hosts: readonly string[] = [],
+): ForgeAccess | undefined {
+  const named = new Map(hosts.map((text) => tokenOfHost(forges, env, text)));
+  const usual = new Map<string, { forge: string; host: string; token: ForgeToken }>();
+  for (const forge of forges) {
+    const { name, variable } = forge;
+    const token = usable(env, variable);
+    const host = token === undefined ? undefined : forge.tokenHost(env);
+    if (token === undefined || host === undefined || named.has(host)) continue;
+    usual.set(host, { forge: name, host, token: { token, place: `variable ${variable}` } });
+  }
+  if (named.size + usual.size === 0) return undefined;
+  const [first] = usual.values();
+  return {
+    tokenFor({ forge, host }) {
+      const own = usual.get(host);
+      return named.get(host) ?? (own?.forge === forge ? own.token : undefined);
+    },
+    only: named.size === 0 && usual.size === 1 && first !== undefined
+      ? { forge: first.forge, host: first.host }
+      : undefined,
+  };
+}
+
+/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
+function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+  const { host, variable } = parseHost(text);
+  const names = variable === undefined ? forges.map((forge) => forge.variable) : [variable];
+  const tokens = names.flatMap((name) => {
+    const token = usable(env, name);
+    return token === undefined ? [] : [{ name, token }];
+  });
+  const [only, other] = tokens;
+  if (only === undefined) {
+    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
+  }
+  if (other !== undefined) {
+    throw refuse(
+      text,
+      `${tokens.map(({ name }) => name).join(" and ")} are set, and only one may be sent there`,
+      `name it: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
+    );
+  }
+  return [host, { token: only.token, place: `variable ${only.name}` }];
+}
+
+/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
+function parseHost(text: string): { host: string; variable: string | undefined } {
+  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
+  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
+  if (
+    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
+  ) {
+    throw refuse(text, "it is not a host", form);
+  }
+  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
+    // People put the token itself there.
+    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
+  }
+  return { host: new URL(`https://${host}`).host, variable };
+}
+
+function refuse(text: string, why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
+}
+
+/** A value that a header can hold, that is no name of a variable and not the token of the service. */
+function usable(env: ReadEnv, name: string): string | undefined {
+  const value = env(name)?.trim() ?? "";
+  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
+  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { ForgeClient } from "./forge.ts";
+import type { ForgeClient } from "./client.ts";
 import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
 
 // Source: GitHub, "REST API endpoints for repository contents", https://docs.github.com/en/rest/repos/contents; Gitea, API reference,

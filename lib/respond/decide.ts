@@ -463,7 +463,7 @@ export class Decider {
   #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
     const link = thread === null || note === undefined
       ? ""
-      : `. Its note: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+      : `. Its note: ${thread.url}#${this.#threads.anchor}${note.id}`;
     return `${reason}: write the task anew when that has ended${link}`;
   }
 
@@ -655,7 +655,7 @@ export class Decider {
 
   /** What runs in a thread, and what waits for its start. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
-    const link = (note: ThreadComment) => linkOf(this.#threads.forge, thread.url, note.id);
+    const link = (note: ThreadComment) => `${thread.url}#${this.#threads.anchor}${note.id}`;
     const running = (await this.#runsAtWork(marks)).map((id) => {
       const note = ofRun(marks, id)?.note;
       return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
@@ -861,9 +861,4 @@ function helpText(name: string): string {
     `- \`@${name} stop\`: the runs of this thread are cancelled`,
     `- \`@${name} status\`: what is running here`,
   ].join("\n");
-}
-
-/** Address of a note. */
-function linkOf(forge: Threads["forge"], url: string, id: number): string {
-  return `${url}#${forge === "gitlab" ? "note_" : "issuecomment-"}${id}`;
 }

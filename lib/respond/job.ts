@@ -4,11 +4,11 @@
  * @module
  */
 import type { Platform } from "../ci/platform.ts";
-import type { News, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { OpenForge } from "../forge/open.ts";
+import type { News, ThreadPlace } from "../forge/threads.ts";
 import type { Run } from "../model.ts";
 import type { Notice } from "../notice.ts";
 import type { NoteContext, PlannedNote } from "../report/job_note.ts";
-import type { NotePlace } from "../forge/note.ts";
 import type { JobEnd } from "../run/job.ts";
 import type { RunRequest } from "../run/request.ts";
 import type { RunResult } from "../run/result.ts";
@@ -18,25 +18,9 @@ import type { CallOptions } from "../service/retry.ts";
 import type { Redactor } from "../text/redact.ts";
 import type { SafeLine } from "../text/safe_line.ts";
 import type { RespondSettings } from "./decide.ts";
-import type { AskEvent } from "./event.ts";
 import type { MarkSeal } from "./mark.ts";
 import { markSeal } from "./mark.ts";
 import type { RememberedThreads } from "./remembered_threads.ts";
-
-/** The forge of a job. */
-export interface OpenForge {
-  readonly threads: Threads;
-  readonly token: string;
-  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
-  readonly tokenPlace: string;
-  /** The number of the repository, which is asked for once. @throws what the forge throws. */
-  repositoryId(): Promise<number>;
-  /** What the job was started for. @throws what the forge throws. */
-  event(): Promise<AskEvent>;
-  notes(thread: ThreadPlace): NotePlace;
-  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
-  mayLink(url: string): boolean;
-}
 
 /** The log of the job. */
 interface RespondLog {

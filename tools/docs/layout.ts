@@ -59,7 +59,10 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/ci": "what a CI system provides and accepts, one table a system; functions of the environment alone",
   "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
   "lib/forge":
-    "issues and pull requests as GitHub, GitLab and Gitea show them, and reactions on them; knows no campaign",
+    "what a forge is asked and told: one record a forge, one client, the tokens, the note of a job; knows no campaign",
+  "lib/forge/gitea": "the parts of Gitea and Forgejo",
+  "lib/forge/github": "the parts of GitHub",
+  "lib/forge/gitlab": "the parts of GitLab",
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",

@@ -5,7 +5,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
+import { PULL_REQUEST_STATUSES } from "../../forge/model.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { followUpBranch } from "../pulls.ts";
 import {

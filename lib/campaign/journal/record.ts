@@ -6,7 +6,7 @@
  */
 import * as z from "zod/mini";
 import { EXIT } from "../../exit_codes.ts";
-import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
+import { CHECKS_STATES, REVIEW_STATES } from "../../forge/model.ts";
 import { maxLength, minLength } from "../../lengths.ts";
 import type { Fix } from "../../run/fix.ts";
 import { isUuid, uuid } from "../../service/contract.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/forge.ts";
+import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/model.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 

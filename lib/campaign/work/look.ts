@@ -5,7 +5,7 @@
  */
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
-import { parsePullRequest } from "../../forge/forge.ts";
+import { parsePullRequest } from "../../forge/all.ts";
 import { isLoopback } from "../../loopback.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { cancelWith } from "../../run/cancel.ts";

@@ -6,7 +6,7 @@
 import { messageOf } from "../../error_sentence.ts";
 import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { PUBLIC_HOSTS } from "../../forge/forge.ts";
+import { PUBLIC_HOSTS } from "../../forge/all.ts";
 import type { Session } from "../../run/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
@@ -74,7 +74,7 @@ export function workOn(
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
-    forgeHosts: [...Object.values(PUBLIC_HOSTS), ...named],
+    forgeHosts: [...PUBLIC_HOSTS, ...named],
     ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
     ...{
       proven: new Set<string>(),

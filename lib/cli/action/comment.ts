@@ -5,12 +5,9 @@
  */
 import type { Platform, ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { ForgeClient } from "../../forge/forge.ts";
-import { restOf } from "../../forge/github.ts";
-import { GITHUB_TOKEN_NEEDS, githubApiOf, githubNotes, repositoryOf } from "../../forge/github_notes.ts";
-import { checkForgeToken } from "../../forge/open.ts";
+import { GITHUB_TOKEN_NEEDS } from "../../forge/github/notes.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { forgeNote, ofWorkflow } from "../job/workflow_note.ts";
+import { planJobNote } from "../job/note.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
 
@@ -40,20 +37,6 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/**
- * Which addresses may be links. A link to an issue or a pull request leaves a mark there, no matter who wrote the address. Pull requests of
- * the workflow's own repository may be links, as the agent's is one of them.
- */
-function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
-  const server = env("GITHUB_SERVER_URL") ?? "";
-  const own = `${server.replace(/\/+$/, "")}/${repository}/pull/`.toLowerCase();
-  const hosts = ["github.com", "www.github.com", ...(URL.canParse(server) ? [new URL(server).hostname] : [])];
-  return (url) => {
-    const isOwn = url.toLowerCase().startsWith(own) && /^\d+$/.test(url.slice(own.length));
-    return isOwn || !hosts.includes(new URL(url).hostname);
-  };
-}
-
 /** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
@@ -67,37 +50,19 @@ function numberOf(env: ReadEnv): string | undefined {
 
 /** Notes of the action's jobs: comments on the pull request, if the input `comment` wants them. */
 export const ACTION_NOTES: NotePlanner = {
-  secrets: (env) => [inputText(env, "github-token")?.trim() ?? ""],
   wanted({ io: { env } }) {
     if (!isOn(env, "comment", false)) return false;
     numberOf(env);
     return true;
   },
   plan(context) {
-    const { io: { env }, platform, clock, fetch, writer: { redact } } = context;
-    const attempted = "write a comment";
+    const { env } = context.io;
     const number = numberOf(env);
     if (number === undefined) {
       const why = "the event of this workflow has no pull request, and input pull-request names none";
-      throw new UsageError({ attempted, why });
+      throw new UsageError({ attempted: "write a comment", why });
     }
-    const matrix = matrixNode(env) || "";
-    // Elsewhere the job's own token belongs to no user, so it could not find its comment again: a user's token writes it.
-    if (platform.name !== "github") return forgeNote(context, Number(number), matrix);
-    const repository = repositoryOf(env);
-    const api = githubApiOf(env);
-    const token = checkForgeToken(inputText(env, "github-token"), {
-      attempted: `${attempted} on pull request #${number}`,
-      system: "GitHub",
-      place: "input github-token",
-      advice: `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`,
-      isMogplex: (text) => redact.token(text) !== text,
-    });
-    const client = new ForgeClient({ clock, fetch }, api, "GitHub", token);
-    return {
-      place: githubNotes(client, { repository, rest: restOf(api) }, { kind: "pull", number: Number(number) }),
-      mayLink: mayLink(env, repository),
-      ...ofWorkflow(context, matrix),
-    };
+    const inputAdvice = `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
+    return planJobNote(context, { number: Number(number), inputAdvice, matrix: matrixNode(env) || "" });
   },
 };

@@ -11,6 +11,8 @@ import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts"
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { GITEA } from "../../forge/gitea.ts";
+import { GITHUB } from "../../forge/github.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
@@ -33,10 +35,12 @@ import {
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import { isGitea, openGitea, openGithub } from "../job/open_forge.ts";
 import { respond } from "../verbs/respond.ts";
 import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
+
+/** The forges whose CI systems run actions. */
+const FORGES = [GITHUB, GITEA];
 
 /** A stage of the action. */
 export type Stage = "main" | "post";
@@ -78,9 +82,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     if (stage === "main") leaveMark(io, "state", statePath);
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
-    const openForge = (context: Context) =>
-      isGitea(platform.name) ? openGitea(context) : openGithub(context, githubToken(env));
-    const own = { option, vocabulary, given: givenToken(env), notes: ACTION_NOTES, openForge };
+    const tokenInstead = (variable: string) => variable === GITHUB.variable ? githubToken(env) : undefined;
+    const own = { option, vocabulary, given: givenToken(env), notes: ACTION_NOTES, forges: FORGES, tokenInstead };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);

@@ -37,6 +37,7 @@ import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
+import { forgeSecrets } from "../../forge/open.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
@@ -338,7 +339,7 @@ function tasksOf({ tasks, items }: Lock): string[] {
  * @throws {UsageError} when the file is missing, or a flag is wrong.
  */
 export function readPlace(context: Context, verb: string): CampaignPlace {
-  const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
+  const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
@@ -382,7 +383,8 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       command,
       ...machine,
       onLock: showTask ? (lock) => void tasks.splice(0, Infinity, ...tasksOf(lock)) : undefined,
-      onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
+      onMask: (mask) =>
+        writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: forgeSecrets({ ...context, env: io.env }) }))),
       get connection() {
         return context.connection();
       },

@@ -5,11 +5,12 @@
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { matchesGlob } from "../../campaign/file/rules.ts";
-import { forgeCommands, type MergeMethod, type Readiness } from "../../campaign/forge_commands.ts";
+import { forgeCommands, type Readiness } from "../../campaign/forge_commands.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { FORGE_TOKENS_TEXT } from "../../forge/forge.ts";
+import { FORGE_TOKENS_TEXT } from "../../forge/all.ts";
+import type { MergeMethod } from "../../forge/forge.ts";
 import { formatCount } from "../../text/duration.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";

@@ -8,18 +8,12 @@ import type { ReadEnv } from "../../ci/platform.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type Io, processIo } from "../../io.ts";
+import type { Forge } from "../../forge/forge.ts";
 import { lookup } from "../../lookup.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../context.ts";
-import {
-  type ForgeOpener,
-  inOneStream,
-  type MainOptions,
-  type NotePlanner,
-  type VerbFlags,
-  type VerbFunction,
-} from "../verb.ts";
+import { inOneStream, type MainOptions, type NotePlanner, type VerbFlags, type VerbFunction } from "../verb.ts";
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
 /** A program of a component. */
@@ -32,8 +26,8 @@ interface ComponentProgram {
   check?: (env: ReadEnv) => void;
   /** Notes of its jobs. @default {undefined} (there are none) */
   notes?: NotePlanner;
-  /** Opens the forge of a job. @default {undefined} (none is asked) */
-  openForge?: ForgeOpener;
+  /** The forges that it knows. @default {[]} */
+  forges?: readonly Forge[];
 }
 
 /**
@@ -44,7 +38,7 @@ interface ComponentProgram {
  * @returns The exit code; it never throws.
  */
 export async function componentMain(
-  { verbs, flags, check, notes, openForge }: ComponentProgram,
+  { verbs, flags, check, notes, forges = [] }: ComponentProgram,
   args: readonly string[],
   process: Io,
   options: MainOptions,
@@ -66,7 +60,7 @@ export async function componentMain(
     check?.(io.env);
     return await verb(
       openContext(
-        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes, openForge },
+        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes, forges },
         options,
       ),
     );

@@ -8,18 +8,22 @@
 import type { ReadEnv } from "../../ci/platform.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
+import { GITLAB } from "../../forge/gitlab.ts";
 import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
-import { GITLAB_NOTES } from "../job/note.ts";
+import { JOB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
-import { forgeNeeds, openGitlab } from "../job/open_forge.ts";
+import { forgeNeeds } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
 import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
+
+/** A pipeline of GitLab meets no other forge. */
+const FORGES = [GITLAB];
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
@@ -71,7 +75,7 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);
   return await componentMain(
-    { verbs: VERBS, flags: flagsOf(process, args), check, notes: GITLAB_NOTES, openForge: openGitlab },
+    { verbs: VERBS, flags: flagsOf(process, args), check, notes: JOB_NOTES, forges: FORGES },
     args,
     process,
     options,

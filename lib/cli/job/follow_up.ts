@@ -5,12 +5,12 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { parsePullRequest, type PullRequestAddress } from "../../forge/forge.ts";
-import { Forges } from "../../forge/forges.ts";
+import { readAddress } from "../../forge/address.ts";
+import type { PullRequestAddress } from "../../forge/model.ts";
+import { type OpenForge, openForgeAt } from "../../forge/open.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToFix } from "../../respond/decide.ts";
-import type { OpenForge } from "../../respond/job.ts";
 import { placeNow } from "../../respond/where.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, ofMembers, withQuote } from "../../run/fix.ts";
 import { hashOf } from "../../run/key.ts";
@@ -19,7 +19,7 @@ import { isUuid } from "../../service/contract.ts";
 import { BASE_BRANCH, BRANCH, CREATE_BRANCH, FIX, KEY_PART, NO_CREATE_BRANCH, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
 import type { Context } from "../verb.ts";
-import { openAddress } from "./open_forge.ts";
+import { openJobForge, openOptions } from "./open_forge.ts";
 import { openOneShot } from "../context.ts";
 
 const ATTEMPTED = "use --after";
@@ -115,8 +115,8 @@ function adviceFor({ platform, io: { env } }: Context): string | undefined {
 /** What `--after` names. Of a result only the id of the run counts: the rest is asked of service and forge. */
 function namedBy(context: Context, after: string): Named {
   const number = /^[#!]?([1-9]\d{0,8})$/.exec(after)?.[1];
-  if (number !== undefined && context.openForge !== undefined) return { number: Number(number) };
-  const address = parsePullRequest(after);
+  if (number !== undefined) return { number: Number(number) };
+  const address = readAddress(context.forges.map((forge) => forge.address), after);
   if (address !== undefined) return { address };
   const value = JSON.stringify(after);
   if (/^https?:/i.test(after)) {
@@ -129,20 +129,19 @@ function namedBy(context: Context, after: string): Named {
 }
 
 async function pullOf(context: Context, after: string, named: Named): Promise<{ threads: Threads; number: number }> {
-  if ("address" in named) return { threads: openAddress(context, named.address), number: named.address.number };
-  const { openForge } = context;
-  if (openForge === undefined) throw new Error("Cannot find a pull request without a forge");
-  if ("number" in named) return { threads: openForge(context).threads, number: named.number };
-  return await pullOfRun(context, openForge(context), { runId: named.runId, value: JSON.stringify(after) });
+  if ("address" in named) {
+    return { threads: openForgeAt(openOptions(context), named.address), number: named.address.number };
+  }
+  if ("number" in named) return { threads: openJobForge(context).threads, number: named.number };
+  return await pullOfRun(context, openJobForge(context), { runId: named.runId, value: JSON.stringify(after) });
 }
 
 /** The pull request of a run. */
 async function pullOfRun(
   context: Context,
-  { threads, token, tokenPlace }: OpenForge,
+  { threads, pullFrom }: OpenForge,
   { runId, value }: { runId: string; value: string },
 ): Promise<{ threads: Threads; number: number }> {
-  const { clock, fetch } = context;
   const { session, call } = openOneShot(context);
   const { repoId, branch: { working } } = await session.client.getRun(runId, call);
   const [row] = await session.client.listRepos({ id: repoId, limit: 1 }, call);
@@ -153,12 +152,9 @@ async function pullOfRun(
     }, and this job stands in ${name}`;
     throw new UsageError({ attempted: ATTEMPTED, why, value });
   }
-  const { forge, origin } = threads;
-  const forges = new Forges({ tokenFor: () => ({ token, place: tokenPlace }), only: undefined }, { clock, fetch });
-  const found = await forges.find({ forge, host: new URL(origin).host, repository: name, branch: working, since: 0 });
-  const number = typeof found === "string" ? parsePullRequest(found)?.number : undefined;
-  if (number === undefined) {
-    const why = found === null ? "the branch of its run has no pull request" : "its pull request could not be found";
+  const number = await pullFrom(working);
+  if (typeof number !== "number") {
+    const why = number === null ? "the branch of its run has no pull request" : "its pull request could not be found";
     throw new UsageError({ attempted: ATTEMPTED, why, value });
   }
   return { threads, number };

@@ -4,10 +4,7 @@
  *
  * @module
  */
-import type { ReadEnv } from "../../ci/platform.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
-import { ForgeClient } from "../../forge/forge.ts";
-import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS, tokenVariableOf } from "../../forge/gitlab_notes.ts";
 import {
   type NoteContent,
   NOTHING_YET,
@@ -19,13 +16,13 @@ import {
   writeContent,
 } from "../../report/job_note.ts";
 import type { WrittenNote } from "../../forge/note.ts";
-import { checkForgeToken } from "../../forge/open.ts";
+import { forgeOfJob, openJobNote } from "../../forge/open.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase } from "../../run/result.ts";
-import { checkTokenVariable } from "../../service/connection.ts";
 import { NOTE } from "../options.ts";
 import type { Context, NotePlanner } from "../verb.ts";
+import { openOptions } from "./open_forge.ts";
 
 /** What to do: nothing, print why there is no note, or write one. */
 export type NotePlan =
@@ -143,47 +140,45 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   };
 }
 
-// The note on the merge request of a GitLab pipeline: decides whether there is one, and with which token.
+// Which note a job has: that of the pull request that the job is about, at the forge that runs the job.
 
-/** Hosts of this GitLab: a link to an issue or a merge request there would add a mention to it. */
-function ownHosts(env: ReadEnv, api: string): string[] {
-  return [api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
+/** The note on a pull request of the job's forge, with the names of the job. @throws {UsageError} if there can be none. */
+export function planJobNote(
+  context: Context,
+  { number, inputAdvice, matrix = "" }: {
+    /** Of the job's own repository; undefined for the pull request that the job is about. */
+    number?: number;
+    /** What to do if the token is that of an input, which is empty. */
+    inputAdvice?: string | undefined;
+    /** The node of a matrix, for people. @default {""} (none) */
+    matrix?: string;
+  } = {},
+): PlannedNote | undefined {
+  const { io: { env }, platform } = context;
+  const opened = openJobNote(openOptions(context), { number, inputAdvice });
+  if (opened === undefined) return undefined;
+  const { place, forge: { job }, mayLink } = opened;
+  const identity = platform.identity(env) ?? { job: null, node: "" };
+  const { namesPipeline, ...names } = job.notes.naming(env, identity, matrix);
+  const links = namesPipeline ? { pipeline: platform.links(env).pipeline } : undefined;
+  return { place, mayLink, ...names, links, tokenVariable: job.tokenVariable(env) };
 }
 
-/** Notes on merge requests, with the token in the variable that `MOGPLEX_NOTE_TOKEN_VARIABLE` names. */
-export const GITLAB_NOTES: NotePlanner = {
-  secrets: (env) => [env(tokenVariableOf(env)) ?? ""],
-  wanted(context) {
-    const { io: { env }, platform } = context;
-    const wanted = context.option(NOTE) ?? "auto";
-    if (wanted === "off" || platform.name !== "gitlab") return false;
-    checkTokenVariable(tokenVariableOf(env), "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
+/** Notes of the jobs of command and component. */
+export const JOB_NOTES: NotePlanner = {
+  wanted({ forges, platform, io: { env }, option }) {
+    const choice = option(NOTE);
+    const job = forgeOfJob(forges, platform.name)?.job;
+    if (job === undefined || choice === "off" || choice === undefined && !job.notes.byDefault) return false;
+    // Throws if a setting cannot name it.
+    job.tokenVariable(env);
     return true;
   },
-  plan({ io: { env }, platform, clock, fetch, writer: { redact } }) {
-    const mergeRequest = mergeRequestOf(env);
-    if (mergeRequest === undefined) return undefined;
-    const { api, project, number } = mergeRequest;
-    const tokenVariable = tokenVariableOf(env);
-    const token = checkForgeToken(env(tokenVariable), {
-      attempted: `write a note on merge request !${number}`,
-      system: "GitLab",
-      place: `variable ${tokenVariable}`,
-      variable: tokenVariable,
-      advice: `put a project access token of GitLab there, with ${TOKEN_NEEDS} (protected variables are absent on ` +
-        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
-      isMogplex: (text) => redact.token(text) !== text,
-    });
-    const client = new ForgeClient({ clock, fetch }, api, "GitLab", token, "PRIVATE-TOKEN");
-    const place = gitlabNotes(client, project, { kind: "pull", number });
-    const { job, node } = platform.identity(env) ?? { job: null, node: "" };
-    const hosts = ownHosts(env, api);
-    return {
-      place,
-      tokenVariable,
-      job: [job ?? "", node],
-      label: job ?? "",
-      mayLink: (url) => !hosts.includes(new URL(url).hostname),
-    };
-  },
+  plan: (context) => planJobNote(context),
 };
+
+/** Whether the job has a note that had to be asked for. Its place is in the event of the job. */
+export function asksForNote(context: Context): boolean {
+  const job = forgeOfJob(context.forges, context.platform.name)?.job;
+  return job?.notes.byDefault === false && context.notes?.wanted(context) === true;
+}

@@ -6,29 +6,28 @@
 import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
-import { lookup } from "../../lookup.ts";
+import { openJobForge } from "../job/open_forge.ts";
 import { ALLOW_USERS, LABEL } from "../options.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../../check.ts";
 
 /** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
 export async function checkForge(context: Context): Promise<Check[]> {
-  const { openForge, platform } = context;
+  const { platform } = context;
   const names = ["rights", "notes", "label", "branch", "trigger", "variables"];
   if (!platform.isCi) {
     const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
-    if (openForge === undefined) throw new Error("Cannot check a forge that is not known");
-    const { threads } = openForge(context);
-    return { threads, me: await threads.me(), repository: await threads.repository() };
+    const { threads, workflowFolders } = openJobForge(context);
+    return { threads, workflowFolders, me: await threads.me(), repository: await threads.repository() };
   });
   if (!opened.ok) {
     const advice = adviceOf(opened.error, "Set the token of the forge: docs/ask.md");
     return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
   }
-  const { threads, me, repository } = opened.value;
+  const { threads, workflowFolders, me, repository } = opened.value;
   const setup = await tried(async () => await threads.setup?.());
   const found = setup.ok ? setup.value : undefined;
   return [
@@ -37,9 +36,9 @@ export async function checkForge(context: Context): Promise<Check[]> {
     await checkNotes(threads),
     await checkLabel(context, threads),
     await checkBranch(threads, repository.defaultBranch),
-    threads.forge === "gitlab"
+    workflowFolders === undefined
       ? checkWebhook(found)
-      : await checkWorkflow(threads, platform.name, repository.defaultBranch),
+      : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
     checkVariables(found),
   ];
 }
@@ -56,7 +55,7 @@ async function checkRights({ option }: Context, threads: Threads, user: ForgeUse
     if (found instanceof MogplexError) throw found;
   });
   if (!asked.ok) {
-    const advice = threads.forge === "gitlab" || threads.forge === "github"
+    const advice = threads.hidesRights === undefined
       ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"
       : "Give its user what docs/ask.md names, or name who may ask: --allow-users";
     return failedWith(name, asked.error, adviceOf(asked.error, advice));
@@ -135,15 +134,6 @@ async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   );
 }
 
-/** Folders of workflows by the name of the CI system. */
-const WORKFLOWS: Readonly<Record<string, readonly string[]>> = {
-  github: [".github/workflows"],
-  // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
-  gitea: [".gitea/workflows", ".github/workflows"],
-  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older ones take those of Gitea, too.
-  forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
-};
-
 /** A workflow without comments and names of steps. */
 function bareWorkflow(text: string): string {
   return text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*/, ""))
@@ -165,11 +155,10 @@ function answersComments(text: string): boolean {
 }
 
 /** Whether the default branch has the workflow: comments and labels start no other one. */
-async function checkWorkflow(threads: Threads, platform: string, branch: string): Promise<Check> {
+async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check> {
   const name = "trigger";
   const shown = JSON.stringify(branch);
   const advice = `Bring the workflow of docs/ask.md to ${shown}`;
-  const folders = lookup(WORKFLOWS, platform) ?? [];
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
     return warning(name, looked.error.message, "Give the token the right to read the repository, or look yourself");

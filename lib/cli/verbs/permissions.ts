@@ -9,8 +9,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
-import { type NotePlan, planNote } from "../job/note.ts";
-import { wantsWorkflowNote } from "../job/workflow_note.ts";
+import { asksForNote, type NotePlan, planNote } from "../job/note.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
 import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, STATE } from "../options.ts";
 import { readPlaces } from "../settings.ts";
@@ -175,7 +174,7 @@ export const permissionsVerb: Verb = {
     // The pull request that is gone on with may be elsewhere than the one that gets the note.
     const needs = [
       ...after === undefined ? [] : [forgeNeeds(context, after)],
-      ...option(FOR) === "respond" || wantsWorkflowNote(context) ? [forgeNeeds(context)] : [],
+      ...option(FOR) === "respond" || asksForNote(context) ? [forgeNeeds(context)] : [],
     ];
     const permissions = permissionsOf(context, {
       net: needs.flatMap(({ net }) => net),

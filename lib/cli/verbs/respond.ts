@@ -15,6 +15,7 @@ import { attachJob, runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { openOneShot } from "../context.ts";
+import { openJobForge } from "../job/open_forge.ts";
 import { withJob } from "../job/with_job.ts";
 import {
   ALLOW_URL,
@@ -95,8 +96,6 @@ function toldOnce(context: Context): Context {
 /** Answers an event, or with `--poll` everything that is new. @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
   program.guard();
-  const { openForge } = program;
-  if (openForge === undefined) throw new Error("Cannot respond without a forge");
   checkAddress(program);
   const context = toldOnce(program);
   const { flags, option, io, clock, platform, writer } = context;
@@ -106,7 +105,7 @@ export async function respond(program: Context): Promise<number> {
     clock,
     platform,
     writer,
-    openForge: () => openForge(context),
+    openForge: () => openJobForge(context),
     settings,
     token: context.connection().token,
     request: {
@@ -135,7 +134,7 @@ async function runAsked(
   what: Parameters<RunAsked>[0],
   { note, out, onSession, onNotice }: RunAskedOptions,
 ): ReturnType<RunAsked> {
-  const notes = { secrets: () => [], wanted: () => true, plan: () => note };
+  const notes = { wanted: () => true, plan: () => note };
   const context: Context = { ...program, notes, vocabulary: { ...program.vocabulary, ...commentsFor(name) } };
   const { result, places } = await withJob(context, {
     nothing: emptyRunResult(),

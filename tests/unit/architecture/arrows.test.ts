@@ -91,6 +91,21 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     pattern: /(?<![\w.])(?:setTimeout|setInterval)\(/,
     owners: ["lib/clock.ts", "lib/emulator/"],
   },
+  {
+    what: "one forge, imported outside of its room",
+    pattern: /["'](?:\.\.?\/)+forge\/(?:github|gitlab|gitea)[./]/,
+    owners: ["lib/cli/action/", "lib/cli/component/main.ts"],
+  },
+  {
+    what: "the name of a forge: elsewhere a part is there, or it is absent",
+    pattern: /\bforge(?:\.name)?\s*[!=]==\s*["'`]|["'](?:GitHub|GitLab|Gitea)["']/,
+    owners: ["lib/forge/"],
+  },
+  {
+    what: "the token of a forge",
+    pattern: /\.tokenHeader\b|\bPRIVATE-TOKEN\b|env\(\s*["'](?:GITHUB|GITLAB|GITEA)_TOKEN["']/,
+    owners: ["lib/forge/"],
+  },
   { what: "ending the process", pattern: /process\.exit\(/, owners: ["lib/io.ts"] },
   {
     what: "markup that no template has escaped",

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
-import { isSamePlace, parsePullRequest, resolveForgeAccess } from "../../../lib/forge/forge.ts";
+import { isSamePlace } from "../../../lib/forge/address.ts";
+import { ALL_FORGES, parsePullRequest } from "../../../lib/forge/all.ts";
+import { resolveForgeAccess } from "../../../lib/forge/open.ts";
 import { forgeWorld, GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 const access = (env: Record<string, string>, hosts: string[] = []) =>
-  resolveForgeAccess((name) => new Map(Object.entries(env)).get(name), hosts);
+  resolveForgeAccess(ALL_FORGES, (name) => new Map(Object.entries(env)).get(name), hosts);
 
 test("parsePullRequest() reads the addresses of all forges", () => {
   expect(parsePullRequest("https://GitHub.com/acme/web/pull/7/")).toEqual({

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import * as z from "zod/mini";
 import { virtualClock } from "../../../lib/clock.ts";
-import { ForgeClient } from "../../../lib/forge/forge.ts";
-import { readList } from "../../../lib/forge/threads.ts";
+import { ForgeClient } from "../../../lib/forge/client.ts";
+import { readList } from "../../../lib/forge/pages.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 
 /** A client, and the requests that it sends. @param answer By `METHOD path?query`. */
@@ -14,7 +14,10 @@ function clientAt(api: string, answer: (request: string, body: string) => Respon
     requests.push(request);
     return Promise.resolve(answer(request, String(init.body ?? "")));
   }) as Fetch;
-  const client = new ForgeClient({ clock, fetch, random: () => 0.5 }, api, "Gitea", { token: "x", place: "test" });
+  const client = new ForgeClient({ clock, fetch, random: () => 0.5 }, { system: "Gitea" }, api, {
+    token: "x",
+    place: "test",
+  });
   return { client, clock, requests };
 }
 

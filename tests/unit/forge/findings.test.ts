@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { type FindingsOf, lastLinesOf, placeOf } from "../../../lib/forge/findings.ts";
-import { resolveForgeAccess } from "../../../lib/forge/forge.ts";
-import { Forges } from "../../../lib/forge/forges.ts";
+import { ALL_FORGES } from "../../../lib/forge/all.ts";
+import { resolveForgeAccess } from "../../../lib/forge/open.ts";
+import { Forges } from "../../../lib/forge/batch.ts";
 import { GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 type Answers = Record<string, [status: number, body: unknown]>;
@@ -12,7 +13,7 @@ type Answers = Record<string, [status: number, body: unknown]>;
 async function findings(url: string, of: FindingsOf, answers: Answers) {
   const asked: string[] = [];
   const env = new Map(Object.entries({ GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN }));
-  const access = resolveForgeAccess((name) => env.get(name), ["git.example.com=GITEA_TOKEN"]);
+  const access = resolveForgeAccess(ALL_FORGES, (name) => env.get(name), ["git.example.com=GITEA_TOKEN"]);
   if (access === undefined) throw new Error("there is no token");
   // deno-lint-ignore require-await
   async function fetch(address: string, init: RequestInit): Promise<Response> {
@@ -21,7 +22,7 @@ async function findings(url: string, of: FindingsOf, answers: Answers) {
     const [status, body] = answers[`${init.method} ${path}`] ?? [404, { message: "Not found" }];
     return new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
   }
-  const forges = new Forges(access, { clock: virtualClock(), fetch, random: () => 0.5 });
+  const forges = new Forges(ALL_FORGES, access, { clock: virtualClock(), fetch, random: () => 0.5 });
   return { found: await forges.findings(url, of), asked };
 }
 

@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import { MogplexError } from "../../../lib/errors.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { ForgeClient } from "../../../lib/forge/forge.ts";
-import { giteaApi } from "../../../lib/forge/gitea.ts";
-import { GiteaThreads } from "../../../lib/forge/gitea_threads.ts";
+import { ForgeClient } from "../../../lib/forge/client.ts";
+import { GITEA } from "../../../lib/forge/gitea.ts";
+import { GiteaThreads } from "../../../lib/forge/gitea/threads.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 import { type Exchange, type GiteaForge, giteaForge, ORIGIN } from "./gitea_forge.ts";
 import RECORDED from "./gitea_threads_answers.json" with { type: "json" };
@@ -32,7 +32,7 @@ function threadsOf(gitea: GiteaForge, repository = "acme/web") {
   const clock = virtualClock();
   const world = { clock, fetch: gitea.fetch as Fetch, random: () => 0.5 };
   const token = { token: GITEA_TOKEN, place: "variable GITEA_TOKEN" };
-  const client = new ForgeClient(world, giteaApi(ORIGIN), "Gitea", token);
+  const client = new ForgeClient(world, GITEA, GITEA.api(ORIGIN), token);
   return new GiteaThreads(client, { origin: ORIGIN, repository });
 }
 

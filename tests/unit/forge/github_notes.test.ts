@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { ForgeClient } from "../../../lib/forge/forge.ts";
-import { githubApiOf, githubNotes, repositoryOf } from "../../../lib/forge/github_notes.ts";
+import { ForgeClient } from "../../../lib/forge/client.ts";
+import { GITHUB } from "../../../lib/forge/github.ts";
+import { GITHUB_NOTES } from "../../../lib/forge/github/notes.ts";
 import { noteMarker, writeNote } from "../../../lib/forge/note.ts";
 import { thrown } from "../service/answers.ts";
 import {
@@ -24,8 +25,8 @@ const APP: ServedComment["user"] = { id: ACTIONS_APP, type: "Bot" };
 async function write(server: GithubServer, text = "# Fine\n", token = GITHUB_TOKEN) {
   const clock = virtualClock();
   const world = { clock, fetch: server.fetch, random: () => 0.5 };
-  const client = new ForgeClient(world, server.api, "GitHub", { token, place: "input github-token" });
-  const notes = githubNotes(client, { repository: "acme/web" }, { kind: "pull", number: 7 });
+  const client = new ForgeClient(world, GITHUB, server.api, { token, place: "input github-token" });
+  const notes = GITHUB_NOTES.open(client, "acme/web", { kind: "pull", number: 7 });
   const error = await writeNote(notes, MARKER, () => text, { clock }).then(
     () => undefined,
     (thrown: Error) => thrown.message,
@@ -156,31 +157,34 @@ test("writeNote() on GitHub sends the token in one header and nothing else of it
   }
 });
 
-const reading = (env: Record<string, string>) => (name: string) => env[name];
+const RUNNER = { GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "acme/web" };
+const readingOf = (env: Record<string, string>) => (name: string) => ({ ...RUNNER, ...env })[name];
+const apiOf = (env: Record<string, string>) => GITHUB.job?.api(readingOf(env));
 
-test("githubApiOf() takes the API that the runner names, and otherwise that of its server", () => {
-  const cases = [
+test("GITHUB takes the API that the runner names, and otherwise that of its server", () => {
+  const cases: [Record<string, string>, string][] = [
     [{ GITHUB_API_URL: "https://ghe.example:8443/api/v3/" }, "https://ghe.example:8443/api"],
     [
       { GITHUB_API_URL: "https://api.github.com", GITHUB_SERVER_URL: "https://other.example" },
       "https://api.github.com",
     ],
-    [{ GITHUB_SERVER_URL: "https://github.com" }, "https://api.github.com"],
+    [{}, "https://api.github.com"],
+    [{ GITHUB_SERVER_URL: "https://acme.ghe.com" }, "https://api.acme.ghe.com"],
     [{ GITHUB_SERVER_URL: "https://ghe.example:8443/" }, "https://ghe.example:8443/api"],
-  ] as const;
-  for (const [env, api] of cases) expect(githubApiOf(reading(env))).toBe(api);
+  ];
+  for (const [env, api] of cases) expect(apiOf(env)).toBe(api);
 });
 
-test("githubApiOf() and repositoryOf() refuse what would lead elsewhere", async () => {
-  const apis = ["api.github.com", "ftp://a.example", "https://u:p@a.example", "https://a.example/?x="]
-    .map((GITHUB_API_URL) => ({ GITHUB_API_URL }));
-  const servers = ["", "github.com", "ftp://github.com"].map((GITHUB_SERVER_URL) => ({ GITHUB_SERVER_URL }));
-  for (const env of [...apis, ...servers]) {
-    const error = await thrown(Promise.resolve().then(() => githubApiOf(reading(env))));
+test("GITHUB refuses what would lead elsewhere", async () => {
+  const apis = ["api.github.com", "ftp://a.example", "https://u:p@a.example", "https://a.example/?x="];
+  const bad: Record<string, string>[] = [
+    ...apis.map((GITHUB_API_URL) => ({ GITHUB_API_URL })),
+    ...["", "github.com", "ftp://github.com"].map((GITHUB_SERVER_URL) => ({ GITHUB_SERVER_URL })),
+    ...["", "acme", "acme/web/x", "../web", "acme/..", "acme/we b", "acme/web?x"]
+      .map((GITHUB_REPOSITORY) => ({ GITHUB_REPOSITORY })),
+  ];
+  for (const env of bad) {
+    const error = await thrown(Promise.resolve().then(() => `${apiOf(env)} ${GITHUB.job?.place(readingOf(env))}`));
     expect([env, error.message.startsWith("Cannot find the ")]).toEqual([env, true]);
-  }
-  for (const text of ["", "acme", "acme/web/x", "../web", "acme/..", "acme/we b", "acme/web?x"]) {
-    const error = await thrown(Promise.resolve().then(() => repositoryOf(reading({ GITHUB_REPOSITORY: text }))));
-    expect([text, error.message.startsWith("Cannot find the repository")]).toEqual([text, true]);
   }
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { ForgeClient } from "../../../lib/forge/forge.ts";
-import { gitlabNotes, mergeRequestOf } from "../../../lib/forge/gitlab_notes.ts";
+import { ForgeClient } from "../../../lib/forge/client.ts";
+import { GITLAB } from "../../../lib/forge/gitlab.ts";
+import { GITLAB_NOTES } from "../../../lib/forge/gitlab/notes.ts";
 import { noteMarker, writeNote } from "../../../lib/forge/note.ts";
 import { thrown } from "../service/answers.ts";
 import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../report/gitlab_server.ts";
@@ -23,8 +24,8 @@ async function write(server: GitlabServer, text = "# Fine\n", token = GITLAB_TOK
   const clock = virtualClock();
   const world = { clock, fetch: server.fetch, random: () => 0.5 };
   const place = { token, place: "variable GITLAB_TOKEN" };
-  const client = new ForgeClient(world, server.api, "GitLab", place, "PRIVATE-TOKEN");
-  const notes = gitlabNotes(client, "42", { kind: "pull", number: 7 });
+  const client = new ForgeClient(world, GITLAB, server.api, place);
+  const notes = GITLAB_NOTES.open(client, "42", { kind: "pull", number: 7 });
   const error = await writeNote(notes, MARKER, () => text, { clock }).then(
     () => undefined,
     (thrown: Error) => thrown.message,
@@ -231,35 +232,30 @@ const PIPELINE = {
   CI_PROJECT_ID: "9",
   CI_MERGE_REQUEST_IID: "7",
 };
-const place = (env: Record<string, string>) => mergeRequestOf((name) => ({ ...PIPELINE, ...env })[name]);
+const readingOf = (env: Record<string, string>) => (name: string) => ({ ...PIPELINE, ...env })[name];
+const apiOf = (env: Record<string, string>) => GITLAB.job?.api(readingOf(env));
+const pullOf = (env: Record<string, string>) => GITLAB.job?.pull(readingOf(env), () => "");
 
-test("mergeRequestOf() takes any host and path, and the project that the merge request is in", () => {
-  const api = "https://git.example:8443/lab/api/v4";
-  expect(place({})).toEqual({ api, project: "9", number: 7 });
-  expect(place({ CI_MERGE_REQUEST_PROJECT_ID: "42" })?.project).toBe("42");
-  expect(place({ CI_API_V4_URL: "http://10.0.0.1/api/v4" })?.api).toBe("http://10.0.0.1/api/v4");
-  expect(mergeRequestOf(() => undefined)).toBeUndefined();
-  expect(place({ CI_MERGE_REQUEST_IID: "" })).toBeUndefined();
+test("GITLAB takes any host and path, and the project that the merge request is in", () => {
+  expect(pullOf({})).toEqual({ repository: "9", number: 7 });
+  expect(pullOf({ CI_MERGE_REQUEST_PROJECT_ID: "42" })).toEqual({ repository: "42", number: 7 });
+  expect(pullOf({ CI_MERGE_REQUEST_IID: "" })).toBeUndefined();
+  expect(apiOf({})).toBe("https://git.example:8443/lab/api/v4");
+  expect(apiOf({ CI_API_V4_URL: "http://10.0.0.1/api/v4" })).toBe("http://10.0.0.1/api/v4");
 });
 
-test("mergeRequestOf() refuses what would lead elsewhere", async () => {
-  const bad: Record<string, string>[] = [
+test("GITLAB refuses what would lead elsewhere", async () => {
+  const pulls: Record<string, string>[] = [
     { CI_MERGE_REQUEST_IID: "7/notes" },
     { CI_MERGE_REQUEST_IID: "-1" },
     { CI_MERGE_REQUEST_PROJECT_ID: "../users" },
     { CI_PROJECT_ID: "" },
-    ...[
-      "",
-      "gitlab.example",
-      "ftp://gitlab.example/api",
-      "https://u:p@gitlab.example/api/v4",
-      "https://a.example/?x=",
-      "https://a.example/#b",
-    ]
-      .map((CI_API_V4_URL) => ({ CI_API_V4_URL })),
   ];
-  for (const env of bad) {
-    const error = await thrown(Promise.resolve().then(() => place(env)));
+  const hosts = ["", "gitlab.example", "ftp://gitlab.example/api", "https://u:p@gitlab.example/api/v4"];
+  const apis = [...hosts, "https://a.example/?x=", "https://a.example/#b"].map((CI_API_V4_URL) => ({ CI_API_V4_URL }));
+  for (const env of [...pulls, ...apis]) {
+    const read = "CI_API_V4_URL" in env ? () => apiOf(env) : () => pullOf(env);
+    const error = await thrown(Promise.resolve().then(() => String(read())));
     expect([env, error.message.startsWith("Cannot find the ")]).toEqual([env, true]);
   }
 });

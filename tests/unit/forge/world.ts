@@ -1,7 +1,8 @@
 /** Forges on a virtual clock, with tokens in an environment. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { resolveForgeAccess } from "../../../lib/forge/forge.ts";
-import { Forges } from "../../../lib/forge/forges.ts";
+import { ALL_FORGES } from "../../../lib/forge/all.ts";
+import { resolveForgeAccess } from "../../../lib/forge/open.ts";
+import { Forges } from "../../../lib/forge/batch.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { type GiteaForge, giteaForge } from "./gitea_forge.ts";
@@ -60,9 +61,9 @@ export function forgeWorld(
   const clock = virtualClock();
   const notices: Notice[] = [];
   const strays: string[] = [];
-  const access = resolveForgeAccess((name) => new Map(Object.entries(env)).get(name), hosts);
+  const access = resolveForgeAccess(ALL_FORGES, (name) => new Map(Object.entries(env)).get(name), hosts);
   if (access === undefined) throw new Error("there is no token");
-  const forges = new Forges(access, {
+  const forges = new Forges(ALL_FORGES, access, {
     clock,
     fetch: fetchOf(github, gitlab, strays, gitea),
     onNotice: (notice) => notices.push(notice),

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { ALL_FORGES } from "../../../lib/forge/all.ts";
 import { ACTION_NOTES, withMatrixNode } from "../../../lib/cli/action/comment.ts";
 import { prepareNote } from "../../../lib/cli/job/note.ts";
 import { openContext } from "../../../lib/cli/context.ts";
@@ -47,6 +48,8 @@ async function commentOf(text: string) {
     verbs: [],
     dropIn: false,
     notes: ACTION_NOTES,
+    forges: ALL_FORGES,
+    tokenInstead: () => ({ token: GITHUB_TOKEN, place: "input github-token" }),
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
   await prepareNote(context, []).ended(resultOf(text));

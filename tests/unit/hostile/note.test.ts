@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { GITLAB_NOTES, prepareNote } from "../../../lib/cli/job/note.ts";
+import { ALL_FORGES } from "../../../lib/forge/all.ts";
+import { JOB_NOTES, prepareNote } from "../../../lib/cli/job/note.ts";
 import { openContext } from "../../../lib/cli/context.ts";
 import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
@@ -32,7 +33,8 @@ async function noteOf(text: string, job: string) {
     vocabulary: commandVocabulary(),
     verbs: [],
     dropIn: false,
-    notes: GITLAB_NOTES,
+    notes: JOB_NOTES,
+    forges: ALL_FORGES,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
   await prepareNote(context, []).ended(resultOf(text));

@@ -531,15 +531,14 @@ test("decide() starts no second run on the branch that another pull request come
 });
 
 test("decide() links the note of a run on its branch that an issue has asked for, as each forge writes it", async () => {
-  const links = { gitlab: "#note_", github: "#issuecomment-", gitea: "#issuecomment-" };
-  for (const [name, link] of Object.entries(links)) {
+  for (const anchor of ["note_", "issuecomment-"]) {
     const forge = fakeForge();
     mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });
-    const asked = { ...forge, forge: name as typeof forge.forge };
+    const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
       "a run of another thread is at work on this branch: write the task anew when that has ended. " +
-        `Its note: ${aThread(ISSUE).url}${link}10`,
+        `Its note: ${aThread(ISSUE).url}#${anchor}10`,
     );
   }
 });

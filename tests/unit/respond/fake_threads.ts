@@ -69,6 +69,7 @@ export function fakeForge(): FakeForge {
   const isIn = (thread: ThreadPlace) => (note: { thread: ThreadPlace }) => keyOf(note.thread) === keyOf(thread);
   const forge: FakeForge = {
     forge: "gitlab",
+    anchor: "note_",
     setsStatus: false,
     system: "GitLab",
     requests: 0,

@@ -103,7 +103,11 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
     [{ "github-token": "" }, {}, "Cannot write a comment on pull request #7: input github-token is empty"],
     [{ "github-token": TOKEN }, {}, "input github-token holds the token of Mogplex, which is not sent to GitHub"],
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
-    [{}, { GITEA_ACTIONS: "true" }, "Cannot ask the forge: variable GITEA_TOKEN is empty; put a token there, with"],
+    [
+      {},
+      { GITEA_ACTIONS: "true" },
+      "Cannot write a comment on pull request #7: variable GITEA_TOKEN is empty; put a token there, with",
+    ],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
     [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository as GITHUB_REPOSITORY must be"],
   ];

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { ALL_FORGES } from "../../../../lib/forge/all.ts";
 import { createWriter } from "../../../../lib/cli/explain.ts";
-import { GITLAB_NOTES } from "../../../../lib/cli/job/note.ts";
+import { JOB_NOTES } from "../../../../lib/cli/job/note.ts";
 import { openContext } from "../../../../lib/cli/context.ts";
 import {
   AT_END,
@@ -35,7 +36,8 @@ function context(options: FakeIoOptions) {
     vocabulary: commandVocabulary(),
     verbs: [],
     dropIn: false,
-    notes: GITLAB_NOTES,
+    notes: JOB_NOTES,
+    forges: ALL_FORGES,
   };
   return { io, context: openContext(call, {}) };
 }

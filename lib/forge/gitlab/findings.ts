@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { MogplexError } from "../errors.ts";
+import { MogplexError } from "../../errors.ts";
 import {
   type FailedCheck,
   type Findings,
@@ -14,8 +14,9 @@ import {
   NO_FINDINGS,
   placeOf,
   type Remark,
-} from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
+} from "../findings.ts";
+import type { ForgeClient } from "../client.ts";
+import type { PullRequestAddress } from "../model.ts";
 
 const user = z.lazy(() => z.object({ id: z.int(), username: z.string() }));
 // Source: GitLab, "Merge requests API", https://docs.gitlab.com/api/merge_requests/

@@ -4,14 +4,13 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { ReadEnv } from "../ci/platform.ts";
-import { UsageError } from "../errors.ts";
-import { apiOf } from "./api_of.ts";
-import type { ForgeClient } from "./forge.ts";
-import { githubApi } from "./github.ts";
-import type { NotePlace, NoteRow } from "./note.ts";
-import { shortenMarkdown } from "./shorten.ts";
-import { readList, type ThreadPlace } from "./threads.ts";
+import type { ForgeClient } from "../client.ts";
+import type { ForgeNotes } from "../forge.ts";
+import type { NotePlace, NoteRow } from "../note.ts";
+import { shortenMarkdown } from "../shorten.ts";
+import { restOf } from "./pulls.ts";
+import { readList } from "../pages.ts";
+import { type ThreadPlace, wordsOf } from "../threads.ts";
 
 /** Requirements of the token, for messages. Source: GitHub, "Permissions required for fine-grained personal access tokens". */
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
@@ -21,44 +20,6 @@ const MAX_COMMENT_CHARACTERS = 65_536;
 
 // For the marker, the name of the job, and what `shortenMarkdown` adds.
 const ROOM = 2_000;
-
-/** Origin of the server of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
-export function serverOf(env: ReadEnv): string {
-  const name = "GITHUB_SERVER_URL";
-  const text = env(name) ?? "";
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
-  throw new UsageError({
-    attempted: "find the server",
-    why: `${name} must be an http(s) URL`,
-    value: JSON.stringify(text),
-  });
-}
-
-/**
- * Base of the API that the runner names: that of GraphQL, which the REST API of a server of one's own is below.
- *
- * @throws {UsageError} when it cannot come from GitHub.
- */
-export function githubApiOf(env: ReadEnv): string {
-  const name = "GITHUB_API_URL";
-  if (env(name)) return apiOf(env, "GitHub", name).replace(/\/v3$/, "");
-  const origin = serverOf(env);
-  return githubApi(origin, new URL(origin).host);
-}
-
-/** The repository of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
-export function repositoryOf(env: ReadEnv): string {
-  const repository = env("GITHUB_REPOSITORY") ?? "";
-  if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
-    const value = JSON.stringify(repository);
-    throw new UsageError({
-      attempted: "find the repository",
-      why: "GITHUB_REPOSITORY must be an owner and a name",
-      value,
-    });
-  }
-  return repository;
-}
 
 function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {
   const needs = noun === "issue" ? 'the permission "issues: write"' : GITHUB_TOKEN_NEEDS;
@@ -88,23 +49,19 @@ const toRow = ({ id, body, user }: Row): NoteRow => ({
   mayBeProgram: user?.type === "Bot",
 });
 
-/**
- * The comments of a pull request, or of an issue.
- *
- * @param rest Path of the REST API below that of the client; see `restOf`.
- */
-export function githubNotes(
-  client: ForgeClient,
-  { repository, rest = "" }: { repository: string; rest?: string | undefined },
-  { kind, number }: ThreadPlace,
-): NotePlace {
+/** Comments as notes of jobs. */
+export const GITHUB_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: githubNotes };
+
+/** The comments of a pull request, or of an issue. */
+export function githubNotes(client: ForgeClient, repository: string, { kind, number }: ThreadPlace): NotePlace {
+  const rest = restOf(client.api);
   const issues = `${rest}/repos/${repository}/issues`;
   const noun = kind === "issue" ? "issue" : "pull request";
   const path = `${issues}/${number}/comments`;
   return {
     client,
-    noun: "comment",
-    where: `${noun} #${number}`,
+    noun: GITHUB_NOTES.noun,
+    where: wordsOf({ kind, number }),
     // By ascending id.
     find: (each, what, isEnough) => readList(each, what, path, rowSchema, (rows) => isEnough(rows.map(toRow))),
     userPath: `${rest}/user`,

@@ -5,10 +5,11 @@
  * @module
  */
 import * as z from "zod/mini";
-import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { allPages, newestWords } from "./gitea.ts";
-import { giteaTeams, hasTextEditors } from "./gitea_teams.ts";
+import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "../findings.ts";
+import type { ForgeClient } from "../client.ts";
+import type { PullRequestAddress } from "../model.ts";
+import { allPages, newestWords } from "./pulls.ts";
+import { giteaTeams, hasTextEditors } from "./teams.ts";
 
 // Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `PullRequest`, `CombinedStatus`, `PullReview`, `PullReviewComment`
 const user = z.lazy(() => z.nullish(z.object({ id: z.int(), login: z.string() })));

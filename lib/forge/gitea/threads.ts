@@ -4,14 +4,26 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, BodyTooLargeError, MogplexError } from "../errors.ts";
-import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { isForeignHead, readGitea } from "./gitea.ts";
-import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./gitea_teams.ts";
-import { giteaFindings } from "./gitea_findings.ts";
-import { githubNotes } from "./github_notes.ts";
-import type { NotePlace } from "./note.ts";
+import { ApiError, MogplexError } from "../../errors.ts";
+import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
+import { addressAt } from "../address.ts";
+import type { ForgeClient } from "../client.ts";
+import type { RepositoryPlace } from "../forge.ts";
+import type { PullRequestAddress } from "../model.ts";
+import { wholeList } from "../pages.ts";
+import {
+  type Comment,
+  commentSchema,
+  commentsOn,
+  type Events,
+  listOf,
+  rowsOf,
+  timelineOf,
+  userSchema,
+} from "./comments.ts";
+import { GITEA_ADDRESS, isForeignHead, readGitea } from "./pulls.ts";
+import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./teams.ts";
+import { giteaFindings } from "./findings.ts";
 import {
   type CommentPlace,
   factsOf,
@@ -21,52 +33,17 @@ import {
   orNull,
   type PlacedComment,
   type Reaction,
-  readPages,
   remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
   type Threads,
-  wholeList,
   wordsOf,
   type WorkflowWanted,
-} from "./threads.ts";
-import { findWorkflow } from "./workflows.ts";
+} from "../threads.ts";
+import { findWorkflow } from "../workflows.ts";
 
-// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`, `Issue`, `PullRequest`, `Team`
-const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
-const commentSchema = z.lazy(() =>
-  z.object({
-    id: z.int(),
-    body: z.string(),
-    user: z.nullish(userSchema),
-    created_at: z.string(),
-    updated_at: z.string(),
-    issue_url: z.nullish(z.string()),
-    pull_request_url: z.nullish(z.string()),
-    path: z.nullish(z.string()),
-    position: z.nullish(z.int()),
-    original_position: z.nullish(z.int()),
-    diff_hunk: z.nullish(z.string()),
-  })
-);
-type Comment = z.output<typeof commentSchema>;
-const noteSchema = z.lazy(() =>
-  z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
-);
-// Null for a reference in a comment that was deleted since: anybody can bring that about.
-const eventSchema = z.lazy(() =>
-  z.nullable(z.object({
-    id: z.int(),
-    type: z.string(),
-    body: z.nullish(z.string()),
-    user: z.nullish(userSchema),
-    created_at: z.string(),
-    updated_at: z.string(),
-    label: z.nullish(z.object({ name: z.string() })),
-  }))
-);
-type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `Issue`, `PullRequest`, `Team`
 const issueSchema = z.lazy(() =>
   z.object({
     number: z.int(),
@@ -95,8 +72,6 @@ const reactionSchema = z.lazy(() =>
 );
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
-/** Rows that are asked for on a page; a server may be set to give fewer. */
-const PAGE = 50;
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;
 /** Most requests for comments on lines of all pull requests that have changed, which share them: everybody may write reviews. */
@@ -123,81 +98,12 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
   line: lineOf(comment.path, comment.position || comment.original_position, comment.diff_hunk),
 });
 
-/** The rows of a list, which is null when it has none. */
-async function rowsOf<T extends z.core.$ZodType>(
-  client: ForgeClient,
-  what: string,
-  path: string,
-  schema: T,
-): Promise<readonly z.output<T>[]> {
-  const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
-  return await client.call({ what, path, read });
-}
-
-function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: string, path: string, schema: T) {
-  const query = path.includes("?") ? "&" : "?";
-  const read = (page: number, size: number) =>
-    rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
-  // A list may be cut to what the token sees after it was cut into pages.
-  return readPages(read, { size: PAGE, last: "empty" });
-}
-
-/** What has happened to a thread. @param repository Path of the repository below the API. */
-async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
-  const path = `${repository}/issues/${place.number}/timeline`;
-  const { list, isWhole } = await listOf(client, `read what has happened to ${wordsOf(place)}`, path, eventSchema);
-  return { list: list.filter((each) => each !== null), isWhole };
-}
-
-/** The comments of a thread without those on lines of code. @param repository Path of the repository below the API. */
-async function commentsOn<T extends z.core.$ZodType>(
-  client: ForgeClient,
-  repository: string,
-  thread: ThreadPlace,
-  what: string,
-  schema: T,
-): Promise<readonly z.output<T>[]> {
-  try {
-    // Not in pages.
-    return await rowsOf(client, what, `${repository}/issues/${thread.number}/comments`, schema);
-  } catch (error) {
-    if (!(error instanceof BodyTooLargeError)) throw error;
-  }
-  // Everybody may write comments that are too long for one answer: these are in pages.
-  const list = await wholeList(what, timelineOf(client, repository, thread));
-  return list.filter(({ type }) => type === "comment")
-    .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
-}
-
-/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
-export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
-
-function meaning(status: number, token: string): string | undefined {
-  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
-  if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
-  return undefined;
-}
-
-/** The comments of a thread. They are written as on GitHub. */
-export function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {
-  return {
-    ...githubNotes(client, { repository }, thread),
-    async find(each, what, isEnough) {
-      const rows = await commentsOn(each, `/repos/${repository}`, thread, what, noteSchema);
-      await isEnough(rows.map(({ id, body, user }) => ({
-        ...{ id, text: body, author: user?.id ?? null, mayBeProgram: false },
-      })));
-      return { isWhole: true };
-    },
-    reason: meaning,
-  };
-}
-
 export class GiteaThreads implements Threads {
-  readonly forge = "gitea";
+  readonly forge = GITEA_ADDRESS.name;
   // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge what nobody has tested.
   readonly setsStatus = false;
   readonly system = "Gitea";
+  readonly anchor = "issuecomment-";
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
@@ -206,8 +112,7 @@ export class GiteaThreads implements Threads {
   /** Teams by id, and whether their members are shown. */
   readonly #seen = new Map<number, boolean>();
 
-  /** @param repository `owner/name`. */
-  constructor(client: ForgeClient, { origin, repository }: { origin: string; repository: string }) {
+  constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
     this.#client = client;
     this.origin = origin;
     this.#repository = repository;
@@ -467,9 +372,7 @@ export class GiteaThreads implements Threads {
   }
 
   #address(number: number): PullRequestAddress {
-    const { origin } = this;
-    const url = `${origin}/${this.#repository}/pulls/${number}`;
-    return { forge: "gitea", origin, host: new URL(origin).host, repository: this.#repository, number, url };
+    return addressAt(GITEA_ADDRESS, this.origin, this.#repository, number);
   }
 
   async facts(number: number) {

@@ -5,8 +5,8 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError } from "../errors.ts";
-import type { ForgeClient } from "./forge.ts";
+import { ApiError } from "../../errors.ts";
+import type { ForgeClient } from "../client.ts";
 
 const teamSchema = z.lazy(() =>
   z.object({ id: z.int(), permission: z.string(), units_map: z.nullish(z.record(z.string(), z.string())) })

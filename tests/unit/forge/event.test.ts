@@ -3,7 +3,17 @@
  * and payloads", https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
  */
 import { expect, test } from "bun:test";
-import { githubEvent, gitlabEvent } from "../../../lib/respond/event.ts";
+import { GITHUB } from "../../../lib/forge/github.ts";
+import { GITLAB } from "../../../lib/forge/gitlab.ts";
+
+const gitlabEvent = (text: string, project: number) =>
+  GITLAB.job?.event((name) => name === "CI_PROJECT_ID" ? String(project) : undefined, text, () => Promise.reject());
+const githubEvent = (event: string, text: string, repository: number) =>
+  GITHUB.job?.event(
+    (name) => name === "GITHUB_EVENT_NAME" ? event : undefined,
+    text,
+    () => Promise.resolve(repository),
+  );
 
 const ask = (kind: "issue" | "pull", number: number, id?: number) => ({
   kind: "ask" as const,
@@ -25,7 +35,7 @@ const COMMENT = {
   merge_request: { id: 7, iid: 1, source_branch: "markdown", target_branch: "master", title: "Tempora" },
 };
 
-test("gitlabEvent() reads numbers of comments, issues and merge requests", () => {
+test("GITLAB.job.event() reads numbers of comments, issues and merge requests", async () => {
   const { merge_request: _, ...comment } = COMMENT;
   const events = [
     [COMMENT, ask("pull", 1, 1244)],
@@ -35,10 +45,10 @@ test("gitlabEvent() reads numbers of comments, issues and merge requests", () =>
     // The servers overwrite these three.
     [{ ...COMMENT, ref: "main", id: "5", variables: {} }, ask("pull", 1, 1244)],
   ] as const;
-  for (const [body, event] of events) expect(gitlabEvent(JSON.stringify(body), 5)).toEqual(event);
+  for (const [body, event] of events) expect(await gitlabEvent(JSON.stringify(body), 5)).toEqual(event);
 });
 
-test("gitlabEvent() has nothing to do with another project, a comment elsewhere, or another event", () => {
+test("GITLAB.job.event() has nothing to do with another project, a comment elsewhere, or another event", async () => {
   const { merge_request: _, ...comment } = COMMENT;
   for (
     const body of [
@@ -47,11 +57,11 @@ test("gitlabEvent() has nothing to do with another project, a comment elsewhere,
       { object_kind: "push", project: { id: 5 } },
     ]
   ) {
-    expect(gitlabEvent(JSON.stringify(body), 5)).toMatchObject({ kind: "nothing" });
+    expect(await gitlabEvent(JSON.stringify(body), 5)).toMatchObject({ kind: "nothing" });
   }
 });
 
-test("gitlabEvent() counts a payload that is cut, expanded or forged as empty", () => {
+test("GITLAB.job.event() counts a payload that is cut, expanded or forged as empty", async () => {
   for (
     const text of [
       "",
@@ -64,7 +74,7 @@ test("gitlabEvent() counts a payload that is cut, expanded or forged as empty", 
       '{"__proto__":{"project":{"id":5},"object_kind":"note"}}',
     ]
   ) {
-    expect(gitlabEvent(text, 5)).toEqual({ kind: "unreadable" });
+    expect(await gitlabEvent(text, 5)).toEqual({ kind: "unreadable" });
   }
 });
 
@@ -78,29 +88,29 @@ const CREATED = {
 };
 const text = JSON.stringify(CREATED);
 
-test("githubEvent() reads numbers of comments and labels", () => {
+test("GITHUB.job.event() reads numbers of comments and labels", async () => {
   const written = "@mogplex ${{ secrets.X }}";
   const asks = (kind: "issue" | "pull", number: number) => {
     const { news } = ask(kind, number, 492700400);
     return { kind: "ask" as const, news: { ...news, written } };
   };
-  expect(githubEvent("issue_comment", text, 186853002)).toEqual(asks("issue", 1));
+  expect(await githubEvent("issue_comment", text, 186853002)).toEqual(asks("issue", 1));
   const onPull = { ...CREATED, issue: { number: 2, pull_request: { url: "…" } } };
-  expect(githubEvent("issue_comment", JSON.stringify(onPull), 186853002)).toEqual(asks("pull", 2));
+  expect(await githubEvent("issue_comment", JSON.stringify(onPull), 186853002)).toEqual(asks("pull", 2));
   // Source: Gitea, modules/structs/hook.go, `IssueCommentPayload`.
   const onGitea = { ...CREATED, is_pull: true, issue: { number: 3, pull_request: null } };
-  expect(githubEvent("issue_comment", JSON.stringify(onGitea), 186853002)).toEqual(asks("pull", 3));
+  expect(await githubEvent("issue_comment", JSON.stringify(onGitea), 186853002)).toEqual(asks("pull", 3));
   // What an edit says is not what was written.
   const edited = JSON.stringify({ ...CREATED, action: "edited" });
-  expect(githubEvent("issue_comment", edited, 186853002)).toEqual(ask("issue", 1, 492700400));
-  expect(githubEvent("issues", text, 186853002)).toEqual(ask("issue", 1));
+  expect(await githubEvent("issue_comment", edited, 186853002)).toEqual(ask("issue", 1, 492700400));
+  expect(await githubEvent("issues", text, 186853002)).toEqual(ask("issue", 1));
   const labelled = { action: "labeled", number: 4, pull_request: { number: 4 }, repository: { id: 186853002 } };
-  expect(githubEvent("pull_request_target", JSON.stringify(labelled), 186853002)).toEqual(ask("pull", 4));
+  expect(await githubEvent("pull_request_target", JSON.stringify(labelled), 186853002)).toEqual(ask("pull", 4));
 });
 
-test("githubEvent() has nothing to do with another repository or event, and looks for news on a schedule", () => {
-  expect(githubEvent("issue_comment", text, 5)).toMatchObject({ kind: "nothing" });
-  expect(githubEvent("pull_request_review_comment", text, 186853002)).toMatchObject({ kind: "nothing" });
-  expect(githubEvent("schedule", "{}", 186853002)).toEqual({ kind: "unreadable" });
-  expect(githubEvent("issue_comment", "{", 186853002)).toEqual({ kind: "unreadable" });
+test("GITHUB.job.event() has nothing to do with another repository or event, and looks for news on a schedule", async () => {
+  expect(await githubEvent("issue_comment", text, 5)).toMatchObject({ kind: "nothing" });
+  expect(await githubEvent("pull_request_review_comment", text, 186853002)).toMatchObject({ kind: "nothing" });
+  expect(await githubEvent("schedule", "{}", 186853002)).toEqual({ kind: "unreadable" });
+  expect(await githubEvent("issue_comment", "{", 186853002)).toEqual({ kind: "unreadable" });
 });

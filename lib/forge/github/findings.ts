@@ -5,8 +5,9 @@
  * @module
  */
 import * as z from "zod/mini";
-import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
+import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "../findings.ts";
+import type { ForgeClient } from "../client.ts";
+import type { PullRequestAddress } from "../model.ts";
 
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 // Source: GitHub, GraphQL reference, `CheckRun`, `CheckAnnotation`, `StatusContext`; https://docs.github.com/en/graphql/reference

@@ -5,10 +5,14 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { readGithub } from "./github.ts";
-import { githubFindings } from "./github_findings.ts";
+import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
+import { addressAt } from "../address.ts";
+import type { ForgeClient } from "../client.ts";
+import type { RepositoryPlace } from "../forge.ts";
+import type { PullRequestAddress } from "../model.ts";
+import { readList, wholeList } from "../pages.ts";
+import { GITHUB_ADDRESS, readGithub, restOf } from "./pulls.ts";
+import { githubFindings } from "./findings.ts";
 import {
   type CommentPlace,
   factsOf,
@@ -17,17 +21,15 @@ import {
   orNull,
   type PlacedComment,
   type Reaction,
-  readList,
   remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
   type Threads,
-  wholeList,
   wordsOf,
   type WorkflowWanted,
-} from "./threads.ts";
-import { findWorkflow } from "./workflows.ts";
+} from "../threads.ts";
+import { findWorkflow } from "../workflows.ts";
 
 // Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "… for pull request review
 // comments", https://docs.github.com/en/rest/pulls/comments
@@ -166,26 +168,20 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment 
 const areaOf = (kind: CommentPlace["kind"]) => kind === "review" ? "pulls" : "issues";
 
 export class GithubThreads implements Threads {
-  readonly forge = "github";
+  readonly forge = GITHUB_ADDRESS.name;
   readonly setsStatus = true;
   readonly system = "GitHub";
+  readonly anchor = "issuecomment-";
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
   readonly #rest: string;
 
-  /**
-   * @param repository `owner/name`.
-   * @param rest Path of the REST API below that of the client: `/v3` on a server of one's own.
-   */
-  constructor(
-    client: ForgeClient,
-    { origin, repository, rest = "" }: { origin: string; repository: string; rest?: string },
-  ) {
+  constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
     this.#client = client;
     this.origin = origin;
     this.#repository = repository;
-    this.#rest = rest;
+    this.#rest = restOf(client.api);
   }
 
   get requests(): number {
@@ -344,9 +340,7 @@ export class GithubThreads implements Threads {
   }
 
   #address(number: number): PullRequestAddress {
-    const { origin } = this;
-    const url = `${origin}/${this.#repository}/pull/${number}`;
-    return { forge: "github", origin, host: new URL(origin).host, repository: this.#repository, number, url };
+    return addressAt(GITHUB_ADDRESS, this.origin, this.#repository, number);
   }
 
   async facts(number: number) {

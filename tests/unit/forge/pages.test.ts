@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { BodyTooLargeError } from "../../../lib/errors.ts";
-import { readPages } from "../../../lib/forge/threads.ts";
+import { readPages } from "../../../lib/forge/pages.ts";
 
 /** A list whose answers hold 10 units: a row of more is in no answer. */
 function listOf(rows: readonly number[]) {

@@ -4,11 +4,15 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError } from "../errors.ts";
-import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
-import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { readGitlab } from "./gitlab.ts";
-import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./gitlab_findings.ts";
+import { ApiError } from "../../errors.ts";
+import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
+import { addressAt } from "../address.ts";
+import type { ForgeClient } from "../client.ts";
+import type { RepositoryPlace } from "../forge.ts";
+import type { PullRequestAddress } from "../model.ts";
+import { readList, wholeList } from "../pages.ts";
+import { GITLAB_ADDRESS, readGitlab } from "./pulls.ts";
+import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./findings.ts";
 import {
   type CommentPlace,
   factsOf,
@@ -19,15 +23,13 @@ import {
   orNull,
   type PlacedComment,
   type Reaction,
-  readList,
   remembered,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
   type Threads,
-  wholeList,
   wordsOf as threadWords,
-} from "./threads.ts";
+} from "../threads.ts";
 
 const user = z.lazy(() => z.object({ id: z.int(), username: z.string(), bot: z.optional(z.boolean()) }));
 // Source: GitLab, "Notes API", https://docs.gitlab.com/api/notes/
@@ -150,19 +152,19 @@ const toComment = (note: Note): ThreadComment => ({
 });
 
 export class GitlabThreads implements Threads {
-  readonly forge = "gitlab";
+  readonly forge = GITLAB_ADDRESS.name;
   // An external status that is a success has made merge requests mergeable (issues 300720 and 34378).
   readonly setsStatus = false;
   readonly system = "GitLab";
+  readonly anchor = "note_";
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #project: string;
 
-  /** @param project Id of the project, or its path with all groups. */
-  constructor(client: ForgeClient, { origin, project }: { origin: string; project: string }) {
+  constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
     this.#client = client;
     this.origin = origin;
-    this.#project = project;
+    this.#project = repository;
   }
 
   get requests(): number {
@@ -352,9 +354,7 @@ export class GitlabThreads implements Threads {
 
   /** Only its number is asked for: the project's path may be below that of the server. */
   #address(number: number): PullRequestAddress {
-    const { origin } = this;
-    const { host } = new URL(origin);
-    return { forge: "gitlab", origin, host, repository: this.#project, number, url: `!${number}` };
+    return { ...addressAt(GITLAB_ADDRESS, this.origin, this.#project, number), url: `!${number}` };
   }
 
   async facts(number: number) {

@@ -1,0 +1,196 @@
+/**
+ * Reads pull requests from the forges that hold them. What could not be read is told, each with its reason.
+ *
+ * @module
+ */
+import { messageOf } from "../error_sentence.ts";
+import { readAddress } from "./address.ts";
+import { ForgeClient, type ForgeWorld, isTooMuch } from "./client.ts";
+import type { Findings, FindingsOf } from "./findings.ts";
+import type { Forge, WantedBranch } from "./forge.ts";
+import type { PullRequestAddress, PullRequestFacts, PullRequestOutcome } from "./model.ts";
+import type { ForgeAccess } from "./open.ts";
+
+/** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
+export interface ForgeReading {
+  facts: Map<string, PullRequestFacts>;
+  /** Those that a forge does not show, or not in its documented form: reading them again does not help by itself. */
+  refused: Map<string, string>;
+  /** Those that could not be read this time: a limit, an outage, a token that is refused. */
+  failed: Map<string, string>;
+  /** Those for whose host there is no token, and texts that are no address of a pull request. */
+  unasked: Set<string>;
+}
+
+/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
+const READING_MS = 10 * 60_000;
+
+/** A branch whose pull request is looked for, and where. */
+type BranchPlace = WantedBranch & { readonly forge: string; readonly host: string };
+
+/** A host, and how it is asked. */
+interface Reach {
+  readonly forge: Forge;
+  readonly client: ForgeClient;
+  /** How many pull requests it can show at once, if that is fewer than usual. */
+  largest: number;
+}
+
+interface Wanted {
+  readonly asked: string;
+  readonly address: PullRequestAddress;
+}
+
+/** Makes readings with one client for each host, so that each has one count and one budget of requests. */
+export class Forges {
+  readonly #forges: readonly Forge[];
+  readonly #access: ForgeAccess;
+  readonly #world: ForgeWorld;
+  readonly #reaches = new Map<string, Reach>();
+
+  constructor(forges: readonly Forge[], access: ForgeAccess, world: ForgeWorld) {
+    this.#forges = forges;
+    this.#access = access;
+    this.#world = world;
+  }
+
+  /** Requests that were sent so far, to all hosts. */
+  get requests(): number {
+    return [...this.#reaches.values()].reduce((sum, { client }) => sum + client.requests, 0);
+  }
+
+  /** The only host with a token; see {@linkcode ForgeAccess.only}. */
+  get only(): ForgeAccess["only"] {
+    return this.#access.only;
+  }
+
+  /** Whether there is a token for the host of an address. */
+  mayAsk({ forge, host }: Pick<PullRequestAddress, "forge" | "host">): boolean {
+    return this.#access.tokenFor({ forge, host }) !== undefined;
+  }
+
+  /** The forge of a host, and its client; undefined if it is not known, or no token is for it. */
+  #reachOf({ forge: name, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): Reach | undefined {
+    const key = `${name} ${origin}`;
+    const earlier = this.#reaches.get(key);
+    if (earlier !== undefined) return earlier;
+    const forge = this.#forges.find((each) => each.name === name);
+    const token = this.#access.tokenFor({ forge: name, host });
+    if (forge === undefined || token === undefined) return undefined;
+    const reach = { forge, client: new ForgeClient(this.#world, forge, forge.api(origin), token), largest: Infinity };
+    this.#reaches.set(key, reach);
+    return reach;
+  }
+
+  /** The address in a text, and how its forge is reached. */
+  #placeOf(text: string): { address: PullRequestAddress; reach: Reach } | undefined {
+    const address = readAddress(this.#forges.map((forge) => forge.address), text);
+    const reach = address === undefined ? undefined : this.#reachOf(address);
+    return address === undefined || reach === undefined ? undefined : { address, reach };
+  }
+
+  /**
+   * Reads pull requests, host by host. What goes wrong at one host changes nothing at another.
+   *
+   * @throws `signal.reason` if the signal aborts; nothing else.
+   */
+  async read(urls: Iterable<string>): Promise<ForgeReading> {
+    const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Set() };
+    const hosts = new Map<Reach, Wanted[]>();
+    for (const asked of new Set(urls)) {
+      const place = this.#placeOf(asked);
+      if (place === undefined) {
+        reading.unasked.add(asked);
+        continue;
+      }
+      const { address, reach } = place;
+      const wanted = hosts.get(reach) ?? [];
+      hosts.set(reach, wanted);
+      wanted.push({ asked, address });
+    }
+    for (const [reach, wanted] of hosts) await this.#readHost(reach, wanted, reading);
+    return reading;
+  }
+
+  async #readHost(
+    reach: Reach,
+    wanted: readonly Wanted[],
+    reading: ForgeReading,
+    largest = reach.forge.pulls.largest,
+  ): Promise<void> {
+    const { facts, refused, failed } = reading;
+    const { clock, signal } = this.#world;
+    const until = clock.now() + READING_MS;
+    const failAll = (from: number, why: string) => {
+      for (const { asked } of wanted.slice(from)) failed.set(asked, why);
+    };
+    /** Whether the last one that was asked for could be read. The first one may show that the host is out of reach. */
+    let worked = false;
+    for (let at = 0; at < wanted.length;) {
+      if (clock.now() >= until) {
+        return failAll(at, `the forge is slow, and ${READING_MS / 60_000} minutes have passed`);
+      }
+      const size = Math.min(reach.largest, largest);
+      const batch = wanted.slice(at, at + size);
+      let outcomes: PullRequestOutcome[];
+      try {
+        outcomes = await reach.forge.pulls.read(reach.client, batch.map(({ address }) => address));
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (isTooMuch(error) && batch.length > 1) {
+          reach.largest = Math.floor(batch.length / 2);
+          continue;
+        }
+        // The next ones would fail in the same way, each after all of its attempts. One alone may be too much for the forge.
+        const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
+        for (const { asked } of wanted.slice(at, reaches)) failed.set(asked, messageOf(error));
+        at = reaches;
+        worked = false;
+        continue;
+      }
+      for (const [index, { asked }] of batch.entries()) {
+        const outcome = outcomes[index] ?? { ok: false, reason: "it was not read", again: true };
+        if (outcome.ok) facts.set(asked, outcome.facts);
+        else (outcome.again ? failed : refused).set(asked, outcome.reason);
+      }
+      const left = batch.filter(({ asked }) => failed.has(asked));
+      if (left.length > 0 && batch.length > 1) {
+        // What was left out of a large answer may be in a small one.
+        for (const { asked } of left) failed.delete(asked);
+        await this.#readHost(reach, left, reading, Math.floor(batch.length / 2));
+      }
+      at += batch.length;
+      worked = true;
+    }
+  }
+
+  /**
+   * Finds the newest pull request that comes from a branch of the repository itself.
+   *
+   * @returns Its address; null when the branch has no pull request; undefined when that could not be found out.
+   * @throws `signal.reason` if the signal aborts; nothing else.
+   */
+  async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
+    const reach = this.#reachOf({ forge, host, origin: `https://${host}` });
+    if (reach === undefined) return undefined;
+    try {
+      const url = await reach.forge.pulls.find(reach.client, wanted);
+      const address = typeof url === "string" ? readAddress([reach.forge.address], url) : undefined;
+      return url === null ? null : address?.host === host ? address.url : undefined;
+    } catch {
+      this.#world.signal?.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /**
+   * Reads what of a pull request is to be fixed.
+   *
+   * @returns Undefined if no token is for its host, or the text is no address of a pull request.
+   * @throws what the client throws.
+   */
+  async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
+    const place = this.#placeOf(url);
+    return await place?.reach.forge.pulls.findings(place.reach.client, place.address, of);
+  }
+}

@@ -1,0 +1,370 @@
+/**
+ * The client of one forge: it sends, judges and repeats requests, and counts them against a budget.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { Clock } from "../clock.ts";
+import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError } from "../errors.ts";
+import type { ExitName } from "../exit_codes.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import type { OnNotice } from "../notice.ts";
+import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
+import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
+import { type CallOptions, callWithin, isUnauthorized } from "../service/retry.ts";
+import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
+
+/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
+export interface ForgeToken {
+  token: string;
+  place: string;
+}
+
+/** What a client needs to know about its forge. */
+export interface ClientPlace {
+  /** Name of the forge, for messages: `GitHub`. */
+  readonly system: string;
+  /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
+  readonly tokenHeader?: string | undefined;
+}
+
+/** What all clients of a process share. */
+export interface ForgeWorld {
+  clock: Clock;
+  /** Sends requests. @default the global `fetch` */
+  fetch?: Fetch | undefined;
+  /** Ends every call. */
+  signal?: AbortSignal | undefined;
+  onNotice?: OnNotice | undefined;
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  random?: (() => number) | undefined;
+}
+
+/** What a token lacks for an organisation that enforces SAML. */
+export const SINGLE_SIGN_ON =
+  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
+
+interface ForgeCall<T> {
+  /** What is attempted, after "Cannot". */
+  what: string;
+  /** Path and query below the API, with a slash at its start. */
+  path: string;
+  /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
+  body?: unknown;
+  /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
+  method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
+  /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
+  isLimit?(value: unknown): boolean;
+  /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
+  divisible?: boolean | undefined;
+  /** Called after each failed attempt. If it throws, the call ends with that error. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+  /**
+   * Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API.
+   *
+   * @param text The answer as it came, for what is no JSON.
+   */
+  read(value: unknown, text: string, headers: Headers): T | undefined;
+}
+
+/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
+function isHidden(error: unknown): error is ApiError {
+  return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
+}
+
+/** Most requests of one client: three for each of a thousand pull requests. */
+const BUDGET = 3_000;
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
+const CALL_MS = 90_000;
+const ATTEMPT_MS = 20_000;
+/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+const LIMIT_MS = 60_000;
+
+/** Answers that say something about the token: no CI system may try again. */
+const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
+
+/** Narrower rules for some calls of a client. */
+interface CallRules {
+  /** Limits of every call. */
+  limits: CallOptions;
+  /**
+   * What a status means to these calls, as a clause; undefined for the usual meaning.
+   *
+   * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
+   */
+  reason(status: number, token: string): string | undefined;
+}
+
+export class ForgeClient {
+  /** Name of the forge, for messages. */
+  readonly system: string;
+  /** Base of the API, without a slash at its end. */
+  readonly api: string;
+  readonly #world: ForgeWorld;
+  readonly #token: ForgeToken;
+  readonly #transport: Transport;
+  readonly #memory: TokenMemory;
+  readonly #rules: Partial<CallRules>;
+
+  /**
+   * @param api Base of the API, without a slash at its end. The token goes to its origin alone.
+   * @param narrowed The client that this one shares its connection and its budget with, and what is narrower here.
+   */
+  constructor(
+    world: ForgeWorld,
+    { system, tokenHeader }: ClientPlace,
+    api: string,
+    token: ForgeToken,
+    narrowed?: { client: ForgeClient; rules: CallRules },
+  ) {
+    this.#world = world;
+    this.api = api;
+    this.system = system;
+    this.#token = token;
+    const { clock, fetch } = world;
+    const { origin } = new URL(api);
+    this.#transport = narrowed === undefined
+      ? createTransport({ token: token.token, tokenHeader, origin, fetch, clock, userAgent: userAgent() })
+      : narrowed.client.#transport;
+    this.#memory = narrowed === undefined ? newTokenMemory() : narrowed.client.#memory;
+    this.#rules = narrowed?.rules ?? {};
+  }
+
+  /** The same client with narrower rules: one connection, one memory, one budget. */
+  within(rules: CallRules): ForgeClient {
+    const narrowed = { client: this, rules };
+    return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
+  }
+
+  /** Requests that were sent so far. */
+  get requests(): number {
+    return this.#transport.requests;
+  }
+
+  /** Waits before the same is asked again. */
+  async wait(ms: number): Promise<void> {
+    const { clock, signal } = this.#world;
+    await clock.sleep(ms, { signal });
+  }
+
+  /** Why a request failed, and the class by which `failureOf` decides on a retry. */
+  #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
+    const { status } = answer;
+    const token = `the token in ${this.#token.place}`;
+    if (isLimit) return [`${this.system} wants fewer requests, for longer than we may wait`, RateLimitedError];
+    if (status >= 500) return [`${this.system} is in trouble`, UnavailableError];
+    if (status < 300) return [`the answer is not that of ${this.system}'s API`, UnavailableError];
+    if (status < 400) {
+      const why =
+        "the answer is a redirect, which would lose the token: is it another host now, or does it want a login?";
+      return [why, ApiError];
+    }
+    if (status === 407 || isPage(answer)) {
+      const what = `something in between, such as a proxy, answers in the place of ${this.system}`;
+      return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
+    }
+    if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
+    // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.
+    if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
+    const reason = this.#rules.reason?.(status, token);
+    if (reason !== undefined) return [reason, ApiError];
+    if (status === 403) return [`${token} may not read this`, ApiError];
+    if (status === 404) return [`${this.system} does not show it to ${token}, or it is gone`, ApiError];
+    const passes = status === 408 || status === 425;
+    return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
+  }
+
+  #judge<T>({ what, read, isLimit }: ForgeCall<T>, answer: Answer): Verdict<T> {
+    const { redact } = this.#transport;
+    const good = answer.status >= 200 && answer.status < 300;
+    const body = good ? parseJson(answer.text) : undefined;
+    const limited = isLimited(answer) || good && isLimit?.(body) === true;
+    const value = good && !limited ? read(body, answer.text, answer.headers) : undefined;
+    if (value !== undefined) return { ok: true, value };
+    const path = movedTo(answer, this.api);
+    if (path !== undefined) throw new Moved(path);
+    const facts = factsOf(answer, null, redact);
+    const [why, errorClass] = this.#meaning(answer, limited);
+    const retryAfterMs = limited ? delayOf(answer, this.#world.clock.wallTime()) : facts.retryAfterMs;
+    const problem = { attempted: what, why: `${why} (${describeAnswer(answer, facts, redact)})` };
+    // What stands between us and the forge says nothing about the token.
+    const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
+    return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };
+  }
+
+  async #send<T>(call: ForgeCall<T>): Promise<T> {
+    const { clock, signal, onNotice, random = Math.random } = this.#world;
+    const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
+    if (this.requests >= BUDGET) {
+      throw new MogplexError(
+        { attempted: what, why: `${BUDGET} requests were sent, which is all we may` },
+        "unavailable",
+      );
+    }
+    const usual = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const options = { ...usual, ...this.#rules.limits };
+    const world = { clock, onNotice, random, memory: this.#memory };
+    const lasts = (error: unknown) => isUnauthorized(error) || call.divisible === true && isTooMuch(error);
+    // A redirect is no failure: it is followed.
+    const onFailure = async (error: unknown) =>
+      error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);
+    return await callWithin(world, { what, options, lasts, onFailure }, (limits) =>
+      this.#transport.call({
+        what,
+        send: (send) =>
+          send(this.api + path, {
+            method,
+            headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
+            body: body === undefined ? null : JSON.stringify(body),
+          }),
+        judge: (answer) => this.#judge(call, answer),
+      }, limits));
+  }
+
+  /**
+   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once, with the same method and body: GitLab
+   * and Gitea answer so for a repository that has another name now.
+   *
+   * @throws {ApiError | NetworkError | BodyTooLargeError} when the last attempt failed; `signal.reason` if the signal aborts.
+   */
+  async call<T>(call: ForgeCall<T>): Promise<T> {
+    try {
+      return await this.#send(call);
+    } catch (error) {
+      if (!(error instanceof Moved)) throw error;
+      try {
+        return await this.#send({ ...call, path: error.path });
+      } catch (again) {
+        if (!(again instanceof Moved)) throw again;
+        throw new MogplexError({ attempted: call.what, why: "it was redirected twice" }, "unavailable");
+      }
+    }
+  }
+
+  /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
+  async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
+    return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** Reads a page of a list, and what its headers say about the next one. @throws what {@linkcode ForgeClient.call} throws. */
+  async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
+    const schema = z.array(row);
+    return await this.call({
+      what,
+      path,
+      read(value, _text, headers) {
+        const { data: rows } = z.safeParse(schema, value);
+        return rows && { rows, isLast: isLastPage(headers) };
+      },
+    });
+  }
+
+  /** Reads what is no JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
+  async getText(what: string, path: string): Promise<string> {
+    return await this.call({ what, path, read: (_value, text) => text });
+  }
+
+  /** Reads what this token may not see. @returns Undefined when it does not, or when it is gone. @throws everything else. */
+  async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
+    try {
+      return await this.get(what, path, schema);
+    } catch (error) {
+      if (isHidden(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Reads a pull request. @returns It, or why it is not shown, as a clause. @throws what concerns all of them. */
+  async getPullRequest<T extends z.core.$ZodType>(
+    what: string,
+    path: string,
+    schema: T,
+  ): Promise<z.output<T> | string> {
+    // Any JSON object is an answer of the API; whether it has the right form is judged for this one alone.
+    const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
+    try {
+      const { value } = await this.call({ what, path, read });
+      return z.safeParse(schema, value).data ?? `the answer has not the form that ${this.system} documents`;
+    } catch (error) {
+      if (!isHidden(error)) throw error;
+      if (error.status === 403) return "this token may not read it";
+      return `${this.system} does not show it to this token, or it is gone`;
+    }
+  }
+
+  /** Sends a request of which only the status counts. @throws what {@linkcode ForgeClient.call} throws. */
+  async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body"> = {}): Promise<void> {
+    await this.call({ what, path, ...more, read: () => true });
+  }
+}
+
+/** A page of a list. */
+export interface ListPage<T> {
+  rows: readonly T[];
+  /** Whether there is no other page behind it; undefined where the answer does not say so. */
+  isLast?: boolean | undefined;
+}
+
+/**
+ * What headers say about the next page. Source: GitLab, "Pagination": `x-next-page` is empty on the last page, and a page may have fewer rows
+ * than were asked for, since notes that the token does not see are left out; GitHub, "Using pagination in the REST API": `Link`.
+ */
+function isLastPage(headers: Headers): boolean | undefined {
+  const next = headers.get("x-next-page");
+  if (next !== null) return !/^\d+$/.test(next);
+  const link = headers.get("link");
+  return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
+}
+
+/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+function isPage({ status, text }: Answer): boolean {
+  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
+}
+
+/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+export const ABUSE = /secondary rate limit|abuse detection/i;
+
+/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
+function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
+  if (status === 429) return true;
+  return status === 403 &&
+    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
+}
+
+/**
+ * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
+ * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ */
+function movedTo({ status, headers }: Answer, api: string): string | undefined {
+  const location = headers.get("location") ?? "";
+  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
+  const [to, from] = [new URL(location, api), new URL(api)];
+  // An API at the root has the path "/".
+  const base = from.pathname.replace(/\/$/, "");
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${base}/`);
+  return isSame && to.username === "" ? to.pathname.slice(base.length) + to.search : undefined;
+}
+
+/** A redirect that stays within the API. */
+class Moved extends Error {
+  readonly path: string;
+  constructor(path: string) {
+    super("moved");
+    this.path = path;
+  }
+}
+
+/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
+function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
+  if (retryAfterMs !== null) return retryAfterMs;
+  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
+  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
+  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
+  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
+}
+
+/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof NetworkError ||
+    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
+}

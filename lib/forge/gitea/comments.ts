@@ -1,0 +1,123 @@
+/**
+ * Comments of Gitea and Forgejo, and what has happened to a thread; and the note of a job among them.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { BodyTooLargeError } from "../../errors.ts";
+import type { ForgeClient } from "../client.ts";
+import { githubNotes } from "../github/notes.ts";
+import type { ForgeNotes } from "../forge.ts";
+import type { NotePlace } from "../note.ts";
+import { readPages, wholeList } from "../pages.ts";
+import { type ThreadPlace, wordsOf } from "../threads.ts";
+
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`
+export const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
+export const commentSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    body: z.string(),
+    user: z.nullish(userSchema),
+    created_at: z.string(),
+    updated_at: z.string(),
+    issue_url: z.nullish(z.string()),
+    pull_request_url: z.nullish(z.string()),
+    path: z.nullish(z.string()),
+    position: z.nullish(z.int()),
+    original_position: z.nullish(z.int()),
+    diff_hunk: z.nullish(z.string()),
+  })
+);
+export type Comment = z.output<typeof commentSchema>;
+const noteSchema = z.lazy(() =>
+  z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
+);
+// Null for a reference in a comment that was deleted since: anybody can bring that about.
+const eventSchema = z.lazy(() =>
+  z.nullable(z.object({
+    id: z.int(),
+    type: z.string(),
+    body: z.nullish(z.string()),
+    user: z.nullish(userSchema),
+    created_at: z.string(),
+    updated_at: z.string(),
+    label: z.nullish(z.object({ name: z.string() })),
+  }))
+);
+export type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
+
+/** Rows that are asked for on a page; a server may be set to give fewer. */
+const PAGE = 50;
+
+/** The rows of a list, which is null when it has none. */
+export async function rowsOf<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  what: string,
+  path: string,
+  schema: T,
+): Promise<readonly z.output<T>[]> {
+  const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
+  return await client.call({ what, path, read });
+}
+
+export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: string, path: string, schema: T) {
+  const query = path.includes("?") ? "&" : "?";
+  const read = (page: number, size: number) =>
+    rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
+  // A list may be cut to what the token sees after it was cut into pages.
+  return readPages(read, { size: PAGE, last: "empty" });
+}
+
+/** What has happened to a thread. @param repository Path of the repository below the API. */
+export async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
+  const path = `${repository}/issues/${place.number}/timeline`;
+  const { list, isWhole } = await listOf(client, `read what has happened to ${wordsOf(place)}`, path, eventSchema);
+  return { list: list.filter((each) => each !== null), isWhole };
+}
+
+/** The comments of a thread without those on lines of code. @param repository Path of the repository below the API. */
+export async function commentsOn<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  repository: string,
+  thread: ThreadPlace,
+  what: string,
+  schema: T,
+): Promise<readonly z.output<T>[]> {
+  try {
+    // Not in pages.
+    return await rowsOf(client, what, `${repository}/issues/${thread.number}/comments`, schema);
+  } catch (error) {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+  }
+  // Everybody may write comments that are too long for one answer: these are in pages.
+  const list = await wholeList(what, timelineOf(client, repository, thread));
+  return list.filter(({ type }) => type === "comment")
+    .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
+}
+
+/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
+export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
+
+function meaning(status: number, token: string): string | undefined {
+  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
+  if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
+  return undefined;
+}
+
+/** Comments as notes of jobs. They are written as on GitHub. */
+export const GITEA_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: giteaNotes };
+
+function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {
+  return {
+    ...githubNotes(client, repository, thread),
+    async find(each, what, isEnough) {
+      const rows = await commentsOn(each, `/repos/${repository}`, thread, what, noteSchema);
+      await isEnough(rows.map(({ id, body, user }) => ({
+        ...{ id, text: body, author: user?.id ?? null, mayBeProgram: false },
+      })));
+      return { isWhole: true };
+    },
+    reason: meaning,
+  };
+}

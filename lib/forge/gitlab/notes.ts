@@ -1,0 +1,57 @@
+/**
+ * Notes on a merge request of GitLab.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { ForgeClient } from "../client.ts";
+import type { ForgeNotes } from "../forge.ts";
+import type { NotePlace } from "../note.ts";
+import { readList } from "../pages.ts";
+import { type ThreadPlace, wordsOf } from "../threads.ts";
+
+/** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
+export const GITLAB_TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
+
+function meaning(status: number, token: string): string | undefined {
+  if (status === 403) return `${token} may not do this, it needs ${GITLAB_TOKEN_NEEDS}`;
+  if (status === 404) return `GitLab does not show the merge request to ${token}, which needs ${GITLAB_TOKEN_NEEDS}`;
+  return undefined;
+}
+
+// Source: GitLab, "Notes API", https://docs.gitlab.com/api/notes/
+const rowSchema = z.lazy(() =>
+  z.object({ id: z.int(), body: z.string(), system: z.boolean(), author: z.nullish(z.object({ id: z.int() })) })
+);
+
+const nameOf = (thread: ThreadPlace) => wordsOf(thread, "merge request !");
+
+/** Notes of jobs. */
+export const GITLAB_NOTES: ForgeNotes = { noun: "note", nameOf, open: gitlabNotes };
+
+/** The notes of a merge request, or of an issue. @param project Id of the project, or its path with all groups. */
+function gitlabNotes(client: ForgeClient, project: string, { kind, number }: ThreadPlace): NotePlace {
+  const part = kind === "issue" ? "issues" : "merge_requests";
+  const path = `/projects/${encodeURIComponent(project)}/${part}/${number}/notes`;
+  const list = `${path}?sort=asc&order_by=created_at&activity_filter=only_comments`;
+  return {
+    client,
+    noun: GITLAB_NOTES.noun,
+    where: nameOf({ kind, number }),
+    find: (each, what, isEnough) =>
+      readList(each, what, list, rowSchema, (rows) => {
+        // Authors have no type there: where the token may not ask for its user, the marker alone decides.
+        const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
+          ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
+        }));
+        return isEnough(notes);
+      }),
+    userPath: "/user",
+    path,
+    pathOf: (id) => `${path}/${id}`,
+    updateMethod: "PUT",
+    // A webhook for comments starts a pipeline for each of them.
+    maxEdits: 5,
+    reason: meaning,
+  };
+}

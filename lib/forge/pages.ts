@@ -1,0 +1,102 @@
+/**
+ * Lists of a forge, page by page.
+ *
+ * @module
+ */
+import type * as z from "zod/mini";
+import { BodyTooLargeError, MogplexError } from "../errors.ts";
+import type { ForgeClient, ListPage } from "./client.ts";
+
+/** Rows of one page. */
+const PAGE = 100;
+/**
+ * Most rows and pages of one list. Everybody may write comments: few must not be enough to hide our own notes, by which runs are counted. A page
+ * of Gitea has 50 rows.
+ */
+const MAX_ROWS = 5_000;
+const MAX_PAGES = 100;
+
+type ReadPage<T> = (page: number, size: number) => Promise<readonly T[] | ListPage<T>>;
+
+/** Reads a page. Everybody may write comments so long that it is too large for one answer: then in parts. A row alone that is too large is undefined. */
+async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promise<ListPage<T | undefined>> {
+  try {
+    const answer = await read(page, size);
+    return "rows" in answer ? answer : { rows: answer };
+  } catch (error) {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+    if (size === 1) return { rows: [undefined] };
+  }
+  // Of 100, 50 and 25.
+  const parts = size % 2 === 0 ? 2 : 5;
+  const rows: (T | undefined)[] = [];
+  let isLast: boolean | undefined;
+  for (let part = 1; part <= parts; part++) {
+    const some = await readPage(read, (page - 1) * parts + part, size / parts);
+    rows.push(...some.rows);
+    ({ isLast } = some);
+  }
+  return { rows, isLast };
+}
+
+/** How a list is read. */
+interface ListRules<T> {
+  /** Rows of a page: 100 or 50. @default {100} */
+  size?: number;
+  /**
+   * `short`: a page with fewer rows is the last one, unless the answer itself says which one is. `empty`: only a page without rows is, so the
+   * first two are asked for at once. @default {"short"}
+   */
+  last?: "short" | "empty";
+  /** Whether the rows of a page are enough: then no other page is read. @default they never are */
+  isEnough?: ((rows: readonly T[]) => Promise<boolean>) | undefined;
+}
+
+/**
+ * Reads a list page by page.
+ *
+ * @param read Reads page 1, 2, … of so many rows.
+ * @returns What was read, without rows that are too large for any answer, and whether that is all. Our notes are never that large.
+ */
+export async function readPages<T>(
+  read: ReadPage<T>,
+  { size = PAGE, last = "short", isEnough }: ListRules<T> = {},
+): Promise<{ list: T[]; isWhole: boolean }> {
+  const list: T[] = [];
+  let next = 1;
+  while (next <= MAX_PAGES && list.length < MAX_ROWS) {
+    const pages = last === "empty" && next === 1 ? [1, 2] : [next];
+    next += pages.length;
+    for (const { rows, isLast } of await Promise.all(pages.map((page) => readPage(read, page, size)))) {
+      const whole = rows.filter((row) => row !== undefined);
+      list.push(...whole);
+      if (await isEnough?.(whole)) return { list, isWhole: false };
+      if (isLast ?? rows.length < (last === "empty" ? 1 : size)) return { list, isWhole: true };
+    }
+  }
+  return { list, isWhole: false };
+}
+
+/** Reads a list whose pages GitHub and GitLab name alike. @param row Schema of a row. */
+export function readList<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  what: string,
+  path: string,
+  row: T,
+  isEnough?: ListRules<z.output<T>>["isEnough"],
+) {
+  const query = path.includes("?") ? "&" : "?";
+  const read = (page: number, size: number) =>
+    client.getPage(what, `${path}${query}per_page=${size}&page=${page}`, row);
+  return readPages(read, { isEnough });
+}
+
+/** The rows of a list that has to be whole. @throws {MogplexError} with exit code 69 when there are more than were read. */
+export async function wholeList<T>(
+  attempted: string,
+  asked: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,
+): Promise<readonly T[]> {
+  const { list, isWhole } = await asked;
+  if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
+  return list;
+}

@@ -1,0 +1,121 @@
+/**
+ * A job of a workflow, as GitHub, Gitea and Forgejo describe it in its environment and in the file of its event.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import type { ForgeJob } from "./forge.ts";
+import { field, nothing, numberOf, UNREADABLE } from "./payload.ts";
+import type { AskEvent } from "./threads.ts";
+
+const SERVER = "GITHUB_SERVER_URL";
+
+/** Whether the environment is that of Gitea or Forgejo, whose jobs have variables of the same names. */
+export function isGiteaJob(env: ReadEnv): boolean {
+  // Not by the name of the system: the table of all systems is no part of a component.
+  return Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
+}
+
+/** Host of the server of a workflow; undefined where the environment names none. */
+export function serverHost(env: ReadEnv): string | undefined {
+  const server = env(SERVER) ?? "";
+  return URL.canParse(server) ? new URL(server).host : undefined;
+}
+
+/** Origin of the server of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
+export function serverOf(env: ReadEnv): string {
+  const text = env(SERVER) ?? "";
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
+  throw new UsageError({
+    attempted: "find the server",
+    why: `${SERVER} must be an http(s) URL`,
+    value: JSON.stringify(text),
+  });
+}
+
+/** The repository of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
+export function repositoryOf(env: ReadEnv): string {
+  const repository = env("GITHUB_REPOSITORY") ?? "";
+  if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
+    const value = JSON.stringify(repository);
+    throw new UsageError({
+      attempted: "find the repository",
+      why: "GITHUB_REPOSITORY must be an owner and a name",
+      value,
+    });
+  }
+  return repository;
+}
+
+/** The number of the pull request that a workflow's event is about; undefined when it is about none. @param text Content of the event's file. */
+function pullRequestIn(text: string): number | undefined {
+  return numberOf(parseJson(text), "pull_request", "number");
+}
+
+/**
+ * The event of a workflow of GitHub, Gitea or Forgejo. Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`,
+ * https://docs.github.com/en/webhooks/webhook-events-and-payloads
+ *
+ * @param name `GITHUB_EVENT_NAME`.
+ * @param text Content of the file `GITHUB_EVENT_PATH`.
+ * @param repository Id of the repository, as the forge says.
+ */
+function workflowEvent(name: string, text: string, repository: number): AskEvent {
+  if (name === "schedule" || name === "workflow_dispatch") return UNREADABLE;
+  if (!["issue_comment", "issues", "pull_request_target"].includes(name)) {
+    return nothing("the event is neither of a comment nor of a label");
+  }
+  const body = parseJson(text);
+  if (!isObject(body)) return UNREADABLE;
+  const from = numberOf(body, "repository", "id");
+  if (from === undefined) return UNREADABLE;
+  if (from !== repository) return nothing("the event is of another repository");
+  const holder = name === "pull_request_target" ? "pull_request" : "issue";
+  const number = numberOf(body, holder, "number");
+  if (number === undefined) return UNREADABLE;
+  // Gitea says `is_pull` beside it.
+  const isPull = holder === "pull_request" || isObject(field(body, "issue", "pull_request")) ||
+    field(body, "is_pull") === true;
+  const thread = { kind: isPull ? "pull" as const : "issue" as const, number };
+  if (name !== "issue_comment") return { kind: "ask", news: { thread, comment: null, text: null } };
+  const id = numberOf(body, "comment", "id");
+  if (id === undefined) return UNREADABLE;
+  const written = field(body, "action") === "created" ? field(body, "comment", "body") : undefined;
+  const news = { thread, comment: { kind: "comment" as const, id }, text: null };
+  return { kind: "ask", news: typeof written === "string" ? { ...news, written } : news };
+}
+
+/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
+function workflowOf(env: ReadEnv): string {
+  return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
+}
+
+/** What the jobs of all workflows have in common. */
+export const WORKFLOW_JOB: Pick<ForgeJob, "payload" | "event" | "pull" | "notes" | "variables"> = {
+  payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),
+  event: async (env, text, repositoryId) => workflowEvent(env("GITHUB_EVENT_NAME") ?? "", text, await repositoryId()),
+  pull(env, payload) {
+    const number = pullRequestIn(payload());
+    if (number !== undefined) return { repository: repositoryOf(env), number };
+    if (env("GITHUB_EVENT_NAME")?.startsWith("pull_request") !== true) return undefined;
+    throw new UsageError({
+      attempted: "write a comment",
+      why: "the file that GITHUB_EVENT_PATH names cannot be read, or has no pull request",
+    });
+  },
+  notes: {
+    byDefault: false,
+    linksPulls: true,
+    naming(env, { job, node }, matrix) {
+      const names = [env("GITHUB_WORKFLOW") ?? "", job ?? ""].filter((name) => name !== "").join(" / ");
+      return {
+        job: [JSON.stringify([workflowOf(env), job]), node],
+        label: matrix === "" ? names : `${names} ${matrix}`,
+        namesPipeline: true,
+      };
+    },
+  },
+  variables: ["GITHUB_API_URL", "GITHUB_WORKFLOW", "GITHUB_WORKFLOW_REF"],
+};
