@@ -51,6 +51,22 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
   }
 });
 
+test("component, dashboard and action carry only the forges that their jobs can meet", () => {
+  // A sentence, or an address, of each.
+  const forges = { GitHub: "api.github.com", GitLab: "/-/merge_requests/", Gitea: "Gitea shows it to administrators" };
+  const programs = {
+    "mogplex.mjs": ["GitHub", "GitLab", "Gitea"],
+    "mogplex-component.mjs": ["GitLab"],
+    "mogplex-dashboard.mjs": [],
+    "action/main.mjs": ["GitHub", "Gitea"],
+  };
+  for (const [file, names] of Object.entries(programs)) {
+    const text = textOf(file);
+    expect([file, Object.entries(forges).filter(([, part]) => text.includes(part)).map(([name]) => name)])
+      .toEqual([file, names]);
+  }
+});
+
 for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`mogplex.mjs reads a campaign file on ${name}, and needs no permission but to read on Deno`, () => {
     const good = join(folder, `good-${name}.yaml`);
