@@ -68,7 +68,17 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["a cancelled pipeline", aRequest({ head_pipeline: { status: "canceled" } }), { checks: "red" }],
   ["a pipeline that waits", aRequest({ head_pipeline: { status: "waiting_for_resource" } }), { checks: "pending" }],
   ["no pipeline", aRequest({ head_pipeline: null }), { checks: "none", problem: null }],
-  ["a pipeline that is hidden", aRequest({ head_pipeline: undefined }), { checks: null }],
+  ["a pipeline that is hidden", aRequest({ head_pipeline: undefined }), {
+    checks: null,
+    problem: "GitLab does not show its pipeline to this token",
+  }],
+  ["a merged one whose pipeline is hidden", aRequest({ state: "merged", head_pipeline: undefined }), {
+    checks: null,
+    problem: null,
+  }],
+  ["a pipeline and approvals that are hidden", aRequest({ head_pipeline: undefined }, { approvals: json(403, {}) }), {
+    problem: "GitLab does not show its pipeline and its review to this token",
+  }],
   ["conflicts", aRequest({ has_conflicts: true, detailed_merge_status: "conflict" }), { conflict: true }],
   ["no look at conflicts yet", aRequest({ merge_status: "unchecked", detailed_merge_status: "unchecked" }), {
     conflict: null,
@@ -93,7 +103,10 @@ test.each<[string, Request, Record<string, unknown>]>([
       review: "requested",
     },
   ],
-  ["approvals that are hidden", aRequest({}, { approvals: json(403, {}) }), { review: null }],
+  ["approvals that are hidden", aRequest({}, { approvals: json(403, {}) }), {
+    review: null,
+    problem: "GitLab does not show its review to this token",
+  }],
   [
     "a reviewer's approval where the list is hidden",
     aRequest(REVIEWERS, { approvals: json(404, {}), ...reviewer("approved") }),
