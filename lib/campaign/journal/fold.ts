@@ -218,7 +218,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   item.followUp = followUp;
   // Nothing has answered since it was sent first.
   if (!isAgain) item.reason = null;
-  item.settleTries++;
+  if (isAgain) item.settleTries++;
   item.sent++;
   setState(memory, item, "starting", "none");
 }

@@ -1,5 +1,6 @@
 /**
- * A home that is a branch of a Git repository: every wave reads it and adds one commit. Between the two, lock and journal are in a directory
+ * A home that is a branch of a Git repository: every wave reads it and adds a commit, and one before that if
+ * it starts something. In between, lock and journal are in a directory
  * that only this process knows.
  *
  * Two jobs may make a wave at the same time: the second push fails, and its job reads the branch again. What it has started meanwhile is found

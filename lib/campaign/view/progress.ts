@@ -399,7 +399,7 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
   const asking = counts["needs-input"];
   if (asking === 0 || counts.running > 0) return false;
-  if (openStarts(memory).length > 0 || toSettle(memory).length > 0) return false;
+  if (openStarts(memory).length > 0) return false;
   return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || startableItems(memory).length === 0;
 }
 

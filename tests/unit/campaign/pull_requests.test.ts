@@ -185,6 +185,17 @@ test("limits.open-pull-requests lets no more runs start than may open a pull req
   expect((await world.advance()).view.counts).toMatchObject({ running: 1, waiting: 1 });
 });
 
+test("limits.open-pull-requests starts nothing but follow-ups once that many are open", async () => {
+  const world = worldOf([aNode(rollup("FAILURE")), aNode()], {
+    file: { limits: { "open-pull-requests": 1 }, "on-failed-checks": { prompt: "Fix it" } },
+  });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance();
+  expect(world.starts.map(({ body }) => JSON.parse(body).prompt)).toEqual(["Replace moment in project-0001", "Fix it"]);
+  expect(view.items.map(({ verdict, starts }) => [verdict, starts])).toEqual([["running", 2], ["waiting", 0]]);
+});
+
 test("limits.open-pull-requests starts nothing while one of the pull requests cannot be read", async () => {
   const world = worldOf([null, aNode({ state: "MERGED" }), aNode(), aNode()], LIMITED);
   await world.advance();
@@ -266,6 +277,18 @@ test("a follow-up that has no answer is sent again under its key, and one that f
     attempts: 1,
     reason: "the follow-up ended as failed: npm test exited with 1",
   });
+});
+
+test("an item that was skipped while its follow-up ran stays skipped when that has ended", async () => {
+  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  expect((await world.advance()).view.counts.running).toBe(1);
+  await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "not wanted" });
+  await world.clock.sleep(15 * MINUTE);
+  const { view, code } = await world.advance();
+  expect([view.state, view.counts.skipped, view.counts.succeeded, code]).toEqual(["done", 1, 0, 0]);
+  expect((await world.read()).counts).toEqual(view.counts);
 });
 
 /** A check that failed, as GitHub shows it. */

@@ -465,3 +465,36 @@ test("checkOpenStarts() refuses a lock whose requests differ from the starts tha
   ];
   for (const bodies of harmless) await checkOpenStarts(foldJournal(changed, await recordsOf(bodies)), followUpHash);
 });
+
+const withdrawn = (item: string, start: number): RecordBody => ({ type: "withdrawn", item, start });
+
+test("applyRecord() leaves nothing of a start that was announced and withdrawn", async () => {
+  const befores: RecordBody[][] = [
+    [],
+    [intent(A, 1), ended(A, 1, "quota", { slot: false, retryAt: serviceTime(60) })],
+    [intent(A, 1), ended(A, 1, "invalid", { slot: true }), { type: "retry", items: [A], by: "kim", adopt: true }],
+    whole(A, 1, "failed", 1),
+  ];
+  for (const before of befores) {
+    const { seq: _, lastAt: _at, skewMs: _skew, ...memory } = await after(before, 2);
+    const number = nextStart(itemOf(await after(before, 2)));
+    const { seq, lastAt: _at2, skewMs: _skew2, ...again } = await after(
+      [...before, intent(A, number), withdrawn(A, number)],
+      2,
+    );
+    expect([again, seq]).toEqual([memory, before.length + 2]);
+  }
+});
+
+test("applyRecord() keeps what people have decided about a start between its intent and its withdrawal", async () => {
+  const skipped: RecordBody = { type: "skipped", items: [A], by: "kim", reason: "no", cancel: true };
+  const item = itemOf(await after([intent(A, 1), skipped, withdrawn(A, 1)]));
+  expect([item.state, item.reason, item.starts, isOpenStart(item)]).toEqual(["skipped", "no", [], false]);
+});
+
+test("applyRecord() refuses to withdraw a start that may have been sent", async () => {
+  const lost = ended(A, 1, "service", { slot: true });
+  for (const bodies of [[intent(A, 1), lost], [intent(A, 1), intent(A, 1)], [intent(A, 1), started(A, 1, uuidOf(1))]]) {
+    await expect(after([...bodies, withdrawn(A, 1)])).rejects.toThrow("start 1 may have been sent");
+  }
+});

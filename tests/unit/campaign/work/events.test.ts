@@ -64,3 +64,21 @@ test("an old run whose record cannot be read is judged by the answer that has it
   const { view, problem } = await world.advance();
   expect([problem, verdicts(view)]).toEqual([null, { [project(1)]: "succeeded" }]);
 });
+
+test("events that could not be read are asked for again in the first look, and once in each further one", async () => {
+  const world = brokenWorld({ count: 1, runDuration: () => 60 * MINUTE });
+  await world.advance();
+  world.requests.length = 0;
+  const counts: number[] = [];
+  const { before } = world;
+  world.before = (request) => {
+    // The record is read when the events cannot be.
+    if (/^GET \/runs\/[^/]+$/.test(request)) {
+      counts.push(world.requests.filter((each) => each.includes("/events")).length);
+      world.requests.length = 0;
+    }
+    return before?.(request);
+  };
+  await world.run({ timeoutMs: 15 * MINUTE });
+  expect([(counts[0] ?? 0) > 1, ...counts.slice(1, 4)]).toEqual([true, 1, 1, 1]);
+});

@@ -80,6 +80,24 @@ test.each(["base", "later"] as const)(
   },
 );
 
+test("advanceCampaign() sees in one wave that a person has answered a run, and that it has ended since", async () => {
+  const answered = `
+steps:
+  - { after: 1, sandbox: up }
+  - { after: 1, call: success, status: awaiting_input }
+  - { after: 1200, resume: true }
+  - { after: 60, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+  - { after: 1, call: success, status: success }`;
+  const world = campaignWorld({ count: 1, scenarios: answered, file: { success: { require: "run" } } });
+  const seen: string[] = [];
+  for (let wave = 0; wave < 4; wave++) {
+    const { view } = await world.advance();
+    seen.push(view.items[0]?.verdict ?? "");
+    await world.clock.sleep(15 * MINUTE);
+  }
+  expect(seen).toEqual(["running", "needs-input", "succeeded", "succeeded"]);
+});
+
 test("followCampaign() sees within a minute that a person has answered a run, and then its end at once by its stream", async () => {
   const answered = `
 steps:

@@ -293,3 +293,18 @@ test("another user's token is refused although no run is at work, before anythin
   expect((await world.run()).code).toBe(0);
   expect(world.io.files.has(FILE)).toBe(true);
 });
+
+test("a run that somebody cancels right before the campaign does is cancelled by others, and not overdue", async () => {
+  const world = campaignWorld({
+    count: 1,
+    runDuration: () => 120 * MINUTE,
+    file: { limits: { "run-timeout": "30m" } },
+  });
+  await world.advance();
+  await world.clock.sleep(65 * MINUTE);
+  world.before = (request) => {
+    if (request.endsWith("/cancel")) world.setRun(project(1), { status: "cancelled" }, { status: "cancelled" });
+  };
+  const { view, code } = await world.advance();
+  expect([view.items[0]?.verdict, code]).toEqual(["cancelled", 1]);
+});
