@@ -16,6 +16,22 @@ export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
 /** Keys whose value no message shows. */
 const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
 
+/** What other libraries call an option. */
+const NEIGHBORS: Readonly<Record<string, string>> = {
+  apiKey: "token",
+  baseURL: "url",
+  baseUrl: "url",
+  defaultHeaders: "headers",
+  maxRetries: "maxAttempts",
+  timeout: "timeoutMs",
+};
+
+/** The option that was probably meant; undefined if none is near. */
+function meantOption(key: string, keys: Readonly<Record<string, Kind>>): string | undefined {
+  const neighbor = lookup(NEIGHBORS, key);
+  return neighbor !== undefined && lookup(keys, neighbor) !== undefined ? neighbor : nearest(key, Object.keys(keys));
+}
+
 /** A value for a message: short, and never a secret. */
 export function shown(key: string, value: unknown): string {
   if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
@@ -83,7 +99,7 @@ export function checkOptions<T>(
     if (value === undefined) continue;
     const kind = lookup(keys, key);
     if (kind === undefined) {
-      const near = nearest(key, Object.keys(keys));
+      const near = meantOption(key, keys);
       const advice = other !== undefined && lookup(other.keys, key) !== undefined
         ? other.advice
         : near === undefined

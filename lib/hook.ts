@@ -51,7 +51,10 @@ export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: 
   let hasFailed = false;
   return (given) =>
     callHook(timed, given, (error) => {
-      if (!hasFailed) callHook(onNotice, { kind: "hook_failed", hook: name, error });
+      if (!hasFailed) {
+        const message = `The function ${name} failed, which changes nothing else: ${messageOf(error)}`;
+        callHook(onNotice, { kind: "hook_failed", hook: name, error, message });
+      }
       hasFailed = true;
     });
 }

@@ -11,8 +11,8 @@ export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit"
 /**
  * One notice; each is worth a line in the log.
  *
- * Not each wait is one. Where the service asks for a delay again and again in the same words, only the first wait is told, and the next one after
- * ten minutes without any; a `heartbeat` each minute says that the work goes on. Each wait of a start is told. `waits` of a result counts them all.
+ * Not every wait is a notice. If the service asks for the same delay again and again, only the first wait is reported, and the next one after ten
+ * minutes without any; a `heartbeat` each minute shows that the work continues. Every wait of a start is reported. `waits` of a result counts all.
  */
 export type Notice =
   | {
@@ -32,6 +32,8 @@ export type Notice =
     fromService: boolean;
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** Nothing else was told for a minute. */
@@ -42,20 +44,28 @@ export type Notice =
     elapsedMs: number;
     /** Requests that were sent so far. */
     requests: number;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The feed never shows more than its first 200 events: later steps are not visible, but the status still is. */
     kind: "window_full";
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The follower missed events. */
     kind: "events_missed";
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The service sent an unknown status; it counts as not finished. */
     kind: "unknown_status";
     /** The status, as the service sent it. Untrusted text. */
     status: string;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The run under this key had ended without success, so the next key of the series is tried. */
@@ -66,18 +76,24 @@ export type Notice =
     status: RunStatus;
     /** Number of the next key in the series. */
     suffix: number;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The CI system does not identify the job completely, so the key is random. */
     kind: "random_key";
     /** What is missing to identify the job. */
     missing: string[];
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
     kind: "shared_key";
     /** UUID of the run that was found. */
     runId: string;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** A function of the caller, such as `onItem`, threw or rejected. Each function is told once a call; the work goes on. */
@@ -86,6 +102,8 @@ export type Notice =
     hook: string;
     /** What it threw. */
     error: unknown;
+    /** The notice in words, on one line, with secrets masked. */
+    message: string;
   }
   | {
     /** Any other message; the toolkit's own text, without untrusted parts. */
@@ -93,6 +111,11 @@ export type Notice =
     /** The message. */
     message: string;
   };
+
+/** A notice whose words are still to be made: only those of the kind `text` have them. */
+export type NoticeFacts = WithoutWords<Notice>;
+
+type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;
 
 /** Receives notices. What it throws, or its promise rejects with, is ignored. */
 export type OnNotice = (notice: Notice) => unknown;

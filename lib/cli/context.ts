@@ -8,7 +8,7 @@ import type { Forge } from "../forge/forge.ts";
 import { forgeSecrets } from "../forge/open.ts";
 import type { Setting } from "../report/run_page.ts";
 import { type ConnectOptions, openSession, type Session } from "../run/session.ts";
-import { type CallOptions, clientFor, type MogplexApi } from "../service/client.ts";
+import { type CallOptions, clientFor, type ServiceClient } from "../service/client.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "../service/connection.ts";
 import { userAgent } from "../service/transport.ts";
 import { createRedactor } from "../text/redact.ts";
@@ -98,7 +98,7 @@ const DROP_IN_MS = 10_000;
 /** The service, for a drop-in verb. */
 interface DropInSession {
   /** Client with the caller's token. */
-  client: MogplexApi;
+  client: ServiceClient;
   /** Limits of one-shot calls: one deadline for the whole verb. */
   call: CallOptions;
 }

@@ -15,7 +15,7 @@ import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import { readResult } from "../run/read_result.ts";
 import { instantMs, tookMsOf } from "../run/result.ts";
 import { headlineOf, viewOf } from "../run/result_view.ts";
-import type { CallOptions, MogplexApi } from "../service/client.ts";
+import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -55,7 +55,7 @@ const DAY_MS = 86_400_000;
 
 /** What {@linkcode collect} works with. */
 export interface CollectOptions {
-  client: MogplexApi;
+  client: ServiceClient;
   clock: Clock;
   /** Whether the token may be one that can start something. It is not looked at then. @default {false} */
   allowWriteToken?: boolean | undefined;
@@ -127,7 +127,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 
 /** Requests that are left, and what went wrong so far. */
 class Reader {
-  readonly #client: MogplexApi;
+  readonly #client: ServiceClient;
   readonly #before: number;
   readonly #deadline: number;
   first: MogplexError | undefined;

@@ -9,29 +9,60 @@ import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { callHook, hookCaller, onClock } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
-import type { OnNotice } from "../notice.ts";
+import type { Notice, OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
 import { checkFollowTimeout, checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { type MogplexApi, scriptClientFor } from "../service/client.ts";
+import { clientFor, type ServiceClient } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { createRedactor, type Redactor, whyNoSecret } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../text/redact.ts";
+import { apiOf, checkAttempts, type MogplexApi } from "./api.ts";
+import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 
-/** Options of {@linkcode createMogplex}. */
-export interface MogplexOptions {
-  /**
-   * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
-   * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
-   */
-  token?: string | (() => string | Promise<string>) | undefined;
+/** Options of {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
+export interface DerivedOptions {
   /**
    * Further texts to mask in everything that the verbs print or write, and wherever this client is given as `mogplex`: each of at least 8
    * characters, and no UUID and no address. @default {[]}
    */
   secrets?: readonly string[] | undefined;
+  /**
+   * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
+   * request, and if it throws or rejects, the request is not sent. @default {undefined}
+   */
+  onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
+  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onRequest?: ((request: RequestReport) => unknown) | undefined;
+  /**
+   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
+   * @default {undefined}
+   */
+  onNotice?: OnNotice | undefined;
+  /** Gets log lines, with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none; `console` with `logLevel` */
+  logger?: Logger | undefined;
+  /**
+   * What is logged: `off`, `error`, `warn`, `info` (waits, too) or `debug` (each request, too). @default {"warn"} with a logger, else `off`
+   */
+  logLevel?: LogLevel | undefined;
+  /**
+   * `timeoutMs` of each call that is made without one, in milliseconds: from 1 000 to 30 days.
+   * @default {1_800_000} for verbs, 120 000 for `api`
+   */
+  timeoutMs?: number | undefined;
+  /** `maxAttempts` of each call of `api` that is made without it. @default unlimited: the time ends a call */
+  maxAttempts?: number | undefined;
+}
+
+/** Options of {@linkcode createMogplex}. */
+export interface MogplexOptions extends DerivedOptions {
+  /**
+   * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
+   * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
+   */
+  token?: string | (() => string | Promise<string>) | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default {undefined} (`MOGPLEX_DEV=1` permits it) */
@@ -49,23 +80,6 @@ export interface MogplexOptions {
   fetch?: Fetch | undefined;
   /** Time. @default the real clock */
   clock?: Clock | undefined;
-  /**
-   * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
-   * request, and if it throws or rejects, the request is not sent. @default {undefined}
-   */
-  onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
-  onRequest?: ((request: RequestReport) => unknown) | undefined;
-  /**
-   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
-   * @default {undefined}
-   */
-  onNotice?: OnNotice | undefined;
-  /**
-   * `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds: from 1 000 to 30 days.
-   * @default {1_800_000}
-   */
-  timeoutMs?: number | undefined;
   /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
 }
@@ -149,9 +163,18 @@ function mogplexKeys(): Keys<MogplexOptions> {
     onBeforeRequest: "function",
     onRequest: "function",
     timeoutMs: "number",
+    maxAttempts: "number",
     tokenShare: "number",
     onNotice: "function",
+    logger: "any",
+    logLevel: "string",
   };
+}
+
+/** The names and types of {@linkcode DerivedOptions}. */
+function derivedKeys(): Keys<DerivedOptions> {
+  const { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest } = mogplexKeys();
+  return { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest };
 }
 
 /** Refuses a text that is never masked. @throws {UsageError} with its place in the list, never with the text. */
@@ -183,6 +206,7 @@ function checkAll(given: MogplexOptions): MogplexOptions {
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
   checkSecrets(options.secrets);
   checkFollowTimeout(options.timeoutMs);
+  checkAttempts(ATTEMPTED, options.maxAttempts);
   checkTokenShare(options.tokenShare);
   if (!["undefined", "string", "function"].includes(typeof token)) {
     throw refuse("'token' must be a string or a function");
@@ -209,34 +233,74 @@ export class Connector {
   readonly #env: ReadEnv;
   readonly #headers: Record<string, string>;
   readonly #kept: KeptToken | undefined;
-  #client: MogplexApi | undefined;
+  readonly #log: Log | undefined;
+  /** The connector that this one was derived from: both have one token and one budget. */
+  readonly #parent: Connector | undefined;
+  #client: ServiceClient | undefined;
+  #redact: Redactor | undefined;
+  #api: MogplexApi | undefined;
 
   /** @throws {UsageError} when an option is wrong. */
-  constructor(given: MogplexOptions) {
+  constructor(given: MogplexOptions, parent?: Connector) {
     const options = this.#options = checkAll(given);
     const { env, headers = {}, token, secrets } = options;
     this.#env = env === null ? () => undefined : env ?? environmentVariable;
     this.#headers = checkHeaders(headers);
-    this.#kept = typeof token === "function" ? keptToken(token, secrets) : undefined;
+    this.#parent = parent;
+    this.#kept = parent === undefined
+      ? typeof token === "function" ? keptToken(token, secrets) : undefined
+      : parent.#kept;
+    this.#log = logOf(ATTEMPTED, options);
+  }
+
+  /** The same connection with other options. @throws {UsageError} when an option is wrong, or belongs to the connection. */
+  derive(given: DerivedOptions): Connector {
+    const advice = "only createMogplex() takes it: make another client";
+    const options = checkOptions("derive client", given, derivedKeys(), "options", { keys: mogplexKeys(), advice });
+    checkSecrets(options.secrets);
+    const secrets = [...this.#options.secrets ?? [], ...options.secrets ?? []];
+    return new Connector(overlay(this.#options, { ...options, secrets }), this);
   }
 
   /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
-  get client(): MogplexApi {
+  get client(): ServiceClient {
     return this.#client ??= this.#connect();
   }
 
-  #connect(): MogplexApi {
+  /** The methods that scripts get. @throws what {@linkcode Connector.client} throws. */
+  get api(): MogplexApi {
+    const { timeoutMs, maxAttempts, clock = systemClock, onNotice } = this.#options;
+    return this.#api ??= apiOf(this.client, { timeoutMs, maxAttempts, clock, onNotice: this.#teller(onNotice) });
+  }
+
+  /** What gets notices: the caller's function and the log, with secrets masked; undefined without both. */
+  #teller(onNotice: OnNotice | undefined): OnNotice | undefined {
+    const log = this.#log;
+    if (onNotice === undefined && log === undefined) return undefined;
+    return (notice) => {
+      const masked: Notice = { ...notice, message: this.redact(notice.message) };
+      log?.notice(masked);
+      return onNotice?.(masked);
+    };
+  }
+
+  #connect(): ServiceClient {
     const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
     const { onBeforeRequest, onRequest, secrets } = this.#options;
-    const onNotice = this.#options.onNotice && onClock(clock, this.#options.onNotice);
+    const teller = this.#teller(this.#options.onNotice);
+    const onNotice = teller && onClock(clock, teller);
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined, noEnvironment: this.#options.env === null })
       : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of originNotices(origin)) callHook(onNotice, { kind: "text", message });
+    for (const message of this.#parent === undefined ? originNotices(origin) : []) {
+      callHook(onNotice, { kind: "text", message });
+    }
     const own = userAgent(systemName(env));
-    return scriptClientFor({
+    const tell = onRequest && hookCaller("onRequest", onRequest, { clock, onNotice });
+    const log = this.#log;
+    const options = {
       ...origin,
       ...found,
       secrets,
@@ -246,12 +310,16 @@ export class Connector {
       clock,
       headers: this.#headers,
       userAgent: agent === undefined ? own : `${agent} ${own}`,
-      onBeforeRequest: onBeforeRequest && (async (request) => {
+      onBeforeRequest: onBeforeRequest && (async (request: OutgoingRequest) => {
         await onBeforeRequest(request);
         request.headers = checkHeaders(request.headers, "set headers");
       }),
-      onRequest: onRequest && hookCaller("onRequest", onRequest, { clock, onNotice }),
-    });
+      onRequest: tell === undefined && log === undefined ? undefined : (request: RequestReport) => {
+        log?.request(request);
+        tell?.(request);
+      },
+    };
+    return clientFor(options, this.#parent && PROCESS.ofClient(this.#parent.client).token);
   }
 
   /**
@@ -264,8 +332,9 @@ export class Connector {
     const { client } = this;
     const connected = { client, env: this.#env, clock, secrets, ...(onNotice && { onNotice }) };
     const all = overlay(connected, options);
+    const teller = this.#teller(all.onNotice);
     // What tells a notice knows no clock.
-    const timed = overlay(all, { onNotice: all.onNotice && onClock(clock, all.onNotice) });
+    const timed = overlay(all, { onNotice: teller && onClock(clock, teller) });
     if (this.#kept === undefined) return timed;
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const askedAt = clock.now();
@@ -298,7 +367,9 @@ export class Connector {
   /** Masks further secrets, and the token that was given, or the tokens that a function gives. One of the environment is not known here. */
   get redact(): Redactor {
     const { token, secrets } = this.#options;
-    return this.#kept?.redact ?? createRedactor({ token: token as string | undefined, secrets });
+    return this.#redact ??= this.#kept === undefined
+      ? createRedactor({ token: token as string | undefined, secrets })
+      : joinRedactors(this.#kept.redact, createRedactor({ secrets }));
   }
 }
 

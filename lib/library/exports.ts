@@ -6,7 +6,8 @@
 
 // Runs: one call, or one client with all verbs.
 export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
-export type { MogplexOptions } from "./connect.ts";
+export type { DerivedOptions, MogplexOptions } from "./connect.ts";
+export type { Logger, LogLevel } from "./log.ts";
 export type { VerbOptions } from "../run/session.ts";
 export type { AsyncDisposing, WorkHandle } from "./handle.ts";
 export type { AttachedRun, RunHandle } from "./handle.ts";
@@ -49,7 +50,7 @@ export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 
 // The service: one method for each route, and what it sends and answers.
-export type { CallOptions, MogplexApi } from "../service/client.ts";
+export type { CallOptions, ListCall, MogplexApi, RequestOptions } from "./api.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/transport.ts";

@@ -15,9 +15,9 @@ import { attachKeys, runKeys, type RunRequest, start, startKeys, type StartOptio
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { MogplexApi } from "../service/client.ts";
 import { checkOptions, type Keys, type Kind } from "../service/validate.ts";
-import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
+import type { MogplexApi } from "./api.ts";
+import { apart, Connector, type DerivedOptions, type MogplexOptions, overlay } from "./connect.ts";
 import {
   attachAutomationHandle,
   type AttachedAutomationRun,
@@ -221,6 +221,18 @@ export interface Mogplex {
   cancel(runId: string, options?: CancelOptions): Promise<CancelResult>;
   /** Automations. */
   readonly automations: MogplexAutomations;
+  /**
+   * A client with other options on the same connection: both share the token, what is known of it, and its budget of requests. `secrets` are
+   * added to those of this client; every other option replaces that of this client.
+   *
+   * @param options See {@linkcode DerivedOptions}.
+   * @throws {UsageError} for an option of the connection, such as `token` or `url`: make another client for that.
+   * @example A client for one job of a server
+   * ```ts ignore
+   * const ofJob = mogplex.withOptions({ timeoutMs: 3_600_000, onNotice: ({ message }) => jobLog.info(message) });
+   * ```
+   */
+  withOptions(options: DerivedOptions): Mogplex;
 }
 
 /**
@@ -249,7 +261,11 @@ export interface Mogplex {
  * ```
  */
 export function createMogplex(options: MogplexOptions = {}): Mogplex {
-  const connector = new Connector(options);
+  return mogplexOf(new Connector(options));
+}
+
+/** The client of a connector. */
+function mogplexOf(connector: Connector): Mogplex {
   const { connectVerb: connect } = connector;
   /** The options of a verb, checked, with the connection. @param other See {@linkcode checkOptions}. */
   async function all<O extends object>(
@@ -267,8 +283,9 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
   const ofFollowing = { keys: attachKeys(), advice: "only run() and attach() have it, which follow the run" };
   return connector.on({
     get api() {
-      return connector.client;
+      return connector.api;
     },
+    withOptions: (more) => mogplexOf(connector.derive(more)),
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
       const given = await all<StartOptions>("start run", more, startKeys(), ofFollowing);

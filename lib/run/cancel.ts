@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
-import type { MogplexApi } from "../service/client.ts";
+import type { ServiceClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -49,7 +49,7 @@ const CONFLICT_MS = 300;
 
 /** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
 async function askUntilAnswered(
-  client: MogplexApi,
+  client: ServiceClient,
   clock: Clock,
   runId: string,
   call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
@@ -79,7 +79,7 @@ async function askUntilAnswered(
  * @throws what else the client throws.
  */
 export async function cancelWith(
-  client: MogplexApi,
+  client: ServiceClient,
   clock: Clock,
   runId: string,
   limits: CancelLimits,
@@ -118,7 +118,7 @@ const MAX_HOLDS = 12;
  * @throws what the client throws.
  */
 export async function cancelUntilHeld(
-  client: MogplexApi,
+  client: ServiceClient,
   clock: Clock,
   runId: string,
   limits: Pick<CancelLimits, "deadline" | "signal">,

@@ -5,7 +5,7 @@
  */
 import { BodyTooLargeError, DeadlineError, MogplexError, UnavailableError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
-import type { CallOptions, MogplexApi } from "../service/client.ts";
+import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import type { Keys } from "../service/validate.ts";
@@ -32,7 +32,7 @@ export const MAX_LISTED = 50;
 
 /** Reads one run of an automation. */
 export class AutomationReader implements Subject<AutomationRun> {
-  readonly #client: MogplexApi;
+  readonly #client: ServiceClient;
   readonly #automationId: string;
   readonly #repoId: string | undefined;
   #listed = false;
@@ -40,7 +40,7 @@ export class AutomationReader implements Subject<AutomationRun> {
   readonly runId: string;
 
   /** @param repoId The repository that its trigger named; undefined if it is not known. */
-  constructor(client: MogplexApi, automationId: string, runId: string, repoId?: string) {
+  constructor(client: ServiceClient, automationId: string, runId: string, repoId?: string) {
     this.#client = client;
     this.#automationId = automationId;
     this.#repoId = repoId;

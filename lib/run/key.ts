@@ -6,7 +6,7 @@
 import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
-import type { OnNotice } from "../notice.ts";
+import type { NoticeFacts } from "../notice.ts";
 import { checkIdempotencyKey, type Keys } from "../service/validate.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { Session } from "./session.ts";
@@ -85,7 +85,7 @@ function randomKey(): Key {
  *
  * @param onNotice Called if the identity is not complete, so that the key is random.
  */
-export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
+export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
   if (scope === "random") return randomKey();
   if (identity === null) {

@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
-import type { MogplexApi } from "../service/client.ts";
+import type { ServiceClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
@@ -266,7 +266,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
 
 /** The request in the form that is sent. @throws {UsageError} when there is no repository of that name; see `resolveRepository`. */
 export async function resolveRequest(
-  client: MogplexApi,
+  client: ServiceClient,
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {

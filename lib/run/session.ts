@@ -7,15 +7,16 @@ import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
-import type { Notice, OnNotice } from "../notice.ts";
+import type { NoticeFacts, OnNotice } from "../notice.ts";
+import { withMessage } from "../text/notice_text.ts";
 import { environmentVariable } from "../runtime.ts";
 import {
   allCalls,
   type ClientFacts,
   connectedClient,
   type MakeCalls,
-  type MogplexApi,
   ownClient,
+  type ServiceClient,
   tokenOf,
 } from "../service/client.ts";
 import { type Connection, resolveConnection } from "../service/connection.ts";
@@ -62,12 +63,12 @@ export function connectWith<C extends object>(
   const deadline = startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const waits = new Map<string, WaitTotal>();
 
-  function notify(notice: Notice, quietly = false): void {
+  function notify(notice: NoticeFacts, quietly = false): void {
     if (notice.kind === "wait") {
       const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
       waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
     }
-    if (!quietly) callHook(onNotice, notice);
+    if (!quietly) callHook(onNotice, withMessage(notice));
   }
 
   function connect(): { client: C & ClientFacts; token?: string } {
@@ -151,7 +152,7 @@ export interface Connected<C = unknown> {
   readonly env: ReadEnv;
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
-  readonly notify: (notice: Notice, quietly?: boolean) => void;
+  readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
   /** Masks the token, the secrets that were given, and those in the environment. Its patterns are made once for the whole call. */
   readonly redactor: () => Redactor;
   /** Waits so far, by cause. */
@@ -175,7 +176,7 @@ export interface Connected<C = unknown> {
 }
 
 /** What a whole job shares: a client with all methods, and the CI system. */
-export interface Session extends Connected<MogplexApi> {
+export interface Session extends Connected<ServiceClient> {
   readonly platform: Platform;
 }
 
@@ -204,7 +205,7 @@ export interface ConnectOptions extends VerbOptions {
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
   /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
-  client?: MogplexApi | undefined;
+  client?: ServiceClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
   /** Sends requests. @default {globalThis.fetch} */

@@ -30,7 +30,7 @@ import type { EventStream, RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
 
 /** A client of the service. Every method retries as its {@linkcode CallOptions} allow. */
-export interface MogplexApi {
+export interface ServiceClient {
   /** Origin of the service. */
   readonly origin: string;
   /** HTTP requests sent so far, retries included. */
@@ -115,7 +115,7 @@ export interface MogplexApi {
 }
 
 /** The client's methods that read a run. */
-export type RunReads = Pick<MogplexApi, "getRun" | "getRunEvents" | "openRunEvents">;
+export type RunReads = Pick<ServiceClient, "getRun" | "getRunEvents" | "openRunEvents">;
 
 // The routes of the service, by `hono/client`. Nothing else calls it.
 
@@ -254,7 +254,7 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
 
 // The client's methods for repositories and sandboxes.
 
-type ListCalls = Pick<MogplexApi, "listRepos" | "listSandboxes">;
+type ListCalls = Pick<ServiceClient, "listRepos" | "listSandboxes">;
 
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
@@ -340,7 +340,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
 // The client's methods for runs.
 
 type RunCalls = Pick<
-  MogplexApi,
+  ServiceClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
 
@@ -413,7 +413,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
 // The client's methods for automations.
 
 type AutomationCalls = Pick<
-  MogplexApi,
+  ServiceClient,
   | "listAutomations"
   | "getAutomation"
   | "triggerAutomation"

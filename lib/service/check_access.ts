@@ -13,7 +13,7 @@ import {
 } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { streamRefusal } from "./stream.ts";
-import { type CallOptions, clientFor, type MogplexApi } from "./client.ts";
+import { type CallOptions, clientFor, type ServiceClient } from "./client.ts";
 import { type Connection, findToken as findConnectionToken, type FoundToken } from "./connection.ts";
 import { isUuid } from "./contract.ts";
 import { namesNear, repoName, rowOf, rowsText } from "./repository.ts";
@@ -95,19 +95,19 @@ interface ServiceAnswers {
   stream: Tried<void>;
 }
 
-async function openStream(client: MogplexApi, call: CallOptions): Promise<void> {
+async function openStream(client: ServiceClient, call: CallOptions): Promise<void> {
   (await client.openRunEvents(ABSENT_ID, { limit: 1 }, call)).close();
 }
 
 /** Lists the wanted repository, by id or name; all repositories without one. */
-function listRepos(client: MogplexApi, wanted: string | undefined, call: CallOptions): Promise<Repo[]> {
+function listRepos(client: ServiceClient, wanted: string | undefined, call: CallOptions): Promise<Repo[]> {
   if (wanted === undefined) return client.listRepos({ limit: MAX_REPOS }, call);
   return isUuid(wanted)
     ? client.listRepos({ id: wanted.toLowerCase(), limit: 1 }, call)
     : client.listRepos({ q: repoName(wanted), limit: MAX_REPOS }, call);
 }
 
-async function ask(client: MogplexApi, wanted: string | undefined, deadline: number): Promise<ServiceAnswers> {
+async function ask(client: ServiceClient, wanted: string | undefined, deadline: number): Promise<ServiceAnswers> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, starts, stream] = await Promise.all([
     // A job repeats this request as well, and the exit code depends on it.
@@ -281,7 +281,7 @@ function checkRepository(
 
 /** Names that the user may have meant by one that is not listed; none when it is, or is an id. Takes two requests at most. */
 async function namesMeant(
-  client: MogplexApi,
+  client: ServiceClient,
   wanted: string | undefined,
   { repos }: ServiceAnswers,
   deadline: number,

@@ -8,12 +8,19 @@ import { systemClock } from "../clock.ts";
 import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import type { Redactor } from "../text/redact.ts";
-import { automationCalls, type Caller, createCaller, listCalls, type MogplexApi, routesAt, runCalls } from "./calls.ts";
+import {
+  automationCalls,
+  type Caller,
+  createCaller,
+  listCalls,
+  routesAt,
+  runCalls,
+  type ServiceClient,
+} from "./calls.ts";
 import type { KeptToken } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
 import { createTransport, refusePlainProxy, type TransportOptions } from "./transport.ts";
-import { checkOptions, type Keys, type Kind } from "./validate.ts";
 
 // A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
 // What is marked as internal is left out of the declarations, which must lead to no types of a package.
@@ -31,7 +38,7 @@ interface CheckedConnection extends TransportOptions {
 }
 
 /** What every client has besides its methods. */
-export type ClientFacts = Pick<MogplexApi, "origin" | "requests" | "clockSkewMs">;
+export type ClientFacts = Pick<ServiceClient, "origin" | "requests" | "clockSkewMs">;
 
 /** Makes the methods of a client. The redactor masks secrets. @internal */
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
@@ -120,83 +127,14 @@ export function connectedClient<C extends object>(
   return client;
 }
 
-// The methods of a client that scripts get: they refuse names and types that they do not have before anything is sent.
-
-/** The methods of a client. */
-type Calls = Omit<MogplexApi, keyof ClientFacts>;
-
-/** The keys of each argument that is an object; null for an id. */
-type Arguments<A extends readonly unknown[]> = {
-  readonly [I in keyof A]: A[I] extends string ? null : Keys<NonNullable<A[I]>>;
-};
-
-function argumentKeys(): { readonly [M in keyof Calls]: Arguments<Required<Parameters<Calls[M]>>> } {
-  const call: Keys<CallOptions> = {
-    signal: "signal",
-    deadline: "number",
-    overrun: "boolean",
-    maxAttempts: "number",
-    attempt: "number",
-    requestTimeoutMs: "number",
-  };
-  const key = { idempotencyKey: "any" } as const;
-  const limit = { limit: "any" } as const;
-  return {
-    listRepos: [{ q: "any", id: "any", ...limit }, call],
-    listSandboxes: [{ repoId: "any", status: "any", ...limit }, call],
-    startRun: [
-      {
-        ...{ repoId: "any", prompt: "any", harness: "any", baseBranch: "any", workingBranch: "any" },
-        ...{ createBranch: "any", rootDirectory: "any", mode: "any" },
-      },
-      key,
-      call,
-    ],
-    checkStartAccess: [call],
-    getRun: [null, call],
-    getRunEvents: [null, limit, call],
-    openRunEvents: [null, { lastEventId: "any", ...limit }, call],
-    cancelRun: [null, call],
-    listAutomations: [{ cursor: "any", ...limit }, call],
-    getAutomation: [null, call],
-    triggerAutomation: [null, { repoId: "any", input: "any" }, key, call],
-    listAutomationRuns: [null, limit, call],
-    getAutomationRun: [null, null, call],
-    cancelAutomationRun: [null, null, call],
-  };
-}
-
-/** Makes methods that check their arguments. Values whose kind is `any` are checked by the method itself. */
-function checkedCalls(calls: Calls): Calls {
-  const checked = Object.entries(argumentKeys()).map(([name, keys]) => {
-    const method = calls[name as keyof Calls] as (...given: unknown[]) => Promise<unknown>;
-    // Async: a mistake rejects, as it does in the method.
-    const call = async (...given: unknown[]) => {
-      for (const [index, known] of (keys as readonly (Readonly<Record<string, Kind>> | null)[]).entries()) {
-        const value = given[index];
-        if (known === null || value === undefined) continue;
-        checkOptions(`call '${name}'`, value, known, index === keys.length - 1 ? "options" : "requests");
-      }
-      return await method(...given);
-    };
-    return [name, call];
-  });
-  return Object.fromEntries(checked) as Calls;
-}
-
-export type { CallOptions, MogplexApi };
+export type { CallOptions, ServiceClient };
 
 /** All methods of a client. @internal */
-export function allCalls(caller: Caller, redact: Redactor): Calls {
+export function allCalls(caller: Caller, redact: Redactor): Omit<ServiceClient, keyof ClientFacts> {
   return { ...listCalls(caller), ...runCalls(caller, redact), ...automationCalls(caller, redact) };
 }
 
-/** {@linkcode clientFor} for scripts: its methods check names and types of what they get. */
-export function scriptClientFor(options: CheckedConnection): MogplexApi {
-  return connectedClient(options, (caller, redact) => checkedCalls(allCalls(caller, redact)));
-}
-
-/** Makes a client with all methods for a checked connection. */
-export function clientFor(options: CheckedConnection): MogplexApi {
-  return connectedClient(options, allCalls);
+/** Makes a client with all methods for a checked connection. @param memory See {@linkcode connectedClient}. */
+export function clientFor(options: CheckedConnection, memory?: TokenMemory): ServiceClient {
+  return connectedClient(options, allCalls, memory);
 }

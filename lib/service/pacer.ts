@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { Notice } from "../notice.ts";
+import type { NoticeFacts } from "../notice.ts";
 import { type Failure, failureDelay } from "./retry.ts";
 
 /** Options of {@linkcode Pacer}. */
@@ -16,7 +16,7 @@ interface PacerOptions {
   startedAt: number;
   signal: AbortSignal | undefined;
   /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
-  notify: (notice: Notice, quietly?: boolean) => void;
+  notify: (notice: NoticeFacts, quietly?: boolean) => void;
   /** Number of requests sent. */
   requests: () => number;
   /** Random numbers from 0 up to 1, for jitter. */

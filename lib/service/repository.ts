@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { nearest } from "../nearest.ts";
-import type { MogplexApi } from "./calls.ts";
+import type { ServiceClient } from "./calls.ts";
 import { isUuid, normaliseRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";
@@ -112,7 +112,7 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
 }
 
 /** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
-export async function namesNear(client: MogplexApi, name: string, call: CallOptions): Promise<string[]> {
+export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
   const wanted = name.toLowerCase();
   const slash = wanted.lastIndexOf("/") + 1;
   try {
@@ -141,7 +141,7 @@ export async function namesNear(client: MogplexApi, name: string, call: CallOpti
  * @throws what the client throws.
  */
 export async function resolveRepository(
-  client: MogplexApi,
+  client: ServiceClient,
   repository: string,
   call: CallOptions = {},
   root?: string | null,

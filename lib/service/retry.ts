@@ -16,6 +16,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { callHook } from "../hook.ts";
+import { withMessage } from "../text/notice_text.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
 import { limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
@@ -371,7 +372,7 @@ export class CallLimits {
     const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
-    callHook(onNotice, {
+    const wait = {
       kind: "wait",
       what: this.#what,
       cause,
@@ -380,7 +381,8 @@ export class CallLimits {
       delayMs,
       fromService: named,
       untilMs,
-    });
+    } as const;
+    callHook(onNotice, withMessage(wait));
     await clock.sleep(delayMs, { signal });
     return true;
   }

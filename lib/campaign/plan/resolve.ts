@@ -7,8 +7,8 @@ import type { Clock } from "../../clock.ts";
 import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
 import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
-import type { Notice } from "../../notice.ts";
-import type { MogplexApi } from "../../service/client.ts";
+import type { NoticeFacts } from "../../notice.ts";
+import type { ServiceClient } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { rowOf, rowsText } from "../../service/repository.ts";
 import type { Pacer } from "../../service/pacer.ts";
@@ -32,13 +32,13 @@ const TOLD_MS = 2_000;
 /** Options of {@linkcode RequestPace}. */
 interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
-  client: Pick<MogplexApi, "requests">;
+  client: Pick<ServiceClient, "requests">;
   clock: Clock;
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
   /** Hears of a wait that the requests of an earlier process, or a 429, make necessary. @default {undefined} */
-  notify?: ((notice: Notice) => void) | undefined;
+  notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
 /** Sends requests, at most {@linkcode REQUEST_BUDGET} in any minute. */
@@ -229,14 +229,14 @@ function namesIn(found: ReadonlyMap<string, ListedRepo>): ReadonlySet<string> {
 
 /** Reads lists of repositories, with one request at a time. */
 class SplitListing implements Listing {
-  readonly #client: MogplexApi;
+  readonly #client: ServiceClient;
   readonly #pace: RequestPace;
   /** Whether the service obeys the backslash; undefined until it was asked. */
   #obeys: boolean | undefined;
   /** Requests for the list that is read now. */
   #requests = 0;
 
-  constructor(client: MogplexApi, pace: RequestPace) {
+  constructor(client: ServiceClient, pace: RequestPace) {
     this.#client = client;
     this.#pace = pace;
   }
@@ -350,7 +350,7 @@ function common(names: readonly string[], shortest: string): string {
 }
 
 /** Makes a listing. @param pace Spaces out the requests. */
-export function openListing(client: MogplexApi, pace: RequestPace): Listing {
+export function openListing(client: ServiceClient, pace: RequestPace): Listing {
   return new SplitListing(client, pace);
 }
 

@@ -9,7 +9,8 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
-import type { Notice } from "../../notice.ts";
+import type { NoticeFacts } from "../../notice.ts";
+import { noticeLine } from "../../text/notice_text.ts";
 import {
   bareRow,
   COMPACT_WIDTH,
@@ -228,7 +229,7 @@ export class LiveLog {
   }
 
   /** Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. */
-  notice(notice: Notice): void {
+  notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
     this.#eventLines(this.#compact.flush());
@@ -382,48 +383,9 @@ function statusParts(progress: Progress): string[] {
   ];
 }
 
-// Notices as lines of text: one formatter a kind.
-
-function timeText(wallTimeMs: number): string {
-  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
-}
-
-/** One line about a notice, which may hold untrusted text. */
-export function noticeText(notice: Notice): string {
-  switch (notice.kind) {
-    case "wait": {
-      const named = notice.fromService ? ", as the service asks" : "";
-      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
-        formatDuration(notice.delayMs)
-      }${named}, at ${timeText(notice.untilMs)}`;
-    }
-    case "heartbeat":
-      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
-    case "window_full":
-      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
-    case "events_missed":
-      return "Some events were missed: the feed shows only its newest 200";
-    case "unknown_status":
-      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
-    case "restart":
-      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
-    case "random_key":
-      return `Cannot identify this job (missing: ${
-        notice.missing.join(", ")
-      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
-    case "shared_key":
-      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
-        "nodes of a matrix and repeated steps look the same here; give each its own `--key-part`";
-    case "hook_failed":
-      return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
-    case "text":
-      return notice.message;
-    default: {
-      // A new kind without a text does not compile.
-      const unknown: never = notice;
-      return String(unknown);
-    }
-  }
+/** One line about a notice in the words of the command. It may hold untrusted text. */
+export function noticeText(notice: NoticeFacts): string {
+  return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
 // The block at the end of a job: the verdict, why, and what the reader can do next.

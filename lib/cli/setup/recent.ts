@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CallOptions, MogplexApi } from "../../service/client.ts";
+import type { CallOptions, ServiceClient } from "../../service/client.ts";
 import { isUuid } from "../../service/contract.ts";
 import { MogplexError, NotFoundError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -119,7 +119,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 /** Undefined when there is no such run for this token. */
-async function statusOf(client: Pick<MogplexApi, "getRun">, runId: string, call: CallOptions) {
+async function statusOf(client: Pick<ServiceClient, "getRun">, runId: string, call: CallOptions) {
   try {
     return (await client.getRun(runId, call)).status;
   } catch (error) {

@@ -11,7 +11,7 @@ import { followRun } from "../../run/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../run/result.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
 import { interruptReason, openInterrupts } from "../../run/interrupts.ts";
-import type { MogplexApi } from "../../service/client.ts";
+import type { ServiceClient } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
 import { unknownHarness } from "../../service/validate.ts";
@@ -169,8 +169,8 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
 class NoTimeLeft extends Error {}
 
 /** A client that gives up as soon as `Retry-After` does not fit: a script that waits for the exit code gets it at once. */
-function impatient(client: MogplexApi, remainingMs: () => number): MogplexApi {
-  const getRunEvents: MogplexApi["getRunEvents"] = async (...args) => {
+function impatient(client: ServiceClient, remainingMs: () => number): ServiceClient {
+  const getRunEvents: ServiceClient["getRunEvents"] = async (...args) => {
     try {
       return await client.getRunEvents(...args);
     } catch (error) {
@@ -178,7 +178,7 @@ function impatient(client: MogplexApi, remainingMs: () => number): MogplexApi {
       throw tooLong ? new NoTimeLeft("Cannot wait as long as the service asks", { cause: error }) : error;
     }
   };
-  return Object.assign(Object.create(client) as MogplexApi, { getRunEvents });
+  return Object.assign(Object.create(client) as ServiceClient, { getRunEvents });
 }
 
 async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {

@@ -179,11 +179,6 @@ test("no verb has an option of the client", async () => {
   expect(service.runs).toEqual([]);
 });
 
-test("a date is refused as a deadline, since it would stay the same for ever", async () => {
-  const { mogplex } = world();
-  await expect(mogplex.api.listRepos({}, { deadline: Date.now() + 5_000 })).rejects.toThrow("no point on the clock");
-});
-
 test("one 404 turns streams off for a quarter of an hour, not for ever", async () => {
   const asked: number[] = [];
   const service = createEmulator({ scenario: "stuck-streaming", revision: "later" });

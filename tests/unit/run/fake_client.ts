@@ -3,7 +3,7 @@ import type { JobIdentity } from "../../../lib/ci/platform.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { ApiError, type MogplexError, NetworkError, RateLimitedError, UnavailableError } from "../../../lib/errors.ts";
 import type { CancelResult, Run, RunEvent, RunEvents, StartRequest, StartResult } from "../../../lib/model.ts";
-import type { CallOptions, MogplexApi } from "../../../lib/service/client.ts";
+import type { CallOptions, ServiceClient } from "../../../lib/service/client.ts";
 
 export const RUN_ID = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 export const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -134,7 +134,7 @@ export interface Heard {
   with: string | number;
 }
 
-export interface FakeClient extends MogplexApi {
+export interface FakeClient extends ServiceClient {
   heard: Heard[];
 }
 
@@ -180,7 +180,7 @@ export function fakeClient(clock: Clock, script: Script): FakeClient {
     getRunEvents: (_id, query, call) => events(query?.limit ?? 200, call),
     getRun: run,
     cancelRun: (id, call) => play("cancel", id, call),
-  } as Partial<MogplexApi> as FakeClient;
+  } as Partial<ServiceClient> as FakeClient;
 }
 
 /** Everything that a generator yields, and what it throws. */

@@ -1,3 +1,4 @@
+import { withMessage } from "../../../lib/text/notice_text.ts";
 import { beforeEach, expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import {
@@ -184,7 +185,7 @@ test("follow() waits out 429, 503, other 5xx, a broken network and pages that ar
 
 test("follow() says what is waited for, why, and until when", async () => {
   const { notices } = await followed({ events: [limited(60_000), page("success", [finished])] });
-  expect(notices[0]).toEqual({
+  expect(notices[0]).toEqual(withMessage({
     kind: "wait",
     what: `read events of run "${RUN_ID}"`,
     cause: "rate_limit",
@@ -193,7 +194,7 @@ test("follow() says what is waited for, why, and until when", async () => {
     delayMs: 66_250,
     fromService: true,
     untilMs: Date.UTC(2026, 8, 1) + 66_250,
-  });
+  }));
 });
 
 test("follow() looks slowly for a while after a 429", async () => {
@@ -249,7 +250,7 @@ test("follow() counts an unknown status as not finished and says so once", async
     events: [page("paused"), page("paused"), page("streaming"), page("paused"), page("success", [finished])],
   });
   expect(short).toEqual(["paused", "streaming", "paused", "success", "f", "end success"]);
-  expect(notices).toEqual([{ kind: "unknown_status", status: "paused" }]);
+  expect(notices).toEqual([withMessage({ kind: "unknown_status", status: "paused" })]);
 });
 
 test("follow() announces twenty unknown statuses and no more, and tells them apart by their beginning", async () => {
@@ -291,7 +292,7 @@ test("follow() says once that the feed is full, and goes on watching the status"
     events: [full, full, full, full, full, page("success", someEvents(1, 200))],
   });
   expect(short.slice(-3)).toEqual(["(window_full)", "success", "end success"]);
-  expect(notices.filter((notice) => notice.kind !== "heartbeat")).toEqual([{ kind: "window_full" }]);
+  expect(notices.filter((notice) => notice.kind !== "heartbeat")).toEqual([withMessage({ kind: "window_full" })]);
 });
 
 test("follow() says once that events were missed when the window jumped", async () => {
@@ -310,7 +311,7 @@ test("follow() says once that events were missed when the window jumped", async 
     "f",
     "end success",
   ]);
-  expect(notices).toEqual([{ kind: "events_missed" }]);
+  expect(notices).toEqual([withMessage({ kind: "events_missed" })]);
 });
 
 test("follow() asks for half as many events when the body is too large, at last for the status alone", async () => {
@@ -336,9 +337,9 @@ test("follow() sends heartbeats within a long wait", async () => {
   const { notices } = await followed({ events: [page("pending"), limited(200_000), page("success", [finished])] });
   expect(notices).toEqual([
     expect.objectContaining({ kind: "wait", delayMs: 206_250 }),
-    { kind: "heartbeat", status: "pending", elapsedMs: 61_000, requests: 2 },
-    { kind: "heartbeat", status: "pending", elapsedMs: 121_000, requests: 2 },
-    { kind: "heartbeat", status: "pending", elapsedMs: 181_000, requests: 2 },
+    withMessage({ kind: "heartbeat", status: "pending", elapsedMs: 61_000, requests: 2 }),
+    withMessage({ kind: "heartbeat", status: "pending", elapsedMs: 121_000, requests: 2 }),
+    withMessage({ kind: "heartbeat", status: "pending", elapsedMs: 181_000, requests: 2 }),
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { JobIdentity } from "../../../lib/ci/platform.ts";
-import type { Notice } from "../../../lib/notice.ts";
+import type { NoticeFacts } from "../../../lib/notice.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope, keyWithSuffix, splitSuffix } from "../../../lib/run/key.ts";
 import { JOB as GITLAB_JOB } from "./fake_client.ts";
 
@@ -55,7 +55,7 @@ test("deriveKey() makes a random key with scope random", async () => {
 });
 
 test("deriveKey() says what is missing and makes a random key when the identity is not complete", async () => {
-  const notices: Notice[] = [];
+  const notices: NoticeFacts[] = [];
   const parts = { scope: "job", repoId: REPO, nowMs: NOW } as const;
   const identity = { ...JOB, attempt: null, job: null };
   const half = await deriveKey({ ...parts, identity }, (notice) => notices.push(notice));

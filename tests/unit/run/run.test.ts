@@ -1,3 +1,4 @@
+import { withMessage } from "../../../lib/text/notice_text.ts";
 import { expect, test } from "bun:test";
 import {
   DeadlineError,
@@ -245,10 +246,10 @@ test("followAutomation() takes an unknown status for not finished, and tells of 
   const options = { client, clock, env: () => undefined, onNotice };
   const items = await Array.fromAsync(followAutomation(AUTOMATION, RUN, options));
   expect(items.map(({ type }) => type)).toEqual(["status", "status", "end"]);
-  expect(notices.filter(({ kind }) => kind === "unknown_status")).toEqual([{
+  expect(notices.filter(({ kind }) => kind === "unknown_status")).toEqual([withMessage({
     kind: "unknown_status",
     status: "dreaming",
-  }]);
+  })]);
 });
 
 test("followAutomation() rejects with what lasts at once, and with the cause when the last look does not work", async () => {

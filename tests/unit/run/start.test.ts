@@ -1,3 +1,4 @@
+import { withMessage } from "../../../lib/text/notice_text.ts";
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import {
@@ -107,7 +108,7 @@ test("start() identifies a job on an unknown CI system by MOGPLEX_CI_JOB, else s
   const unknown = (name: string) => name === "CI" ? "true" : undefined;
   const { result, notices } = await tried([started("pending")], { env: unknown, identity: undefined });
   expect(result.keyScope).toBe("random");
-  expect(notices).toEqual([{ kind: "random_key", missing: ["server", "project", "pipeline", "job"] }]);
+  expect(notices).toEqual([withMessage({ kind: "random_key", missing: ["server", "project", "pipeline", "job"] })]);
 });
 
 test("start() uses a given key as it is, and attaches to whatever it finds", async () => {
@@ -130,8 +131,8 @@ test("start() starts afresh in order when the runs that it finds are dead", asyn
   expect(result).toMatchObject({ replayed: false, idempotencyKey: `${KEY}.3` });
   expect(keys).toEqual([KEY, `${KEY}.2`, `${KEY}.3`]);
   expect(notices).toEqual([
-    { kind: "restart", runId: RUN_ID, status: "failed", suffix: 2 },
-    { kind: "restart", runId: RUN_ID, status: "cancelled", suffix: 3 },
+    withMessage({ kind: "restart", runId: RUN_ID, status: "failed", suffix: 2 }),
+    withMessage({ kind: "restart", runId: RUN_ID, status: "cancelled", suffix: 3 }),
   ]);
 });
 
@@ -236,7 +237,7 @@ test("start() waits for a start slot as long as the service asks, and says so", 
   const { result, slept, notices } = await tried([limited(45_000), started("pending")]);
   expect(result.replayed).toBe(false);
   expect(slept).toEqual([45_000]);
-  expect(notices).toEqual([{
+  expect(notices).toEqual([withMessage({
     kind: "wait",
     what: "start run",
     cause: "start_limit",
@@ -245,7 +246,7 @@ test("start() waits for a start slot as long as the service asks, and says so", 
     delayMs: 45_000,
     fromService: true,
     untilMs: BEGIN_MS + 45_000,
-  }]);
+  })]);
 });
 
 test("start() waits out a limiter that is down", async () => {
@@ -336,7 +337,7 @@ test("start() says that a key is shared where nodes look the same and a first at
     const { notices } = await tried(answers, { env: read, identity: undefined, ...options });
     return notices.filter(({ kind }) => kind === "shared_key");
   };
-  const shared: Notice[] = [{ kind: "shared_key", runId: RUN_ID }];
+  const shared: Notice[] = [withMessage({ kind: "shared_key", runId: RUN_ID })];
   expect(await noticed({})).toEqual(shared);
   expect(await noticed({}, [live], { keyPart: "linux" })).toEqual(shared);
   // A later attempt finds its own run, another day's job that of the day, and a given key is taken as it is.

@@ -1,3 +1,4 @@
+import { withMessage } from "../../../lib/text/notice_text.ts";
 import { expect, test } from "bun:test";
 import { DeadlineError, ForbiddenError, NotFoundError, UnauthorizedError } from "../../../lib/errors.ts";
 import { clientFor } from "../../../lib/service/client.ts";
@@ -469,7 +470,7 @@ test("follow() says that an event was missed when it cannot be read", async () =
   const broken = () => sse('id: 00000000-0000-4000-8000-000000000001\nevent: log\ndata: {"id":');
   const { said, notices } = await replaced("success", broken);
   expect(said.slice(0, 2)).toEqual(["[pending]", "(events_missed)"]);
-  expect(notices).toContainEqual({ kind: "events_missed" });
+  expect(notices).toContainEqual(withMessage({ kind: "events_missed" }));
   expect(said.at(-1)).toBe("end success");
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { start } from "../../../lib/run/request.ts";
-import { createMogplex } from "../../../mod.ts";
+import { Connector } from "../../../lib/library/connect.ts";
 import { PROCESS } from "../../../lib/service/memory.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
 import { follow } from "./detecting.ts";
@@ -38,7 +38,7 @@ async function followed(runs: number, others: number, sharedClient: boolean) {
     await emulator.fetch("https://x.example/api/v1/mogplex/repos", { headers });
   }
   const from = clock.now();
-  const one = sharedClient ? { client: createMogplex(connect).api, clock } : connect;
+  const one = sharedClient ? { client: new Connector(connect).client, clock } : connect;
   await Promise.all(ids.map(async (id) => {
     try {
       for await (const _ of follow(id, { ...one, timeoutMs: 120_000 })) { /* items do not matter here */ }

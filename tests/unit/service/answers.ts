@@ -2,7 +2,7 @@
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import type { Run } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { clientFor, type MogplexApi } from "../../../lib/service/client.ts";
+import { clientFor, type ServiceClient } from "../../../lib/service/client.ts";
 import type { Fetch, TransportOptions } from "../../../lib/service/transport.ts";
 
 export const TOKEN = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
@@ -84,7 +84,7 @@ export function script(...steps: Step[]): { fetch: Fetch; sent: Sent[] } {
 }
 
 export interface Scripted {
-  client: MogplexApi;
+  client: ServiceClient;
   sent: Sent[];
   clock: VirtualClock;
   notices: Notice[];

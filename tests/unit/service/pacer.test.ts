@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import type { Notice } from "../../../lib/notice.ts";
+import type { NoticeFacts } from "../../../lib/notice.ts";
 import { Pacer } from "../../../lib/service/pacer.ts";
 import type { Failure } from "../../../lib/service/retry.ts";
 
@@ -9,8 +9,8 @@ const LOST: Failure = { cause: "network", detail: "reset", namedMs: null, refuse
 
 function pacing(deadline = 3_600_000) {
   const clock = virtualClock();
-  const reported: Notice[] = [];
-  const counted: Notice[] = [];
+  const reported: NoticeFacts[] = [];
+  const counted: NoticeFacts[] = [];
   const pacer = new Pacer({
     clock,
     deadline,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { UnavailableError, UsageError } from "../../../lib/errors.ts";
 import type { Repo } from "../../../lib/model.ts";
-import type { MogplexApi } from "../../../lib/service/client.ts";
+import type { ServiceClient } from "../../../lib/service/client.ts";
 import { checkRepository, repoName, resolveRepository } from "../../../lib/service/repository.ts";
 
 const ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -13,12 +13,12 @@ function repo(full_name: string, id = ID): Repo {
 }
 
 /** A client that lists repositories as the service does; `asked` has the queries. */
-function client(repos: Repo[], asked: (string | undefined)[] = []): MogplexApi {
-  const listRepos: MogplexApi["listRepos"] = ({ q = "", limit = 200 } = {}) => {
+function client(repos: Repo[], asked: (string | undefined)[] = []): ServiceClient {
+  const listRepos: ServiceClient["listRepos"] = ({ q = "", limit = 200 } = {}) => {
     asked.push(q);
     return Promise.resolve(repos.filter(({ full_name }) => full_name.toLowerCase().includes(q)).slice(0, limit));
   };
-  return { listRepos } as MogplexApi;
+  return { listRepos } as ServiceClient;
 }
 
 const refusal = (work: () => unknown) => {
@@ -106,8 +106,8 @@ test("resolveRepository() throws what the look-up throws, but not what the searc
     Promise.reject(
       new UnavailableError("down", "unavailable", { status: 500, code: null, requestId: null, retryAfterMs: null }),
     );
-  await expect(resolveRepository({ listRepos: down } as unknown as MogplexApi, "a/b")).rejects.toThrow("down");
+  await expect(resolveRepository({ listRepos: down } as unknown as ServiceClient, "a/b")).rejects.toThrow("down");
   let calls = 0;
-  const later = { listRepos: () => ++calls === 1 ? Promise.resolve([]) : down() } as unknown as MogplexApi;
+  const later = { listRepos: () => ++calls === 1 ? Promise.resolve([]) : down() } as unknown as ServiceClient;
   await expect(resolveRepository(later, "a/b")).rejects.toBeInstanceOf(UsageError);
 });

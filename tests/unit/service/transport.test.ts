@@ -1,3 +1,4 @@
+import { withMessage } from "../../../lib/text/notice_text.ts";
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import {
@@ -93,7 +94,7 @@ test("call() obeys Retry-After in full, without jitter, and says until when", as
   ]);
   await client.getRun(RUN_ID);
   expect(clock.slept).toEqual([1000, 45_000]);
-  expect(notices[1]).toEqual({
+  expect(notices[1]).toEqual(withMessage({
     kind: "wait",
     what: `read run "${RUN_ID}"`,
     cause: "rate_limit",
@@ -102,7 +103,7 @@ test("call() obeys Retry-After in full, without jitter, and says until when", as
     delayMs: 45_000,
     fromService: true,
     untilMs: Date.UTC(2026, 8, 1) + 46_000,
-  });
+  }));
 });
 
 test("call() reads a date in Retry-After by the clock of its sender", async () => {

@@ -1,6 +1,6 @@
 /** An emulated service and clients of it, on one virtual clock, for the tests of the numbered traps. */
 import type { TransportOptions } from "../../../lib/service/transport.ts";
-import { clientFor, type MogplexApi } from "../../../lib/service/client.ts";
+import { clientFor, type ServiceClient } from "../../../lib/service/client.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import type { Scenario } from "../../../lib/emulator/agents/scenario.ts";
 import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
@@ -30,9 +30,9 @@ export interface Service {
   sent: string[];
   notices: Notice[];
   fetch(url: string, init: RequestInit): Promise<Response>;
-  client: MogplexApi;
+  client: ServiceClient;
   /** Another client of the same service. */
-  clientWith(options: Partial<TransportOptions>): MogplexApi;
+  clientWith(options: Partial<TransportOptions>): ServiceClient;
   /** Options for the functions of `lib/runs`. */
   options(more?: RunOptions): RunOptions;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { REQUEST_BUDGET } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import type { Notice } from "../../../../lib/notice.ts";
+import type { NoticeFacts } from "../../../../lib/notice.ts";
 
 const MINUTE = 60_000;
 
@@ -62,7 +62,7 @@ test("RequestPace counts the requests of earlier processes, and says once that i
   await clock.sleep(MINUTE);
   const client = { requests: 0 };
   const told: string[] = [];
-  const notify = (notice: Notice) => void told.push(notice.kind === "text" ? notice.message : notice.kind);
+  const notify = (notice: NoticeFacts) => void told.push(notice.kind === "text" ? notice.message : notice.kind);
   const sentAt = Array.from({ length: REQUEST_BUDGET }, (_, index) => MINUTE - 30_000 + 500 * index);
   const pace = new RequestPace({ client, clock, notify }, sentAt);
   const request = () => pace.request(() => Promise.resolve(client.requests++));

@@ -1,0 +1,94 @@
+/**
+ * The logger of a client: what is worth a line goes to it, by level.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { callHook } from "../hook.ts";
+import { didYouMean } from "../nearest.ts";
+import type { Notice } from "../notice.ts";
+import type { RequestReport } from "../service/transport.ts";
+
+/** Where log lines go. `console` is one, and so are most loggers. */
+export interface Logger {
+  /** Requests and heartbeats. */
+  debug(message: string): unknown;
+  /** Waits, and starts with another key. */
+  info(message: string): unknown;
+  /** What may need a look. */
+  warn(message: string): unknown;
+  /** A function of yours that failed. */
+  error(message: string): unknown;
+}
+
+/** The least that is logged. `off`: nothing. */
+export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
+
+/** All values of {@linkcode LogLevel}, from the quietest to the loudest. */
+const LOG_LEVELS: readonly LogLevel[] = ["off", "error", "warn", "info", "debug"];
+
+/** How loud each kind of notice is. */
+const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
+  wait: "info",
+  heartbeat: "debug",
+  window_full: "info",
+  events_missed: "warn",
+  unknown_status: "warn",
+  restart: "info",
+  random_key: "warn",
+  shared_key: "warn",
+  hook_failed: "error",
+  text: "warn",
+};
+
+/** Writes log lines. */
+export interface Log {
+  notice(notice: Notice): void;
+  request(request: RequestReport): void;
+}
+
+/**
+ * The log of a client; undefined without a logger. With a level alone it is the console.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @throws {UsageError} when the logger lacks a method, or the level is not known.
+ */
+export function logOf(
+  attempted: string,
+  { logger, logLevel }: { logger?: Logger | undefined; logLevel?: LogLevel | undefined },
+): Log | undefined {
+  const level = logLevel ?? "warn";
+  if (!LOG_LEVELS.includes(level)) {
+    const why = `'logLevel' must be one of ${LOG_LEVELS.join(", ")}`;
+    throw new UsageError({
+      attempted,
+      why,
+      value: JSON.stringify(level),
+      advice: didYouMean(String(level), LOG_LEVELS),
+    });
+  }
+  if (logger === undefined && logLevel === undefined) return undefined;
+  const to = logger ?? console;
+  for (const name of LOG_LEVELS.slice(1) as Exclude<LogLevel, "off">[]) {
+    if (typeof to[name] !== "function") {
+      throw new UsageError({
+        attempted,
+        why: `'logger' must have the methods debug, info, warn and error`,
+        value: `no ${name}`,
+      });
+    }
+  }
+  const write = (each: Exclude<LogLevel, "off">, message: string) => {
+    if (LOG_LEVELS.indexOf(each) <= LOG_LEVELS.indexOf(level)) {
+      callHook((text: string) => to[each](text), `mogplex: ${message}`);
+    }
+  };
+  return {
+    notice: (notice) => write(LEVELS[notice.kind], notice.message),
+    request({ method, path, status, attempt, durationMs, requestId }) {
+      const answer = status === null ? "no answer" : `HTTP ${status}`;
+      const id = requestId === null ? "" : `, request ${requestId}`;
+      write("debug", `${method} ${path}: ${answer} after ${durationMs} ms (attempt ${attempt}${id})`);
+    },
+  };
+}

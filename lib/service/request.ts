@@ -1,0 +1,89 @@
+/**
+ * A request for a route that the client has no method for.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { UsageError } from "../errors.ts";
+import type { Caller } from "./calls.ts";
+import { API_PREFIX } from "./contract.ts";
+import type { CallOptions } from "./retry.ts";
+import { checkIdempotencyKey } from "./validate.ts";
+
+/** What a request has beside its route. */
+export interface RequestParts {
+  /** Values of the query; those that are undefined are left out. */
+  query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
+  /** Body, which is sent as JSON. */
+  body?: unknown;
+  /** Key that makes it safe to repeat. */
+  idempotencyKey?: string | undefined;
+}
+
+const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/** The method and the path of a route. @throws {UsageError} unless the path stays below that of the API. */
+function parseRoute(origin: string, route: string): { method: string; url: URL } {
+  const refuse = (why: string) =>
+    new UsageError({
+      attempted: "send request",
+      why,
+      value: JSON.stringify(route),
+      advice: 'write the method and a path below the API, such as "GET /runs"',
+    });
+  if (typeof route !== "string") throw refuse("the route must be a string");
+  const [, method = "", path = ""] = /^([A-Z]+) (.*)$/s.exec(route) ?? [];
+  if (!METHODS.includes(method)) throw refuse(`the route must begin with ${METHODS.join(", ")} and a blank`);
+  if (!/^\/(?!\/)/.test(path)) throw refuse("its path must begin with one slash");
+  if (/[?#]/.test(path)) throw refuse("its path must have no query and no fragment: give the option 'query'");
+  const whole = `${API_PREFIX}${path}`;
+  const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
+  // What the parser changes leads elsewhere, or is read in two ways: dots, backslashes, blanks. Some servers decode before they look.
+  const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
+  if (!isPlain) throw refuse("its path must stay below that of the API, with every character encoded");
+  return { method, url };
+}
+
+/** A JSON text. @throws {UsageError} when there is none. */
+function jsonOf(body: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(body);
+  } catch (cause) {
+    throw new UsageError({ attempted: "send request", why: "'body' cannot be written as JSON" }, { cause });
+  }
+  if (text === undefined) throw new UsageError({ attempted: "send request", why: "'body' has no form in JSON" });
+  return text;
+}
+
+/** Sends a request and gives the data of its answer. A request that may have worked is repeated only if that is safe. */
+export type SendRequest = (route: string, parts?: RequestParts, call?: CallOptions) => Promise<unknown>;
+
+/** @param origin Origin of the service. @returns The method. */
+export function requestCall({ send }: Caller, origin: string): SendRequest {
+  return async (route, { query = {}, body, idempotencyKey } = {}, call) => {
+    const { method, url } = parseRoute(origin, route);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.append(name, String(value));
+    }
+    const key = idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey);
+    const headers = {
+      ...key !== undefined && { "Idempotency-Key": key },
+      ...body !== undefined && { "Content-Type": "application/json" },
+    };
+    const init = { method, headers, ...body !== undefined && { body: jsonOf(body) } };
+    const isSafe = method === "GET" || key !== undefined;
+    const attempted = {
+      what: `send ${method} ${url.pathname.slice(API_PREFIX.length)}`,
+      scope: isSafe ? "read" : "write",
+      key,
+    } as const;
+    // The answer is whatever the route gives: nobody has checked it.
+    return await send(
+      attempted,
+      z.unknown(),
+      isSafe ? call : { ...call, maxAttempts: 1 },
+      ({ fetch }) => (fetch as typeof globalThis.fetch)(url.href, init) as never,
+    );
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Notices as lines of text: one formatter for each kind.
+ *
+ * @module
+ */
+import { messageOf } from "../error_sentence.ts";
+import type { Notice, NoticeFacts } from "../notice.ts";
+import { formatDuration } from "./duration.ts";
+
+/** A notice with its words, as the caller of the library gets it. */
+export function withMessage<F extends NoticeFacts>(facts: F): Extract<Notice, { kind: F["kind"] }> {
+  return { ...facts, message: noticeLine(facts) } as unknown as Extract<Notice, { kind: F["kind"] }>;
+}
+
+function timeText(wallTimeMs: number): string {
+  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
+}
+
+/** How a caller names things that a notice speaks of. */
+interface NoticeWords {
+  /** What tells runs of one job apart. */
+  keyPart: string;
+}
+
+/** One line about a notice, which may hold untrusted text. */
+export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { keyPart: "`keyPart`" }): string {
+  switch (notice.kind) {
+    case "wait": {
+      const named = notice.fromService ? ", as the service asks" : "";
+      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
+        formatDuration(notice.delayMs)
+      }${named}, at ${timeText(notice.untilMs)}`;
+    }
+    case "heartbeat":
+      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
+    case "window_full":
+      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
+    case "events_missed":
+      return "Some events were missed: the feed shows only its newest 200";
+    case "unknown_status":
+      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
+    case "restart":
+      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
+    case "random_key":
+      return `Cannot identify this job (missing: ${
+        notice.missing.join(", ")
+      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
+    case "shared_key":
+      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
+        "nodes of a matrix and repeated steps look the same here; give each its own " + keyPart;
+    case "hook_failed":
+      return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
+    case "text":
+      return notice.message;
+    default: {
+      // A new kind without a text does not compile.
+      const unknown: never = notice;
+      return String(unknown);
+    }
+  }
+}
