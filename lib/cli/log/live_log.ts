@@ -6,7 +6,6 @@
  */
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
-import { messageOf } from "../../error_sentence.ts";
 import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
 import type { NoticeFacts } from "../../notice.ts";
