@@ -19,6 +19,11 @@ export function sha256Hex(content: string | Uint8Array): string {
     : crypto.createHash("sha256").update(content).digest("hex");
 }
 
+/** Whether a text has the form of {@linkcode sha256Hex}, in any case. */
+export function isSha256Hex(text: string): boolean {
+  return /^[0-9a-f]{64}$/i.test(text);
+}
+
 /** SHA-256 of a text in UTF-8, in base64: the form of a content security policy. */
 export function sha256Base64(text: string): string {
   return crypto.createHash("sha256").update(text).digest("base64");

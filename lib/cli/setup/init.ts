@@ -12,7 +12,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
 import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
-import { sha256Hex } from "../../sha256.ts";
+import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
@@ -50,8 +50,8 @@ export const SHA256: Option<string> = {
   value: "HEX",
   help: "With --update: write nothing unless this program has this SHA-256",
   parse(text, name) {
-    if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-    const why = `${name} must have 64 hexadecimal digits`;
+    if (isSha256Hex(text)) return text.toLowerCase();
+    const why = `${name} must be a SHA-256 in hexadecimal digits`;
     throw new UsageError({ attempted: "update the program", why, value: JSON.stringify(text.slice(0, 80)) });
   },
 };

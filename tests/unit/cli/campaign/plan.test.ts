@@ -31,7 +31,7 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
 test("campaign plan --dry-run writes nothing, and --json is one object", async () => {
   const world = cliWorld({ count: 2 });
   const { code, stdout } = await world.campaign("plan", ["--dry-run", "--json"]);
-  const { dryRun, view, changes, bound, forecasts, reading, meanRunMs } = JSON.parse(stdout);
+  const { dryRun, view, changes, limitedBy, forecasts, lookup, meanRunMs } = JSON.parse(stdout);
   expect([code, stdout.split("\n").length, dryRun, view.state, changes.added.length]).toEqual([
     0,
     2,
@@ -39,7 +39,7 @@ test("campaign plan --dry-run writes nothing, and --json is one object", async (
     "planned",
     2,
   ]);
-  expect([bound, forecasts.length, reading.requests, meanRunMs]).toEqual(["nothing", 5, 1, 1_200_000]);
+  expect([limitedBy, forecasts.length, lookup.requests, meanRunMs]).toEqual(["nothing", 5, 1, 1_200_000]);
   expect(existsSync(world.directory)).toBe(false);
   expect((await world.campaign("plan", ["--dry-run"])).stdout).toContain("2 items; nothing was written\n");
 });
