@@ -5,10 +5,12 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
+import { checkForge } from "../../forge/check_forge.ts";
 import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
 import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
+import { openJobForge } from "../job/open_forge.ts";
 import type { Writer } from "../log/writer.ts";
 import { checkProgram, RELEASES } from "../setup/program_check.ts";
 import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, LABEL, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
@@ -25,7 +27,6 @@ import {
   ciName,
 } from "./doctor_checks.ts";
 import { type Machine, thisMachine } from "../../runtime.ts";
-import { checkForge } from "./doctor_forge.ts";
 import { checkService, checkToken, findToken, type Purpose, PURPOSES } from "../../service/check_access.ts";
 import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts";
 
@@ -96,6 +97,17 @@ async function checkThere(
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
 }
 
+/** Whether `respond` can work at the forge of this job. */
+function checkForgeOf(context: Context): Promise<Check[]> {
+  const { option, platform: { isCi } } = context;
+  return checkForge({
+    isCi,
+    open: () => openJobForge(context),
+    allowUsers: () => option(ALLOW_USERS),
+    label: () => option(LABEL) ?? "mogplex",
+  });
+}
+
 /** Checks that are safe only where the checkout did not set our variables. */
 async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
@@ -107,7 +119,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  const forge = purposeOf(context) === "respond" && token.ok ? await checkForge(context) : [];
+  const forge = purposeOf(context) === "respond" && token.ok ? await checkForgeOf(context) : [];
   const files = purposeOf(context) === "dashboard"
     ? skipped("files", "a dashboard writes where its own --out says")
     : await checkFiles(context);

@@ -3,24 +3,33 @@
  *
  * @module
  */
-import { MogplexError } from "../../errors.ts";
-import type { ForgeUser } from "../../forge/findings.ts";
-import type { ForgeSetup, Threads } from "../../forge/threads.ts";
-import { openJobForge } from "../job/open_forge.ts";
-import { ALLOW_USERS, LABEL } from "../options.ts";
-import type { Context } from "../verb.ts";
-import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../../check.ts";
+import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
+import { MogplexError } from "../errors.ts";
+import type { ForgeUser } from "./findings.ts";
+import type { OpenForge } from "./open.ts";
+import type { ForgeSetup, Threads } from "./threads.ts";
+
+/** What the checks need of the program. The last three throw a `UsageError` for a setting that is wrong. */
+interface ForgeCheckOptions {
+  /** Whether this is a job of a CI system. */
+  isCi: boolean;
+  /** Opens the forge that runs the job. */
+  open(): OpenForge;
+  /** Who may ask, by `--allow-users`; undefined for everybody who may push. */
+  allowUsers(): readonly string[] | undefined;
+  /** The label that asks for a run. */
+  label(): string;
+}
 
 /** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
-export async function checkForge(context: Context): Promise<Check[]> {
-  const { platform } = context;
+export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "variables"];
-  if (!platform.isCi) {
+  if (!isCi) {
     const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
-    const { threads, workflowFolders } = openJobForge(context);
+    const { threads, workflowFolders } = open();
     return { threads, workflowFolders, me: await threads.me(), repository: await threads.repository() };
   });
   if (!opened.ok) {
@@ -32,9 +41,9 @@ export async function checkForge(context: Context): Promise<Check[]> {
   const found = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    await checkRights(context, threads, me),
+    await checkRights(allowUsers, threads, me),
     await checkNotes(threads),
-    await checkLabel(context, threads),
+    await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
     workflowFolders === undefined
       ? checkWebhook(found)
@@ -43,9 +52,13 @@ export async function checkForge(context: Context): Promise<Check[]> {
   ];
 }
 
-async function checkRights({ option }: Context, threads: Threads, user: ForgeUser): Promise<Check> {
+async function checkRights(
+  allowUsers: ForgeCheckOptions["allowUsers"],
+  threads: Threads,
+  user: ForgeUser,
+): Promise<Check> {
   const name = "rights";
-  const allowed = await tried(() => option(ALLOW_USERS));
+  const allowed = await tried(allowUsers);
   if (!allowed.ok) return failedWith(name, allowed.error, adviceOf(allowed.error, "Correct the names, or unset them"));
   if (allowed.value !== undefined) {
     return await checkNames(threads, [...new Set(allowed.value)]);
@@ -93,10 +106,10 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
   return ok(name, `${list} may ask; in this form, --allow-users refuses an account that takes over a name`);
 }
 
-async function checkLabel({ option }: Context, threads: Threads): Promise<Check> {
+async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
   const name = "label";
   const asked = await tried(() => {
-    const label = option(LABEL) ?? "mogplex";
+    const label = read();
     return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
   });
   if (!asked.ok) return warning(name, asked.error.message, "Give the token the right to read issues, or look yourself");
