@@ -50,8 +50,8 @@ import type { Rest } from "./work/start_item.ts";
 import { approveAll, waveSteps } from "./work/wave.ts";
 import {
   expectToken,
-  readPullRequests,
   reasonCleaner,
+  refreshPullRequests,
   serviceNow,
   troubleBody,
   type Work,
@@ -211,7 +211,7 @@ async function makeStep(
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
-      await readPullRequests({ store: opened.store, pulls });
+      await refreshPullRequests({ store: opened.store, pulls });
     }
     const view = doneView(opened, stuckAfterMs);
     if (view !== undefined) {

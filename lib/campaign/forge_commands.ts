@@ -50,8 +50,11 @@ function isReady({ draft, checks, review, conflict }: PullRequestView, { ready, 
 }
 
 /** Whether a pull request is not that of its item's run, or may not be. */
-function isElsewhere({ repository, pullRequestState: pull }: CampaignItem, address: PullRequestAddress): boolean {
-  return repository.toLowerCase() !== address.repository.toLowerCase() ||
+function isElsewhere(
+  { repository, renamed = repository, pullRequestState: pull }: CampaignItem,
+  address: PullRequestAddress,
+): boolean {
+  return renamed.toLowerCase() !== address.repository.toLowerCase() ||
     pull?.foreign !== undefined && pull.foreign !== null;
 }
 

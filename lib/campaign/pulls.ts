@@ -19,7 +19,7 @@ import { branchKey } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { Lock } from "./journal/lock.ts";
-import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
+import { type CampaignMemory, type ItemMemory, nameOf, type StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS } from "./view/verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
@@ -216,10 +216,10 @@ export class PullRequests {
     const branch = ownBranch(item);
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
-    if (!item.item.repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
+    const repository = nameOf(item);
+    if (!repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
     // An earlier round may have had a branch of that name. The clocks of two services differ by less.
     const since = Date.parse(start.createdAt ?? start.sentAt) - CLOCKS_MS;
-    const { repository } = item.item;
     const url = await this.#forges.find({ ...place, repository, branch, since });
     if (typeof url !== "string") return undefined;
     const { runId, status, createdAt, updatedAt } = start;
@@ -241,6 +241,14 @@ export class PullRequests {
       updatedAt,
     };
   }
+}
+
+/** Items whose pull request is in a repository of another name, as far as names were seen: they may have been renamed. */
+export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
+  return [...items.values()].filter((item) => {
+    const repository = item.pullRequest === null ? undefined : parsePullRequest(item.pullRequest)?.repository;
+    return repository !== undefined && repository.toLowerCase() !== nameOf(item).toLowerCase();
+  });
 }
 
 /** The one host of all pull requests of a campaign; undefined without pull requests, or with several hosts. */
@@ -315,14 +323,15 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 
 /** Why a pull request is not that of the item's run, as a clause; null when it is. */
 function foreignReason(
-  { item, starts }: Pick<ItemMemory, "item" | "starts">,
+  item: Pick<ItemMemory, "item" | "renamed" | "starts">,
   { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
 ): string | null {
   const repository = parsePullRequest(url)?.repository ?? "";
-  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
-  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
+  const name = nameOf(item);
+  if (!name.includes("/")) return "the name of the item's repository is not known, only its id";
+  if (repository.toLowerCase() !== name.toLowerCase()) return `it is in another repository, ${repository}`;
   if (isForeign) return "its branch is none of this repository";
-  const own = ownBranch({ starts });
+  const own = ownBranch(item);
   if (own === null) return "neither the request nor the answer to its start named a branch";
   return branch === own
     ? null

@@ -122,6 +122,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
       return [{ ...body, by: personOf(body.by) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
+    case "renamed":
     case "sandboxes":
     case "wave":
     case "withdrawn":

@@ -101,6 +101,13 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
       return applyPull(memory, item);
     }
+    case "renamed": {
+      const item = itemOf(memory, record.item, place);
+      item.renamed = record.repository === item.item.repository ? null : record.repository;
+      // By its name it was said to be another repository's: the forge says it again.
+      if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
+      return;
+    }
     case "gate": {
       const gate = memory.gates[record.gate];
       gate.closed = true;

@@ -18,6 +18,7 @@ import {
   MAX_BRANCH,
   MAX_ITEM_ID,
   MAX_REASON,
+  MAX_REPOSITORY,
   newerSchema,
   problemOf,
   time,
@@ -107,7 +108,7 @@ function makeItemSchema() {
   const hash = hex(64);
   return z.object({
     id: visible(MAX_ITEM_ID, 1),
-    repository: visible(300, 1),
+    repository: visible(MAX_REPOSITORY, 1),
     repositoryId: z.string().check(maxLength(36)),
     baseBranch: visible(MAX_BRANCH),
     root: z.nullable(visible(1024, 1)),

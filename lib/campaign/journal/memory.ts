@@ -111,6 +111,8 @@ export interface ItemMemory {
   settleTries: number;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
+  /** Name that its repository has now, if that is not the one in the lock; otherwise null. */
+  renamed: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
   /** Address of its pull request, and what its forge says of it; null when that was not read. */
@@ -223,6 +225,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       settle: false,
       settleTries: 0,
       reason: item.excluded?.reason ?? null,
+      renamed: null,
       branch: null,
       pullRequest: null,
       pull: null,
@@ -310,6 +313,11 @@ export const MAX_LATE = 20;
 /** How long a run is usually over when that is seen, in milliseconds: the median of the last ends, 0 without any. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return [...lateMs].sort((a, b) => a - b)[Math.floor(lateMs.length / 2)] ?? 0;
+}
+
+/** The name that the item's repository has now, as far as that was seen. Its id proves that it is the same repository. */
+export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
+  return renamed ?? item.repository;
 }
 
 /** Whether an item has a run that has not ended. */

@@ -113,6 +113,8 @@ export type RecordBody =
     url: string;
     details?: Omit<PullRequestMemory, "state"> | undefined;
   }
+  /** The service has another name for the item's repository now. */
+  | { type: "renamed"; item: string; repository: string }
   /** Nothing is started from here on until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
   /** A person opened a gate. */
@@ -167,6 +169,8 @@ const MAX_URL = 2048;
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;
+/** Most characters of the name of a repository. */
+export const MAX_REPOSITORY = 300;
 /** Most lines of a quote, and most characters of one of them. */
 const MAX_QUOTE = 10_000;
 /** Most items that one record names, so that no line grows without limit. */
@@ -349,6 +353,7 @@ function makeSchema() {
       refused: z.optional(z.object({ item, start })),
       missing: z.optional(z.object({ item, start })),
     }),
+    z.object({ ...place, type: z.literal("renamed"), item, repository: visible(MAX_REPOSITORY, 1) }),
     z.object({
       ...place,
       type: z.literal("pull-request"),

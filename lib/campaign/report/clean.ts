@@ -59,6 +59,7 @@ export function cleanCampaign(
     return {
       id: name(item.id),
       repository: name(item.repository),
+      ...(item.renamed !== undefined && { renamed: name(item.renamed) }),
       baseBranch: name(item.baseBranch),
       root: some(name, item.root),
       verdict: item.verdict,

@@ -118,7 +118,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
  * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
-  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull, files }: ItemMemory,
+  { item, state, reason, starts, sent, attempts, renamed, branch, pullRequest, pull, files }: ItemMemory,
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
   requiresPull = false,
@@ -129,11 +129,12 @@ export function itemView(
   const view = {
     id: item.id,
     repository: item.repository,
+    ...(renamed !== null && { renamed }),
     baseBranch: item.baseBranch,
     root: item.root,
     verdict: isRefused({ state, starts }) ? "waiting" : state,
     isFinal: isFinal(state),
-    reason,
+    reason: reason ?? (renamed === null ? null : `its repository is called ${renamed} now`),
     starts: sent,
     attempts,
     runId: withRun?.runId ?? null,

@@ -70,6 +70,8 @@ export interface CampaignItem {
   id: string;
   /** Full name of the repository. */
   repository: string;
+  /** Full name that the service has for the repository now. @default {undefined} (the same) */
+  renamed?: string | undefined;
   /** Base branch. */
   baseBranch: string;
   /** Root directory; null for the repository's root. */

@@ -14,9 +14,9 @@ import { AgentWatch } from "../../run/no_sandbox.ts";
 import { type EventFacts, factsFromEvents } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { laterFailure } from "../../service/retry.ts";
-import type { ItemMemory, StartMemory } from "../journal/memory.ts";
+import { type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
 import { type Judgement, judgeRun, seemsUnbegun } from "./judge.ts";
-import { serviceNow, whyGone, type Work } from "./work.ts";
+import { noteName, serviceNow, whyGone, type Work } from "./work.ts";
 
 /** An item with its start whose run has not ended. */
 export interface OpenRun {
@@ -243,6 +243,7 @@ export async function take(
   isDoubted = open.start.doubtedAt !== null,
 ): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
+  await noteName(work, open.item, facts.pullRequest.url);
   // Its pull request is there already, and the forge says whether it is any better.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
   const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
@@ -279,9 +280,10 @@ const MAX_SHOWN_URL = 200;
  */
 function doubtOf(
   { lock: { origin }, pulls, forgeHosts }: Work,
-  { item: { repository } }: ItemMemory,
+  item: ItemMemory,
   text: string,
 ): string | null {
+  const repository = nameOf(item);
   const address = parsePullRequest(text, origin);
   const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
   if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;

@@ -6,16 +6,17 @@
 import { messageOf } from "../../error_sentence.ts";
 import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { PUBLIC_HOSTS } from "../../forge/all.ts";
+import { parsePullRequest, PUBLIC_HOSTS } from "../../forge/all.ts";
 import type { Session } from "../../run/session.ts";
+import { laterFailure } from "../../service/retry.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
-import { type CampaignMemory, hasRun, type StartMemory } from "../journal/memory.ts";
+import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused } from "../view/progress.ts";
-import type { PullRequests } from "../pulls.ts";
+import { itemsElsewhere, type PullRequests } from "../pulls.ts";
 import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
@@ -27,6 +28,8 @@ export interface Work {
   readonly store: Store;
   /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
+  /** Addresses of pull requests for which the service was asked for the name of the repository, with their item. */
+  readonly named: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
@@ -78,6 +81,7 @@ export function workOn(
     ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
     ...{
       proven: new Set<string>(),
+      named: new Set<string>(),
       withoutEvents: new Set<string>(),
       booting: new Set<string>(),
     },
@@ -109,12 +113,50 @@ export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">)
 }
 
 /**
+ * Asks the service for the name of an item's repository, once for each address, if the address of its pull request has another name: a repository
+ * that was renamed or transferred keeps its id.
+ *
+ * @throws what the client and the journal throw.
+ */
+export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
+  const { session: { client }, pace, store, lock: { origin }, named } = work;
+  const address = url === null ? undefined : parsePullRequest(url, origin);
+  if (address === undefined || address.repository.toLowerCase() === nameOf(item).toLowerCase()) return;
+  const { id, repositoryId } = item.item;
+  if (named.has(`${id} ${address.repository}`)) return;
+  const [repository] = await pace.request((call) => client.listRepos({ id: repositoryId, limit: 1 }, call));
+  named.add(`${id} ${address.repository}`);
+  if (repository === undefined || repository.full_name === nameOf(item)) return;
+  await store.record({ type: "renamed", item: id, repository: repository.full_name });
+}
+
+/**
+ * Reads the pull requests that were not read lately, and asks for the names of their repositories where those have changed.
+ *
+ * @returns Names of the items that have changed.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function readPullRequests(work: Work): Promise<string[]> {
+  const changed = await refreshPullRequests(work);
+  if (work.pulls === undefined) return changed;
+  for (const item of itemsElsewhere(work.store.memory)) {
+    try {
+      await noteName(work, item, item.pullRequest);
+    } catch (error) {
+      // The next wave asks again.
+      if (laterFailure(error) === undefined) throw error;
+    }
+  }
+  return changed;
+}
+
+/**
  * Reads the pull requests that were not read lately, and lets those be fixed whose checks are red, where the file says so.
  *
  * @returns Names of the items that have changed.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
-export async function readPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
+export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
   if (pulls === undefined) return [];
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
   const items = followUpsDue(store.memory);

@@ -497,6 +497,86 @@ for (const [address, verdict, reason] of ADDRESSES) {
   });
 }
 
+const NEW = "new-owner/renamed";
+/** Renames or transfers the repository of project 1, which keeps its id, while its run works. */
+async function renamedWorld(address: string, options: CampaignWorldOptions = {}) {
+  const world = campaignWorld({ count: 1, scenarios: namedBy(address), file: REQUIRED, ...options });
+  await world.advance();
+  world.emulator.control("setRepo", { id: project(1), set: { full_name: NEW } });
+  await world.clock.sleep(15 * MINUTE);
+  return world;
+}
+
+test("a repository that was renamed while its run worked keeps its item, whose pull request has the new name", async () => {
+  const world = await renamedWorld(`https://github.com/${NEW}/pull/7`);
+  const before = world.requests.length;
+  const { view, code } = await world.advance();
+  const { repository, renamed, verdict, reason, pullRequest } = view.items[0] as CampaignItem;
+  expect([code, repository, renamed, verdict, reason, pullRequest]).toEqual([
+    0,
+    project(1),
+    NEW,
+    "succeeded",
+    `its repository is called ${NEW} now`,
+    `https://github.com/${NEW}/pull/7`,
+  ]);
+  expect(world.requests.slice(before).filter((request) => request.includes("/repos?")).length).toBe(1);
+});
+
+test("only the name that the service has now for a repository's id is valid for its pull request", async () => {
+  const other = await renamedWorld("https://github.com/acme/other/pull/7");
+  const { view } = await other.advance();
+  expect([view.items[0]?.verdict, view.items[0]?.renamed, view.items[0]?.reason]).toEqual([
+    "unknown",
+    NEW,
+    expect.stringContaining("which is in another repository"),
+  ]);
+});
+
+test("the look at a run whose repository has no answer for its name is made again", async () => {
+  const world = await renamedWorld(`https://github.com/${NEW}/pull/7`);
+  world.before = (request) => request.includes("/repos?") ? new Response("busy", { status: 503 }) : undefined;
+  expect((await world.advance()).view.items[0]?.verdict).toBe("running");
+  world.before = undefined;
+  expect((await world.advance()).view.items[0]?.verdict).toBe("succeeded");
+});
+
+test("with a token of the forge an item of a renamed repository is settled by its new name, and gets its follow-up", async () => {
+  const github = githubForge();
+  const node = aNode({ ...rollup("FAILURE"), createdAt: "2099-01-01T00:00:00Z" });
+  const world = await renamedWorld(`https://github.com/${NEW}/pull/7`, {
+    github,
+    file: { ...REQUIRED, branch: "mogplex/replace-moment", "on-failed-checks": { prompt: "Fix it" } },
+  });
+  github.pulls.set(`${NEW}#7`, node);
+  for (let wave = 0; wave < 4; wave++) {
+    await world.advance();
+    await world.clock.sleep(15 * MINUTE);
+  }
+  const item = (await world.read()).items[0] as CampaignItem;
+  expect([item.renamed, item.pullRequest, world.starts.length]).toEqual([NEW, `https://github.com/${NEW}/pull/7`, 2]);
+});
+
+test("a pull request whose repository was renamed after its run is the item's again in the next wave", async () => {
+  const world = worldOf([aNode(), aNode()], { file: { limits: { parallel: 1 } } });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  await world.advance();
+  world.github.renamed.set(project(1), NEW);
+  world.github.pulls.set(`${NEW}#7`, aNode());
+  world.emulator.control("setRepo", { id: project(1), set: { full_name: NEW } });
+  await world.clock.sleep(5 * MINUTE);
+  await world.advance();
+  await world.clock.sleep(5 * MINUTE);
+  const { view } = await world.advance();
+  const item = view.items[0] as CampaignItem;
+  expect([item.pullRequest, item.renamed, item.pullRequestState?.foreign]).toEqual([
+    `https://github.com/${NEW}/pull/7`,
+    NEW,
+    null,
+  ]);
+});
+
 test("the pull requests of the emulator have the form of a forge", async () => {
   const world = campaignWorld({ count: 1, file: REQUIRED });
   const { view, code } = await world.waves(["done"]);

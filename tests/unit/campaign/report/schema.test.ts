@@ -63,10 +63,11 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "unchecked"];
+const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "renamed", "unchecked"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
+  renamed: true,
   baseBranch: true,
   root: true,
   verdict: true,
