@@ -47,6 +47,7 @@ import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
 import { followSteps, type Progress } from "./work/follow.ts";
 import type { Rest } from "./work/start_item.ts";
+import type { Store } from "./work/store.ts";
 import { approveAll, waveSteps } from "./work/wave.ts";
 import {
   expectToken,
@@ -212,6 +213,7 @@ async function makeStep(
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
       await refreshPullRequests({ store: opened.store, pulls });
+      await clearTrouble(opened.store);
     }
     const view = doneView(opened, stuckAfterMs);
     if (view !== undefined) {
@@ -272,6 +274,11 @@ function commandOf(source: CampaignSource, { directory, home, memory }: Campaign
       ...home === undefined ? [] : ["--home", home],
     ],
   };
+}
+
+/** Forgets what stopped an earlier wave, where this one has nothing to do: it is one that ends without an error. */
+async function clearTrouble(store: Store): Promise<void> {
+  if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
 /** Records what stopped a step, for readers of the journal. What cannot be recorded is in the error alone. */
@@ -399,7 +406,7 @@ class Step {
       // One that stays has to learn soon that it may write, and counts its lost races from here.
       if (!this.#settings.once) await work.store.share();
       await this.#advance(work, known);
-    }
+    } else await clearTrouble(work.store);
     const why = await this.#cancelLate(work);
     const stand = this.#stand(work);
     if (stand.state === "goes on" && why !== undefined) stand.why = why;

@@ -246,6 +246,20 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean): string
   ];
 }
 
+/** What a decision is recorded with. */
+interface Deciding {
+  opened: OpenedCampaign;
+  store: Store;
+  /** What is attempted, for errors. */
+  attempted: string;
+  by: string;
+  /** Whether nothing is written. */
+  dryRun: boolean;
+  view: CampaignView;
+}
+
+type Of<K extends Decision["kind"]> = Extract<Decision, { kind: K }>;
+
 /** Records a decision, unless `dryRun`. */
 async function recordDecision(
   opened: OpenedCampaign,
@@ -254,136 +268,161 @@ async function recordDecision(
   { by, dryRun = false }: DecideOptions,
   view: CampaignView,
 ): Promise<Recorded> {
-  const attempted = `${decision.kind} campaign`;
-  const record = async (body: RecordBody) => {
-    if (!dryRun) await store.record(body);
-  };
-  const all = [...store.memory.items.values()];
+  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view };
   switch (decision.kind) {
-    case "retry": {
-      const { select, adopt } = decision;
-      const followUp = followUpOf(view, select.cause);
-      const items = retriable(selected(opened, store, attempted, select, view), attempted);
-      if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
-      const open = items.filter(isOpenStart);
-      const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
-      const ids = items.map(({ item }) => item.id);
-      const { lock } = store.memory;
-      const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
-      const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
-      // The same task would be started a second time.
-      const [same, other] = [false, true].map((changed) =>
-        openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
-      );
-      const bodies: RecordBody[] = [
-        { type: "retry" as const, items: again, by, adopt, followUp },
-        { type: "retry" as const, items: same ?? [], by, adopt: false, settle: true },
-        { type: "retry" as const, items: other ?? [], by, adopt, settle: true },
-      ].filter(({ items }) => items.length > 0);
-      if (!dryRun && adopt) await store.changeLock(next, ...bodies);
-      else if (!dryRun) await store.record(...bodies);
-      const how = followUp !== undefined
-        ? ", on the branch of the pull request"
-        : adopt
-        ? ", with the task of the file"
-        : "";
-      const parts = [
-        ...again.length > 0
-          ? [`${formatCount(again.length, "item")} will be started again, ahead of the items that wait${how}`]
-          : [],
-        ...open.length > 0
-          ? [
-            `${formatCount(open.length, "start")} without an answer ${
-              open.length === 1 ? "is" : "are"
-            } asked for first${adopt ? ", and the task of the file begins when its run has ended" : ""}`,
-          ]
-          : [],
-      ];
-      return { items: ids, text: parts.join("; "), settles: openOf(open) };
-    }
-    case "approve": {
-      const closed = closedGates(store);
-      if (closed.length === 0) {
-        const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
-        throw new UsageError({ attempted, why: "no gate is closed", advice });
-      }
-      if (!dryRun) await approveAll(store, by, decision.note === null ? null : opened.mask(decision.note));
-      return { items: [], text: `opened the gate of the ${closed.join(" and the ")}`, settles: [] };
-    }
-    case "stop": {
-      const { stopped } = store.memory;
-      const cancel = decision.cancel || stopped?.cancel === true;
-      const open = openOf(all);
-      const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
-      if (!isRepeated) await record({ type: "stopped", by, cancel });
-      const count = store.openRuns().length;
-      const runs = formatCount(count, "run");
-      const goOn = cancel
-        ? `the next wave cancels ${runs}`
-        : `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
-      const parts = [
-        ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${stopped.at}`] : [],
-        "nothing more is started",
-        ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
-        ...open.length > 0
-          ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")]
-          : [],
-        ...elsewhere(opened, cancel),
-      ];
-      return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
-    }
-    case "resume": {
-      if (store.memory.stopped === null) {
-        const advice = "`campaign approve` opens a gate, also after too many failures";
-        throw new UsageError({ attempted, why: "it was not stopped", advice });
-      }
-      await record({ type: "resumed", by });
-      const { cancelled } = store.memory.counts;
-      const stay = cancelled === 0
-        ? ""
-        : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
-          cancelled === 1 ? "it is" : "they are"
-        } until \`campaign retry\``;
-      return { items: [], text: `the next wave starts runs again${stay}`, settles: [] };
-    }
-    case "skip": {
-      const { select, reason, cancel = false } = decision;
-      const items = selected(opened, store, attempted, select, view).filter((item) => {
-        const { state, skipped, pull } = item;
-        const isAtWork = hasRun(item) || isOpenStart(item);
-        if (isAtWork && item.starts.at(-1)?.missing) return true;
-        if (cancel && isAtWork && skipped?.cancel !== true) return true;
-        // A pull request that cannot be read counts as open until its item is skipped.
-        return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
-      });
-      if (items.length === 0) {
-        const why = "these items have ended well, or are skipped already";
-        throw new UsageError({ attempted, why, advice: listsText(opened) });
-      }
-      const open = openOf(items);
-      if (open.length > 0 && !cancel) {
-        const more = open.length === 1 ? "" : ` and ${open.length - 1} more`;
-        throw new UsageError({
-          attempted,
-          why: `the start of ${open[0]}${more} has no answer, so an agent may be at work`,
-          advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
-        });
-      }
-      // A run that no wave finds may still be at work: to cancel it, it has to be found first.
-      const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
-      const runs = items.filter(hasRun).length - missing.length;
-      const ids = items.map(({ item }) => item.id);
-      for (const item of missing) await record(missingBody(item));
-      await record({ type: "skipped", items: ids, by, reason: opened.mask(reason), ...(cancel && { cancel }) });
-      const parts = [
-        `${formatCount(items.length, "item")} will not be started any more`,
-        ...cancel && runs > 0 ? [`the next wave cancels ${formatCount(runs, "run")}`] : [],
-        ...open.length > 0 ? [openStartsText(open.length)] : [],
-        ...elsewhere(opened, cancel),
-      ];
-      return { items: ids, text: parts.join("; "), settles: open };
-    }
+    case "retry":
+      return await recordRetry(deciding, decision);
+    case "approve":
+      return await recordApproval(deciding, decision);
+    case "stop":
+      return await recordStop(deciding, decision);
+    case "resume":
+      return await recordResume(deciding);
+    case "skip":
+      return await recordSkip(deciding, decision);
   }
+}
+
+async function recordRetry(
+  { opened, store, attempted, by, dryRun, view }: Deciding,
+  { select, adopt }: Of<"retry">,
+): Promise<Recorded> {
+  const followUp = followUpOf(view, select.cause);
+  const items = retriable(selected(opened, store, attempted, select, view), attempted);
+  if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
+  const open = items.filter(isOpenStart);
+  const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
+  const ids = items.map(({ item }) => item.id);
+  const { lock } = store.memory;
+  const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
+  const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
+  // The same task would be started a second time.
+  const [same, other] = [false, true].map((changed) =>
+    openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
+  );
+  const bodies: RecordBody[] = [
+    { type: "retry" as const, items: again, by, adopt, followUp },
+    { type: "retry" as const, items: same ?? [], by, adopt: false, settle: true },
+    { type: "retry" as const, items: other ?? [], by, adopt, settle: true },
+  ].filter(({ items }) => items.length > 0);
+  if (!dryRun && adopt) await store.changeLock(next, ...bodies);
+  else if (!dryRun) await store.record(...bodies);
+  const how = followUp !== undefined
+    ? ", on the branch of the pull request"
+    : adopt
+    ? ", with the task of the file"
+    : "";
+  const parts = [
+    ...again.length > 0
+      ? [`${formatCount(again.length, "item")} will be started again, ahead of the items that wait${how}`]
+      : [],
+    ...open.length > 0
+      ? [
+        `${formatCount(open.length, "start")} without an answer ${open.length === 1 ? "is" : "are"} asked for first${
+          adopt ? ", and the task of the file begins when its run has ended" : ""
+        }`,
+      ]
+      : [],
+  ];
+  return { items: ids, text: parts.join("; "), settles: openOf(open) };
+}
+
+async function recordApproval(
+  { opened, store, attempted, by, dryRun }: Deciding,
+  { note }: Of<"approve">,
+): Promise<Recorded> {
+  const closed = closedGates(store);
+  if (closed.length === 0) {
+    const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
+    throw new UsageError({ attempted, why: "no gate is closed", advice });
+  }
+  if (!dryRun) await approveAll(store, by, note === null ? null : opened.mask(note));
+  return { items: [], text: `opened the gate of the ${closed.join(" and the ")}`, settles: [] };
+}
+
+async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<"stop">): Promise<Recorded> {
+  const { stopped } = store.memory;
+  const cancel = decision.cancel || stopped?.cancel === true;
+  const open = openOf([...store.memory.items.values()]);
+  const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
+  if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel });
+  const count = store.openRuns().length;
+  const runs = formatCount(count, "run");
+  const goOn = cancel
+    ? `the next wave cancels ${runs}`
+    : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
+  const parts = [
+    ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${stopped.at}`] : [],
+    "nothing more is started",
+    ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
+    ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
+    ...elsewhere(opened, cancel),
+  ];
+  return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
+}
+
+async function recordResume({ store, attempted, by, dryRun }: Deciding): Promise<Recorded> {
+  if (store.memory.stopped === null) {
+    const advice = "`campaign approve` opens a gate, also after too many failures";
+    throw new UsageError({ attempted, why: "it was not stopped", advice });
+  }
+  if (!dryRun) await store.record({ type: "resumed", by });
+  const { cancelled } = store.memory.counts;
+  const stay = cancelled === 0
+    ? ""
+    : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
+      cancelled === 1 ? "it is" : "they are"
+    } until \`campaign retry\``;
+  return { items: [], text: `the next wave starts runs again${stay}`, settles: [] };
+}
+
+async function recordSkip(
+  { opened, store, attempted, by, dryRun, view }: Deciding,
+  { select, reason, cancel = false }: Of<"skip">,
+): Promise<Recorded> {
+  const items = selected(opened, store, attempted, select, view).filter((item) => {
+    const { state, skipped, pull } = item;
+    const isAtWork = hasRun(item) || isOpenStart(item);
+    if (isAtWork && item.starts.at(-1)?.missing) return true;
+    if (cancel && isAtWork && skipped?.cancel !== true) return true;
+    // A pull request that cannot be read counts as open until its item is skipped.
+    return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
+  });
+  if (items.length === 0) {
+    const why = "these items have ended well, or are skipped already";
+    throw new UsageError({ attempted, why, advice: listsText(opened) });
+  }
+  const open = openOf(items);
+  if (open.length > 0 && !cancel) {
+    const more = open.length === 1 ? "" : ` and ${open.length - 1} more`;
+    throw new UsageError({
+      attempted,
+      why: `the start of ${open[0]}${more} has no answer, so an agent may be running`,
+      advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
+    });
+  }
+  // A run that no wave finds may still be running: to cancel it, it has to be found first.
+  const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
+  const runs = items.filter(hasRun).length - missing.length;
+  const ids = items.map(({ item }) => item.id);
+  if (!dryRun) {
+    for (const item of missing) await store.record(missingBody(item));
+    await store.record({ type: "skipped", items: ids, by, reason: opened.mask(reason), ...(cancel && { cancel }) });
+  }
+  const parts = [
+    `${formatCount(items.length, "item")} will not be started any more`,
+    ...runs === 0 ? [] : [cancel ? `the next wave cancels ${formatCount(runs, "run")}` : stillRunning(runs)],
+    ...open.length > 0 ? [openStartsText(open.length)] : [],
+    ...elsewhere(opened, cancel),
+  ];
+  return { items: ids, text: parts.join("; "), settles: open };
+}
+
+/** What an agent still does whose item was skipped, and how to end it. */
+function stillRunning(runs: number): string {
+  return runs === 1
+    ? "its run is still running: --cancel cancels it"
+    : `${formatCount(runs, "run")} are still running: --cancel cancels them`;
 }
 
 /** Settles open starts now, as far as that is possible here. @returns What became of them, for people, and why some are left. */

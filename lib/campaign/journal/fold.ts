@@ -525,7 +525,7 @@ function applyRetry(
   setState(memory, item, "waiting", "none");
 }
 
-/** A person gave up an item. A run at work goes on to its end, which counts if it is good. */
+/** A person gave up an item. A run continues to its end, which counts if it is good. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, at, reason, cancel = false } = record;
   item.skipped = { by, at, reason, cancel };

@@ -77,6 +77,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
       return { title: `stuck: ${group.word}`, cause: held, ...common };
     }),
+    ...stillRunning(context, names),
     ...(noWave
       ? [ofCampaign(
         AFTERWARDS,
@@ -90,6 +91,32 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       )]
       : []),
   ];
+}
+
+/** Items whose runs are still running although somebody has skipped them, by who did. */
+function stillRunning({ view, command }: Context, names: ReadonlyMap<string, string>): Attention[] {
+  const people = new Map<string, CampaignItem[]>();
+  for (const item of view.items) {
+    if (item.skippedBy !== undefined) people.set(item.skippedBy, [...people.get(item.skippedBy) ?? [], item]);
+  }
+  return [...people].map(([by, items]): Attention => {
+    const isOne = items.length === 1;
+    const shown = items.slice(0, MAX_NAMED).map(({ id }) => names.get(id) ?? id);
+    const only = isOne ? shown[0] ?? "" : "NAME";
+    return {
+      title: "running",
+      cause: `skipped by ${by}; ${isOne ? "its run is still running" : "their runs are still running"}`,
+      count: items.length,
+      ids: items.map(({ id }) => id),
+      items: shown,
+      steps: [
+        step(
+          isOne ? "To cancel it:" : "To cancel one:",
+          campaignCommand(command, "skip", "--only", only, "--reason", "not wanted", "--cancel"),
+        ),
+      ],
+    };
+  });
 }
 
 /** What holds up the campaign as a whole; undefined when nothing does. */

@@ -65,6 +65,7 @@ export function cleanCampaign(
       verdict: item.verdict,
       isFinal: isFinal(item.verdict),
       reason: some(reason, item.reason),
+      ...(item.skippedBy !== undefined && { skippedBy: name(item.skippedBy) }),
       starts: item.starts,
       attempts: item.attempts,
       runId: some(id, item.runId),

@@ -26,6 +26,7 @@ import {
   paceOf,
   readyItems,
   toSettle,
+  whoStopped,
 } from "./progress.ts";
 import { groupByCause } from "../report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
@@ -118,13 +119,14 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
  * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
-  { item, state, reason, starts, sent, attempts, renamed, branch, pullRequest, pull, files }: ItemMemory,
+  { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files }: ItemMemory,
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
   requiresPull = false,
 ): CampaignItem {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
+  const skippedBy = skipped !== null && !skipped.cancel && hasRun({ starts }) ? whoStopped(skipped) : undefined;
   const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
   const view = {
     id: item.id,
@@ -135,6 +137,7 @@ export function itemView(
     verdict: isRefused({ state, starts }) ? "waiting" : state,
     isFinal: isFinal(state),
     reason: reason ?? (renamed === null ? null : `its repository is called ${renamed} now`),
+    ...(skippedBy !== undefined && { skippedBy }),
     starts: sent,
     attempts,
     runId: withRun?.runId ?? null,

@@ -358,7 +358,7 @@ export function forecastInput(
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
-/** Who stopped the campaign, in words: the environment may name no person. */
+/** Who made a decision, in words: the environment may name no person. */
 export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }

@@ -82,6 +82,8 @@ export interface CampaignItem {
   isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
+  /** Who skipped it although its run is still running, and without cancelling that. @default {undefined} (nobody) */
+  skippedBy?: string | undefined;
   /** Starts that were sent, of any kind. */
   starts: number;
   /** Starts that counted as attempts. */

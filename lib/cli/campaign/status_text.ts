@@ -4,7 +4,7 @@
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
-import { type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
+import { AFTERWARDS, type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
   ANY_COMMAND,
@@ -92,8 +92,8 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     return;
   }
   const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const groups = entries.filter(({ count }) => count > 0).length;
-  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
+  const causes = entries.filter(({ title }) => title !== AFTERWARDS).length;
+  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(causes, "cause")}`;
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
   if (view.writer !== null) {
     const text = ["A process is at work (", { name: view.writer }, "): end it before you give one of these commands."];

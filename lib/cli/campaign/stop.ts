@@ -11,7 +11,7 @@ export const campaignStopVerb: Verb = {
   name: "campaign stop",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Start nothing more; runs go on to their end",
+  summary: "Start nothing more; runs continue to their end",
   group: "toolkit",
   flags: [PLACE, CANCEL, DECISION],
   codes: SETTLE_CODES,

@@ -142,10 +142,10 @@ test("a second stop says what the first one does, and a resume that cancelled it
 test("a campaign that is stopped starts nothing more, collects what runs, and goes on after a resume", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();
-  expect((await world.decide(stop())).text).toBe("nothing more is started; 3 runs go on to their end");
+  expect((await world.decide(stop())).text).toBe("nothing more is started; 3 runs continue to their end");
   const { length } = await world.records();
   expect((await world.decide(stop())).text).toMatch(
-    /^it was stopped already, by kim at 2026\S+; nothing more is started; 3 runs go on to their end$/,
+    /^it was stopped already, by kim at 2026\S+; nothing more is started; 3 runs continue to their end$/,
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
@@ -219,12 +219,30 @@ test("an item that is skipped while its run is at work ends as its run does when
     file: { repositories: [project(1), "acme/project-0002"] },
   });
   await world.advance();
-  await world.decide(skip({ only: ["acme/*"] }));
+  expect((await world.decide(skip({ only: ["acme/*"] }))).text).toBe(
+    "2 items will not be started any more; 2 runs are still running: --cancel cancels them",
+  );
+  expect((await world.read()).items.map(({ verdict, skippedBy }) => [verdict, skippedBy])).toEqual([
+    ["running", "kim"],
+    ["running", "kim"],
+  ]);
   world.before = (request) => {
     if (request.startsWith("GET /runs/")) world.setRun(project(2), { status: "success" });
   };
   const { code, view } = await world.run();
   expect([code, verdicts(view)]).toEqual([0, { [project(1)]: "skipped", [project(2)]: "succeeded" }]);
+});
+
+test("a skip says of one run that it is still running, and with --cancel that the next wave cancels it", async () => {
+  const world = campaignWorld({ count: 1, runDuration: () => 60 * MINUTE });
+  await world.advance();
+  expect((await world.decide(skip({ only: [project(1)] }), { by: "unknown" })).text).toBe(
+    "1 item will not be started any more; its run is still running: --cancel cancels it",
+  );
+  expect((await world.read()).items[0]?.skippedBy).toBe("a person");
+  const cancel = { ...skip({ only: [project(1)] }), cancel: true };
+  expect((await world.decide(cancel)).text).toBe("1 item will not be started any more; the next wave cancels 1 run");
+  expect((await world.read()).items[0]?.skippedBy).toBeUndefined();
 });
 
 test("who decided, and why, is in the journal in one visible line of limited length", async () => {

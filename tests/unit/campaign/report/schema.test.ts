@@ -63,7 +63,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "renamed", "unchecked"];
+const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "renamed", "skippedBy", "unchecked"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
@@ -73,6 +73,7 @@ const ITEM: Fields<CampaignItem> = {
   verdict: true,
   isFinal: true,
   reason: true,
+  skippedBy: true,
   starts: true,
   attempts: true,
   runId: true,

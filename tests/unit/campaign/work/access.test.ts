@@ -177,6 +177,8 @@ test.each(WAYS)(
     await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "it was removed" });
     const { code, view } = await world[way]();
     expect([code, view.state, verdicts(view)[project(1)], world.requests]).toEqual([0, "done", "skipped", []]);
+    // What stopped the waves before this one is over.
+    expect([view.lastError, (await world.read()).lastError]).toEqual([null, null]);
   },
 );
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
+import { attentionOf } from "../../../../lib/campaign/report/attention.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "../../campaign/report/sample_view.ts";
 
@@ -44,6 +45,27 @@ Items
   acme/service-2  running    3f0f6f0a      22 min         1
   acme/service-0  succeeded  3f0f6f0a  #7  20 min         1`,
   );
+});
+
+test("statusText() shows whose runs are still running although somebody has skipped them", () => {
+  const items = [1, 2].map((number) => anItem(number, "running", number === 1 ? { skippedBy: "ann" } : {}));
+  expect(part(status(viewOf(items)), "Needs attention")).toEqual([
+    "Needs attention: 1 item, 1 cause",
+    "",
+    "  running (1): skipped by ann; its run is still running",
+    "    acme/service-1",
+    "    To cancel it:",
+    "      mogplex-ci campaign skip campaign.yaml --only acme/service-1 --reason 'not wanted' --cancel",
+  ]);
+});
+
+test("statusText() counts what holds up the whole campaign among the causes", () => {
+  const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
+  const [heading = ""] = part(status(late), "Needs attention");
+  const [, items, causes] = /^Needs attention: (\d+) items, (\d+) causes$/.exec(heading) ?? [];
+  const shown = attentionOf(late, command).filter(({ title }) => title !== "afterwards");
+  expect(shown[0]?.title).toBe("wave is late");
+  expect([Number(items), Number(causes)]).toEqual([shown.reduce((sum, { count }) => sum + count, 0), shown.length]);
 });
 
 test("statusText() tells for every cause what to do, with commands that can be copied", () => {
