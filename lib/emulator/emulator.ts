@@ -29,7 +29,7 @@ import { type RunRow, Store } from "./state/store.ts";
 import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
 import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
-import { addControlRoute, addPublicRoutes, addRoutes } from "./wire/routes.ts";
+import { addControlRoute, addPublicRoutes, addRoutes, refuseForeignHosts } from "./wire/routes.ts";
 
 export interface Emulator {
   /** The application; `app.request(path)` needs no socket. */
@@ -60,6 +60,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
   const hasBranch = options.hasBranch?.(world);
   const drivers = options.drivers?.(world) ?? new Map<string, Driver>();
+  world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
   // Without any command all know that no agent works.
   const onPlay = ({ harness }: RunRow) => {
@@ -104,6 +105,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   if (options.onRequest !== undefined) app.use(logRequests(world, options.onRequest, played));
   if (options.controlRoutes) addControlRoute(app, control);
   addPublicRoutes(app, world);
+  refuseForeignHosts(app, world);
   app.use(async (c, next) => {
     bringFaults();
     const carryOut = async () => {
@@ -165,6 +167,7 @@ function makeWorld({ clock, fixture, startLimits, ...settings }: SettledOptions)
     origin: "http://localhost",
     driver: idleDriver,
     automationDriver: idleAutomationDriver,
+    runsCommands: false,
   };
 }
 

@@ -345,15 +345,17 @@ function refused(text: string, why: string, advice: string): UsageError {
 
 /**
  * An address for a message, in whatever form it was written: without its user and password, of which everything up to the last `@` may be a
- * part, and without its query. The user of an SSH address is no secret.
+ * part, and without its query and fragment. The user of an SSH address is no secret, and neither is the branch of a home.
  */
 export function maskAddress(text: string): string {
   // `git:` is in front of the address of a home.
   const [prefix = ""] = /^(?:git:(?!\/\/))?(?:[A-Za-z][\w+.-]*:\/\/)?/.exec(text) ?? [];
   const at = text.lastIndexOf("@");
-  const isPlain = /^[A-Za-z0-9_][\w.-]*$/.test(text.slice(prefix.length, at)) && !/https?:/i.test(prefix);
+  const isSsh = /^(?:git:)?ssh:\/\/$/i.test(prefix) || !prefix.endsWith("/") && /^@[^/:]+:/.test(text.slice(at));
+  const isPlain = isSsh && /^[A-Za-z0-9_][\w.-]*$/.test(text.slice(prefix.length, at));
   const shown = at < prefix.length || isPlain ? text : `${prefix}***${text.slice(at)}`;
-  return shown.replace(/\?[^#]*/, "?***");
+  const isHome = /^git:(?!\/\/)/.test(prefix);
+  return (isHome ? shown : shown.replace(/#.+/, "#***")).replace(/\?[^#]*/, "?***");
 }
 
 function checkUrl(text: string, url: URL): void {

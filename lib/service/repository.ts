@@ -75,7 +75,15 @@ export function givenName(repo: unknown): string | undefined {
   return NAME.test(name) ? name : undefined;
 }
 
-const lower = ({ full_name }: Repo) => full_name.toLowerCase();
+/**
+ * A name of a repository as it is compared: letters of ASCII without their case. Others are no letters of a name, and some have one of these
+ * as their lower case: the Kelvin sign has `k`.
+ */
+export function foldName(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+const lower = ({ full_name }: Repo) => foldName(full_name);
 
 /** A root directory in its normal form; one that has none stays as it is. */
 function normalRoot(root: string | null): string | null {
@@ -113,16 +121,16 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
 
 /** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
 export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
-  const wanted = name.toLowerCase();
+  const wanted = foldName(name);
   const slash = wanted.lastIndexOf("/") + 1;
   try {
     for (const q of [wanted.slice(0, slash), wanted.slice(slash)]) {
       const names = (await client.listRepos({ q, limit: PAGE }, call)).map(({ full_name }) => full_name)
         .filter((each) => NAME.test(each));
-      const best = nearest(wanted, names.map((each) => each.toLowerCase()));
-      const first = names.find((each) => each.toLowerCase() === best);
+      const best = nearest(wanted, names.map(foldName));
+      const first = names.find((each) => foldName(each) === best);
       // All that have this very name under another owner, or the one that a typing error hides.
-      const same = names.filter((each) => each.toLowerCase().endsWith(`/${wanted.slice(slash)}`));
+      const same = names.filter((each) => foldName(each).endsWith(`/${wanted.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
     }
@@ -132,22 +140,40 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
   return [];
 }
 
+/** A repository that was found. */
+interface FoundRepository {
+  /** UUID, in lower case. */
+  id: string;
+  /** Its default branch; null if the service was not asked, or does not say. */
+  defaultBranch: string | null;
+}
+
+/** The id of {@linkcode findRepository}. */
+export async function resolveRepository(
+  client: ServiceClient,
+  repository: string,
+  call?: CallOptions,
+  root?: string | null,
+): Promise<string> {
+  return (await findRepository(client, repository, call, root)).id;
+}
+
 /**
- * The id of a repository. An id is returned as it is, without a request; a name costs one, and two more when it is not found.
+ * Finds a repository. An id is returned as it is, without a request; a name costs one, and two more when it is not found.
  *
  * @param repository From {@linkcode checkRepository}.
  * @param root The root directory that was given: of several rows of the name it chooses one, see {@linkcode rowOf}.
  * @throws {UsageError} when the service lists no repository of that name, or several and none that is to be preferred.
  * @throws what the client throws.
  */
-export async function resolveRepository(
+export async function findRepository(
   client: ServiceClient,
   repository: string,
   call: CallOptions = {},
   root?: string | null,
-): Promise<string> {
-  if (isUuid(repository)) return repository;
-  const wanted = repository.toLowerCase();
+): Promise<FoundRepository> {
+  if (isUuid(repository)) return { id: repository, defaultBranch: null };
+  const wanted = foldName(repository);
   // The underscore is a wildcard of the service: it finds more, never less.
   const page = await client.listRepos({ q: wanted, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
@@ -155,7 +181,7 @@ export async function resolveRepository(
   // Rows of one name are listed together, so that no more of them follow behind another name.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === wanted;
   const found = isCut ? undefined : rowOf(rows, root);
-  if (found !== undefined) return found.id.toLowerCase();
+  if (found !== undefined) return { id: found.id.toLowerCase(), defaultBranch: found.default_branch };
   const refused = (why: string, advice: string) =>
     new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
   if (rows.length > 1 && !isCut) {

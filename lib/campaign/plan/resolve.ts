@@ -10,7 +10,7 @@ import { nearest } from "../../nearest.ts";
 import type { NoticeFacts } from "../../notice.ts";
 import type { ServiceClient } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
-import { rowOf, rowsText } from "../../service/repository.ts";
+import { foldName, rowOf, rowsText } from "../../service/repository.ts";
 import type { Pacer } from "../../service/pacer.ts";
 import { type CallOptions, laterFailure } from "../../service/retry.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
@@ -187,7 +187,7 @@ export interface Listing {
 }
 
 function lower(repo: ListedRepo): string {
-  return repo.full_name.toLowerCase();
+  return foldName(repo.full_name);
 }
 
 /** A text for `q`, in which `%` and `_` are wildcards and a backslash takes their meaning away. Source: contract 3.1, PostgreSQL's ILIKE. */
@@ -408,7 +408,7 @@ function ownerOf(name: string): string {
 function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
   const rows = new Map<string, ListedRepo[]>();
   for (const repo of repos) {
-    const name = repo.full_name.toLowerCase();
+    const name = lower(repo);
     rows.set(name, [...rows.get(name) ?? [], repo]);
   }
   return rows;

@@ -88,6 +88,8 @@ export interface World {
   readonly pulls: Map<string, Pull[]>;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
+  /** Whether the command of its owner is an agent: whoever may start runs has the owner's rights. */
+  runsCommands: boolean;
   /** Set after the world is made, since a driver needs the world itself. */
   driver: Driver;
   /** Set after the world is made, as `driver`. */

@@ -151,10 +151,10 @@ function pageOf(parts: Pick<Page, "title" | "verdict" | "body">, changes = false
   return page({ ...parts, notes: [], script: false, reloadSeconds: changes ? RELOAD_SECONDS : undefined });
 }
 
-/** Variables and a command to paste. The token is shown on this machine only. */
+/** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
 function settings(world: World): string {
   const account = firstAccount(world);
-  const token = isLoopback(new URL(world.origin).host) ? account?.token : undefined;
+  const token = isLoopback(new URL(world.origin).host) && !world.runsCommands ? account?.token : undefined;
   return [
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,

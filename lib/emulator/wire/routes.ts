@@ -517,12 +517,27 @@ function metadataOf(request: Request): string {
  * @param render Undefined if there is no such page.
  */
 function show(world: World, c: Context, render: () => string | undefined): Response {
-  if (isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(c.req.raw))) {
+  if (hasForeignHost(world, c.req.raw)) {
     return fail(403, "FORBIDDEN", "Pages are shown over loopback");
   }
   world.driver.catchUp();
   const text = render();
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
+}
+
+/** Whether a request came to an emulator on loopback under a name that is not one of loopback. */
+function hasForeignHost(world: World, request: Request): boolean {
+  return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
+}
+
+/** Refuses such requests of the API, too, where a command of the owner is the agent. Those that are added before are not affected. */
+export function refuseForeignHosts(app: Hono, world: World): void {
+  app.use(async (c, next) => {
+    if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
+      return fail(403, "FORBIDDEN", "Requests come over loopback, since a command is the agent");
+    }
+    await next();
+  });
 }
 
 export function addPublicRoutes(app: Hono, world: World): void {

@@ -57,6 +57,15 @@ test("resolveRepository() sends nothing for an id, and one request for a name, i
   expect([await resolveRepository(service, "acme/WEB"), asked]).toEqual([ID, ["acme/web"]]);
 });
 
+test("resolveRepository() takes no other sign for a letter of ASCII", async () => {
+  // The lower case of the Kelvin sign is a `k`.
+  for (const name of ["acme/\u212ait", "acme/K\u0130t"]) {
+    const error = await resolveRepository(client([repo(name)]), "acme/kit").catch((error: Error) => error);
+    expect(error).toBeInstanceOf(UsageError);
+  }
+  expect(await resolveRepository(client([repo("acme/KIT")]), "acme/kit")).toBe(ID);
+});
+
 test("resolveRepository() offers near names of the owner, and the same name of another owner", async () => {
   const service = client([repo("acme/web"), repo("acme/api"), repo("globex/billing")]);
   const near = (name: string) => resolveRepository(service, name).catch((error: Error) => error.message);

@@ -2,7 +2,9 @@ import { afterAll, expect, test } from "bun:test";
 import { parse } from "parse5";
 import { startEmulator } from "../../../../lib/emulator/server.ts";
 import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
+import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
+import conformance from "../../../conformance/fixture.json" with { type: "json" };
 import { parseScenario } from "../../../unit/emulator/scenarios.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -65,6 +67,21 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   expect(changed.match(/<span class="add">/g)).toHaveLength(2);
   expect(changed).toContain(`<a href="${run}">Look at its run</a>`);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
+});
+
+test("an emulator whose agent is a command shows no token, and refuses foreign host names on its API", async () => {
+  const fixture = parseFixture(conformance);
+  for (const given of [undefined, fixture]) {
+    const { url, token, readOnlyToken } = await served({ commands: { codex: "true" }, fixture: given });
+    const page = await (await fetch(`${url}/`)).text();
+    expect(page).toContain("MOGPLEX_API_KEY=…");
+    for (const each of [token, readOnlyToken]) if (each !== null) expect(page).not.toContain(each);
+    const status = async (host: string) => {
+      const headers = { authorization: `Bearer ${token}`, host };
+      return (await fetch(`${url}/api/v1/mogplex/repos`, { headers })).status;
+    };
+    expect([await status(new URL(url).host), await status("evil.example")]).toEqual([200, 403]);
+  }
 });
 
 test("a page permits its own style and nothing else", async () => {
