@@ -7,16 +7,47 @@ import { MogplexError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { formatDuration } from "../text/duration.ts";
 
-/**
- * The errors of a run that got no sandbox: all are limits of the user. The whole error must be one of them, since an error can also quote
- * what an agent wrote. Source: contract 2.2 and section 13.
- */
-const NO_SANDBOX =
-  /^(?:too many active sandboxes|sandbox boot rate limit exceeded|daily sandbox boot quota exceeded)\.?$/i;
+/** A limit of the user that keeps a run from getting a sandbox. */
+interface SandboxLimit {
+  /** The whole error of the run: an error can also quote what an agent wrote. */
+  error: RegExp;
+  /** What was reached, as a clause. */
+  why: string;
+  /** What the user can do. */
+  advice: string;
+}
+
+/** Source: contract 2.2 and section 13. */
+const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
+  {
+    error: /^too many active sandboxes\.?$/i,
+    why: "no sandbox was free",
+    advice: "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+  },
+  {
+    error: /^sandbox boot rate limit exceeded\.?$/i,
+    why: "the limit of 120 sandboxes an hour was reached",
+    advice: "start it again within the hour, or give it more time, and start fewer runs an hour",
+  },
+  {
+    error: /^daily sandbox boot quota exceeded\.?$/i,
+    why: "the limit of 10000 sandboxes a day was reached",
+    advice: "start it again tomorrow",
+  },
+];
+
+function limitOf({ error }: Pick<Run, "error">): SandboxLimit | undefined {
+  return error === null ? undefined : LIMITS.find((limit) => limit.error.test(error.trim()));
+}
 
 /** Whether a run failed for want of a sandbox. */
-export function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
-  return status === "failed" && error !== null && NO_SANDBOX.test(error.trim());
+export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
+  return run.status === "failed" && limitOf(run) !== undefined;
+}
+
+/** Why a run has no sandbox, as a clause. */
+export function whyNoSandbox(run: Pick<Run, "error">): string {
+  return (limitOf(run) ?? LIMITS[0]).why;
 }
 
 /** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */
@@ -45,13 +76,14 @@ export class AgentWatch {
  * @param waitedMs How long a sandbox was waited for, in milliseconds.
  * @param why Why there is no further start, as a clause.
  */
-export function noSandbox({ runId, error }: Pick<Run, "runId" | "error">, waitedMs: number, why: string): MogplexError {
+export function noSandbox(run: Pick<Run, "runId" | "error">, waitedMs: number, why: string): MogplexError {
+  const { runId, error } = run;
   const waited = waitedMs === 0 ? "" : ` within ${formatDuration(waitedMs)}`;
   return new MogplexError(
     {
       attempted: `begin run "${runId}"`,
-      why: `no sandbox was free${waited} (${error ?? "the service says no more"}), and ${why}`,
-      advice: "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+      why: `${whyNoSandbox(run)}${waited} (${error ?? "the service says no more"}), and ${why}`,
+      advice: (limitOf(run) ?? LIMITS[0]).advice,
     },
     "rateLimited",
     { code: "NO_SANDBOX" },

@@ -5,11 +5,12 @@
  */
 import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { ServiceClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
-import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
+import { checkRepository, findRepository, type RepositoryChoice } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
 import { checkRequestKeys, type Keys, unknownHarness, validateStartRequest } from "../service/validate.ts";
@@ -264,11 +265,26 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest };
 }
 
-/** The request in the form that is sent. @throws {UsageError} when there is no repository of that name; see `resolveRepository`. */
+/**
+ * The request in the form that is sent.
+ *
+ * @throws {UsageError} when there is no repository of that name (see `findRepository`), or the run would create its default branch: the service
+ * refuses that only when it has counted the start.
+ */
 export async function resolveRequest(
   client: ServiceClient,
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {
-  return { repoId: await resolveRepository(client, repository, call, rest.rootDirectory), ...rest };
+  const { id, defaultBranch } = await findRepository(client, repository, call, rest.rootDirectory);
+  const { createBranch, workingBranch } = rest;
+  if (createBranch === true && workingBranch !== undefined && workingBranch === defaultBranch) {
+    throw new UsageError({
+      attempted: "start run",
+      why: "a run cannot create the default branch of the repository",
+      value: JSON.stringify(workingBranch),
+      advice: "choose another working branch",
+    });
+  }
+  return { repoId: id, ...rest };
 }

@@ -13,7 +13,7 @@ import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
 import { isComplete, jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
-import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
+import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
   isLater,
@@ -381,8 +381,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const minutes = waitMs / 60_000;
     notify({
       kind: "text",
-      message:
-        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+      message: `${
+        whyNoSandbox(run)
+      } for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
     });
     const pacer = this.#session.pacer();
     pacer.status = "waiting for a sandbox";

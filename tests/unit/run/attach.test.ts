@@ -155,6 +155,16 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
         "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
       code: "NO_SANDBOX",
     });
+    for (
+      const [error, words, advice] of [
+        ["Sandbox boot rate limit exceeded", "the limit of 120 sandboxes an hour was reached", "within the hour"],
+        ["Daily sandbox boot quota exceeded", "the limit of 10000 sandboxes a day was reached", "again tomorrow"],
+      ] as const
+    ) {
+      const { exitCode, reason } = await judged(page("failed", ENDS.unbegun.events, { error }));
+      expect([exitCode, reason]).toEqual([75, expect.stringContaining(`${words} (${error})`)]);
+      expect(reason).toContain(advice);
+    }
     expect(await judged(ENDS.begun)).toMatchObject({ outcome: "failed", exitCode: 1, status: "failed" });
   });
 }

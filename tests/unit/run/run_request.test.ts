@@ -35,6 +35,17 @@ test("run --follow with --no-create-branch, or with --branch alone, creates none
   }
 });
 
+test("run --follow refuses to create the default branch before a start is used", async () => {
+  const { cli, requests } = world("success");
+  const flags = ["--repo", "acme/api", "--branch", "main", "--create-branch"];
+  const { code, stderr } = await cli(["run", "--follow", "x", ...flags]);
+  expect({ code, requests }).toEqual({ code: 2, requests: ["GET /repos"] });
+  expect(stderr).toContain(
+    'Cannot start run as a run cannot create the default branch of the repository: "main"; choose another working branch',
+  );
+  expect((await cli(["run", "--follow", "x", "--repo", "acme/api", "--branch", "main"])).code).toBe(0);
+});
+
 test("run --follow with an unknown name ends with 2, starts nothing, and offers the near one", async () => {
   const { cli, requests } = world("success");
   const { code, stderr } = await cli(["run", "--follow", "x", "--repo", "acme/apj"]);
