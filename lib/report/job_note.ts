@@ -20,7 +20,7 @@ import { pagePath, type ReportTarget } from "./write.ts";
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote
-  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps"> {
+  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps" | "host"> {
   place: NotePlace;
   /** Variable that holds the token; undefined if it is not in a variable of its own. */
   tokenVariable?: string | undefined;
@@ -177,9 +177,10 @@ export function progressText(
 export function resultContent(
   context: NoteContext,
   result: AnyResult,
-  { task, steps, targets = [], compared }: {
+  { task, steps, host, targets = [], compared }: {
     task?: string | undefined;
     steps?: MarkdownOptions["steps"];
+    host?: string | undefined;
     targets?: readonly ReportTarget[];
     compared?: string | undefined;
   },
@@ -190,7 +191,7 @@ export function resultContent(
     render: (mayLink, links) => {
       const shown = task === undefined ? result : { ...result, task: boundedTask(task) };
       const clean = cleanResult(shown, redact, redact.token);
-      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, steps, compared });
+      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, steps, host, compared });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,

@@ -40,6 +40,8 @@ export interface MarkdownOptions {
    * What to do now after an outcome, for readers who cannot start the job again. No command is shown then. @default the words for those who start it
    */
   steps?: Readonly<Record<string, Words>> | undefined;
+  /** Host of the forge, for readers there: the link to a pull request of another host names that. @default {undefined} (no host is named) */
+  host?: string | undefined;
   /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
   compared?: string | undefined;
 }
@@ -77,9 +79,10 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
   }\n`;
 }
 
-function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): Words {
-  const { end } = headlineOf(view);
+function heading(view: ResultView, { mayLink = () => true, host }: MarkdownOptions): Words {
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
+  const pullHost = url === null || !URL.canParse(url) ? host : new URL(url).host;
+  const end = headlineOf(view).end + (host === undefined || pullHost === host ? "" : ` (${pullHost})`);
   // Outside of code and links, "#12" is a reference to something of the forge itself.
   const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
   return [`${view.verdict.mark} `, headlineWords(view, linked)];

@@ -186,6 +186,7 @@ export function planOf(
     links,
     task: showsTask ? task : undefined,
     steps: stepsFor(name),
+    host: new URL(forge.threads.origin).host,
     head: (state) =>
       markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts) +
       (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),

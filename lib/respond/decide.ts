@@ -401,20 +401,32 @@ export class Decider {
     if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#threads.me();
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
-      const found = await this.#askAt(before, each, me);
-      if ("reason" in found) return found.reason;
-      if (!isSameAsk(found.ask, each)) return "the label was set anew";
-      const right = await this.#rightOf(found.asker);
-      if (right instanceof MogplexError) throw right;
-      if (!right) return `the user who asked ${this.#lack(" to the repository")} any more`;
-      if (each.kind === "label" && await this.#ownsText(now, found.at) !== "yes") {
-        return "title or description were changed";
-      }
+      const reason = await this.#askWithdrawn(now, each, me);
+      if (reason !== null) return reason;
     }
     const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place)
       ? null
       : "source or target branch is another one now, or was protected";
+  }
+
+  /** Why an ask is not valid any more, whatever else holds; null while it is. */
+  async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
+    const found = await this.#askAt(thread, ask, me);
+    if ("reason" in found) return found.reason;
+    if (!isSameAsk(found.ask, ask)) return "the label was set again";
+    const right = await this.#rightOf(found.asker);
+    if (right instanceof MogplexError) throw right;
+    if (!right) return `the user who asked ${this.#lack(" to the repository")} any more`;
+    const isChanged = ask.kind === "label" && await this.#ownsText(thread, found.at) !== "yes";
+    return isChanged ? "title or description were changed" : null;
+  }
+
+  /** Why the task of a note, whose start is not known, starts no more; null while polls repeat it. */
+  async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
+    const thread = await this.#threads.thread(place);
+    if (thread === null || !thread.isOpen) return "it was closed meanwhile";
+    return await this.#askWithdrawn(thread, ask, await this.#threads.me());
   }
 
   /** The task that a mark names, for its note; undefined when the thread does not show it any more as it was. */

@@ -12,7 +12,7 @@ import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
 import { isTerminal } from "../service/contract.ts";
 import { AGAIN, planOf, react, say } from "./ask_note.ts";
-import { type Decider, STARTING_MS } from "./decide.ts";
+import { type Decider, MAYBE_STARTED, STARTING_MS } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
 
@@ -64,7 +64,7 @@ export async function endLeftNote(
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
     const planned = planOf(job, { thread }, { ask, of, task, label: "", links: undefined, seal });
-    const content = resultContent(job, result, { task: planned.task, steps: planned.steps });
+    const content = resultContent(job, result, { task: planned.task, steps: planned.steps, host: planned.host });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no end: it was written`);
@@ -92,9 +92,8 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
       for (const left of marksOf((await threads.comments(thread)).list, await threads.me(), seal).filter(isLeft)) {
         isDone = await endLeftNote(job, { thread }, { decider, left }) && isDone;
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
-        if (left.mark.state !== "starting" || !isOld || (await threads.thread(thread))?.isOpen !== false) continue;
-        const text = "The thread was closed. It is not known whether the run of this task had started.";
-        await say(job, asked, left.mark, text);
+        const reason = left.mark.state === "starting" && isOld ? await decider.withdrawn(thread, left.mark.ask) : null;
+        if (reason !== null) await say(job, asked, left.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
       }
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;

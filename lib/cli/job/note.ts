@@ -131,8 +131,8 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     async ended(result, compared) {
       if (result.outcome === "started") return;
       try {
-        const { task, steps } = plan;
-        tell(context, plan, await note.end(resultContent(context, result, { task, steps, targets, compared })));
+        const { task, steps, host } = plan;
+        tell(context, plan, await note.end(resultContent(context, result, { task, steps, host, targets, compared })));
       } catch (error) {
         tellProblem(context, error);
       }

@@ -1021,7 +1021,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
 test("changed() refuses a label that was set anew, and one whose text was changed after it", async () => {
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
-    [(forge) => forge.labels.set("issue 8", { id: 6, by: LEE, at: at(1) }), "the label was set anew"],
+    [(forge) => forge.labels.set("issue 8", { id: 6, by: LEE, at: at(1) }), "the label was set again"],
     [
       (forge) => forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: EVE, at: at(1) }] })),
       "title or description were changed",

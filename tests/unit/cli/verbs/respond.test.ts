@@ -1118,7 +1118,7 @@ test("respond writes the end of a run whose job died into its note, once that ru
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no end: it was written") });
   expect(own.body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n\n## ✅ /);
-  expect(own.body).toContain("[PR #1](");
+  expect(own.body).toContain("[PR #1 (localhost)](");
   // The person's own request, bounded and masked, and the time of the run itself.
   expect(own.body).toContain("### Task\n\n ```text\n go, [redacted]\n");
   expect(own.body).not.toContain("Mondays");
@@ -1189,8 +1189,47 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   expect(own.body).toContain("⏳");
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
-  expect(own.body).toContain("The thread was closed. It is not known whether the run of this task had started.");
+  expect(own.body).toContain(
+    "No run: it was closed meanwhile. An earlier try may have started its run: that is not known.",
+  );
   expect(own.body).toContain(" none ");
+});
+
+test("a poll ends the note of a task whose start was not known once its author has lost the right", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 50 });
+  await respond(at, payload(note), ["--timeout", "60"]);
+  at.gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
+  await at.clock.sleep(3_600_000);
+  at.emulator.control("clearFaults", {});
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ours(at)).toEqual([expect.stringMatching(
+    / none [0-9a-f]{32} -->\n\nNo run: the user who asked may not push to the repository any more\. An earlier try may have/,
+  )]);
+  expect(runsOf(at)).toEqual([]);
+});
+
+test("the note of a run names the host of a pull request at another forge in the words of its link", async () => {
+  const at = place("", { scenarios: [delivering()] });
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
+  expect(ours(at)[0]).toMatch(/## ✅ .* → \[PR #1 \(localhost\)\]\(<http:\/\/localhost\/acme\/api\/pull\/1>\)/);
+});
+
+test("respond refuses a name, a limit and a label that cannot be meant", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  for (
+    const [args, why] of [
+      [["--name", "@my agent"], 'without "@"'],
+      [["--limit", "many"], "a number of runs, as in 20/day"],
+      [["--label", "a,b"], "the name of one label"],
+    ] as const
+  ) {
+    const { code, stderr } = await respond(at, payload(note), [...args]);
+    expect([code, stderr.includes(why)]).toEqual([2, true]);
+  }
+  expect([runsOf(at).length, ours(at)]).toEqual([0, []]);
 });
 
 test("respond starts nothing, stops nothing and writes nothing by a mark that was forged in its own note", async () => {
