@@ -179,7 +179,7 @@ function holdsBack(memory: CampaignMemory): boolean {
  * last the starts that the service has not answered, the one that was tried longest ago first. A canary that still holds the others back comes
  * before all of them: then nothing else is in the list.
  */
-export function startableItems(memory: CampaignMemory): ItemMemory[] {
+function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
   const groups = { left: [], asked: [], fresh: [], tried: [], unanswered: [] } as Record<string, ItemMemory[]>;
   for (const item of memory.items.values()) {

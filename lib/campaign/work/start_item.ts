@@ -255,7 +255,7 @@ type StartOutcome =
   /** The service refused it, and the journal says why. */
   | { kind: "refused"; as: StartVerdict };
 
-/** Attempts of one start in a row. One that is open already is a probe, and gets a single one: each takes a start of the quota. */
+/** Attempts of one start in a row. A probe gets a single one: each takes a start of the quota. */
 const ATTEMPTS = 3;
 
 /** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
@@ -281,6 +281,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   const { start: number, key, request, intent } = await planOf(work, memory);
   const item = memory.item.id;
   const wasOpen = ready === undefined && isOpenStart(memory);
+  const isProbe = wasOpen || store.memory.unanswered !== null;
   let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
   let isUnsure = false;
@@ -298,7 +299,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
       },
       async wait(failure, count) {
         const delayMs = failureDelay(failure, count, random);
-        if (isLimit(failure) || count >= (wasOpen ? 1 : ATTEMPTS) || clock.now() + delayMs >= deadline) return false;
+        if (isLimit(failure) || count >= (isProbe ? 1 : ATTEMPTS) || clock.now() + delayMs >= deadline) return false;
         await clock.sleep(delayMs, { signal });
         return true;
       },
@@ -426,11 +427,13 @@ async function recordFailure(
  * Whether the run that the service answered with is of the item's repository, as the run itself says: once it is recorded, a run of another one
  * would stop the whole campaign. What cannot be read now is read with the next look.
  */
-async function isOfItem({ session: { client }, pace }: Work, { item }: ItemMemory, { runId }: StartResult) {
+async function isOfItem({ session: { client, signal }, pace }: Work, { item }: ItemMemory, { runId }: StartResult) {
   try {
     const run = await pace.request((call) => client.getRun(runId, { ...call, maxAttempts: 1 }));
     return run.repoId.toLowerCase() === item.repositoryId;
   } catch (error) {
+    // The run has to be in the journal before the job ends.
+    if (signal?.aborted) return true;
     if (error instanceof NotFoundError) return false;
     if (laterFailure(error) === undefined) throw error;
     // The client has refused what it read: the start had named another repository.

@@ -4,6 +4,7 @@
  * @module
  */
 import { MogplexError } from "../../errors.ts";
+import { LostRaceError } from "../../git/remote.ts";
 import { applyRecord, checkOpenStarts, giveUpOpenStarts, judgeRecords } from "../journal/fold.ts";
 import type { Home } from "../journal/home.ts";
 import type { Lock } from "../journal/lock.ts";
@@ -95,12 +96,12 @@ export class Store {
     return this.#home.isShared;
   }
 
-  /** See {@linkcode Home.checkUnmoved}. While the place is out of reach, nothing is known. */
+  /** See {@linkcode Home.checkUnmoved}. What else keeps it from looking is for the next push to say. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();
     } catch (error) {
-      if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
+      if (!(error instanceof MogplexError) || error instanceof LostRaceError) throw error;
     }
   }
 

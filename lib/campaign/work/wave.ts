@@ -10,7 +10,7 @@ import type { CampaignMemory } from "../journal/memory.ts";
 import { makeView } from "../view/make_view.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import { closedBy, gateDue, isToCancel, paceInput, startableItems, toSettle } from "../view/progress.ts";
+import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
 import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
@@ -130,7 +130,7 @@ export async function previewWave(
     const store = plannedStore(opened, "preview the next wave");
     const { memory } = store;
     const nowMs = opened.clock.wallTime();
-    const items = startableItems(memory);
+    const { items } = readyItems(memory, nowMs, store.isShared);
     const open = store.openRuns();
     const closed = gateDue(memory) === undefined ? closedBy(memory) : "gate";
     const { sandboxes } = memory;

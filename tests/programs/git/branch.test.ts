@@ -261,6 +261,43 @@ test("GitBranch.write() goes on after an outage in which a push arrived unseen",
   expect(remotes.git(remote, "log", "--reverse", "--format=%s", "state").split("\n")).toEqual(["one", "two", "three"]);
 });
 
+test("GitBranch.checkUnmoved() notices what others have written, and leaves that to be found by the next push", async () => {
+  const remote = remotes.make("looked.git");
+  const [one, two] = [await branchOf(remote), await branchOf(remote)];
+  await one.read();
+  await one.checkUnmoved();
+  await one.write(new Map([["lock.json", "1"]]), "one");
+  await one.checkUnmoved();
+  await two.read();
+  await two.write(new Map([["lock.json", "2"]]), "two");
+  await two.checkUnmoved();
+  await expect(one.checkUnmoved()).rejects.toBeInstanceOf(LostRaceError);
+  await expect(one.write(new Map([["lock.json", "3"]]), "three")).rejects.toBeInstanceOf(LostRaceError);
+  await one.read();
+  await one.checkUnmoved();
+  remotes.git(remote, "branch", "-q", "-D", "state");
+  await expect(one.checkUnmoved()).rejects.toBeInstanceOf(LostRaceError);
+});
+
+test("GitBranch.checkUnmoved() takes a push whose answer was lost for its own", async () => {
+  const remote = remotes.make("unsure.git");
+  let isAway = false;
+  const { git } = await flaky(([name]) => !isAway ? undefined : name === "push" ? "after" : "before");
+  const branch = new GitBranch(git, remote, "state", quick().waits);
+  await branch.read();
+  await branch.write(new Map([["lock.json", "1"]]), "one");
+  isAway = true;
+  const end = branch.write(new Map([["lock.json", "2"]]), "two");
+  await expect(end).rejects.toMatchObject({ exit: "unavailable" });
+  await expect(branch.checkUnmoved()).rejects.toMatchObject({ exit: "unavailable" });
+  isAway = false;
+  await branch.checkUnmoved();
+  const other = await branchOf(remote);
+  await other.read();
+  await other.write(new Map([["lock.json", "3"]]), "three");
+  await expect(branch.checkUnmoved()).rejects.toBeInstanceOf(LostRaceError);
+});
+
 test("openGit() gives the password to the host of the repository alone, and to no hook of a repository on this machine", async () => {
   const remote = remotes.make("hooked.git");
   const seen = join(remotes.folder, "seen");

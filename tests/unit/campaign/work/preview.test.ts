@@ -34,6 +34,17 @@ test("previewWave() of a campaign that is done says that nothing happens", async
   expect(await world.preview()).toMatchObject({ reads: [], cancels: [], starts: [] });
 });
 
+test("previewWave() starts nothing while a start has no answer, and then its probe", async () => {
+  const world = campaignWorld({ count: 3, file: { limits: { parallel: 1 } } });
+  world.emulator.control("fault", { kind: "html502", route: "POST /runs", times: 3 });
+  await world.advance();
+  expect((await world.preview()).starts).toEqual([]);
+  await world.clock.sleep(6 * MINUTE);
+  expect((await world.preview()).starts).toEqual([id(1)]);
+  await world.advance();
+  expect((await world.preview()).view.counts.running).toBe(1);
+});
+
 test("previewWave() reads runs that wait for a person", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
