@@ -1,64 +1,37 @@
-/** `examples/shell/mogplex-run.sh`: verdicts, refusals, deadlines and inputs. */
+/** `examples/shell/mogplex-run.sh`: verdicts, refusals, keys, deadlines. */
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { MODES } from "../../../../lib/service/contract.ts";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
-import type { Ended } from "../../processes/world/service.ts";
-import { CANCEL, LOOK, START } from "../../processes/world/recorder.ts";
+import { LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell, SCRIPT, type Stand } from "./shell_world.ts";
-import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
+import { INCOMPLETE, which } from "./shells.ts";
 
 const shell = test.skipIf(INCOMPLETE);
-const SOURCE = readFileSync(SCRIPT, "utf8");
 /** The comment at the top of the script. */
-const HEADER = (SOURCE.split("\n# zsh as sh")[0] ?? "").replace(/\n# */g, " ");
-
-function last({ stdout }: Ended): string {
-  return stdout.trimEnd().split("\n").at(-1) ?? "";
-}
+const HEADER = (readFileSync(SCRIPT, "utf8").split("\nLC_ALL=C")[0] ?? "").replace(/\n# */g, " ");
 
 test.skipIf(which("shellcheck") === undefined)("mogplex-run.sh has nothing that shellcheck finds", () => {
   const { status, stdout } = spawnSync("shellcheck", ["-s", "sh", SCRIPT], { encoding: "utf8" });
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 });
 
-test("mogplex-run.sh names the programs that it runs", () => {
-  for (const program of [...PROGRAMS, "curl", "date", "sleep"]) expect(HEADER).toMatch(new RegExp(`\\b${program}\\b`));
-});
-
-test("mogplex-run.sh takes the modes that the toolkit takes", () => {
-  expect(SOURCE).toContain(`case $mode in '' | ${MODES.join(" | ")}) ;;`);
-});
-
-test("mogplex-run.sh lists the toolkit's exit codes by their names, and SIGHUP's", () => {
-  const listed = /Ends with ([^.]+)\./.exec(HEADER)?.[1]?.split(", ");
-  expect(listed).toEqual(
-    EXIT_TABLE.map(({ code, name }) =>
-      name === "interrupted" ? `129/${code} SIGHUP/SIGINT/SIGTERM` : `${code} ${name}`
-    ),
+test("mogplex-run.sh lists the toolkit's exit codes by their names", () => {
+  const listed = /Ends with ([^.]+)\./.exec(HEADER)?.[1]?.split(", ").join(", ");
+  const codes = EXIT_TABLE.map(({ code, name }) =>
+    name === "interrupted" ? "130 SIGINT, 143 SIGTERM" : `${code} ${name}`
   );
+  expect(listed).toBe(codes.join(", "));
 });
 
-shell(
-  "mogplex-run.sh reads a large answer within its time",
-  () =>
-    inShell({ scenario: "success" }, async (stand) => {
-      const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`field${index}`, index]));
-      stand.intercept = ({ what }) =>
-        LOOK.test(what) ? Response.json({ ok: true, data: { run: many, ...many } }) : undefined;
-      expect((await stand.run(["Fix it"], { MOGPLEX_TIMEOUT: "20" })).code).not.toBe(0);
-      expect(stand.runs()).toHaveLength(1);
-    }),
-);
-
-/** Scenario, exit code, part of the last line. */
+/** Scenario, exit code, words of the verdict. */
 const VERDICTS = [
-  ["success", 0, "verdict success (exit code 0);"],
-  ["agent-failure", 1, "verdict failed (exit code 1): Agent run exited with code 1; run "],
-  ["boot-failure", 1, "verdict failed (exit code 1): Too many active sandboxes"],
-  ["cancelled-during-boot", 3, "verdict cancelled (exit code 3);"],
-  ["awaiting-input", 4, "verdict awaiting_input (exit code 4): the run waits for a person"],
+  ["success", 0, "success"],
+  ["agent-failure", 1, "failed"],
+  ["boot-failure", 1, "failed"],
+  ["cancelled-during-boot", 3, "cancelled"],
+  ["awaiting-input", 4, "awaiting input: answer the run in the app, or cancel it"],
 ] as const;
 
 shell.each(VERDICTS)(
@@ -67,309 +40,198 @@ shell.each(VERDICTS)(
     inShell({ scenario }, async (stand) => {
       const end = await stand.run(["Fix the tests"]);
       const [run] = stand.runs();
-      expect({ code: end.code, stderr: end.stderr }).toEqual({
-        code,
-        stderr: `mogplex-run: note: sending requests and the token to ${stand.url}\n`,
-      });
-      expect(end.stdout).toStartWith(`mogplex-run: started run ${run?.id} (pending)\n`);
-      expect(last(end)).toContain(words);
+      expect({ code: end.code, stderr: end.stderr }).toEqual({ code, stderr: "" });
+      const lines = end.stdout.trimEnd().split("\n");
+      expect(lines[1]).toBe(`mogplex-run: run ${run?.id} is pending`);
+      expect(lines.at(-1)).toBe(`mogplex-run: ${words} (exit code ${code}); run ${run?.id}`);
       expect(stand.of(START)).toHaveLength(1);
-      // One read of the events at the end, for the pull request.
-      expect(stand.received.filter(({ what }) => !START.test(what) && !LOOK.test(what)).map(({ what }) => what))
-        .toEqual(
-          code === 0 ? [`GET /runs/${run?.id}/events`] : [],
-        );
+      expect(stand.received.every(({ what }) => what === "GET /repos" || START.test(what) || LOOK.test(what))).toBe(
+        true,
+      );
     }),
 );
 
-const EVENTS = /^GET \/runs\/[^/]+\/events\b/;
-/** The line about the pull request; undefined without one. */
-const pullLine = ({ stdout }: Ended) => /^mogplex-run: pull request (.*)$/m.exec(stdout)?.[1];
+const NO_RUN = "; no run was started\n";
 
-shell(
-  "mogplex-run.sh names the pull request that the events have, and none where there is none",
-  () =>
-    inShell({ scenario: "success" }, async (stand) => {
-      const end = await stand.run(["Fix the tests"]);
-      expect([end.code, pullLine(end)]).toEqual([0, "http://localhost/acme/web/pull/1"]);
-      expect(last(end)).toContain("verdict success (exit code 0); run ");
-    }),
-);
-
-/** What the events say or answer, and the pull request that is named. */
-const PULLS: [string, (run: { runId: string; status: string }) => Response | object, string | undefined][] = [
-  [
-    "no delivery",
-    () => ({ type: "log", payload: { stage: "git_sync", pull_request_url: "https://x.example/1" } }),
-    undefined,
-  ],
-  ["no address", () => ({ type: "log", payload: { stage: "git_delivery", changed: false } }), undefined],
-  ["what is no address of a page", () => delivered("javascript:alert(1)"), undefined],
-  ["an address with a blank", () => delivered("https://x.example/1 ::error::x"), undefined],
-  ["an address with a command", () => delivered("https://x.example/##vso[x]"), undefined],
-  ["an address", () => delivered("https://x.example/pull/7"), "https://x.example/pull/7"],
-  ["500", () => new Response("{}", { status: 500 }), undefined],
-  [
-    "another run",
-    ({ status }) =>
-      Response.json({
-        ok: true,
-        data: { run: { runId: crypto.randomUUID(), status }, events: [delivered("https://x.example/1")] },
-      }),
-    undefined,
-  ],
-];
-
-function delivered(pull_request_url: string): object {
-  return { type: "log", payload: { stage: "git_delivery", changed: true, pull_request_url } };
-}
-
-shell.each(PULLS)(
-  "mogplex-run.sh ends with success whatever the events say of a pull request: %s",
-  (_name, say, pull) =>
-    inShell({ scenario: "success" }, async (stand) => {
-      stand.intercept = ({ what }) => {
-        if (!EVENTS.test(what)) return undefined;
-        const run = { runId: stand.runs()[0]?.id ?? "", status: "success" };
-        const said = say(run);
-        return said instanceof Response ? said : Response.json({ ok: true, data: { run, events: [said] } });
-      };
-      const end = await stand.run(["Fix the tests"]);
-      expect([end.code, pullLine(end)]).toEqual([0, pull]);
-      expect(stand.of(EVENTS)).toHaveLength(1);
-    }),
-);
-
-/** Name, variables, exit code, number of requests, part of the message. */
+/** Name, variables, exit code, number of requests, the message. */
 const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, number, string][] = [
-  [
-    "an empty token",
-    () => ({ MOGPLEX_API_KEY: " " }),
-    64,
-    0,
-    "variable MOGPLEX_API_KEY is empty (protected variables are",
-  ],
+  ["an empty token", () => ({ MOGPLEX_API_KEY: "" }), 64, 0, "Cannot use MOGPLEX_API_KEY: it is empty, or has"],
   ["a token in two lines", () => ({ MOGPLEX_API_KEY: "mog_a\nmog_b" }), 64, 0, "characters that no token has"],
   ["a token with a quotation mark", () => ({ MOGPLEX_API_KEY: 'mog_a"' }), 64, 0, "characters that no token has"],
-  ["an unknown token", () => ({ MOGPLEX_API_KEY: "mog_nobodyKnowsIt" }), 64, 1, "the service refuses the token"],
-  ["a token that may only read", (s) => ({ MOGPLEX_API_KEY: s.readOnlyToken }), 65, 1, "Missing required scope: write"],
-  ["two tokens", (s) => ({ MOGPLEX_API_KEY: `${s.token} ${s.token}` }), 64, 0, "characters that no token has"],
-  ["no repository", () => ({ MOGPLEX_REPO_ID: "" }), 2, 0, 'must be a UUID, the id of the repository: ""'],
   [
-    "the name of a repository",
-    () => ({ MOGPLEX_REPO_ID: "acme/web" }),
-    2,
-    0,
-    'must be a UUID, the id of the repository: "acme/web"',
+    "an unknown token",
+    () => ({ MOGPLEX_API_KEY: "mog_nobodyKnowsIt" }),
+    64,
+    1,
+    "the service refuses the token (HTTP 401)",
   ],
-  ["an id with a dash too many", () => ({ MOGPLEX_REPO_ID: "8f3a2b1c-1234-4abc-9def-1234567890a-" }), 2, 0, "a UUID"],
   [
-    "a repository that is not there",
-    () => ({ MOGPLEX_REPO_ID: "8F3A2B1C-0000-4abc-9def-1234567890ab" }),
+    "a token that may only read",
+    (s) => ({ MOGPLEX_API_KEY: s.readOnlyToken }),
+    65,
     2,
-    2,
-    'the token\'s user has no repository "8f3a2b1c-0000-4abc-9def-1234567890ab"',
+    "the token may not do this (HTTP 403)",
   ],
-  ["plain HTTP", () => ({ MOGPLEX_DEV: "" }), 2, 0, "plain HTTP would show the token"],
+  ["no repository", () => ({ MOGPLEX_REPO_ID: "" }), 2, 0, "it must be owner/name, or the id of a repository"],
+  ["an unknown name", () => ({ MOGPLEX_REPO_ID: "acme/we" }), 2, 1, "has none of that name, or several"],
+  ["an unknown id", () => ({ MOGPLEX_REPO_ID: "8f3a2b1c-0000-4abc-9def-1234567890ab" }), 2, 1, "has none of that name"],
+  ["a URL in the repository", () => ({ MOGPLEX_REPO_ID: "a/b&q=c" }), 2, 0, "it must be owner/name"],
+  ["plain HTTP", () => ({ MOGPLEX_DEV: "" }), 2, 0, "Cannot use MOGPLEX_URL"],
   [
     "a host that only looks like this one",
     () => ({ MOGPLEX_URL: "http://127.0.0.1.evil.example" }),
     2,
     0,
-    "plain HTTP",
+    "MOGPLEX_URL",
   ],
-  ["localhost in a longer name", () => ({ MOGPLEX_URL: "http://localhost.evil.example" }), 2, 0, "plain HTTP"],
-  ["another scheme", () => ({ MOGPLEX_URL: "ftp://mogplex.com" }), 2, 0, "must be an origin"],
-  ["a path", () => ({ MOGPLEX_URL: "https://mogplex.com/api" }), 2, 0, "must be an origin"],
-  [
-    "credentials",
-    () => ({ MOGPLEX_URL: "https://me:hunter22@mogplex.com" }),
-    2,
-    0,
-    'must be an origin such as https://mogplex.com: "mogplex.com"',
-  ],
-  ["two lines of URL", () => ({ MOGPLEX_URL: "https://mogplex.com\nhttps://x" }), 2, 0, "must be an origin"],
-  ["a curl option in the URL", () => ({ MOGPLEX_URL: 'https://a"\nproxy = "x' }), 2, 0, "must be an origin"],
-  ["an unknown mode", () => ({ MOGPLEX_MODE: "fast" }), 2, 0, 'must be SAFE, AUTO or YOLO: "FAST"'],
-  ["an odd answer about the branch", () => ({ MOGPLEX_CREATE_BRANCH: "yes" }), 2, 0, 'must be true or false: "yes"'],
-  ["a forged line in a setting", () => ({ MOGPLEX_CREATE_BRANCH: "a\n::error::x" }), 2, 0, '"a?: :error: :x"'],
-  [
-    "no time as timeout",
-    () => ({ MOGPLEX_TIMEOUT: "30 min" }),
-    2,
-    0,
-    "must be a time such as 90 (seconds), 30m or 1h30m",
-  ],
-  ["a branch that the service refuses", () => ({ MOGPLEX_BASE_BRANCH: "a@b" }), 2, 1, "Invalid base branch"],
-  ["a timeout above the limit", () => ({ MOGPLEX_TIMEOUT: "721h" }), 2, 0, "at most 2592000 seconds"],
-  ["a timeout of zero", () => ({ MOGPLEX_TIMEOUT: "0" }), 2, 0, "must be a time"],
-  ["a timeout that is a command", () => ({ MOGPLEX_TIMEOUT: "x[$(touch /tmp/no)]" }), 2, 0, "must be a time"],
+  ["a port that is a host", () => ({ MOGPLEX_URL: "http://localhost:80.evil.example" }), 2, 0, "MOGPLEX_URL"],
+  ["another scheme", () => ({ MOGPLEX_URL: "ftp://mogplex.com" }), 2, 0, "MOGPLEX_URL"],
+  ["a path", () => ({ MOGPLEX_URL: "https://mogplex.com/api" }), 2, 0, "MOGPLEX_URL"],
+  ["credentials", () => ({ MOGPLEX_URL: "https://me:hunter22@mogplex.com" }), 2, 0, "MOGPLEX_URL"],
+  ["two lines of URL", () => ({ MOGPLEX_URL: "https://mogplex.com\nhttps://x" }), 2, 0, "MOGPLEX_URL"],
+  ["no time as timeout", () => ({ MOGPLEX_TIMEOUT: "30 min" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
+  ["a script as timeout", () => ({ MOGPLEX_TIMEOUT: "x[$(id)]" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
+  ["an octal timeout", () => ({ MOGPLEX_TIMEOUT: "08" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
+  ["a key in two lines", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "a\nb" }), 2, 0, "at most 200 printable ASCII characters"],
+  ["a long key", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "k".repeat(201) }), 2, 0, "at most 200 printable ASCII characters"],
+  ["no key", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "" }), 2, 0, "Cannot make a key: this is no job of GitLab or GitHub"],
+  ["an unknown mode", () => ({ MOGPLEX_WORKING_BRANCH: "a..b" }), 2, 2, "the service refuses the request (HTTP 400)"],
 ];
 
 shell.each(REFUSALS)(
-  "mogplex-run.sh starts nothing with %s",
+  "mogplex-run.sh refuses %s",
   (_name, variables, code, requests, words) =>
-    inShell({}, async (stand) => {
+    inShell({ scenario: "success" }, async (stand) => {
       const end = await stand.run(["Fix the tests"], variables(stand));
-      expect({ code: end.code, stdout: end.stdout }).toEqual({
-        code,
-        stdout: requests === 2 ? expect.any(String) : "",
-      });
+      expect([end.code, stand.received.length, stand.runs()]).toEqual([code, requests, []]);
       expect(end.stderr).toContain(words);
-      expect(end.stderr).not.toContain("hunter22");
-      expect(end.stderr.split("\n").every((line) => line === "" || line.startsWith("mogplex-run: "))).toBe(true);
-      expect(stand.received.filter(({ what }) => !what.startsWith("GET /repos"))).toHaveLength(Math.min(requests, 1));
-      expect(stand.runs()).toEqual([]);
+      expect(end.stderr).toEndWith(`(exit code ${code})${NO_RUN}`);
     }),
 );
 
-shell(
-  "mogplex-run.sh says which variable is missing when there is no token",
-  () =>
-    inShell({}, async (stand) => {
-      delete stand.env.MOGPLEX_API_KEY;
-      const end = await stand.run(["Fix the tests"]);
-      expect(end.code).toBe(64);
-      expect(end.stderr).toStartWith(
-        "mogplex-run: Cannot read token: variable MOGPLEX_API_KEY is not set; create a token",
+shell("mogplex-run.sh refuses a task that is empty, and a machine without jq", () =>
+  inShell({}, async (stand) => {
+    for (const stdin of ["", " \n\t"]) {
+      expect((await stand.run(["-"], {}, stdin)).stderr).toContain(
+        "Cannot start the run: the task is empty (exit code 2)",
       );
-    }),
-);
+    }
+    rmSync(join(stand.env.STAND ?? "", "bin/jq"));
+    const { code, stderr } = await stand.run(["Fix the tests"]);
+    expect([code, stderr]).toEqual([2, `mogplex-run: Cannot send requests: there is no jq (exit code 2)${NO_RUN}`]);
+    expect(stand.received).toEqual([]);
+  }));
 
 shell(
-  "mogplex-run.sh sends all that it was told, in the form that the service stores",
+  "mogplex-run.sh finds a repository by its name in any case, and sends what the variables say",
   () =>
     inShell({ scenario: "success" }, async (stand) => {
-      const settings = {
-        MOGPLEX_HARNESS: "claude-code",
-        MOGPLEX_MODE: "safe",
-        MOGPLEX_BASE_BRANCH: "release/1.x",
-        MOGPLEX_WORKING_BRANCH: "agent/fix_1",
-        MOGPLEX_ROOT: 'apps/"wéb"\\x',
-        MOGPLEX_REPO_ID: ` ${stand.repo.toUpperCase()} `,
+      const variables = {
+        MOGPLEX_REPO_ID: "ACME/Web",
+        MOGPLEX_HARNESS: "codex",
+        MOGPLEX_MODE: "AUTO",
+        MOGPLEX_ROOT: "",
       };
-      expect((await stand.run(["Fix the tests"], settings)).code).toBe(0);
-      expect(JSON.parse(stand.of(START)[0]?.body ?? "")).toEqual({
-        repoId: stand.repo,
-        prompt: "Fix the tests",
-        harness: "claude-code",
-        mode: "SAFE",
-        baseBranch: "release/1.x",
-        workingBranch: "agent/fix_1",
-        createBranch: true,
-        rootDirectory: 'apps/"wéb"\\x',
+      await stand.run([], { ...variables, MOGPLEX_PROMPT: "Fix it" });
+      await stand.run(["Fix it"], {
+        MOGPLEX_WORKING_BRANCH: "topic",
+        MOGPLEX_BASE_BRANCH: "main",
+        MOGPLEX_IDEMPOTENCY_KEY: "k2",
       });
-      const plain = { MOGPLEX_CREATE_BRANCH: "", MOGPLEX_ROOT: "." };
-      expect((await stand.run(["Fix the tests"], plain)).code).toBe(0);
-      expect(JSON.parse(stand.of(START)[1]?.body ?? "")).toEqual({
-        repoId: stand.repo,
-        prompt: "Fix the tests",
-        createBranch: true,
-        rootDirectory: ".",
-      });
-      const named = { MOGPLEX_CREATE_BRANCH: "", MOGPLEX_WORKING_BRANCH: "agent/fix_1" };
-      expect((await stand.run(["Fix the tests"], named)).code).toBe(0);
-      expect(JSON.parse(stand.of(START)[2]?.body ?? "")).toEqual({
-        repoId: stand.repo,
-        prompt: "Fix the tests",
-        workingBranch: "agent/fix_1",
-      });
-    }),
-);
-
-shell(
-  "mogplex-run.sh takes the prompt from an argument, standard input or a variable, and no flag for one",
-  () =>
-    inShell({ scenario: "success" }, async (stand) => {
-      await stand.run(["From an argument"], { MOGPLEX_PROMPT: "From a variable" });
-      await stand.run([], { MOGPLEX_PROMPT: "From a variable" });
-      await stand.run(["-"], {}, "From standard input\n");
-      const none = await stand.run([]);
-      expect([none.code, none.stderr]).toEqual([
-        2,
-        expect.stringContaining("Cannot start run: the prompt is empty; give"),
-      ]);
-      const codes = [];
-      for (const words of [["Fix", "it"], ["--follow"], ["-x"], ["--"]]) codes.push((await stand.run(words)).code);
-      expect(codes).toEqual([2, 2, 2, 2]);
-      expect(stand.of(START).map(({ body }) => (JSON.parse(body) as { prompt: string }).prompt)).toEqual([
-        "From an argument",
-        "From a variable",
-        "From standard input",
+      const base = { repoId: stand.repo, prompt: "Fix it" };
+      expect(stand.of(START).map(({ body }) => JSON.parse(body))).toEqual([
+        { ...base, harness: "codex", mode: "AUTO", createBranch: true },
+        { ...base, baseBranch: "main", workingBranch: "topic" },
       ]);
     }),
 );
 
-shell(
-  "mogplex-run.sh ends with 124 at the deadline, after a last look",
-  () =>
-    inShell({ scenario: "stuck-streaming" }, async (stand) => {
-      const end = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "240" });
-      expect(end.code).toBe(124);
-      expect(last(end)).toContain("verdict deadline (exit code 124): the run has not ended in time; it goes on; run ");
-      const [first] = stand.of(START);
-      expect((stand.of(LOOK).at(-1)?.at ?? 0) - (first?.at ?? 0)).toBe(240);
-      expect(stand.slept().reduce((sum, part) => sum + part, 0)).toBe(240);
-      expect(stand.of(CANCEL)).toEqual([]);
-      expect(end.stdout.match(/\.\.\. streaming for \d+ s/g)?.length).toBeGreaterThanOrEqual(3);
-      // The token has 60 requests a minute, and four other jobs may share it.
-      expect(stand.of(LOOK).length).toBeLessThan(36);
-    }),
-);
-
-shell(
-  "mogplex-run.sh ends with the cause when the last look does not work",
-  () =>
-    inShell({ scenario: "stuck-streaming" }, async (stand) => {
-      for (const [kind, code] of [["html502", 69], ["429", 75]] as const) {
-        stand.emulator.control("clearFaults");
-        stand.emulator.control("fault", { kind, route: "GET /runs/*", times: 999, retryAfter: 20 });
-        const end = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "120" });
-        expect(end.code).toBe(code);
-        expect(last(end)).toContain(`verdict error (exit code ${code}): Cannot read run: HTTP`);
-      }
-    }),
-);
-
-shell(
-  "mogplex-run.sh gives up a token that is refused for good, and a run that has gone",
-  () =>
-    inShell({ scenario: "success" }, async (stand) => {
-      stand.emulator.control("fault", { kind: "401", route: "GET /runs/*", times: 99 });
-      expect((await stand.run(["Fix the tests"])).code).toBe(64);
-      expect(stand.of(LOOK)).toHaveLength(3);
-      stand.intercept = ({ what }) =>
-        LOOK.test(what)
-          ? Response.json({ ok: false, error: { code: "NOT_FOUND", message: "Run not found" } }, { status: 404 })
-          : undefined;
-      const end = await stand.run(["Fix the tests"]);
-      expect(end.code).toBe(2);
-      expect(last(end)).toContain('Cannot read run: HTTP 404 NOT_FOUND: "Run not found"');
-    }),
-);
-
-/** Lets the clock of the stand go as the real one does, until the script has ended. */
-async function inRealTime<T>(stand: Stand, work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => stand.advance(1), 1_000);
-  try {
-    return await work;
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** What the server is silent about, and what the script then ends with. */
-const SILENCES: [string, RegExp, string][] = [
-  ["starts", START, "Cannot tell whether the run was started: no answer in time"],
-  ["looks", LOOK, "Cannot read run: no answer in time"],
+/** Variables of a job, and its key. */
+const KEYS: [string, Record<string, string>, string][] = [
+  [
+    "GitLab",
+    { CI_PIPELINE_ID: "7", CI_SERVER_HOST: "gitlab.example", CI_JOB_NAME: "fix: [a, 1/2] ü" },
+    "gitlab%2Fgitlab.example%2F7%2Ffix%3A%20%5Ba%2C%201%2F2%5D%20%C3%BC",
+  ],
+  [
+    "GitHub",
+    { GITHUB_RUN_ID: "8", GITHUB_REPOSITORY: "acme/web", GITHUB_JOB: "fix" },
+    "github%2Facme%2Fweb%2F8%2Ffix",
+  ],
+  ["a key of its own", { MOGPLEX_IDEMPOTENCY_KEY: "my key %", CI_PIPELINE_ID: "7" }, "my key %"],
 ];
 
-shell.each(SILENCES)(
-  "mogplex-run.sh keeps to its deadline before a server that is silent about %s",
-  (_name, silent, words) =>
+shell.each(KEYS)(
+  "mogplex-run.sh makes its key of pipeline and job: %s",
+  (_name, variables, key) =>
+    inShell({ scenario: "agent-failure" }, async (stand) => {
+      const ends = [];
+      for (let count = 0; count < 2; count++) {
+        ends.push((await stand.run(["Fix it"], { MOGPLEX_IDEMPOTENCY_KEY: "", ...variables })).code);
+      }
+      expect([ends, stand.of(START).map((start) => start.key), stand.runs().length]).toEqual([[1, 1], [key, key], 1]);
+    }),
+);
+
+shell("mogplex-run.sh says that another request has the key", () =>
+  inShell({ scenario: "success" }, async (stand) => {
+    await stand.run(["Fix the tests"]);
+    const { code, stderr } = await stand.run(["Fix the docs"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("the key belongs to another request (HTTP 409)")]);
+  }));
+
+shell(
+  "mogplex-run.sh sends the same start again when its answer is lost, and starts one run",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      stand.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true });
+      const { code, stdout } = await stand.run(["Fix the tests"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain("Cannot start the run yet (HTTP 000, attempt 1): trying again in 4 s\n");
+      const [first, second, ...rest] = stand.of(START);
+      expect([second?.key, second?.body, rest, stand.runs().length]).toEqual([first?.key, first?.body, [], 1]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh waits as long as Retry-After says, and ends with 75 at the deadline",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 45 });
+      expect((await stand.run(["Fix the tests"])).code).toBe(0);
+      expect(stand.slept()[0]).toBe(45);
+      stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 45, times: 99 });
+      const late = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "2m", MOGPLEX_IDEMPOTENCY_KEY: "k2" });
+      expect([late.code, late.stderr]).toEqual([
+        75,
+        `mogplex-run: Cannot start the run: HTTP 429 (exit code 75)${NO_RUN}`,
+      ]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh ends with 124 at the deadline, and the run continues",
+  () =>
     inShell({ scenario: "stuck-streaming" }, async (stand) => {
-      stand.intercept = ({ what }) => silent.test(what) ? new Promise(() => {}) : undefined;
-      const end = await inRealTime(stand, stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "2" }));
-      expect([end.code, end.stdout + end.stderr]).toEqual([69, expect.stringContaining(words)]);
+      const { code, stdout } = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "90" });
+      const [run] = stand.runs();
+      expect([code, run?.status]).toEqual([124, "streaming"]);
+      expect(stdout).toEndWith(
+        `the run has not ended in time and continues (exit code 124); run ${run?.id}\n`,
+      );
+      expect(stand.slept().reduce((sum, seconds) => sum + seconds, 0)).toBe(90);
+    }),
+);
+
+shell(
+  "mogplex-run.sh names the key when nobody knows whether a run was started",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      stand.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 99 });
+      const { code, stderr } = await stand.run(["Fix the tests"]);
+      expect([code, stderr]).toEqual([
+        69,
+        'mogplex-run: Cannot start the run: 20 attempts failed (HTTP 000) (exit code 69); a run may exist: the key "shell-test" finds it\n',
+      ]);
     }),
 );

@@ -27,7 +27,7 @@ async function play(
   }
   // A token that nothing has proven yet, and an address that never answered like the API, are given up.
   expect([64, 69, 75]).toContain(end.code as number);
-  expect(end.stderr + end.stdout).toMatch(/Cannot (?:start run|tell whether the run was started|read run)/);
+  expect(end.stderr + end.stdout).toMatch(/Cannot (?:find the repository|start the run|read the run)/);
   return "given up";
 }
 
@@ -116,13 +116,13 @@ shell.each(HARMFUL)(
   "mogplex-run.sh comes to no verdict behind a proxy that spoils every answer: one that %s",
   (habit) =>
     inShell({ scenario: "success" }, async (stand) => {
-      // The start gets through; what comes after it never does.
-      const proxy = await startNastyProxy(stand.url, 0, (n) => n === 0 ? "passes" : habit);
+      // Repository and start get through; what comes after them never does.
+      const proxy = await startNastyProxy(stand.url, 0, (n) => n < 2 ? "passes" : habit);
       const end = await stand.run(["Fix the tests"], { MOGPLEX_URL: proxy.url, MOGPLEX_TIMEOUT: "60" });
       proxy.close();
       expect({ code: end.code, stdout: end.stdout }).toEqual({
         code: 69,
-        stdout: expect.stringContaining("verdict error (exit code 69)"),
+        stdout: expect.stringContaining("(exit code 69); run "),
       });
     }),
 );

@@ -1,5 +1,5 @@
 /**
- * A machine with nothing but a shell, curl and the small programs that `mogplex-run.sh` names, and a service before it. Their
+ * A machine with nothing but a shell, curl, jq and a few small programs, and a service before it. Their
  * time is one: it stands still until the script sleeps.
  */
 import { expect } from "bun:test";
@@ -24,7 +24,7 @@ import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { type Ended, launch, type LaunchOptions, type Running } from "../../processes/world/service.ts";
-import { EVERYWHERE, PROGRAMS, SH, type Shell, which } from "./shells.ts";
+import { PROGRAMS, SH, type Shell, which } from "./shells.ts";
 import { builtInScenario } from "../../../unit/emulator/scenarios.ts";
 
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");
@@ -47,10 +47,10 @@ function programsOf({ busybox }: Shell, folder: string): string {
   const bin = join(folder, "bin");
   if (existsSync(bin)) return bin;
   mkdirSync(bin);
-  for (const program of [...PROGRAMS, ...EVERYWHERE]) {
+  for (const program of PROGRAMS) {
     symlinkSync(which(busybox ? "busybox" : program) ?? "", join(bin, program));
   }
-  symlinkSync(which("curl") ?? "", join(bin, "curl"));
+  for (const program of ["curl", "jq"]) symlinkSync(which(program) ?? "", join(bin, program));
   writeFileSync(join(bin, "sleep"), SLEEP, { mode: 0o755 });
   writeFileSync(join(bin, "date"), DATE, { mode: 0o755 });
   return bin;
@@ -173,7 +173,7 @@ export async function openStand({ scenario, shell = SH, ...options }: StandOptio
     MOGPLEX_DEV: "1",
     MOGPLEX_API_KEY: full ?? "",
     MOGPLEX_REPO_ID: repo ?? "",
-    MOGPLEX_CREATE_BRANCH: "1",
+    MOGPLEX_IDEMPOTENCY_KEY: "shell-test",
   };
   const stand: Stand = {
     url,
@@ -197,7 +197,7 @@ export async function openStand({ scenario, shell = SH, ...options }: StandOptio
       const [program = "", ...rest] = shell.line;
       // A session of its own, so that a whole process group can be sent a signal.
       const line = [which("setsid") ?? "", which(program) ?? "", ...rest, SCRIPT, ...args];
-      return launch(line, { cwd, env: { ...shell.env, ...env, ...more, PATH: programsOf(shell, folder) }, stdin });
+      return launch(line, { cwd, env: { ...env, ...more, PATH: programsOf(shell, folder) }, stdin });
     },
     async run(args, more, stdin) {
       const ended = await stand.launch(args, more, stdin).ended;
@@ -226,9 +226,4 @@ export async function inShell(options: StandOptions, body: (stand: Stand) => Pro
   } finally {
     await stand.close();
   }
-}
-
-/** A body that says how a run is. @param status As JSON. */
-export function runAnswer(id: string, status: string): string {
-  return `{"ok":true,"data":{"run":{"runId":"${id}","status":${status}}}}`;
 }
