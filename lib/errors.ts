@@ -384,11 +384,20 @@ export function exitNameOf(thrown: unknown): ExitName {
 }
 
 /**
- * The exit code of toolkit verbs for whatever was thrown: the error's own; 124 for a `TimeoutError` and 130 for an `AbortError`, the
- * reasons of an `AbortSignal`; 2 for an error of an incompatible version of this package; 70 for everything else.
+ * The exit code of toolkit verbs for whatever was thrown: the error's own, also of its `toJSON()`, which crosses workers and queues; 124 for a
+ * `TimeoutError` and 130 for an `AbortError`, the reasons of an `AbortSignal`; 2 for an error of an incompatible version of this package; 70 for
+ * everything else.
  */
 export function exitCodeFor(error: unknown): number {
-  return EXIT[exitNameOf(error)];
+  return codeInJson(error) ?? EXIT[exitNameOf(error)];
+}
+
+/** The exit code in the `toJSON()` of an error; undefined for everything else. */
+function codeInJson(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null || value instanceof Error) return undefined;
+  const { name, message, exitCode } = value as { name?: unknown; message?: unknown; exitCode?: unknown };
+  const isCode = Object.values<unknown>(EXIT).includes(exitCode);
+  return isCode && typeof name === "string" && typeof message === "string" ? exitCode as number : undefined;
 }
 
 /** The exit code of drop-in verbs, as the `mogplex` command documents them. Source: CLI reference, "Exit codes". */

@@ -5,11 +5,11 @@
  */
 
 // Runs: one call, or one client with all verbs.
-export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
+export { createMogplex, follow, type KnownRunRequest, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
 export type { DerivedOptions, MogplexOptions } from "./connect.ts";
 export type { Logger, LogLevel } from "./log.ts";
 export type { VerbOptions } from "../run/session.ts";
-export type { AsyncDisposing, WorkHandle } from "./handle.ts";
+export type { AsyncDisposing, RunWorkHandle, WorkHandle } from "./handle.ts";
 export type { AttachedRun, RunHandle } from "./handle.ts";
 export type { CancelOptions } from "../run/cancel.ts";
 export type { AttachOptions, RunOptions } from "../run/run.ts";

@@ -5,7 +5,8 @@
  */
 import { detected } from "../ci/detect.ts";
 import { ownFields } from "../lookup.ts";
-import { AbortedError, MogplexError } from "../errors.ts";
+import { AbortedError, MogplexError, UsageError } from "../errors.ts";
+import type { KeyOptions } from "../run/key.ts";
 import { hookCaller } from "../hook.ts";
 import {
   attachAutomationJob,
@@ -67,6 +68,14 @@ export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, Async
    * it is on its way.
    */
   cancel(): Promise<void>;
+}
+
+/** A {@linkcode WorkHandle} of a run, with what is known of it so far. */
+export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
+  /** UUID of the run; null until it is known. After a further start, since no sandbox was free, that of the newest run. */
+  readonly runId: string | null;
+  /** The run's status, in the service's words; null until it is known. */
+  readonly status: string | null;
 }
 
 /** What a {@linkcode WorkHandle} drives. `E` is the end of the work, with or without an error. */
@@ -278,7 +287,21 @@ export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I
   return new LoggedHandle(work);
 }
 
+/** Begins work on a run and makes its handle. @param known What is known of the run; it changes. */
+function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun): RunWorkHandle<I, R, S> {
+  return Object.defineProperties(handleOf(work), {
+    runId: { get: () => known.runId },
+    status: { get: () => known.status },
+  }) as RunWorkHandle<I, R, S>;
+}
+
 // What the handles of runs, of automations and of campaigns have in common.
+
+/** What is known of a run while it is followed. */
+interface KnownOfRun {
+  runId: string | null;
+  status: string | null;
+}
 
 /** The last item of a handle. */
 interface End<R extends AnyResult> {
@@ -325,28 +348,38 @@ interface HandledJob<O, J, R extends AnyResult, S> {
   cancel(started: S): Promise<void>;
 }
 
-/** The work of a handle whose job ends with a result of its own kind. */
-function jobWork<O extends object, J extends { type: string }, R extends AnyResult, S>(
+/** The handle of a job whose end is a result of its own kind. */
+function jobHandle<O extends object, J extends { type: string }, R extends AnyResult, S extends { runId: string }>(
   connect: Connect,
   { options, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
-): HandleWork<HandleItem<J, R>, R, S, JobEnd<R>> {
+): RunWorkHandle<HandleItem<J, R>, R, S> {
+  const known: KnownOfRun = { runId: null, status: null };
   const last = (end: JobEnd<R>, signal: AbortSignal): End<R> | undefined => {
     const { result } = end;
     const { outcome, exitCode } = result;
     return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
   };
-  return {
+  const learn = ({ runId, status }: Partial<KnownOfRun>) => {
+    known.runId = runId ?? known.runId;
+    known.status = status ?? known.status;
+  };
+  const work: HandleWork<HandleItem<J, R>, R, S, JobEnd<R>> = {
     signal: signalIn(options),
-    async begin({ signal, onItem, onStarted }) {
+    async begin({ signal, onItem, onStarted: tellStarted }) {
       check();
       checkFollowTimeout(ownFields(options).timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected);
       // The end of a handle is an item of its own.
       const take = (item: J) => {
+        if (item.type === "status") learn(item as Partial<KnownOfRun>);
         if (item.type === "end") return;
         onItem(item as Exclude<J, { type: "end" }>);
         tell(item as Exclude<J, { type: "end" }>);
+      };
+      const onStarted = (started: S & { status?: string | null; run?: { status: string } }) => {
+        learn({ runId: started.runId, status: started.run?.status ?? started.status ?? null });
+        tellStarted(started);
       };
       let session: Session | undefined;
       const watch = abortInterrupts({ signal: options.signal, cancelOn: options.cancelOn });
@@ -355,6 +388,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         return session = openSession(overlay(connected, { signal: ending }), detected(connected));
       };
       const end = await begin(overlay(connected, { ...watch, onItem: take, onStarted, openSession: open }));
+      learn(end.result);
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);
@@ -365,18 +399,20 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
       return settle(end, { throwOnFailure, signal, ending: leftSentence(signal.reason) }, verdictError);
     },
     last,
-    cancel,
+    // A further start may have begun another run.
+    cancel: async (started) => await cancel({ ...started, runId: known.runId ?? started.runId }),
     missed: MISSED,
   };
+  return runHandleOf(work, known);
 }
 
 // Handles of runs: `mogplex.run()` and `mogplex.attach()`.
 
 /** A run that was started or found: await it, iterate it, or both. */
-export type RunHandle = WorkHandle<RunHandleItem, RunResult, StartedRun>;
+export type RunHandle = RunWorkHandle<RunHandleItem, RunResult, StartedRun>;
 
 /** A run that is followed by its id. */
-export type AttachedRun = WorkHandle<RunHandleItem, RunResult, { runId: string }>;
+export type AttachedRun = RunWorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
 /** What the handles of a started and of an attached run have in common. @param attempted For messages, after "Cannot". */
 function runHandle<S extends { runId: string }>(
@@ -385,15 +421,14 @@ function runHandle<S extends { runId: string }>(
   options: RunOptions,
   keys: Keys<AttachOptions>,
   begin: HandledJob<RunOptions, FollowItem, RunResult, S>["begin"],
-): WorkHandle<RunHandleItem, RunResult, S> {
-  const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
+): RunWorkHandle<RunHandleItem, RunResult, S> {
+  return jobHandle<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
     check: () => checkOptions(attempted, options, keys),
     begin,
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect({})),
   });
-  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
 
 /** Completes the options of a job on a run, and does the work while the file of `eventsFile` is open. */
@@ -433,13 +468,31 @@ export function attachHandle(connect: Connect, runId: string, options: AttachOpt
   });
 }
 
+/** Attaches to a run that is known; otherwise starts it with the stored key. */
+export function resumeHandle(
+  connect: Connect,
+  known: { request: RunRequest; runId?: string | null | undefined; key: string },
+  options: Omit<RunOptions, keyof KeyOptions>,
+): AttachedRun {
+  const { request, runId, key } = known ?? {};
+  if (typeof runId === "string") {
+    const { onStarted: _, ...rest } = options;
+    return attachHandle(connect, runId, rest);
+  }
+  if (typeof key === "string") return startHandle(connect, request, { ...options, idempotencyKey: key });
+  const why =
+    "the first argument must have the 'request' and the 'key' of its start, and the 'runId' if there was a run";
+  const error = new UsageError({ attempted: "resume run", why });
+  return attachHandle(() => Promise.reject(error), "", {});
+}
+
 // Handles of automations: `mogplex.automations.run()` and `.attach()`.
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
-export type AutomationHandle = WorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
+export type AutomationHandle = RunWorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
 /** The run of an automation that is followed by its id. `cancel()` needs a later revision of the service. */
-export type AttachedAutomationRun = WorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
+export type AttachedAutomationRun = RunWorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
 
 /** What the handles of a triggered and of an attached run have in common. */
 function automationRunHandle<S extends { runId: string }>(
@@ -447,8 +500,8 @@ function automationRunHandle<S extends { runId: string }>(
   automationId: string,
   options: RunAutomationOptions,
   { check, begin }: Pick<HandledJob<RunAutomationOptions, AutomationItem, AutomationResult, S>, "check" | "begin">,
-): WorkHandle<AutomationHandleItem, AutomationResult, S> {
-  const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, S>(connect, {
+): RunWorkHandle<AutomationHandleItem, AutomationResult, S> {
+  return jobHandle<RunAutomationOptions, AutomationItem, AutomationResult, S>(connect, {
     options,
     check,
     begin,
@@ -458,7 +511,6 @@ function automationRunHandle<S extends { runId: string }>(
       await client?.cancelAutomationRun(automationId, runId);
     },
   });
-  return handleOf<AutomationHandleItem, AutomationResult, S, JobEnd<AutomationResult>>(work);
 }
 
 /** Triggers an automation and follows its run. */

@@ -14,6 +14,7 @@ import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } fro
 import { attachKeys, runKeys, type RunRequest, start, startKeys, type StartOptions } from "../run/request.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
+import type { KeyOptions } from "../run/key.ts";
 import type { StartedRun } from "../run/start.ts";
 import { checkOptions, type Keys, type Kind } from "../service/validate.ts";
 import type { MogplexApi } from "./api.ts";
@@ -25,6 +26,7 @@ import {
   attachHandle,
   type AutomationHandle,
   automationHandle,
+  resumeHandle,
   type RunHandle,
   startHandle,
 } from "./handle.ts";
@@ -118,6 +120,16 @@ export interface MogplexAutomations {
   attach(id: string, runId: string, options?: AttachAutomationOptions): AttachedAutomationRun;
 }
 
+/** What a process has stored of a run, for {@linkcode Mogplex.resume}. */
+export interface KnownRunRequest {
+  /** What was to be done, and where: exactly as it was. */
+  request: RunRequest;
+  /** UUID of the run; null or undefined if none was stored. */
+  runId?: string | null | undefined;
+  /** Idempotency key of the start: the option `idempotencyKey`, or what `onStarting` got. */
+  key: string;
+}
+
 /** One service and one token, with everything that one can do there. */
 export interface Mogplex {
   /**
@@ -201,6 +213,20 @@ export interface Mogplex {
    * ```
    */
   attach(runId: string, options?: AttachOptions): AttachedRun;
+  /**
+   * Takes up the work of a process that has died: attaches to its run if one is known, and otherwise starts the request with the stored key,
+   * which finds the run or starts it once.
+   *
+   * @param known What the process has stored: the request and its key, and the id of the run once there was one.
+   * @param options See {@linkcode RunOptions}; those of the key are in `known`.
+   * @returns A handle, as {@linkcode Mogplex.run} gives one.
+   * @throws what {@linkcode Mogplex.run} and {@linkcode Mogplex.attach} throw.
+   * @example Jobs in a database
+   * ```ts ignore
+   * for (const { request, runId, key } of await database.openJobs()) void mogplex.resume({ request, runId, key });
+   * ```
+   */
+  resume(known: KnownRunRequest, options?: Omit<RunOptions, keyof KeyOptions>): AttachedRun;
   /**
    * Cancels a run; a run that has ended is not an error.
    *
@@ -293,6 +319,7 @@ function mogplexOf(connector: Connector): Mogplex {
       return await start(request, overlay(given, { onStarted }));
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
+    resume: (known, more = {}) => resumeHandle(connect, known, more),
     cancel: async (runId, more) =>
       await cancel(runId, await all<CancelOptions>("cancel run", more, cancelKeys(), ofFollowing)),
     automations: {

@@ -17,6 +17,7 @@ import {
   unknownFormat,
   writeReports,
 } from "../report/write.ts";
+import { joinOpenmetrics } from "../report/metrics.ts";
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -125,6 +126,22 @@ function isView(value: unknown): value is AnyCampaignView {
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
+/** An error, or what its `toJSON()` gave, with the result that it has. */
+type ErrorWithResult = MogplexError | { readonly name: string; readonly result: ResultSoFar | null };
+
+/** What a script reports: an error stands for its result, or for its view of a campaign. @throws {UsageError} for an error without a result. */
+function reportedOf(attempted: string, value: unknown): unknown {
+  if (isResult(value) || isView(value) || typeof value !== "object" || value === null) return value;
+  const { result, view } = value as { result?: unknown; view?: unknown };
+  if (isResult(result)) return result;
+  if (isView(view)) return view;
+  if (!(value instanceof Error) && result !== null) return value;
+  throw new UsageError({
+    attempted,
+    why: "the error has no result, since nothing was started and nothing was followed",
+  });
+}
+
 /** What makes reports of a value; undefined for a result. @throws {UsageError} when it is neither. */
 function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
   if (isResult(value)) return undefined;
@@ -172,7 +189,7 @@ function checkFormat(attempted: string, format: string, formats: readonly string
 /**
  * Renders one report as {@linkcode report} writes it, secrets masked, those of the result's client as well, without writing it.
  *
- * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
+ * @param result What a run or the run of an automation came to, or an error that has a result; or the view of a campaign.
  * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
@@ -181,16 +198,24 @@ function checkFormat(attempted: string, format: string, formats: readonly string
  * await comment(render(result, "markdown"));
  * ```
  */
-export function render(result: AnyResult | ResultSoFar, format: ReportFormatName, options?: MaskOptions): string;
+export function render(
+  result: AnyResult | ResultSoFar | ErrorWithResult,
+  format: ReportFormatName,
+  options?: MaskOptions,
+): string;
+/** The metrics of several runs as one text, with the id of each run as the label `run`. */
+export function render(
+  results: readonly (AnyResult | ResultSoFar)[],
+  format: "openmetrics",
+  options?: MaskOptions,
+): string;
 /** The same for the view of a campaign, which has the format `csv` as well. */
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
-export function render(
-  value: AnyResult | ResultSoFar | AnyCampaignView,
-  format: string,
-  options: MaskOptions = {},
-): string {
+export function render(reported: unknown, format: string, options: MaskOptions = {}): string {
   const attempted = "render report";
   const { redact: given, env } = scriptMask(attempted, options);
+  if (Array.isArray(reported)) return joined(attempted, reported, format, given);
+  const value = reportedOf(attempted, reported) as AnyResult | AnyCampaignView;
   const redact = withOwn(value, given);
   const views = reportsOf(attempted, value);
   checkFormat(attempted, format, views?.formats);
@@ -205,11 +230,27 @@ export function render(
   return text;
 }
 
+/** The metrics of several results as one text. @throws {UsageError} for another format, and for what is no result. */
+function joined(attempted: string, values: readonly unknown[], format: string, given: Redactor): string {
+  if (format !== "openmetrics") {
+    const why = "only the format openmetrics takes several results";
+    throw new UsageError({ attempted, why, value: JSON.stringify(format), advice: "render them one by one" });
+  }
+  const results = values.map((each) => reportedOf(attempted, each));
+  for (const each of results) {
+    if (!isResult(each)) throw new UsageError({ attempted, why: "the list must have results of runs only" });
+  }
+  return joinOpenmetrics((results as AnyResult[]).map((result) => {
+    const redact = withOwn(result, given);
+    return cleanResult(result, redact, redact.token);
+  }));
+}
+
 /**
  * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
  * Secrets are masked, those of the result's client as well.
  *
- * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
+ * @param result What a run or the run of an automation came to, or an error that has a result; or the view of a campaign.
  * @param targets Formats and files.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format or key, before anything is written.
@@ -220,7 +261,7 @@ export function render(
  * ```
  */
 export function report(
-  result: AnyResult | ResultSoFar,
+  result: AnyResult | ResultSoFar | ErrorWithResult,
   targets: readonly ReportTarget[],
   options?: MaskOptions,
 ): Promise<void>;
@@ -232,10 +273,11 @@ export function report(
 ): Promise<void>;
 // deno-lint-ignore require-await
 export async function report(
-  value: AnyResult | ResultSoFar | AnyCampaignView,
+  reported: unknown,
   targets: readonly ReportTarget<string>[],
   options: MaskOptions = {},
 ): Promise<void> {
+  const value = reportedOf("write report", reported) as AnyResult | AnyCampaignView;
   const io = processIo();
   const { redact: given, env } = scriptMask("write report", options, io.readFile);
   const redact = withOwn(value, given);

@@ -52,7 +52,7 @@ function sample(name: string, labels: Labels, value: number): string {
 
 function renderFamily({ name: ending, unit, help, samples }: Family, prefix: string): string[] {
   if (samples.length === 0) return [];
-  const name = `${prefix}_${ending}`;
+  const name = prefix === "" ? ending : `${prefix}_${ending}`;
   return [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} gauge`,
@@ -64,7 +64,7 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
 /**
  * Renders a whole file. Families without samples are left out.
  *
- * @param prefix Beginning of every name, without `_` at its end.
+ * @param prefix Beginning of every name, without `_` at its end; empty for names that are whole.
  */
 export function renderFamilies(families: readonly Family[], prefix: string): string {
   return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
@@ -152,6 +152,10 @@ function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): 
   ];
 }
 
+function familiesOf(view: ResultView): Family[] {
+  return [...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)];
+}
+
 /**
  * Renders the metrics: `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
  *
@@ -159,5 +163,26 @@ function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): 
  */
 export function renderOpenmetrics(result: AnyResult): string {
   const view = viewOf(result);
-  return renderFamilies([...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)], prefixOf(view));
+  return renderFamilies(familiesOf(view), prefixOf(view));
+}
+
+/**
+ * Renders the metrics of several runs as one text: each sample has the id of its run as the label `run`, since a process with many runs shows
+ * those of now. Every name is there once, with the samples of all runs.
+ *
+ * @param results Results after `cleanResult`.
+ */
+export function joinOpenmetrics(results: readonly AnyResult[]): string {
+  const families = new Map<string, Family & { samples: [Labels, number][] }>();
+  for (const view of results.map(viewOf)) {
+    for (const family of familiesOf(view)) {
+      const name = `${prefixOf(view)}_${family.name}`;
+      const all = families.get(name) ?? { ...family, name, samples: [] };
+      families.set(name, all);
+      all.samples.push(
+        ...family.samples.map(([labels, value]): [Labels, number] => [{ run: view.runId, ...labels }, value]),
+      );
+    }
+  }
+  return renderFamilies([...families.values()], "");
 }

@@ -323,8 +323,13 @@ interface KnownOfAborted extends Pick<SettleOptions, "ending"> {
 function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   const { runId, idempotencyKey: key, said = "the run may have been started" } = known;
   const { ending = "The signal ended the call" } = known;
-  const found = key === null ? "" : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
-  return MogplexError.tellRun(new AbortedError(`${ending}; ${said}${found}`, reason), {
+  // Nobody looks for a run that was cancelled; its id is enough.
+  const isCancelled = runId !== null && said === "the run was cancelled";
+  const clause = isCancelled ? `run "${runId}" was cancelled` : said;
+  const found = key === null || isCancelled
+    ? ""
+    : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
+  return MogplexError.tellRun(new AbortedError(`${ending}; ${clause}${found}`, reason), {
     runId,
     idempotencyKey: key,
   });

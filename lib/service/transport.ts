@@ -314,6 +314,12 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
   return { next, close };
 }
 
+/** Whether a `fetch` gave what we need of a `Response`: a function of a test that gives nothing is a mistake, and no failure of the network. */
+function isResponse(answer: unknown): boolean {
+  const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
+  return typeof status === "number" && typeof headers?.get === "function";
+}
+
 // The `User-Agent` header.
 
 /**
@@ -555,6 +561,14 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (cause) {
       tell(null);
       throw new NetworkFailure(cause);
+    }
+    if (!isResponse(answer)) {
+      const why = "'fetch' gave no Response";
+      throw new UsageError({
+        attempted: `send ${method} ${path}`,
+        why,
+        value: answer === null ? "null" : typeof answer,
+      });
     }
     if (answer.status === 401) source?.refused(sent);
     if (options.onRequest !== undefined) tell(answer.status, requestIdOf(answer.headers, redact));

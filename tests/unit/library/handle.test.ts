@@ -5,6 +5,7 @@ import {
   type AttachedRun,
   createMogplex,
   DeadlineError,
+  exitCodeFor,
   follow,
   render,
   run,
@@ -237,7 +238,9 @@ test("the result of an aborted handle says what its error says, for any reason o
       const said = cancelOn.length > 0 ? "the run was cancelled" : `run "${runId}" goes on`;
       expect([error.exitCode, error.message]).toEqual([
         exitCode,
-        expect.stringContaining(`The signal ended the call; ${said}`),
+        cancelOn.length > 0
+          ? `The signal ended the call; run "${runId}" was cancelled`
+          : expect.stringMatching(`^The signal ended the call; run "${runId}" goes on; idempotency key `),
       ]);
       expect(error.result).toMatchObject({ outcome: "interrupted", exitCode, reason: `Stopped; ${said}` });
       expect(error.result.error).toMatchObject({ attempted: null, why: `Stopped; ${said}` });
@@ -546,4 +549,60 @@ test("a run with faults, hooks and hours of waiting ends under fake timers, thos
       end();
     }
   }
+});
+
+test("a handle shows id and status of its run as soon as they are known", async () => {
+  const { mogplex, request } = world({ scenario: "success" });
+  const handle = mogplex.run(request);
+  expect([handle.runId, handle.status]).toEqual([null, null]);
+  const { runId } = await handle.started;
+  expect([handle.runId, handle.status]).toEqual([runId, "pending"]);
+  const seen: unknown[] = [];
+  for await (const item of handle) if (item.type === "status") seen.push(handle.status === null);
+  expect([handle.status, new Set(seen)]).toEqual(["success", new Set([false])]);
+  const attached = mogplex.attach(runId);
+  await attached;
+  expect([attached.runId, attached.status]).toEqual([runId, "success"]);
+});
+
+test("resume() attaches to a run that is known, finds the one of the key, and starts once where there is none", async () => {
+  const { mogplex, request, service } = world({ scenario: "success" });
+  const stored = { request, runId: null, key: "job-42" };
+  expect((await mogplex.resume(stored)).outcome).toBe("success");
+  const again = mogplex.resume(stored, { throwOnFailure: false });
+  const { runId } = await again.started;
+  expect((await again).outcome).toBe("success");
+  expect((await mogplex.resume({ ...stored, runId })).runId).toBe(runId);
+  expect(service.runs.length).toBe(1);
+  const error = await mogplex.resume({ request } as never).catch((error) => error);
+  expect([error.name, error.attempted]).toEqual(["UsageError", "resume run"]);
+  const misspelt = await mogplex.resume(stored, { timeout: 5 } as never).catch((error) => error);
+  expect(misspelt.message).toContain("did you mean 'timeoutMs'?");
+});
+
+test("report() and render() take an error that has a result, and exitCodeFor() what its toJSON() gave", async () => {
+  const { mogplex, request } = world({ scenario: "agent-failure" });
+  const error = await mogplex.run(request).catch((error) => error);
+  expect(render(error, "markdown")).toBe(render(error.result, "markdown"));
+  const copy = structuredClone(JSON.parse(JSON.stringify(error)));
+  expect([exitCodeFor(copy), exitCodeFor({ exitCode: 4 }), exitCodeFor({ ...copy, exitCode: 77 })]).toEqual([
+    1,
+    70,
+    70,
+  ]);
+  expect(render(copy, "json")).toBe(render(error.result, "json"));
+  expect(() => render(new UsageError("nothing"), "json")).toThrow("the error has no result");
+});
+
+test("render() joins the metrics of several runs: each name once, and each sample with its run", async () => {
+  const { mogplex, request } = world({ scenario: "success" });
+  const results = [await mogplex.run(request), await mogplex.run({ ...request, prompt: "Another" })];
+  const lines = render(results, "openmetrics").split("\n");
+  expect(lines.filter((line) => line === "# EOF")).toEqual(["# EOF"]);
+  const heads = lines.filter((line) => line.startsWith("# HELP"));
+  expect(new Set(heads).size).toBe(heads.length);
+  expect(lines.filter((line) => line.startsWith("mogplex_run_exit_code"))).toEqual(
+    results.map(({ runId }) => `mogplex_run_exit_code{run="${runId}"} 0`),
+  );
+  expect(() => render(results, "json" as "openmetrics")).toThrow("only the format openmetrics takes several results");
 });

@@ -262,3 +262,13 @@ test("a time that is too short to follow anything is refused before anything is 
   expect(kit.runs.length).toBe(1);
   expect((await mogplex.cancel(runId, { timeoutMs: 500 })).status).toBe("cancelled");
 });
+
+test("a fetch that gives no Response is a mistake at once, and no failure of the network", async () => {
+  const { token, clock, env, url } = options;
+  for (const answer of [undefined, null, {}, "ok", { status: 200 }]) {
+    let sent = 0;
+    const fetch = (() => (sent++, answer)) as unknown as typeof options.fetch;
+    const error = await thrownBy(() => createMogplex({ token, clock, env, url, fetch }).run(REQUEST));
+    expect([error, sent]).toMatchObject([{ name: "UsageError", why: "'fetch' gave no Response" }, 1]);
+  }
+});
