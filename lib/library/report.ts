@@ -126,9 +126,6 @@ function isView(value: unknown): value is AnyCampaignView {
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
-/** An error, or what its `toJSON()` gave, with the result that it has. */
-type ErrorWithResult = MogplexError | { readonly name: string; readonly result: ResultSoFar | null };
-
 /** What a script reports: an error stands for its result, or for its view of a campaign. @throws {UsageError} for an error without a result. */
 function reportedOf(attempted: string, value: unknown): unknown {
   if (isResult(value) || isView(value) || typeof value !== "object" || value === null) return value;
@@ -199,7 +196,7 @@ function checkFormat(attempted: string, format: string, formats: readonly string
  * ```
  */
 export function render(
-  result: AnyResult | ResultSoFar | ErrorWithResult,
+  result: AnyResult | ResultSoFar | MogplexError,
   format: ReportFormatName,
   options?: MaskOptions,
 ): string;
@@ -261,7 +258,7 @@ function joined(attempted: string, values: readonly unknown[], format: string, g
  * ```
  */
 export function report(
-  result: AnyResult | ResultSoFar | ErrorWithResult,
+  result: AnyResult | ResultSoFar | MogplexError,
   targets: readonly ReportTarget[],
   options?: MaskOptions,
 ): Promise<void>;
