@@ -93,7 +93,9 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
         isDone = await endLeftNote(job, { thread }, { decider, left }) && isDone;
         const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
         const reason = left.mark.state === "starting" && isOld ? await decider.withdrawn(thread, left.mark.ask) : null;
-        if (reason !== null) await say(job, asked, left.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
+        if (reason === null) continue;
+        await say(job, asked, left.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
+        await react(job, { news: newsOf(thread, left.mark.ask) }, "failed");
       }
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;

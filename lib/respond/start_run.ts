@@ -16,7 +16,7 @@ import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { markdownBlock } from "../text/escape.ts";
 import { own } from "../text/safe_line.ts";
-import { type Doubts, isAnswered, noteSoon, planOf, react, removeDoubles, saysEnd } from "./ask_note.ts";
+import { AGAIN, type Doubts, isAnswered, noteSoon, planOf, react, removeDoubles, saysEnd } from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
@@ -128,11 +128,9 @@ export async function startRun(
       await react(job, asked, "failed");
       return { kind: "none", reason: error.message };
     }
-    await end(
-      error instanceof MogplexError ? error.message : "nothing was started",
-      error instanceof MogplexError ? error.exitCode : EXIT.internal,
-    );
-    await react(job, asked, "failed");
+    const exitCode = error instanceof MogplexError ? error.exitCode : EXIT.internal;
+    await end(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
+    if (!AGAIN.includes(exitCode)) await react(job, asked, "failed");
     throw error;
   }
 }
@@ -145,7 +143,8 @@ export async function afterRun(
   where: { page: string | undefined; thread: string; isOver: boolean },
 ): Promise<void> {
   const { exitCode, runId, status } = result;
-  const isOpen = runId !== null && !(status !== null && isTerminal(status));
+  // A start that polls repeat may still succeed.
+  const isOpen = runId === null ? AGAIN.includes(exitCode) : status === null || !isTerminal(status);
   if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
   if (exitCode === EXIT.success) await setStatus(job, result, where);
 }

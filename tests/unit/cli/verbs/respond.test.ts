@@ -525,9 +525,12 @@ test("respond sends the same key again when a start is not known, and one run is
   expect(first.code).not.toBe(0);
   expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Do not ask again yet: polls repeat/);
   at.emulator.control("clearFaults", {});
+  // It may still succeed.
+  expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+  expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 eyes", "1000 white_check_mark"]);
 });
 
 test("the note and the log of a task say what of the thread the agent does not get, at the start and at the end", async () => {
@@ -1207,7 +1210,7 @@ test("a poll ends the note of a task whose start was not known once its author h
   expect(ours(at)).toEqual([expect.stringMatching(
     / none [0-9a-f]{32} -->\n\nNo run: the user who asked may not push to the repository any more\. An earlier try may have/,
   )]);
-  expect(runsOf(at)).toEqual([]);
+  expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
 
 test("the note of a run names the host of a pull request at another forge in the words of its link", async () => {
