@@ -32,7 +32,9 @@ export const BY_HAND: readonly ByHand[] = [
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
     tried: "the same, as the Linux packages install the runner",
     found:
-      "a cancel kills `su` and the outer shell alone, which the components watch for; waves of a campaign were not tried",
+      "a cancel kills `su` and the outer shell alone; the run is cancelled after 5 to 8 s in the components, and in waves of a " +
+      "campaign. The job of init, plain-job.yml and comment-trigger.yml cancelled nothing then: the program looks for its shell " +
+      "since, which was tried in the lab alone",
     date: DATE,
   },
   {
@@ -44,10 +46,13 @@ export const BY_HAND: readonly ByHand[] = [
     date: DATE,
   },
   {
-    system: "Woodpecker, `woodpecker-cli exec`",
-    version: "not noted",
-    tried: "the recipe",
-    found: "no defect was noted",
+    system: "Buildkite, an agent with `start`",
+    version: "3.137.0",
+    tried:
+      "the recipe and its hook: a cancelled job whose command does not answer; a cancel that the service does not answer",
+    found:
+      "the agent kills its whole `bootstrap` after the grace period, no hook runs, and the run continues; a cancel that was " +
+      "not answered is repeated by the hook",
     date: DATE,
   },
 ];

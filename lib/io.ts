@@ -58,10 +58,12 @@ export interface Io {
   /**
    * Writes a file under a temporary name and renames it, so that no reader sees half of it. Creates missing directories.
    *
+   * @param always Whether a file that is there may be overwritten in place when the disk is full: the space that it has stays its own.
+   * @default {false}
    * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or
    * when `path` exists and is not an ordinary file.
    */
-  writeFile(path: string, text: string): void;
+  writeFile(path: string, text: string, always?: boolean): void;
   /** Makes an empty file that grows, in place of an old one. @throws as {@linkcode Io.writeFile} does. */
   growFile(path: string): GrowingFile;
   /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
@@ -135,7 +137,25 @@ function makeDirectory(path: string): void {
   }
 }
 
-function writeFile(path: string, text: string): void {
+/** Writes over a file, within the space that it has. @throws when that is not enough; the file is then as it was. */
+function overwrite(path: string, text: string): void {
+  const before = fs.readFileSync(path);
+  const file = fs.openSync(path, fs.constants.O_WRONLY | (fs.constants.O_NOFOLLOW ?? 0));
+  const put = (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length;) at += fs.writeSync(file, bytes, at, bytes.length - at, at);
+    fs.ftruncateSync(file, bytes.length);
+  };
+  try {
+    put(new TextEncoder().encode(text));
+  } catch (error) {
+    put(before);
+    throw error;
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
   // As root, renaming onto a device works and would turn `/dev/null` into an ordinary file.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
@@ -146,7 +166,9 @@ function writeFile(path: string, text: string): void {
     fs.renameSync(temporary, path);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    throw error;
+    const isFull = ["ENOSPC", "EDQUOT"].includes((error as { code?: string }).code ?? "");
+    if (!always || !isFull || !fs.existsSync(path)) throw error;
+    overwrite(path, text);
   }
 }
 
@@ -364,7 +386,7 @@ export function processIo(): ProcessIo {
     readStdin,
     readFile: (path, maxBytes, links, decoding) => readFile(path, maxBytes, links, decoding),
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),
-    writeFile: (path, text) => writeFile(path, text),
+    writeFile: (path, text, always) => writeFile(path, text, always),
     growFile: (path) => growFile(path),
     appendFile(path, text, links = "follow") {
       if (links === "refuse") refuseLinks(fs, path);

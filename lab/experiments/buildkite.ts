@@ -180,6 +180,20 @@ async function killed(bench: Bench): Promise<void> {
   );
 }
 
+/** An agent with `start` ends its whole `bootstrap` when the grace period is over. Source: seen with 3.137.0. */
+async function frozen(bench: Bench): Promise<void> {
+  const { service, job, runId } = await working(bench, {});
+  const command = bench.livingProcesses().filter(({ line }) => line.includes("mogplex.mjs run"));
+  bench.check("the command was found", command.length > 0);
+  for (const { pid } of command) signal(pid, "SIGSTOP");
+  signal(-job.running.pid, "SIGTERM");
+  await Bun.sleep(1_000);
+  signal(-job.running.pid, "SIGKILL");
+  await job.running.ended;
+  bench.check("no hook runs", !job.running.text().includes("cleaned up"), job.running.text());
+  bench.check("the run continues", await service.status(runId) === "streaming");
+}
+
 /** Experiments with the agent of Buildkite. */
 export const BUILDKITE: readonly Experiment[] = [
   {
@@ -202,8 +216,17 @@ export const BUILDKITE: readonly Experiment[] = [
     name: "buildkite-killed",
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
-    tried: "the same with a command that cannot answer and is killed: the hook pre-exit cancels the run, told by " +
+    tried: "the same with a command that somebody kills alone: the hook pre-exit cancels the run, told by " +
       "BUILDKITE_JOB_CANCELLED, which this version does not set and the lab does",
     run: killed,
+  },
+  {
+    name: "buildkite-frozen",
+    system: "Buildkite",
+    programs: [BUILDKITE_AGENT, GIT],
+    tried:
+      "the same with a command that does not answer, and `bootstrap` is killed with it, as an agent with `start` does: " +
+      "no hook runs, and the run continues",
+    run: frozen,
   },
 ];

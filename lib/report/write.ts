@@ -434,7 +434,8 @@ export function writeReports(
   };
   for (const { format, path } of targets) {
     const { render }: ReportFormat = REPORT_FORMATS[format];
-    attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around))));
+    // On a full disk later jobs would read the outputs of the start.
+    attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around)), format === "dotenv"));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {
