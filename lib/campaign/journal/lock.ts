@@ -167,11 +167,10 @@ function makeSchema() {
       attempts: whole(1, 1000),
       runTimeoutMs: whole(1, Number.MAX_SAFE_INTEGER),
       stopAfterFailures: z.nullable(threshold),
-      // Locks of earlier versions do not have it.
-      openPullRequests: z._default(z.nullable(whole(1, MAX_ITEMS)), null),
+      openPullRequests: z.nullable(whole(1, MAX_ITEMS)),
     }),
     canary: z.nullable(z.object({ size: whole(1, MAX_ITEMS), gate: z.enum(["automatic", "manual"]) })),
-    onFailedChecks: z._default(z.nullable(z.object({ prompt, attempts: whole(1, 1000) })), null),
+    onFailedChecks: z.nullable(z.object({ prompt, attempts: whole(1, 1000) })),
     windows: z.array(z.object({
       text: visible(200),
       days: z.array(whole(1, 7)),
