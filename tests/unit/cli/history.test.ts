@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { processIo } from "../../../lib/io.ts";
 import { readHistory } from "../../../lib/report/history.ts";
+import { GITLAB } from "./verbs/doctor_world.ts";
 import { REPO, world } from "./world.ts";
 
 const FILE = "runs.ndjson";
@@ -96,4 +97,13 @@ test("appendFile() refuses a symbolic link if told so: a checkout must not choos
   expect(() => io.appendFile(join(folder, "link"), "x", "refuse")).toThrow("symbolic link");
   io.appendFile(join(folder, "plain"), "x\n", "refuse");
   expect(readFileSync(join(folder, "plain"), "utf8")).toBe("x\n");
+});
+
+test("run --follow remembers the job with its node, if the job is one of several", async () => {
+  const jobOf = async (env: Record<string, string>) => {
+    const { io } = await world().cli(RUN, { env: { ...GITLAB, ...env } });
+    return readHistory(io.files.get(FILE) ?? "").records.map(({ job }) => job);
+  };
+  expect(await jobOf({})).toEqual(["agent"]);
+  expect(await jobOf({ CI_NODE_INDEX: "2", CI_NODE_TOTAL: "3" })).toEqual(['agent ["2","3"]']);
 });

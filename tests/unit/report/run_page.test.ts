@@ -66,6 +66,15 @@ test("renderRunPage() has a next step for every outcome", () => {
   }
 });
 
+test("renderRunPage() says after an interruption to follow a run that can be followed, and to start another one otherwise", () => {
+  const step = (resume: string | null) => {
+    const page = renderRunPage(sampleResult({ outcome: "interrupted", resume }));
+    return /What to do: ([^.]*\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
+  };
+  expect(step("mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).toBe("Follow the run again.");
+  expect(step(null)).toBe("Start the run again if it is still wanted.");
+});
+
 test("renderRunPage() shows what was asked, where, and what was done, and works without these fields", () => {
   const links = { job: "https://gitlab.example.com/j/1", commit: "https://gitlab.example.com/c/2" };
   const page = renderRunPage({ ...sampleResult(), ...ASKED }, { links });

@@ -5,6 +5,7 @@ import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
+import { own } from "../../../../lib/text/safe_line.ts";
 import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
 import { githubCommands } from "../../hostile/parsers/log_parsers.ts";
 import { fakeIo } from "../fake_io.ts";
@@ -135,4 +136,13 @@ test("LiveCampaign ends its fence when the process must end now", () => {
   campaign.leave();
   expect(githubCommands(io.text.stdout).filter((line) => !/^::(end)?group::/.test(line)).length).toBe(4);
   expect(io.text.stdout).toMatch(/::stop-commands::(\S+)\n[^\n]+\n::\1::\n::endgroup::\n$/);
+});
+
+test("LiveCampaign.leave() lets other programs of the step give commands again", () => {
+  const { io, writer, campaign } = live({ GITHUB_ACTIONS: "true" });
+  for (const view of VIEWS) campaign.update(view);
+  campaign.leave();
+  io.text.stdout = "";
+  writer.out(own`::notice::a line after the end`);
+  expect(io.text.stdout).toBe("::notice::a line after the end\n");
 });
