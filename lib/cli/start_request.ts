@@ -49,8 +49,8 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
     throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
   }
   return {
-    // The words are checked with the rest of the request.
-    harness: option(HARNESS) as StartRequest["harness"],
+    harness: option(HARNESS),
+    // The word is checked with the rest of the request.
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),

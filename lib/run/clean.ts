@@ -132,12 +132,12 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
  * and keys of objects. A pull request's address that must not be a link becomes null.
  *
  * @param redact Removes secrets from one text.
- * @param redactToken Removes our own token from one text. @default {no change}
+ * @param redactToken Removes our own token from one text
  */
 export function cleanResult<R extends AnyResult>(
   result: R,
   redact: Redact,
-  redactToken: Redact = (text) => text,
+  redactToken: Redact,
 ): R {
   const clean = cleaner(redact, redactToken);
   return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;

@@ -133,7 +133,7 @@ function checkWord<T extends string>(name: string, value: T, known: readonly T[]
     attempted: "follow",
     why,
     value: JSON.stringify(value),
-    advice: didYouMean(String(value), known),
+    advice: didYouMean(value, known),
   });
 }
 

@@ -152,7 +152,7 @@ const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
  * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
  * token, since logs, reports and the service's database show keys.
  */
-export function checkIdempotencyKey(key: string, maskToken: (text: string) => string = (text) => text): string {
+export function checkIdempotencyKey(key: string, maskToken: (text: string) => string): string {
   const attempted = "use idempotency key";
   const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });

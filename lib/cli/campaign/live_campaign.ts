@@ -232,9 +232,9 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 
 /** What comes next and why, and when it may be over. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
-  const { waitingFor, state, stateReason } = view;
+  const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
-  const isWaiting = waitingFor !== null && waitingFor !== "nothing" && state !== "done";
+  const isWaiting = waitingFor !== null && waitingFor !== "nothing";
   const start = parts([
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
     startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },

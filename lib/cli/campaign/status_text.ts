@@ -266,7 +266,7 @@ export class ItemTable {
     shrink(NAME, MIN_NAME);
     for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
     // What has gone may have made more room than was missing.
-    widths[NAME] = Math.min(name, (widths[NAME] ?? 0) + Math.max(0, -over()));
+    widths[NAME] = Math.min(name, widths[NAME] + Math.max(0, -over()));
   }
 
   #cells(item: CampaignItem): string[] {

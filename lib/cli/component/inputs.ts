@@ -103,7 +103,7 @@ const JOB_RESERVE_SECONDS = 240;
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
   const minutes = text === undefined ? undefined : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
-  const job = Number(env("CI_JOB_TIMEOUT") ?? "");
+  const job = Number(env("CI_JOB_TIMEOUT"));
   const limits = [minutes === undefined ? 0 : minutes * 60, job > 0 ? Math.max(job - JOB_RESERVE_SECONDS, job / 2) : 0];
   const least = Math.min(...limits.filter((limit) => limit > 0));
   return Number.isFinite(least) ? Math.floor(least) : undefined;
@@ -120,7 +120,7 @@ function timeout(env: ReadEnv): string | undefined {
   const script = scriptSeconds(env);
   if (script === undefined) return own ?? env(TIMEOUT.variable);
   const most = script - Math.min(RESERVE_SECONDS, Math.floor(script / 2));
-  if (own !== undefined && Number(own) > most) {
+  if (Number(own) > most) {
     throw new UsageError({
       attempted: `wait ${own} seconds (input timeout)`,
       why: `the script may take ${script}`,

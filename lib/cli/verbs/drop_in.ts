@@ -60,8 +60,7 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
   return {
     repoId,
     prompt,
-    // The word is checked with the rest of the request.
-    harness: flags.get(HARNESS) as StartRequest["harness"],
+    harness: flags.get(HARNESS),
     baseBranch: flags.get(BASE_BRANCH),
     workingBranch: flags.get(BRANCH),
     createBranch: flags.has(CREATE_BRANCH) || undefined,

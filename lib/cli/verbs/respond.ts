@@ -110,7 +110,7 @@ export async function respond(program: Context): Promise<number> {
     token: context.connection().token,
     request: {
       repo: option(REPO),
-      harness: option(HARNESS) as StartRequest["harness"],
+      harness: option(HARNESS),
       mode: option(MODE) as StartRequest["mode"],
       rootDirectory: option(ROOT),
     },

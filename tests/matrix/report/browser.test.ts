@@ -57,8 +57,9 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "failed.html": () => renderRunPage(failed),
   "nothing.html": () => renderRunPage(sampleResult({ outcome: "error", events: [], phases: [], waits: [] })),
   "automation.html": () => renderRunPage(sampleAutomationResult()),
-  "long.html": () => renderRunPage(cleanResult(resultOf(LONG), same)),
-  "right-to-left.html": () => renderRunPage(cleanResult(resultOf("תקן את הבדיקות أصلح الاختبارات"), same)),
+  "long.html": () => renderRunPage(cleanResult(resultOf(LONG), same, (text) => text)),
+  "right-to-left.html": () =>
+    renderRunPage(cleanResult(resultOf("תקן את הבדיקות أصلح الاختبارات"), same, (text) => text)),
   "campaign.html": () => campaign(mixedView(40), ["Replace moment.\n\n".repeat(20)]),
   "verdicts.html": () => campaign(everyVerdict()),
   "thousand.html": () => campaign(mixedView(1_000)),
@@ -78,7 +79,7 @@ PAGES.set("hostile.html", () => {
   const events = HOSTILE.map((text, index) =>
     sampleEvent(index, { type: text, toolName: text, message: text, payload: { text } })
   );
-  return renderRunPage(cleanResult({ ...resultOf(texts), events }, same));
+  return renderRunPage(cleanResult({ ...resultOf(texts), events }, same, (text) => text));
 });
 
 /** The pages of an emulator with a run that has ended, and with a pull request. */

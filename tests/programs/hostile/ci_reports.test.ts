@@ -6,11 +6,11 @@ import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { automationResultOf, resultOf } from "../../unit/hostile/hostile_result.ts";
 
 function clean(text: string) {
-  return cleanResult(resultOf(text), (each) => each);
+  return cleanResult(resultOf(text), (each) => each, (text) => text);
 }
 
 function cleanAutomation(text: string) {
-  return cleanResult(automationResultOf(text), (each) => each);
+  return cleanResult(automationResultOf(text), (each) => each, (text) => text);
 }
 
 test.skipIf(!isInstalled("xmllint"))(

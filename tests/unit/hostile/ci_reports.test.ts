@@ -11,11 +11,11 @@ import { terminalCommands } from "./parsers/log_parsers.ts";
 import { outlineXml } from "./parsers/markup_parsers.ts";
 
 function clean(text: string) {
-  return cleanResult(resultOf(text), (each) => each);
+  return cleanResult(resultOf(text), (each) => each, (text) => text);
 }
 
 function cleanAutomation(text: string) {
-  return cleanResult(automationResultOf(text), (each) => each);
+  return cleanResult(automationResultOf(text), (each) => each, (text) => text);
 }
 
 /** Elements but properties, whose number depends on what is known. */

@@ -17,8 +17,9 @@ import { terminalCommands } from "./parsers/log_parsers.ts";
 const same = (text: string) => text;
 
 const PAGES: Readonly<Record<string, (text: string) => string>> = {
-  run: (text) => renderRunPage(cleanResult(resultOf(text), same), { links: { job: text, commit: text } }),
-  "automation run": (text) => renderRunPage(cleanResult(automationResultOf(text), same)),
+  run: (text) =>
+    renderRunPage(cleanResult(resultOf(text), same, (text) => text), { links: { job: text, commit: text } }),
+  "automation run": (text) => renderRunPage(cleanResult(automationResultOf(text), same, (text) => text)),
   campaign: (text) =>
     renderCampaignPage(cleanCampaign(hostileView(text), same), {
       command: { program: "mogplex-ci", file: "FILE", flags: [] },

@@ -180,6 +180,7 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
       phases: Array(5_000).fill({ name: long, startedAt: long, durationMs: 1 }),
     }),
     (text) => text,
+    (text) => text,
   );
   const markdown = renderMarkdown(result);
   expect(new TextEncoder().encode(markdown).length).toBeLessThan(1024 * 1024);

@@ -176,7 +176,7 @@ test("the schemas list the same outcomes, states and causes as the code", () => 
 
 function problems(result: RunResult | AutomationResult) {
   const { validate } = result.kind === "run" ? ofRun : ofAutomation;
-  validate(JSON.parse(renderJson(cleanResult(result, (text) => text))));
+  validate(JSON.parse(renderJson(cleanResult(result, (text) => text, (text) => text))));
   return validate.errors ?? [];
 }
 

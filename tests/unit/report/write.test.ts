@@ -133,7 +133,7 @@ test("writeReports() redacts every text of an automation run", () => {
 test("cleanResult() never redacts ids, statuses, times and keys", () => {
   const event = sampleEvent(0, { payload: { stage: "x" } });
   const result = sampleResult({ events: [event] });
-  const clean = cleanResult(result, () => "#");
+  const clean = cleanResult(result, () => "#", (text) => text);
   expect([clean.runId, clean.repoId, clean.status, clean.outcome, clean.createdAt, clean.idempotencyKey])
     .toEqual([result.runId, result.repoId, result.status, result.outcome, result.createdAt, result.idempotencyKey]);
   expect(clean.events).toEqual([{ ...event, payload: { stage: "#" } }]);
@@ -143,15 +143,24 @@ test("cleanResult() keeps __proto__ a plain key, and ends at payloads that are n
   let deep: unknown = "end";
   for (let level = 0; level < 100_000; level++) deep = [deep];
   const payload = JSON.parse('{"__proto__":{"changed":true}}');
-  const clean = cleanResult(sampleResult({ events: [sampleEvent(0, { payload: { ...payload, deep } })] }), unchanged);
+  const clean = cleanResult(
+    sampleResult({ events: [sampleEvent(0, { payload: { ...payload, deep } })] }),
+    unchanged,
+    (text) => text,
+  );
   expect(JSON.stringify(clean.events[0]?.payload)).toContain("[nested too deeply]");
-  const [event] = cleanResult(sampleResult({ events: [sampleEvent(0, { payload })] }), unchanged).events;
+  const [event] =
+    cleanResult(sampleResult({ events: [sampleEvent(0, { payload })] }), unchanged, (text) => text).events;
   expect(JSON.stringify(event?.payload)).toBe('{"__proto__":{"changed":true}}');
   expect(event?.payload.changed).toBeUndefined();
 });
 
 test("cleanResult() takes away an address that may not be a link, and the state that rested on it", () => {
-  const clean = cleanResult(sampleResult({ pullRequest: { state: "open", url: "javascript:alert(1)" } }), unchanged);
+  const clean = cleanResult(
+    sampleResult({ pullRequest: { state: "open", url: "javascript:alert(1)" } }),
+    unchanged,
+    (text) => text,
+  );
   expect(clean.pullRequest).toEqual({ state: "unknown", url: null });
 });
 

@@ -109,7 +109,7 @@ test("readResult() gives a result that a page can be made of, or throws a UsageE
     fc.property(fc.constantFrom(...names), fc.jsonValue(), (name, value) => {
       try {
         const result = readResult([JSON_FILE(JSON.stringify({ ...sampleResult(), [name]: value }))]);
-        expect(renderRunPage(cleanResult(result, (text) => text))).toStartWith("<!DOCTYPE html>");
+        expect(renderRunPage(cleanResult(result, (text) => text, (text) => text))).toStartWith("<!DOCTYPE html>");
       } catch (error) {
         expect(error).toBeInstanceOf(UsageError);
       }

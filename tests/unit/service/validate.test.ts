@@ -182,11 +182,13 @@ test("checkTriggerInput() refuses what the service cannot store, in names and va
 });
 
 test("checkIdempotencyKey() trims, and refuses keys that are empty, too long or not printable ASCII", () => {
-  expect(checkIdempotencyKey(` ${"k".repeat(200)}\n`)).toBe("k".repeat(200));
-  expect(() => checkIdempotencyKey("k".repeat(201))).toThrow("must have at most 200 characters, but has 201");
-  expect(() => checkIdempotencyKey(" \t")).toThrow("it is empty");
-  expect(() => checkIdempotencyKey("größe")).toThrow(`it contains "ö"`);
-  expect(() => checkIdempotencyKey("a\r\nX: y")).toThrow("printable ASCII");
+  expect(checkIdempotencyKey(` ${"k".repeat(200)}\n`, (text) => text)).toBe("k".repeat(200));
+  expect(() => checkIdempotencyKey("k".repeat(201), (text) => text)).toThrow(
+    "must have at most 200 characters, but has 201",
+  );
+  expect(() => checkIdempotencyKey(" \t", (text) => text)).toThrow("it is empty");
+  expect(() => checkIdempotencyKey("größe", (text) => text)).toThrow(`it contains "ö"`);
+  expect(() => checkIdempotencyKey("a\r\nX: y", (text) => text)).toThrow("printable ASCII");
 });
 
 test("checkIdempotencyKey() refuses a key that contains an access token, and does not show it", () => {
@@ -203,7 +205,7 @@ test("checkIdempotencyKey() refuses a key that contains an access token, and doe
     }
     expect([message.includes("access token"), message.includes(key.trim())]).toEqual([true, false]);
   }
-  expect(checkIdempotencyKey("mog_weekly")).toBe("mog_weekly");
+  expect(checkIdempotencyKey("mog_weekly", (text) => text)).toBe("mog_weekly");
 });
 
 test("checkUuid() gives lower case", () => {
