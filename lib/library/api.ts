@@ -291,7 +291,7 @@ export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi 
   const own = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
   const calls = ownClient(
     client as Calls & ClientFacts,
-    (caller, redact): Calls => ({ ...allCalls(caller, redact), request: requestCall(caller, client.origin) }),
+    (caller, redact): Calls => ({ ...allCalls(caller, redact), request: requestCall(caller, redact, client.origin) }),
     own,
   );
   const methods = Object.entries(argumentKeys()).map(([name, keys]) => {

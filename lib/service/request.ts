@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import type { Caller } from "./calls.ts";
 import { API_PREFIX } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
+import type { Redactor } from "../text/redact.ts";
 import { checkIdempotencyKey } from "./validate.ts";
 
 /** What a request has beside its route. */
@@ -59,14 +60,14 @@ function jsonOf(body: unknown): string {
 /** Sends a request and gives the data of its answer. A request that may have worked is repeated only if that is safe. */
 export type SendRequest = (route: string, parts?: RequestParts, call?: CallOptions) => Promise<unknown>;
 
-/** @param origin Origin of the service. @returns The method. */
-export function requestCall({ send }: Caller, origin: string): SendRequest {
+/** @param redact Masks the token. @param origin Origin of the service. @returns The method. */
+export function requestCall({ send }: Caller, redact: Redactor, origin: string): SendRequest {
   return async (route, { query = {}, body, idempotencyKey } = {}, call) => {
     const { method, url } = parseRoute(origin, route);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.append(name, String(value));
     }
-    const key = idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey);
+    const key = idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey, redact.token);
     const headers = {
       ...key !== undefined && { "Idempotency-Key": key },
       ...body !== undefined && { "Content-Type": "application/json" },

@@ -109,6 +109,15 @@ test("api.request() repeats a GET, and a request with a key, and nothing else", 
   }
 });
 
+test("api.request() refuses a key that contains the access token, as every other call does", async () => {
+  const { service, api, sent } = world();
+  const key = `job ${service.options.token}`;
+  await expect(api.request("POST /runs", { body: {}, idempotencyKey: key })).rejects.toThrow(
+    "it contains an access token",
+  );
+  expect(sent).toEqual([]);
+});
+
 test("api.request() refuses a path that leaves the API, before anything is sent", async () => {
   const { api, sent } = world();
   for (
