@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { Findings, FindingsOf } from "../forge/findings.ts";
-import { ALL_FORGES, FORGE_TOKENS_TEXT, parsePullRequest } from "../forge/all.ts";
+import { ALL_FORGES, FORGE_NAMES_TEXT, FORGE_TOKENS_TEXT, parsePullRequest } from "../forge/all.ts";
 import type { PullRequestAddress, PullRequestFacts, ReviewState } from "../forge/model.ts";
 import { resolveForgeAccess } from "../forge/open.ts";
 import { type ForgeReading, Forges } from "../forge/batch.ts";
@@ -201,7 +201,7 @@ export class PullRequests {
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
-        ? "the service names addresses that are no pull requests of GitHub, GitLab, Gitea or Forgejo: they are not read"
+        ? `the service names addresses that are not pull requests of ${FORGE_NAMES_TEXT}: they are not read`
         : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }

@@ -10,7 +10,7 @@ import { GITEA } from "./gitea.ts";
 import { GITHUB } from "./github.ts";
 import { GITLAB } from "./gitlab.ts";
 import type { PullRequestAddress } from "./model.ts";
-import { forgeTokensText } from "./open.ts";
+import { forgeNamesText, forgeTokensText } from "./open.ts";
 
 /** In the order in which addresses and tokens are looked at. */
 export const ALL_FORGES: readonly Forge[] = [GITHUB, GITLAB, GITEA];
@@ -24,6 +24,9 @@ export function parsePullRequest(text: string, trusted?: string): PullRequestAdd
 
 /** Hosts with repositories of all users. */
 export const PUBLIC_HOSTS: readonly string[] = ALL_FORGES.flatMap(({ publicHost = [] }) => publicHost);
+
+/** Their names, for sentences. */
+export const FORGE_NAMES_TEXT: string = forgeNamesText(ALL_FORGES);
 
 /** Where tokens are found, for sentences. */
 export const FORGE_TOKENS_TEXT: string = forgeTokensText(ALL_FORGES);

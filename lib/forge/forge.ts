@@ -15,6 +15,8 @@ import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 export interface Forge extends ClientPlace {
   /** Its name in records and keys: `github`. */
   readonly name: string;
+  /** Other forges with the same API, for sentences. */
+  readonly relatives?: readonly string[];
   /** Host with repositories of all users; absent without one. */
   readonly publicHost?: string;
   /** Variable with its token. */

@@ -35,6 +35,7 @@ const api = (origin: string) => `${origin}/api/v1`;
 export const GITEA: Forge = {
   name: GITEA_ADDRESS.name,
   system: "Gitea",
+  relatives: ["Forgejo"],
   variable: VARIABLE,
   tokenHost: ownHost,
   address: GITEA_ADDRESS,

@@ -67,7 +67,7 @@ export function openForge(options: OpenOptions): OpenForge {
       why: ciSystem === "none"
         ? "this is not a job of a CI system"
         : `jobs of ${ciSystem} run at no forge that is known`,
-      advice: "start it in a pipeline of GitLab, or in a workflow of GitHub, Gitea or Forgejo",
+      advice: `start it in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
     });
   }
   const { job } = forge;
@@ -267,6 +267,14 @@ export interface ForgeAccess {
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
   /** The only host with a token, where a repository must be; undefined when there are several, or more than one kind of forge is there. */
   readonly only: { forge: string; host: string } | undefined;
+}
+
+/** Names of forges, for sentences: `GitHub, GitLab or Gitea`. */
+export function forgeNamesText(forges: readonly Forge[]): string {
+  return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
+    /, ([^,]*)$/,
+    " or $1",
+  );
 }
 
 /** Where tokens are found, for sentences. */

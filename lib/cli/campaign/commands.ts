@@ -9,7 +9,7 @@ import { forgeCommands, type Readiness } from "../../campaign/forge_commands.ts"
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { FORGE_TOKENS_TEXT } from "../../forge/all.ts";
+import { FORGE_NAMES_TEXT, FORGE_TOKENS_TEXT } from "../../forge/all.ts";
 import type { MergeMethod } from "../../forge/forge.ts";
 import { formatCount } from "../../text/duration.ts";
 import { oneOf } from "../options.ts";
@@ -108,7 +108,7 @@ async function commands(context: Context): Promise<number> {
     const count = formatCount(unread.length, "pull request");
     writer.note(
       all && !merge
-        ? `${count} left out: their addresses are not of GitHub, GitLab, Gitea or Forgejo, so no command is known for them`
+        ? `${count} left out: their addresses are not of ${FORGE_NAMES_TEXT}, so no command is known for them`
         : `${count} not read: left out; give a token of their forge, in ${FORGE_TOKENS_TEXT}${
           merge ? "" : ", or --all"
         }`,

@@ -68,17 +68,17 @@ async function job(
   return { ...ended, stderr, summary: readFileSync(join(cwd, "mogplex-ci/summary.md"), "utf8") };
 }
 
-const page = (status: number) =>
-  new Response("<html>no</html>", {
-    status,
-    headers: { "content-type": "text/html", location: "https://evil.example/" },
-  });
+const refusal = (status: number) =>
+  Response.json({ message: "no" }, { status, headers: { location: "https://evil.example/" } });
 // Those that are not tried again; the others take seconds of real time, and are tested in tests/unit/cli/job/note.test.ts.
 const FAULTS: readonly [fault: () => Fault, words: string][] = [
-  [() => page(401), "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401"],
-  [() => page(403), "the token in variable TEAM_TOKEN may not do this"],
-  [() => page(404), "GitLab does not show the merge request to the token"],
-  [() => page(302), "the answer is a redirect, which would lose the token"],
+  [
+    () => refusal(401),
+    "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401",
+  ],
+  [() => refusal(403), "the token in variable TEAM_TOKEN may not do this"],
+  [() => refusal(404), "GitLab does not show the merge request to the token"],
+  [() => refusal(302), "the answer is a redirect, which would lose the token"],
 ];
 
 test("a job writes one note, finds it on page 3, and updates it whatever the verdict", async () => {
@@ -92,7 +92,7 @@ test("a job writes one note, finds it on page 3, and updates it whatever the ver
   const own = gitlab.notes.filter((note) => note.author.id === BOT);
   expect(own.map(({ body }) => body.startsWith(`${MARKER}\n\n${second.summary}`))).toEqual([true]);
   const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());
-  // Each job looks for it once. How often it is changed meanwhile depends on how long the run takes; see tests/unit/report/living_note.test.ts.
+  // Each job looks for it once. How often it is changed meanwhile depends on how long the run takes; see tests/unit/forge/living_note.test.ts.
   const looks = ["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET"];
   expect([kinds.filter((kind) => kind !== "PUT"), kinds.at(-1)]).toEqual([looks, "PUT"]);
   expect(gitlab.actions).toEqual([]);
@@ -106,7 +106,7 @@ test("a job without GitLab's token says once what is missing, and asks nothing",
     lines: 2,
     requests: [],
   });
-  expect(stderr).toStartWith("note: Cannot write a note on merge request !7: variable TEAM_TOKEN is not set; ");
+  expect(stderr).toStartWith("note: Cannot write a note on merge request !7: variable TEAM_TOKEN is empty; ");
 });
 
 test("a job keeps its verdict when GitLab refuses it, in one notice", async () => {
