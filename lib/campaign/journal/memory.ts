@@ -276,7 +276,7 @@ export function isSpent({ end, runId }: StartMemory): boolean {
 }
 
 /**
- * Whether the last start of an item is open: its request may have arrived, and no answer says what became of it, so an agent may be at work.
+ * Whether the last start of an item is open: its request may have arrived, and no answer says what became of it, so an agent may be running.
  * A refused connection, and a refusal by the service, are answers.
  */
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {

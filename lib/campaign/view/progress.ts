@@ -146,7 +146,7 @@ export function hasUntoldStarts(memory: CampaignMemory, nowMs: number): boolean 
 export function openStartsText(count: number): string {
   return `${formatCount(count, "start")} ${count === 1 ? "has" : "have"} no answer, so ${
     count === 1 ? "an agent" : "agents"
-  } may be at work`;
+  } may be running`;
 }
 
 function canaryOf({ items }: CampaignMemory): ItemMemory[] {

@@ -48,11 +48,11 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     const world = await lost(true, {}, kind);
     const { text, view } = await world.decide(stop());
     expect(text).toBe(
-      "nothing more is started; 1 start has no answer, so an agent may be at work: `campaign stop --cancel` finds out",
+      "nothing more is started; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
     );
     expect([view.state, view.stateReason]).toEqual([
       "stopped",
-      "stopped by kim; 1 start has no answer, so an agent may be at work: `campaign stop --cancel` finds out",
+      "stopped by kim; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
     ]);
     await world.advance();
     expect(world.requests).toEqual([]);

@@ -135,7 +135,7 @@ test("campaign stop --cancel finds and cancels the runs of a job that is between
     texts.push((await world.decide(stop(true), homeOf(remote))).text);
   };
   await world.advance(homeOf(remote));
-  expect(texts[0]).toContain("3 starts have no answer, so agents may be at work");
+  expect(texts[0]).toContain("3 starts have no answer, so agents may be running");
   expect([active(world), world.runs().length]).toEqual([[], 3]);
   const { state, counts } = (await world.advance(homeOf(remote))).view;
   expect([state, counts.cancelled]).toEqual(["done", 3]);
