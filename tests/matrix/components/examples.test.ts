@@ -9,6 +9,7 @@ import { parseAllDocuments, stringify } from "yaml";
 import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
+import { releasedText, unreleasedText } from "../../../tools/publish/released.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { gitlabProject, PROJECT } from "../../unit/cli/verbs/gitlab_project.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
@@ -70,13 +71,16 @@ afterAll(async () => {
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-/** `text` with the component of this commit in place of its copied template, as it says how to. */
+/** A document or a pipeline as the first release has it, with the component of this commit. */
 function atThisCommit(text: string): string {
-  const changed = text.replace(/- local: .*\n +# (component: \S+@).*$/gm, "- $1$CI_COMMIT_SHA")
-    .replaceAll("<group>/<project>", "$CI_PROJECT_PATH");
-  expect(changed).not.toMatch(/local:|<(group|project|version)>/);
+  const values = { version: "$CI_COMMIT_SHA", github: "acme/mogplex-ci", gitlab: "$CI_PROJECT_PATH" };
+  const changed = releasedText(text, values);
+  expect(changed).not.toMatch(/- local:|GROUP\/PROJECT|X\.Y\.Z`? *#/);
   return changed;
 }
+
+/** The blocks of YAML of a document. */
+const yamlBlocks = (text: string) => [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
 
 interface Situation {
   server?: Record<string, string>;
@@ -470,7 +474,7 @@ test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of th
 test.skipIf(!CAN_RUN)(
   "a job with the name of the component's job gives it a matrix, and values that GitLab expands",
   async () => {
-    const text = `${(read("components/README.md").match(/```yaml\n([\s\S]*?)```/) ?? [])[1]}
+    const text = `${yamlBlocks(unreleasedText(read("components/README.md")))[0]}
 mogplex-run:
   variables:
     MOGPLEX_BASE_BRANCH: $CI_COMMIT_BRANCH
@@ -502,7 +506,7 @@ test.skipIf(!CAN_RUN).each(componentNames())(
   async (name) => {
     const text = read(`components/${name}/example.gitlab-ci.yml`);
     const [situation, expected] = EXAMPLE_JOBS[name] ?? [{}, []];
-    const pasted = await copied(text, local);
+    const pasted = await copied(unreleasedText(text), local);
     expect((await pasted.jobs(situation)).sort()).toEqual([...expected].sort());
     const released = await copied(atThisCommit(text), files);
     expect((await released.jobs(situation)).sort()).toEqual([...expected].sort());
@@ -511,10 +515,10 @@ test.skipIf(!CAN_RUN).each(componentNames())(
 
 test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there, and with the component", async () => {
   for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {
-    const blocks = [...read(file).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
-    const [pipeline = "", ...others] = blocks.filter((text) => text.includes("component:"));
-    expect(others).toEqual([]);
-    for (const [text, around] of [[pipeline, local], [atThisCommit(pipeline), files]] as const) {
+    const states = [[unreleasedText(read(file)), local], [atThisCommit(read(file)), files]] as const;
+    for (const [page, around] of states) {
+      const [text = "", ...others] = yamlBlocks(page).filter((block) => /^include:/m.test(block));
+      expect(others).toEqual([]);
       const { run, starts } = await copied(text, { ...around, ...more });
       expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
       expect(starts()).toMatchObject([{ repoId: REPO }]);
@@ -528,7 +532,11 @@ test("the line of components/README.md takes the program out of a template and c
   const digest = sha256(text);
   for (const [sum, status] of [[digest, 0], ["f".repeat(64), 1]] as const) {
     const cwd = mkdtempSync(join(service.folder, "extract-"));
-    writeFiles(cwd, { ...files, "dist/mogplex-component.mjs.sha256": `${sum}  mogplex-component.mjs\n` });
+    const template = files["templates/run.yml"] ?? "";
+    writeFiles(cwd, {
+      "dist/templates/run.yml": template,
+      "dist/mogplex-component.mjs.sha256": `${sum}  mogplex-component.mjs\n`,
+    });
     expect(spawnSync("sh", ["-c", line], { cwd }).status).toBe(status);
     expect(readFileSync(join(cwd, "mogplex-component.mjs"), "utf8")).toBe(text);
   }
@@ -536,13 +544,9 @@ test("the line of components/README.md takes the program out of a template and c
 
 test("every document and example names the component by the same placeholder", () => {
   const named = stampedFiles().flatMap((path) =>
-    [...read(path).matchAll(/# component: (\S+)/g)].map(([, address = ""]) => ({ path, address }))
+    [...read(path).matchAll(/component: (\$\S+)/g)].map(([, address = ""]) => ({ path, address }))
   );
   expect(named.length).toBeGreaterThan(10);
-  for (const { path, address } of named) {
-    const right = new RegExp(
-      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@${RegExp.escape(VERSION)}$`,
-    );
-    expect({ path, right: right.test(address) }).toEqual({ path, right: true });
-  }
+  const right = /^\$CI_SERVER_FQDN\/GROUP\/PROJECT\/(run|follow|respond|campaign|dashboard)@X\.Y\.Z$/;
+  for (const { path, address } of named) expect([path, right.test(address)]).toEqual([path, true]);
 });

@@ -1,12 +1,13 @@
 /** The published package, as people start it by its name. Real npm and Deno, and a stand-in of the registry. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
+import { releasedText } from "../../../tools/publish/released.ts";
 import { built } from "../../built.ts";
 import { npmRegistry, type StandIn } from "./publishing.ts";
 
@@ -72,5 +73,47 @@ test("npm install puts both names of the program beside each other", async () =>
   for (const name of ["ci", "mogplex-ci"]) {
     const text = execFileSync(join(user, "node_modules/.bin", name), ["--version"], { encoding: "utf8" });
     expect(text).toContain(VERSION);
+  }
+});
+
+/** The one block of a document's released state that contains a text. */
+function releasedBlock(path: string, word: string): string {
+  const values = { version: VERSION, github: "acme/mogplex-ci", gitlab: "acme/group/mogplex-ci" };
+  const text = releasedText(readFileSync(join(root, path), "utf8"), values);
+  const blocks = [...text.matchAll(/^```\w*\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
+  const [block, ...others] = blocks.filter((each) => each.includes(word));
+  if (block === undefined || others.length > 0) throw new Error(`${path} has not one block with "${word}"`);
+  return block;
+}
+
+async function paste(block: string, cwd: string): Promise<{ code: number; stdout: string }> {
+  const child = Bun.spawn(["sh", "-eu", "-c", block], { cwd, env: env(), stdout: "pipe", stderr: "ignore" });
+  return { stdout: await new Response(child.stdout).text(), code: await child.exited };
+}
+
+test("the released README puts the program into a repository by npx", async () => {
+  const repository = join(folder, "repository");
+  mkdirSync(repository);
+  writeFileSync(join(repository, ".gitlab-ci.yml"), "stages: [test]\n");
+  const block = releasedBlock("README.md", "npx");
+  const dry = await paste(block, repository);
+  expect(dry).toEqual({ code: 0, stdout: expect.stringContaining("would write ci/mogplex.mjs") });
+  expect(existsSync(join(repository, "ci"))).toBe(false);
+  expect((await paste(block.replace("--dry-run", ""), repository)).code).toBe(0);
+  const program = readFileSync(join(repository, "ci/mogplex.mjs"), "utf8");
+  expect(program).toBe(readFileSync(built("mogplex.mjs"), "utf8"));
+});
+
+test("the released docs/library.md installs the package, which scripts can import", async () => {
+  const project = join(folder, "project");
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), `{ "type": "module" }`);
+  expect((await paste(releasedBlock("docs/library.md", "npm install"), project)).code).toBe(0);
+  writeFileSync(
+    join(project, "script.mjs"),
+    `import { EXIT } from "@mogplex/ci"; process.exitCode = EXIT.cancelled;\n`,
+  );
+  for (const runtime of [runtimes.node, runtimes.bun]) {
+    expect((await start([runtime, join(project, "script.mjs")])).code).toBe(3);
   }
 });
