@@ -8,7 +8,7 @@ import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forg
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
-import { STARTING_MS } from "./decide.ts";
+import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import {
   type AskId,

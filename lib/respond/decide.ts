@@ -6,19 +6,9 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import type {
-  CodeLine,
-  CommentPlace,
-  News,
-  PlacedComment,
-  Thread,
-  ThreadComment,
-  ThreadPlace,
-  Threads,
-} from "../forge/threads.ts";
+import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
-import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
   doublesOf,
@@ -34,21 +24,9 @@ import {
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
+import { type RespondSettings, Rights } from "./rights.ts";
+import { isStarting, ofRun, Rivals, rivalsOf, type RunsAtWork } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
-
-/** What a user of the toolkit has decided. */
-export interface RespondSettings {
-  /** What the agent is called, without `@`. */
-  readonly name: string;
-  readonly label: string;
-  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who may push. */
-  readonly allowUsers: readonly string[] | null;
-  /** Most runs of 24 hours in the repository. */
-  readonly limit: number;
-  readonly template: string | undefined;
-  /** Whether more people than the members may see the log of the job. */
-  readonly isPublic: boolean;
-}
 
 /** A run that is to be started, or may have been. */
 export interface Wanted {
@@ -114,23 +92,11 @@ interface Answer {
   readonly isTried: boolean;
 }
 
-/** What of the service has to be known. */
-export interface RunsAtWork {
-  /** The working branch of a run that has not ended; null for one that has, or is not shown. */
-  branchOf(runId: string): Promise<string | null>;
-}
-
 const DAY_MS = 86_400_000;
 /** How far back a poll looks at most. */
 export const MAX_POLL_MS = 7 * DAY_MS;
 /** Most notes of a thread that get the end of their run at once. */
 const MAX_LEFT = 5;
-/** Most runs of other threads whose branch is asked for. */
-const MAX_OTHER_RUNS = 20;
-/** Most other pull requests of one branch whose notes are read. */
-const MAX_OTHER_PULLS = 5;
-/** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
-export const STARTING_MS = 10 * 60_000;
 /** From when on the job of a comment's event counts as lost, in milliseconds. */
 const LATE_MS = 60 * 60_000;
 /** Most users whose right is asked for because they have written in a thread. Comments of others are left out. */
@@ -138,8 +104,6 @@ const MAX_USERS = 30;
 /** Most of them who have asked for a stop: strangers must not hide that of a member. */
 const MAX_STOPPERS = 300;
 
-const BUSY = "another run is at work here";
-const BUSY_BRANCH = "a run of another thread is at work on this branch";
 const CONFIDENTIAL = "it is confidential, and the log of a job in this project is not";
 /** Why a run that was stopped before it had started does not start. */
 export const STOPPED = "it was stopped before a run had started";
@@ -150,35 +114,18 @@ function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
 }
 
-/** Whether a user may ask; an error if the forge does not show it. */
-export async function mayAsk(
-  settings: Pick<RespondSettings, "allowUsers">,
-  threads: Pick<Threads, "mayPush">,
-  user: ForgeUser,
-): Promise<boolean | MogplexError> {
-  return rightByName(settings, user) ?? await threads.mayPush(user);
-}
-
-/** Whether a user may ask, where that is known without the forge; undefined where it is not. */
-function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
-  if (user.id <= 0 || user.isBot === true) return false;
-  return allowUsers?.some((allowed) =>
-    [`${user.name}`, `${user.name}=${user.id}`].some((each) => each.toLowerCase() === allowed)
-  );
-}
-
 /** Decides on one ask. One object for each: it remembers what the forge has said. */
 export class Decider {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
-  readonly #runs: RunsAtWork;
   readonly #nowMs: number;
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
   readonly #isOfPipeline: (note: string) => boolean;
   readonly #open: MarkedNote[] = [];
   readonly #doubles: CommentPlace[] = [];
-  readonly #rights = new Map<number, boolean | MogplexError>();
+  readonly #rights: Rights;
+  readonly #rivals: Rivals;
   /** The comment of the event, as it was written. */
   #written: Wanted["written"];
 
@@ -199,7 +146,8 @@ export class Decider {
   ) {
     this.#threads = threads;
     this.#settings = settings;
-    this.#runs = runs;
+    this.#rights = new Rights(threads, settings);
+    this.#rivals = new Rivals({ threads, settings, runs, nowMs, sealOf });
     this.#nowMs = nowMs;
     this.#sealOf = sealOf;
     this.#redact = redact;
@@ -244,9 +192,9 @@ export class Decider {
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
       return quiet("it was asked for before it came to this project");
     }
-    const right = await this.#rightOf(asker);
+    const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
-    if (!right) return quiet(`the user who asked ${this.#lack(" to the repository")}`);
+    if (!right) return quiet(`the user who asked ${this.#rights.lack(" to the repository")}`);
     const found = await this.#threads.comments(place);
     const seal = await this.#sealOf(place);
     const marks = marksOf(found.list, me, seal);
@@ -259,7 +207,7 @@ export class Decider {
     if (own !== undefined && own.mark.state !== "starting") {
       // Its run was not known then: the job could not write its note, or look for the stop.
       const isLeft = isStop && stopOf(own) !== null &&
-        (await this.#runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
+        (await this.#rivals.runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
       if (isLeft) return stop;
       return typeof own.mark.state === "string"
         ? quiet("it was answered")
@@ -298,7 +246,7 @@ export class Decider {
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      const no = await this.#refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
+      const no = await this.#rivals.refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask });
@@ -348,7 +296,7 @@ export class Decider {
     // The job of a stop may come when a later ask has its run.
     const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
-    const hasRight = this.#crowd(MAX_USERS);
+    const hasRight = this.#rights.crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
     // No poll takes up what is older: whatever became of it was not stopped.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
@@ -358,7 +306,7 @@ export class Decider {
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
-    return { runs: await this.#runsAtWork(marks), starting, waiting };
+    return { runs: await this.#rivals.runsAtWork(marks), starting, waiting };
   }
 
   /** Whether somebody with the right has asked for a stop after an ask. Our note of it lasts when others change or remove the comment. */
@@ -372,7 +320,7 @@ export class Decider {
       return ms !== null && isLater({ ...marked.mark.ask, createdAt: new Date(ms).toISOString() }, { ask, at });
     };
     if (marks.some(isAfter)) return true;
-    const hasRight = this.#crowd(MAX_STOPPERS);
+    const hasRight = this.#rights.crowd(MAX_STOPPERS);
     for (const comment of comments) {
       if (comment.author.id === me.id || !isLater(comment, { ask, at })) continue;
       if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
@@ -415,10 +363,10 @@ export class Decider {
     const found = await this.#askAt(thread, ask, me);
     if ("reason" in found) return found.reason;
     if (!isSameAsk(found.ask, ask)) return "the label was set again";
-    const right = await this.#rightOf(found.asker);
+    const right = await this.#rights.of(found.asker);
     if (right instanceof MogplexError) throw right;
-    if (!right) return `the user who asked ${this.#lack(" to the repository")} any more`;
-    const isChanged = ask.kind === "label" && await this.#ownsText(thread, found.at) !== "yes";
+    if (!right) return `the user who asked ${this.#rights.lack(" to the repository")} any more`;
+    const isChanged = ask.kind === "label" && await this.#rights.ownsText(thread, found.at) !== "yes";
     return isChanged ? "title or description were changed" : null;
   }
 
@@ -442,65 +390,9 @@ export class Decider {
     return "reason" in task ? undefined : task.text;
   }
 
-  /**
-   * Why a run must not be started although its note is written: another ask came first on the same pull request or branch, or others that came
-   * first have used up the limit; null when neither is so. Whose note is older came first, on all threads.
-   *
-   * @param noteId Id of the note of this ask.
-   */
-  async rival(
-    { thread, ask, of, place }: Wanted,
-    notes: readonly MarkedNote[],
-    noteId: number,
-  ): Promise<string | null> {
-    const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
-    if (this.#isBeyondLimit(today)) return this.#limitReason;
-    const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    const earlier = others.filter(({ note }) => note.id < noteId);
-    // The clock of this machine may be some minutes off: the forge has just dated the own note.
-    const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
-    const starting = earlier.find((each) => isStarting([each], nowMs));
-    if (starting !== undefined) return this.#busyText(BUSY, thread, starting.note);
-    // Also that of a later task, where this one could not be started for so long.
-    const [busy] = await this.#runsAtWork(others);
-    if (busy !== undefined) return this.#busyText(BUSY, thread, ofRun(others, busy)?.note);
-    // Its job has ended, or has tried for so long; a poll may do so at any time.
-    if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
-    const other = await this.#busyOnBranch(place, today, notes) ??
-      await this.#takenBranch(thread, place, { noteId, nowMs });
-    return other === undefined ? null : await this.#busyBranchText(other);
-  }
-
-  /** What an ask is told while another run is at work. @param thread Where the note about that run is. */
-  #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
-    const link = thread === null || note === undefined
-      ? ""
-      : `. Its note: ${thread.url}#${this.#threads.anchor}${note.id}`;
-    return `${reason}: write the task anew when that has ended${link}`;
-  }
-
-  /** What an ask is told while the run of another thread is at work on its branch. */
-  async #busyBranchText(note: PlacedComment): Promise<string> {
-    return this.#busyText(BUSY_BRANCH, await this.#threads.thread(note.thread), note);
-  }
-
-  /** The earlier note on another pull request of the same branch about a run that is being started, or is at work there. */
-  async #takenBranch(
-    { number }: Thread,
-    { workingBranch }: Wanted["place"],
-    { noteId, nowMs }: { noteId: number; nowMs: number },
-  ): Promise<PlacedComment | undefined> {
-    if (workingBranch === undefined) return undefined;
-    const me = await this.#threads.me();
-    const pulls = (await this.#threads.pullsFrom(workingBranch)).filter((each) => each !== number);
-    for (const other of pulls.slice(0, MAX_OTHER_PULLS)) {
-      const place: ThreadPlace = { kind: "pull", number: other };
-      const { list } = await this.#threads.comments(place);
-      const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
-      const found = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
-      if (found !== undefined) return { ...found.note, thread: place };
-    }
-    return undefined;
+  /** See {@linkcode Rivals.rival}. */
+  rival(wanted: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    return this.#rivals.rival(wanted, notes, noteId);
   }
 
   /** An ask as the forge shows it now. */
@@ -548,44 +440,6 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
-  /** What a user who may not ask lacks, as the end of a clause. @param where Behind the right to push. */
-  #lack(where = ""): string {
-    return this.#settings.allowUsers === null ? `may not push${where}` : "is not in --allow-users";
-  }
-
-  /** Whether a user may ask; an error when the forge does not show it. */
-  async #rightOf(user: ForgeUser): Promise<boolean | MogplexError> {
-    const known = rightByName(this.#settings, user) ?? this.#rights.get(user.id);
-    if (known !== undefined) return known;
-    const right = await this.#threads.mayPush(user);
-    this.#rights.set(user.id, right);
-    return right;
-  }
-
-  /**
-   * Tells whether the forge says that a user may ask, of those who have written in a thread. What others write must not keep a member from asking:
-   * what is not shown is a no here.
-   *
-   * @param most Users whose right may be asked for: everybody may write. Of more it is a no.
-   */
-  #crowd(most: number): (user: ForgeUser) => Promise<boolean> {
-    const known = this.#rights.size;
-    return async (user) =>
-      (this.#rights.has(user.id) || this.#rights.size - known < most) && await this.#rightOf(user) === true;
-  }
-
-  /**
-   * Whether persons with the right alone have written title and description, and have not changed them since a time. `unknown`: the forge does
-   * not show who has changed them, or whether that user has the right.
-   */
-  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "unknown" | "changed"> {
-    const rights: (boolean | MogplexError | null)[] = [await this.#rightOf(author)];
-    for (const { by } of changes ?? [{ by: null }]) rights.push(by === null ? null : await this.#rightOf(by));
-    if (rights.includes(false)) return "others";
-    if (!rights.every((right) => right === true)) return "unknown";
-    return changes?.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
-  }
-
   /** The task of an ask, with the ask that had it; or why it has no task. */
   async #taskOf(
     thread: Thread,
@@ -605,10 +459,10 @@ export class Decider {
       return "reason" in task || line === undefined ? task : { ...task, quote: lineQuote(line, this.#redact) };
     }
     if (what !== null) return { reason: "there is nothing to start" };
-    const owned = await this.#ownsText(thread, at);
+    const owned = await this.#rights.ownsText(thread, at);
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
     if (owned === "others") {
-      return { reason: `a user who ${this.#lack()} wrote or changed title or description: ${instead}` };
+      return { reason: `a user who ${this.#rights.lack()} wrote or changed title or description: ${instead}` };
     }
     if (owned === "unknown") {
       return {
@@ -629,7 +483,7 @@ export class Decider {
     if (reason !== null) return { reason };
     const of = findingsFor(fix);
     const findings = of === null ? null : await this.#threads.findings(number, of);
-    const hasRight = this.#crowd(MAX_USERS);
+    const hasRight = this.#rights.crowd(MAX_USERS);
     const quote = findings === null
       ? null
       : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#redact);
@@ -646,7 +500,7 @@ export class Decider {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
     const newest = others.findLast(mayHaveRun);
     const isUnknown = newest?.mark.state === "starting";
-    if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#pendingReason };
+    if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
@@ -656,11 +510,11 @@ export class Decider {
     if (!isTask || !isSameAsk(found.ask, of)) {
       return { reason: "the last task is not there any more" };
     }
-    const right = await this.#rightOf(found.asker);
+    const right = await this.#rights.of(found.asker);
     if (right instanceof MogplexError) {
       return { reason: "the forge does not show whether the user who gave the last task may push" };
     }
-    if (!right) return { reason: `the user who gave the last task ${this.#lack()} any more` };
+    if (!right) return { reason: `the user who gave the last task ${this.#rights.lack()} any more` };
     const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }
@@ -668,7 +522,7 @@ export class Decider {
   /** What runs in a thread, and what waits for its start. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const link = (note: ThreadComment) => `${thread.url}#${this.#threads.anchor}${note.id}`;
-    const running = (await this.#runsAtWork(marks)).map((id) => {
+    const running = (await this.#rivals.runsAtWork(marks)).map((id) => {
       const note = ofRun(marks, id)?.note;
       return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
     });
@@ -678,78 +532,6 @@ export class Decider {
     return lines.length === 0
       ? "No run of this thread is running, and no task waits for its start."
       : lines.join("\n\n");
-  }
-
-  /** Runs of a thread that have not ended. Of an issue there may be many: each task has a branch of its own. */
-  async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
-    const found: string[] = [];
-    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) found.push(id);
-    return found;
-  }
-
-  /**
-   * The note about a run of the last 24 hours that another thread has asked for, and that works on the branch of a pull request: two of them can
-   * come from one branch. The service says so, whoever may have changed our note.
-   */
-  async #busyOnBranch(
-    { workingBranch }: Wanted["place"],
-    today: readonly MarkedNote<PlacedComment>[],
-    ofThread: readonly MarkedNote[],
-  ): Promise<PlacedComment | undefined> {
-    if (workingBranch === undefined) return undefined;
-    const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
-    return (await this.#runOn(workingBranch, others))?.note;
-  }
-
-  /** The note about a run that has not ended and works on a branch. */
-  async #runOn<T extends ThreadComment>(
-    branch: string,
-    marks: readonly MarkedNote<T>[],
-  ): Promise<MarkedNote<T> | undefined> {
-    for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
-      if (await this.#runs.branchOf(id) === branch) return ofRun(marks, id);
-    }
-    return undefined;
-  }
-
-  /** Why there is no run although everything else permits it; null when there may be one. */
-  async #refusal(
-    thread: Thread,
-    place: Wanted["place"],
-    { marks, rivals, me }: {
-      marks: readonly MarkedNote[];
-      /** Those whose runs keep another one from being started. */
-      rivals: readonly MarkedNote[];
-      me: ForgeUser;
-    },
-  ): Promise<{ reason: string; text: string } | null> {
-    const [busy] = await this.#runsAtWork(rivals);
-    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(BUSY, thread, ofRun(marks, busy)?.note) };
-    const today = await this.#marksOfToday(me);
-    const other = await this.#busyOnBranch(place, today, marks);
-    if (other !== undefined) return { reason: BUSY_BRANCH, text: await this.#busyBranchText(other) };
-    return this.#isBeyondLimit(today)
-      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task anew later` }
-      : null;
-  }
-
-  get #pendingReason(): string {
-    return `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`;
-  }
-
-  get #limitReason(): string {
-    return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
-  }
-
-  /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
-  async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
-    const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
-  }
-
-  /** Whether notes name as many runs as there may be in 24 hours. */
-  #isBeyondLimit(today: readonly MarkedNote[]): boolean {
-    return today.filter(mayHaveRun).length >= this.#settings.limit;
   }
 
   /** What of the thread goes along with a task. */
@@ -763,7 +545,7 @@ export class Decider {
       !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
     );
     const own: ThreadComment[] = [];
-    const hasRight = this.#crowd(MAX_USERS);
+    const hasRight = this.#rights.crowd(MAX_USERS);
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
       // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
@@ -771,31 +553,10 @@ export class Decider {
       if (await hasRight(comment.author)) own.unshift(comment);
     }
     const isTask = ask.kind === "label";
-    const hasText = !isTask && await this.#ownsText(thread, at) === "yes";
+    const hasText = !isTask && await this.#rights.ownsText(thread, at) === "yes";
     const internal = earlier.filter(({ isInternal }) => isInternal).length;
     return { thread, isTask, hasText, comments: own, leftOut: earlier.length - own.length, internal };
   }
-}
-
-/** Notes of a thread whose runs keep another one from being started. On an issue each task has a branch of its own: the same one may not be at work twice. */
-function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
-  return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
-}
-
-/** Runs of which the notes do not tell the end. */
-function openRuns(marks: readonly MarkedNote[]): string[] {
-  const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
-  return [...new Set(ids)];
-}
-
-/** Whether a job is about to start a run. @param withinMs How long ago it has begun its note at most. */
-function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
-  return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
-}
-
-/** What our notes say about a run. */
-function ofRun<T extends ThreadComment>(marks: readonly MarkedNote<T>[], runId: string): MarkedNote<T> | undefined {
-  return marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === runId);
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */

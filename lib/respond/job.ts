@@ -17,7 +17,7 @@ import type { SeriesHooks, StartedRun } from "../run/start.ts";
 import type { CallOptions } from "../service/retry.ts";
 import type { Redactor } from "../text/redact.ts";
 import type { SafeLine } from "../text/safe_line.ts";
-import type { RespondSettings } from "./decide.ts";
+import type { RespondSettings } from "./rights.ts";
 import type { MarkSeal } from "./mark.ts";
 import { markSeal } from "./mark.ts";
 import type { RememberedThreads } from "./remembered_threads.ts";

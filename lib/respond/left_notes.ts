@@ -12,7 +12,8 @@ import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
 import { isTerminal } from "../service/contract.ts";
 import { AGAIN, planOf, react, say } from "./ask_note.ts";
-import { type Decider, MAYBE_STARTED, STARTING_MS } from "./decide.ts";
+import { type Decider, MAYBE_STARTED } from "./decide.ts";
+import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
 

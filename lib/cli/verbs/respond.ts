@@ -7,7 +7,7 @@ import { UsageError } from "../../errors.ts";
 import type { Run, StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
 import { answer } from "../../respond/answer.ts";
-import type { RespondSettings } from "../../respond/decide.ts";
+import type { RespondSettings } from "../../respond/rights.ts";
 import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
 import { emptyRunResult } from "../../run/result.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
-import { nothingToFix, type RespondSettings, type Wanted } from "../../../lib/respond/decide.ts";
+import { nothingToFix, type Wanted } from "../../../lib/respond/decide.ts";
+import type { RespondSettings } from "../../../lib/respond/rights.ts";
 import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
 import { noteMarker } from "../../../lib/forge/note.ts";
 import {

@@ -2,7 +2,8 @@
 import { MogplexError } from "../../../lib/errors.ts";
 import { type Findings, type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../../../lib/forge/threads.ts";
-import { Decider, type RespondSettings } from "../../../lib/respond/decide.ts";
+import { Decider } from "../../../lib/respond/decide.ts";
+import type { RespondSettings } from "../../../lib/respond/rights.ts";
 import { type MarkSeal, markSeal } from "../../../lib/respond/mark.ts";
 
 export const NOW = Date.parse("2026-03-02T12:00:00Z");
