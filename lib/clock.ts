@@ -106,7 +106,6 @@ export interface VirtualClockOptions {
 
 interface Sleeper {
   at: number;
-  order: number;
   limit: boolean;
   wake: () => void;
 }
@@ -158,7 +157,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const { startMs = Date.UTC(2026, 8, 1), auto = true } = options;
   let now = 0;
   let wallOffset = startMs;
-  let order = 0;
   let scheduled = false;
   /** Work for which the clock stands still. */
   const atWork = new Set<Promise<unknown>>();
@@ -242,7 +240,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
         const wait = ms > 0 ? ms : 0;
         const waiting = background ? inBackground : sleepers;
         if (!limit && !background) slept.push(wait);
-        const sleeper: Sleeper = { at: now + wait, order: order++, limit, wake };
+        const sleeper: Sleeper = { at: now + wait, limit, wake };
         function wake() {
           signal?.removeEventListener("abort", abort);
           resolve();

@@ -238,14 +238,16 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
   return `${verb} before too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
 }
 
+/** Most runs of {@linkcode Comparison.earlier}. */
+const MAX_EARLIER = 10;
+
 /**
  * Compares a run with the runs of the same kind, job, repository and task before it.
  *
  * @param run The run, whether the history has it already or not.
  * @param records Of the history, oldest first.
- * @param count Most runs of {@linkcode Comparison.earlier}. @default {10}
  */
-export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[], count = 10): Comparison {
+export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[]): Comparison {
   const now = Date.parse(run.at);
   const earlier = records.filter((each) =>
     each.runId !== run.runId && each.kind === run.kind && each.job === run.job && isSameRepository(each, run) &&
@@ -259,7 +261,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   const same = other < 0 ? earlier.length : other;
   const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
   const text = parts.filter((part) => part !== null).join(", ");
-  return { before, text, earlier: earlier.slice(0, count) };
+  return { before, text, earlier: earlier.slice(0, MAX_EARLIER) };
 }
 
 /** What reports say of the runs before. */

@@ -15,14 +15,6 @@ interface PlainTextOptions {
   maxLength?: number | undefined;
 }
 
-/** Options of {@linkcode plainLines}. */
-interface PlainLinesOptions extends PlainTextOptions {
-  /** Most UTF-16 units of one line, before the mark. @default {Infinity} */
-  maxLineLength?: number | undefined;
-  /** Most lines to keep; one more line says how many were cut. @default {Infinity} */
-  maxLines?: number | undefined;
-}
-
 // CSI; string sequences (OSC, DCS, SOS, PM, APC) that end on the line they start on, so that an unclosed one hides nothing; all
 // other escapes. No character class contains a character that starts a sequence: a failed match never reads text twice.
 // Source: ECMA-48, sections 5.4 and 5.6; OSC 8 and OSC 52 are forms of OSC.
@@ -89,13 +81,10 @@ export function plainText(text: string, options: PlainTextOptions = {}): string 
  *
  * @param text Anything.
  */
-export function plainLines(text: string, options: PlainLinesOptions = {}): string[] {
-  const { maxLineLength = Infinity, maxLines = Infinity } = options;
-  const lines = plainText(text, options).split("\n");
+export function plainLines(text: string): string[] {
+  const lines = plainText(text).split("\n");
   while (lines.at(-1)?.trim() === "") lines.pop();
-  const kept = lines.slice(0, maxLines).map((line) => cutText(line, maxLineLength));
-  if (lines.length > kept.length) kept.push(`…[+${lines.length - kept.length} lines]`);
-  return kept;
+  return lines;
 }
 
 // Undoes JSON's escapes in a text of any form, to find what they hide: programs disagree on which characters they escape, and a text may

@@ -53,11 +53,14 @@ test("compareRuns() compares with runs of the same kind, job and repository that
     text: null,
     earlier: [],
   });
-  const { before, earlier } = compareRuns(record(20), [...others, record(4), record(5), record(6)], 2);
-  expect(before?.runId).toBe("run-6");
+  const { before, earlier } = compareRuns(record(20), [
+    ...others,
+    ...Array.from({ length: 12 }, (_, at) => record(at + 5)),
+  ]);
+  expect(before?.runId).toBe("run-16");
   expect(compareRuns(record(20), [record(4, { repoId: "s" })]).before?.runId).toBe("run-4");
   expect(compareRuns(record(20, { repository: null }), [record(4)]).before?.runId).toBe("run-4");
-  expect(earlier.map(({ runId }) => runId)).toEqual(["run-6", "run-5"]);
+  expect(earlier.map(({ runId }) => runId)).toEqual(Array.from({ length: 10 }, (_, at) => `run-${16 - at}`));
 });
 
 test("comparisonSentence() names the time of the run before", () => {

@@ -8,7 +8,8 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../../../lib/errors.ts";
-import { createTransport } from "../../../lib/service/transport.ts";
+import { keptToken } from "../../../lib/service/connection.ts";
+import { createTransport, type RequestReport } from "../../../lib/service/transport.ts";
 import { bad, good, html, json, ORIGIN, run, RUN_ID, script, scripted, thrown, TOKEN } from "./answers.ts";
 
 const RUN = { run: run() };
@@ -295,4 +296,29 @@ test("call() refuses to send the token to another origin", async () => {
     expect(error.message).toBe("Cannot send the token to another origin");
   }
   expect([sent, transport.requests]).toEqual([[], 0]);
+});
+
+test("call() reports a request without an answer to onRequest, with a null for its status", async () => {
+  const reports: RequestReport[] = [];
+  const { client } = scripted([new TypeError("reset"), good(RUN)], {
+    onRequest: (report) => void reports.push(report),
+  });
+  await client.getRun(RUN_ID);
+  expect(reports.map(({ status, attempt, requestId }) => [status, attempt, requestId])).toEqual([
+    [null, 1, null],
+    [200, 2, null],
+  ]);
+});
+
+test("keptToken() keeps the new token when a late answer refuses the one before", async () => {
+  const tokens = [TOKEN, TOKEN.replace("Zk9", "New"), TOKEN.replace("Zk9", "Odd")];
+  const kept = keptToken(() => tokens.shift() ?? "");
+  const get = () => kept.get({ clock: virtualClock(), signal: undefined });
+  const first = await get();
+  kept.refused(first);
+  const second = await get();
+  kept.refused(first);
+  expect([await get(), kept.last, second === first]).toEqual([second, second, false]);
+  kept.refused(second);
+  expect(await get()).not.toBe(second);
 });

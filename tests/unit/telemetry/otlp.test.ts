@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import * as conventions from "@opentelemetry/semantic-conventions/incubating";
-import { OWN, renderBatch, SEMCONV, type Span } from "../../../lib/telemetry/otlp.ts";
+import { OWN, renderBatch, RequestLog, SEMCONV, type Span } from "../../../lib/telemetry/otlp.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { readBatch } from "./receiver.ts";
 import { propertyRuns } from "../../property_runs.ts";
@@ -126,4 +126,13 @@ test("SEMCONV has names of the conventions alone, and OWN none of them", () => {
   const known = new Set<unknown>(Object.values(conventions));
   expect(Object.values(SEMCONV).filter((name) => !known.has(name))).toEqual([]);
   expect(Object.values(OWN).filter((name) => known.has(name) || !name.startsWith("mogplex."))).toEqual([]);
+});
+
+test("RequestLog.spans() name the port of the server, also the one that an address leaves out", () => {
+  const log = new RequestLog();
+  log.add({ method: "POST", path: "/runs", status: 202, attempt: 1, durationMs: 5, requestId: null }, 10);
+  const port = (origin: string) =>
+    log.spans(origin, "00f067aa0ba902b7").map(({ attributes }) => attributes["server.port"]);
+  const origins = ["https://mogplex.com", "http://127.0.0.1", "http://127.0.0.1:4100", "no address"];
+  expect(origins.map(port)).toEqual([[443], [80], [4100], [null]]);
 });

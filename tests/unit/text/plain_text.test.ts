@@ -71,13 +71,8 @@ test("plainText() cuts with a visible mark, and never splits a surrogate pair", 
   expect(cutText("😀", 0)).toBe("…[+2 characters]");
 });
 
-test("plainLines() splits, drops empty lines at the end, and caps lines and their length", () => {
+test("plainLines() splits, and drops empty lines at the end", () => {
   expect(plainLines("")).toEqual([]);
   expect(plainLines("\n \r\n")).toEqual([]);
   expect(plainLines("a\r\n\nb\n")).toEqual(["a", "", "b"]);
-  expect(plainLines("a\nbbbb\nc\nd", { maxLines: 2, maxLineLength: 2 })).toEqual([
-    "a",
-    "bb…[+2 characters]",
-    "…[+2 lines]",
-  ]);
 });
