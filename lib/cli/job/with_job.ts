@@ -7,6 +7,7 @@ import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import type { Notice } from "../../notice.ts";
 import { checkTargets } from "../../report/write.ts";
+import type { EventFile, EventSink } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type OpenInterrupts, openInterrupts } from "../../run/interrupts.ts";
 import type { JobEnd } from "../../run/job.ts";
@@ -20,8 +21,8 @@ import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
 import { outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
-import type { Context, Vocabulary } from "../verb.ts";
-import { AT_END, eventFiles, prepare, WHEN_REFUSED } from "./publish.ts";
+import type { Context, JobExtra, Vocabulary } from "../verb.ts";
+import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
 
 /** What every job is asked for. */
 export interface JobAsked extends Partial<WaitSettings> {
@@ -91,10 +92,11 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   const asked = await step(unopened, () => plan.read());
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, asked));
   const connected = { ...unopened, requests: session.requests, close: () => interrupts.close() };
-  const folder = await step(connected, async () => {
-    // Without a choice, `F` is what every folder has.
-    return await plan.place?.(asked, session) ?? { out: outDirectory(context) } as F;
-  });
+  // Without a choice, `F` is what every folder has.
+  const folder = await step(
+    connected,
+    async () => await plan.place?.(asked, session) ?? { out: outDirectory(context) } as F,
+  );
   const places = await step(connected, () => openPlaces(context, folder.out));
   const placed = { ...connected, places: () => places };
   const published = await step(placed, async () => {
@@ -102,42 +104,21 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
     return { places, log: asked.log, eventFiles: files, extra };
   });
-  const { eventFiles: files, extra } = published;
   return await step(placed, async () => {
     const publish = prepare(AT_END, context, published);
-    const live = openLog(context, asked, session);
-    listeners.notice = (notice) => {
-      extra?.onNotice(notice);
-      plan.onNotice?.(notice);
-      live.notice(notice);
-    };
-    listeners.request = (request) => extra?.onRequest(request);
-    listeners.exit = () => live.leave();
-    if (plan.exists) live.open();
-    for (const message of context.connection().notices) listeners.notice({ kind: "text", message });
-    extra?.onSession(session);
-    live.countRequests(session.requests);
-    const sink = {
-      add: (event: Parameters<typeof files[number]["add"]>[0]) => files.forEach((file) => file.add(event)),
-    };
-    const { tokenShare, cancelOn, onInterrupt } = asked;
-    const job: OpenJob<A, F> = {
-      ...{ asked, folder, places, session, live },
-      started: (runId) => publish.started(runId),
-      item(item) {
-        live.item(item);
-        publish.item(item);
-      },
-      complete: (more) =>
-        completeJob({ tokenShare, cancelOn, onInterrupt, interrupts, sink, ...more, openSession: () => session }),
-    };
+    const live = openLog(context, plan, { asked, session, listeners, extra: published.extra });
+    const job = openWork({ asked, folder, places, session, live }, {
+      publish,
+      interrupts,
+      files: published.eventFiles,
+    });
     try {
-      const { result: found, error } = await work(job).finally(() => {
-        files.forEach((file) => file.close());
+      const { result: end, error } = await finished(() => work(job), () => {
+        published.eventFiles.forEach((file) => file.close());
         interrupts.close();
         live.close();
       });
-      const result = inWords(found, context.vocabulary);
+      const result = inWords(end, context.vocabulary);
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
         context.writer.error(context.vocabulary.words(error.message));
@@ -147,6 +128,38 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       context.writer.unfence();
     }
   });
+}
+
+/** Waits for the work, and closes what was open for it, also if it ends before it has begun. */
+async function finished<T>(work: () => Promise<T>, close: () => void): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    close();
+  }
+}
+
+/** What the work gets. */
+function openWork<A extends JobAsked, F>(
+  parts: Pick<OpenJob<A, F>, "asked" | "folder" | "places" | "session" | "live">,
+  { publish, interrupts, files }: {
+    publish: Pick<Prepared<never>, "started" | "item">;
+    interrupts: OpenInterrupts;
+    files: readonly EventFile[];
+  },
+): OpenJob<A, F> {
+  const { asked: { tokenShare, cancelOn, onInterrupt }, session, live } = parts;
+  const sink: EventSink = { add: (event) => files.forEach((file) => file.add(event)) };
+  return {
+    ...parts,
+    started: (runId) => publish.started(runId),
+    item(item) {
+      live.item(item);
+      publish.item(item);
+    },
+    complete: (more) =>
+      completeJob({ tokenShare, cancelOn, onInterrupt, interrupts, sink, ...more, openSession: () => session }),
+  };
 }
 
 /** Who listens to the session. Until there is a log, notices are printed as notes. */
@@ -198,17 +211,39 @@ function openPlaces(context: Context, out?: string): Places {
   return places;
 }
 
-function openLog(context: Context, { log }: JobAsked, { deadline, startedAt }: Session): LiveLog {
+/** Opens the log. From then on notices are lines of it. */
+function openLog<R, A extends JobAsked, F>(
+  context: Context,
+  { exists, onNotice }: JobPlan<R, A, F>,
+  { asked: { log }, session, listeners, extra }: {
+    asked: A;
+    session: Session;
+    listeners: Listeners;
+    extra: JobExtra | undefined;
+  },
+): LiveLog {
   const { io, flags, writer, clock, platform } = context;
   preferSmallHeap();
   const json = flags.has(JSON_LINES);
   if (!json) writer.beginLog();
-  return new LiveLog({
+  const live = new LiveLog({
     ...{ writer, platform, clock, form: log, json, width: logWidth(io) },
     interactive: isInteractive(context),
     times: !platform.stampsLines(io.env),
-    timeoutMs: log === null ? undefined : deadline - startedAt,
+    timeoutMs: log === null ? undefined : session.deadline - session.startedAt,
   });
+  listeners.notice = (notice) => {
+    extra?.onNotice(notice);
+    onNotice?.(notice);
+    live.notice(notice);
+  };
+  listeners.request = (request) => extra?.onRequest(request);
+  listeners.exit = () => live.leave();
+  if (exists) live.open();
+  for (const message of context.connection().notices) listeners.notice({ kind: "text", message });
+  extra?.onSession(session);
+  live.countRequests(session.requests);
+  return live;
 }
 
 /** What is open when a job is refused. */
