@@ -67,8 +67,8 @@ export interface HookLimits {
   /** Point on the clock. @default in a day: the signal ends it */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
-  /** Masks secrets in the message of its error. @default masks none */
-  redact?: ((text: string) => string) | undefined;
+  /** Masks secrets in the message of its error. */
+  redact: (text: string) => string;
 }
 
 /**
@@ -81,7 +81,7 @@ export async function waitForHook<T>(
   attempted: string,
   name: string,
   work: Promise<T>,
-  { clock, deadline = clock.now() + DAY_MS, signal }: HookLimits,
+  { clock, deadline = clock.now() + DAY_MS, signal }: Omit<HookLimits, "redact">,
 ): Promise<T> {
   const over = new AbortController();
   const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
@@ -103,13 +103,13 @@ export async function waitForHook<T>(
  * What a hook before an effect has thrown, as an error that names it. Its exit code is that of the cause; a cause that has none of its own is
  * a mistake in what the caller gave, before anything was sent, and no defect of ours: 2.
  *
- * @param redact Masks secrets in its message. @default masks none
+ * @param redact Masks secrets in its message.
  */
 export function hookError(
   attempted: string,
   name: string,
   cause: unknown,
-  redact: (text: string) => string = (text) => text,
+  redact: (text: string) => string,
 ): MogplexError {
   const problem = { attempted, why: `'${name}' failed: ${redact(messageOf(cause))}`, advice: "nothing was sent" };
   const exit = exitNameOf(cause);

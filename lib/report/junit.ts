@@ -203,9 +203,9 @@ function properties(view: ResultView): [string, string][] {
  * Renders the suite. Red for every exit code but 0; a run that was only started is skipped.
  *
  * @param result Result after `cleanResult`.
- * @param redact Removes secrets from text that is joined from several events. @default {no change}
+ * @param redact Removes secrets from text that is joined from several events.
  */
-export function renderJunit(result: AnyResult, redact: Redact = (text) => text): string {
+export function renderJunit(result: AnyResult, redact: Redact): string {
   const view = viewOf(result);
   const { automationId, repoId } = view;
   // A job may work on several automations or repositories: their ids tell its suites apart.

@@ -34,8 +34,8 @@ export interface MarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: ReportLinks | undefined;
-  /** Removes secrets from text that is joined from several events. @default {no change} */
-  redact?: Redact | undefined;
+  /** Removes secrets from text that is joined from several events. */
+  redact: Redact;
   /**
    * What to do now after an outcome, for readers who cannot start the job again. No command is shown then. @default the words for those who start it
    */
@@ -65,7 +65,7 @@ const MAX_ROWS = 50;
  * @param result Result after `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
-export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
+export function renderMarkdown(result: AnyResult, options: MarkdownOptions): string {
   const view = viewOf(result);
   return `${
     markdownOf([
@@ -91,7 +91,7 @@ function heading(view: ResultView, { mayLink = () => true, host }: MarkdownOptio
 const NOW = { strong: "What to do now:" };
 
 /** What happened: why and what to do now, the task, the agent's end of the story. */
-function story(view: ResultView, { redact = (text) => text, steps, compared }: MarkdownOptions): Block[] {
+function story(view: ResultView, { redact, steps, compared }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);

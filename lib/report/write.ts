@@ -140,7 +140,7 @@ interface ReportFormat {
   /** One line for `--help`. */
   readonly help: string;
   /** Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. */
-  readonly render: (result: AnyResult, around?: Surroundings) => string;
+  readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
 /** The name of a format of `--report`. */
@@ -164,12 +164,12 @@ export const REPORT_FORMATS = {
   junit: {
     file: "junit.xml",
     help: "verdict and phases as test cases",
-    render: (result, { redact } = {}) => renderJunit(result, redact),
+    render: (result, { redact }) => renderJunit(result, redact),
   },
   annotations: {
     file: "annotations.json",
     help: "links for the page of a GitLab job",
-    render: (result, { links } = {}) => renderAnnotations(result, links),
+    render: (result, { links }) => renderAnnotations(result, links),
   },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
@@ -370,8 +370,8 @@ export interface WriteReportsOptions {
   program?: string | undefined;
   /** The runs before; absent without a history. @default {undefined} */
   earlier?: Earlier | undefined;
-  /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
-  redactToken?: Redact | undefined;
+  /** Removes our own token from the finished text, keys of JSON included. */
+  redactToken: Redact;
 }
 
 function textsOf(values: Outputs): OutputTexts {
@@ -389,9 +389,9 @@ export function writeRunId(
   runId: string,
   targets: readonly ReportTarget[],
   io: ReportIo,
-  options: WriteReportsOptions = {},
+  options: WriteReportsOptions,
 ): ReportProblem[] {
-  const { files: { outputs } = {}, redactToken = (text: string) => text } = options;
+  const { files: { outputs } = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
   const values = { run_id: redactToken(runId) };
   appendOutputs(textsOf(values), { outputs }, io, attempt, redactToken);
@@ -415,9 +415,9 @@ export function writeReports(
   targets: readonly ReportTarget[],
   io: ReportIo,
   redact: Redact,
-  options: WriteReportsOptions = {},
+  options: WriteReportsOptions,
 ): ReportProblem[] {
-  const { files = {}, redactToken = (text: string) => text } = options;
+  const { files = {}, redactToken } = options;
   const links = withPageLink(options.links ?? {}, pagePath(targets));
   const { summary } = files;
   const { problems, attempt } = collectProblems();

@@ -396,7 +396,7 @@ export interface OutgoingRequest {
 /** Gives the access token of each request. */
 export interface TokenSource {
   /** The token to send. @throws {MogplexError} when there is none. @throws what {@linkcode waitForHook} throws. */
-  get(limits: HookLimits): Promise<string>;
+  get(limits: Omit<HookLimits, "redact">): Promise<string>;
   /** The service answered 401 to this token: the next request asks for another one. */
   refused(token: string): void;
   /** Masks every token that was given lately. */

@@ -148,7 +148,7 @@ const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 /**
  * Checks an idempotency key and trims it.
  *
- * @param maskToken Masks the access token in a text. @default tokens are known by their form alone
+ * @param maskToken Masks the access token in a text.
  * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
  * token, since logs, reports and the service's database show keys.
  */

@@ -18,9 +18,6 @@ import type { JournalRecord, RecordBody } from "./record.ts";
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** What a record says, and the hash of the lock when that has changed. */
-type SealedBody = RecordBody & { lock?: string | undefined };
-
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {
   /**

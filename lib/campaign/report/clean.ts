@@ -41,12 +41,12 @@ function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["count
  * address that must not be a link becomes null, and so does an invalid time.
  *
  * @param redact Removes secrets from one text.
- * @param redactToken Removes our own token from one text. @default {no change}
+ * @param redactToken Removes our own token from one text.
  */
 export function cleanCampaign(
   view: CampaignView,
   redact: Redact,
-  redactToken: Redact = (text) => text,
+  redactToken: Redact,
 ): CampaignView {
   const line = remember(oneLine);
   // Cut after redaction: half a token has no shape that could be found.

@@ -411,8 +411,8 @@ interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> 
   formats?: readonly CampaignFormatName[] | undefined;
   /** Files of the CI system to append outputs and summary to. @default {} */
   files?: PlatformFiles | undefined;
-  /** Removes our own token from the finished text. @default {no change} */
-  redactToken?: Redact | undefined;
+  /** Removes our own token from the finished text. */
+  redactToken: Redact;
 }
 
 /**
@@ -428,9 +428,9 @@ export function writeCampaignReports(
   directory: string,
   io: ReportIo,
   redact: Redact,
-  options: WriteCampaignOptions = {},
+  options: WriteCampaignOptions,
 ): ReportProblem[] {
-  const { formats = CAMPAIGN_FORMAT_NAMES, files = {}, redactToken = (text: string) => text } = options;
+  const { formats = CAMPAIGN_FORMAT_NAMES, files = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
   const clean = cleanCampaign(view, redact, redactToken);
   const { command, problem, links, prompts = [] } = options;

@@ -279,8 +279,7 @@ export async function decide(context: Context, verb: string, decision: Decision)
     options,
     place.internals,
   );
-  // What waves have written would tell of items as they were before.
-  if (!dryRun && hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
+  if (!dryRun) await refreshReports(context, place, view);
   if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
     return codeOf(context, error);
@@ -292,6 +291,11 @@ export async function decide(context: Context, verb: string, decision: Decision)
     writer.out(writer.untrusted(BY_HAND), own`  ${writer.untrusted(campaignCommand(place.command, "advance"))}`);
   }
   return codeOf(context, error);
+}
+
+/** Writes the reports again, if a wave has written them: they would show items as they were before. */
+export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
+  if (hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
 /** Whether a wave has written reports into the directory of a campaign. */

@@ -14,7 +14,7 @@ import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { readPlace } from "./campaign_job.ts";
+import { readPlace, refreshReports } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
 const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
@@ -48,6 +48,7 @@ async function plan(context: Context): Promise<number> {
   };
   const internals = internalsWith(place.internals, { readsStdin: true });
   const found = await planCampaignWith(place.path, options, internals);
+  if (!dryRun) await refreshReports(context, place, found.view);
   if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ dryRun, ...found }));
     return EXIT.success;

@@ -34,7 +34,7 @@ const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitingFor: null }
 const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';";
 
 const campaign = (view: Parameters<typeof cleanCampaign>[0], prompts: string[] = []) =>
-  renderCampaignPage(cleanCampaign(view, same), { prompts });
+  renderCampaignPage(cleanCampaign(view, same, same), { prompts });
 const dashboard = (...[data, days]: Parameters<typeof renderDashboardPage>) =>
   renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })), days);
 const failed = sampleResult({

@@ -21,7 +21,7 @@ const same = (text: string) => text;
 const PAGES = {
   "run.html": () => renderRunPage(sampleResult()),
   "campaign.html": () =>
-    renderCampaignPage(cleanCampaign(mixedView(40), same), { prompts: ["Replace moment.\nRun the tests."] }),
+    renderCampaignPage(cleanCampaign(mixedView(40), same, same), { prompts: ["Replace moment.\nRun the tests."] }),
   "dashboard.html": () =>
     renderDashboardPage(cleanDashboard(fullDashboard(100), Object.assign(same, { token: same })), someDays(40)),
 } as const;

@@ -32,7 +32,8 @@ const same = (text: string) => text;
 function written(text: string): (name: string) => string {
   const io = memoryIo();
   const command = { program: "mogplex-ci", file: text, flags: ["--dir", text] };
-  const options = { files: { outputs: "outputs", summary: "summary" }, command, problem: text, prompts: [text] };
+  const files = { outputs: "outputs", summary: "summary" };
+  const options = { files, command, problem: text, prompts: [text], redactToken: same };
   expect(writeCampaignReports(hostileView(text), ".", io, same, options)).toEqual([]);
   return (name) => io.files.get(name) ?? io.files.get(`./${name}`) ?? "";
 }

@@ -19,7 +19,7 @@ const VARIABLES = ["MOGPLEX_RUN_ID", "MOGPLEX_RUN_STATUS", "MOGPLEX_OUTCOME", "M
 
 function written(result: RunResult | AutomationResult): Map<string, string> {
   const io = memoryIo();
-  expect(writeReports(result, TARGETS, io, (text) => text, { files: FILES })).toEqual([]);
+  expect(writeReports(result, TARGETS, io, (text) => text, { redactToken: (text) => text, files: FILES })).toEqual([]);
   return io.files;
 }
 

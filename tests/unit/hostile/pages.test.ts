@@ -21,7 +21,7 @@ const PAGES: Readonly<Record<string, (text: string) => string>> = {
     renderRunPage(cleanResult(resultOf(text), same, (text) => text), { links: { job: text, commit: text } }),
   "automation run": (text) => renderRunPage(cleanResult(automationResultOf(text), same, (text) => text)),
   campaign: (text) =>
-    renderCampaignPage(cleanCampaign(hostileView(text), same), {
+    renderCampaignPage(cleanCampaign(hostileView(text), same, same), {
       command: { program: "mogplex-ci", file: "FILE", flags: [] },
       problem: cleanProblem(text, same),
       prompts: [plainText(text), plainText(text)],

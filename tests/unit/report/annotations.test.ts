@@ -6,7 +6,7 @@ import { readGitlabAnnotations } from "./gitlab_readers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleResult } from "./sample.ts";
 
-const renderAnnotations = (result: AnyResult) => REPORT_FORMATS.annotations.render(result);
+const renderAnnotations = (result: AnyResult) => REPORT_FORMATS.annotations.render(result, { redact: (text) => text });
 
 test("report annotations links the pull request, and the service with the run's id, for every outcome", () => {
   for (const result of EVERY_OUTCOME) {
@@ -55,7 +55,8 @@ test("report annotations links the page of the run first, where its address is k
     { format: "html", path: "mogplex-ci/run.html" } as const,
   ];
   const file = "https://gitlab.example.com/acme/ci/-/jobs/4711/artifacts/file/";
-  expect(writeReports(sampleResult(), targets, io, (text) => text, { links: { file } })).toEqual([]);
+  expect(writeReports(sampleResult(), targets, io, (text) => text, { redactToken: (text) => text, links: { file } }))
+    .toEqual([]);
   const [, links] = readGitlabAnnotations(io.files.get("annotations.json") ?? "")[0] ?? [];
   expect(links?.[0]).toEqual({ label: "Page of this run", url: page });
   expect(links?.length).toBe(3);

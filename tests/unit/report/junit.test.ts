@@ -27,7 +27,7 @@ const FAILED = sampleResult({
 });
 
 test("renderJunit() tells a failure: the verdict with its reason, the phases before it, what the run was", () => {
-  expect(renderJunit(FAILED)).toBe(`<?xml version="1.0" encoding="UTF-8"?>
+  expect(renderJunit(FAILED, (text) => text)).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="Mogplex" tests="3" failures="1" errors="0" time="1085.000">
   <testsuite name="Mogplex run in repository 8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c" tests="3" failures="1" errors="0" time="1085.000" skipped="1" timestamp="2026-08-10T12:00:00">
     <properties>
@@ -64,7 +64,7 @@ test("renderJunit() tells a failure: the verdict with its reason, the phases bef
 
 test("renderJunit() gives GitLab a verdict that is red unless the job ends with 0, and a phase that is told once", () => {
   const read = EVERY_OUTCOME.map((result) => {
-    const [verdict, ...phases] = readGitlabJunit(renderJunit(result));
+    const [verdict, ...phases] = readGitlabJunit(renderJunit(result, (text) => text));
     return [
       result.outcome,
       verdict?.status,
@@ -102,7 +102,7 @@ test("renderJunit() names an automation run and its automation", () => {
     code: null,
   };
   const reason = "Cannot trigger automation: too many runs are active; try again when some have ended";
-  expect(renderJunit(sampleAutomationResult({ ...suppressed, reason, error }))).toBe(
+  expect(renderJunit(sampleAutomationResult({ ...suppressed, reason, error }), (text) => text)).toBe(
     `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="Mogplex" tests="1" failures="0" errors="1" time="620.000">
   <testsuite name="Mogplex automation run of automation 3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d in repository 8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c" tests="1" failures="0" errors="1" time="620.000" skipped="0" timestamp="2026-08-10T12:00:00">
@@ -126,7 +126,7 @@ test("renderJunit() names an automation run and its automation", () => {
 
 test("renderJunit() gives GitLab a verdict on an automation run that is red unless the job ends with 0", () => {
   const read = EVERY_AUTOMATION_OUTCOME.map((result) => {
-    const [verdict] = readGitlabJunit(renderJunit(result));
+    const [verdict] = readGitlabJunit(renderJunit(result, (text) => text));
     return [result.outcome, verdict?.classname, verdict?.status];
   });
   const statuses = ["success", "failed", "error", "error", "error", "error", "error"];
@@ -137,16 +137,18 @@ test("renderJunit() gives GitLab a verdict on an automation run that is red unle
 
 test("renderJunit() is red when a run succeeded in the moment of a signal, and when a started one is no good", () => {
   for (const outcome of ["success", "started"] as const) {
-    const [verdict] = readGitlabJunit(renderJunit(sampleResult({ outcome, exitCode: 130, reason: "SIGINT" })));
+    const [verdict] = readGitlabJunit(
+      renderJunit(sampleResult({ outcome, exitCode: 130, reason: "SIGINT" }), (text) => text),
+    );
     expect(verdict).toMatchObject({ status: "error", output: expect.stringContaining("(exit code 130)\n\nSIGINT") });
   }
 });
 
 test("renderJunit() has times that add up to what was spent here, and no less than the phases took", () => {
   const sum = (xml: string) => readGitlabJunit(xml).reduce((total, { time }) => total + time, 0);
-  expect(sum(renderJunit(FAILED))).toBeCloseTo(1_085, 6);
-  expect(sum(renderJunit({ ...FAILED, durationMs: 2_000 }))).toBeCloseTo(240.5, 6);
-  expect(readGitlabJunit(renderJunit(sampleResult({ phases: [] })))).toEqual([
+  expect(sum(renderJunit(FAILED, (text) => text))).toBeCloseTo(1_085, 6);
+  expect(sum(renderJunit({ ...FAILED, durationMs: 2_000 }, (text) => text))).toBeCloseTo(240.5, 6);
+  expect(readGitlabJunit(renderJunit(sampleResult({ phases: [] }), (text) => text))).toEqual([
     { classname: "Mogplex run", name: "Verdict", status: "success", time: 1_085, output: null },
   ]);
 });
@@ -159,24 +161,27 @@ test("renderJunit() names suite and cases alike in every run of a repository, so
     createdAt: "2027-01-01T00:00:00Z",
     durationMs: 1,
   });
-  expect(names(renderJunit(other))).toEqual(names(renderJunit(sampleResult())));
+  expect(names(renderJunit(other, (text) => text))).toEqual(names(renderJunit(sampleResult(), (text) => text)));
 });
 
 test("renderJunit() leaves out unknown values", () => {
-  const xml = renderJunit(sampleResult({
-    runId: null,
-    repoId: null,
-    harness: null,
-    status: null,
-    outcome: "error",
-    exitCode: 64,
-    replayed: null,
-    idempotencyKey: null,
-    branch: { base: null, requested: "asked/for", pushed: null },
-    pullRequest: { state: "unknown", url: null },
-    createdAt: "never",
-    phases: [],
-  }));
+  const xml = renderJunit(
+    sampleResult({
+      runId: null,
+      repoId: null,
+      harness: null,
+      status: null,
+      outcome: "error",
+      exitCode: 64,
+      replayed: null,
+      idempotencyKey: null,
+      branch: { base: null, requested: "asked/for", pushed: null },
+      pullRequest: { state: "unknown", url: null },
+      createdAt: "never",
+      phases: [],
+    }),
+    (text) => text,
+  );
   expect([...xml.matchAll(/property name="(\w+)"/g)].map((match) => match[1]))
     .toEqual(["outcome", "exit_code", "pull_request", "requests", "events", "origin"]);
   expect(xml).toContain(`<testsuite name="Mogplex run" tests="1" failures="0" errors="1" time="1085.000" skipped="0">`);
@@ -184,7 +189,7 @@ test("renderJunit() leaves out unknown values", () => {
 
 test("renderJunit() means to junit2json what it means to us, for every outcome", async () => {
   for (const result of EVERY_OUTCOME) {
-    const read = await parse(renderJunit(result));
+    const read = await parse(renderJunit(result, (text) => text));
     if (read === undefined || read === null || !("testsuite" in read)) throw new Error("No suites");
     const [suite, ...others] = read.testsuite ?? [];
     expect(others).toEqual([]);
@@ -214,7 +219,10 @@ test("renderJunit() stays far below 30 MB with the longest texts", () => {
     error: { attempted: long, why: long, value: long, advice: `>${long}`, code: long },
     outcome: "failed" as const,
   };
-  expect(renderJunit(cleanResult(sampleResult({ ...result, phases }), (text) => text, (text) => text)).length)
+  expect(
+    renderJunit(cleanResult(sampleResult({ ...result, phases }), (text) => text, (text) => text), (text) => text)
+      .length,
+  )
     .toBeLessThan(1_000_000);
 });
 

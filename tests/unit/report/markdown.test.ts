@@ -12,7 +12,7 @@ const TOLD = {
 };
 
 test("renderMarkdown() tells a success: what came of which task, the agent's last words, all else folded", () => {
-  expect(renderMarkdown(sampleResult(TOLD))).toBe(
+  expect(renderMarkdown(sampleResult(TOLD), { redact: (text) => text })).toBe(
     `## ✅ \`acme/web\`: \`Fix the flaky tests\` → [PR #7](<https://github.com/acme/web/pull/7>) (2 files, 18 min 5 s)
 
 Follow it again:
@@ -92,19 +92,22 @@ Follow it again:
 });
 
 test("renderMarkdown() tells a failure: the reason follows the verdict, and what is unknown is called so", () => {
-  const markdown = renderMarkdown(sampleResult({
-    outcome: "failed",
-    exitCode: 1,
-    status: "failed",
-    reason: "The agent finished, but GitHub delivery failed:\nfatal: ``` rejected",
-    failureCode: "command_failed",
-    replayed: true,
-    branch: { base: null, requested: "fix/it", pushed: null },
-    pullRequest: { state: "unknown", url: null },
-    changed: null,
-    events: [],
-    eventCount: { seen: 200, missed: true, windowFull: true },
-  }));
+  const markdown = renderMarkdown(
+    sampleResult({
+      outcome: "failed",
+      exitCode: 1,
+      status: "failed",
+      reason: "The agent finished, but GitHub delivery failed:\nfatal: ``` rejected",
+      failureCode: "command_failed",
+      replayed: true,
+      branch: { base: null, requested: "fix/it", pushed: null },
+      pullRequest: { state: "unknown", url: null },
+      changed: null,
+      events: [],
+      eventCount: { seen: 200, missed: true, windowFull: true },
+    }),
+    { redact: (text) => text },
+  );
   expect(markdown.startsWith(
     "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed in the agent's work (18 min 1 s)\n\n" +
       "Mogplex run failed (exit code 1).\n\n" +
@@ -124,18 +127,21 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
 });
 
 test("renderMarkdown() tells that nothing was changed and that there is no pull request", () => {
-  const markdown = renderMarkdown(sampleResult({
-    branch: { base: "main", requested: null, pushed: null },
-    pullRequest: { state: "none", url: null },
-    changed: false,
-  }));
+  const markdown = renderMarkdown(
+    sampleResult({
+      branch: { base: "main", requested: null, pushed: null },
+      pullRequest: { state: "none", url: null },
+      changed: false,
+    }),
+    { redact: (text) => text },
+  );
   expect(markdown).toContain("| Changes | no |\n| Branch | nothing to push |\n");
   expect(markdown).toContain("| Pull request | none |\n");
 });
 
 test("renderMarkdown() links the job on its CI system, as far as that is known", () => {
   const links = { job: "https://gitlab.example/acme/web/-/jobs/9001", commit: "https://gitlab.example/a|b" };
-  const markdown = renderMarkdown(sampleResult(), { links });
+  const markdown = renderMarkdown(sampleResult(), { redact: (text) => text, links });
   expect(markdown).toContain(
     "| CI job | [`https://gitlab.example/acme/web/-/jobs/9001`](<https://gitlab.example/acme/web/-/jobs/9001>) |\n" +
       "| CI commit | [`https://gitlab.example/a│b`](<https://gitlab.example/a%7Cb>) |",
@@ -146,7 +152,7 @@ test("renderMarkdown() links the job on its CI system, as far as that is known",
 test("renderMarkdown() shows an address as text where it may not be a link", () => {
   const seen: string[] = [];
   const mayLink = (url: string) => seen.push(url) === 0;
-  const markdown = renderMarkdown(sampleResult(), { mayLink });
+  const markdown = renderMarkdown(sampleResult(), { redact: (text) => text, mayLink });
   expect(markdown).toContain("| Pull request | `https://github.com/acme/web/pull/7` |\n");
   expect(markdown).toMatch(/^## .* → `PR #7` \(/);
   expect(new Set(seen)).toEqual(new Set(["https://github.com/acme/web/pull/7"]));
@@ -163,7 +169,9 @@ test("renderMarkdown() has a heading for every outcome", () => {
     "started",
     "error",
   ] as const;
-  const headings = outcomes.map((outcome) => renderMarkdown(sampleResult({ outcome })).split("\n")[0]);
+  const headings = outcomes.map((outcome) =>
+    renderMarkdown(sampleResult({ outcome }), { redact: (text) => text }).split("\n")[0]
+  );
   expect(new Set(headings).size).toBe(outcomes.length);
 });
 
@@ -182,13 +190,13 @@ test("renderMarkdown() stays below GitHub's limit with the longest texts, and th
     (text) => text,
     (text) => text,
   );
-  const markdown = renderMarkdown(result);
+  const markdown = renderMarkdown(result, { redact: (text) => text });
   expect(new TextEncoder().encode(markdown).length).toBeLessThan(1024 * 1024);
   expect(outlineMarkdown(markdown).elements.filter((element) => /^(img|script|b)/.test(element))).toEqual([]);
 });
 
 test("renderMarkdown() has the facts of an automation run, and no row for what it does not have", () => {
-  expect(renderMarkdown(sampleAutomationResult())).toBe(
+  expect(renderMarkdown(sampleAutomationResult(), { redact: (text) => text })).toBe(
     `## ✅ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → success (10 min 20 s)
 
 <details><summary>Technical details</summary>
@@ -237,7 +245,7 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
     ] as const
   ) {
     expect(
-      renderMarkdown(result).startsWith(
+      renderMarkdown(result, { redact: (text) => text }).startsWith(
         `## ❌ \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` → not started (${time})
 
 The ${started} was not started (exit code 65).

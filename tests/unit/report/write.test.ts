@@ -18,7 +18,8 @@ test("writeReports() writes every target, and appends to the files of the CI sys
   io.appendFile("outputs", "before=1");
   io.appendFile("summary", "before");
   const files = { outputs: "outputs", summary: "summary" };
-  expect(writeReports(sampleResult(), defaultTargets("out"), io, unchanged, { files })).toEqual([]);
+  expect(writeReports(sampleResult(), defaultTargets("out"), io, unchanged, { redactToken: (text) => text, files }))
+    .toEqual([]);
   expect([...io.files.keys()]).toEqual(["outputs", "summary", ...defaultTargets("out").map(({ path }) => path)]);
   expect(parseNdjson(io.files.get("out/events.ndjson") as string) as unknown[]).toEqual(sampleResult().events);
   expect(parseGithubFile(io.files.get("outputs") as string)[0]).toEqual(["before", "1"]);
@@ -28,7 +29,12 @@ test("writeReports() writes every target, and appends to the files of the CI sys
 test("writeReports() writes every target for an automation run, which has no events", () => {
   const io = memoryIo();
   const files = { outputs: "outputs", summary: "summary" };
-  expect(writeReports(sampleAutomationResult(), defaultTargets("out"), io, unchanged, { files })).toEqual([]);
+  expect(
+    writeReports(sampleAutomationResult(), defaultTargets("out"), io, unchanged, {
+      redactToken: (text) => text,
+      files,
+    }),
+  ).toEqual([]);
   expect([...io.files.keys()]).toEqual([...defaultTargets("out").map(({ path }) => path), "outputs", "summary"]);
   expect(io.files.get("out/events.ndjson")).toBe("");
   expect(JSON.parse(io.files.get("out/result.json") as string)).toEqual(sampleAutomationResult());
@@ -38,13 +44,16 @@ test("writeReports() writes every target for an automation run, which has no eve
 test("writeReports() appends variables where the system keeps them, each once", () => {
   const io = memoryIo();
   const files = { variables: "variables.env" };
-  expect(writeRunId("run-1", [], io, { files })).toEqual([]);
+  expect(writeRunId("run-1", [], io, { redactToken: (text) => text, files })).toEqual([]);
   expect(io.files.size).toBe(0);
   const result = sampleResult({ branch: { base: "main", requested: null, pushed: "$(id)" } });
-  expect(writeReports(result, [], io, unchanged, { files })).toEqual([]);
+  expect(writeReports(result, [], io, unchanged, { redactToken: (text) => text, files })).toEqual([]);
   const variables = Object.fromEntries(parseDotenv(io.files.get("variables.env") as string));
   expect(variables).toMatchObject({ MOGPLEX_RUN_ID: result.runId, MOGPLEX_OUTCOME: "success", MOGPLEX_BRANCH: "" });
-  const problem = writeReports(result, [], io, unchanged, { files: { variables: "/readonly/v" } });
+  const problem = writeReports(result, [], io, unchanged, {
+    redactToken: (text) => text,
+    files: { variables: "/readonly/v" },
+  });
   expect(problem.map(({ format }) => format)).toEqual(["pipeline-variables"]);
 });
 
@@ -52,7 +61,7 @@ test("writeReports() begins a line of its own in a file of the CI system, and le
   for (const before of [undefined, "", "before=1", "before=1\n"]) {
     const io = memoryIo();
     for (const path of ["outputs", "variables"]) if (before !== undefined) io.appendFile(path, before);
-    const options = { files: { outputs: "outputs", variables: "variables" } };
+    const options = { files: { outputs: "outputs", variables: "variables" }, redactToken: unchanged };
     expect(writeRunId("run-1", [], io, options)).toEqual([]);
     expect(writeReports(sampleResult(), [], io, unchanged, options)).toEqual([]);
     const names = parseGithubFile(io.files.get("outputs") as string).map(([name]) => name);
@@ -65,20 +74,23 @@ test("writeReports() begins a line of its own in a file of the CI system, and le
 test("writeReports() appends to a file that it may not read", () => {
   const io = memoryIo();
   const files = { outputs: "/unreadable/outputs" };
-  expect(writeReports(sampleResult(), [], io, unchanged, { files })).toEqual([]);
+  expect(writeReports(sampleResult(), [], io, unchanged, { redactToken: (text) => text, files })).toEqual([]);
   expect(parseGithubFile(io.files.get(files.outputs) as string)).toHaveLength(6);
 });
 
 test("writeReports() touches no file of the CI system when there is none", () => {
   const io = memoryIo();
-  writeReports(sampleResult(), [], io, unchanged);
+  writeReports(sampleResult(), [], io, unchanged, { redactToken: (text) => text });
   expect(io.files.size).toBe(0);
 });
 
 test("writeReports() returns what could not be written, and writes the rest", () => {
   const io = memoryIo();
   const targets = [{ format: "json", path: "/readonly/a" }, { format: "dotenv", path: "b" }] as const;
-  const problems = writeReports(sampleResult(), targets, io, unchanged, { files: { summary: "/readonly/s" } });
+  const problems = writeReports(sampleResult(), targets, io, unchanged, {
+    redactToken: (text) => text,
+    files: { summary: "/readonly/s" },
+  });
   expect(problems).toEqual([
     {
       format: "json",
@@ -166,7 +178,12 @@ test("cleanResult() takes away an address that may not be a link, and the state 
 
 test("writeRunId() publishes the id at once, as output and in the dotenv report, and nothing else", () => {
   const io = memoryIo();
-  expect(writeRunId("run-1", defaultTargets("out"), io, { files: { outputs: "outputs", summary: "summary" } })).toEqual(
+  expect(
+    writeRunId("run-1", defaultTargets("out"), io, {
+      redactToken: (text) => text,
+      files: { outputs: "outputs", summary: "summary" },
+    }),
+  ).toEqual(
     [],
   );
   expect([...io.files.keys()].sort()).toEqual(["out/outputs.env", "outputs"]);
@@ -176,7 +193,9 @@ test("writeRunId() publishes the id at once, as output and in the dotenv report,
 
 test("writeRunId() returns what could not be written", () => {
   const targets = [{ format: "dotenv", path: "/readonly/x" }] as const;
-  expect(writeRunId("run-1", targets, memoryIo()).map(({ format }) => format)).toEqual(["dotenv"]);
+  expect(writeRunId("run-1", targets, memoryIo(), { redactToken: (text) => text }).map(({ format }) => format)).toEqual(
+    ["dotenv"],
+  );
 });
 
 test("writeRunId() and writeReports() keep the token out of outputs that a service took for the id or the branch", () => {

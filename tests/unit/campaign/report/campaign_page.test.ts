@@ -6,7 +6,7 @@ import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { breaches, elementsOf, textsOf } from "../../report/page_parser.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
-const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text));
+const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text, (text) => text));
 const rowsOf = (page: string) =>
   elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && "data-k" in attributes);
 
@@ -34,7 +34,7 @@ const ABOUT = {
 } as const;
 
 test("renderCampaignPage() has title and task in the head, and a bar of the items over the numbers", () => {
-  const view = cleanCampaign({ ...mixedView(100), about: ABOUT }, (text) => text);
+  const view = cleanCampaign({ ...mixedView(100), about: ABOUT }, (text) => text, (text) => text);
   const prompts = [`${ABOUT.title}\n\nReplace every use of moment.\nRun the tests.`];
   const page = renderCampaignPage(view, { prompts });
   expect(breaches(page)).toEqual([]);
@@ -62,7 +62,7 @@ test("renderCampaignPage() has a bar of 28, 1, 1 and 9 items with its legend ove
 });
 
 test("renderCampaignPage() has the first line of the task in the head, the newest task below, and the earlier ones folded", () => {
-  const view = cleanCampaign({ ...mixedView(3), about: ABOUT }, (text) => text);
+  const view = cleanCampaign({ ...mixedView(3), about: ABOUT }, (text) => text, (text) => text);
   const headOf = (prompts: string[]) => textsOf(renderCampaignPage(view, { prompts }), "header")[0] ?? "";
   expect(headOf([`${ABOUT.title}\n\nOne line`])).not.toContain("whole task");
   expect(headOf([`${ABOUT.title}\n\nOne line\nand another`])).toContain("One line whole task");

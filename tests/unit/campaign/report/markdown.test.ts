@@ -8,7 +8,7 @@ import { anItem, everyVerdict, mixedView, NOW, viewOf } from "./sample_view.ts";
 const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
 
 function render(view: CampaignView, options: Parameters<typeof renderCampaignMarkdown>[1] = { command }): string {
-  return renderCampaignMarkdown(cleanCampaign(view, (text) => text), options);
+  return renderCampaignMarkdown(cleanCampaign(view, (text) => text, (text) => text), options);
 }
 
 test("renderCampaignMarkdown() says in two lines where a campaign is, what it waits for, and whether a person is needed", () => {

@@ -10,7 +10,7 @@ import { parseOpenmetrics } from "../../report/openmetrics_parser.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
 function clean(view: CampaignView): CampaignView {
-  return cleanCampaign(view, (text) => text);
+  return cleanCampaign(view, (text) => text, (text) => text);
 }
 
 const EMPTY = clean(viewOf([], { state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null, waves: 0 }));
@@ -154,7 +154,12 @@ test("campaignVariables() has the 15 public names, which GitLab and GitHub get",
   expect(campaignVariables(view)).toEqual(expected);
   expect(parseDotenv(CAMPAIGN_FORMATS.dotenv.render(view))).toEqual(Object.entries(expected));
   const io = memoryIo();
-  expect(writeCampaignReports(view, "out", io, (text) => text, { files: { outputs: "outputs" } })).toEqual([]);
+  expect(
+    writeCampaignReports(view, "out", io, (text) => text, {
+      redactToken: (text) => text,
+      files: { outputs: "outputs" },
+    }),
+  ).toEqual([]);
   expect(parseGithubFile(io.files.get("outputs") ?? "")).toEqual(
     Object.entries(expected).map(([name, value]) => [name.replace("MOGPLEX_", "").toLowerCase(), value]),
   );

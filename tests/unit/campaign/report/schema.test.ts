@@ -31,7 +31,7 @@ const schema: Schema = JSON.parse(
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
 
 function written(view: CampaignView): Record<string, unknown> {
-  return JSON.parse(CAMPAIGN_FORMATS.json.render(cleanCampaign(view, (text) => text)));
+  return JSON.parse(CAMPAIGN_FORMATS.json.render(cleanCampaign(view, (text) => text, (text) => text)));
 }
 
 function problems(view: CampaignView) {
@@ -160,7 +160,7 @@ test("CAMPAIGN_FORMATS.json.render() keeps to the schema whatever the texts are"
 });
 
 test("CAMPAIGN_FORMATS.json.render() writes the view as it is, one line for each item and each cause", () => {
-  const view = cleanCampaign(viewOf([anItem(1, "failed"), anItem(2, "waiting")]), (text) => text);
+  const view = cleanCampaign(viewOf([anItem(1, "failed"), anItem(2, "waiting")]), (text) => text, (text) => text);
   const text = CAMPAIGN_FORMATS.json.render(view);
   expect(JSON.parse(text)).toEqual(view);
   expect(text.split("\n").filter((line) => line.startsWith("    {")).length).toBe(3);

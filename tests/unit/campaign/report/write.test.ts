@@ -18,10 +18,10 @@ const FILES = [
 
 test("writeCampaignReports() writes all reports into the directory, or those that are named", () => {
   const io = memoryIo();
-  expect(writeCampaignReports(mixedView(3), "out/", io, same)).toEqual([]);
+  expect(writeCampaignReports(mixedView(3), "out/", io, same, { redactToken: (text) => text })).toEqual([]);
   expect([...io.files.keys()]).toEqual(FILES.map((file) => `out/${file}`));
   const some = memoryIo();
-  writeCampaignReports(mixedView(3), "out", some, same, { formats: ["json"] });
+  writeCampaignReports(mixedView(3), "out", some, same, { redactToken: (text) => text, formats: ["json"] });
   expect([...some.files.keys()]).toEqual(["out/campaign.json"]);
 });
 
@@ -29,7 +29,8 @@ test("writeCampaignReports() appends outputs and summary to the files of the CI 
   const io = memoryIo();
   io.files.set("outputs", "before=1");
   const files = { outputs: "outputs", variables: "variables", summary: "summary" };
-  expect(writeCampaignReports(mixedView(3), "out", io, same, { formats: [], files })).toEqual([]);
+  expect(writeCampaignReports(mixedView(3), "out", io, same, { redactToken: (text) => text, formats: [], files }))
+    .toEqual([]);
   expect(parseGithubFile(io.files.get("outputs") ?? "").slice(0, 2)).toEqual([["before", "1"], [
     "campaign_state",
     "running",
@@ -45,7 +46,10 @@ test("writeCampaignReports() returns a report that cannot be written as a proble
     if (path.endsWith("campaign.csv")) throw new Error("ENOSPC: no space left on device");
     write(path, text);
   };
-  const problems = writeCampaignReports(mixedView(3), "out", io, same, { files: { summary: "/readonly/summary" } });
+  const problems = writeCampaignReports(mixedView(3), "out", io, same, {
+    redactToken: (text) => text,
+    files: { summary: "/readonly/summary" },
+  });
   expect(problems).toEqual([
     {
       format: "csv",

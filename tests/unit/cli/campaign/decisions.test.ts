@@ -49,6 +49,20 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(world.requests.length).toBe(requests);
 });
 
+test("plan writes the reports again that a wave has written, and none with --dry-run or before the first wave", async () => {
+  const world = cliWorld({ count: 3, file: { repositories: [project(1)] } });
+  await world.campaign("plan");
+  expect(world.report("campaign.json")).toBe("");
+  await world.campaign("run");
+  world.write({ repositories: [project(1), project(2), project(3)] });
+  const before = world.report("campaign.md");
+  await world.campaign("plan", ["--dry-run"]);
+  expect(world.report("campaign.md")).toBe(before);
+  await world.campaign("plan");
+  expect(JSON.parse(world.report("campaign.json")).items.length).toBe(3);
+  expect(world.report("campaign.md")).toContain("1 of 3 has ended");
+});
+
 test("a decision writes the reports again that a wave has written, and none with --dry-run or before the first wave", async () => {
   const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
   const skip = ["--only", project(2), "--reason", "archived"];
