@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
@@ -79,8 +80,9 @@ export const FORGE_HOST: Option<string> = {
   name: "forge-host",
   value: "HOST[=VARIABLE]",
   multiple: true,
-  help:
-    "Host of a forge, beside github.com and gitlab.com, that gets the token in GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN or VARIABLE",
+  help: `Host of a forge, beside ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
+    ALL_FORGES.map(({ variable }) => variable).join(", ")
+  } or VARIABLE`,
   parse: anyText,
 };
 

@@ -1,7 +1,16 @@
 import { expect, test } from "bun:test";
+import { virtualClock } from "../../../lib/clock.ts";
 import { isSamePlace } from "../../../lib/forge/address.ts";
-import { ALL_FORGES, parsePullRequest } from "../../../lib/forge/all.ts";
-import { resolveForgeAccess } from "../../../lib/forge/open.ts";
+import {
+  ALL_FORGES,
+  FORGE_NAMES_TEXT,
+  FORGE_TOKENS_TEXT,
+  parsePullRequest,
+  PUBLIC_HOSTS,
+} from "../../../lib/forge/all.ts";
+import { GITHUB } from "../../../lib/forge/github.ts";
+import { openForge, openJobNote, resolveForgeAccess } from "../../../lib/forge/open.ts";
+import { SECRET_VARIABLES } from "../../../lib/variables.ts";
 import { forgeWorld, GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 const access = (env: Record<string, string>, hosts: string[] = []) =>
@@ -181,4 +190,34 @@ test("Forges sends nothing to a host without a token, and says which addresses i
   const { unasked } = await forges.read(urls);
   expect([...unasked]).toEqual(urls);
   expect([strays, github.received, gitlab.received].flat()).toEqual([]);
+});
+
+test("ALL_FORGES names each forge for people, and the variable of each is masked", () => {
+  expect(FORGE_NAMES_TEXT).toBe("GitHub, GitLab, Gitea or Forgejo");
+  expect(FORGE_TOKENS_TEXT).toBe("GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST");
+  expect(PUBLIC_HOSTS).toEqual(["github.com", "gitlab.com"]);
+  expect(ALL_FORGES.filter(({ variable }) => !SECRET_VARIABLES.includes(variable))).toEqual([]);
+});
+
+test("openForge() names the systems whose jobs it knows when there is no job, or one of another system", () => {
+  const options = { forges: ALL_FORGES, env: () => undefined, world: { clock: virtualClock() } };
+  const rest = { isMogplex: () => false, readFile: () => "" };
+  for (
+    const [ciSystem, why] of [["none", "this is not a job of a CI system"], ["jenkins", "jobs of jenkins run at no"]]
+  ) {
+    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);
+    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }))
+      .toThrow("start it in a job of GitHub, GitLab, Gitea or Forgejo");
+  }
+});
+
+test("openForge() and openJobNote() say which part a forge lacks", () => {
+  const { threads: _, notes: __, ...bare } = GITHUB;
+  const env = new Map(Object.entries({
+    ...{ GITHUB_TOKEN, GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "acme/web" },
+  }));
+  const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
+  const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
+  expect(() => openForge(job)).toThrow("Cannot ask the forge: mentions and follow-ups do not work on GitHub");
+  expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: jobs have no notes on GitHub");
 });

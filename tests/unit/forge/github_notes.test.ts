@@ -147,6 +147,19 @@ test("writeNote() on GitHub explains a locked conversation, a comment that is re
   expect(moved.requests.length).toBe(1);
 });
 
+test("writeNote() on GitHub writes its comment where a repository is that has another name now", async () => {
+  const server = githubServer("acme/web", "7");
+  fault(server, /^POST/, page(301, { location: `${server.api}${COMMENTS}` }));
+  expect((await write(server, "one")).error).toBeUndefined();
+  fault(server, /^PATCH/, page(307, { location: "/repos/acme/web/issues/comments/1000" }));
+  expect((await write(server, "two")).error).toBeUndefined();
+  expect(server.comments.map(({ body }) => body)).toEqual([`${MARKER}\n\ntwo`]);
+  const patch = "PATCH /repos/acme/web/issues/comments/1000";
+  expect(server.requests).toEqual(
+    [FIRST, `POST ${COMMENTS}`, `POST ${COMMENTS}`, FIRST, "GET /user", patch, patch],
+  );
+});
+
 test("writeNote() on GitHub sends the token in one header and nothing else of it", async () => {
   const server = githubServer("acme/web", "7");
   await write(server);

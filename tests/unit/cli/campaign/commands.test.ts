@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { FORGE_NAMES_TEXT } from "../../../../lib/forge/all.ts";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { project } from "../../campaign/world.ts";
 import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
@@ -46,7 +47,7 @@ test("campaign commands --all does not ask for --all when an address is not of a
   await world.campaign("run");
   const { code, stdout, stderr } = await world.campaign("commands", ["--close", "--all"]);
   expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toContain("1 pull request left out: their addresses are not of GitHub, GitLab, Gitea or Forgejo");
+  expect(stderr).toContain(`1 pull request left out: their addresses are not of ${FORGE_NAMES_TEXT}`);
 });
 
 test("campaign status reads pull requests with a token, and says once what to set without one", async () => {
