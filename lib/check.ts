@@ -59,7 +59,6 @@ export function failedWith(name: string, error: MogplexError, advice: string): C
   return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
 }
 
-/** A value, or the error of ours in its place. */
 export type Tried<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
 /** Catches our own errors. @throws any other error: it is a bug. */

@@ -83,7 +83,7 @@ function checkObject(attempted: string, value: unknown, what = "options"): void 
  * @param options What the caller gave.
  * @param keys All options that there are.
  * @param what What the message calls it. @default {"options"}
- * @param other Options of other calls, and what to say of one of them. @default {undefined}
+ * @param other Options of other calls, and what to say of one of them.
  * @returns The options, without what stands on `Object.prototype`.
  * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
  */

@@ -8,7 +8,7 @@ import { checkOptions, type Keys } from "./check_options.ts";
 
 /** Options of {@linkcode Clock.sleep}. */
 export interface SleepOptions {
-  /** Ends the wait early: the promise rejects with `signal.reason`. @default {undefined} */
+  /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
    * Whether this is a time limit, of a request for example, and not a wait. Virtual clocks do not record limits, and let one

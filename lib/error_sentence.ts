@@ -12,9 +12,9 @@ export interface ErrorParts {
   attempted: string;
   /** Why it did not work, without a full stop. */
   why: string;
-  /** The value at fault, quoted so that an empty one is visible; never a secret. @default {undefined} (none) */
+  /** The value at fault, quoted so that an empty one is visible; never a secret. @default none */
   value?: string | undefined;
-  /** What the reader can do. @default {undefined} (nothing is known to help) */
+  /** What the reader can do. @default nothing is known to help */
   advice?: string | undefined;
 }
 

@@ -9,7 +9,7 @@ import { VERSION } from "./version.ts";
 
 /** Options of {@linkcode MogplexError}. */
 export interface MogplexErrorOptions {
-  /** What caused it. @default {undefined} */
+  /** What caused it. */
   cause?: unknown;
   /** See {@linkcode MogplexError.code}. @default the name of the exit code, in upper case */
   code?: string | null | undefined;

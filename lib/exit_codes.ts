@@ -34,7 +34,6 @@ interface ExitRow {
   names: readonly ExitName[];
   /** The code, as printed. */
   code: string;
-  /** Its name for people. */
   name: string;
   /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) end with it. */
   toolkit: string;

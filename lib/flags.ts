@@ -33,7 +33,6 @@ export interface ParsedFlags {
   has(name: string): boolean;
   /** Value of a flag, or undefined when it was not given. */
   get(name: string): string | undefined;
-  /** All values of a flag. */
   all(name: string): string[];
 }
 

@@ -35,7 +35,6 @@ export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown
   };
 }
 
-/** What the call of a hook has. */
 interface HookCall {
   clock?: Clock | undefined;
   onNotice?: OnNotice | undefined;

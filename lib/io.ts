@@ -39,7 +39,6 @@ export interface Io {
   write(stream: Stream, text: string): void;
   /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
   closed(stream: Stream): boolean;
-  /** Whether a stream is a terminal. */
   isTerminal(stream: Stream): boolean;
   /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
   readStdin(): Promise<string>;

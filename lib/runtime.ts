@@ -30,7 +30,6 @@ export function preferSmallHeap(): void {
 interface ModuleMeta {
   /** True or false where the runtime knows; absent before Node 22.18 and 24.2. */
   main?: boolean;
-  /** URL of the module. */
   url: string;
 }
 
@@ -245,7 +244,6 @@ export function thisMachine(): Machine {
   return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
 }
 
-/** Name and version of the runtime. */
 export function runtimeParts({ runtime }: Machine): { name: string; version: string } {
   const [name = "", version = ""] = runtime.split("/");
   return { name, version };

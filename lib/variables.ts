@@ -49,7 +49,6 @@ export const VARIABLES = [
   "MOGPLEX_DEV_START_LIMITS",
 ] as const;
 
-/** The name of one of our own variables. */
 export type VariableName = typeof VARIABLES[number];
 
 /** Names of variables of CI systems and shells whose values are masked when they look like secrets. */

@@ -141,7 +141,7 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 
 /** Options of a step that only the command line and tests set. */
 export interface StepInternals extends CampaignInternals {
-  /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. @default {undefined} */
+  /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** What a signal does to the runs at work. @default {"auto"} (they go on) */
   onInterrupt?: OnInterrupt | undefined;
@@ -151,7 +151,7 @@ export interface StepInternals extends CampaignInternals {
   cancelsLate?: boolean | undefined;
   /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
   plans?: boolean | undefined;
-  /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. @default {undefined} */
+  /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
 

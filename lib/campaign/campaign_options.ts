@@ -142,7 +142,6 @@ export interface CampaignForge {
   hosts?: readonly string[] | undefined;
 }
 
-/** Options of everything that reads a campaign. */
 export interface CampaignOptions extends ConnectOptions {
   /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
   directory?: string | undefined;
@@ -151,13 +150,12 @@ export interface CampaignOptions extends ConnectOptions {
    * REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
    */
   home?: string | undefined;
-  /** A home in memory, in place of that one. @default {undefined} */
   memory?: MemoryHome | undefined;
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
    * Name of a variable with the address of a webhook that the campaign file may name, although it begins neither with `CAMPAIGN_` nor with
-   * `MOGPLEX_WEBHOOK`. @default {undefined}
+   * `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
   /**
@@ -167,7 +165,7 @@ export interface CampaignOptions extends ConnectOptions {
   forge?: CampaignForge | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
-  /** Is told in place of the webhook of the campaign. @default {undefined} (the webhook is told, if there is one) */
+  /** Is told in place of the webhook of the campaign. @default the webhook is told, if there is one */
   notifier?: Notifier | undefined;
 }
 
@@ -215,11 +213,11 @@ export interface CampaignPlan {
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Opens a closed gate before anything is started, in the name of this person. @default {undefined} (gates stay closed) */
+  /** Opens a closed gate before anything is started, in the name of this person. @default gates stay closed */
   approvedBy?: string | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. @default {undefined} */
+  /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. */
   onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 

@@ -41,7 +41,7 @@ import { expectToken, workOn } from "./work/work.ts";
 export interface Selection {
   /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
-  /** The word of a cause, as `status` shows it. @default {undefined} */
+  /** The word of a cause, as `status` shows it. */
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default {[]} */
   only?: readonly string[] | undefined;
@@ -67,7 +67,6 @@ export interface Decided {
   error?: unknown;
 }
 
-/** Options of {@linkcode decideCampaign}. */
 export interface DecideOptions extends CampaignOptions {
   /** Who decides, for the journal: at most 200 characters. */
   by: string;
@@ -215,7 +214,6 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
 
 /** A decision that the journal has. */
 interface Recorded {
-  /** Names of the items that it is about. */
   items: string[];
   text: string;
   /** Names of items whose open start is to be settled now. */

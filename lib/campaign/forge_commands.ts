@@ -29,7 +29,6 @@ interface ForgeCommands {
   elsewhere: string[];
 }
 
-/** Options of {@linkcode forgeCommands}. */
 interface ForgeCommandOptions {
   /** How commits get into the base branch. @default {"merge"} */
   method?: MergeMethod | undefined;
@@ -58,7 +57,6 @@ function isElsewhere(
     pull?.foreign !== undefined && pull.foreign !== null;
 }
 
-/** A commit, as all forges write it. */
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
 /**

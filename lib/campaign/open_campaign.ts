@@ -39,11 +39,11 @@ export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
-  /** Signals of the process. @default {undefined} (not handled) */
+  /** Signals of the process. @default not handled */
   interrupts?: Interrupts | undefined;
-  /** What a signal does to the runs: only `cancel` cancels them. @default {undefined} (they continue) */
+  /** What a signal does to the runs: only `cancel` cancels them. @default they continue */
   onInterrupt?: OnInterrupt | undefined;
-  /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
+  /** The CI system, if the caller has detected it. @default detected from the environment */
   platform?: Platform | undefined;
   /** Reads the campaign file and writes reports. @default the file system */
   io?: Io | undefined;
@@ -57,13 +57,13 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   pulls?: PullRequests | undefined;
   /** Starts of this process, which outlive a lost race for the home. @default none */
   started?: OwnStarts | undefined;
-  /** The campaign file, if it was read already. @default {undefined} (it is read) */
+  /** The campaign file, if it was read already. @default it is read */
   read?: ReadCampaign | undefined;
-  /** Gets each lock that is read, with the prompts that no view has. @default {undefined} */
+  /** Gets each lock that is read, with the prompts that no view has. */
   onLock?: ((lock: Lock) => void) | undefined;
   /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
   command?: CampaignCommand | undefined;
-  /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
+  /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 

@@ -78,7 +78,6 @@ function isSame(a: PullRequestMemory | null, b: PullRequestMemory): boolean {
   return a !== null && (Object.keys(b) as (keyof PullRequestMemory)[]).every((key) => a[key] === b[key]);
 }
 
-/** Reads the pull requests of one campaign. */
 export class PullRequests {
   readonly #forges: Forges;
   readonly #clock: Clock;
@@ -107,7 +106,6 @@ export class PullRequests {
     return true;
   }
 
-  /** Says something once. */
   #tellOnce(message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);

@@ -37,7 +37,7 @@ interface Call extends
   forges?: readonly Forge[] | undefined;
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
-  /** A token that was not given by a variable, and where, for messages. @default {undefined} (the environment has it) */
+  /** A token that was not given by a variable, and where, for messages. @default the environment has it */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
   /** Reads an option. @default from the flags, else the variables */
   option?: ReadOption;

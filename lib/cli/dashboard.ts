@@ -247,7 +247,6 @@ function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[]
   return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [own`  … and ${more} more`] : []];
 }
 
-/** A name in a column. */
 function column(print: Print, text: string, width = NAME_WIDTH): SafeLine {
   return fitCells(print.untrusted(text), width);
 }

@@ -109,7 +109,6 @@ function environmentPart(verb: Verb): string {
   return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
 }
 
-/** Variables that a verb reads. */
 function variablesOf(verb: Verb): Variable[] {
   if (verb.group === "drop-in") return ENVIRONMENT.filter(({ dropIn }) => dropIn);
   const flags = flagsOf(verb);
@@ -229,7 +228,6 @@ const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boole
   ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
 ];
 
-/** Every verb, by what it is for. */
 function allVerbs(): string {
   const width = Math.max(...VERBS.map(({ name }) => name.length));
   return CHAPTERS.map(([title, belongs]) =>

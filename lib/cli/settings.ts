@@ -28,7 +28,6 @@ import {
 } from "./options.ts";
 import type { Context, ReadOption, VerbFlags } from "./verb.ts";
 
-/** The flags of a call, asked for by their rows. */
 export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFlags {
   return { positionals, has: ({ name }) => has(name), get: ({ name }) => get(name), all: ({ name }) => all(name) };
 }

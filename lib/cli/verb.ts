@@ -37,7 +37,6 @@ export const TOPICS: readonly string[] = ["verbs", "environment", "exit-codes", 
 
 /** Phrases of one program. All but the functions follow "give". */
 export interface Vocabulary {
-  /** The program as it was called. */
   readonly program: string;
   /** Ways to give a task. */
   readonly prompt: string;
@@ -49,7 +48,6 @@ export interface Vocabulary {
   readonly runId: string;
   /** How to go on with a run that has not ended; null when there is nothing to go on with. */
   resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
-  /** How to cancel a run. */
   cancel(runId: string): string;
   /** A message of the library, with what the program has in the place of what a script has. */
   words(message: string): string;
@@ -106,7 +104,6 @@ export type OptionVariable<N extends VariableName = VariableName> = N & { readon
 /** Where the help of a verb with many flags shows one. */
 export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Keys";
 
-/** A flag of a verb. */
 export interface VerbFlag extends Flag {
   /** @default "Other" */
   heading?: Heading;
@@ -139,7 +136,6 @@ export interface VerbFlags {
   has(flag: VerbFlag): boolean;
   /** Value of a flag, or undefined when it was not given. */
   get(flag: VerbFlag): string | undefined;
-  /** All values of a flag. */
   all(flag: VerbFlag): string[];
 }
 
@@ -166,7 +162,6 @@ export interface JobExtra {
   onSession(session: Session): void;
   /** Called after each request. */
   onRequest(request: RequestReport): void;
-  /** Called for each notice. */
   onNotice(notice: Notice): void;
   /** What the summary says about the run before: a sentence; null when there is none. */
   compare(result: AnyResult): Earlier | null;

@@ -276,7 +276,6 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
 }
 
-/** A name, as the link to its page where there is one. */
 function linkedName(page: string | null, name: string): Html | null {
   if (page === null) return oneLine(name);
   return pageLink(page, name.length > MAX_LINE ? markup`<bdi class="long">${name}</bdi>` : bare(name));

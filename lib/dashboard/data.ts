@@ -181,7 +181,6 @@ export interface DashboardData {
   fileProblems: readonly FileProblem[];
 }
 
-/** Whether anything of a list was read. */
 export function isRead({ state }: ListState): boolean {
   return state !== "failed" && state !== "skipped";
 }
@@ -206,7 +205,6 @@ export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Ma
   return counts;
 }
 
-/** The sum of a number of each item. */
 export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): number {
   return items.reduce((sum, item) => sum + numberOf(item), 0);
 }
@@ -222,7 +220,6 @@ export interface Concern {
   what: string;
   /** How many it is about. */
   count: number;
-  /** Of what. */
   noun: "run" | "campaign item" | "thing";
   /** What is known of it. Untrusted texts. */
   details: readonly string[];

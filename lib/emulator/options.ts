@@ -23,7 +23,7 @@ import { type LoggedRequest, requestLine } from "./wire/request.ts";
 export interface EmulatorOptions {
   /**
    * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a repository with a sub-project,
-   * where no fixture is given. Single options win. @default {undefined} (as quick and as roomy as possible)
+   * where no fixture is given. Single options win. @default as quick and as roomy as possible
    */
   like?: "service" | undefined;
   /** State to start from. @default a user with two tokens and one repository */
@@ -45,7 +45,7 @@ export interface EmulatorOptions {
   scenarios?: readonly Scenario[] | undefined;
   /**
    * Maximum number of active sandboxes of a user. A run that needs one more fails. The service has 3.
-   * @default {undefined} (no limit)
+   * @default no limit
    */
   sandboxLimit?: number | undefined;
   /**
@@ -55,7 +55,7 @@ export interface EmulatorOptions {
   sandboxLingerMs?: number | undefined;
   /**
    * Maximum number of runs of a user that are worked on at the same time, as plans of the service have it. More runs wait, `pending`, and
-   * the oldest is taken at the first read after a slot became free. @default {undefined} (no limit)
+   * the oldest is taken at the first read after a slot became free. @default no limit
    */
   runSlots?: number | undefined;
   /** Small projects in bulk, for the first user with a token that may write. @default {[]} */
@@ -64,7 +64,7 @@ export interface EmulatorOptions {
   speed?: number | undefined;
   /**
    * Milliseconds from the start of a run to the last step of its scenario, whatever `duration` and `speed` say; undefined for as
-   * long as these say. Called once for each run. @default {undefined}
+   * long as these say. Called once for each run.
    */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Random faults. @default none */
@@ -73,13 +73,13 @@ export interface EmulatorOptions {
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Called after each request that was answered. @default {undefined} */
+  /** Called after each request that was answered. */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
   hasBranch?: ((world: World) => (run: RunRow, branch: string) => boolean) | undefined;
-  /** Called with the id of each run that no scenario fits. @default {undefined} */
+  /** Called with the id of each run that no scenario fits. */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. @default {undefined} */
+  /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. */
   onScripted?: ((harness: string) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
@@ -142,7 +142,7 @@ export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | 
   environment?: readonly string[] | undefined;
   /** Milliseconds that a command may take. @default {1_800_000} */
   timeLimitMs?: number | undefined;
-  /** Takes the output of commands. @default {undefined} (discarded) */
+  /** Takes the output of commands. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -418,9 +418,9 @@ export interface TestEmulatorOptions {
   repos?: readonly string[] | undefined;
   /** Names of the automations. @default {["Nightly clean-up"]} */
   automations?: readonly string[] | undefined;
-  /** How long each run takes, in milliseconds, whatever its scenario says. @default {undefined} (as its scenario says) */
+  /** How long each run takes, in milliseconds, whatever its scenario says. @default as its scenario says */
   runMs?: number | undefined;
-  /** Most active sandboxes; a run that needs one more fails. @default {undefined} (no limit; 3 with `like: "service"`) */
+  /** Most active sandboxes; a run that needs one more fails. @default no limit; 3 with `like: "service"` */
   sandboxLimit?: number | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} (15 minutes with `like: "service"`) */
   sandboxLingerMs?: number | undefined;
@@ -428,7 +428,7 @@ export interface TestEmulatorOptions {
   revision?: "base" | "later" | undefined;
   /**
    * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a sub-project in the first
-   * repository. @default {undefined} (as quick and as roomy as possible)
+   * repository. @default as quick and as roomy as possible
    */
   like?: "service" | undefined;
 }

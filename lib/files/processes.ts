@@ -10,7 +10,6 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
 
-/** What is known of a process number. */
 export type ProcessState =
   | { state: "dead" }
   /** `startedAt` as in {@linkcode ProcessIdentity}. */

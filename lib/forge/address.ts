@@ -8,7 +8,6 @@ import type { PullRequestAddress } from "./model.ts";
 
 /** The form that a forge gives the addresses of its pull requests. */
 export interface AddressForm {
-  /** Name of the forge. */
   readonly name: string;
   /** The path: repository and number. */
   readonly path: RegExp;
@@ -46,7 +45,6 @@ export function readAddress(
   return undefined;
 }
 
-/** The address of a pull request of a repository. */
 export function addressAt(
   { name, part }: AddressForm,
   origin: string,

@@ -82,7 +82,6 @@ export class Forges {
     return reach;
   }
 
-  /** The address in a text, and how its forge is reached. */
   #placeOf(text: string): { address: PullRequestAddress; reach: Reach } | undefined {
     const address = readAddress(this.#forges.map((forge) => forge.address), text);
     const reach = address === undefined ? undefined : this.#reachOf(address);

@@ -20,11 +20,10 @@ export interface ForgeToken {
   place: string;
 }
 
-/** What a client needs to know about its forge. */
 export interface ClientPlace {
   /** Name of the forge, for messages: `GitHub`. */
   readonly system: string;
-  /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
+  /** Header that carries the bare token. @default `Authorization: Bearer …` */
   readonly tokenHeader?: string | undefined;
 }
 
@@ -49,7 +48,7 @@ interface ForgeCall<T> {
   what: string;
   /** Path and query below the API, with a slash at its start. */
   path: string;
-  /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
+  /** Sent as JSON by `POST`. @default `GET` without a body */
   body?: unknown;
   /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
@@ -85,7 +84,6 @@ const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [40
 
 /** Narrower rules for some calls of a client. */
 interface CallRules {
-  /** Limits of every call. */
   limits: CallOptions;
   /**
    * What a status means to these calls, as a clause; undefined for the usual meaning.
@@ -298,7 +296,6 @@ export class ForgeClient {
   }
 }
 
-/** A page of a list. */
 export interface ListPage<T> {
   rows: readonly T[];
   /** Whether there is no other page behind it; undefined where the answer does not say so. */

@@ -17,7 +17,6 @@ export interface ForgeUser {
 /** What is looked for. */
 export type FindingsOf = "checks" | "review";
 
-/** A check that failed. */
 export interface FailedCheck {
   readonly name: string;
   /** Its page; null when the forge names none. */

@@ -37,7 +37,6 @@ export interface Forge extends ClientPlace {
   readonly commands?: ForgeCommandLines;
 }
 
-/** A repository at a forge. */
 export interface RepositoryPlace {
   /** Scheme, host and port. */
   readonly origin: string;
@@ -83,7 +82,6 @@ export interface ForgeNotes {
 
 /** A job that runs at the forge: what its environment says. */
 export interface ForgeJob {
-  /** Names of the CI systems whose jobs are at such a forge. */
   readonly ciSystems: readonly string[];
   /** Host of the server that runs the job; undefined if the environment names none, or a server of another kind. */
   host(env: ReadEnv): string | undefined;
@@ -113,7 +111,6 @@ export interface ForgeJob {
    * @throws {UsageError} if it should be about one, and the environment does not say which.
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
-  /** How jobs have their note. */
   readonly notes: JobNotes;
   /** Further variables that are read, for `permissions`. */
   readonly variables: readonly string[];
@@ -121,7 +118,6 @@ export interface ForgeJob {
   workflowFolders?(ciSystem: string): readonly string[];
 }
 
-/** How the jobs of a forge have their note. */
 interface JobNotes {
   /** Whether a job has a note unless it is switched off; otherwise it has to be asked for, since the token may be there for something else. */
   readonly byDefault: boolean;

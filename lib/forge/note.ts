@@ -22,7 +22,6 @@ export interface NoteRow {
 
 /** The comments of an issue or a pull request, and how one is written there. */
 export interface NotePlace {
-  /** The client of the forge. */
   readonly client: ForgeClient;
   /** What a note is called there: `note`. */
   readonly noun: string;
@@ -153,10 +152,9 @@ const ATTEMPT_MS = 5_000;
 const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
-/** Options of {@linkcode writeNote}. */
 interface NoteOptions {
   clock: Clock;
-  /** Id of the note, where it was written before: it is not looked for. @default {undefined} */
+  /** Id of the note, where it was written before: it is not looked for. */
   id?: number | undefined;
   /** Whether it is the last text: if the note was deleted meanwhile, it is looked for, and made if there is none. @default {false} */
   isEnd?: boolean | undefined;
@@ -166,7 +164,6 @@ interface NoteOptions {
 
 /** A note that was written. GitLab's API does not return its URL. */
 export interface WrittenNote {
-  /** Id of the note. */
   id: number;
   /** Whether it existed before. */
   updated: boolean;

@@ -49,7 +49,6 @@ export interface OpenForge {
 
 const ATTEMPTED = "ask the forge";
 
-/** A forge with jobs, and the job. */
 type JobForge = Forge & { readonly job: ForgeJob };
 
 /** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
@@ -225,7 +224,6 @@ export function forgeSecrets(
   });
 }
 
-/** Where a token is from, and what it is for. */
 interface TokenCheck {
   /** What is attempted, after "Cannot". */
   attempted: string;

@@ -39,7 +39,6 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
   return { rows, isLast };
 }
 
-/** How a list is read. */
 interface ListRules<T> {
   /** Rows of a page: 100 or 50. @default {100} */
   size?: number;

@@ -130,7 +130,6 @@ export interface WorkflowWanted {
   isIt(text: string): boolean;
 }
 
-/** What a search has found. */
 export interface WorkflowSearch {
   /** The first file that is looked for; null when none of those that were read is it. */
   readonly found: { readonly path: string; readonly text: string } | null;
@@ -152,7 +151,6 @@ export interface Threads {
   readonly requests: number;
   /** The user of the token. */
   me(): Promise<ForgeUser>;
-  /** Id and name of the repository, and its default branch. */
   repository(): Promise<{ readonly id: number; readonly name: string; readonly defaultBranch: string }>;
   /** Null when there is no such issue or pull request. */
   thread(place: ThreadPlace): Promise<Thread | null>;
@@ -184,7 +182,6 @@ export interface Threads {
   setup?(): Promise<ForgeSetup>;
   /** Looks for a workflow file on the default branch, for `doctor`; absent where jobs have none. */
   workflow?(wanted: WorkflowWanted): Promise<WorkflowSearch>;
-  /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
   /** The failed checks, or the open remarks, of a pull request. */
   findings(number: number, of: FindingsOf): Promise<Findings>;

@@ -12,7 +12,6 @@ import { MogplexError, UsageError } from "../errors.ts";
 import { isNotPermitted } from "../runtime.ts";
 import { NETWORK_VARIABLES } from "../variables.ts";
 
-/** Options of {@linkcode openGit}. */
 export interface GitOptions {
   /**
    * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
@@ -24,7 +23,7 @@ export interface GitOptions {
   clock: Clock;
   /**
    * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
-   * killed could not remove it. @default {undefined} (no folder of another process is looked at)
+   * killed could not remove it. @default no folder of another process is looked at
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;

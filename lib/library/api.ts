@@ -34,7 +34,7 @@ import type { RunEventStream } from "../service/stream.ts";
 
 /** How long and how often a call of {@linkcode MogplexApi} may try. */
 export interface CallOptions {
-  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /** Longest time of the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default that of the client, else 120 000 */
   timeoutMs?: number | undefined;
@@ -46,9 +46,9 @@ export interface CallOptions {
 export interface RequestOptions extends CallOptions {
   /** Values of the query; those that are undefined are left out. @default {{}} */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
-  /** Body, which is sent as JSON. @default {undefined} (none) */
+  /** Body, which is sent as JSON. @default none */
   body?: unknown;
-  /** Makes the request safe to repeat, where the route knows keys. @default {undefined} (only a GET is repeated) */
+  /** Makes the request safe to repeat, where the route knows keys. @default only a GET is repeated */
   idempotencyKey?: string | undefined;
 }
 

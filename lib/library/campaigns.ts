@@ -157,14 +157,14 @@ export interface CampaignSettings {
    * else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
   /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
    * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each
    * is told once; when this fails three times, a notice says so, and the next call of `run()` or `advance()` tells it again with the same `id`,
-   * also when the campaign is done. @default {undefined}
+   * also when the campaign is done.
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
@@ -182,14 +182,14 @@ export interface CampaignSettings {
   allowOutside?: boolean | undefined;
   /**
    * Name of a variable with the address of a webhook that the campaign may name, although it begins neither with `CAMPAIGN_` nor with
-   * `MOGPLEX_WEBHOOK`. @default {undefined}
+   * `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
 }
 
 /** Options of {@linkcode Campaign.read} and {@linkcode Campaign.approve}. */
 export interface CampaignReadOptions {
-  /** Ends the call, which rejects with its reason. @default {undefined} */
+  /** Ends the call, which rejects with its reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -201,11 +201,11 @@ export interface CampaignPlanOptions extends CampaignReadOptions {
 
 /** Options of {@linkcode Campaign.advance}. */
 export interface CampaignWaveOptions {
-  /** Ends the call: it rejects with an `AbortedError`, or with the reason when nothing was started. @default {undefined} */
+  /** Ends the call: it rejects with an `AbortedError`, or with the reason when nothing was started. */
   signal?: AbortSignal | undefined;
   /** `abort` cancels the open runs when `signal` aborts. @default {[]} (they continue) */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Opens a closed gate before anything is started, in the name of this person. @default {undefined} (gates stay closed) */
+  /** Opens a closed gate before anything is started, in the name of this person. @default gates stay closed */
   approvedBy?: string | undefined;
 }
 

@@ -31,14 +31,13 @@ export interface DerivedOptions {
   secrets?: readonly string[] | undefined;
   /**
    * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
-   * request, and if it throws or rejects, the request is not sent. @default {undefined}
+   * request, and if it throws or rejects, the request is not sent.
    */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /**
    * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
-   * @default {undefined}
    */
   onNotice?: OnNotice | undefined;
   /** Gets log lines, with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none; `console` with `logLevel` */
@@ -65,11 +64,11 @@ export interface MogplexOptions extends DerivedOptions {
   token?: string | (() => string | Promise<string>) | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
-  /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default {undefined} (`MOGPLEX_DEV=1` permits it) */
+  /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `MOGPLEX_DEV=1` permits it */
   plainHttp?: "loopback" | undefined;
   /** Further headers of each request, for a gateway before the service. @default {{}} */
   headers?: Readonly<Record<string, string>> | Headers | undefined;
-  /** Put before our own `User-Agent`, such as `deploy-bot/3`. @default {undefined} (none) */
+  /** Put before our own `User-Agent`, such as `deploy-bot/3`. @default none */
   userAgent?: string | undefined;
   /**
    * Reads an environment variable; null for none at all: then nothing comes from the surroundings, not even the CI system, and `token` is

@@ -88,7 +88,7 @@ export interface HandleWork<I, R, S, E> {
   last(end: E, signal: AbortSignal): I | undefined;
   /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
-  /** Ends the work, as leaving the last loop does. @default {undefined} */
+  /** Ends the work, as leaving the last loop does. */
   readonly signal?: AbortSignal | undefined;
   /** In place of items that a loop did not get. */
   readonly missed: I;

@@ -33,7 +33,7 @@ import type { Mogplex } from "./mogplex.ts";
 
 /** Which secrets to mask. */
 export interface MaskOptions {
-  /** Client whose token and `secrets` are masked, whatever gives the token. @default {undefined} */
+  /** Client whose token and `secrets` are masked, whatever gives the token. */
   mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;

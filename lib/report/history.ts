@@ -32,7 +32,6 @@ export interface HistoryRecord {
   /** The beginning of the SHA-256 of the task; null when it is not known. */
   task: string | null;
   outcome: AnyResult["outcome"];
-  /** Exit code that belongs to it. */
   exitCode: number;
   /** Milliseconds that the run took, as the service says; null when it was not seen to end. */
   tookMs: number | null;
@@ -279,7 +278,6 @@ export function comparisonSentence({ before, text }: Comparison): string | null 
 
 // A history by week: how many runs succeeded, and how long they took.
 
-/** One week. */
 interface Week {
   /** ISO week in UTC: `2026-W48`. */
   week: string;

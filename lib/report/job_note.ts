@@ -28,11 +28,11 @@ export interface PlannedNote
   job: readonly [job: string, node: string];
   /** The job as the note names it: untrusted text, which may be empty. */
   label: string;
-  /** The note, where the job has begun it already. @default {undefined} (it begins with the run) */
+  /** The note, where the job has begun it already. @default it begins with the run */
   note?: LivingNote<NoteContent> | undefined;
-  /** The task, where the note is to show it from the beginning: untrusted text. @default {undefined} (it is not shown) */
+  /** The task, where the note is to show it from the beginning: untrusted text. @default it is not shown */
   task?: string | undefined;
-  /** A line of our own above the text, which may say which run it is about. @default {undefined} (none) */
+  /** A line of our own above the text, which may say which run it is about. @default none */
   head?: ((end: NoteState) => string) | undefined;
 }
 
@@ -152,7 +152,7 @@ export function progressText(
     since: number;
     /** Untrusted text; undefined when it is not to be shown. */
     task?: string | undefined;
-    /** What keeps the run from being started. @default {undefined} (nothing is known) */
+    /** What keeps the run from being started. @default nothing is known */
     trouble?: Words | undefined;
   },
 ): string {

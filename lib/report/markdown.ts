@@ -28,7 +28,6 @@ import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
-/** Options of {@linkcode renderMarkdown}. */
 export interface MarkdownOptions {
   /** Whether an address may be a link; any other is shown as text. @default every address may */
   mayLink?: ((url: string) => boolean) | undefined;
@@ -40,9 +39,9 @@ export interface MarkdownOptions {
    * What to do now after an outcome, for readers who cannot start the job again. No command is shown then. @default the words for those who start it
    */
   steps?: Readonly<Record<string, Words>> | undefined;
-  /** Host of the forge, for readers there: the link to a pull request of another host names that. @default {undefined} (no host is named) */
+  /** Host of the forge, for readers there: the link to a pull request of another host names that. @default no host is named */
   host?: string | undefined;
-  /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
+  /** How the run compares with the one before: a sentence of ours. @default the report does not say */
   compared?: string | undefined;
 }
 

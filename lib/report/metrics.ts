@@ -18,7 +18,6 @@ import { cutText } from "../text/plain_text.ts";
 /** Labels of a sample; those whose text is null or empty are left out. */
 export type Labels = Readonly<Record<string, string | null>>;
 
-/** Metrics of one name. */
 export interface Family {
   /** Without the prefix; ends in the unit when there is one. */
   readonly name: string;

@@ -181,7 +181,7 @@ const MAX_NAMED = 200;
 
 /** A row of {@linkcode table}. */
 export interface TableRow {
-  /** Its kind, for the filter. @default {undefined} (it has none) */
+  /** Its kind, for the filter. @default it has none */
   readonly kind?: string | undefined;
   /** Its cells, one for each column. */
   readonly cells: readonly Cell[];
@@ -202,7 +202,6 @@ function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean):
   return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
 }
 
-/** What is shown in a cell. */
 function shownIn(cell: Cell): Part {
   return typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
 }
@@ -217,7 +216,6 @@ export function withoutEmpty(
   return [only(columns), rows.map(({ kind, cells }) => ({ kind, cells: only(cells) }))];
 }
 
-/** Whether there is something in a cell. */
 function hasText(cell: Cell): boolean {
   const shown = shownIn(cell);
   return !isEmpty(shown) && shown !== "";
@@ -315,7 +313,6 @@ export function policyOf(script: boolean): string {
     "img-src data:; base-uri 'none'; form-action 'none'";
 }
 
-/** The first thing on a page. */
 export interface Verdict {
   /** How it is, in colour and as a sign; undefined for a page that judges nothing: it has no sign. */
   readonly tone: Tone | undefined;
@@ -351,7 +348,6 @@ function top({ tone, headline, line, reason, next, more = null }: Verdict): Html
   }${more}</div></header>`;
 }
 
-/** What a page is made of. */
 export interface Page {
   /** In the title of the window. */
   readonly title: string;
@@ -361,7 +357,7 @@ export interface Page {
   readonly notes: readonly Part[];
   /** Whether it has the script, which works on lists. @default {true} */
   readonly script?: boolean;
-  /** After how many seconds the browser loads it again. @default {undefined} (never) */
+  /** After how many seconds the browser loads it again. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
@@ -369,7 +365,6 @@ const ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewB
   "%3Crect width='16' height='16' rx='4' fill='%234f46e5'/%3E" +
   "%3Cpath d='M4 12V4l4 5 4-5v8' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E";
 
-/** The text of a page. */
 export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
   const made = markup`<!DOCTYPE html>
 <html lang="en">

@@ -60,11 +60,10 @@ export interface Setting {
   readonly from: string;
 }
 
-/** Options of {@linkcode renderRunPage}. */
 export interface RunPageOptions {
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** The runs before, fit to be shown. @default {undefined} (nothing is said about them) */
+  /** The runs before, fit to be shown. @default nothing is said about them */
   earlier?: Earlier | undefined;
   /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
   settings?: readonly Setting[] | undefined;

@@ -33,7 +33,6 @@ const MAX_LINKS = 20;
 
 /** A link, if its address may be one. */
 interface Annotation {
-  /** What is shown. */
   label: string;
   /** Where it leads; a link whose address `webUrl` refuses is left out. */
   address: string | null;
@@ -358,7 +357,6 @@ export function appendOutputs(
   if (variables !== undefined) attempt("pipeline-variables", variables, () => append(variables, texts.variables()));
 }
 
-/** Options of {@linkcode writeReports}. */
 export interface WriteReportsOptions {
   /** Files of the CI system to append to. @default {} */
   files?: PlatformFiles | undefined;
@@ -368,7 +366,7 @@ export interface WriteReportsOptions {
   settings?: readonly Setting[] | undefined;
   /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
   program?: string | undefined;
-  /** The runs before; absent without a history. @default {undefined} */
+  /** The runs before; absent without a history. */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. */
   redactToken: Redact;

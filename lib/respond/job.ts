@@ -22,7 +22,6 @@ import type { MarkSeal } from "./mark.ts";
 import { markSeal } from "./mark.ts";
 import type { RememberedThreads } from "./remembered_threads.ts";
 
-/** The log of the job. */
 interface RespondLog {
   readonly redact: Redactor;
   untrusted(text: string): SafeLine;

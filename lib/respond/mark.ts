@@ -96,7 +96,6 @@ function runStateOf(runId: string, end: string | undefined): MarkState {
   return { runId, isOpen: end !== "ended", ...(end === "to be cancelled" && { isUnwanted: true }) };
 }
 
-/** A note of ours with its mark. */
 export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly mark: FoundMark;
   readonly note: T;
@@ -114,7 +113,6 @@ function allMarks<T extends ThreadComment>(
   }).sort((a, b) => a.note.id - b.note.id).filter(({ note }, index, all) => note.id !== all[index - 1]?.note.id);
 }
 
-/** Whether a note is not the first one about its ask. */
 function isDouble({ mark }: MarkedNote, index: number, all: readonly MarkedNote[]): boolean {
   return all.findIndex((each) => isSameAsk(each.mark.ask, mark.ask)) < index;
 }

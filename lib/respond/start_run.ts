@@ -149,7 +149,6 @@ export async function afterRun(
   if (exitCode === EXIT.success) await setStatus(job, result, where);
 }
 
-/** The request of a run. */
 async function requestOf({ request, forge: { threads } }: Responding, { prompt, place }: Wanted) {
   const { baseBranch, workingBranch, createBranch } = place;
   const { id, name } = await threads.repository();

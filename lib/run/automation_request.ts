@@ -32,7 +32,6 @@ function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string 
 export type TriggerRequest = RepositoryChoice & {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
-   * @default {undefined}
    */
   input?: Record<string, unknown> | undefined;
 };
@@ -45,7 +44,7 @@ export type TriggerRequest = RepositoryChoice & {
 export interface TriggerOptions extends VerbOptions, KeyOptions {
   /** Maximum time to wait, in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. */
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 

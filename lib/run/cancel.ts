@@ -29,7 +29,7 @@ export function cancelKeys(): Keys<CancelOptions> {
 interface CancelLimits {
   /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
-  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
    * Whether failed attempts follow each other closely and up to the deadline, in place of the delays of the client, which grow and

@@ -16,9 +16,7 @@ import { checkTimeout, type ConnectOptions, openSession, type Session, type Sess
 import { isNewerThan } from "./start.ts";
 import { readState, type RunState, type StateFiles, stateSeal, StateWriter } from "./state.ts";
 
-/** Options of {@linkcode cleanup}. */
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
-  /** Files, for the state. */
   files: StateFiles;
   /** Path of the state file. */
   statePath: string;

@@ -35,13 +35,12 @@ export interface EventSink {
   add(event: RunEvent): void;
 }
 
-/** Options of {@linkcode EventFile}. */
 interface EventFileOptions {
   /** Removes secrets from one text, before it is escaped. */
   redact: Redact;
   /** Removes our own token: from ids, from keys, and once more from each finished line. */
   redactToken: Redact;
-  /** Called once, if the file cannot be written. Later events are dropped. @default {undefined} (nothing is called) */
+  /** Called once, if the file cannot be written. Later events are dropped. @default nothing is called */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
@@ -50,7 +49,6 @@ interface EventFileOptions {
  * cannot be written must not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
  */
 export class EventFile implements EventSink {
-  /** Path of the file. */
   readonly path: string;
   readonly #io: Pick<Io, "growFile">;
   readonly #options: EventFileOptions;

@@ -15,7 +15,6 @@ import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
 import { streamRefusal } from "../service/stream.ts";
 
-/** What one read returns. */
 export interface News {
   /** The run. In the service it is read before the events, so it may be a little older. */
   run: Run;
@@ -215,13 +214,11 @@ export interface WindowState {
   readonly full: boolean;
 }
 
-/** A page of events. */
 interface EventPage {
   /** Its events, oldest first. */
   readonly events: readonly RunEvent[];
   /** How many events the request asked for. */
   readonly limit: number;
-  /** Whether the run has ended. */
   readonly ended: boolean;
 }
 

@@ -96,7 +96,7 @@ export interface FollowOptions extends VerbOptions {
   /**
    * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
    * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
-   * @default {undefined} (no file)
+   * @default no file
    */
   eventsFile?: string | undefined;
 }
@@ -136,13 +136,12 @@ export type RunHandleItem =
 /** An item of the follower. At its end there is no result yet. */
 export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
-/** Options of {@linkcode RunFollower}. */
 interface RunFollowerOptions {
   /** Jobs that use the token at the same time, at least 1. @default {1} */
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
-  /** Gets every event before it is yielded. @default {undefined} */
+  /** Gets every event before it is yielded. */
   sink?: EventSink | undefined;
 }
 

@@ -30,7 +30,6 @@ import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Sub
 /** Most runs that one list returns. Source: API reference, "List automation runs". */
 export const MAX_LISTED = 50;
 
-/** Reads one run of an automation. */
 export class AutomationReader implements Subject<AutomationRun> {
   readonly #client: ServiceClient;
   readonly #automationId: string;
@@ -139,7 +138,6 @@ export interface AttachAutomationOptions extends VerbOptions {
   cancelOn?: readonly CancelCause[] | undefined;
   /**
    * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
-   * @default {undefined}
    */
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
@@ -264,11 +262,10 @@ interface AutomationResultParts {
   /** Name of the repository; undefined when it is not known. */
   repository: string | undefined;
   outcome: AutomationOutcome;
-  /** Exit code that belongs to it. */
   exitCode: number;
   /** Why; null to take the reason from the run. */
   reason: string | null;
-  /** The error that ended the job; ignored if the outcome is a verdict of the service. @default {undefined} */
+  /** The error that ended the job; ignored if the outcome is a verdict of the service. */
   error?: unknown;
   /** Key of the last attempt; undefined if nothing was sent. */
   idempotencyKey: string | undefined;
@@ -280,7 +277,7 @@ interface AutomationResultParts {
   triggered: TriggeredRun | undefined;
   /** The run as last read; undefined if it was never read. */
   run: AutomationRun | undefined;
-  /** Status from a cancel, which is newer than `run`. @default {undefined} */
+  /** Status from a cancel, which is newer than `run`. */
   status?: string | undefined;
 }
 

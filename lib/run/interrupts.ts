@@ -59,7 +59,6 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
   return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
 }
 
-/** Options of {@linkcode interruptible}. */
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;

@@ -240,7 +240,6 @@ export interface Stopped {
 /** The end of a job, from which {@linkcode Operation.result} builds the result. */
 export interface Ending {
   outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
-  /** Exit code that belongs to it. */
   exitCode: number;
   /** Why; null to take the reason from the service. */
   reason: string | null;
@@ -282,7 +281,6 @@ export interface Operation<I extends JobItem, R> {
   part?(parting: Parting): void;
 }
 
-/** How a job ended. */
 export interface JobEnd<R> {
   /** Everything that is known of the operation. */
   result: R;
@@ -302,7 +300,6 @@ interface Resumable {
 
 // Decides which ends of a job the library's calls return, and which they throw.
 
-/** Options of {@linkcode settle}. */
 interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;

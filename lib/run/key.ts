@@ -146,7 +146,7 @@ export interface KeyOptions {
   /**
    * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
    * with this key as `idempotencyKey` finds it. Called again for a further key, which then counts in place of the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
-   * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`. @default {undefined}
+   * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }

@@ -21,7 +21,6 @@ export interface ListAutomationsOptions extends VerbOptions {
    * Called if the list ends early: with the number of the first page that is missing (at least 2), the number of automations before
    * it, and why it is missing: the error of its last attempt, or one that says why it was not requested. `onNotice` is called as well.
    * If this function throws, the list throws that error.
-   * @default {undefined}
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }

@@ -58,7 +58,6 @@ export class AgentWatch {
   #accepted = 0;
   #others = 0;
 
-  /** Takes an event of the run. */
   take({ type }: Pick<RunEvent, "type">): void {
     if (type === "started") this.#accepted++;
     else if (type !== "failed") this.#others++;

@@ -56,7 +56,7 @@ export interface JobOptions<I, S> extends KeyOptions {
 export interface StatePlace {
   readonly files: StateFiles;
   readonly path: string;
-  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
+  /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
   /** How long ago the run of that key may have ended, in milliseconds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;

@@ -19,7 +19,6 @@ import {
 } from "./result.ts";
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
-/** A file that was read. */
 interface ReadFile {
   /** Its path, for messages. */
   readonly path: string;

@@ -43,7 +43,7 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   timeoutMs?: number | undefined;
   /**
    * Called as soon as the run is started or found, and again for each further start of `run()` after no sandbox was free. Not waited for; a
-   * failure, also of its promise, is a notice. @default {undefined}
+   * failure, also of its promise, is a notice.
    */
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }

@@ -300,7 +300,6 @@ export type AnyResult = RunResult | AutomationResult;
 /** How a run ends. `awaiting_input` is an end as well: only a person can make it go on. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
 
-/** How the run of an automation ends. */
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
 /** Exit code of toolkit verbs for each end of a run, by name. */
@@ -480,7 +479,6 @@ export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
 
 // The phases of a run, as far as its events show them.
 
-/** Options of {@linkcode phasesOf}. */
 interface PhasesOptions {
   /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
   createdAt?: string | null | undefined;

@@ -62,11 +62,9 @@ interface KindWords {
   readonly started: "Mogplex run" | "automation";
   /** What a job did to start it. */
   readonly begun: "started" | "triggered";
-  /** All outcomes that a result of the kind can have. */
   readonly outcomes: readonly (Outcome | AutomationOutcome)[];
 }
 
-/** A verdict in words. */
 interface VerdictWords {
   /** Emoji before the headline, where there is room for one. */
   readonly mark: string;
@@ -131,7 +129,6 @@ const AUTOMATION_RUN: KindWords = {
 
 const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
 
-/** The words for what a result is about. */
 export function kindWords({ kind }: AnyResult): KindWords {
   return KINDS[kind];
 }
@@ -239,7 +236,6 @@ type Common = Pick<
 
 /** What reports and the log read of a result. Null and empty fields are not shown. */
 export interface ResultView extends Common {
-  /** What the result is about. */
   kind: KindWords;
   verdict: VerdictWords;
   /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */

@@ -61,7 +61,6 @@ export interface AttachOptions extends FollowOptions {
   cancelOn?: readonly CancelCause[] | undefined;
   /**
    * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
-   * @default {undefined}
    */
   onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
@@ -172,7 +171,6 @@ function recordFollowing(runId: string, options: RunJob, state: StateWriter | un
 
 // A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
 
-/** A run to start. */
 interface RunStart {
   request: RunRequest | LaterRequest;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
@@ -569,11 +567,10 @@ interface ResultParts {
   /** Service, requests, waits, time. */
   session: Session;
   outcome: Outcome;
-  /** Exit code that belongs to it. */
   exitCode: number;
   /** Why; null to take the reason from the run and its events. */
   reason: string | null;
-  /** The error that ended the job; ignored if the outcome is a verdict of the service. @default {undefined} */
+  /** The error that ended the job; ignored if the outcome is a verdict of the service. */
   error?: unknown;
   /** The request; undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;

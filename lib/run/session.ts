@@ -27,7 +27,6 @@ import type { Keys } from "../service/validate.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import type { WaitTotal } from "./result.ts";
 
-/** Options of {@linkcode openSession}. */
 interface SessionOptions extends ConnectOptions {
   /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
@@ -184,10 +183,10 @@ export interface Session extends Connected<ServiceClient> {
 export interface VerbOptions {
   /**
    * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent, and in any case where a
-   * run is followed by its id. The run itself goes on. @default {undefined}
+   * run is followed by its id. The run itself goes on.
    */
   signal?: AbortSignal | undefined;
-  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default {undefined} */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. */
   onNotice?: OnNotice | undefined;
 }
 
@@ -204,7 +203,7 @@ export interface ConnectOptions extends VerbOptions {
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
+  /** Client to use instead of one made from `token` and `url`, which must not be given then. */
   client?: ServiceClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
@@ -218,15 +217,15 @@ export interface ConnectOptions extends VerbOptions {
 export interface SessionInternals {
   /** See {@linkcode Connected.random}. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default it cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** The session, if the caller has opened it: then the options of a session do not count. @default {undefined} (it is opened) */
+  /** The session, if the caller has opened it: then the options of a session do not count. @default it is opened */
   session?: Session | undefined;
-  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
+  /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;
   platform: Platform;
-  /** Called with the session as soon as it is open. @default {undefined} */
+  /** Called with the session as soon as it is open. */
   onSession?: ((session: Session) => void) | undefined;
-  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  /** Called after each request, unless the caller passed a client. */
   onRequest?: ((request: RequestReport) => void) | undefined;
 }

@@ -121,7 +121,6 @@ export class PollingSource<N> implements Source<N> {
   }
 }
 
-/** Options of {@linkcode lookUntilSeen}. */
 interface LookOptions<N> {
   /** What is attempted, after "Cannot". */
   what: string;

@@ -202,7 +202,6 @@ function parseObject(content: string): UncheckedObject | undefined {
   }
 }
 
-/** Options of {@linkcode readState}. */
 interface ReadStateOptions {
   /** Who this job is. */
   job: JobIdentity | null;

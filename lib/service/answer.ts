@@ -226,7 +226,6 @@ export class NetworkFailure extends Error {
 /** The attempt took longer than its limit. */
 export class TimedOut extends Error {}
 
-/** Options of {@linkcode TimeLimit}. */
 interface LimitOptions {
   clock: Clock;
   /** Longest time of the work, in milliseconds. */

@@ -50,7 +50,6 @@ function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; plac
   return { variable, place: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
 }
 
-/** Finds the token. */
 export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<FoundToken>> {
   return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
@@ -152,7 +151,6 @@ export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashbo
 /** The purposes whose job has to be told its repository. The forge tells `respond`. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
 
-/** How to get a token with these rights. */
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
 
 /**

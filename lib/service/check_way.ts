@@ -97,7 +97,6 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   );
 }
 
-/** What to do about each trouble. */
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
   // Plain HTTP stays on this machine or its network, where no proxy is.
@@ -172,7 +171,6 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   return failed("connection", `what answers is not the service (${seen})`, OWN_ORIGIN, "unavailable");
 }
 
-/** Result of {@linkcode reach}. */
 interface Reached {
   /** Checks `connection` and `clock`. */
   checks: Check[];

@@ -27,7 +27,7 @@ import { createTransport, refusePlainProxy, type TransportOptions } from "./tran
 
 /** A connection that `resolveConnection` has checked. */
 interface CheckedConnection extends TransportOptions {
-  /** Called before every wait. @default {undefined} */
+  /** Called before every wait. */
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;

@@ -16,11 +16,10 @@ import type { TokenSource } from "./transport.ts";
 /** Default address of the service. Source: API reference, "Base URL". */
 const DEFAULT_ORIGIN = "https://mogplex.com";
 
-/** Options of {@linkcode parseOrigin}. */
 interface ParseOriginOptions {
   /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */
   dev?: boolean | undefined;
-  /** With `dev`: one more host (`name` or `name:port`) to which plain HTTP is permitted. @default {undefined} */
+  /** With `dev`: one more host (`name` or `name:port`) to which plain HTTP is permitted. */
   devHost?: string | undefined;
   /** `NODE_ENV=production`: refuses plain HTTP, whatever else is set. @default {false} */
   production?: boolean | undefined;
@@ -154,17 +153,16 @@ function checkToken(text: string, source: string): string {
   return token;
 }
 
-/** Options of {@linkcode resolveConnection}. */
 export interface ConnectionOptions {
   /** Reads an environment variable. */
   env: (name: string) => string | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined when it does not exist. @default reads the file system */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** Access token; takes precedence over the environment. @default {undefined} */
+  /** Access token; takes precedence over the environment. */
   token?: string | undefined;
   /** Where that token was given, for messages. @default {"the option token"} */
   tokenPlace?: string | undefined;
-  /** Address of the service; takes precedence over the environment. @default {undefined} */
+  /** Address of the service; takes precedence over the environment. */
   url?: string | undefined;
   /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
   loopback?: boolean | undefined;

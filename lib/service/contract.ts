@@ -101,7 +101,6 @@ export function branchProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Outcome of {@linkcode normaliseRoot}. */
 export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
 
 /**
@@ -187,7 +186,6 @@ export const runSchema: Schema<Run> = z.lazy(() => z.looseObject(runShape));
 export const startResultSchema: Schema<StartResult> = z.lazy(() => z.looseObject({ ...runShape, replayed: flag }));
 /** `data` of the answer with one run. */
 export const runDataSchema: Schema<{ run: Run }> = z.lazy(() => z.looseObject({ run: runSchema }));
-/** An event of a run. */
 export const eventSchema: Schema<RunEvent> = z.lazy(() =>
   z.looseObject({
     id: text,
@@ -416,7 +414,6 @@ function limitOf(key: string, max: number, { inputField }: TextLimits): number {
   return key === "message" ? MAX_MESSAGE_LENGTH : MAX_TEXT_LENGTH;
 }
 
-/** Outcome of {@linkcode readData}. */
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
 /** Reads a value. @param place Where it stands in the answer. */

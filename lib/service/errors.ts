@@ -30,13 +30,13 @@ export interface Attempted {
   scope: "read" | "write";
   /** Idempotency key, if the call is a start. */
   key?: string | undefined;
-  /** UUID, in lower case, of the automation that the call triggers: its settings can refuse what the token permits. @default {undefined} */
+  /** UUID, in lower case, of the automation that the call triggers: its settings can refuse what the token permits. */
   automationId?: string | undefined;
   /** Whether some revisions of the service lack the route. @default {false} */
   recent?: boolean | undefined;
-  /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
+  /** UUID, in lower case, of the run that the answer must be about. @default not checked */
   runId?: string | undefined;
-  /** UUID, in lower case, of the repository of that run. @default {undefined} (not known yet) */
+  /** UUID, in lower case, of the repository of that run. @default not known yet */
   repoId?: string | undefined;
   /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;

@@ -89,7 +89,6 @@ class ProcessMemory {
 /** Most calls that {@linkcode ProcessMemory.turn} lets go on in one turn of the event loop. */
 const CALLS_A_TURN = 5;
 
-/** The memory of this process. */
 export const PROCESS = new ProcessMemory();
 
 /** What is known of a client. `M` is what its maker needs to make another one of the same connection. */
@@ -176,7 +175,6 @@ const MAX_TURN_MS = 20_000;
 /** Number of tokens after which those without a follower are forgotten. */
 const MAX_TOKENS = 100;
 
-/** The pace of one token at one service. */
 class TokenPace {
   /** Times of requests, also of turns that are still to come, oldest first. */
   #times: number[] = [];

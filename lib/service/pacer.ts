@@ -7,7 +7,6 @@ import type { Clock } from "../clock.ts";
 import type { NoticeFacts } from "../notice.ts";
 import { type Failure, failureDelay } from "./retry.ts";
 
-/** Options of {@linkcode Pacer}. */
 interface PacerOptions {
   clock: Clock;
   /** Point on the clock at which every wait ends, in milliseconds. */

@@ -100,7 +100,6 @@ async function sendOnce(
 
 // Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes put addresses into them.
 
-/** Options of {@linkcode callWebhook}. */
 interface WebhookOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
@@ -111,7 +110,7 @@ interface WebhookOptions {
   wholeMs: number;
   /** Random numbers from 0 up to 1. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Ends the call. @default {undefined} */
+  /** Ends the call. */
   signal?: AbortSignal | undefined;
 }
 

@@ -9,7 +9,6 @@ import { createRedactor } from "../text/redact.ts";
 import { type Answer, excerpt, explainLoss, NetworkFailure, readAnswer, TimedOut, withLimit } from "./answer.ts";
 import { type Fetch, userAgent } from "./transport.ts";
 
-/** Options of {@linkcode probe}. */
 interface ProbeOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;

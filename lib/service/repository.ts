@@ -140,7 +140,6 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
   return [];
 }
 
-/** A repository that was found. */
 interface FoundRepository {
   /** UUID, in lower case. */
   id: string;

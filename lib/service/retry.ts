@@ -94,7 +94,6 @@ function withAdvice(failure: Failure, memory: TokenMemory): Failure {
   return { ...failure, detail: `${failure.detail}; ${failure.advice}` };
 }
 
-/** Options of {@linkcode retry}. */
 interface RetryOptions<T> {
   /** What the process has learned about the token. The loop records here that the service accepted it. */
   memory: TokenMemory;
@@ -118,7 +117,7 @@ export interface Failure {
   cause: WaitCause;
   /** A few words for the log, from our own messages, never from a body. */
   detail: string;
-  /** What the reader can do about it. @default {undefined} (no advice is known) */
+  /** What the reader can do about it. @default no advice is known */
   advice?: string | null | undefined;
   /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
   namedMs: number | null;
@@ -288,7 +287,7 @@ function backoffMs(attempt: number, baseMs: number, random: number): number {
 
 /** How long and how often one call may try. All durations in milliseconds. */
 export interface CallOptions {
-  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
+  /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
    * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the

@@ -202,7 +202,6 @@ export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlo
   return { cause: "network", detail: error.why, namedMs: null, refused: false, baseMs: START_BACKOFF_MS };
 }
 
-/** A run that is to be started. */
 export function runToStart(client: StartClient, request: StartRequest): Startable<StartResult> {
   const { repoId: id } = request;
   return {

@@ -409,9 +409,9 @@ export interface TransportOptions {
   token: string | TokenSource;
   /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
   secrets?: readonly string[] | undefined;
-  /** Reads the environment, for the secrets in it that a long text may have. @default {undefined} (none is read) */
+  /** Reads the environment, for the secrets in it that a long text may have. @default none is read */
   env?: ((name: string) => string | undefined) | undefined;
-  /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
+  /** Header that carries the bare token. @default `Authorization: Bearer …` */
   tokenHeader?: string | undefined;
   /** Origin of the service, already checked by `parseOrigin`. */
   origin: string;
@@ -423,11 +423,11 @@ export interface TransportOptions {
   userAgent?: string | undefined;
   /** Further headers of each request, by name; checked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** Called before each request, and awaited; it may change the headers, and checks them. @default {undefined} */
+  /** Called before each request, and awaited; it may change the headers, and checks them. */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request. @default {undefined} */
+  /** Called after each request. */
   onRequest?: ((request: RequestReport) => void) | undefined;
-  /** Called before each request is sent. @default {undefined} */
+  /** Called before each request is sent. */
   onSend?: (() => void) | undefined;
   /** Largest body of an answer, in bytes. @default {33_554_432} */
   maxBodyBytes?: number | undefined;

@@ -59,7 +59,6 @@ export const SEMCONV = {
   serviceVersion: "service.version",
 } as const;
 
-/** Our own names. */
 export const OWN = {
   kind: "mogplex.kind",
   outcome: "mogplex.outcome",

@@ -36,7 +36,6 @@ interface Strong {
   readonly strong: Words;
 }
 
-/** A name with its value. */
 export type Fact = readonly [name: string, value: Words];
 
 /** A part of a report, from the left margin to the right. A table has a name, which is its heading. */

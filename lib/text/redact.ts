@@ -13,11 +13,10 @@ import { SECRET_VARIABLES } from "../variables.ts";
 /** Replaces each secret. */
 export const MASK = "[redacted]";
 
-/** Options of {@linkcode createRedactor}. */
 interface RedactorOptions {
-  /** The access token of this job. @default {undefined} */
+  /** The access token of this job. */
   token?: string | undefined;
-  /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */
+  /** Reads the environment, for the values of `SECRET_VARIABLES`. @default none is read */
   env?: ((name: string) => string | undefined) | undefined;
   /** Further secrets, masked like the values of variables. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -370,7 +369,6 @@ export function giveRedactor(value: object, redact: Redactor): void {
   Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
 }
 
-/** The redactor, and the one that the value was given. */
 export function withOwn(value: unknown, redact: Redactor): Redactor {
   const own = (value as { [OWN_REDACTOR]?: Redactor } | null | undefined)?.[OWN_REDACTOR];
   return own === undefined ? redact : joinRedactors(own, redact);

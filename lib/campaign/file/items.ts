@@ -156,7 +156,6 @@ export function textsOf(node: TreeNode | undefined): Readonly<Record<string, str
   return Object.assign(Object.create(null), Object.fromEntries(texts));
 }
 
-/** The globs of a list in the tree. */
 function globsOf(node: TreeNode | undefined): string[] {
   if (node?.kind !== "list") return [];
   return node.items.flatMap((item) => item.kind === "scalar" && typeof item.value === "string" ? [item.value] : []);
@@ -533,7 +532,6 @@ function lengthOf({ parts }: Template, values: Values): number {
   );
 }
 
-/** Whether a template with its values is blank. */
 function isBlank({ parts }: Template, values: Values): boolean {
   return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }

@@ -92,7 +92,6 @@ export class MistakeList {
     return this.#mistakes.size >= MAX_MISTAKES;
   }
 
-  /** Whether the list is empty. */
   get empty(): boolean {
     return this.#mistakes.size === 0;
   }

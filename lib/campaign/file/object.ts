@@ -46,7 +46,7 @@ export function inObjectWords(message: string): string {
  * needed. Paths are relative to the working directory.
  */
 export interface CampaignDefinition {
-  /** Address of the JSON schema, without effect. @default {undefined} */
+  /** Address of the JSON schema, without effect. */
   readonly $schema?: string | undefined;
   /** Version of the format. @default {1} */
   readonly version?: 1 | undefined;
@@ -54,13 +54,13 @@ export interface CampaignDefinition {
   readonly name: string;
   /** Part of the key of every start: with another round, the same campaign starts anew. @default {""} */
   readonly round?: string | undefined;
-  /** A directory, or `git:origin#BRANCH`; the option `home` wins. @default {undefined} */
+  /** A directory, or `git:origin#BRANCH`; the option `home` wins. */
   readonly home?: string | undefined;
-  /** First line of the prompt, by which the service names pull requests. A template. @default {undefined} */
+  /** First line of the prompt, by which the service names pull requests. A template. */
   readonly title?: string | undefined;
   /** The task. A template: `{{ repository.name }}`. @default the text of `promptFile` */
   readonly prompt?: string | undefined;
-  /** Path of a file with the task. @default {undefined} */
+  /** Path of a file with the task. */
   readonly promptFile?: string | undefined;
   /** Values for templates, by name. @default {{}} */
   readonly variables?: Readonly<Record<string, string>> | undefined;
@@ -68,11 +68,11 @@ export interface CampaignDefinition {
   readonly repositories: readonly CampaignRepository[];
   /** Globs of names to leave out. @default {[]} */
   readonly exclude?: readonly string[] | undefined;
-  /** Path of a file with more of them. @default {undefined} */
+  /** Path of a file with more of them. */
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: { readonly harness?: OpenWord<Harness> | undefined; readonly mode?: Mode | undefined } | undefined;
-  /** Name of the working branches. A template. @default {undefined} (the service names them) */
+  /** Name of the working branches. A template. @default the service names them */
   readonly branch?: string | undefined;
   /** What counts as a success. @default {{ require: "run", acceptUnchanged: false }} */
   readonly success?: {
@@ -95,13 +95,13 @@ export interface CampaignDefinition {
     /** Most open pull requests of the campaign: from 1 to 10 000. */
     readonly openPullRequests?: number | undefined;
   } | undefined;
-  /** The first items, which must end before the others start: `size` is from 1 to 1 000. @default {undefined} */
+  /** The first items, which must end before the others start: `size` is from 1 to 1 000. */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week in which runs may be started. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
-  /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. @default {undefined} */
+  /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
-  /** A webhook that is told when the campaign needs a person, or is done. @default {undefined} */
+  /** A webhook that is told when the campaign needs a person, or is done. */
   readonly notify?: {
     readonly webhookVariable: string;
     readonly host: string;
@@ -133,7 +133,6 @@ export type CampaignRepository =
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
   /** Paths of the values, as the caller wrote them. */
   const paths: Path[] = [];
-  /** The keys of the caller by those of a file. */
   const callerKeys = new Map<string, string>();
 
   function broken(path: Path, at: number, message: string): TreeNode {

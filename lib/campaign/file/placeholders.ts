@@ -7,7 +7,6 @@
 /** The title of the pull requests. */
 export const NEW_TITLE = "Say in one line what changes";
 
-/** The task. */
 export const NEW_TASK =
   `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
 `;

@@ -31,7 +31,7 @@ import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt 
 export interface ReadCampaignOptions {
   /** Whether files that it names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
-  /** Variable with the address of a webhook that is permitted beside those with a usual name. @default {undefined} */
+  /** Variable with the address of a webhook that is permitted beside those with a usual name. */
   webhookVariable?: string | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;

@@ -191,5 +191,4 @@ export function campaignSchema(): ReturnType<typeof build> {
   return built ??= build();
 }
 
-/** A campaign file as the schema reads it. */
 export type CampaignInput = z.output<ReturnType<typeof build>>;

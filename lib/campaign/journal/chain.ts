@@ -190,7 +190,6 @@ function problem(why: string, kind: ChainProblem["kind"] = "damaged"): ChainResu
   return { ok: false, problem: { why, kind } };
 }
 
-/** Begins the chain of a campaign and its round. */
 export function beginChain(campaign: string, round: string): Chain {
   const root = sha256Hex(JSON.stringify(["mogplex-ci/journal/1", campaign, round]));
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

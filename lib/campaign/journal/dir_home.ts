@@ -209,7 +209,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
   };
 }
 
-/** Options of {@linkcode openDirHome}. */
 export interface DirHomeOptions {
   files: DurableFiles;
   /** The processes of this machine; see `writer.json`. */

@@ -15,7 +15,6 @@ import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
 import type { Home } from "./home.ts";
 import type { JournalRecord } from "./record.ts";
 
-/** Options of {@linkcode openGitHome}. */
 interface GitHomeOptions extends DirHomeOptions {
   branch: GitBranch;
   /** An empty directory for this process alone. */

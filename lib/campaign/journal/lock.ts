@@ -44,7 +44,6 @@ export interface LockItem {
   requestHash: string;
   /** Index of its task in {@linkcode Lock.tasks}. */
   task: number;
-  /** Whether it belongs to the canary. */
   canary: boolean;
   /** Why it cannot be started, or is not to be; null for an ordinary item. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
@@ -185,7 +184,6 @@ function makeSchema() {
 const itemSchema: z.ZodMiniType<LockItem> = z.lazy(makeItemSchema);
 const schema: z.ZodMiniType<Lock> = z.lazy(makeSchema);
 
-/** Outcome of {@linkcode readLockValue}. */
 type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
 
 /** Checks a parsed lock, each field by itself. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
@@ -210,7 +208,7 @@ export interface LockChecks {
   round: string;
   /**
    * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign
-   * file, which this folder does not know. @default {undefined} (not compared)
+   * file, which this folder does not know. @default not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }

@@ -60,7 +60,6 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
   return { kind: "git", remote: checkRemote(origin), branch };
 }
 
-/** Options of {@linkcode openHome}. */
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;

@@ -19,7 +19,6 @@ export type StartKind = "task" | "follow-up";
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
 
-/** What a follow-up has to fix. */
 export type FollowUp = Fix;
 
 /** A pull request as its forge showed it last. */
@@ -117,7 +116,6 @@ export type RecordBody =
   | { type: "renamed"; item: string; repository: string }
   /** Nothing is started from here on until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
-  /** A person opened a gate. */
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
   /** A person allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
   /** `followUp`: on the branch of its pull request, to fix that; absent for another attempt at the task. */
@@ -475,7 +473,6 @@ export function isUsualRecord(value: unknown): value is JournalRecord {
   return Object.keys(record).length === known && fields.every(([name, test]) => test(record[name]));
 }
 
-/** Outcome of {@linkcode readRecord}. */
 export type RecordResult = { ok: true; record: JournalRecord } | { ok: false; problem: string };
 
 /** Checks a parsed line. Unknown fields are dropped. The problem is a clause, and never contains a value of the record. */

@@ -43,7 +43,7 @@ export interface ForecastInput {
   refusedUntilMs?: number | null | undefined;
   /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
   startsPerItem?: number | undefined;
-  /** Distance of waves, in milliseconds; undefined for one process that stays until the end. @default {undefined} */
+  /** Distance of waves, in milliseconds; undefined for one process that stays until the end. */
   waveEveryMs?: number | undefined;
   /** Whether a process that stays sees the end of a run only at its next look. @default {false}, it sees it at once */
   looks?: boolean | undefined;
@@ -261,7 +261,7 @@ interface ScheduleInput {
   quotas?: readonly Quota[] | undefined;
   /** When starts are permitted. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
-  /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default {undefined}, not rounded */
+  /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default not rounded */
   waveEveryMs?: number | undefined;
 }
 

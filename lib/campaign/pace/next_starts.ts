@@ -147,7 +147,6 @@ export interface PaceInput {
   parallel: number;
   /** When starts are permitted; empty for always. */
   windows: readonly StartWindow[];
-  /** Whether a gate is closed, or the campaign is stopped. */
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**

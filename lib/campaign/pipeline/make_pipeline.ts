@@ -32,7 +32,6 @@ import {
 } from "./format.ts";
 import { renderGitlab } from "./gitlab.ts";
 
-/** Options of {@linkcode makePipelineWith}. */
 interface PipelineOptions extends CampaignOptions {
   format: string | undefined;
   /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */

@@ -29,7 +29,6 @@ const REQUEST_MS = 60_000;
 /** Shortest wait that is told, in milliseconds. */
 const TOLD_MS = 2_000;
 
-/** Options of {@linkcode RequestPace}. */
 interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
   client: Pick<ServiceClient, "requests">;
@@ -37,7 +36,7 @@ interface RequestPaceOptions {
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
-  /** Hears of a wait that the requests of an earlier process, or a 429, make necessary. @default {undefined} */
+  /** Hears of a wait that the requests of an earlier process, or a 429, make necessary. */
   notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
@@ -49,7 +48,7 @@ export class RequestPace {
    * wave; a process that stays comes back by itself. @default {0}
    */
   patienceMs = 0;
-  /** Waits out every failure that time can fix, until its deadline. @default {undefined} (only what `patienceMs` allows) */
+  /** Waits out every failure that time can fix, until its deadline. @default only what `patienceMs` allows */
   pacer: Pacer | undefined;
   /** The last 429, and the point on the clock until which it holds for every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
@@ -364,7 +363,6 @@ export interface ResolvedItem
 
 /** An entry that cannot become an item. */
 export interface EntryProblem {
-  /** Where the entry is. */
   place: Place;
   /** The repository or query, as written. */
   value: string;
@@ -382,7 +380,6 @@ interface Resolved {
   problems: EntryProblem[];
 }
 
-/** An entry that names a repository. */
 type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
 /** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
@@ -395,7 +392,6 @@ const MAX_ROOT = 1024;
 /** Most characters of a name in a message. */
 const MAX_SHOWN = 300;
 
-/** Whether any of the globs fits the name. */
 function fitsAny(globs: readonly string[], name: string): boolean {
   return globs.some((glob) => matchesGlob(glob, name));
 }

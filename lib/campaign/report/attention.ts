@@ -15,7 +15,6 @@ interface Step {
   readonly command: string | null;
 }
 
-/** What to do, as parts of a report. */
 export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: string })[] {
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }

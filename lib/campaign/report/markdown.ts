@@ -39,7 +39,6 @@ import {
   waveTimeText,
 } from "./words.ts";
 
-/** Options of {@linkcode renderCampaignMarkdown}. */
 export interface CampaignMarkdownOptions {
   /** How commands are written. @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;

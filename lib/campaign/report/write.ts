@@ -405,7 +405,6 @@ export function renderCampaignReport(
   return redact.token(render(cleanCampaign(view, redact, redact.token), { links }));
 }
 
-/** Options of {@linkcode writeCampaignReports}. */
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
   /** Which reports to write. @default all */
   formats?: readonly CampaignFormatName[] | undefined;

@@ -298,7 +298,6 @@ export function gateDue(memory: CampaignMemory): GateRecord | undefined {
   return canaryGate(memory) ?? thresholdGate(memory);
 }
 
-/** Number of items in any of the states. */
 function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
   return states.reduce((sum, state) => sum + counts[state], 0);
 }

@@ -27,21 +27,21 @@ export interface PullRequestView {
   updatedAt: string | null;
   /** Why it, or a part of it, could not be read; null when it could be. */
   reason: string | null;
-  /** Newest commit of its branch, which the rest is about; null when the forge did not show it. @default {undefined} (an older record) */
+  /** Newest commit of its branch, which the rest is about; null when the forge did not show it. @default an older record */
   commit?: string | null | undefined;
-  /** Why it is not that of the item's run, or may not be; null when it is. @default {undefined} (an older record) */
+  /** Why it is not that of the item's run, or may not be; null when it is. @default an older record */
   foreign?: string | null | undefined;
-  /** Whether its branch is the default branch, or protected; null when that was not shown. @default {undefined} (an older record) */
+  /** Whether its branch is the default branch, or protected; null when that was not shown. @default an older record */
   guarded?: boolean | null | undefined;
-  /** Whether it has to take in what its base branch has got since. @default {undefined} (an older record) */
+  /** Whether it has to take in what its base branch has got since. @default an older record */
   behind?: boolean | undefined;
-  /** Whether its base branch has a merge queue. @default {undefined} (an older record) */
+  /** Whether its base branch has a merge queue. @default an older record */
   queue?: boolean | undefined;
-  /** How many files it changes; null when that was not shown. @default {undefined} (an older record) */
+  /** How many files it changes; null when that was not shown. @default an older record */
   files?: number | null | undefined;
-  /** How many lines it adds; null when that was not shown. @default {undefined} (an older record) */
+  /** How many lines it adds; null when that was not shown. @default an older record */
   additions?: number | null | undefined;
-  /** How many lines it removes; null when that was not shown. @default {undefined} (an older record) */
+  /** How many lines it removes; null when that was not shown. @default an older record */
   deletions?: number | null | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface CampaignItem {
   id: string;
   /** Full name of the repository. */
   repository: string;
-  /** Full name that the service has for the repository now. @default {undefined} (the same) */
+  /** Full name that the service has for the repository now. @default the same */
   renamed?: string | undefined;
   /** Base branch. */
   baseBranch: string;
@@ -82,7 +82,7 @@ export interface CampaignItem {
   isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
-  /** Who skipped it although its run is still running, and without cancelling that. @default {undefined} (nobody) */
+  /** Who skipped it although its run is still running, and without cancelling that. @default nobody */
   skippedBy?: string | undefined;
   /** Starts that were sent, of any kind. */
   starts: number;
@@ -98,10 +98,10 @@ export interface CampaignItem {
   pullRequestState: PullRequestView | null;
   /**
    * How many files its run changed at least: those that the service committed, by the events. What the agent committed itself is not among
-   * them. @default {undefined} (the events name none)
+   * them. @default the events name none
    */
   files?: number | undefined;
-  /** Whether the pull request is required, and no forge was asked for it. @default {undefined} (it was, or none is required) */
+  /** Whether the pull request is required, and no forge was asked for it. @default it was, or none is required */
   unchecked?: boolean | undefined;
   /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
   stuck: PullRequestTrouble | null;
@@ -157,7 +157,7 @@ export interface GateApproval {
 export interface CampaignAbout {
   /**
    * Title of the task, with the names of its variables: pull requests have it, too. Without one, the first line of the task, by which the
-   * service names them. @default {undefined} (it is not known)
+   * service names them. @default it is not known
    */
   title?: string | undefined;
   /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
@@ -205,7 +205,7 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;
-  /** Number of runs that the next wave cancels because a person asked for it. @default {undefined} (none) */
+  /** Number of runs that the next wave cancels because a person asked for it. @default none */
   pendingCancels?: number | undefined;
   /** Number of waves so far. */
   waves: number;
@@ -229,6 +229,6 @@ export interface CampaignView {
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
-  /** What it was planned with, and what remembers it. @default {undefined} (a view that is only drawn) */
+  /** What it was planned with, and what remembers it. @default a view that is only drawn */
   about?: CampaignAbout | undefined;
 }

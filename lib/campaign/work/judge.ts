@@ -18,7 +18,6 @@ export interface Judgement {
 
 /** What {@linkcode judgeRun} knows beside the run. */
 interface Evidence {
-  /** What its events say. */
   facts: EventFacts;
   /** Whether events and run show that no agent has begun; null if the events could not be read. */
   isUnbegun: boolean | null;

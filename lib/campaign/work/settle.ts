@@ -59,7 +59,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, whatever became of the others; what went
  * wrong is in {@linkcode Work.failures}.
  *
- * @param only Items whose open start this is about, and nothing else. @default {undefined} (everything that was decided)
+ * @param only Items whose open start this is about, and nothing else. @default everything that was decided
  * @param told Gets what became of each open start.
  * @returns A generator of what it has done; its value is what the rest waits for, null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.

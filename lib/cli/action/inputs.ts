@@ -82,7 +82,6 @@ export const ACTION_INPUTS = {
   "matrix": null,
 } as const satisfies Readonly<Record<string, VerbFlag | VariableName | null>>;
 
-/** Name of an input. */
 export type InputName = keyof typeof ACTION_INPUTS;
 
 /** Inputs that are ways to give the same thing: one of them hides the variables of the others. */

@@ -42,7 +42,6 @@ import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn }
 /** The forges whose CI systems run actions. */
 const FORGES = [GITHUB, GITEA];
 
-/** A stage of the action. */
 export type Stage = "main" | "post";
 
 /** Runs `post` as the program, on the process itself. */

@@ -103,10 +103,8 @@ export const STUCK_AFTER: Option<number> = {
 /** Flags of verbs that read pull requests. */
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
-/** Flags that say which campaign a verb is about. */
 export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
-/** Flags of every decision. */
 export const DECISION: readonly VerbFlag[] = [BY, SHOW_TASK, DRY_RUN, JSON_OBJECT];
 
 /** The flags that choose items. */

@@ -30,7 +30,6 @@ import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
 import { ItemTable } from "./status_text.ts";
 
-/** Options of {@linkcode LiveCampaign}. */
 interface LiveCampaignOptions {
   /** Where everything is printed. */
   writer: Writer;
@@ -153,7 +152,6 @@ export class LiveCampaign {
 
 // The table that stands at the bottom of a terminal while `campaign run` works.
 
-/** Options of {@linkcode liveTable}. */
 interface LiveTableOptions extends ScreenOptions {
   /** Most lines. With fewer than 7 there are only the lines about the whole. */
   height: number;

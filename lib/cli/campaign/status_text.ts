@@ -34,7 +34,6 @@ import type { SafeLine } from "../../text/safe_line.ts";
 import { LABEL_WIDTH, Screen, type ScreenOptions, shortPull, type Span } from "../log/terminal.ts";
 import type { Style } from "../log/writer.ts";
 
-/** Options of {@linkcode statusText}. */
 export interface StatusOptions extends ScreenOptions {
   /** How commands are written. @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;

@@ -16,15 +16,14 @@ import { openContext } from "../context.ts";
 import { inOneStream, type MainOptions, type NotePlanner, type VerbFlags, type VerbFunction } from "../verb.ts";
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
-/** A program of a component. */
 interface ComponentProgram {
   /** Its verbs by name; `permissions` prints the flags with which Deno may run the others. */
   verbs: Readonly<Record<string, VerbFunction>>;
   /** The flags of a job, which has no command line of its own. */
   flags: VerbFlags;
-  /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default {undefined} (nothing to check) */
+  /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default nothing to check */
   check?: (env: ReadEnv) => void;
-  /** Notes of its jobs. @default {undefined} (there are none) */
+  /** Notes of its jobs. @default there are none */
   notes?: NotePlanner;
   /** The forges that it knows. @default {[]} */
   forges?: readonly Forge[];

@@ -29,7 +29,6 @@ import { lookup } from "../../lookup.ts";
 
 /** What a job came to. */
 export interface Ended<R> {
-  /** What is known at the end. */
   result: R;
   /** What stopped the job without a verdict of the service; undefined when there is one. */
   error: unknown;
@@ -39,14 +38,13 @@ export interface Ended<R> {
   compared?: string | undefined;
 }
 
-/** What publishers need to know of a job. */
 export interface Published {
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
-  /** What the program does beside the reports. @default {undefined} (nothing) */
+  /** What the program does beside the reports. @default nothing */
   extra?: JobExtra | undefined;
 }
 

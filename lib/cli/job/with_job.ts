@@ -24,7 +24,6 @@ import { outDirectory, type Places, readPlaces, type WaitSettings } from "../set
 import type { Context, JobExtra, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
 
-/** What every job is asked for. */
 export interface JobAsked extends Partial<WaitSettings> {
   /** Longest time of the whole job, in milliseconds; undefined for the usual one. */
   timeoutMs: number | undefined;

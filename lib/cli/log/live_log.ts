@@ -42,7 +42,6 @@ import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./wr
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
 
-/** Options of {@linkcode LiveLog}. */
 interface LiveLogOptions {
   /** Where everything is printed. */
   writer: Writer;
@@ -56,7 +55,7 @@ interface LiveLogOptions {
   interactive: boolean;
   /** Whether each line of an event has its time; where the CI system writes one, it would be the second. @default {true} */
   times?: boolean | undefined;
-  /** Longest time of the job in milliseconds, for the status line. @default {undefined} (it does not say) */
+  /** Longest time of the job in milliseconds, for the status line. @default it does not say */
   timeoutMs?: number | undefined;
   /** Cells after which a line of the compact form is broken. @default {180} */
   width?: number | undefined;
@@ -174,7 +173,6 @@ export class LiveLog {
     this.#options.writer.unfence();
   }
 
-  /** Prints an item of the follower. */
   item(item: FollowItem): void {
     // That the agent works is told by an event, and by its section.
     if (item.type === "status") this.#change(item.status, hasEnded(item.status) || item.status === "streaming", false);
@@ -354,7 +352,6 @@ interface Progress {
   status: string;
   /** When the status changed. */
   statusAt: number;
-  /** When there was news. */
   newsAt: number;
 }
 
@@ -411,19 +408,18 @@ function shortened(text: string | null): string | null {
   return text === null ? null : cutText(text, MAX_BLOCK_TEXT);
 }
 
-/** Options of {@linkcode verdictText}. */
 export interface VerdictOptions {
   /** Reports that were written. */
   reports: readonly ReportTarget[];
-  /** How to cancel the run. @default {undefined} (the block does not say) */
+  /** How to cancel the run. @default the block does not say */
   cancel?: ((runId: string) => string) | undefined;
   /** Whether an error line in the same log has the whole message; the block then leaves the advice to it. */
   inErrorLine: boolean;
   /** Whether key, events and requests are shown. @default {false} */
   full?: boolean | undefined;
-  /** How the run compares with the one before. @default {undefined} (the block does not say) */
+  /** How the run compares with the one before. @default the block does not say */
   compared?: string | undefined;
-  /** Path of the page, for a person to open. @default {undefined} (the block does not say) */
+  /** Path of the page, for a person to open. @default the block does not say */
   page?: string | undefined;
 }
 

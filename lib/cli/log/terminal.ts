@@ -18,7 +18,6 @@ export interface Span {
   readonly style?: Style | undefined;
 }
 
-/** Options of {@linkcode Screen}. */
 export interface ScreenOptions {
   /** Cells of a line, at least 40; a smaller number counts as 40. */
   width: number;

@@ -73,7 +73,6 @@ export class Writer {
     this.redactWith(this.#own);
   }
 
-  /** Makes untrusted text safe as part of a line. */
   untrusted(text: string): SafeLine {
     // Redaction comes before lines are joined: a secret can have several.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
@@ -84,7 +83,7 @@ export class Writer {
    * Makes untrusted text safe, line by line.
    *
    * @param maxLength Longest line, in UTF-16 units.
-   * @param hang Width and indent at which lines are broken: see `hangCells`. @default {undefined} (they are not)
+   * @param hang Width and indent at which lines are broken: see `hangCells`. @default they are not
    */
   untrustedLines(text: string, maxLength = Infinity, hang?: Hang): SafeLine[] {
     // Redaction comes before cutting: a secret that was cut in half is not recognised.
@@ -248,7 +247,7 @@ export class Writer {
   /**
    * Prints a notice about ourselves on stderr.
    *
-   * @param command A command that people copy: it has a line of its own. @default {undefined} (none)
+   * @param command A command that people copy: it has a line of its own. @default none
    */
   note(text: string, command?: string): void {
     const lines = this.broken("stderr", [own`note: ${this.untrusted(text)}`], 2);

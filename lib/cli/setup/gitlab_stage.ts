@@ -6,7 +6,6 @@
  */
 import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLSeq } from "yaml";
 
-/** The file of the pipeline. */
 export const PIPELINE_FILE = ".gitlab-ci.yml";
 /** Most files that are followed: those that one GitLab project includes. */
 const MAX_FILES = 50;

@@ -48,9 +48,9 @@ interface PermissionPaths {
   written: readonly string[];
   /** Files that it reads: the task. */
   read: readonly string[];
-  /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
+  /** What the program's jobs do beside their reports. @default nothing */
   extra?: ExtraPermissions | undefined;
-  /** What it asks its forge. @default {undefined} (nothing) */
+  /** What it asks its forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
 }
 
@@ -138,7 +138,7 @@ export function denoFlags(permissions: Permissions): string[] {
 /**
  * What a run with these flags and variables may touch.
  *
- * @param forge What it asks its forge. @default {undefined} (nothing)
+ * @param forge What it asks its forge. @default nothing
  * @throws {UsageError} when one of them is not possible.
  */
 export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {

@@ -103,7 +103,6 @@ async function readRun(context: Context) {
   return { ...settings, request, about };
 }
 
-/** Prints which run was started or found. */
 export function announce(
   { flags, io, writer }: Context,
   { run, replayed, idempotencyKey }: Pick<StartedRun, "replayed"> & { run: Run; idempotencyKey?: string | undefined },

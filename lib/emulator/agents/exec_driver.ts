@@ -19,7 +19,6 @@ import type { Driver, World } from "../state/world.ts";
 import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "../service/worker.ts";
 import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./git.ts";
 
-/** Options of {@linkcode execDriver}. */
 export interface ExecOptions {
   /** Command, run by `sh -c` in the working copy. */
   command: string;
@@ -32,7 +31,7 @@ export interface ExecOptions {
   timeLimitMs?: number | undefined;
   /** Names of variables that the command gets, besides the usual ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Takes the output of the command. @default {undefined} (discarded) */
+  /** Takes the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -265,16 +264,15 @@ async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<s
   throw new Error(`Root directory "${root}" is not a directory of the repository`);
 }
 
-/** Options of {@linkcode startHarness}. */
 interface HarnessOptions {
   command: string;
   directory: string;
   branch: string;
   /** Names of variables to pass on, besides the usual ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Takes the output of the command. @default {undefined} (discarded) */
+  /** Takes the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
-  /** Takes what the command prints, line by line. @default {undefined} (discarded) */
+  /** Takes what the command prints, line by line. @default discarded */
   onLine?: ((line: string) => void) | undefined;
 }
 

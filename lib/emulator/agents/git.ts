@@ -241,9 +241,8 @@ function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
 
-/** Options of {@linkcode git}. */
 interface GitOptions {
-  /** Kills the process when it aborts. @default {undefined} */
+  /** Kills the process when it aborts. */
   signal?: AbortSignal | undefined;
   /** Standard input. @default {""} */
   input?: string | undefined;

@@ -286,7 +286,6 @@ const faultSchema = z.strictObject({
 
 const eventSchema = z.strictObject({
   type: z._default(z.enum(EVENT_TYPES), "log"),
-  /** Name of the tool that the event is about. */
   toolName: z.optional(z.nullable(z.string())),
   message: z.optional(z.nullable(z.string())),
   payload: z._default(z.record(z.string(), z.unknown()), {}),

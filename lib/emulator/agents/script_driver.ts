@@ -26,7 +26,6 @@ import type { Fault } from "../state/faults.ts";
 import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, type World } from "../state/world.ts";
 
-/** Options of {@linkcode scriptDriver}. */
 export interface ScriptOptions {
   /** The first scenario that fits a run plays. Without one the run stays as it is. */
   scenarios: readonly Scenario[];
@@ -36,11 +35,11 @@ export interface ScriptOptions {
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
   hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
-  /** Takes a fault that a step brings. @default {undefined} (discarded) */
+  /** Takes a fault that a step brings. @default discarded */
   onFault?: ((fault: Fault) => void) | undefined;
-  /** Takes the id of a run that no scenario fits. @default {undefined} (discarded) */
+  /** Takes the id of a run that no scenario fits. @default discarded */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called for each run that a scenario plays. @default {undefined} */
+  /** Called for each run that a scenario plays. */
   onPlay?: ((run: RunRow) => void) | undefined;
 }
 

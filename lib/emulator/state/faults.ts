@@ -55,7 +55,7 @@ export interface Fault {
    * @default every request
    */
   route?: string | undefined;
-  /** Id of a run: only requests about it are hit. @default {undefined} (all) */
+  /** Id of a run: only requests about it are hit. @default all */
   runId?: string | undefined;
   /** Number of requests that it hits, at least 1. @default {1} */
   times?: number | undefined;
@@ -168,7 +168,6 @@ function meets(route: string, known: string): boolean {
     wanted.every((part, index) => part === "*" || actual[index] === "*" || part === actual[index]);
 }
 
-/** The route of streams. */
 const STREAM_ROUTE = "GET /runs/*/events/stream";
 
 /** The only route that a kind of fault hits; undefined where it hits all. */

@@ -280,9 +280,7 @@ export function splitScopes(text: string): string[] {
 
 export class Store {
   readonly users = new Map<string, UserRow>();
-  /** By the token itself. */
   readonly tokens = new Map<string, TokenRow>();
-  /** By the token itself. */
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   readonly repos = new Map<string, RepoRow>();
   readonly sandboxes = new Map<string, SandboxRow>();

@@ -60,7 +60,7 @@ export class Faults {
   #planned: PlannedFault[] = [];
   #count = 0;
 
-  /** @param clock Clock that `slow` waits on. @param random Random faults. @default {undefined} (none) */
+  /** @param clock Clock that `slow` waits on. @param random Random faults. @default none */
   constructor(clock: Clock, random?: RandomFaults) {
     this.#clock = clock;
     this.#random = random;

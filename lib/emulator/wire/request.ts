@@ -292,7 +292,7 @@ export function unauthorized(request: Request): Failure {
  *
  * A request without the scope counts against the request limit; a request with a bad token does not.
  *
- * @param scope Scope that the token needs. @default {undefined} (any)
+ * @param scope Scope that the token needs. @default any
  */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");

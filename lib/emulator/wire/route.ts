@@ -11,7 +11,7 @@ import type { World } from "../state/world.ts";
 
 /** What a handler needs and how it answers. */
 interface RouteOptions<Status extends 200 | 202> {
-  /** Scope that the token needs. @default {undefined} (any live token will do) */
+  /** Scope that the token needs. @default any live token will do */
   scope?: Scope | undefined;
   /** Message of the 500 for an error that is not a refusal. */
   failed: string;
