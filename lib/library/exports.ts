@@ -53,7 +53,7 @@ export type { CampaignFormatName } from "../campaign/report/write.ts";
 export type { CallOptions, ListCall, MogplexApi, RequestOptions } from "./api.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
-export type { StreamStep } from "../service/transport.ts";
+export type { StreamStep } from "../service/event_stream.ts";
 export type { Fetch, FetchAnswer, FetchInit, OutgoingRequest, RequestReport } from "../service/transport.ts";
 export type * from "../model.ts";
 

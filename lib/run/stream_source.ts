@@ -14,7 +14,7 @@ import { isUuid } from "../service/contract.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import type { FollowedStream, RunEventStream, StreamItem } from "../service/stream.ts";
-import type { StreamStep } from "../service/transport.ts";
+import type { StreamStep } from "../service/event_stream.ts";
 import { type News, type Reader, SeenIds } from "./events.ts";
 import { streamRefusal } from "../service/stream.ts";
 import { hasEnded, isTerminalType } from "./result.ts";

@@ -26,7 +26,8 @@ import { PROCESS } from "./memory.ts";
 import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
 import { runToStart, Start, type StartClient, startFailureOf } from "./start.ts";
 import { readRunEvents, type RunEventStream } from "./stream.ts";
-import type { EventStream, RequestLimits, Transport } from "./transport.ts";
+import type { EventStream } from "./event_stream.ts";
+import type { RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
 
 /** A client of the service. Every method retries as its {@linkcode CallOptions} allow. */

@@ -10,7 +10,7 @@ import { type Answer, excerpt } from "./answer.ts";
 import { type Origin } from "./connection.ts";
 import { API_PREFIX } from "./contract.ts";
 import { type NetworkTrouble, probe, troubleOf } from "./probe.ts";
-import { authorityVariable, proxySetting } from "./transport.ts";
+import { authorityVariable, proxySetting } from "./proxies.ts";
 import { formatDuration } from "../text/duration.ts";
 import { createRedactor } from "../text/redact.ts";
 import { isAtLeast } from "../runtime.ts";

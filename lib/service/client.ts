@@ -20,7 +20,8 @@ import {
 import type { KeptToken } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
-import { createTransport, refusePlainProxy, type TransportOptions } from "./transport.ts";
+import { refusePlainProxy } from "./proxies.ts";
+import { createTransport, type TransportOptions } from "./transport.ts";
 
 // A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
 // What is marked as internal is left out of the declarations, which must lead to no types of a package.

@@ -9,7 +9,7 @@ import { detach } from "../text/plain_text.ts";
 import { hasMoreValues } from "./answer.ts";
 import { eventSchema, isUuid, type Masker, readValue, runSchema, type Schema } from "./contract.ts";
 import { isUnauthorized } from "./retry.ts";
-import type { EventStream, StreamMessage, StreamStep } from "./transport.ts";
+import type { EventStream, StreamMessage, StreamStep } from "./event_stream.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =

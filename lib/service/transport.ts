@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { createParser } from "eventsource-parser";
-import { type Clock, OVER, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, DeadlineError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook, type HookLimits } from "../hook.ts";
-import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
+import { isNotPermitted, runtimeName } from "../runtime.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -23,302 +22,8 @@ import {
   TimeLimit,
   TooLarge,
 } from "./answer.ts";
-import { PROCESS } from "./memory.ts";
-
-// Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
-// authority.
-
-/** A proxy that the environment sets for the service. */
-interface ProxySetting {
-  /** Name of the variable. */
-  variable: string;
-  /** How to make this runtime use it; null when it already does. */
-  advice: string | null;
-}
-
-/** The process as {@linkcode proxySetting} sees it; tests pass their own. */
-export interface ProxyWorld {
-  /** Reads the environment of the process, since that is where the runtime looks for its proxy. */
-  env(name: string): string | undefined;
-  /** As `runtimeName()` gives it. */
-  runtime: string;
-  /** Arguments of the runtime itself. */
-  args: readonly string[];
-}
-
-function thisProcess(): ProxyWorld {
-  return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
-}
-
-/** Whether `NO_PROXY` exempts a host: by its name, by the end of its name, or by `*`. */
-function isExempt(hostname: string, list: string): boolean {
-  const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
-    entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
-  );
-  return entries.some((entry) => entry === "*" || hostname === entry || hostname.endsWith(`.${entry}`));
-}
-
-/**
- * The proxy that the environment sets for the service, and whether this runtime uses it; null when there is none, or `NO_PROXY`
- * exempts the host.
- *
- * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
- * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
- * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
- *
- * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
- */
-export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
-  const { protocol, hostname } = new URL(origin);
-  const { env, runtime } = world;
-  const [name = "", version = ""] = runtime.split("/");
-  const all = name === "node" ? [] : ["ALL_PROXY", "all_proxy"];
-  const variable = ["HTTPS_PROXY", "https_proxy", ...all].find((each) => env(each));
-  if (protocol !== "https:" || variable === undefined) return null;
-  if (isExempt(hostname, env("NO_PROXY") || env("no_proxy") || "")) return null;
-  if (name !== "node") return { variable, advice: null };
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < 22 || major === 22 && minor < 21 || major === 23) {
-    return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
-  }
-  return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
-}
-
-/** Variables whose proxy gets plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node has the first two, and only if it is asked. */
-const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
-/** Whether a runtime passes the proxy by for plain HTTP to a host. In doubt it does not: the token would be sent to the proxy. */
-function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
-  const isDeno = runtime.startsWith("deno/");
-  // Each ignores the other name if its own one is set.
-  const list = isDeno ? env("NO_PROXY") ?? env("no_proxy") : env("no_proxy") || env("NO_PROXY");
-  return (list ?? "").split(/[\s,]+/).some((entry) => {
-    if (entry === "*") return !isDeno;
-    if (entry === "127.0.0.0/8") return /^127\./.test(hostname);
-    return entry === hostname || entry === host && !isDeno;
-  });
-}
-
-/**
- * Refuses to send the token through a proxy, unencrypted: plain HTTP is permitted to this machine or one host alone. Bun and Deno send it to
- * the proxy of the environment, and Node does if it is asked to use one.
- *
- * @param origin Origin of the service.
- * @throws {UsageError} when the environment names a proxy for it, and does not exempt the host.
- */
-export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
-  const url = new URL(origin);
-  if (url.protocol !== "http:") return;
-  const variable = PLAIN_PROXIES.find((name) => world.env(name));
-  if (variable === undefined || isExemptPlain(url, world) || world.runtime.startsWith("node/") && !usesProxies(world)) {
-    return;
-  }
-  throw new UsageError({
-    attempted: `send the token to ${origin}`,
-    why: `${variable} is set, so it would go to the proxy, unencrypted`,
-    advice: `set NO_PROXY and no_proxy to ${url.hostname}`,
-  });
-}
-
-/** Whether Node was asked to use the proxy of the environment. */
-function usesProxies({ env, args }: ProxyWorld): boolean {
-  return env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
-    (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
-}
-
-/** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */
-export function authorityVariable(runtime: string): string {
-  return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
-}
-
-/** Whether a network failure is about an unknown certificate authority: OpenSSL's codes, or rustls. */
-function isUnknownAuthority(detail: string): boolean {
-  return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
-}
-
-/**
- * What the reader can do about a network failure; undefined when no advice is known.
- *
- * @param origin Origin of the service.
- * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
- */
-export function networkAdvice(
-  origin: string,
-  detail: string,
-  world: ProxyWorld = thisProcess(),
-): string | undefined {
-  if (isUnknownAuthority(detail)) {
-    const variable = authorityVariable(world.runtime);
-    return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
-  }
-  // Deno and Bun use their proxy, and on Deno reading a variable may ask the user for a permission.
-  const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
-  if (proxy === null || proxy.advice === null) return undefined;
-  return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
-}
-
-// Reads server-sent events from an answer that may never end.
-
-/** A message of a stream. */
-export interface StreamMessage {
-  /** Its `event:`; undefined when it has none. */
-  event?: string | undefined;
-  /** Its `id:`; undefined when it has none. */
-  id?: string | undefined;
-  /** Its lines of `data:`. */
-  data: string;
-}
-
-/** The outcome of one wait for a stream. */
-export type StreamStep<Message> =
-  /** Bytes came. The list is empty if they were a comment or only a part of a message. */
-  | { kind: "messages"; messages: Message[] }
-  /** Nothing came in time. The stream is still open. */
-  | { kind: "silent" }
-  /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
-  | {
-    kind: "closed";
-    /** Why it ended, in a few words with secrets masked; null for an orderly end. */
-    detail: string | null;
-    /** Whether a message was longer than 524 288 characters. The same message would end the next stream as well. */
-    tooLarge: boolean;
-  };
-
-export interface EventStream {
-  /**
-   * Waits for the next messages. One call at a time.
-   *
-   * @param limitMs Longest wait in milliseconds. @default {Infinity}
-   * @param isBeside Whether the caller waits for something else as well, such as a heartbeat, by which a virtual clock moves. @default {false}
-   */
-  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamMessage>>;
-  /** Ends the stream and its connection. */
-  close(): void;
-}
-
-/** Options of {@linkcode readEventStream}. */
-interface EventStreamOptions {
-  clock: Clock;
-  /** Aborts the request when the stream ends. */
-  life: AbortController;
-  signal: AbortSignal | undefined;
-  redact: Redactor;
-}
-
-/**
- * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
- * service, whose payload has at most 20 000 characters. Source: contract 4.4.
- */
-const MAX_MESSAGE_LENGTH = 512 * 1024;
-
-/** Whether an answer is an event stream: status 200 and `text/event-stream`. */
-function isEventStream(response: Response): boolean {
-  const type = response.headers.get("content-type") ?? "";
-  return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
-}
-
-/** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
-function readEventStream(response: Response, options: EventStreamOptions): EventStream {
-  const { clock, life, signal, redact } = options;
-  const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  /** Bytes that came and are not parsed yet. */
-  let chunk: Uint8Array | undefined;
-  let messages: StreamMessage[] = [];
-  let tooLarge = false;
-  let closed: StreamStep<never> | undefined;
-  let pending: Promise<void> | undefined;
-  let over: AbortController | undefined;
-  /** Whether the last piece ended with a carriage return: a line feed that follows belongs to it. */
-  let returned = false;
-
-  const parser = createParser({
-    maxBufferSize: MAX_MESSAGE_LENGTH,
-    onEvent: (message) => messages.push(message),
-    onError: ({ type }) => tooLarge ||= type === "max-buffer-size-exceeded",
-  });
-
-  function end(detail: string | null): void {
-    if (closed !== undefined) return;
-    closed = { kind: "closed", detail, tooLarge };
-    signal?.removeEventListener("abort", close);
-    over?.abort(OVER);
-    // Do not await: a sender that never stops may never confirm.
-    reader?.cancel().catch(() => {});
-    life.abort(OVER);
-  }
-
-  function close(): void {
-    end("closed by us");
-  }
-
-  /**
-   * Makes each end of a line a line feed. The time of the parser grows with the square of carriage returns in a piece (version 3.1.1: 6
-   * seconds for 512 KiB of them), in which no deadline and no signal is heard; and it waits for what follows one.
-   */
-  function withLineFeeds(piece: string): string {
-    if (piece === "") return piece;
-    const text = returned && piece.startsWith("\n") ? piece.slice(1) : piece;
-    returned = piece.endsWith("\r");
-    return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
-  }
-
-  /** Waits for one chunk. Never rejects. */
-  async function pull(): Promise<void> {
-    try {
-      const piece = await reader?.read();
-      if (closed !== undefined) return;
-      chunk = piece?.value;
-      if (chunk === undefined) end(null);
-    } catch (cause) {
-      end(excerpt(explainLoss(new NetworkFailure(cause), redact).detail, redact, 300));
-    }
-  }
-
-  /** Feeds the parser with the chunk that came. */
-  function take(): void {
-    const bytes = chunk;
-    chunk = undefined;
-    if (closed !== undefined || bytes === undefined) return;
-    parser.feed(withLineFeeds(decoder.decode(bytes, { stream: true })));
-    if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
-  }
-
-  async function next(limitMs = Infinity, isBeside = false): Promise<StreamStep<StreamMessage>> {
-    let late = false;
-    if (closed === undefined && chunk === undefined) {
-      pending ??= pull().finally(() => pending = undefined);
-      over = new AbortController();
-      const timeUp = limitMs === Infinity
-        ? []
-        : [clock.sleep(limitMs, { signal: over.signal, limit: !isBeside, background: isBeside })];
-      late = await Promise.race([
-        pending.then(() => false),
-        ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
-      ]);
-      over.abort(OVER);
-    }
-    if (chunk !== undefined) {
-      await PROCESS.turn(clock);
-      take();
-    }
-    const fresh = messages;
-    messages = [];
-    // Deliver messages that came before the end first.
-    if (fresh.length === 0 && closed !== undefined) return closed;
-    return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
-  }
-
-  if (signal?.aborted) close();
-  else signal?.addEventListener("abort", close, { once: true });
-  return { next, close };
-}
-
-/** Whether a `fetch` gave what we need of a `Response`: a function of a test that gives nothing is a mistake, and no failure of the network. */
-function isResponse(answer: unknown): boolean {
-  const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
-  return typeof status === "number" && typeof headers?.get === "function";
-}
+import { type EventStream, isEventStream, readEventStream } from "./event_stream.ts";
+import { networkAdvice } from "./proxies.ts";
 
 // The `User-Agent` header.
 
@@ -611,38 +316,6 @@ export function createTransport(options: TransportOptions): Transport {
     return call.refuse(await read(response.ok ? new Response(null, { status, headers }) : response));
   }
 
-  function networkError(attempted: string, why: string, cause?: unknown): NetworkError {
-    // A `fetch` from the caller may use other proxies and certificates.
-    const advice = options.fetch === undefined ? networkAdvice(origin, why) : undefined;
-    return new NetworkError({ attempted, why, advice }, { cause });
-  }
-
-  /** Deno denied the request, and would deny every further one. */
-  function notPermitted(attempted: string, cause: unknown): UsageError {
-    const { host } = new URL(origin);
-    const advice = `start it with --allow-net=${host}, the verb permissions prints all flags`;
-    return new UsageError({ attempted, why: `Deno may not reach ${host}`, advice }, { cause });
-  }
-
-  function errorOf(attempted: string, limitMs: number, sending: Sending, thrown: unknown): unknown {
-    if (thrown instanceof TimedOut && sending.inHook !== undefined) {
-      const { attempted, name } = sending.inHook;
-      return new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
-    }
-    if (thrown instanceof TimedOut) {
-      return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
-    }
-    if (thrown instanceof NetworkFailure) {
-      if (isNotPermitted(thrown.cause)) return notPermitted(attempted, thrown.cause);
-      const { detail, cause } = explainLoss(thrown, redact);
-      return networkError(attempted, `the network failed: ${excerpt(detail, redact, 300)}`, cause);
-    }
-    if (thrown instanceof TooLarge) {
-      return new BodyTooLargeError({ attempted, why: thrown.message });
-    }
-    return thrown;
-  }
-
   async function valueOf<T>(
     what: string,
     limitMs: number,
@@ -650,7 +323,14 @@ export function createTransport(options: TransportOptions): Transport {
     verdict: Promise<Verdict<T>>,
   ): Promise<T> {
     const known = await verdict.catch((thrown) => {
-      throw errorOf(what, limitMs, sending, thrown);
+      throw sendingError(thrown, {
+        attempted: what,
+        limitMs,
+        sending,
+        origin,
+        redact,
+        ownFetch: options.fetch !== undefined,
+      });
     });
     if (!known.ok) throw known.error;
     return known.value;
@@ -679,4 +359,44 @@ export function createTransport(options: TransportOptions): Transport {
       return await valueOf(call.what, limitMs, sending, limit.until(streamOf(call, limit.signal, signal, sending)));
     },
   };
+}
+
+/** A request that has failed. */
+interface FailedRequest {
+  /** What was attempted, after "Cannot". */
+  attempted: string;
+  limitMs: number;
+  sending: Sending;
+  origin: string;
+  redact: Redactor;
+  /** Whether the caller gave the `fetch`, which may use other proxies and certificates. */
+  ownFetch: boolean;
+}
+
+/** The error for what sending a request threw. What is not about sending stays as it is. */
+function sendingError(thrown: unknown, request: FailedRequest): unknown {
+  const { attempted, limitMs, sending: { inHook }, origin, redact, ownFetch } = request;
+  const networkError = (why: string, cause?: unknown) =>
+    new NetworkError({ attempted, why, advice: ownFetch ? undefined : networkAdvice(origin, why) }, { cause });
+  if (thrown instanceof TimedOut) {
+    return inHook === undefined
+      ? networkError(`no complete answer within ${Math.round(limitMs / 100) / 10} seconds`)
+      : new DeadlineError({ attempted: inHook.attempted, why: `'${inHook.name}' has not ended in time` });
+  }
+  if (thrown instanceof TooLarge) return new BodyTooLargeError({ attempted, why: thrown.message });
+  if (!(thrown instanceof NetworkFailure)) return thrown;
+  if (isNotPermitted(thrown.cause)) {
+    // Deno denied the request, and would deny every further one.
+    const { host } = new URL(origin);
+    const advice = `start it with --allow-net=${host}, the verb permissions prints all flags`;
+    return new UsageError({ attempted, why: `Deno may not reach ${host}`, advice }, { cause: thrown.cause });
+  }
+  const { detail, cause } = explainLoss(thrown, redact);
+  return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);
+}
+
+/** Whether a `fetch` gave what we need of a `Response`: a function of a test that gives nothing is a mistake, and no failure of the network. */
+function isResponse(answer: unknown): boolean {
+  const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
+  return typeof status === "number" && typeof headers?.get === "function";
 }

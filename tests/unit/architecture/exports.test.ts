@@ -73,7 +73,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
     "lib/cli/verbs/doctor.ts checkJob",
     "lib/runtime.ts callOf",
     "lib/library/report.ts scriptMask",
-    "lib/service/transport.ts networkAdvice",
   ],
   "The forms of a message are held against what their receivers document, for messages that no campaign has.": [
     "lib/campaign/notify/notify.ts bodyFor",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { networkAdvice, proxySetting, type ProxyWorld, refusePlainProxy } from "../../../lib/service/transport.ts";
+import { networkAdvice, proxySetting, type ProxyWorld, refusePlainProxy } from "../../../lib/service/proxies.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import { scripted } from "./answers.ts";
 

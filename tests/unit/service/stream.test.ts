@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createTransport, type EventStream, type Fetch, type StreamMessage } from "../../../lib/service/transport.ts";
+import type { EventStream, StreamMessage } from "../../../lib/service/event_stream.ts";
+import { createTransport, type Fetch } from "../../../lib/service/transport.ts";
 import { bad, html, ORIGIN, redirect, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
 
 type Source = (controller: ReadableStreamDefaultController<Uint8Array>) => void | Promise<void>;

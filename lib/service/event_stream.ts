@@ -1,0 +1,165 @@
+/**
+ * Reads server-sent events from an answer that may never end.
+ *
+ * @module
+ */
+import { createParser } from "eventsource-parser";
+import { type Clock, OVER } from "../clock.ts";
+import type { Redactor } from "../text/redact.ts";
+import { excerpt, explainLoss, NetworkFailure } from "./answer.ts";
+import { PROCESS } from "./memory.ts";
+
+/** A message of a stream. */
+export interface StreamMessage {
+  /** Its `event:`; undefined when it has none. */
+  event?: string | undefined;
+  /** Its `id:`; undefined when it has none. */
+  id?: string | undefined;
+  /** Its lines of `data:`. */
+  data: string;
+}
+
+/** The outcome of one wait for a stream. */
+export type StreamStep<Message> =
+  /** Bytes came. The list is empty if they were a comment or only a part of a message. */
+  | { kind: "messages"; messages: Message[] }
+  /** Nothing came in time. The stream is still open. */
+  | { kind: "silent" }
+  /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
+  | {
+    kind: "closed";
+    /** Why it ended, in a few words with secrets masked; null for an orderly end. */
+    detail: string | null;
+    /** Whether a message was longer than 524 288 characters. The same message would end the next stream as well. */
+    tooLarge: boolean;
+  };
+
+export interface EventStream {
+  /**
+   * Waits for the next messages. One call at a time.
+   *
+   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   * @param isBeside Whether the caller waits for something else as well, such as a heartbeat, by which a virtual clock moves. @default {false}
+   */
+  next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamMessage>>;
+  /** Ends the stream and its connection. */
+  close(): void;
+}
+
+/** Options of {@linkcode readEventStream}. */
+interface EventStreamOptions {
+  clock: Clock;
+  /** Aborts the request when the stream ends. */
+  life: AbortController;
+  signal: AbortSignal | undefined;
+  redact: Redactor;
+}
+
+/**
+ * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
+ * service, whose payload has at most 20 000 characters. Source: contract 4.4.
+ */
+const MAX_MESSAGE_LENGTH = 512 * 1024;
+
+/** Whether an answer is an event stream: status 200 and `text/event-stream`. */
+export function isEventStream(response: Response): boolean {
+  const type = response.headers.get("content-type") ?? "";
+  return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
+}
+
+/** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
+export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
+  const { clock, life, signal, redact } = options;
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  /** Bytes that came and are not parsed yet. */
+  let chunk: Uint8Array | undefined;
+  let messages: StreamMessage[] = [];
+  let tooLarge = false;
+  let closed: StreamStep<never> | undefined;
+  let pending: Promise<void> | undefined;
+  let over: AbortController | undefined;
+  /** Whether the last piece ended with a carriage return: a line feed that follows belongs to it. */
+  let returned = false;
+
+  const parser = createParser({
+    maxBufferSize: MAX_MESSAGE_LENGTH,
+    onEvent: (message) => messages.push(message),
+    onError: ({ type }) => tooLarge ||= type === "max-buffer-size-exceeded",
+  });
+
+  function end(detail: string | null): void {
+    if (closed !== undefined) return;
+    closed = { kind: "closed", detail, tooLarge };
+    signal?.removeEventListener("abort", close);
+    over?.abort(OVER);
+    // Do not await: a sender that never stops may never confirm.
+    reader?.cancel().catch(() => {});
+    life.abort(OVER);
+  }
+
+  function close(): void {
+    end("closed by us");
+  }
+
+  /**
+   * Makes each end of a line a line feed. The time of the parser grows with the square of carriage returns in a piece (version 3.1.1: 6
+   * seconds for 512 KiB of them), in which no deadline and no signal is heard; and it waits for what follows one.
+   */
+  function withLineFeeds(piece: string): string {
+    if (piece === "") return piece;
+    const text = returned && piece.startsWith("\n") ? piece.slice(1) : piece;
+    returned = piece.endsWith("\r");
+    return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+  }
+
+  /** Waits for one chunk. Never rejects. */
+  async function pull(): Promise<void> {
+    try {
+      const piece = await reader?.read();
+      if (closed !== undefined) return;
+      chunk = piece?.value;
+      if (chunk === undefined) end(null);
+    } catch (cause) {
+      end(excerpt(explainLoss(new NetworkFailure(cause), redact).detail, redact, 300));
+    }
+  }
+
+  /** Feeds the parser with the chunk that came. */
+  function take(): void {
+    const bytes = chunk;
+    chunk = undefined;
+    if (closed !== undefined || bytes === undefined) return;
+    parser.feed(withLineFeeds(decoder.decode(bytes, { stream: true })));
+    if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+  }
+
+  async function next(limitMs = Infinity, isBeside = false): Promise<StreamStep<StreamMessage>> {
+    let late = false;
+    if (closed === undefined && chunk === undefined) {
+      pending ??= pull().finally(() => pending = undefined);
+      over = new AbortController();
+      const timeUp = limitMs === Infinity
+        ? []
+        : [clock.sleep(limitMs, { signal: over.signal, limit: !isBeside, background: isBeside })];
+      late = await Promise.race([
+        pending.then(() => false),
+        ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
+      ]);
+      over.abort(OVER);
+    }
+    if (chunk !== undefined) {
+      await PROCESS.turn(clock);
+      take();
+    }
+    const fresh = messages;
+    messages = [];
+    // Deliver messages that came before the end first.
+    if (fresh.length === 0 && closed !== undefined) return closed;
+    return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
+  }
+
+  if (signal?.aborted) close();
+  else signal?.addEventListener("abort", close, { once: true });
+  return { next, close };
+}

@@ -1,0 +1,137 @@
+/**
+ * Proxies and certificates of this machine: which proxy the runtime uses, where it must not, and what a user can do when the network fails because
+ * of them.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
+
+/** A proxy that the environment sets for the service. */
+interface ProxySetting {
+  /** Name of the variable. */
+  variable: string;
+  /** How to make this runtime use it; null when it already does. */
+  advice: string | null;
+}
+
+/** The process as {@linkcode proxySetting} sees it; tests pass their own. */
+export interface ProxyWorld {
+  /** Reads the environment of the process, since that is where the runtime looks for its proxy. */
+  env(name: string): string | undefined;
+  /** As `runtimeName()` gives it. */
+  runtime: string;
+  /** Arguments of the runtime itself. */
+  args: readonly string[];
+}
+
+function thisProcess(): ProxyWorld {
+  return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
+}
+
+/** Whether `NO_PROXY` exempts a host: by its name, by the end of its name, or by `*`. */
+function isExempt(hostname: string, list: string): boolean {
+  const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
+    entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
+  );
+  return entries.some((entry) => entry === "*" || hostname === entry || hostname.endsWith(`.${entry}`));
+}
+
+/**
+ * The proxy that the environment sets for the service, and whether this runtime uses it; null when there is none, or `NO_PROXY`
+ * exempts the host.
+ *
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
+ * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
+ *
+ * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
+ */
+export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
+  const { protocol, hostname } = new URL(origin);
+  const { env, runtime } = world;
+  const [name = "", version = ""] = runtime.split("/");
+  const all = name === "node" ? [] : ["ALL_PROXY", "all_proxy"];
+  const variable = ["HTTPS_PROXY", "https_proxy", ...all].find((each) => env(each));
+  if (protocol !== "https:" || variable === undefined) return null;
+  if (isExempt(hostname, env("NO_PROXY") || env("no_proxy") || "")) return null;
+  if (name !== "node") return { variable, advice: null };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < 22 || major === 22 && minor < 21 || major === 23) {
+    return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
+  }
+  return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
+}
+
+/** Variables whose proxy gets plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node has the first two, and only if it is asked. */
+const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/** Whether a runtime passes the proxy by for plain HTTP to a host. In doubt it does not: the token would be sent to the proxy. */
+function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
+  const isDeno = runtime.startsWith("deno/");
+  // Each ignores the other name if its own one is set.
+  const list = isDeno ? env("NO_PROXY") ?? env("no_proxy") : env("no_proxy") || env("NO_PROXY");
+  return (list ?? "").split(/[\s,]+/).some((entry) => {
+    if (entry === "*") return !isDeno;
+    if (entry === "127.0.0.0/8") return /^127\./.test(hostname);
+    return entry === hostname || entry === host && !isDeno;
+  });
+}
+
+/**
+ * Refuses to send the token through a proxy, unencrypted: plain HTTP is permitted to this machine or one host alone. Bun and Deno send it to
+ * the proxy of the environment, and Node does if it is asked to use one.
+ *
+ * @param origin Origin of the service.
+ * @throws {UsageError} when the environment names a proxy for it, and does not exempt the host.
+ */
+export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
+  const url = new URL(origin);
+  if (url.protocol !== "http:") return;
+  const variable = PLAIN_PROXIES.find((name) => world.env(name));
+  if (variable === undefined || isExemptPlain(url, world) || world.runtime.startsWith("node/") && !usesProxies(world)) {
+    return;
+  }
+  throw new UsageError({
+    attempted: `send the token to ${origin}`,
+    why: `${variable} is set, so it would go to the proxy, unencrypted`,
+    advice: `set NO_PROXY and no_proxy to ${url.hostname}`,
+  });
+}
+
+/** Whether Node was asked to use the proxy of the environment. */
+function usesProxies({ env, args }: ProxyWorld): boolean {
+  return env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
+    (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
+}
+
+/** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */
+export function authorityVariable(runtime: string): string {
+  return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
+}
+
+/** Whether a network failure is about an unknown certificate authority: OpenSSL's codes, or rustls. */
+function isUnknownAuthority(detail: string): boolean {
+  return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
+}
+
+/**
+ * What the reader can do about a network failure; undefined when no advice is known.
+ *
+ * @param origin Origin of the service.
+ * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
+ */
+export function networkAdvice(
+  origin: string,
+  detail: string,
+  world: ProxyWorld = thisProcess(),
+): string | undefined {
+  if (isUnknownAuthority(detail)) {
+    const variable = authorityVariable(world.runtime);
+    return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
+  }
+  // Deno and Bun use their proxy, and on Deno reading a variable may ask the user for a permission.
+  const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
+  if (proxy === null || proxy.advice === null) return undefined;
+  return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
+}
