@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withoutNode } from "./browser.ts";
 import { build, type BuildOptions, type BuildResult } from "esbuild";
 import { basename, join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
@@ -102,7 +103,7 @@ function withHeader(text: string, file: string, notices: string, first: readonly
 }
 
 /** The packages in each file, sorted, as esbuild says. @throws when a file imports a package. */
-function packagesIn({ metafile }: BuildResult<typeof OPTIONS>): Map<string, string[]> {
+function packagesIn({ metafile }: Pick<BuildResult<typeof OPTIONS>, "metafile">): Map<string, string[]> {
   return new Map(
     Object.entries(metafile.outputs).map(([path, { imports, inputs }]) => {
       const foreign = imports.find(({ external, path }) => external && !path.startsWith("node:"));
@@ -132,14 +133,27 @@ export async function bundleProgram(
   return { file, text, packages };
 }
 
-/** Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs`, `emulator.mjs` and the files that they share. */
+/**
+ * Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs`, `emulator.mjs` and the files that they share; and `browser.mjs`, which bundlers
+ * for browsers and edge runtimes take in the place of `mod.mjs`.
+ */
 export async function bundleLibrary(): Promise<Built[]> {
   const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });
   const files = packagesIn(result);
+  const browser = await build({
+    ...OPTIONS,
+    entryPoints: [{ in: LIBRARY.mod, out: "browser" }],
+    platform: "browser",
+    target: "es2022",
+    plugins: [withoutNode],
+  });
+  const [page] = browser.outputFiles;
+  const text = withHeader(withPureValues(page?.text ?? ""), "browser.mjs", LICENSES, HEADERS.mod);
+  const inPage = { file: "browser.mjs", text, packages: packagesIn(browser).get("browser.mjs") ?? [] };
   // Nothing imports the files that the parts begin with.
   const needed = result.outputFiles.filter(({ path }) => !(basename(path, ".mjs") in PARTS));
-  return needed.map(({ path, text }) => {
+  const shared = needed.map(({ path, text }) => {
     const file = basename(path);
     const header = HEADERS[basename(file, ".mjs") as keyof typeof LIBRARY];
     return {
@@ -148,4 +162,5 @@ export async function bundleLibrary(): Promise<Built[]> {
       packages: files.get(file) ?? [],
     };
   });
+  return [...shared, inPage];
 }
