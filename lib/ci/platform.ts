@@ -53,7 +53,6 @@ export interface PlatformLinks {
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
-  /** The commit that it runs for. */
   commit?: string | undefined;
   /** Beginning of the address of a file among the job's artifacts: its path follows. */
   file?: string | undefined;
@@ -63,7 +62,6 @@ export type AnnotationLevel = "notice" | "warning" | "error";
 
 /** Lines around a foldable part of the log. */
 export interface Section {
-  /** Line before it. */
   readonly open: string;
   /** Line after it; do not print it when it is empty. */
   readonly close: (wallTimeMs: number) => string;
@@ -71,9 +69,7 @@ export interface Section {
 
 /** Lines around a part of the log in which the system obeys no command. Text in between cannot contain the second line. */
 export interface Fence {
-  /** Line before it. */
   readonly open: string;
-  /** Line after it. */
   readonly close: string;
 }
 
@@ -87,7 +83,6 @@ export interface Systems {
 export interface Platform {
   /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
   readonly name: string;
-  /** Whether we stand in a CI job. */
   readonly isCi: boolean;
   /** Names of the variables that are read on this system. */
   readonly variables: readonly string[];
@@ -104,7 +99,6 @@ export interface Platform {
   identity(env: ReadEnv): JobIdentity | null;
   /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, else from the system's own variable. */
   jobState(env: ReadEnv): JobState;
-  /** Files that the system reads after the step. */
   files(env: ReadEnv): PlatformFiles;
   links(env: ReadEnv): PlatformLinks;
   /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
@@ -211,7 +205,6 @@ export interface PlatformTable {
   created?: Source;
   /** See {@linkcode JobIdentity.schedule}. */
   schedule?: Source;
-  /** Variable with the state of the job. */
   state?: Source;
   /** Syntaxes of the commands that the system reads from its log. @default all that are known */
   log?: readonly LogSyntax[];

@@ -446,7 +446,6 @@ const PASSED_OVER: readonly string[] = ["node_modules"];
 
 /** Where the patterns reached {@linkcode MAX_ENTRIES}. */
 interface GlobCut {
-  /** The pattern that was looked for. */
   pattern: string;
   /** The folder that was read then. Untrusted text. */
   folder: string;

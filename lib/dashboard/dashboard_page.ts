@@ -105,9 +105,7 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
 }
 
 const DAY_MS = 86_400_000;
-/** Days that are drawn. */
 const MAX_DRAWN = 120;
-/** Days that are in the table. */
 const MAX_ROWS = 60;
 
 const number = (value: number, text: Part = value) => ({ show: text, value });
@@ -219,7 +217,6 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
 /** Longer than any word for a status: what is longer would make a column as wide as the page. */
 const MAX_WORD = 32;
 
-/** A status or an outcome in a frame. */
 function word(text: string, tone: Tone): Html {
   return chip(cutText(text, MAX_WORD), tone);
 }
@@ -467,9 +464,7 @@ function overview(data: DashboardData): Html {
   return numbers(rows);
 }
 
-/** Most concerns that are shown. */
 const MAX_CONCERNS = 25;
-/** Most files that are named. */
 const MAX_FILES = 50;
 
 function attention(concerns: readonly Concern[]): Html | null {
@@ -514,7 +509,6 @@ function partOf({ id, heading, rows, state, empty, columns, content, before = nu
   );
 }
 
-/** A word for how much was read. */
 function stateWord({ state }: ListState): string {
   const words = {
     complete: "complete",
@@ -530,7 +524,6 @@ function stateTone({ state }: ListState): Tone {
   return state === "complete" ? "good" : state === "cut" ? "wait" : "bad";
 }
 
-/** What was read, and what is missing. */
 function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
   const more = fileProblems.length - MAX_FILES;
   return section(

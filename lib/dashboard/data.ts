@@ -34,7 +34,6 @@ export interface RepositoryEntry {
 }
 
 export interface SandboxEntry {
-  /** UUID of its record. */
   id: string;
   /** Name of its repository; null when the list of repositories does not have it. Untrusted text. */
   repository: string | null;
@@ -65,7 +64,6 @@ export interface AutomationRunEntry {
 /** The last runs of an automation: at most 50. */
 export interface AutomationRuns {
   read: number;
-  /** Whether there may be older ones. */
   more: boolean;
   failed: number;
   /** How many of those that were made in the 24 hours before failed. */
@@ -106,7 +104,6 @@ export interface RunEntry {
   /** Its page `run.html` beside the file, as a path from the folder of the dashboard; null where that folder has none. Untrusted text. */
   page: string | null;
   outcome: string;
-  /** Exit code of its job. */
   exitCode: number;
   /** Why; null when there is nothing to say. Untrusted text. */
   reason: string | null;
@@ -136,13 +133,11 @@ export interface CampaignEntry {
   /** How many of those have a good end: succeeded, without need of a change, or skipped. */
   good: number;
   running: number;
-  /** How many have a pull request. */
   pullRequests: number;
   /** When its next wave is due, in ISO 8601; null when none is. */
   nextWaveAt: string | null;
   /** Its earliest end, in ISO 8601; null when it is done, or cannot be told. */
   endsAt: string | null;
-  /** Exit code that belonged to it. */
   exitCode: number;
   /** When the file was written, in ISO 8601. */
   at: string;
@@ -167,7 +162,6 @@ export interface DashboardData {
   requests: number;
   /** Exit code that belongs to it: that of the first list that could not be read whole, or 0. */
   exitCode: number;
-  /** How much of each list was read. */
   lists: Record<ListName, ListState>;
   repositories: readonly RepositoryEntry[];
   /** Sandboxes, most recently active first. */
@@ -193,7 +187,6 @@ export function countedIn({ lists }: Pick<DashboardData, "lists">, list: ListNam
 /** Statuses of a sandbox that is in use or soon will be. Source: contract, 3.2. */
 const ACTIVE_SANDBOX: readonly string[] = ["creating", "installing", "running"];
 
-/** How many sandboxes are in use. */
 export function activeSandboxes({ sandboxes }: DashboardData): number {
   return sandboxes.filter(({ status }) => ACTIVE_SANDBOX.includes(status)).length;
 }
@@ -218,18 +211,15 @@ export interface Concern {
   name: string;
   /** What is wrong, in our own words. */
   what: string;
-  /** How many it is about. */
   count: number;
   noun: "run" | "campaign item" | "thing";
   /** What is known of it. Untrusted texts. */
   details: readonly string[];
-  /** Which part of the page has more. */
   part: "repositories" | "sandboxes" | "automations" | "campaigns" | "runs" | "missing";
   /** Whether something went wrong, or only waits. */
   tone: "bad" | "wait";
 }
 
-/** Names of the lists in sentences. */
 export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   repositories: "repositories",
   sandboxes: "sandboxes",
@@ -241,7 +231,6 @@ export const LIST_WORDS: Readonly<Record<ListName, string>> = {
 const MAX_SANDBOXES = 3;
 /** After this time a sandbox that is still being made is stuck, in milliseconds. */
 const STUCK_MS = 3_600_000;
-/** Most names in a detail. */
 const MAX_NAMES = 5;
 
 /** Something about several things, of which the first are named. */
@@ -390,12 +379,10 @@ export interface Day {
   /** The day in UTC, as `2026-12-01`. */
   day: string;
   repositories: number | null;
-  /** Sandboxes in use. */
   sandboxes: number | null;
   automations: number | null;
   /** Runs of automations that failed in the 24 hours before. */
   failedRuns: number | null;
-  /** Items of campaigns that have not ended. */
   openItems: number;
   /** Pull requests of the runs and campaigns whose files were given. */
   pullRequests: number;

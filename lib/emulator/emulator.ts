@@ -40,7 +40,6 @@ export interface Emulator {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): ControlResult;
-  /** Ids of the runs that no scenario fits. */
   readonly unfit: ReadonlySet<string>;
   /** See {@linkcode TestEmulator.faults}. */
   readonly faults: readonly Readonly<PlannedFault>[];
@@ -153,7 +152,6 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
 }
 
-/** The world before the first request. */
 function makeWorld({ clock, fixture, startLimits, ...settings }: SettledOptions): World {
   return {
     ...settings,

@@ -132,7 +132,6 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   );
 }
 
-/** Serves until a signal comes. */
 async function serve(served: ServedEmulator, io: Io): Promise<void> {
   const { url, token, readOnlyToken, repos, projects, close } = served;
   const signalled = new Promise<() => void>((resolve) => {

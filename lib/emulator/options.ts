@@ -312,7 +312,6 @@ function isPath(name: string): boolean {
   return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
 }
 
-/** Owner of projects without one. */
 const DEFAULT_OWNER = "acme";
 
 /** Projects in bulk: `120`, or `OWNER=120`. */

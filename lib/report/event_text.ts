@@ -17,7 +17,6 @@ export const COMPACT_WIDTH = 300;
 export const FULL_WIDTH = 50_000;
 /** The agent's prose is broken at a blank after this many UTF-16 units. */
 const PROSE_WIDTH = 160;
-/** Most tools whose end is waited for. */
 const MAX_TOOLS = 100;
 /** What is kept of each text of such a tool, in UTF-16 units: more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
@@ -53,7 +52,6 @@ export function bareRow(_time: string, label: string, text: string): string {
   return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
 
-/** A line with a time. */
 export function timedRow(time: string, label: string, text: string): string {
   return `${time.padEnd(8)}  ${bareRow(time, label, text)}`.trimEnd();
 }
@@ -119,7 +117,6 @@ export class CompactLog {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
 
-  /** The lines that an event completes. */
   lines(event: RunEvent): string[] {
     const { type, payload } = event;
     const message = event.message ?? "";

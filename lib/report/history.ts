@@ -11,11 +11,9 @@ import { formatDuration } from "../text/duration.ts";
 import { jsonLine } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 
-/** One run, as a history remembers it. */
 export interface HistoryRecord {
   /** Version of this form. */
   schemaVersion: 1;
-  /** Which kind of run it was. */
   kind: AnyResult["kind"];
   /** When the job wrote it, in ISO 8601. */
   at: string;
@@ -37,13 +35,11 @@ export interface HistoryRecord {
   tookMs: number | null;
   /** Milliseconds that the job spent on it. */
   durationMs: number;
-  /** HTTP requests sent. */
   requests: number;
   /** Key that finds the run again. */
   key: string | null;
 }
 
-/** A line that is not a record. */
 interface SkippedLine {
   /** Its number, from 1. */
   line: number;
@@ -51,19 +47,16 @@ interface SkippedLine {
   why: string;
 }
 
-/** What a file holds. */
 export interface History {
   /** Records, oldest first. Of the same run the last one. */
   records: HistoryRecord[];
   /** The first lines that are not records, {@linkcode MAX_TOLD} at most. */
   skipped: SkippedLine[];
-  /** How many lines are not records. */
   skippedCount: number;
 }
 
 /** Largest file that is read, in bytes: some 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
-/** Most lines that are reported one by one. */
 const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
 const MAX_TEXT = 200;
@@ -186,7 +179,6 @@ export function readHistory(text: string): History {
 
 // How a run compares with the runs before it.
 
-/** A run beside the ones before it. */
 interface Comparison {
   /** The run before; undefined when there is none. */
   before: HistoryRecord | undefined;
@@ -263,9 +255,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   return { before, text, earlier: earlier.slice(0, MAX_EARLIER) };
 }
 
-/** What reports say of the runs before. */
 export interface Earlier {
-  /** How the run compares with the one before. */
   sentence: string;
   /** The runs before, newest first. */
   runs: readonly HistoryRecord[];
@@ -284,7 +274,6 @@ interface Week {
   /** Its Monday, `2026-11-23`. */
   from: string;
   runs: number;
-  /** Runs that succeeded. */
   succeeded: number;
   /** Share of the runs that succeeded, from 0 to 1. */
   share: number;
@@ -316,7 +305,6 @@ function quantile(values: readonly number[], share: number): number | null {
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
 }
 
-/** The weeks that have runs, oldest first. */
 export function weeksOf(records: readonly HistoryRecord[]): Week[] {
   const weeks = new Map<string, { from: string; records: HistoryRecord[] }>();
   for (const record of records) {

@@ -39,7 +39,6 @@ export interface PlannedNote
 /** Renders a summary; see the options of `renderMarkdown`. */
 export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
-/** What a note says at one time. */
 export interface NoteContent {
   render: RenderSummary;
   state: NoteState;
@@ -52,7 +51,6 @@ export interface NoteState {
   runId: string | null;
   /** Exit code; null while the job goes on. */
   exitCode: number | null;
-  /** Whether the run is known to have ended. */
   hasEnded: boolean;
 }
 

@@ -22,7 +22,6 @@ import { lastLines } from "./event_text.ts";
 /** Element of a case that did not pass. */
 export type Mark = "failure" | "error" | "skipped";
 
-/** A case of a suite. */
 export interface Case {
   /** Unique in its suite: GitLab drops the second of two cases of one name. */
   readonly name: string;
@@ -73,7 +72,6 @@ function renderCase({ name, timeMs, problem }: Case, classname: string): string[
   ];
 }
 
-/** Renders a file with one suite. */
 export function renderSuite({ name, className, beganAt, properties, cases }: Suite): string {
   const count = (mark: Mark) => String(cases.filter(({ problem }) => problem?.mark === mark).length);
   const totals = {
@@ -123,7 +121,6 @@ function className({ kind: { noun } }: ResultView): string {
   return `Mogplex ${noun}`;
 }
 
-/** A text on one line, for an attribute. */
 function oneLine(text: string, maxLength: number): string {
   return cutText(text.replace(/\s+/g, " ").trim(), maxLength);
 }

@@ -50,7 +50,6 @@ const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
 // Of the task, what the agent said and the log: each is less than MAX_SUMMARY_TEXT.
 const MAX_PROSE = 20_000;
-/** Lines of the task that are not folded. */
 const OPEN_LINES = 6;
 /** UTF-16 units of the task that are not folded. */
 const MAX_OPEN = 800;
@@ -169,7 +168,6 @@ function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boo
   ];
 }
 
-/** How and when the run was started. */
 export function startFacts(view: ResultView): Fact[] {
   const { idempotencyKey, createdAt, times } = view;
   return [

@@ -17,7 +17,6 @@ import { SCRIPT, STYLE } from "./assets.ts";
 export interface Html {
   /** By this, the template knows its own markup. */
   readonly isEscaped: true;
-  /** The markup as a text. */
   toString(): string;
 }
 
@@ -131,7 +130,6 @@ export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
 
-/** A short word in a frame. */
 export function chip(text: string, tone: Tone = "none"): Html {
   return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
 }
@@ -143,7 +141,6 @@ export function facts(rows: readonly (readonly [name: string, value: Part])[]): 
   return markup`<dl class="facts">${known.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-/** Large numbers with what they count. */
 export function numbers(rows: readonly (readonly [name: string, value: string | number, tone: Tone])[]): Html {
   return markup`<dl class="numbers">${
     rows.map(([name, value, tone]) =>
@@ -183,7 +180,6 @@ const MAX_NAMED = 200;
 export interface TableRow {
   /** Its kind, for the filter. @default it has none */
   readonly kind?: string | undefined;
-  /** Its cells, one for each column. */
   readonly cells: readonly Cell[];
 }
 
@@ -268,7 +264,6 @@ export function bare(name: string): Html {
   return markup`<bdi>${name}</bdi>`;
 }
 
-/** Parts of a document as markup. */
 export function htmlOf(blocks: readonly Block[]): Part {
   return blocks.map((part) => {
     if ("heading" in part) return markup`<h3>${wordsOf(part.heading)}</h3>`;
@@ -284,9 +279,7 @@ export function htmlOf(blocks: readonly Block[]): Part {
   });
 }
 
-/** What a list can do where scripts run. */
 interface ListTools {
-  /** Class of the list. */
   readonly name: string;
   /** What its rows are, in the plural. */
   readonly rows: string;
@@ -317,7 +310,6 @@ export interface Verdict {
   /** How it is, in colour and as a sign; undefined for a page that judges nothing: it has no sign. */
   readonly tone: Tone | undefined;
   readonly headline: Part;
-  /** The line below it. */
   readonly line: Part;
   /** Why, with its line breaks; null when there is nothing to say. */
   readonly reason: string | null;
@@ -349,7 +341,6 @@ function top({ tone, headline, line, reason, next, more = null }: Verdict): Html
 }
 
 export interface Page {
-  /** In the title of the window. */
   readonly title: string;
   readonly verdict: Verdict;
   readonly body: Part;
@@ -408,7 +399,6 @@ function colourOf(colour: Colour): string {
 
 const WIDTH = 1_000;
 
-/** A small square of a colour. */
 export function swatch(colour: Colour): Html {
   return markup`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${
     colourOf(colour)
@@ -428,12 +418,10 @@ export function strip(label: string, colours: readonly Colour[]): Html {
   return markup`<svg role="img" aria-label="${label}" width="${width}" height="14" viewBox="0 0 ${width} 14">${squares}</svg>`;
 }
 
-/** A part of a bar. */
 export interface Share {
   readonly name: string;
   /** Its size; negative numbers count as 0. */
   readonly value: number;
-  /** The size as text. */
   readonly text: string;
   readonly colour: Colour;
   /** Whether its end is not known: it is drawn in stripes. @default {false} */
@@ -477,13 +465,11 @@ export interface Line {
   readonly colour: Colour;
   /** Whether it is drawn in dashes. @default {false} */
   readonly dashed?: boolean;
-  /** Its points by x, ascending. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
 /** The style has the same height for the numbers of the axis. */
 const HEIGHT = 220;
-/** Most parts of an axis. */
 const MAX_PARTS = 5;
 
 /** The numbers of an axis, from 0 to the first one that is not less than the greatest value. */

@@ -6,7 +6,6 @@
 import type { PlatformLinks } from "../ci/platform.ts";
 import { webUrl } from "../text/escape.ts";
 
-/** Addresses that reports link. */
 export interface ReportLinks extends PlatformLinks {
   /** The page of the run among the job's artifacts; absent where that is not known. */
   page?: string | undefined;

@@ -50,7 +50,6 @@ import {
   wordsOf,
 } from "./page.ts";
 
-/** A setting that a job has read. */
 export interface Setting {
   /** Its name: that of the flag, without dashes. */
   readonly name: string;
@@ -499,7 +498,6 @@ function startAgain({ repository, repoId, harness, task }: ResultView, options: 
   return [{ text: `Start the same task again${masked}:` }, { code: `${start} ${shellWord(task)}` }];
 }
 
-/** Whether a service is on this machine. */
 function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }

@@ -24,11 +24,9 @@ import { renderRunPage, type RunPageOptions, type Setting } from "./run_page.ts"
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
-/** Heading under which GitLab lists the links. */
 const LIST = "Mogplex";
 const MAX_LABEL = 200;
 
-/** Most links that GitLab accepts. */
 const MAX_LINKS = 20;
 
 /** A link, if its address may be one. */
@@ -80,10 +78,8 @@ const NAMES: Readonly<Record<OutputName, string>> = {
   replayed: "MOGPLEX_REPLAYED",
 };
 
-/** The names of all dotenv variables. */
 export const OUTPUT_VARIABLES: readonly string[] = Object.values(NAMES);
 
-/** Name of a GitHub output. */
 export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
 
 /** Values by output; an absent output is not written. */
@@ -129,12 +125,10 @@ function renderDotenv(result: AnyResult): string {
 // The formats of `--report`. A new one is a renderer and a row here; a renderer reads what `viewOf` makes of a result, whatever
 // its kind.
 
-/** What reports for people need beside the result. */
 type Surroundings = MarkdownOptions & RunPageOptions;
 
 /** A format of `--report`. */
 interface ReportFormat {
-  /** Name of the file in the output directory. */
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
@@ -183,7 +177,6 @@ export interface ReportTarget<F = ReportFormatName> {
   path: string;
 }
 
-/** The file operations that reports need. */
 export type ReportIo = Pick<Io, "readFile" | "writeFile" | "appendFile" | "removeFile">;
 
 function pathIn(directory: string, file: string): string {
@@ -287,13 +280,10 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): vo
 
 // Writing that never ends a job, and the files of the CI system that reports are appended to.
 
-/** A report that could not be written. */
 export interface ReportProblem {
   /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
   format: string;
-  /** Path of its file. */
   path: string;
-  /** Message for the user. */
   message: string;
 }
 
@@ -330,7 +320,6 @@ function isLineOpen(path: string, io: ReportIo): boolean {
   }
 }
 
-/** Outputs in the forms that CI systems read. */
 interface OutputTexts {
   /** Records of GitHub's format. */
   outputs(): string;

@@ -27,7 +27,6 @@ import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 //
 // Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
 
-/** Names of the conventions. */
 export const SEMCONV = {
   taskName: "cicd.pipeline.task.name",
   taskRunId: "cicd.pipeline.task.run.id",

@@ -19,7 +19,6 @@ export interface TraceSettings {
   warnings: string[];
 }
 
-/** Where spans go over the network. */
 export interface Endpoint {
   url: string;
   /** Headers by name. Their values are secrets. */
@@ -188,7 +187,6 @@ type RandomBytes = (count: number) => Uint8Array;
 
 const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 
-/** Where a job is in a trace. */
 export interface TraceContext {
   /** 32 hex digits. */
   traceId: string;

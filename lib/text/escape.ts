@@ -157,7 +157,6 @@ export function escapeLoggingData(text: string): string {
 
 // Untrusted text in Markdown: always as code, where no renderer looks for links, images, HTML, mentions or quick actions.
 
-/** Length of the longest run of backticks. */
 function longestRun(text: string): number {
   let longest = 0;
   for (const run of text.match(/`+/g) ?? []) longest = Math.max(longest, run.length);

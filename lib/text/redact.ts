@@ -178,7 +178,6 @@ function expressionsOf(patterns: readonly string[]): RegExp[] {
   return sources.map((source) => new RegExp(source, "g"));
 }
 
-/** Pieces by their beginnings. */
 function byHead(pieces: readonly string[]): Map<string, string[]> {
   const heads = new Map<string, string[]>();
   for (const piece of new Set(pieces)) {

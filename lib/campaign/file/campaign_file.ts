@@ -9,7 +9,6 @@ export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 /** What a run must bring for its item to succeed. */
 type Requirement = "run" | "changes" | "pull-request";
 
-/** A place in a file, for messages. */
 export interface FilePlace {
   /** Path as the user wrote it; `<stdin>` for standard input. */
   file: string;
@@ -22,7 +21,6 @@ export interface FilePlace {
 /** A place in a campaign. Where the campaign is an object, the key, and how many UTF-16 units of its text are before the place. */
 export type Place = FilePlace | { key: string; offset?: number };
 
-/** A place in a message. */
 export function placeText(place: Place): string {
   return "key" in place ? place.key : `${place.file}:${place.line}:${place.column}`;
 }
@@ -60,7 +58,6 @@ export interface StartWindow {
   fromMinute: number;
   /** Minutes after midnight at which it ends, 0 to 1440; at most `fromMinute` means on the next day. */
   toMinute: number;
-  /** IANA name of the time zone. */
   zone: string;
 }
 
@@ -103,7 +100,6 @@ export interface Notify {
   on: readonly NotifyEvent[];
 }
 
-/** A campaign file after it was read. */
 export interface CampaignFile {
   /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
   name: string;
@@ -116,9 +112,7 @@ export interface CampaignFile {
   /** Task, with templates, without the title. */
   prompt: string;
   variables: Readonly<Record<string, string>>;
-  /** Entries, in the order of the file. */
   repositories: readonly RepositoryEntry[];
-  /** Globs of names to leave out everywhere. */
   exclude: readonly string[];
   /** Which agent. `mode` is null when the service is to choose. */
   agent: { harness: string; mode: string | null };

@@ -142,7 +142,6 @@ function misspelt(issue: Issue, node: TreeNode): string {
   return "";
 }
 
-/** Adds the mistakes that the schema found. */
 export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistakes: MistakeList): void {
   const { root, source, brokenFrom } = tree;
   function add(start: number, end: number, path: Path, message: string): void {

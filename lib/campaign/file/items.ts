@@ -324,7 +324,6 @@ type TemplatePart = string | { name: string; offset: number; length: number };
 interface TemplateProblem {
   /** Offset in the text, in UTF-16 units. */
   offset: number;
-  /** Length of the part at fault. */
   length: number;
   /** What is wrong, what is allowed, and the nearest name. */
   message: string;
@@ -336,7 +335,6 @@ interface Template {
   problems: TemplateProblem[];
 }
 
-/** Most problems of one text that are reported. */
 const MAX_PROBLEMS = 100;
 /** Longest name that is compared with the known ones. */
 const MAX_NAME = 100;
@@ -431,10 +429,8 @@ export function renderTemplate(text: string | Template, values: Readonly<Record<
 
 // The task of an item: prompt and branch with the values of its variables.
 
-/** The templates that items share. */
 type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "branch">;
 
-/** What templates know about an item. */
 interface TaskItem {
   campaign: string;
   round: string;
@@ -448,7 +444,6 @@ interface TaskItem {
 
 /** The texts of a request that differ between items. */
 interface Task {
-  /** The title, a blank line, and the task. */
   prompt: string;
   /** Working branch; null when the service names it. */
   branch: string | null;
@@ -485,16 +480,13 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
 
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
 export const MAX_TITLE = 72;
-/** Most variables without a value that are reported. */
 const MAX_MISSING = 100;
 /** Stands for a value that only the service knows, in checks. */
 const UNKNOWN = "x";
 
-/** A text of the task with templates. */
 export interface TaskText {
   key: "title" | "prompt" | "branch" | "on-failed-checks.prompt";
   text: string;
-  /** The place of the whole text. */
   place: Place;
   placeOf(offset: number, length: number): Place;
 }
@@ -659,7 +651,6 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
   }
 }
 
-/** Adds the mistakes between task and entries. */
 export function reportItems(task: CheckedTask, mistakes: MistakeList): void {
   if (!checkVariables(task, mistakes)) return;
   checkLengths(task, mistakes);

@@ -4,7 +4,6 @@
  * @module
  */
 
-/** The title of the pull requests. */
 export const NEW_TITLE = "Say in one line what changes";
 
 export const NEW_TASK =

@@ -79,7 +79,6 @@ export const BUILT_IN_VARIABLES: readonly string[] = [
   "round",
 ];
 
-/** The first rule that a text breaks. */
 export function firstProblem(...rules: readonly Rule[]): Rule {
   return (text) => {
     for (const rule of rules) {
@@ -108,7 +107,6 @@ export function notBlank(text: string): string | undefined {
   return text.trim() === "" ? "it is empty; give a text" : undefined;
 }
 
-/** One line, without blanks at its ends. */
 export function oneLine(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f\u0085\u2028\u2029]/.test(text)) return "it must be one line without control characters";
@@ -122,7 +120,6 @@ export function campaignName(text: string): string | undefined {
   return near === "" ? allowed : `${allowed}; did you mean "${near}"?`;
 }
 
-/** Name of a variable of templates. */
 export function variableName(text: string): string | undefined {
   if (["root", "campaign", "round", "repository"].includes(text)) {
     return `this name is taken: {{ ${text} }} is known already; choose another`;
@@ -132,7 +129,6 @@ export function variableName(text: string): string | undefined {
     : 'a name of a variable has 1 to 40 letters, digits, "_" and "-", and begins with a letter';
 }
 
-/** Name of an environment variable. */
 function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
 }
@@ -267,7 +263,6 @@ export function fileHome(text: string): string | undefined {
   return isBelow ? undefined : FILE_HOME_FORMS;
 }
 
-/** Longest time of a run. */
 export function runTimeout(text: string): string | undefined {
   const ms = parseDuration(text);
   return ms !== undefined && ms >= RUN_TIMEOUT.min && ms <= RUN_TIMEOUT.max ? undefined : RUN_TIMEOUT_FORMS;
@@ -278,7 +273,6 @@ export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATI
 
 export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a share from 1% to 100%";
 
-/** A share of the items. */
 export function percentage(text: string): string | undefined {
   return /^(?:[1-9]\d?|100)%$/.test(text) ? undefined : THRESHOLD_FORMS;
 }

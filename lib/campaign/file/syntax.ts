@@ -85,7 +85,6 @@ export class Source {
     return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
   }
 
-  /** The line of an offset, without its end. */
   lineAt(offset: number): string {
     const line = this.#lineOf(offset);
     return this.text.slice(this.#lines[line], this.#lines[line + 1]).replace(/\r?\n$/, "");
@@ -179,7 +178,6 @@ function codePoint(text: string): string {
   return `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** Turns the parser's nodes into a tree. */
 class Converter {
   readonly #source: Source;
   readonly #mistakes: MistakeList;
@@ -483,12 +481,10 @@ interface Parsed {
   brokenFrom: number;
 }
 
-/** What the lexer and the parser found. */
 interface Tokens {
   tokens: CST.Token[];
   /** Offsets of anchors and tags, ascending. */
   properties: number[];
-  /** Where the nesting is too deep. */
   tooDeepAt: number | undefined;
 }
 

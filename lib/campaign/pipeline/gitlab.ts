@@ -59,7 +59,6 @@ function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick
   ]);
 }
 
-/** Words that print lines, each as it is. */
 function printed(lines: readonly string[]): string {
   return ["printf '%s\\n'", ...lines.map((line) => `  ${shellWord(line)}`)].join(" \\\n");
 }
@@ -123,7 +122,6 @@ function planScript(input: PipelineInput): string {
   ].join("\n");
 }
 
-/** Takes over the directory of the wave before. */
 function takeOverScript(): string {
   return [
     `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
@@ -274,7 +272,6 @@ class PipelineDocument {
     };
   }
 
-  /** A wave that a person has to release. */
   #gate() {
     const takeOver = isGit(this.#input) ? [] : [this.#document.createAlias(this.#takeOver, "take-over")];
     return {

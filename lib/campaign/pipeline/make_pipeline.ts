@@ -131,7 +131,6 @@ function carried(io: Io, what: string, path: string): CarriedFile {
 
 /** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
 interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
-  /** Shortest time between two waves. */
   everyMs: number;
 }
 

@@ -34,7 +34,6 @@ export interface Attention {
   readonly ids: readonly string[];
   /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
   readonly items: readonly string[];
-  /** What to do, in order. */
   readonly steps: readonly Step[];
 }
 
@@ -43,7 +42,6 @@ interface Context {
   readonly command: CampaignCommand;
 }
 
-/** Most items that an entry names. */
 const MAX_NAMED = 20;
 
 /**

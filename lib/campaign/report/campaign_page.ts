@@ -190,7 +190,6 @@ function shares(view: CampaignView): Html | null {
     }</ul></figure>`;
 }
 
-/** The colour of a verdict. */
 function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
   if (verdict === "needs-input" || verdict === "unknown") return "wait";
   return isTrouble(verdict) ? "bad" : verdict === "succeeded" || verdict === "unchanged" ? "good" : "none";

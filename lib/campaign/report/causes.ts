@@ -56,7 +56,6 @@ const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
 const MIN_HASH = 7;
 const MIN_ID = 12;
 
-/** Collects the names of a campaign. */
 function campaignNames(items: readonly CampaignItem[]): CampaignNames {
   const names = new Set<string>();
   let parts = 1;

@@ -27,7 +27,6 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
 }
 
-/** Numbers of a campaign. */
 interface Totals {
   items: number;
   /** Items with a verdict; a run that waits for a person has not ended. */
@@ -40,7 +39,6 @@ interface Totals {
   running: number;
 }
 
-/** Adds up the counts of a view. */
 export function totalsOf({ counts }: Pick<CampaignView, "counts">): Totals {
   const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + counts[state], 0);
   return {
@@ -295,7 +293,6 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
 /** How a campaign is called on the command line. */
 export interface CampaignCommand {
   readonly program: string;
-  /** The campaign file, as the user wrote it. */
   readonly file: string;
   /** Flags that every command needs: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];

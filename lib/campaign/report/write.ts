@@ -350,7 +350,6 @@ function renderCampaignGithubOutputs(view: CampaignView): string {
 // The files of a campaign. A new one is a renderer and a row here.
 
 interface CampaignFormat {
-  /** Name of the file in the campaign's directory. */
   readonly file: string;
   readonly help: string;
   /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
@@ -391,7 +390,6 @@ export const CAMPAIGN_FORMATS = {
   },
 } as const satisfies Record<CampaignFormatName, CampaignFormat>;
 
-/** The names of all reports, in their order. */
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
 /** Renders one report for a script. @param view Not yet cleaned. @param redact Removes secrets from one text, before it is escaped. */

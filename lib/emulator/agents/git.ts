@@ -23,7 +23,6 @@ export interface Checkout {
 }
 
 interface Delivery {
-  /** Whether a branch was pushed. */
   changed: boolean;
   /** Tracked files that the agent did not commit, and the delivery did. */
   autoCommitted: string[];
@@ -139,7 +138,6 @@ function importStream(fullName: string, branch: string): string {
   return `commit refs/heads/${branch}\ncommitter ${COMMITTED}\n${data(`Begin ${fullName}\n`)}${files.join("")}`;
 }
 
-/** Git repositories of projects, in one temporary directory. */
 export class ProjectStore {
   /** Directory of the repositories: `OWNER/NAME.git` for each. */
   readonly directory: string;
@@ -242,7 +240,6 @@ function otherEnd(service: "upload-pack" | "receive-pack"): string {
 }
 
 interface GitOptions {
-  /** Kills the process when it aborts. */
   signal?: AbortSignal | undefined;
   /** Standard input. @default {""} */
   input?: string | undefined;
@@ -285,7 +282,6 @@ function git(
   });
 }
 
-/** Whether a repository has a branch. */
 export function branchExists(path: string, branch: string): boolean {
   const args = ["-C", path, "show-ref", "--verify", "--quiet", `refs/heads/${branch}`];
   return spawnSync("git", args, { env: chosenEnvironment() }).status === 0;

@@ -239,7 +239,6 @@ const durationSchema = z.strictObject({
   median: length,
   /** Standard deviation of the logarithm. */
   sigma: z._default(z.number().check(z.nonnegative()), 0.5),
-  /** Another seed gives other lengths. */
   seed: z._default(z.int(), 1),
 });
 
@@ -272,7 +271,6 @@ const faultSchema = z.strictObject({
       'it must be a path, such as "GET /runs/*"',
     ),
   ),
-  /** Number of requests that it hits. */
   times: z.optional(count),
   /** Seconds in `Retry-After`. */
   retryAfter: z.optional(z.number().check(z.nonnegative())),
@@ -301,11 +299,9 @@ const stepSchema = z.strictObject({
   /** Id of the agent's process, which a cancel has to kill. */
   command: z.optional(z.string()),
   event: z.optional(eventSchema),
-  /** Number of times that the whole step plays. */
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
   /** Seconds between the repetitions. */
   every: z._default(seconds, 0),
-  /** The inner call ends with this status. */
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   /** Error text that goes with `call` and `status`. */
@@ -316,7 +312,6 @@ const stepSchema = z.strictObject({
   fault: z.optional(faultSchema),
   /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
   resume: z.optional(z.literal(true)),
-  /** A person cancels the run in the app. */
   cancel: z.optional(z.literal(true)),
 });
 
@@ -328,7 +323,6 @@ const automationStepSchema = z.strictObject({
   error: z.optional(z.nullable(z.string())),
   /** The run waits for a person or an event. Its status stays. */
   wait: z.optional(z.literal(true)),
-  /** A person lets the run continue. */
   resume: z.optional(z.literal(true)),
 });
 
@@ -348,7 +342,6 @@ const oneOrMore = <T extends z.core.$ZodType>(type: T, what: string) =>
 
 const attempt = z.int().check(z.minimum(1));
 
-/** A scenario as a file writes it. */
 const scenarioSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
@@ -363,18 +356,15 @@ const scenarioSchema = z.strictObject({
       automation: z.optional(z.string()),
       /** Number of the run among those of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
-      /** Every nth of the runs that fit otherwise. */
       every: z.optional(attempt),
       /** Switch of the revision that has to be on. */
       with: z.optional(z.enum(SWITCHES)),
     }),
     {},
   ),
-  /** Plays the steps of this built-in scenario. */
   play: z.optional(z.enum(PLAYABLE_NAMES)),
   /** How long a run takes from its start to the last step, in seconds, or how that is distributed. @default as its steps say */
   duration: z.optional(z.union([length, durationSchema], DURATION)),
-  /** All times are divided by this factor. */
   speed: z._default(z.number().check(z.positive()), 1),
   /** The queue refuses the run with this error. No step plays. */
   refuseQueue: z.optional(z.string()),

@@ -39,7 +39,6 @@ export interface ScriptOptions {
   onFault?: ((fault: Fault) => void) | undefined;
   /** Takes the id of a run that no scenario fits. @default discarded */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called for each run that a scenario plays. */
   onPlay?: ((run: RunRow) => void) | undefined;
 }
 

@@ -118,9 +118,7 @@ export function findAutomation(world: World, userId: string, id: string): Automa
 /** An automation with its graphs. It holds the published version instead of the version's id. */
 interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
   notes: string | null;
-  /** Graph in the editor. */
   draftGraph: unknown;
-  /** Graph that runs. */
   publishedVersion: { id: string; versionNumber: number; graph: unknown; createdAt: string } | null;
   /** A summary that the service never fills in. */
   runSummary: {
@@ -376,9 +374,7 @@ function startAutomationRun(world: World, run: AutomationRunRow, held: boolean):
 
 // Triggers of automations: the checks, the key, and the run that they queue.
 
-/** A trigger as it was sent. */
 interface TriggerRequest {
-  /** Automation, as in the path. */
   automationId: string;
   /** Repository, in any spelling of a UUID. */
   repoId: string;
@@ -418,14 +414,12 @@ interface Order {
   row: AutomationRow;
   version: NonNullable<AutomationRow["publishedVersion"]>;
   repo: RepoRow;
-  /** Key as it is stored. */
   key: string;
   input: TriggerInput;
   /** Working branch of the run, where the trigger decides it. */
   branch: string | null;
 }
 
-/** Checks a trigger in the service's order. */
 function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Order {
   const { revision } = world;
   const row = findAutomation(world, caller.userId, request.automationId);
@@ -562,7 +556,6 @@ function replay(world: World, order: Order, run: AutomationRunRow) {
 
 // Runs of automations: the list, the detail, and cancelling.
 
-/** Runs of a user's automation, newest first. */
 export function listAutomationRuns(world: World, userId: string, id: string, limit: number): AutomationRun[] {
   world.automationDriver.catchUp();
   const row = findAutomation(world, userId, id);
@@ -634,7 +627,6 @@ function presentDispatch(event: DispatchRow) {
   return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
 }
 
-/** Dispatch events of a run, oldest first. */
 function dispatchesOf(world: World, run: AutomationRunRow): DispatchRow[] {
   return world.store.dispatches.filter((event) => event.job_run_id === run.id);
 }

@@ -12,7 +12,6 @@ export interface Caller {
   /** What the start limit counts by: the token, or the client of an OAuth token. */
   keyId: string;
   credential: "api_key" | "oauth";
-  /** Name of the token. */
   label: string;
   scopes: readonly string[];
   /** Later revisions: the token may read and trigger automations, and start nothing else. */

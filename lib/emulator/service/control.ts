@@ -85,7 +85,6 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   },
 };
 
-/** The arguments of each action. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   gate: ["enabled"],
   advanceClock: ["seconds"],

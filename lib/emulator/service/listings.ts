@@ -21,7 +21,6 @@ interface RepoFilter {
   limit: number;
 }
 
-/** Visible repositories of a user, by name. */
 export function listRepos(world: World, userId: string, { query, id, limit }: RepoFilter): Repo[] {
   if (id !== null && !isUuid(id)) return [];
   world.store.guard("select", "repos");
@@ -133,7 +132,6 @@ export function sandboxLogs(world: World, userId: string, id: string): SandboxLo
   };
 }
 
-/** An agent in the form of the API. */
 interface PresentedAgent {
   id: string;
   name: string;
@@ -181,7 +179,6 @@ export function listAgents(world: World, userId: string): PresentedAgent[] {
   return [...presets, ...agents];
 }
 
-/** A model in the form of the API. */
 interface PresentedModel {
   id: string;
   provider: string;
@@ -225,7 +222,6 @@ export function listModels(world: World, userId: string): PresentedModel[] {
 
 // The account that a user of the emulator is given: a token that may do everything, and what it reaches.
 
-/** Tokens and repositories of one user. */
 export interface Account {
   /** A live token with both scopes. */
   token: string;

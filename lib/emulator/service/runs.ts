@@ -203,7 +203,6 @@ export function trimmedOrNull(value: unknown): string | null {
   return trimmed === "" ? null : trimmed;
 }
 
-/** A start request with its defaults. */
 interface NormalisedStart {
   /** The id as it was sent, since its spelling is part of the hash. */
   repoId: string;
@@ -323,7 +322,6 @@ function replay(world: World, row: RunRow, requestHash: string): StartResult {
   return { ...presentRun(world, row), replayed: true };
 }
 
-/** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {
   const extra = world.revision.extraRunFields
     ? {

@@ -6,7 +6,6 @@
  * @module
  */
 
-/** Limits of one cleaning pass. */
 interface Bounds {
   maxString: number;
   maxItems: number;

@@ -22,7 +22,6 @@ export function report(world: World, run: RunRow, event: NewEvent): void {
   if (written !== undefined) writeEvent(world, run.ai_call_id, written);
 }
 
-/** Stores an event unchanged. */
 export function reportVerbatim(world: World, run: RunRow, event: NewEvent): void {
   insertEvent(world, run.ai_call_id, event);
 }
@@ -37,7 +36,6 @@ export function setStatus(world: World, run: RunRow, status: string, error: stri
   updateRun(world, run, { status, error });
 }
 
-/** Ends the inner call, unless it has ended. */
 export function closeCall(world: World, run: RunRow, status: string, error: string | null): void {
   const call = callOf(world, run);
   if (call === undefined || isTerminal(call.status)) return;

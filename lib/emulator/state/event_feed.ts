@@ -6,7 +6,6 @@
 import type { EventRow } from "./store.ts";
 
 interface FeedListener {
-  /** Takes an event that was just written. */
   onEvent(event: EventRow): void;
   onClose(): void;
 }

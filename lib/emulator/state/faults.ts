@@ -22,7 +22,6 @@ export const STREAM_FAULT_KINDS = [
   "stream-500",
 ] as const;
 
-/** What goes wrong with an event stream. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
 export const FAULT_KINDS = [

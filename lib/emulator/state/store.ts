@@ -22,7 +22,6 @@ interface UserRow {
   hostedSandboxAccess: boolean;
 }
 
-/** A personal access token. */
 interface TokenRow {
   id: string;
   key: string;
@@ -286,7 +285,6 @@ export class Store {
   readonly sandboxes = new Map<string, SandboxRow>();
   /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
   readonly currentSandboxes = new Set<SandboxRow>();
-  /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
   /** Boots whose sandbox has no row yet, by run id: their user, and their begin in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
@@ -305,12 +303,10 @@ export class Store {
   /** By call id, in order of time. */
   readonly events = new Map<string, EventRow[]>();
   readonly automationRuns = new Map<string, AutomationRunRow>();
-  /** Ids of automation runs by idempotency key. */
   readonly automationRunKeys = new Map<string, string>();
   /** In order of time. */
   readonly dispatches: DispatchRow[] = [];
 
-  /** How many times repositories were listed. */
   repoLists = 0;
 
   readonly #fixture: Fixture;
@@ -340,7 +336,6 @@ export class Store {
     throw new DatabaseError(`injected failure: ${key}`);
   }
 
-  /** Restores the fixture and forgets everything else. */
   reset(): void {
     this.#failures.clear();
     const maps = [

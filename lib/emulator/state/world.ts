@@ -20,7 +20,6 @@ interface Surroundings {
   gate: boolean;
   /** Number of queue entries that the queue refuses from now on. */
   queueFailures: number;
-  /** Error message of a refused queue entry. */
   queueMessage: string;
   /** Whether the queue accepts entries without returning a handle. */
   queueWithoutHandle: boolean;

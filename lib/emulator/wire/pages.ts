@@ -180,9 +180,7 @@ function lastRows(order: string, columns: readonly string[], rows: readonly Tabl
 }
 
 const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;
-/** Newest events that are shown. */
 const MAX_EVENTS = 1_000;
-/** Characters of a payload that are shown. */
 const MAX_PAYLOAD = 2_000;
 
 /** Page of a run; undefined if there is no such run. */
@@ -258,7 +256,6 @@ export function pullPage(world: World, repo: string, number: string): string | u
   });
 }
 
-/** Most lines of a diff that are shown. */
 const MAX_LINES = 5_000;
 
 function diffOf(diff: string): Html {

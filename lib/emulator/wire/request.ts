@@ -141,7 +141,6 @@ export function refuse(error: unknown, message: string): Failure {
   return fail(500, "INTERNAL_ERROR", message);
 }
 
-/** A failure in the envelope. */
 export function fail(
   status: FailureStatus,
   code: string,
@@ -156,7 +155,6 @@ export function bare(status: number, headers: Record<string, string> = {}): Resp
   return new Response(null, { status, headers });
 }
 
-/** The site's page for an unknown path. */
 export function notFoundPage(): Response {
   const page = "<!DOCTYPE html><html><head><title>404: This page could not be found.</title></head>" +
     "<body><h1>404</h1><h2>This page could not be found.</h2></body></html>";
@@ -165,7 +163,6 @@ export function notFoundPage(): Response {
 
 // The layers in front of the handlers: the host name, the framework's clean-up of paths, and the session gate.
 
-/** Page of a pull request. */
 const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
@@ -221,7 +218,6 @@ export interface LoggedRequest {
   /** Wall time of its arrival, in milliseconds since 1970. */
   atMs: number;
   method: string;
-  /** Path and query, as they were sent. */
   target: string;
   /** Status of the answer; null if there was none. */
   status: number | null;
@@ -231,7 +227,6 @@ export interface LoggedRequest {
   fault: string | undefined;
 }
 
-/** Characters of a path that are shown. */
 const MAX_TARGET = 200;
 
 /** A request as a line: `02:56:05  202  POST /runs  3 ms`. Whatever the request contains, it is one line of plain ASCII. */

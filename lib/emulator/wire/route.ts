@@ -9,7 +9,6 @@ import { authenticate, type Failure, refuse, type Reply, respond, searchParams }
 import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
-/** What a handler needs and how it answers. */
 interface RouteOptions<Status extends 200 | 202> {
   /** Scope that the token needs. @default any live token will do */
   scope?: Scope | undefined;
@@ -32,7 +31,6 @@ type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failu
 
 type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
 
-/** Good answer or failure of a handler. */
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**

@@ -449,7 +449,6 @@ function undecodable(): Response {
   return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain" } });
 }
 
-/** Routes of later revisions, each with its switch. */
 const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
   ["/runs/:runId/events/stream", "stream"],
   ["/automations/:automationId/runs/:runId/cancel", "automationRunCancel"],
