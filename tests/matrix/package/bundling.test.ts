@@ -43,7 +43,9 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
     "BUILDKITE_BUILD_ID",
     "another run of this folder goes on",
     "resourceSpans",
-    ...[...ENVIRONMENT, ...VERBS.flatMap(flagsOf)].map(({ help }) => help).filter((text) => text.length > 30),
+    ...ENVIRONMENT.map(({ help }) => help).filter((text) => text.length > 30),
+    // Some are made from numbers.
+    ...VERBS.flatMap(flagsOf).map(({ help }) => help).filter((text) => text.length > 30 && !/\d/.test(text)),
   ];
   for (const part of others) expect([part, textOf("mogplex.mjs").includes(part)]).toEqual([part, true]);
   for (const file of ["mogplex-component.mjs", "mogplex-dashboard.mjs", "action/main.mjs"]) {
