@@ -293,7 +293,7 @@ test("a command counts the requests of the one before it, and waits for none tha
     await world.run({ env, timeoutMs: 2_500 });
     if (!remembers) world.files.remove(`${DIRECTORY}/writer-requests.json`);
     await world.run({ env, timeoutMs: 10 * MINUTE });
-    return world.notices.filter((notice) => notice.startsWith("wait "));
+    return world.notices.filter((notice) => notice.includes("HTTP 429"));
   };
   expect(await waitsOf(true)).toEqual([]);
   expect((await waitsOf(false)).length).toBeGreaterThan(0);

@@ -71,10 +71,10 @@ test("forecast() names the limit that decides the end, and the end without it", 
 
 test("forecast() counts the time until a process that stays looks, and names the limit also in a short campaign", () => {
   const short = { waiting: 4, meanRunMs: 3 * SECOND, spread: 0, looks: true };
-  // A young run is looked at every 10 seconds.
-  expect(forecast(input(short))).toMatchObject({ endsAtMs: START + 20 * SECOND, bound: "sandboxes" });
+  // A run that is so short is looked at every 5 seconds.
+  expect(forecast(input(short))).toMatchObject({ endsAtMs: START + 10 * SECOND, bound: "sandboxes" });
   const forty = forecast(input({ ...short, waiting: 40, quotas: [] }));
-  expect(forty).toMatchObject({ endsAtMs: START + 140 * SECOND, bound: "sandboxes" });
+  expect(forty).toMatchObject({ endsAtMs: START + 70 * SECOND, bound: "sandboxes" });
   const waves = { ...short, waveEveryMs: 10 * MINUTE };
   expect(forecast(input(waves)).endsAtMs).toBe(forecast(input({ ...waves, looks: false })).endsAtMs);
 });

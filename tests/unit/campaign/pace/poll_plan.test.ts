@@ -34,8 +34,8 @@ test("pollPlan() takes the run that was not seen for the longest time, of those 
 
 test("pollPlan() names the moment at which the first run is due, when no run is due yet", () => {
   const near = run("near", { startedMs: START - MEAN });
-  expect(plan([run("far"), near])).toEqual({ id: "near", atMs: START + 9 * SECOND, because: "due" });
-  expect(plan([run("far")])).toEqual({ id: "far", atMs: START + 23 * SECOND, because: "due" });
+  expect(plan([run("far"), near])).toEqual({ id: "near", atMs: START + 19 * SECOND, because: "due" });
+  expect(plan([run("far")])).toEqual({ id: "far", atMs: START + 59 * SECOND, because: "due" });
 });
 
 test("pollPlan() passes over runs that have ended, and is null without any other", () => {
@@ -51,17 +51,18 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
 }
 
 test("pollPlan() has an interval that is short for a young run and near the end, longer between, and longest for a person", () => {
-  expect(pollIntervalMs(null, 0, MEAN)).toBe(10 * SECOND);
-  expect(pollIntervalMs("streaming", 5 * MINUTE, MEAN)).toBe(24 * SECOND);
-  expect(pollIntervalMs("streaming", 20 * MINUTE, MEAN)).toBe(10 * SECOND);
-  expect(pollIntervalMs("streaming", HOUR, MEAN)).toBe(24 * SECOND);
+  expect(pollIntervalMs(null, 0, MEAN)).toBe(15 * SECOND);
+  expect(pollIntervalMs("streaming", 5 * MINUTE, MEAN)).toBe(MINUTE);
+  expect(pollIntervalMs("streaming", 12.5 * MINUTE, MEAN), "the end may come near before").toBe(30 * SECOND);
+  expect(pollIntervalMs("streaming", 20 * MINUTE, MEAN)).toBe(20 * SECOND);
+  expect(pollIntervalMs("streaming", HOUR, MEAN)).toBe(30 * SECOND);
   expect(pollIntervalMs("streaming", 20 * SECOND, 30 * SECOND), "a short run ends soon").toBe(5 * SECOND);
   expect(pollIntervalMs("awaiting_input", 20 * MINUTE, MEAN)).toBe(MINUTE);
   for (const minutes of [1, 5, 20, 60, 600]) {
     for (let ageMs = 0; ageMs < 20 * HOUR; ageMs += 7 * MINUTE) {
       const interval = pollIntervalMs("streaming", ageMs, minutes * MINUTE);
       expect(interval).toBeGreaterThanOrEqual(5 * SECOND);
-      expect(interval).toBeLessThanOrEqual(30 * SECOND);
+      expect(interval).toBeLessThanOrEqual(MINUTE);
     }
   }
 });
@@ -75,7 +76,7 @@ test("pollPlan() waits for the request budget", () => {
 
 test("pollPlan() looks again within an interval when the clock was set back", () => {
   const ahead = run("a", { startedMs: START + HOUR, lastSeenMs: START + 2 * HOUR });
-  expect(plan([ahead])).toMatchObject({ id: "a", atMs: START + 10 * SECOND });
+  expect(plan([ahead])).toMatchObject({ id: "a", atMs: START + 15 * SECOND });
   const requestsMs = Array.from({ length: 60 }, () => START + HOUR);
   expect(plan([ahead], { requestsMs })).toMatchObject({ atMs: START + MINUTE });
 });
@@ -112,14 +113,15 @@ function follow(timesMs: readonly number[], parallel: number): { lateMs: number[
   }
 }
 
-test("pollPlan() sees the end of runs of 20 minutes less than 12 seconds late on average, a percent of their time", () => {
+test("pollPlan() sees the end of runs of 20 minutes less than 20 seconds late on average, with about 40 looks each", () => {
   for (const spread of [0, 0.3, 0.5, 0.8]) {
     const random = randomNumbers(7);
     const times = runTimes(500, MEAN, spread).map((time) => time + random() * MINUTE);
-    const { lateMs } = follow(times, 3);
+    const { lateMs, sent } = follow(times, 3);
     expect(lateMs).toHaveLength(500);
-    expect(lateMs.reduce((sum, late) => sum + late, 0) / lateMs.length).toBeLessThan(9 * SECOND);
-    expect(Math.max(...lateMs)).toBeLessThanOrEqual(24 * SECOND);
+    expect(lateMs.reduce((sum, late) => sum + late, 0) / lateMs.length).toBeLessThan(20 * SECOND);
+    expect(sent.length / 500).toBeLessThan(45);
+    expect(Math.max(...lateMs)).toBeLessThanOrEqual(MINUTE);
   }
 });
 

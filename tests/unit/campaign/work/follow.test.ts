@@ -60,6 +60,15 @@ test("followCampaign() survives every kind of trouble, and starts nothing twice"
   }
 });
 
+test("followCampaign() takes about 40 requests for a run of 20 minutes where the service has no streams", async () => {
+  const minutes = [18, 20, 22, 25];
+  let count = 0;
+  const world = campaignWorld({ count: 24, runDuration: () => (minutes[count++ % 4] ?? 20) * MINUTE });
+  expect((await world.run()).code).toBe(0);
+  const looks = world.requests.filter((request) => /^GET \/runs\/[^/]+\/events\?/.test(request)).length / 24;
+  expect([looks > 20, looks < 45]).toEqual([true, true]);
+});
+
 test("followCampaign() recognises a jump of the machine's clock", async () => {
   const world = campaignWorld({ count: 12, runDuration: () => MINUTE });
   void world.clock.sleep(90_000).then(() => world.clock.jumpWallTime(-3 * 3_600_000));
