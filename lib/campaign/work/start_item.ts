@@ -57,18 +57,18 @@ export type Step =
 export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
   const old: string[] = [];
   const batch: Announced[] = [];
-  let rest: Rest;
+  let isDone = false;
   try {
-    rest = yield* startThem(work, old, batch);
-  } catch (error) {
-    // The error is what the caller wants to know.
-    await withdraw(work, batch).catch(() => {});
-    throw error;
+    const rest = yield* startThem(work, old, batch);
+    isDone = true;
+    return rest;
   } finally {
     tellOld(work, old);
+    await withdraw(work, batch).catch((error) => {
+      // Another error is what the caller wants to know.
+      if (isDone) throw error;
+    });
   }
-  await withdraw(work, batch);
-  return rest;
 }
 
 /** A start that other machines know of, and whose request is about to be sent. */
