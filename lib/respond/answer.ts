@@ -215,7 +215,7 @@ async function stop(
   }
   // What their authors see, and what lasts when others remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
+  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be running."];
   lines.push("Earlier tasks of this thread that have not started are withdrawn.");
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job of this stop may have stopped the runs, and said so.
@@ -223,7 +223,7 @@ async function stop(
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");
   writer.out(
-    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is at work`,
+    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is running`,
   );
   return EXIT.success;
 }

@@ -230,7 +230,7 @@ export class Decider {
       reason,
       tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}`, isTried: own !== undefined },
     });
-    if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
+    if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it again, at the beginning of a comment`);
     const { what, line } = asked;
     if (what?.kind === "stop") return stop;
     if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#settings.name) };
@@ -285,7 +285,7 @@ export class Decider {
 
   /**
    * What a stop is about, of all that was asked for before it: runs of the thread that have not ended, notes of asks whose start is not known, and
-   * asks without a note. Asked anew each time: a job may be about to start its run.
+   * asks without a note. Asked again each time: a job may be about to start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
@@ -490,7 +490,7 @@ export class Decider {
     return { text: fixPrompt(fix, pull.target), of: ask, quote };
   }
 
-  /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged anew: who wrote it, and whether it was changed. */
+  /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged again: who wrote it, and whether it was changed. */
   async #lastTask(
     thread: Thread,
     ask: AskId,

@@ -26,8 +26,8 @@ const MAX_OTHER_PULLS = 5;
 /** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
 export const STARTING_MS = 10 * 60_000;
 
-const BUSY = "another run is at work here";
-const BUSY_BRANCH = "a run of another thread is at work on this branch";
+const BUSY = "another run is running here";
+const BUSY_BRANCH = "a run of another thread is running on this branch";
 
 /** Looks for runs that keep another one from being started, by our own notes and by what the service says of runs. */
 export class Rivals {
@@ -89,7 +89,7 @@ export class Rivals {
     const link = thread === null || note === undefined
       ? ""
       : `. Its note: ${thread.url}#${this.#threads.anchor}${note.id}`;
-    return `${reason}: write the task anew when that has ended${link}`;
+    return `${reason}: write the task again when that has ended${link}`;
   }
 
   /** What an ask is told while the run of another thread is at work on its branch. */
@@ -165,7 +165,7 @@ export class Rivals {
     const other = await this.#busyOnBranch(place, today, marks);
     if (other !== undefined) return { reason: BUSY_BRANCH, text: await this.#busyBranchText(other) };
     return this.#isBeyondLimit(today)
-      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task anew later` }
+      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task again later` }
       : null;
   }
 

@@ -186,7 +186,7 @@ test("decide() takes a comment whose edits are hidden as far as the event says t
   const why = "the forge does not show whether somebody who may not push has changed the comment";
   // A poll does not know what was written, and leaves it to the event for an hour.
   expect(await decide(forge, news)).toMatchObject({ kind: "none", reason: why, tell: null });
-  const told = { kind: "none", reason: why, tell: { text: `${why}: write it anew, at the beginning of a comment` } };
+  const told = { kind: "none", reason: why, tell: { text: `${why}: write it again, at the beginning of a comment` } };
   expect(await decide(forge, { ...news, written: "@mogplex fix the title" })).toMatchObject(told);
   const old = forge.say(ISSUE, KIM, asked, { isEditHidden: true, createdAt: at(-60) });
   expect(await decide(forge, old)).toMatchObject(told);
@@ -503,7 +503,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is at work here: write the task anew when that has ended. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is running here: write the task again when that has ended. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -516,7 +516,7 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is at work on this branch: write the task anew when that has ended. " +
+    "a run of another thread is running on this branch: write the task again when that has ended. " +
       "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   const decides = decider(forge);
@@ -538,7 +538,7 @@ test("decide() links the note of a run on its branch that an issue has asked for
     const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
-      "a run of another thread is at work on this branch: write the task anew when that has ended. " +
+      "a run of another thread is running on this branch: write the task again when that has ended. " +
         `Its note: ${aThread(ISSUE).url}#${anchor}10`,
     );
   }
@@ -556,7 +556,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
   expect(await rival(id + 1)).toBe(
-    "a run of another thread is at work on this branch: write the task anew when that has ended. " +
+    "a run of another thread is running on this branch: write the task again when that has ended. " +
       `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
   );
   expect(await rival(id - 1)).toBeNull();
@@ -580,7 +580,7 @@ test("rival() lets the older note start, however far the clock of this machine i
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
     expect(await rival(own)).toBe(
-      "another run is at work here: write the task anew when that has ended. " +
+      "another run is running here: write the task again when that has ended. " +
         `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
     );
     expect(await rival(older)).toBeNull();
@@ -596,7 +596,7 @@ test("rival() starts no task that polls could not start for long beside the run 
   mark(forge, { kind: "comment", id: later.comment?.id ?? 0 }, AT_WORK);
   const notes = marksOf(forge.notes.slice(-2), BOT, sealOf(PULL));
   const rival = (atWork: readonly string[]) => decider(forge, {}, atWork).rival(ask, notes, notes[0]?.note.id ?? 0);
-  expect(await rival([RUN])).toStartWith("another run is at work here");
+  expect(await rival([RUN])).toStartWith("another run is running here");
   expect(await rival([])).toBeNull();
 });
 
@@ -749,7 +749,7 @@ for (
     const decision = await decide(forge, news);
     expect(decision).toMatchObject({ kind: "none", reason: why });
     expect(decision.kind === "none" && decision.tell?.text).toBe(
-      `${why}: write it anew, at the beginning of a comment`,
+      `${why}: write it again, at the beginning of a comment`,
     );
     mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none");
     expect(await outcome(forge, news)).toBe("no: it was answered");
@@ -769,7 +769,7 @@ test("decide() starts nothing for a comment with our reaction at the end, whoeve
   expect(await outcome(forge, news)).toStartWith("go");
 });
 
-test("decide() does not take the reaction to an earlier label, whose note is there, for an answer to a label that was set anew", async () => {
+test("decide() does not take the reaction to an earlier label, whose note is there, for an answer to a label that was set again", async () => {
   const forge = fakeForge();
   forge.labels.set("pull 7", { id: 6, by: LEE, at: at(0) });
   await forge.react(PULL, null, "done");
@@ -865,7 +865,7 @@ test("decide() starts no second run for `again` on an issue while the run of tha
   const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, AT_WORK, { thread: ISSUE });
   const news = forge.say(ISSUE, KIM, "@mogplex again");
-  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is at work here");
+  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is running here");
   expect(await outcome(forge, news)).toStartWith("fix it");
   // Another task gets a branch of its own.
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
@@ -886,7 +886,7 @@ test("rival() lets the older of two `again` start on an issue, and another task 
     rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
   }
   const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
-  const told = `another run is at work here: write the task anew when that has ended. Its note: ${link}`;
+  const told = `another run is running here: write the task again when that has ended. Its note: ${link}`;
   expect(rivals).toEqual([null, told, null]);
 });
 
@@ -984,7 +984,7 @@ test("decide() asks for a task when the task is missing, or far too long", async
   );
 });
 
-test("changed() refuses what was closed, edited, labelled anew, moved or protected right before the start", async () => {
+test("changed() refuses what was closed, edited, labelled again, moved or protected right before the start", async () => {
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
     [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it was closed meanwhile"],
@@ -1019,7 +1019,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
   }
 });
 
-test("changed() refuses a label that was set anew, and one whose text was changed after it", async () => {
+test("changed() refuses a label that was set again, and one whose text was changed after it", async () => {
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
     [(forge) => forge.labels.set("issue 8", { id: 6, by: LEE, at: at(1) }), "the label was set again"],

@@ -273,7 +273,7 @@ test("two mentions on one merge request at once start one run, and the other one
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
   await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const [told = "", ...more] = ours(at).filter((body) => body.includes("another run is at work here"));
+  const [told = "", ...more] = ours(at).filter((body) => body.includes("another run is running here"));
   expect(more).toEqual([]);
   expect(told).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/7#note_\d+/);
 });
@@ -300,7 +300,7 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const told = ours(at).filter((body) => body.includes("a run of another thread is at work on this branch"));
+  const told = ours(at).filter((body) => body.includes("a run of another thread is running on this branch"));
   expect(told.length).toBe(1);
   expect(told[0]).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/[79]#note_\d+/);
 });
@@ -426,7 +426,7 @@ for (const [what, arrange, reason] of TOLD) {
     expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
     expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
     expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
-    expect(ours(at)[0]).toEndWith(`No run: ${reason}: write it anew, at the beginning of a comment.\n`);
+    expect(ours(at)[0]).toEndWith(`No run: ${reason}: write it again, at the beginning of a comment.\n`);
   });
 }
 
@@ -591,11 +591,11 @@ test("the note of a task whose first start is not known says so when the merge r
   expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
   expect(runsOf(at).length).toBe(2);
   expect(ours(at)[0]).toMatch(
-    /another run is at work here.* An earlier try may have started its run: that is not known/,
+    /another run is running here.* An earlier try may have started its run: that is not known/,
   );
 });
 
-test("the note of a job with a wrong token says to write the task anew, and a new mention starts", async () => {
+test("the note of a job with a wrong token says to write the task again, and a new mention starts", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
@@ -684,9 +684,9 @@ test("respond stops the run of a thread", async () => {
   await respond(at, payload(note), ["--timeout", "60"]);
   expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} at work [0-9a-f]{32} -->/);
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
-  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work here\n");
+  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is running here\n");
   expect(ours(at)[1]).toContain(
-    "write the task anew when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "write the task again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
@@ -1244,7 +1244,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run of an earlier task is at work\n");
+  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run of an earlier task is running\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 

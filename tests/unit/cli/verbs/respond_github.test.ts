@@ -160,7 +160,7 @@ test("respond asks a GitHub server of one's own below /api/v3 and /api/graphql, 
   }
 });
 
-test("respond tells the author of an edited comment on GitHub to write it anew", async () => {
+test("respond tells the author of an edited comment on GitHub to write it again", async () => {
   const at = place();
   const news = commented(at.github.say(7, "kim", "@mogplex go", { lastEditedAt: "2026-01-01T00:00:00Z" }));
   expect((await respond(at, news)).stdout).toBe("no run: the comment was changed after it was written\n");
