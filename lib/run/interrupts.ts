@@ -33,16 +33,6 @@ export interface Interrupts {
   readonly terminal: boolean;
 }
 
-/** What a job does with its operation at the deadline and at a signal. */
-export interface WatchSettings {
-  /** What cancels it; otherwise it continues. The deadline of the job is `timeout`. */
-  cancelOn: readonly CancelCause[];
-  /** See {@linkcode OnInterrupt}. */
-  onInterrupt: OnInterrupt;
-  /** Signals of the process; undefined in the library, which does not handle them. */
-  interrupts: Interrupts | undefined;
-}
-
 /** Combines the caller's signal and those of the process; undefined when there is neither. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);

@@ -34,7 +34,6 @@ interface SessionOptions extends ConnectOptions {
 
 /** Opens a session. @throws what {@linkcode connectWith} throws. */
 export function openSession(options: SessionOptions, internals: SessionInternals): Session {
-  if (internals.session !== undefined) return internals.session;
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
   internals.onSession?.(session);
