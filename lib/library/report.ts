@@ -415,7 +415,7 @@ function escaping(name: keyof EscapeText, escape: (text: string) => string): (te
  * ```ts
  * import { escapeText } from "@mogplex/ci";
  *
- * if (escapeText.markdown("/close @everyone") !== "`/close @everyone`") throw new Error("changed");
+ * if (escapeText.markdown("/close") !== "`/close`") throw new Error("changed");
  * if (escapeText.html("<script>") !== "&lt;script&gt;") throw new Error("changed");
  * if (escapeText.slack("<!channel> it's done") !== "&lt;!channel&gt; it's done") throw new Error("changed");
  * if (escapeText.terminal("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");

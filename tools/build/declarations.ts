@@ -15,6 +15,11 @@ import { root } from "../setup.mjs";
 /** Modules that a package's user imports. */
 const ENTRIES = ["mod", "campaigns", "testing"];
 
+/** A list of names, one on a line. */
+function onLines(statement: string): string {
+  return statement.replace(/\{\s*/, "{\n  ").replace(/,\s*/g, ",\n  ").replace(/\s*\}$/, ",\n}");
+}
+
 /**
  * Writes `types/`: only what the signatures of the entries name.
  *
@@ -39,6 +44,12 @@ export async function writeDeclarations(dist: string): Promise<void> {
       format: "es",
       entryFileNames: "[name].d.ts",
       chunkFileNames: "shared.d.ts",
+      // The entries are read by people as well: each name as it is, on a line of its own.
+      minifyInternalExports: false,
+      plugins: [{
+        name: "lines",
+        renderChunk: (code) => code.replace(/^(?:ex|im)port (?:type )?\{[^}]*\}/gm, onLines),
+      }],
       manualChunks: (id) => ENTRIES.some((name) => id === join(made, `${name}.d.ts`)) ? undefined : "shared",
     });
     await bundle.close();

@@ -23,6 +23,7 @@ interface Declaration {
   jsDoc?: DocComment;
   def: {
     params?: DocParam[];
+    hasBody?: boolean;
     returnType?: DocType;
     tsType?: DocType;
     properties?: DocMember[];
@@ -192,7 +193,9 @@ function constText(name: string): string | undefined {
 }
 
 function section({ name, declarations }: DocSymbol, known: Names): string {
-  return declarations.map((declaration, index) => {
+  // Nobody can call the signature that a body has beside its overloads.
+  const callable = declarations.length > 1 ? declarations.filter(({ def }) => def.hasBody !== true) : declarations;
+  return callable.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;
     const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
       each.accessibility !== "private" && each.kind !== "setter" && !/^[#[]/.test(each.name) &&
