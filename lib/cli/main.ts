@@ -16,6 +16,7 @@ import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
+import { hostNote, repositoryOfFolder } from "./job/origin.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
@@ -100,7 +101,15 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           notes: JOB_NOTES,
           forges: ALL_FORGES,
           extras: EXTRAS,
-          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
+          laptop: {
+            chooseFolder,
+            ignoringFolder,
+            rememberStart,
+            rememberEnd,
+            openPage,
+            repositoryOfFolder,
+            hostNote,
+          },
           dropIn: group === "drop-in",
         },
         options,

@@ -42,6 +42,15 @@ export const REPO = option("MOGPLEX_REPO_ID", {
   parse: anyText,
 });
 
+/** See `job/origin.ts`. It has no variable: a job names its repository. */
+export const ORIGIN_HOST: VerbFlag = {
+  name: "forge-host",
+  value: "HOST",
+  multiple: true,
+  help: "Take `origin` from this host too, not only github.com.",
+  heading: "Task",
+};
+
 export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
   name: "prompt-file",
   value: "FILE",
@@ -392,6 +401,7 @@ export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
 /** The request of a run, but for its key. */
 export const REQUEST: readonly VerbFlag[] = [
   REPO,
+  ORIGIN_HOST,
   PROMPT_FILE,
   BRANCH,
   CREATE_BRANCH,

@@ -88,9 +88,18 @@ export function requiredRunId(context: Context, attempted: string): string {
   throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
 }
 
-/** The repository of a verb, by name or id. @throws {UsageError} when there is none. */
-export function requiredRepo({ option, vocabulary }: Context, attempted: string): string {
-  const repo = option(REPO);
+/**
+ * The repository of a verb, by name or id.
+ *
+ * @param inFolder Whether a person may leave it to the remote `origin` of the folder.
+ * @throws {UsageError} when there is none.
+ */
+export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
+  const { option, vocabulary, laptop, writer } = context;
+  const given = option(REPO);
+  const note = given === undefined ? undefined : laptop?.hostNote(given);
+  if (note !== undefined) writer.note(writer.untrusted(note));
+  const repo = given ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted) : undefined);
   if (repo !== undefined) return repo;
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
 }

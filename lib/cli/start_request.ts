@@ -31,7 +31,7 @@ import type { Context } from "./verb.ts";
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readStartRequest(context: Context): Promise<RunRequest> {
-  const repo = requiredRepo(context, "start run");
+  const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);
   const request = { repo, prompt, ...readRequestSettings(context) };
   checkRunRequest(request);
@@ -154,7 +154,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
-  const repo = requiredRepo(context, "trigger automation");
+  const repo = requiredRepo(context, "trigger automation", false);
   const path = context.option(INPUT_FILE);
   const pairs = inputPairs(context);
   if (path === undefined && pairs.length === 0) return { repo };

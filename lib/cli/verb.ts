@@ -204,7 +204,11 @@ export interface Laptop {
   rememberStart(context: Context, started: StartedRun, out: string, asked: RequestedTask): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
-  /** See `openPage` there. */
+  /** See `repositoryOfFolder` in `job/origin.ts`. */
+  repositoryOfFolder(context: Context, attempted: string): string | undefined;
+  /** See `hostNote` there. */
+  hostNote(repo: string): string | undefined;
+  /** See `openPage` in `job/laptop.ts`. */
   openPage(context: Context, path: string): Promise<void>;
 }
 

@@ -14,6 +14,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
+import { remotesOf } from "../job/origin.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
@@ -80,7 +81,7 @@ export async function initRepository(context: Context): Promise<number> {
     update(context, steps);
     return EXIT.success;
   }
-  const origin = originOf(context);
+  const origin = remotesOf(context).get("origin") ?? "";
   const [name, system] = systemOf(context, origin);
   const recipe = flags.has(RESPOND) ? needRespondRecipe(name, system) : system;
   const repo = repoName(origin);
@@ -316,20 +317,6 @@ function ownLicences({ io, machine }: Context): string | undefined {
     // The program can do without.
     return undefined;
   }
-}
-
-/** The address of the repository's remote `origin`; empty when there is none. */
-function originOf(context: Context): string {
-  let config = "";
-  try {
-    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
-    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
-  } catch {
-    // See above.
-  }
-  const address = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(\S+)/.exec(config)?.[1] ?? "";
-  // A path on this machine names no repository of the service.
-  return /^(?:\w+:\/\/[^/]|[\w.-]+@)/.test(address) ? address : "";
 }
 
 /** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */

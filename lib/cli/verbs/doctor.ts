@@ -13,7 +13,19 @@ import { own } from "../../text/safe_line.ts";
 import { openJobForge } from "../job/open_forge.ts";
 import type { Writer } from "../log/writer.ts";
 import { checkProgram, RELEASES } from "../setup/program_check.ts";
-import { ALLOW_USERS, JSON_LINES, KEY_PART, KEY_SCOPE, LABEL, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
+import {
+  ALLOW_USERS,
+  JSON_LINES,
+  KEY_PART,
+  KEY_SCOPE,
+  LABEL,
+  oneOf,
+  ORIGIN_HOST,
+  OUT,
+  REPO,
+  REPORT,
+  STATE,
+} from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import { type Check, type CheckState, follows, ok, skipped, type Tried, tried, warning } from "../../check.ts";
@@ -61,7 +73,15 @@ const FOR: Option<Purpose> = {
 
 const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
-const repositoryOf = ({ option }: Context): string | undefined => option(REPO)?.trim();
+/** Purposes whose job names its repository as `run` does. */
+const STARTS: readonly Purpose[] = ["run"];
+
+/** The repository: that of the folder, for a person who names none. A folder without one is no fault here: then nothing is asked about it. */
+function repositoryOf(context: Context): string | undefined {
+  const given = context.option(REPO)?.trim();
+  if (given !== undefined || !STARTS.includes(purposeOf(context))) return given;
+  return context.laptop?.repositoryOfFolder(context, "check repository");
+}
 
 /** What a job of each purpose can do when nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
@@ -220,7 +240,17 @@ export const doctorVerb: Verb = {
   summary:
     "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
   group: "toolkit",
-  flags: [FOR, REPO, ALLOW_USERS, LABEL, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], RELEASES, JSON_LINES],
+  flags: [
+    FOR,
+    REPO,
+    ORIGIN_HOST,
+    ALLOW_USERS,
+    LABEL,
+    [KEY_SCOPE, KEY_PART],
+    [REPORT, OUT, STATE],
+    RELEASES,
+    JSON_LINES,
+  ],
   codes: ASKING,
   meanings: {
     success: "a job can do what --for says",

@@ -11,7 +11,7 @@ import { resolveOrigin } from "../../service/connection.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { asksForNote, type NotePlan, planNote } from "../job/note.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
-import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, STATE } from "../options.ts";
+import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, REQUEST, STATE } from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
@@ -163,7 +163,7 @@ export const permissionsVerb: Verb = {
   maxPositionals: 0,
   summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
   group: "toolkit",
-  flags: [FOR, PROMPT_FILE, AFTER, REPORTING, STATE, JSON_LINES],
+  flags: [FOR, REQUEST, REPORTING, STATE, JSON_LINES],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the flags are printed" },
   examples: ["mogplex-ci permissions --out reports", "mogplex-ci permissions --for respond"],

@@ -1,0 +1,95 @@
+/**
+ * The repository of the folder where a person calls the command: its remote `origin`. Only names and hosts leave this file; a remote's address
+ * may hold a password.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { repoName } from "../../service/repository.ts";
+import { JSON_LINES, ORIGIN_HOST, REPO } from "../options.ts";
+import { isLaptop } from "../settings.ts";
+import type { Context } from "../verb.ts";
+
+/** The host whose repositories have the names that the service knows. */
+const KNOWN_HOST = "github.com";
+
+/** A name that is safe in a line to paste. */
+const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
+
+/** Addresses of the remotes of the repository in this folder, by name. A path on this machine is no address. */
+export function remotesOf(context: Context): Map<string, string> {
+  let config = "";
+  try {
+    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
+    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
+  } catch {
+    // See above.
+  }
+  const remotes = [...config.matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
+  return new Map(
+    remotes.map(([, name = "", address = ""]): [string, string] => [name, address])
+      .filter(([, address]) => hostOf(address) !== undefined),
+  );
+}
+
+/** The host of an address of a repository, without user and port; undefined for a name, an id or a path. */
+export function hostOf(address: string): string | undefined {
+  const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
+    /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];
+  return host?.toLowerCase();
+}
+
+/**
+ * The repository of this folder, for a person who names none: `owner/name` of `origin`. Undefined in a CI job, where stdout is no terminal, and
+ * in a program that runs in CI alone.
+ *
+ * @throws {UsageError} when `origin` is missing, is on another host, or `upstream` names another repository; with a line to paste.
+ */
+export function repositoryOfFolder(context: Context, attempted: string): string | undefined {
+  const { flags, io, writer } = context;
+  const hosts = flags.all(ORIGIN_HOST).map((host) => checkHost(host, attempted));
+  if (!isLaptop(context) || !io.isTerminal("stdout")) return undefined;
+  const remotes = remotesOf(context);
+  const names = new Map([...remotes].map(([remote, address]) => [remote, repoName(address)]));
+  const refuse = (why: string, ...choices: string[]) => {
+    const lines = choices.map((choice) => `--${REPO.name} ${SAFE_NAME.test(choice) ? choice : "OWNER/NAME"}`);
+    return new UsageError({ attempted, why, advice: `add ${lines.join(" or ")}` });
+  };
+  const origin = remotes.get("origin");
+  const name = names.get("origin") ?? "";
+  if (origin === undefined) throw refuse("a repository is missing, and this folder has no remote origin", "");
+  const host = hostOf(origin) ?? "";
+  if (![KNOWN_HOST, ...hosts].includes(host)) {
+    const known = [KNOWN_HOST, ...hosts].join(" or ");
+    throw refuse(`a repository is missing, and origin is on ${host}, not on ${known}`, name);
+  }
+  if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin names none", "");
+  const upstream = names.get("upstream");
+  if (upstream !== undefined && upstream !== name) {
+    throw refuse(`origin is ${name}, and upstream is ${upstream}`, name, upstream);
+  }
+  const line = writer.untrusted(`repository ${name} (from origin); --${REPO.name} for another`);
+  if (flags.has(JSON_LINES)) writer.note(line);
+  else writer.out(line);
+  return name;
+}
+
+/** @throws {UsageError} when it is not a host: here it never names a token. */
+function checkHost(text: string, attempted: string): string {
+  if (/^[a-z0-9.-]+$/i.test(text)) return text.toLowerCase();
+  throw new UsageError({
+    attempted,
+    why: text.includes("=")
+      ? `--${ORIGIN_HOST.name} names a host here, and no token`
+      : `--${ORIGIN_HOST.name} must be the name of a host`,
+    value: JSON.stringify(text.slice(0, 200)),
+    advice: `write --${ORIGIN_HOST.name} git.example.com`,
+  });
+}
+
+/** A warning about an address whose host the service does not see; undefined if there is nothing to say. */
+export function hostNote(repo: string): string | undefined {
+  const host = hostOf(repo.trim());
+  if (host === undefined || host === KNOWN_HOST) return undefined;
+  return `the service knows repositories by their names; ${host} in --${REPO.name} is not used, only ${repoName(repo)}`;
+}

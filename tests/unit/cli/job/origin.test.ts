@@ -1,0 +1,111 @@
+import { expect, test } from "bun:test";
+import { TOKEN, world } from "../world.ts";
+
+/** `.git/config` with remotes, as Git writes it. */
+function config(remotes: Record<string, string>): Record<string, string> {
+  const parts = Object.entries(remotes).map(([name, url]) =>
+    `[remote "${name}"]\n\turl = ${url}\n\tfetch = +refs/heads/*:refs/remotes/${name}/*\n`
+  );
+  return { ".git/config": `[core]\n\tbare = false\n${parts.join("")}` };
+}
+
+const RUN = ["run", "--follow", "Fix it <success>", "--timeout", "30s"];
+
+/** A call in a folder with these remotes, on a terminal. */
+async function call(remotes: Record<string, string>, args: string[] = RUN, options = {}) {
+  const { cli, emulator, requests } = world("");
+  const ended = await cli(args, { terminal: true, files: config(remotes), ...options });
+  return { ...ended, requests, repos: [...emulator.world.store.runs.values()].map(({ repo_id }) => repo_id), emulator };
+}
+
+const idOf = ({ emulator }: Awaited<ReturnType<typeof call>>, name: string) =>
+  [...emulator.world.store.repos.values()].find(({ full_name }) => full_name === name)?.id;
+
+test("run takes the repository from origin when a person names none, and says so first", async () => {
+  const addresses = [
+    "https://github.com/acme/api.git",
+    "git@github.com:acme/api.git",
+    "ssh://git@github.com/acme/api",
+    "https://kim:hunter2secret@github.com/acme/api",
+  ];
+  for (const origin of addresses) {
+    const ended = await call({ origin });
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+    expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
+    for (const text of [ended.stdout, ended.stderr, ...ended.io.files.values()]) {
+      if (text !== config({ origin })[".git/config"]) expect(text).not.toContain("hunter2secret");
+    }
+  }
+});
+
+test("run starts nothing when origin is missing, on another host, or not the same as upstream, and prints the flag to add", async () => {
+  const cases: [Record<string, string>, string][] = [
+    [{}, "this folder has no remote origin; add --repo OWNER/NAME"],
+    [{ origin: "/srv/git/web.git" }, "this folder has no remote origin; add --repo OWNER/NAME"],
+    [
+      { origin: "https://user:hunter2secret@git.example/acme/web.git" },
+      "origin is on git.example, not on github.com; add --repo acme/web",
+    ],
+    [{ origin: "https://github.com.evil.example/acme/web" }, "origin is on github.com.evil.example, not on github.com"],
+    [{ origin: "https://evil.example/github.com/acme/web" }, "origin is on evil.example, not on github.com"],
+    [{ origin: "https://github.com@evil.example/acme/web" }, "origin is on evil.example, not on github.com"],
+    [{ origin: "https://github.com/$(touch evil)" }, "the address of origin names none; add --repo OWNER/NAME"],
+    [
+      { origin: "https://github.com/kim/web", upstream: "https://github.com/acme/web" },
+      "origin is kim/web, and upstream is acme/web; add --repo kim/web or --repo acme/web",
+    ],
+  ];
+  for (const [remotes, why] of cases) {
+    const { code, stderr, requests } = await call(remotes);
+    expect([code, requests]).toEqual([2, []]);
+    expect(stderr).toContain(why);
+    expect(stderr).not.toContain("hunter2secret");
+  }
+});
+
+test("run takes origin on a host that --forge-host names, which never names a token", async () => {
+  const remotes = { origin: "git@git.example:acme/api.git" };
+  const ended = await call(remotes, [...RUN, "--forge-host", "git.example"]);
+  expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
+  const refused = await call(remotes, [...RUN, "--forge-host", "git.example=MY_TOKEN"]);
+  expect([refused.code, refused.requests]).toEqual([2, []]);
+  expect(refused.stderr).toContain("--forge-host names a host here, and no token");
+});
+
+test("run ends with 2 when the service does not list the repository of origin", async () => {
+  const { code, stdout, repos } = await call({ origin: "https://github.com/acme/unknown" });
+  expect([code, repos]).toEqual([2, []]);
+  expect(stdout).toStartWith("repository acme/unknown (from origin)");
+});
+
+test("run does not look at origin in a CI job, without a terminal, and when a repository is named", async () => {
+  const remotes = { origin: "https://github.com/acme/api" };
+  const missing = "a repository is missing";
+  for (const options of [{ terminal: false }, { env: { MOGPLEX_API_KEY: TOKEN, GITLAB_CI: "true", CI: "true" } }]) {
+    const { code, stderr, requests } = await call(remotes, RUN, options);
+    expect([code, requests]).toEqual([2, []]);
+    expect(stderr).toContain(missing);
+    expect(stderr).not.toContain("origin");
+  }
+  const named = await call(remotes, [...RUN, "--repo", "acme/web"]);
+  expect(named.repos).toEqual([idOf(named, "acme/web") ?? ""]);
+  expect(named.stdout).not.toContain("from origin");
+});
+
+test("run says that the service knows the name only when --repo is an address of another host", async () => {
+  const { stderr, code } = await call({}, [...RUN, "--repo", "https://kim:hunter2secret@evil.example/acme/web"]);
+  expect(code).toBe(124);
+  expect(stderr).toContain(
+    "the service knows repositories by their names; evil.example in --repo is not used, only acme/web",
+  );
+  expect(stderr).not.toContain("hunter2secret");
+  expect((await call({}, [...RUN, "--repo", "https://github.com/acme/web"])).stderr).not.toContain("not used");
+});
+
+test("doctor checks the repository of origin, and permissions takes every flag of run", async () => {
+  const doctor = await call({ origin: "https://github.com/acme/api" }, ["doctor"]);
+  expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect((await call({ origin: "https://git.example/acme/api" }, ["doctor"])).code).toBe(2);
+  const permissions = await call({}, ["permissions", "--repo", "acme/web", "--branch", "x", "--mode", "SAFE"]);
+  expect([permissions.code, permissions.stdout.includes("--allow-net=")]).toEqual([0, true]);
+});
