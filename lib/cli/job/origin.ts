@@ -33,7 +33,7 @@ export function remotesOf(context: Context): Map<string, string> {
 }
 
 /** The host of an address of a repository, without user and port; undefined for a name, an id or a path. */
-export function hostOf(address: string): string | undefined {
+function hostOf(address: string): string | undefined {
   const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
     /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];
   return host?.toLowerCase();
