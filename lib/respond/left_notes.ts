@@ -52,7 +52,9 @@ export async function endLeftNote(
     }
     const { session } = job.openService(LEFT_LOOK_MS);
     const { result, error } = await lookJob(state.runId, completeJob({ openSession: () => session }));
-    if (error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
+    // A run that found no sandbox has ended, although its code asks for another try.
+    const hasEnded = isTerminal(result.status ?? "");
+    if (!hasEnded && error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
       const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
       writer.note(
         isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,

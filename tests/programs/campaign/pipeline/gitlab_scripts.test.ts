@@ -60,14 +60,13 @@ function scriptOf(job: string, changes: SampleChanges = {}, before = 0): string 
   return parse(pipeline?.text ?? "")[job].script.at(-1 - before);
 }
 
-const takeOverScript = () => scriptOf(".mogplex-wave", {}, 2);
+const takeOverScript = () => scriptOf(".mogplex-wave", {}, 1);
 const planScript = (changes?: SampleChanges) => scriptOf("plan", changes);
 const waveScript = (changes?: SampleChanges) => scriptOf(".mogplex-wave", changes);
 const gateScript = (changes?: SampleChanges) => scriptOf("wave-5", changes);
 const reportScript = (changes?: SampleChanges) => scriptOf("report", changes);
 const HOME = "git:https://git.example.com/it's/$(touch${IFS}PWNED)/$[[x]]#b";
 const numbered = (number: number, script: string) => `mogplex_wave=${number}\n${script}`;
-const watched = (script: string) => `${scriptOf(".mogplex-wave", {}, 1)}\n${script}`;
 
 test("a wave takes the directory of the wave before, and nothing of an earlier attempt", () => {
   const files = ["mogplex-waves/6/lock.json", "mogplex-waves/7/journal/000002.ndjson"];
@@ -81,7 +80,7 @@ test("a wave takes the directory of the wave before, and nothing of an earlier a
 
 test.each(["sh", "bash"])("a wave ends with the code of the program, in %s", (shell) => {
   for (const code of [0, 1, 69, 75, 143]) {
-    expect(run(numbered(3, watched(waveScript())), { code, shell })).toMatchObject({
+    expect(run(numbered(3, waveScript()), { code, shell })).toMatchObject({
       status: code,
       calls: ["campaign advance campaign.yml --dir mogplex-waves/3"],
     });
@@ -89,7 +88,7 @@ test.each(["sh", "bash"])("a wave ends with the code of the program, in %s", (sh
 });
 
 test("a home in Git reaches the program as one word, whatever is in it", () => {
-  const { status, calls, folder } = run(watched(waveScript({ home: HOME })));
+  const { status, calls, folder } = run(waveScript({ home: HOME }));
   expect({ status, calls }).toEqual({ status: 0, calls: [`campaign advance campaign.yml --home ${HOME}`] });
   expect(existsSync(join(folder, "mogplex-pipeline/PWNED"))).toBe(false);
 });
@@ -107,16 +106,16 @@ test("the job plan takes the plan that is there, or plans", () => {
 
 test("the job of a gate approves a closed gate alone, and says so when the canary is still at work", () => {
   const wave = "campaign advance campaign.yml --dir mogplex-waves/5";
-  expect(run(numbered(5, watched(gateScript())), { state: "gated" })).toMatchObject({
+  expect(run(numbered(5, gateScript()), { state: "gated" })).toMatchObject({
     status: 0,
     calls: [wave, "campaign advance campaign.yml --approve --dir mogplex-waves/5"],
   });
-  expect(run(numbered(5, watched(gateScript())))).toMatchObject({
+  expect(run(numbered(5, gateScript()))).toMatchObject({
     status: 2,
     calls: [wave],
     stderr: expect.stringContaining("retry this job later"),
   });
-  const inGit = numbered(5, watched(gateScript({ home: "git:origin#b" })));
+  const inGit = numbered(5, gateScript({ home: "git:origin#b" }));
   // A person may have approved it from elsewhere.
   expect(run(inGit)).toMatchObject({ status: 0, calls: ["campaign advance campaign.yml --home git:origin#b"] });
   expect(run(inGit, { state: "gated" }).calls.at(-1)).toBe(
