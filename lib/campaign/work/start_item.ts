@@ -75,6 +75,8 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
 interface Announced {
   readonly item: ItemMemory;
   readonly intent: Intent;
+  /** Point on the clock: the service's time may jump. */
+  readonly atMs: number;
   isSent: boolean;
 }
 
@@ -88,14 +90,15 @@ const ANNOUNCED_MS = 4 * 60_000;
  * @throws what {@linkcode Store.share} throws; nothing was announced then.
  */
 async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
-  const { store, started } = work;
+  const { store, started, session: { clock } } = work;
+  const atMs = clock.now();
   const intents: Intent[] = [];
   for (const item of items) intents.push((await planOf(work, item)).intent());
   await store.record(...intents);
   await store.share();
   // A push whose answer was lost may have arrived as well.
   for (const intent of intents) started.unsent.set(intent.key, intent);
-  batch.push(...items.map((item, index) => ({ item, intent: intents[index] as Intent, isSent: false })));
+  batch.push(...items.map((item, index) => ({ item, intent: intents[index] as Intent, atMs, isSent: false })));
   if (store.unshared !== undefined) await withdraw(work, batch);
 }
 
@@ -131,7 +134,7 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
     }
     // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
     nowMs = Math.max(nowMs, serviceNow(session));
-    if (nowMs - Date.parse(batch[0]?.intent.sentAt ?? "") > ANNOUNCED_MS) await withdraw(work, batch);
+    if (session.clock.now() - (batch[0]?.atMs ?? Infinity) > ANNOUNCED_MS) await withdraw(work, batch);
     let { items, held } = batch.length > 0
       ? { items: batch.map(({ item }) => item), held: null }
       : readyItems(store.memory, nowMs, store.isShared);

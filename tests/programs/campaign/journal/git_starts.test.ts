@@ -126,6 +126,21 @@ test("advance() with a branch sends its starts when the push of their intents ha
   expect(history(remote)).toContain("started 3");
 });
 
+test("advance() with a branch sends what it has announced although this machine's clock is an hour ahead of the service's", async () => {
+  const { remote, world } = await planned("ahead");
+  world.before = async (request) => {
+    if (!request.startsWith("GET /sandboxes")) return;
+    const answer = await world.emulator.fetch("http://localhost/api/v1/mogplex/sandboxes?limit=200", {
+      headers: { Authorization: `Bearer ${world.token}` },
+    });
+    const date = new Date(world.clock.wallTime() - 60 * MINUTE).toUTCString();
+    return Response.json(await answer.json(), { headers: { Date: date } });
+  };
+  const { view } = await world.advance(homeOf(remote));
+  expect([view.counts.running, world.starts.length]).toEqual([3, 3]);
+  expect(history(remote).filter((each) => each.startsWith("withdrawn"))).toEqual([]);
+});
+
 test("campaign stop --cancel finds and cancels the runs of a job that is between push and request", async () => {
   const { remote, world } = await planned("between");
   let others = 0;
