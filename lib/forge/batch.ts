@@ -37,7 +37,7 @@ interface Reach {
 }
 
 interface Wanted {
-  readonly asked: string;
+  readonly url: string;
   readonly address: PullRequestAddress;
 }
 
@@ -96,16 +96,16 @@ export class Forges {
   async read(urls: Iterable<string>): Promise<ForgeReading> {
     const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Set() };
     const hosts = new Map<Reach, Wanted[]>();
-    for (const asked of new Set(urls)) {
-      const place = this.#placeOf(asked);
+    for (const url of new Set(urls)) {
+      const place = this.#placeOf(url);
       if (place === undefined) {
-        reading.unasked.add(asked);
+        reading.unasked.add(url);
         continue;
       }
       const { address, reach } = place;
       const wanted = hosts.get(reach) ?? [];
       hosts.set(reach, wanted);
-      wanted.push({ asked, address });
+      wanted.push({ url, address });
     }
     for (const [reach, wanted] of hosts) await this.#readHost(reach, wanted, reading);
     return reading;
@@ -121,7 +121,7 @@ export class Forges {
     const { clock, signal } = this.#world;
     const until = clock.now() + READING_MS;
     const failAll = (from: number, why: string) => {
-      for (const { asked } of wanted.slice(from)) failed.set(asked, why);
+      for (const { url } of wanted.slice(from)) failed.set(url, why);
     };
     /** Whether the last one that was asked for could be read. The first one may show that the host is out of reach. */
     let worked = false;
@@ -142,21 +142,21 @@ export class Forges {
         }
         // The next ones would fail in the same way, each after all of its attempts. One alone may be too much for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
-        for (const { asked } of wanted.slice(at, reaches)) failed.set(asked, messageOf(error));
+        for (const { url } of wanted.slice(at, reaches)) failed.set(url, messageOf(error));
         at = reaches;
         worked = false;
         continue;
       }
-      for (const [index, { asked }] of batch.entries()) {
+      for (const [index, { url }] of batch.entries()) {
         const outcome = outcomes[index] ?? { ok: false, reason: "it was not read", again: true };
-        if (outcome.ok) facts.set(asked, outcome.facts);
-        else (outcome.again ? failed : refused).set(asked, outcome.reason);
+        if (outcome.ok) facts.set(url, outcome.facts);
+        else (outcome.again ? failed : refused).set(url, outcome.reason);
       }
-      const left = batch.filter(({ asked }) => failed.has(asked));
-      if (left.length > 0 && batch.length > 1) {
+      const missing = batch.filter(({ url }) => failed.has(url));
+      if (missing.length > 0 && batch.length > 1) {
         // What was left out of a large answer may be in a small one.
-        for (const { asked } of left) failed.delete(asked);
-        await this.#readHost(reach, left, reading, Math.floor(batch.length / 2));
+        for (const { url } of missing) failed.delete(url);
+        await this.#readHost(reach, missing, reading, Math.floor(batch.length / 2));
       }
       at += batch.length;
       worked = true;

@@ -305,10 +305,10 @@ export async function writeNote(
         const { id, isEnd = false } = options;
         const wait = (ms: number) => clock.sleep(ms, { signal });
         if (id === undefined) return writeOnce(writer, marker, text, wait);
-        const known = text(undefined);
-        return updateNote(writer, id, marker, known).catch((error) => {
+        const content = text(undefined);
+        return updateNote(writer, id, marker, content).catch((error) => {
           const isGone = error instanceof ApiError && error.status === 404;
-          if (isEnd && isGone) return writeOnce(writer, marker, () => known, wait);
+          if (isEnd && isGone) return writeOnce(writer, marker, () => content, wait);
           throw error;
         });
       },

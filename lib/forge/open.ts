@@ -144,13 +144,14 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
   const { origin, host, repository } = address;
   const forge = forges.find(({ name }) => name === address.forge);
   if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${address.forge}`);
-  const own = forgeOfJob(forges, ciSystem);
-  const job = own === forge && own.job.host(env) === host ? ownToken(options, own) : undefined;
-  const token = job === undefined || job instanceof UsageError
+  const jobForge = forgeOfJob(forges, ciSystem);
+  const isThere = jobForge === forge && jobForge.job.host(env) === host;
+  const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
+  const token = tokenOfJob === undefined || tokenOfJob instanceof UsageError
     ? resolveForgeAccess(forges, env)?.tokenFor({ forge: forge.name, host })
-    : job;
+    : tokenOfJob;
   if (token === undefined) {
-    if (job !== undefined) throw job;
+    if (tokenOfJob !== undefined) throw tokenOfJob;
     const { variable } = forge;
     // For any other host a variable does not say that it may be sent there.
     const isForHost = forge.tokenHost(env) === host;
@@ -188,7 +189,7 @@ function isPull(url: string, base: string): boolean {
 }
 
 /** The token of the job's own forge; an error that says why it cannot be used. */
-function ownToken(options: OpenOptions, forge: JobForge): ForgeToken | UsageError {
+function tokenOrProblem(options: OpenOptions, forge: JobForge): ForgeToken | UsageError {
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, advice: forge.job.advice.ask });
   } catch (error) {
@@ -310,8 +311,8 @@ export function resolveForgeAccess(
   const [first] = usual.values();
   return {
     tokenFor({ forge, host }) {
-      const own = usual.get(host);
-      return named.get(host) ?? (own?.forge === forge ? own.token : undefined);
+      const place = usual.get(host);
+      return named.get(host) ?? (place?.forge === forge ? place.token : undefined);
     },
     only: named.size === 0 && usual.size === 1 && first !== undefined
       ? { forge: first.forge, host: first.host }

@@ -1,6 +1,6 @@
 /**
- * The note of a job on its merge request or pull request: decides once more about its token, and writes it. A failure never changes the
- * verdict of the job.
+ * The note of a job on its merge request or pull request: decides whether there is one, and writes it. A failure never changes the verdict of the
+ * job.
  *
  * @module
  */
