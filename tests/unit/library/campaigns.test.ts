@@ -685,7 +685,8 @@ test("a harness that is not known passes with one notice that has the nearest wo
 test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {
   const { campaign } = world();
   const view = await campaign.run();
-  for (const wrong of [null, 5, {}, "view", [view]]) {
+  expect(() => render([view] as never, "openmetrics")).toThrow("the list must have results of runs only");
+  for (const wrong of [null, 5, {}, "view"]) {
     expect(() => render(wrong as never, "json")).toThrow("must be a result of a run");
     expect(await report(wrong as never, []).catch((error) => error.message)).toContain(
       "or the view of a campaign",
