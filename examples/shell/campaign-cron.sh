@@ -28,7 +28,7 @@ code=0
 node mogplex.mjs campaign advance campaign.yml > wave.log 2>&1 || code=$?
 case $code in 69 | 75) exit 0 ;; esac
 
-state="$(sed -n 's/^MOGPLEX_CAMPAIGN_STATE=//p' mogplex-campaign/outputs.env 2> /dev/null || true)"
+state="$(sed -n 's/^MOGPLEX_CAMPAIGN_STATE=//p' mogplex-campaign/ci/outputs.env 2> /dev/null || true)"
 case $state in gated | stopped | done) ;; *) state="goes on" ;; esac
 before="$(cat last-wave 2> /dev/null || echo "0 goes on")"
 echo "$code $state" > last-wave.new

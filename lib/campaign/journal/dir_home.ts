@@ -231,13 +231,13 @@ export interface DirHomeOptions {
   onNotice: OnNotice;
 }
 
-// When requests were sent, for the next process: `writer-requests.json`. A file that is lost, or is not understood, costs a wait at most.
+// When requests were sent, for the next process: `ci/writer-requests.json`. A file that is lost, or is not understood, costs a wait at most.
 
 /** Largest file of them. A minute has 60 at most. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
-  return `${directory}/writer-requests.json`;
+  return `${directory}/ci/writer-requests.json`;
 }
 
 /** Points on the clock at which the processes before this one have sent requests. */
@@ -263,6 +263,7 @@ function writeSent(
   if (recent.length === 0) return;
   const offset = clock.wallTime() - clock.now();
   try {
+    files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
     // The journal is what counts.
@@ -273,7 +274,7 @@ function writeSent(
 const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
 
 /**
- * Opens a directory with `lock.json`, `journal/`, `writer-requests.json`, and `writer.json` while a process writes.
+ * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
  *
  * @param directory Its path. It is created when it is opened for writing.
  * @throws {UsageError} when it is no directory, or is reached through a symbolic link.

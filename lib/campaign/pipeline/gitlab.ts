@@ -137,7 +137,7 @@ function waveScript(input: PipelineInput): string {
 
 /** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
 function gateScript(input: PipelineInput): string {
-  const outputs = isGit(input) ? `${DIRECTORY}/outputs.env` : `"${WAVES}/$mogplex_wave/outputs.env"`;
+  const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const approve = isGit(input) ? "--approve" : `--approve --dir "${WAVES}/$mogplex_wave"`;
   const early = isGit(input)
     ? ["else", '  echo "no gate is closed: the next waves go on. Approve a later one with: campaign approve"']
@@ -196,7 +196,7 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
 /** Says who is at work on a machine, and means nothing on another one. */
-const NOT_KEPT = [`${NEWEST}/writer*.json`];
+const NOT_KEPT = [`${NEWEST}/**/writer*.json`];
 
 interface Row {
   waves: WavePlan;
@@ -318,12 +318,12 @@ class PipelineDocument {
       dependencies: ["plan", ...before],
       script: [this.#checkAgain(), script(reportScript(this.#input, waves))],
       artifacts: {
-        ...keep(this.#days, [`${at}/`], [`${at}/writer*.json`]),
+        ...keep(this.#days, [`${at}/`], [`${at}/**/writer*.json`]),
         reports: {
-          dotenv: `${at}/outputs.env`,
-          junit: `${at}/junit.xml`,
-          annotations: `${at}/annotations.json`,
-          metrics: `${at}/metrics.txt`,
+          dotenv: `${at}/ci/outputs.env`,
+          junit: `${at}/ci/junit.xml`,
+          annotations: `${at}/ci/annotations.json`,
+          metrics: `${at}/ci/metrics.txt`,
         },
       },
     };

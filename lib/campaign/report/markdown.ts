@@ -177,7 +177,7 @@ function items(view: CampaignView, nowMs: number, { mayLink = () => true }: Camp
   );
   return [
     { table: "Items", head: COLUMNS, rows },
-    ...rest(sorted.length - rows.length, "see `campaign.csv` or `campaign.json`"),
+    ...rest(sorted.length - rows.length, "see `ci/campaign.csv` or `campaign.json`"),
   ];
 }
 

@@ -110,7 +110,7 @@ test.skipIf(!CAN_RUN)(
       const { jobs } = await project.childRun(child);
       expect(Object.entries(jobs).filter(([, { code }]) => code !== 0)).toEqual([]);
       expect(jobs.report?.log).toContain("all 2 items succeeded");
-      expect(jobs.report?.artifact("mogplex-pipeline/mogplex-campaign/junit.xml")).toContain("acme/b");
+      expect(jobs.report?.artifact("mogplex-pipeline/mogplex-campaign/ci/junit.xml")).toContain("acme/b");
       expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
     } finally {
       await project.close();

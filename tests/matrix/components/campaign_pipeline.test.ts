@@ -55,7 +55,7 @@ test.skipIf(!CAN_RUN)(
       const number = Number(gate.slice("wave-".length)) - 1;
       const before = readFileSync(project.artifact(`wave-${number}`, `mogplex-waves/${number}/campaign.json`), "utf8");
       expect(JSON.parse(before)).toMatchObject({ state: "gated", counts: { succeeded: 1, waiting: 1 } });
-      expect(existsSync(project.artifact("report", "mogplex-campaign/junit.xml"))).toBe(true);
+      expect(existsSync(project.artifact("report", "mogplex-campaign/ci/junit.xml"))).toBe(true);
     } finally {
       await project.close();
     }

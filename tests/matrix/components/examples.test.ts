@@ -355,7 +355,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const states = [];
     for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
       const { jobs: { campaign } } = await run({ server: SCHEDULE, args });
-      const outputs = campaign?.artifact("mogplex-campaign/outputs.env") ?? "";
+      const outputs = campaign?.artifact("mogplex-campaign/ci/outputs.env") ?? "";
       states.push(/^MOGPLEX_CAMPAIGN_STATE=(.*)$/m.exec(outputs)?.[1]);
       expect(campaign?.code).toBe(0);
     }

@@ -14,7 +14,7 @@ function junit(text: string): string {
       formats: ["junit"],
     }),
   ).toEqual([]);
-  return io.files.get("./junit.xml") as string;
+  return io.files.get("./ci/junit.xml") as string;
 }
 
 test.skipIf(!isInstalled("xmllint"))(

@@ -74,7 +74,7 @@ test("plan, advance, status and report bring a campaign to its end, each as a pr
   expect([last.code, quiet(last.stderr), report().state, report().counts.succeeded]).toEqual([0, "", "done", 3]);
   const status = await campaign("status", "--exit-status", "--json");
   expect([status.code, status.stderr, JSON.parse(status.stdout).state]).toEqual([0, "", "done"]);
-  expect((await campaign("report")).stdout).toContain("wrote mogplex-campaign/junit.xml\n");
+  expect((await campaign("report")).stdout).toContain("wrote mogplex-campaign/ci/junit.xml\n");
 });
 
 test("run ends with 1 for failures, and status says what to do", async () => {

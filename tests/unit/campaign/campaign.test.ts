@@ -291,7 +291,7 @@ test("a command counts the requests of the one before it, and waits for none tha
     const variables: Record<string, string> = { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" };
     const env = (name: string) => variables[name];
     await world.run({ env, timeoutMs: 2_500 });
-    if (!remembers) world.files.remove(`${DIRECTORY}/writer-requests.json`);
+    if (!remembers) world.files.remove(`${DIRECTORY}/ci/writer-requests.json`);
     await world.run({ env, timeoutMs: 10 * MINUTE });
     return world.notices.filter((notice) => notice.includes("HTTP 429"));
   };

@@ -66,7 +66,7 @@ const PROSE = new Set(
 
 const ELEMENTS = new Set(outlineMarkdown(BENIGN("campaign.md")).elements);
 
-const CASES = readGitlabJunit(BENIGN("junit.xml")).map(({ classname, status }) => [classname, status]);
+const CASES = readGitlabJunit(BENIGN("ci/junit.xml")).map(({ classname, status }) => [classname, status]);
 
 for (const [index, { name, text }] of CORPUS.entries()) {
   let files: ReturnType<typeof written> | undefined;
@@ -76,44 +76,51 @@ for (const [index, { name, text }] of CORPUS.entries()) {
   test(`writeCampaignReports() writes nothing but its own records, whatever the campaign says: ${name}`, () => {
     const file = reports();
     for (
-      const each of ["campaign.json", "campaign.md", "junit.xml", "metrics.txt", "outputs.env", "annotations.json"]
+      const each of [
+        "campaign.json",
+        "campaign.md",
+        "ci/junit.xml",
+        "ci/metrics.txt",
+        "ci/outputs.env",
+        "ci/annotations.json",
+      ]
     ) {
       expect([each, terminalCommands(file(each))]).toEqual([each, []]);
     }
     // Its lines end in CR LF, as its format demands.
-    expect(terminalCommands(file("campaign.csv").replaceAll("\r\n", "\n"))).toEqual([]);
+    expect(terminalCommands(file("ci/campaign.csv").replaceAll("\r\n", "\n"))).toEqual([]);
 
     const json = JSON.parse(file("campaign.json"));
     expect([json.state, json.items.length]).toEqual(["gated", STATES.length]);
     expect(strings(json).flatMap(terminalCommands)).toEqual([]);
 
-    const rows = parseCsv(file("campaign.csv"));
+    const rows = parseCsv(file("ci/campaign.csv"));
     expect([rows.length, rows[0]?.length]).toEqual([STATES.length + 1, 20]);
     // Source: OWASP, "CSV Injection"; a spreadsheet may fold full-width characters and skip blanks.
     for (const cell of rows.flat()) expect(cell.normalize("NFKC").trim()).not.toMatch(/^[=+\-@\t\r]/);
 
     expect(parseGithubFile(file("outputs"))).toEqual(parseGithubFile(BENIGN("outputs")));
-    for (const [, value] of parseDotenv(file("outputs.env"))) expect(value).toBe(bareValue(value));
-    expect(file("outputs.env")).toBe(BENIGN("outputs.env"));
+    for (const [, value] of parseDotenv(file("ci/outputs.env"))) expect(value).toBe(bareValue(value));
+    expect(file("ci/outputs.env")).toBe(BENIGN("ci/outputs.env"));
   });
 
   test(`the campaign's reports for CI pages have the same shape, whatever the campaign says: ${name}`, () => {
     const file = reports();
     const elements = (xml: string) => outlineXml(xml).elements.filter((element) => element !== "property");
-    expect(elements(file("junit.xml"))).toEqual(elements(BENIGN("junit.xml")));
-    expect(readGitlabJunit(file("junit.xml")).map(({ classname, status }) => [classname, status])).toEqual(CASES);
-    expect(file("junit.xml")).not.toContain("<system-out");
+    expect(elements(file("ci/junit.xml"))).toEqual(elements(BENIGN("ci/junit.xml")));
+    expect(readGitlabJunit(file("ci/junit.xml")).map(({ classname, status }) => [classname, status])).toEqual(CASES);
+    expect(file("ci/junit.xml")).not.toContain("<system-out");
 
-    const [info, ...series] = parseOpenmetrics(file("metrics.txt"));
+    const [info, ...series] = parseOpenmetrics(file("ci/metrics.txt"));
     // A text that is an address makes a pull request.
     const changing = ["mogplex_campaign_causes", "mogplex_campaign_pull_requests"];
     const causes = ({ name }: { name: string }) => changing.includes(name);
-    const [, ...expected] = parseOpenmetrics(BENIGN("metrics.txt"));
+    const [, ...expected] = parseOpenmetrics(BENIGN("ci/metrics.txt"));
     expect(series.filter((family) => !causes(family))).toEqual(expected.filter((family) => !causes(family)));
     expect(Object.keys(info?.samples[0]?.[0] ?? {}).filter((label) => label !== "campaign")).toEqual([]);
-    expect(readGitlabMetrics(file("metrics.txt")).length).toBeGreaterThan(20);
+    expect(readGitlabMetrics(file("ci/metrics.txt")).length).toBeGreaterThan(20);
 
-    for (const { label, url } of readGitlabAnnotations(file("annotations.json")).flatMap(([, links]) => links)) {
+    for (const { label, url } of readGitlabAnnotations(file("ci/annotations.json")).flatMap(([, links]) => links)) {
       expect(url).toMatch(/^https?:\/\/[^\s@]+$/);
       expect(label.length).toBeLessThan(230);
     }

@@ -16,8 +16,8 @@ while [ "$#" -gt 0 ]; do
   [ "$1" != --dir ] || directory=$2
   shift
 done
-mkdir -p "$directory"
-printf 'MOGPLEX_CAMPAIGN_STATE=%s\\n' "$STATE" > "$directory/outputs.env"
+mkdir -p "$directory/ci"
+printf 'MOGPLEX_CAMPAIGN_STATE=%s\\n' "$STATE" > "$directory/ci/outputs.env"
 exit "$CODE"
 `;
 

@@ -304,7 +304,7 @@ test("close() keeps when requests were sent, and the next process has those of t
   expect(await sent()).toEqual([50_000, 100_000]);
   await room.clock.advance(30_000);
   expect(await sent()).toEqual([100_000]);
-  const put = (text: string) => room.files.put(`${DIRECTORY}/writer-requests.json`, text);
+  const put = (text: string) => room.files.put(`${DIRECTORY}/ci/writer-requests.json`, text);
   const at = room.clock.wallTime();
   // The last one is of a time that is yet to come: the clock was set back.
   put(JSON.stringify([at, "1", null, { at }, [at], at - 1_000, at + 1]));

@@ -73,7 +73,7 @@ test("renderGitlab() makes a stage for the plan, each wave and the report, and s
   expect(job(document, "report")).toMatchObject({
     when: "always",
     dependencies: ["plan", "wave-1", "wave-2", "wave-3", "wave-4"],
-    artifacts: { reports: { junit: "mogplex-pipeline/mogplex-campaign/junit.xml" } },
+    artifacts: { reports: { junit: "mogplex-pipeline/mogplex-campaign/ci/junit.xml" } },
   });
   expect(renderGitlab(sampleInput())).toEqual(renderGitlab(sampleInput()));
 });

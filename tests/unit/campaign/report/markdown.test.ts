@@ -92,7 +92,7 @@ test("renderCampaignMarkdown() is far below the limits of GitHub and GitLab, wha
   for (const view of [viewOf(items), mixedView(10_000)]) {
     const text = render(view);
     expect(new TextEncoder().encode(text).length).toBeLessThan(600_000);
-    expect(text).toMatch(/… and \d+ more: see `campaign\.csv` or `campaign\.json`\./);
+    expect(text).toMatch(/… and \d+ more: see `ci\/campaign\.csv` or `campaign\.json`\./);
     expect(outlineMarkdown(text).elements.filter((element) => element === "table").length).toBe(2);
   }
   expect(render(viewOf(items))).toMatch(/… and \d+ more: see `campaign\.json`, `causes`\./);

@@ -7,13 +7,13 @@ import { anItem, mixedView, viewOf } from "./sample_view.ts";
 const same = (text: string) => text;
 const FILES = [
   "campaign.json",
-  "campaign.csv",
+  "ci/campaign.csv",
   "campaign.md",
   "campaign.html",
-  "junit.xml",
-  "metrics.txt",
-  "outputs.env",
-  "annotations.json",
+  "ci/junit.xml",
+  "ci/metrics.txt",
+  "ci/outputs.env",
+  "ci/annotations.json",
 ];
 
 test("writeCampaignReports() writes all reports into the directory, or those that are named", () => {
@@ -43,7 +43,7 @@ test("writeCampaignReports() returns a report that cannot be written as a proble
   const io = memoryIo();
   const write = io.writeFile;
   io.writeFile = (path, text) => {
-    if (path.endsWith("campaign.csv")) throw new Error("ENOSPC: no space left on device");
+    if (path.endsWith("ci/campaign.csv")) throw new Error("ENOSPC: no space left on device");
     write(path, text);
   };
   const problems = writeCampaignReports(mixedView(3), "out", io, same, {
@@ -53,8 +53,8 @@ test("writeCampaignReports() returns a report that cannot be written as a proble
   expect(problems).toEqual([
     {
       format: "csv",
-      path: "out/campaign.csv",
-      message: 'Cannot write report "csv" to "out/campaign.csv": ENOSPC: no space left on device',
+      path: "out/ci/campaign.csv",
+      message: 'Cannot write report "csv" to "out/ci/campaign.csv": ENOSPC: no space left on device',
     },
     {
       format: "github-summary",

@@ -25,12 +25,12 @@ test("campaign advance writes every report and the outputs of the CI system afte
   const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
   const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "output", GITHUB_STEP_SUMMARY: "summary" };
   const { stdout } = await world.campaign("advance", [], { env });
-  for (const name of ["campaign.csv", "campaign.md", "campaign.html", "junit.xml", "metrics.txt"]) {
+  for (const name of ["ci/campaign.csv", "campaign.md", "campaign.html", "ci/junit.xml", "ci/metrics.txt"]) {
     expect([name, world.report(name).length > 50]).toEqual([name, true]);
   }
   expect(JSON.parse(world.report("campaign.json"))).toMatchObject({ schema: 1, state: "running", waves: 1 });
-  expect(world.report("outputs.env")).toContain("MOGPLEX_CAMPAIGN_STATE=running\n");
-  expect(world.report("outputs.env")).toContain("MOGPLEX_CAMPAIGN_NEXT_WAVE_AT=2026-09-01T00:15:00.000Z\n");
+  expect(world.report("ci/outputs.env")).toContain("MOGPLEX_CAMPAIGN_STATE=running\n");
+  expect(world.report("ci/outputs.env")).toContain("MOGPLEX_CAMPAIGN_NEXT_WAVE_AT=2026-09-01T00:15:00.000Z\n");
   expect(world.files.get("output")).toMatch(/^campaign_state<<(\S+)\nrunning\n\1\n/);
   expect(world.files.get("summary")).toContain("Campaign `replace-moment` is running");
   expect(stdout).not.toContain("::error");

@@ -88,6 +88,6 @@ test("campaign report writes what the forge says now", async () => {
   const { world } = await done();
   await world.campaign("report", [], TOKEN);
   expect(world.report("campaign.md")).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
-  expect(world.report("campaign.csv")).toContain('"open","red"');
-  expect(world.report("metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="failed-checks"} 1');
+  expect(world.report("ci/campaign.csv")).toContain('"open","red"');
+  expect(world.report("ci/metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="failed-checks"} 1');
 });

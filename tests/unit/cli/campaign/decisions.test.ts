@@ -79,7 +79,7 @@ test("a decision writes the reports again that a wave has written, and none with
   expect(stdout).toBe(`1 item will not be started any more\n  ${project(2)}@main\n`);
   expect(JSON.parse(world.report("campaign.json")).counts).toMatchObject({ failed: 1, skipped: 1 });
   expect(world.report("campaign.md")).toContain("1 skipped");
-  expect(world.report("campaign.csv")).toContain('"skipped"');
+  expect(world.report("ci/campaign.csv")).toContain('"skipped"');
   await world.campaign("retry", ["--only", project(1)]);
   expect(JSON.parse(world.report("campaign.json")).counts).toMatchObject({ failed: 0, waiting: 1 });
 });

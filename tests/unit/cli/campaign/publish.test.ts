@@ -20,10 +20,10 @@ function envOf({ api }: GitlabServer): Record<string, string> {
 
 test("a report that cannot be written is a line on stderr, and changes no verdict", async () => {
   const world = cliWorld({ count: 1 });
-  const { code, stderr } = await world.campaign("run", [], { readOnly: (path) => path.endsWith("junit.xml") });
-  expect([code, stderr.split("\n").filter((line) => line.includes("junit.xml")).length]).toEqual([0, 1]);
-  expect(stderr).toMatch(/^error: .*DIR\/junit\.xml.*EACCES/);
-  expect(world.report("campaign.csv")).toContain("succeeded");
+  const { code, stderr } = await world.campaign("run", [], { readOnly: (path) => path.endsWith("ci/junit.xml") });
+  expect([code, stderr.split("\n").filter((line) => line.includes("ci/junit.xml")).length]).toEqual([0, 1]);
+  expect(stderr).toMatch(/^error: .*DIR\/ci\/junit\.xml.*EACCES/);
+  expect(world.report("ci/campaign.csv")).toContain("succeeded");
 });
 
 test("the note on a merge request of GitLab says where the campaign is, and later waves change the same note", async () => {

@@ -3,13 +3,13 @@ import { cliWorld } from "./world.ts";
 
 const NAMES = [
   "campaign.json",
-  "campaign.csv",
+  "ci/campaign.csv",
   "campaign.md",
   "campaign.html",
-  "junit.xml",
-  "metrics.txt",
-  "outputs.env",
-  "annotations.json",
+  "ci/junit.xml",
+  "ci/metrics.txt",
+  "ci/outputs.env",
+  "ci/annotations.json",
 ];
 
 test("campaign report writes all reports again, from lock and journal, without a request and without a token", async () => {
@@ -21,7 +21,7 @@ test("campaign report writes all reports again, from lock and journal, without a
   const { code, stdout, stderr } = await world.campaign("report", [], { env: { MOGPLEX_API_KEY: "" } });
   expect({ code, stderr, requests: world.requests.length }).toEqual({ code: 0, stderr: "", requests });
   expect(stdout).toBe(NAMES.map((name) => `wrote DIR/${name}\n`).join(""));
-  for (const name of ["campaign.csv", "junit.xml", "outputs.env"]) {
+  for (const name of ["ci/campaign.csv", "ci/junit.xml", "ci/outputs.env"]) {
     expect(world.report(name)).toBe(before.get(name) ?? "");
   }
   const { stdout: json } = await world.campaign("report", ["--json"]);
@@ -33,8 +33,8 @@ test("campaign report names a report that cannot be written, ends with 2, and wr
   await world.campaign("run");
   const { code, stdout, stderr } = await world.campaign("report", [], { readOnly: (path) => path.endsWith(".csv") });
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: .*campaign\.csv.*EACCES/)]);
-  expect(stdout).not.toContain("campaign.csv");
-  expect(stdout).toContain("wrote DIR/junit.xml\n");
+  expect(stdout).not.toContain("ci/campaign.csv");
+  expect(stdout).toContain("wrote DIR/ci/junit.xml\n");
 });
 
 test("campaign report needs a plan", async () => {
