@@ -64,6 +64,13 @@ test("all versions agree when package.json, deno.json, the constant and the chan
   expect([...versions, lock.version]).toEqual([VERSION, VERSION, VERSION, VERSION]);
 });
 
+test("the tasks of deno.json are scripts of package.json", () => {
+  const { scripts } = JSON.parse(read("package.json"));
+  const { tasks } = JSON.parse(read("deno.json"));
+  expect(Object.keys(tasks)).toEqual(["start", "test", "build"]);
+  for (const [name, line] of Object.entries(tasks)) expect([name, line]).toEqual([name, scripts[name]]);
+});
+
 test("deno.json imports the same versions as package.json", () => {
   const { devDependencies } = JSON.parse(read("package.json"));
   for (const [name, target] of Object.entries<string>(JSON.parse(read("deno.json")).imports)) {

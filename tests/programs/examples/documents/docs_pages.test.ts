@@ -69,7 +69,9 @@ function place(env: Record<string, string>, files: Readonly<Record<string, strin
   copyFileSync(emulator, join(cwd, "mogplex-emulator.mjs"));
   const bin = mkdtempSync(join(work.folder, "bin-"));
   for (const name of ["mogplex-ci", "mogplex"]) copyFileSync(work.command, join(bin, name));
-  writeFileSync(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`, { mode: 0o755 });
+  for (const name of ["node", "deno", "bun"] as const) {
+    writeFileSync(join(bin, name), `#!/bin/sh\nexec "${runtimes[name]}" "$@"\n`, { mode: 0o755 });
+  }
   for (const name of ["mogplex-ci", "mogplex"]) {
     writeFileSync(join(bin, name), `#!/bin/sh\nexec node "${work.command}" "$@"\n`, { mode: 0o755 });
   }
@@ -192,12 +194,35 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect(failing.stdout).toEndWith("ends with 1\n");
 });
 
-test("the workflow of the README is the one that init writes", () => {
-  expect(block("README.md", "yaml", "runs-on")).toBe(jobFile(RECIPES.get("github") as Recipe, "acme/web"));
+test("docs/github.md has the workflow that init writes, and the README its main steps", () => {
+  const workflow = jobFile(RECIPES.get("github") as Recipe, "acme/web");
+  expect(block("docs/github.md", "yaml", "Written by mogplex-ci init")).toBe(workflow);
+  const [, ...steps] = block("README.md", "yaml", "steps:").trimEnd().split("\n");
+  for (const line of steps) expect(workflow).toContain(`\n    ${line}\n`);
 });
 
+for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+  test(`the lines of the README for Deno and Bun end with ${code} when their run plays ${scenario}`, () =>
+    withService({ ...FAST, scenario }, async (service) => {
+      for (const word of ["deno run", "bun --no-env-file"]) {
+        const { run } = place(variables(service));
+        expect([word, (await run(block("README.md", "sh", word))).code]).toEqual([word, code]);
+      }
+    }));
+
+  test(`the script of the README writes its summary and ends with ${code} when its run plays ${scenario}`, () =>
+    withService({ ...FAST, scenario }, async (service) => {
+      const { cwd } = place({});
+      const text = block("README.md", "ts", "cancelOn").replace('"@mogplex/ci"', JSON.stringify(join(root, "mod.ts")));
+      writeFileSync(join(cwd, "fix.ts"), text);
+      const env = { ...variables(service), PATH: process.env.PATH ?? "" };
+      expect((await launch([runtimes.bun, "--no-env-file", "fix.ts"], { cwd, env }).ended).code).toBe(code);
+      expect(readFileSync(join(cwd, "summary.md"), "utf8")).toContain(code === 0 ? "✅" : "❌");
+    }));
+}
+
 test("the workflow of docs/github.md follows its run, and cancels it with the job", async () => {
-  const workflow = block("docs/github.md", "yaml", "runs-on");
+  const workflow = block("docs/github.md", "yaml", "name: Run the agent");
   const service = await sharedService();
   const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });
@@ -265,7 +290,8 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  "npm start # needs Node ≥ 20.11 with npm, and git\n": "tests/programs/package/demo.test.ts runs it",
+  [block("README.md", "sh", "npm start")]: "tests/programs/package/demo.test.ts runs npm start",
+  [block("docs/gitlab.md", "yaml", "- project:")]: "gitlab-ci-local fetches such a file from its server",
   "npm --prefix ../mogplex-ci run init -- --dry-run    # then without --dry-run\n":
     "tests/cli/setup runs init; ways_in.test.ts runs its released twin",
   "npm --prefix ../mogplex-ci run init -- gitlab\n": "the same",
