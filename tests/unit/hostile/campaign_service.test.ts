@@ -107,9 +107,9 @@ for (const kind of ["failures", "successes"] as const) {
     expect([view.state, view.items.length]).toEqual(["done", texts.length]);
 
     // And so are the reports.
-    expect(parseCsv(world.report("campaign.csv")).length).toBe(texts.length + 1);
-    expect(readGitlabJunit(world.report("junit.xml")).length).toBe(texts.length);
-    expect(parseDotenv(world.report("outputs.env")).length).toBe(15);
+    expect(parseCsv(world.report("ci/campaign.csv")).length).toBe(texts.length + 1);
+    expect(readGitlabJunit(world.report("ci/junit.xml")).length).toBe(texts.length);
+    expect(parseDotenv(world.report("ci/outputs.env")).length).toBe(15);
     for (const name of ["campaign.json", "campaign.md", "junit.xml", "metrics.txt", "outputs.env"]) {
       expect([name, terminalCommands(world.report(name))]).toEqual([name, []]);
     }
