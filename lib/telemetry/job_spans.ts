@@ -1,7 +1,6 @@
 /**
- * The spans of a job on a run: the job itself, the agent's run with its phases, and the requests worth one. All of it is derived from what the
- * job knows at its end. Neither the task nor a text of the agent is in a span.
- *
+ * The spans of a job with a run: the job itself, the agent's run with its phases, and the important requests. All of it
+ * is derived from the facts at the end of the job. No span contains the task or a text of the agent.
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
@@ -10,18 +9,16 @@ import { cutText } from "../text/plain_text.ts";
 import { type Attributes, OWN, type RequestLog, SEMCONV, type Span } from "./otlp.ts";
 import { newId, type TraceContext } from "./settings.ts";
 
-/** What is known of a job beside its result. */
 export interface JobFacts {
-  /** When the job began and ended by our clock, in milliseconds since 1970. */
+  /** Start and end of the job by our clock, in milliseconds since 1970. */
   startMs: number;
   endMs: number;
-  /** Milliseconds by which our clock is ahead of the service's; 0 when that is not known. */
+  /** Milliseconds by which our clock is ahead of the service's; 0 if unknown. */
   skewMs: number;
   requests: RequestLog;
   task: Attributes;
 }
 
-/** The spans of a job. @param result After `cleanResult`. */
 export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts): Span[] {
   const work = workSpan(result, trace, facts);
   return [
@@ -31,7 +28,7 @@ export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts
   ];
 }
 
-/** The span of the work itself: what the service does while the job waits. Undefined when nothing of it is known. */
+/** The time that the service works while the job waits. Undefined if nothing about it is known. */
 function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
   const { endMs, skewMs } = facts;
   const { runId, createdAt, outcome } = result;
@@ -46,7 +43,7 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   const isAgent = result.kind === "run";
   return {
     spanId: newId(8),
-    // A run that an earlier job has started is not within this one, which follows it.
+    // A run that an earlier job started is not a child of this one; this job follows it.
     parentSpanId: isWithin ? trace.spanId : null,
     ...!isWithin && { links: [{ traceId: trace.traceId, spanId: trace.spanId }] },
     name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
@@ -66,10 +63,10 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   };
 }
 
-/** A run that seems to begin less than this before what began it: the clocks are known to the second. In milliseconds. */
+/** Clocks are accurate to the second: a run may seem to begin up to this many milliseconds before its cause. */
 const CLOCKS_MS = 5_000;
 
-/** Whether something that began at a time can be below a span, and when it begins there: never before it. */
+/** Whether something can be the child of a span, and its start there: never before the span. */
 function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
   const isWithin = beganMs >= aboveMs - CLOCKS_MS;
   return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
@@ -77,7 +74,6 @@ function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; star
 
 const MAX_TEXT = 200;
 
-/** A text of the service, made short. */
 const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
 
 const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
@@ -92,7 +88,7 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
   error: "error",
 };
 
-/** A word with few different values: a code of the service, or the name of an exit code. */
+/** A low-cardinality word: a code of the service, or the name of an exit code. */
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
   if (["success", "skip", "cancellation"].includes(kind)) return null;
@@ -101,7 +97,7 @@ function errorType(result: AnyResult): string | null {
   return exitType(result.exitCode);
 }
 
-/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
+/** Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
 function exitType(exitCode: number): string {
   return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }
@@ -143,7 +139,6 @@ function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, reque
   };
 }
 
-/** Attributes that name a repository: `owner/name`. Null when it is not known. */
 function repositoryOf(name: string | null): Attributes {
   const [owner, ...rest] = (name ?? "").split("/");
   if (rest.length === 0) return { [SEMCONV.repositoryName]: short(name) };

@@ -1,9 +1,9 @@
 /**
- * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how they are sent, and
- * what the requests, the waits and the job itself contribute to them. By hand: the SDK is 245 KB; it is the judge in the tests.
- *
- * Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts, enumerations as numbers.
- *
+ * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how
+ * they are sent, and what the requests, the waits and the job itself add to them. By hand: the SDK is 245 KB; the tests
+ * compare with it.
+ * Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts,
+ * enumerations as numbers.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -23,7 +23,7 @@ import { cutText, plainText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 
-// Names of attributes, in one place: those of the conventions may change with their next version.
+// All attribute names: the conventions may change with their next version.
 //
 // Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
 
@@ -80,30 +80,27 @@ export const OWN = {
   waitAttempt: "mogplex.wait.attempt",
 } as const;
 
-/** Attributes by name. Null ones are left out. */
+/** Null values are left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Span {
   /** 16 hex digits. */
   spanId: string;
-  /** Id of the span above it; null for none. */
   parentSpanId: string | null;
   /** Whether the span above belongs to another process. @default {false} */
   remoteParent?: boolean;
-  /** Its name, with few different values. */
+  /** Low cardinality. */
   name: string;
-  /** `client` for what another program does for us. */
+  /** `client` for work that another program does for us. */
   kind: "internal" | "client";
   /** Milliseconds since 1970. */
   startMs: number;
-  /** Milliseconds since 1970; an end before the start counts as the start. */
+  /** Milliseconds since 1970; not before the start. */
   endMs: number;
   attributes: Attributes;
-  /** What happened within it. @default {[]} */
   events?: readonly SpanEvent[];
-  /** Other spans that it belongs with, as places in their traces. @default {[]} */
   links?: readonly Pick<TraceContext, "traceId" | "spanId">[];
-  /** A word for what went wrong; null when nothing did. */
+  /** A word for the failure; null without one. */
   error: string | null;
 }
 
@@ -116,7 +113,7 @@ interface SpanEvent {
 
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
-/** One batch of spans, in one line without its line break. @param resource Attributes of the program that made them. */
+/** One line, without its line break. */
 export function renderBatch(traceId: string, resource: Attributes, spans: readonly Span[]): string {
   return jsonText({
     resourceSpans: [{
@@ -188,7 +185,7 @@ function nanos(ms: number): string {
   return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }
 
-/** What a collector refused although it answered with success; undefined when it took everything. @param answer JSON, if it is some. */
+/** What a collector refused despite a success status; undefined if it accepted everything. */
 function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
@@ -198,7 +195,6 @@ function refusedSpans(answer: unknown): string | undefined {
 // Sends spans to a collector, and writes them to a file. Neither throws: a trace is never a reason for another verdict.
 
 interface ExportOptions {
-  /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
   /** Longest time of all of it, in milliseconds. */
@@ -263,7 +259,7 @@ async function compressed(text: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Turns an answer that is not a success into an error, whose class decides on a retry. */
+/** Turns an answer that is not a success into an error. Its class decides whether to retry. */
 function judge(what: string, answer: Answer, redact: (text: string) => string): void {
   const { status } = answer;
   if (status >= 200 && status < 300) return;
@@ -299,21 +295,20 @@ interface Kept extends RequestReport {
 /** Most requests with a span of their own, and most waits with an event. */
 const MAX_KEPT = 200;
 
-/** Takes the requests of a job as the hooks report them. */
 export class RequestLog {
   readonly #requests: Kept[] = [];
   readonly #waits: SpanEvent[] = [];
   count = 0;
-  /** Looks at the run that worked at once. */
+  /** Requests for the status of a run that succeeded at the first attempt. */
   polls = 0;
   /** Requests worth a span for which there was no room. */
   unshown = 0;
 
-  /** Takes a request. @param wallMs Wall time now, in milliseconds since 1970. */
+  /** @param wallMs Wall time now, in milliseconds since 1970. */
   add(request: RequestReport, wallMs: number): void {
     this.count++;
     const { status, attempt, method, path } = request;
-    // A service without event streams answers so to each job that asks for one. Source: contract, section 12.
+    // A service without event streams answers each job's request for one this way. Source: contract, section 12.
     const isProbe = method === "GET" && path.endsWith("/events/stream") && (status === 404 || status === 405);
     const failed = status === null || status >= 400 && !isProbe;
     if (!failed && attempt === 1 && method === "GET") this.polls++;
@@ -321,7 +316,7 @@ export class RequestLog {
     else this.#requests.push({ ...request, endMs: wallMs });
   }
 
-  /** Takes a notice: waits become events of the job's span. */
+  /** Waits become events of the job's span. @param wallMs Wall time now, in milliseconds since 1970. */
   notice(notice: Notice, wallMs: number): void {
     if (notice.kind !== "wait" || this.#waits.length >= MAX_KEPT) return;
     const { cause, delayMs, attempt } = notice;
@@ -333,7 +328,7 @@ export class RequestLog {
     return this.#waits;
   }
 
-  /** A span for each request that is kept: starts, cancels, failures and retries. @param origin Of the service. */
+  /** A span for each start, cancel, failure and retry. @param origin Origin of the service. */
   spans(origin: string, parentSpanId: string): Span[] {
     const server = URL.canParse(origin) ? new URL(origin) : undefined;
     return this.#requests.map(({ method, path, status, attempt, durationMs, requestId, endMs }) => ({
@@ -363,7 +358,7 @@ export class RequestLog {
 /** Longest text of an attribute, in UTF-16 units. */
 const MAX_TEXT = 500;
 
-/** Every text normalised, without secrets, and short. */
+/** Normalizes, redacts and shortens every text. */
 export function cleanAttributes(attributes: Attributes, redact: (text: string) => string): Attributes {
   const clean = (text: string) => cutText(redact(plainText(text)), MAX_TEXT);
   return Object.fromEntries(
@@ -374,13 +369,12 @@ export function cleanAttributes(attributes: Attributes, redact: (text: string) =
   );
 }
 
-/** The job in its CI system. */
 interface CiPlace {
   platform: Platform;
   env: ReadEnv;
 }
 
-/** Attributes of the resource. @param given What the user gives; it wins. */
+/** @param given Attributes that the user sets; they win. */
 export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
   return {
@@ -393,16 +387,11 @@ export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMa
   };
 }
 
-/** The address of a repository, without what may be a token in front of its host. */
+/** The address of a repository without user information, which may be a token. */
 function withoutUser(address: string | undefined): string | null {
   return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
 }
 
-/**
- * Attributes of the job as a task of its pipeline.
- *
- * @param spanId Names the task where there is no CI system.
- */
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);

@@ -1,21 +1,19 @@
 /**
- * The settings of traces, by OpenTelemetry's own variables, and the trace that a job belongs to. A value that cannot be is one warning, since
- * other programs read these variables, too.
- *
+ * The settings of traces, from OpenTelemetry's own variables, and the trace that a job belongs to. A wrong value gives
+ * one warning and no error, because other programs read these variables, too.
  * Source: OpenTelemetry, "Environment variable specification" and "OTLP exporter".
- *
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
 import { sha256Hex } from "../sha256.ts";
 
 export interface TraceSettings {
-  /** Undefined when spans go to a file alone. */
+  /** Undefined if spans only go to a file. */
   endpoint: Endpoint | undefined;
   sampler: Sampler;
-  /** Attributes of the resource that the user gives, `service.name` among them. */
+  /** Resource attributes that the user sets, including `service.name`. */
   resource: ReadonlyMap<string, string>;
-  /** What could not be used, each a sentence. */
+  /** One sentence for each setting that could not be used. */
   warnings: string[];
 }
 
@@ -29,19 +27,17 @@ export interface Endpoint {
 }
 
 export interface Sampler {
-  /** Whether the span above decides where there is one. */
+  /** Whether the decision of the parent span is followed, if there is one. */
   byParent: boolean;
-  /** All, none, or a share of the traces that begin here. */
+  /** Records all, none, or a share of the traces that begin here. */
   root: "on" | "off" | "share";
   /** Share of the traces that begin here, from 0 to 1, with `root: "share"`. */
   share: number;
 }
 
 /**
- * Reads the settings.
- *
- * @param hasFile Whether spans go to a file that a flag names.
- * @returns Undefined when there are no traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
+ * @param hasFile Whether a flag names a file for spans.
+ * @returns Undefined without traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
  */
 export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
   const exports = asksForExport(env);
@@ -54,16 +50,15 @@ export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings
 const ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const TIMEOUT_MS = 10_000;
-/** Most attributes that `OTEL_RESOURCE_ATTRIBUTES` may name. */
 const MAX_GIVEN = 64;
 
-/** Whether a variable asks for traces over the network. `OTEL_SDK_DISABLED` is not looked at. */
+/** Whether a variable asks for traces over the network. Ignores `OTEL_SDK_DISABLED`. */
 function asksForExport(env: ReadEnv): boolean {
   const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
   return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
 }
 
-/** Reads a variable without blanks around it; an empty one counts as unset. */
+/** Trims the value; an empty one is treated as unset. */
 function read(env: ReadEnv, name: string): string | undefined {
   return env(name)?.trim() || undefined;
 }
@@ -100,7 +95,7 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
   };
 }
 
-/** The address; undefined when spans cannot be sent to it. */
+/** Undefined if spans cannot be sent there. */
 function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
   const own = read(env, TRACES_ENDPOINT);
   const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
@@ -122,7 +117,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 
-/** A variable of the exporter: the one for traces wins over the common one. */
+/** The variable for traces wins over the common one. */
 function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
   const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
   const common = `OTEL_EXPORTER_OTLP_${name}`;
@@ -130,7 +125,7 @@ function readOtlp(env: ReadEnv, name: string): [value: string | undefined, sourc
   return value === undefined ? [read(env, common), common] : [value, own];
 }
 
-/** Pairs of `key=value,key=value`, percent-decoded; undefined for each part without that form. */
+/** Pairs of `key=value,key=value`, percent-decoded; undefined for each part with another form. */
 function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
@@ -168,7 +163,7 @@ function samplerOf(env: ReadEnv, warnings: string[]): Sampler {
 function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   const pairs = pairsOf(read(env, "OTEL_RESOURCE_ATTRIBUTES") ?? "");
   const good = pairs.filter((pair) => pair !== undefined).slice(0, MAX_GIVEN);
-  // Source: OpenTelemetry, "Resource SDK": a value with a mistake makes all of it void.
+  // Source: OpenTelemetry, "Resource SDK": one mistake makes the whole value void.
   const isWrong = good.length < pairs.length;
   if (isWrong) {
     warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: none of it is used");
@@ -179,7 +174,7 @@ function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   return resource;
 }
 
-// Which trace a job belongs to, which span is above it, and whether it is recorded.
+// Which trace a job belongs to, its parent span, and whether it is recorded.
 //
 // Source: W3C, "Trace Context", `traceparent`; OpenTelemetry, "Environment variables as context propagation carriers".
 
@@ -192,18 +187,17 @@ export interface TraceContext {
   traceId: string;
   /** Id of the job's own span, 16 hex digits. */
   spanId: string;
-  /** Id of the span above it, from `TRACEPARENT`; null for none. */
+  /** Id of the parent span, from `TRACEPARENT`; null without one. */
   parentSpanId: string | null;
   sampled: boolean;
-  /** `traceparent` for what the job, or a later step, begins. */
+  /** `traceparent` for what the job or a later step starts. */
   traceparent: string;
 }
 
 /**
- * Finds the place of a job: below `TRACEPARENT` if it is valid, else in the trace of its pipeline, else in a new one.
- *
+ * Finds the place of a job: below `TRACEPARENT` if it is valid, otherwise in the trace of its pipeline, otherwise in a
+ * new one.
  * @param platform Name of the CI system.
- * @param random Replaces the random numbers, for tests.
  */
 export function openTrace(
   env: ReadEnv,
@@ -224,11 +218,7 @@ export function openTrace(
   };
 }
 
-/**
- * Reads a `traceparent`. A later version may have more fields at its end.
- *
- * @returns Undefined for every other text.
- */
+/** Reads a `traceparent`. A later version may have more fields at its end. */
 function parseTraceparent(
   text: string,
 ): { traceId: string; spanId: string; sampled: boolean } | undefined {
@@ -240,7 +230,7 @@ function parseTraceparent(
 
 const isZero = (id: string) => /^0*$/.test(id);
 
-/** The id that all jobs of a pipeline share; undefined where the system has no such id. */
+/** The id that all jobs of a pipeline share; undefined if the system has no such id. */
 function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   if (platform === "gitlab") {
     const id = env("CI_PIPELINE_ID") ?? "";
@@ -249,11 +239,11 @@ function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   }
   if (platform !== "github") return undefined;
   const [run, attempt] = [env("GITHUB_RUN_ID") ?? "", env("GITHUB_RUN_ATTEMPT") ?? "1"];
-  // The collector's receiver for GitHub makes the same id of the same two numbers.
+  // The collector's receiver for GitHub builds the same id from the same two numbers.
   return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? sha256Hex(`${run}${attempt}t`).slice(0, 32) : undefined;
 }
 
-/** A new id. @param bytes 16 for a trace, 8 for a span. */
+/** @param bytes 16 for a trace, 8 for a span. */
 export function newId(bytes: number, random: RandomBytes = randomBytes): string {
   const id = hex(random(bytes));
   return isZero(id) ? `${id.slice(1)}1` : id;
@@ -266,7 +256,7 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
   return root === "share" ? isInShare(traceId, share) : root === "on";
 }
 
-/** Whether a trace falls into a share. Every program that uses the same share decides alike. */
+/** All programs with the same share decide alike. */
 function isInShare(traceId: string, share: number): boolean {
   // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;

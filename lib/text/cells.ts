@@ -13,9 +13,8 @@ const WIDE = new RegExp(
     "\\u{16fe0}-\\u{18cff}\\u{1aff0}-\\u{1b2ff}\\u{1f200}-\\u{1f265}\\u{20000}-\\u{3fffd}]",
   "u",
 );
-// Marks that are drawn over the character before them.
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
-// Most texts: nothing to count.
+// Printable ASCII: nothing to count.
 const SIMPLE = /^[\x20-\x7e]*$/;
 
 function widthOf(char: string): number {
@@ -23,7 +22,6 @@ function widthOf(char: string): number {
   return NO_WIDTH.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
 }
 
-/** Cells that a text takes. @param text One line after `plainText`. */
 export function cellWidth(text: string): number {
   if (SIMPLE.test(text)) return text.length;
   let width = 0;
@@ -31,7 +29,6 @@ export function cellWidth(text: string): number {
   return width;
 }
 
-/** The longest beginning of a text that takes at most so many cells. */
 function beginning(text: string, cells: number): string {
   let width = 0;
   let end = 0;
@@ -58,11 +55,7 @@ export function cutCells(text: string, cells: number): string {
   return `${beginning(text, cells - 1)}…`;
 }
 
-/**
- * A text as a cell of a table: cut to its width, or filled with blanks.
- *
- * @param side On which side the text stands. @default {"left"}
- */
+/** Cuts a text to its width, or pads it with blanks. @param side Where the text is. @default {"left"} */
 export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
 export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {

@@ -1,18 +1,17 @@
 /**
- * What a report says, apart from how it looks: plain data, which is printed as Markdown by {@linkcode markdownOf}, as HTML by
- * `lib/report/page.ts`, and as lines of a terminal by `lib/cli/log/terminal.ts`.
- *
- * Strings are our own words. Text of others stands in a {@linkcode Name} or in a block of code, which each printer makes harmless.
- *
+ * The content of a report as plain data. {@linkcode markdownOf} prints it as Markdown, `lib/report/page.ts` as HTML,
+ * and `lib/cli/log/terminal.ts` as lines of a terminal.
+ * Strings are our own words. Untrusted text is in a {@linkcode Name} or in a block of code, which each printer makes
+ * harmless.
  * @module
  */
 import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
 import { cutText } from "./plain_text.ts";
 
-/** What stands in a line or in a cell; null and empty texts say nothing. */
+/** Content of a line or a cell. Null and empty texts are left out. */
 export type Words = string | number | null | Name | Time | Link | Strong | readonly Words[];
 
-/** A text of others: a name, an id, a reason. */
+/** Untrusted text: a name, an id, a reason. */
 export interface Name {
   readonly name: string | null;
   /** Most UTF-16 units that are shown. @default {300} */
@@ -31,14 +30,13 @@ interface Link {
   readonly words?: string;
 }
 
-/** What must not be overlooked. */
 interface Strong {
   readonly strong: Words;
 }
 
 export type Fact = readonly [name: string, value: Words];
 
-/** A part of a report, from the left margin to the right. A table has a name, which is its heading. */
+/** One part of a report. The name of a table is its heading. */
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }
@@ -46,7 +44,7 @@ export type Block =
   | { readonly facts: readonly Fact[] }
   | { readonly table: string; readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
   | { readonly list: readonly Words[] }
-  // Text of others, or a command to copy; lines stay as they are.
+  // Untrusted text, or a command to copy; line breaks stay.
   | { readonly code: string }
   | { readonly summary: string; readonly details: readonly Block[] };
 
@@ -60,12 +58,13 @@ export function sentence(words: Words): Words {
   ];
 }
 
-/** Several words, with something of ours between two of them. */
 export function joinWords(words: readonly Words[], between: string): Words {
   return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
 }
 
-/** Words as a text; untrusted when they hold a name. @param show Makes a text of others fit for its place. @default {as it is} */
+/**
+ * Words as a text; untrusted if they hold a name. @param show Escapes untrusted text for its place. @default {as it is}
+ */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -78,7 +77,10 @@ export function plainWords(words: Words, show: (text: string) => string = (text)
 
 const MAX_NAME = 300;
 
-/** Words as Markdown: text of others as code, where no renderer looks for links, images, HTML, mentions or quick actions. */
+/**
+ * Words as Markdown: untrusted text as code, where no renderer looks for links, images, HTML, mentions or quick
+ * actions.
+ */
 export function markdownWords(words: Words): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -89,7 +91,6 @@ export function markdownWords(words: Words): string {
   return words.map(markdownWords).join("");
 }
 
-/** A document as Markdown, without a line break at its end. */
 export function markdownOf(blocks: readonly Block[]): string {
   return blocks.map(markdownBlockOf).join("\n\n");
 }

@@ -24,7 +24,6 @@ export function twoUnits(large: number, largeUnit: string, small: number, smallU
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
 
-/** A count with its noun: `1 request`, `2 requests`. */
 export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

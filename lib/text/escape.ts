@@ -1,16 +1,15 @@
 /**
- * Station 3 of untrusted text: makes it harmless where it goes: a log, Markdown, XML and HTML, JSON, CSV, dotenv, labels of metrics, commands
- * of CI systems, addresses, shells. Text should have passed stations 1 and 2 (`plain_text.ts`, `redact.ts`).
- *
+ * Step 3 for untrusted text: makes it harmless for its destination: a log, Markdown, XML and HTML, JSON, CSV, dotenv,
+ * labels of metrics, commands of CI systems, addresses, shells. Steps 1 and 2 (`plain_text.ts`, `redact.ts`) come
+ * first.
  * @module
  */
 import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
-// Lines of a log: a visible blank breaks up each command that the CI system would obey. A line that has not passed `plainText` is safe as
-// well.
+// Log lines: a visible blank breaks every command that the CI system would obey. The input need not have passed
+// `plainText`.
 
-/** A syntax of commands that some CI systems read from the log. */
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
 const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
@@ -78,8 +77,8 @@ export function csvLine(cells: readonly (string | number | null)[]): string {
 /** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 const MAX_DOTENV_BYTES = 5_000;
 
-// GitLab expands `%NAME%` inside the values of a report, also to a secret of that name; `%%` is its escape. Two hexadecimal
-// digits after `%` are allowed, since addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
+// GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret; `%%` is its escape. Two
+// hexadecimal digits after `%` are allowed because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
 /**
@@ -97,10 +96,8 @@ export function bareValue(text: string): string {
 }
 
 /**
- * Renders a dotenv file.
- *
- * @param values Values by name. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
- * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file would be too large; the caller chooses
+ * Renders a dotenv file. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
+ * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file is too large. The caller chooses
  * both, so either is a bug.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
@@ -134,9 +131,7 @@ export function jsonText(value: unknown, indent = 0): string {
   );
 }
 
-/**
- * A value as one line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value.
- */
+/** One line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value. */
 export function jsonLine(value: unknown): SafeLine {
   const line = jsonText(value)
     // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
@@ -178,14 +173,12 @@ export function markdownCode(text: string): string {
 }
 
 /**
- * Text as a block of code, with a fence that is longer than any run of backticks in the text. Put it between empty lines, at
- * the left margin.
- *
- * Every line, the fences included, is indented by one blank, which renderers remove. GitLab looks for quick actions (`/close`
- * at the very start of a line) in the source, and its older versions end any block at the first line of three backticks: no
- * line of untrusted text may begin at the left margin.
- * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/` both before and after it was taught Markdown.
- *
+ * Text as a block of code, with a fence that is longer than any run of backticks in the text. Put it between empty
+ * lines, at the left margin.
+ * Every line, the fences included, is indented by one blank, which renderers remove. GitLab looks for quick actions
+ * (`/close` at the very start of a line) in the source, and its older versions end any block at the first line of three
+ * backticks: no line of untrusted text may begin at the left margin.
+ * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/`, before and after GitLab added Markdown parsing there.
  * @param text Anything, with any number of lines.
  */
 export function markdownBlock(text: string): string {
@@ -194,12 +187,7 @@ export function markdownBlock(text: string): string {
   return [`${fence}text`, ...lines, fence].map((line) => ` ${line}`).join("\n");
 }
 
-/**
- * A link.
- *
- * @param url Result of `webUrl`.
- * @param text Markdown of our own. @default the address, as code
- */
+/** @param url Result of `webUrl`. @param text Trusted Markdown. @default the address, as code */
 export function markdownLink(url: string, text = markdownCode(url)): string {
   // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
@@ -212,14 +200,12 @@ function percent(char: string): string {
   return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
-// Text for XML and HTML.
-
 // Characters that XML 1.0 cannot hold, not even as a reference. Source: XML 1.0, production 2 (Char).
 // deno-lint-ignore no-control-regex
 const NO_XML = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
 const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** The text with U+FFFD for each character that XML cannot hold: most control characters, halves of surrogate pairs. */
+/** Replaces each character that XML cannot hold by U+FFFD: most control characters, halves of surrogate pairs. */
 export function holdable(text: string): string {
   return text.replace(NO_XML, "\ufffd");
 }
@@ -264,10 +250,8 @@ export function escapeLabel(text: string): string {
 // Text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
 
 /**
- * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): what stands between them would be a reference to a parameter
- * of the build, a password for example, which TeamCity puts in where the value is used. No escaping of it is documented for service
- * messages.
- *
+ * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): TeamCity would take the text between them
+ * for a build parameter, such as a password, and insert its value. No escape for it is documented for service messages.
  * Source: TeamCity, "Service messages", escaped values; "Using build parameters".
  */
 export function escapeServiceMessage(text: string): string {
@@ -277,23 +261,19 @@ export function escapeServiceMessage(text: string): string {
 
 // Commands for people to copy into a POSIX shell.
 
-/** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A command line: the words as given, in quotes where that is needed. */
 export function commandLine(program: string, ...args: readonly string[]): string {
   return [program, ...args.map(shellWord)].join(" ");
 }
 
-// Untrusted addresses, such as that of a pull request.
+// Untrusted addresses, such as the one of a pull request.
 
 /**
- * Checks an address that is to become a link: `http` or `https`, without user and password, at most 2 048 units.
- *
- * @param text Anything.
- * @returns The address in normal form, or undefined when it is not safe as a link (`javascript:`, several lines).
+ * Checks an address before it becomes a link: `http` or `https`, without user and password, at most 2 048 units.
+ * @returns The address in normal form, or undefined if it is not safe as a link (`javascript:`, several lines).
  */
 export function webUrl(text: string): string | undefined {
   // `new URL` drops tabs and line breaks and repairs much else, so check the form first.

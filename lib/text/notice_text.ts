@@ -1,13 +1,7 @@
-/**
- * Notices as lines of text: one formatter for each kind.
- *
- * @module
- */
 import { messageOf } from "../error_sentence.ts";
 import type { Notice, NoticeFacts } from "../notice.ts";
 import { formatDuration } from "./duration.ts";
 
-/** A notice with its words, as the caller of the library gets it. */
 export function withMessage<F extends NoticeFacts>(facts: F): Extract<Notice, { kind: F["kind"] }> {
   return { ...facts, message: noticeLine(facts) } as unknown as Extract<Notice, { kind: F["kind"] }>;
 }
@@ -16,9 +10,7 @@ function timeText(wallTimeMs: number): string {
   return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
 }
 
-/** How a caller names things that a notice speaks of. */
 interface NoticeWords {
-  /** What tells runs of one job apart. */
   keyPart: string;
 }
 

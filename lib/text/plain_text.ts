@@ -1,15 +1,12 @@
 /**
- * Station 1 of untrusted text: the one normalisation. It keeps only what a reader sees.
- *
- * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break becomes `\n`, so
- * that no line can overwrite the one before it. Every escape starts from here. Linear in the length of the text. Below it: JSON's escapes
- * undone, and texts cut to a length.
- *
+ * Step 1 for untrusted text: the only normalization. It keeps only what a reader sees.
+ * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line
+ * break becomes `\n`, so that no line can overwrite the one before it. Every escape starts from its result. Linear in
+ * the length of the text. The file also undoes JSON's escapes and cuts texts to a length.
  * @module
  */
 import type { SafeLine } from "./safe_line.ts";
 
-/** Options of {@linkcode plainText}. */
 interface PlainTextOptions {
   /** Most UTF-16 units to keep, at least 0; a visible mark after them says how many were cut. @default {Infinity} */
   maxLength?: number | undefined;
@@ -52,20 +49,14 @@ export function cutText(text: string, maxLength: number): string {
   return `${text.slice(0, end)}…[+${text.length - end} characters]`;
 }
 
-/** Lines of a quote, as Markdown has them: a line of others never begins at the left margin. @param max Most UTF-16 units of the text. */
+/** A Markdown quote: no untrusted line begins at the left margin. @param max Most UTF-16 units of the text. */
 export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
 /**
  * Reduces untrusted text to what is visible: see the top of this file. A second call changes nothing.
- *
  * @param text Anything, lone surrogates included (they become U+FFFD).
- * @example Strip a colour and a forged line
- * ```ts
- * import { plainText } from "./plain_text.ts";
- * if (plainText("\x1b[31mred\x1b[0m\rgone") !== "red\ngone") throw new Error("changed");
- * ```
  */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
@@ -90,12 +81,12 @@ export function plainLines(text: string): string[] {
 // Undoes JSON's escapes in a text of any form, to find what they hide: programs disagree on which characters they escape, and a text may
 // have been escaped several times.
 
-/** A part of a text: its first UTF-16 unit, and the one after its last. */
+/** The first UTF-16 unit, and the one after the last. */
 export type Span = readonly [start: number, end: number];
 
 interface Unescaped {
   text: string;
-  /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */
+  /** The place of a part in the original text, with the escapes of its characters. The part must not be empty. */
   given(part: Span): Span;
 }
 
@@ -105,9 +96,8 @@ const ESCAPE = /(?:\\|%5[cC]){1,64}(?:u005[cC]){0,8}(?:u([0-9a-fA-F]{4})|([bfnrt
 const CONTROLS = new Map([["b", "\b"], ["f", "\f"], ["n", "\n"], ["r", "\r"], ["t", "\t"]]);
 
 /**
- * A text in which each escape is its character, however often it was escaped. Other backslashes are left out, since their number says
- * only how often the text was escaped. Takes linear time.
- *
+ * A text in which each escape is replaced by its character, however often it was escaped. Other backslashes are left
+ * out, since their number only shows how often the text was escaped. Takes linear time.
  * @returns Undefined if there is no backslash.
  */
 export function unescapeText(given: string): Unescaped | undefined {

@@ -1,22 +1,19 @@
 /**
- * Station 2 of untrusted text: masks secrets in everything that leaves the process. The order is: normalise the text, redact it,
- * escape it for its sink; the writer redacts once more.
- *
- * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just scanned. No pattern
- * grows with the number or the length of secrets beyond what runtimes compile, so masking never throws.
- *
+ * Step 2 for untrusted text: masks secrets in everything that leaves the process. The order is: normalize the text,
+ * redact it, escape it for its destination; the writer redacts again.
+ * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just
+ * scanned. No pattern grows with the number or the length of secrets beyond what runtimes compile, so masking never
+ * throws.
  * @module
  */
 import { cutAt, plainText, type Span, unescapeText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
-/** Replaces each secret. */
 export const MASK = "[redacted]";
 
 interface RedactorOptions {
-  /** The access token of this job. */
   token?: string | undefined;
-  /** Reads the environment, for the values of `SECRET_VARIABLES`. @default none is read */
+  /** Reads the environment, for the values of `SECRET_VARIABLES`. Nothing is read if absent. */
   env?: ((name: string) => string | undefined) | undefined;
   /** Further secrets, masked like the values of variables. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -27,22 +24,25 @@ export interface Redactor {
   (text: string): string;
   /** Masks the access token only: for texts that must not change otherwise, such as ids. */
   token(text: string): string;
-  /** Characters that the longest of its secrets can have in a text; 0 without secrets. */
+  /** Characters of the longest secret as it appears in a text; 0 without secrets. */
   readonly longest: number;
 }
 
-/** Masks secrets in a text. One that does not say how long they are masks no secret with blanks. */
+/** Masks secrets in a text. Without `longest`, it masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 /** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
-/** Longest secret that becomes a pattern; of a longer one the text of its forms is looked for. */
+/** Longest secret that becomes a pattern. For a longer one, pieces of its forms are searched as text. */
 const MAX_PATTERN_SECRET = 512;
 /** Length of the source of one expression, apart from its last pattern. Measured: V8 fails at about 175 000. */
 const MAX_EXPRESSION = 30_000;
-/** Length of a piece of a long secret, which is masked by itself: texts are cut and broken into lines. The last one may be longer. */
+/**
+ * Length of a piece of a long secret. Each piece is masked alone because texts are cut and broken into lines. The last
+ * one may be longer.
+ */
 const PIECE = 64;
 /** Beginning of a piece by which it is found. */
 const PIECE_HEAD = 16;
@@ -58,7 +58,10 @@ const NEVER_MASKED = [
   "redacted",
 ];
 
-/** Known shapes of secrets. The named groups hold text before the secret, which is kept. One for all: compiling it takes a while. */
+/**
+ * Known shapes of secrets. The named groups hold text before the secret, which is kept. A single expression, because
+ * compiling it takes a while.
+ */
 const SHAPES = new RegExp(
   [
     "mog_[A-Za-z0-9]{8,}",
@@ -78,7 +81,7 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Why a value is not masked where it is given as a secret, as a predicate; undefined for one that is. */
+/** Why a value given as a secret is not masked, as a predicate; undefined if it is masked. */
 export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
@@ -123,7 +126,7 @@ function loosePattern(secret: string): string {
   });
 }
 
-/** Patterns of a secret and of its encoded forms, each with its length for sorting. */
+/** Patterns of a secret and its encoded forms, with their lengths for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const forms = [
     // The secret as it stands in a text that has passed `plainText`.
@@ -138,7 +141,7 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
-/** The texts to look for in place of a pattern: the forms of a long secret, in pieces. */
+/** The texts to search instead of a pattern: the forms of a long secret, in pieces. */
 function piecesOf(secret: string): string[] {
   const encoded = percentEncoded(secret);
   const component = secret.replace(/[^A-Za-z0-9_.!~*'()-]/gu, (char) => percentEncoded(char).toUpperCase());
@@ -167,7 +170,7 @@ function withLines(secret: string): string[] {
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-/** Patterns as few expressions, none of which is too large; their order is kept. */
+/** Joins patterns into as few expressions as possible, in the same order, none of them too large. */
 function expressionsOf(patterns: readonly string[]): RegExp[] {
   const sources: string[] = [];
   for (const pattern of patterns) {
@@ -187,7 +190,6 @@ function byHead(pieces: readonly string[]): Map<string, string[]> {
   return heads;
 }
 
-/** Every place at which a piece stands, in linear time. */
 function piecesIn(text: string, heads: ReadonlyMap<string, readonly string[]>): Span[] {
   const spans: Span[] = [];
   if (heads.size === 0) return spans;
@@ -210,7 +212,7 @@ function matchesIn(text: string, expression: RegExp): Span[] {
   return spans;
 }
 
-/** Masks these parts of a text; those that overlap or touch become one mask. */
+/** Masks these parts of a text. Parts that overlap or touch become one mask. */
 function maskSpans(text: string, spans: Span[]): string {
   if (spans.length === 0) return text;
   let masked = "";
@@ -228,7 +230,6 @@ function withUnescaped(secret: string): string[] {
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
 }
 
-/** Finds all of these secrets, and what has one of these shapes. */
 function finderOf(given: readonly string[], shapes: readonly RegExp[]): (text: string) => Span[] {
   const secrets = [...new Set(given.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
@@ -243,7 +244,7 @@ function finderOf(given: readonly string[], shapes: readonly RegExp[]): (text: s
   ];
 }
 
-/** Masks all of these secrets, and what has one of these shapes. The patterns are made at the first text: many clients never mask one. */
+/** The patterns are made at the first text: many clients never mask one. */
 function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (text: string) => string {
   let finder: ((text: string) => Span[]) | undefined;
   return (text) => {
@@ -254,7 +255,9 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
+/**
+ * Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not treated as secrets.
+ */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const tokens = token === "" ? [] : [token];
@@ -267,18 +270,19 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });
 }
 
-/** Characters of a secret in a text. Escaped by JSON each can have six, which counts for a secret alone that a blank divides. */
+/**
+ * Characters of a secret in a text. JSON can escape each as six. This matters only for a secret that contains a blank.
+ */
 function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
-/** Fewest characters behind a cut that are looked at: longer than any secret with a shape that CI systems and forges give. */
+/** Fewest characters read after a cut: more than any secret with a known shape from a CI system or forge. */
 const CUT_MARGIN = 4_096;
 
 /**
- * Cuts a text, and masks what stays of it if it is cut: otherwise half of a secret could stay, which nothing recognizes. A mark says how
- * much was cut: `abc…[+12 characters]`.
- *
+ * Cuts a text and masks the rest of it; otherwise half of a secret could remain, which nothing recognizes. A mark shows
+ * how much was cut: `abc…[+12 characters]`.
  * @param max Most UTF-16 units to keep, before the mark.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
@@ -286,24 +290,23 @@ export function cutMasked(text: string, max: number, redact: MaskText): string {
   const margin = Math.max(redact.longest ?? 0, CUT_MARGIN);
   const head = text.slice(0, max + margin);
   const masked = redactHidden(head, redact);
-  // The masks make it shorter, and at the end of what was looked at a secret may be cut, too.
+  // The masks make it shorter, and the text that was read may itself end inside a secret.
   const kept = masked === head || head === text ? max : Math.min(max, Math.max(masked.length - margin, 0));
   return `${masked.slice(0, cutAt(masked, kept))}…[+${text.length - max} characters]`;
 }
 
-/** Words that make a secret of what follows, at the end of a text: see `SHAPES`. */
+/** Words at the end of a text that make a secret of what follows: see `SHAPES`. */
 const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
 
-/** Most blanks that are tried: each takes a search of the whole text, and an agent can make all of them fail. */
+/** Most blanks to try: each one searches the whole text, and an agent can make all of them fail. */
 const MAX_CUTS = 40;
 
 /**
- * Where a text whose end has not come yet can be cut, so that what is still to come makes no secret of what was cut off: at a blank with at
- * least {@linkcode Redactor.longest} characters behind it.
- *
- * @param text What there is so far. A part that is cut off is masked by itself.
+ * Where an incomplete text can be cut so that the text to come cannot turn the part before the cut into a secret: at a
+ * blank followed by at least {@linkcode Redactor.longest} characters.
+ * @param text The text so far. The part that is cut off is masked alone.
  * @param limit The cut is there or before. @default anywhere
- * @returns Index of the blank; -1 for nowhere.
+ * @returns Index of the blank; -1 if there is none.
  */
 export function cutOpenText(text: string, redact: MaskText, limit: number = text.length): number {
   const masked = redact(text);
@@ -318,12 +321,11 @@ export function cutOpenText(text: string, redact: MaskText, limit: number = text
   return -1;
 }
 
-/** Index of the last blank at an index or before it; -1 for none. */
 function lastBlank(text: string, from: number): number {
   return Math.max(text.lastIndexOf(" ", from), text.lastIndexOf("\t", from));
 }
 
-/** A redactor that may learn of secrets later. */
+/** A redactor to which secrets can be added later. */
 export function redactorOf(
   { mask, token, longest }: {
     mask: (text: string) => string;
@@ -345,10 +347,8 @@ export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
 }
 
 /**
- * Masks secrets in a text, also where invisible characters split one. A text with such a hidden secret is reduced to what is
- * visible; every other text keeps its invisible characters.
- *
- * @param redact Masks secrets in a text.
+ * Masks secrets in a text, even if invisible characters split one. A text with such a hidden secret is reduced to what
+ * is visible; every other text keeps its invisible characters.
  */
 export function redactHidden(text: string, redact: (text: string) => string): string {
   const masked = redact(text);
@@ -360,10 +360,10 @@ export function redactHidden(text: string, redact: (text: string) => string): st
 
 const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
-/** Where a value has the redactor of who made it; the same in every copy of this package. */
+/** Key of the redactor that a value carries; the same in every copy of this package. */
 const OWN_REDACTOR = Symbol.for("@mogplex/ci redactor");
 
-/** Gives a value a redactor of its own, which {@linkcode withOwn} finds. A copy by spreading does not have it. */
+/** Gives a value its own redactor, which {@linkcode withOwn} finds. A copy by spreading does not have it. */
 export function giveRedactor(value: object, redact: Redactor): void {
   Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
 }
@@ -374,9 +374,9 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 }
 
 /**
- * A copy of a value in which every text is masked by {@linkcode redactHidden}, that of a value with a redactor of its own by that one, too. In
- * keys, ids, statuses and types only the access token is masked, so that programs can still look them up. A date stays one, and an error
- * becomes what JSON shows of it, a foreign one its name and message.
+ * A copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that
+ * one masks as well. In keys, ids, statuses and types only the access token is masked, so that programs can still look
+ * them up. A date stays a date. An error becomes its JSON form; a foreign error becomes its name and message.
  */
 export function redactValue<T>(value: T, given: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {
@@ -392,7 +392,7 @@ export function redactValue<T>(value: T, given: Redactor): T {
   return walk(value, "", given) as T;
 }
 
-/** What a log shows of an error: its own fields do not have the message. */
+/** What a log shows of an error: `message` is not an enumerable field. */
 function errorFields(error: Error & { toJSON?: () => object }): object {
   return typeof error.toJSON === "function" ? error.toJSON() : { name: error.name, message: error.message };
 }
