@@ -17,6 +17,7 @@ import type { CampaignOptions } from "./campaign_options.ts";
 import {
   type CampaignInternals,
   type CampaignSource,
+  internalsWith,
   type OpenedCampaign,
   ownCommand,
   plannedStore,
@@ -88,7 +89,10 @@ export async function decideCampaign(
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs } = options;
   let recorded: Recorded | undefined;
-  return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
+  // A campaign can be stopped without the files that its file names, and without what permits them.
+  const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";
+  const reading = internalsWith(internals, { purpose } as const);
+  return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     let store = plannedStore(opened, `${decision.kind} campaign`);
     const nowMs = opened.clock.wallTime();
     const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });

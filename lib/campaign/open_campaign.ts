@@ -16,7 +16,7 @@ import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import type { CampaignDefinition } from "./file/object.ts";
-import { readCampaignFile, readCampaignObject } from "./file/read.ts";
+import { readCampaignFile, readCampaignObject, type ReadPurpose } from "./file/read.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { Platform, PlatformLinks } from "../ci/platform.ts";
@@ -53,6 +53,8 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
+  /** What the campaign file is read for. @default {"all"} */
+  purpose?: ReadPurpose | undefined;
   /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
   pulls?: PullRequests | undefined;
   /** Starts of this process, which outlive a lost race for the home. @default none */
@@ -151,9 +153,9 @@ export async function readSource(
   source: CampaignSource,
   { allowOutside = false, webhookVariable }: CampaignOptions,
   io: Io,
-  { readsStdin }: CampaignInternals,
+  { readsStdin, purpose }: CampaignInternals,
 ): Promise<ReadCampaign> {
-  const options = { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" } as const;
+  const options = { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip", purpose } as const;
   return typeof source === "string"
     ? await readCampaignFile(source, io, options)
     : await readCampaignObject(source, io, options);

@@ -35,7 +35,18 @@ export interface ReadCampaignOptions {
   webhookVariable?: string | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
+  /** What is read. @default {"all"} */
+  purpose?: ReadPurpose | undefined;
 }
+
+/**
+ * What a file is read for. `all`: for a plan or a wave. `task`: for its task, without the rule for the name of the webhook's variable. `place`: to
+ * find the campaign, without its task and its list, and without the files that it names; the hash is that of the file alone.
+ */
+export type ReadPurpose = "all" | "task" | "place";
+
+/** Stands in the place of task and list where only the place of a campaign is read. */
+const NOTHING: RestOfFile = { skippedStdin: true, exclude: [], repositories: [], variables: {}, prompt: "" };
 
 /**
  * Reads a campaign file with the files that it names.
@@ -89,7 +100,7 @@ async function readTree(
   { path, text }: { path: string | null; text: string },
   mistakes: MistakeList,
   io: FileIo,
-  { allowOutside = false, stdin = "refuse", webhookVariable }: ReadCampaignOptions,
+  { allowOutside = false, stdin = "refuse", webhookVariable, purpose = "all" }: ReadCampaignOptions,
 ): Promise<ReadCampaign> {
   const { root, brokenFrom } = tree;
   const checked = z.safeParse(campaignSchema(), dataOf(root));
@@ -99,7 +110,11 @@ async function readTree(
   // A file that was read wrongly from some place on has no task and no list that could be judged.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
   const includes = new Includes(path, io, allowOutside);
-  const rest = await readRest(tree, issues, { io, includes, stdin, webhookVariable }, mistakes);
+  // Only a wave sends something to the address.
+  const permitted = purpose === "all" ? webhookVariable : textAt(root, ["notify", "webhook-variable"]);
+  const rest = purpose === "place"
+    ? NOTHING
+    : await readRest(tree, issues, { io, includes, stdin, webhookVariable: permitted }, mistakes);
   if (!mistakes.empty || !checked.success) throw mistakes.error(path);
   const texts = [...includes.texts];
   return {
@@ -108,6 +123,11 @@ async function readTree(
     includes: texts.map(([included]) => included),
     skippedStdin: rest.skippedStdin,
   };
+}
+
+/** What {@linkcode readRest} returns. */
+interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "variables" | "prompt"> {
+  skippedStdin: boolean;
 }
 
 /** Everything behind the form of single values, for a file that is YAML. */
@@ -121,7 +141,7 @@ async function readRest(
     webhookVariable: string | undefined;
   },
   mistakes: MistakeList,
-) {
+): Promise<RestOfFile> {
   reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
   /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */

@@ -296,7 +296,12 @@ export interface CampaignCommand {
   readonly file: string;
   /** Flags that every command needs: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];
+  /** Flags that permit what the file names. Decisions do not take them. */
+  readonly permits?: readonly string[];
 }
+
+/** Verbs that record a decision. */
+const DECISIONS: readonly string[] = ["approve", "resume", "retry", "skip", "stop"];
 
 /** Stands in the place of a command line that is not known. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
@@ -307,9 +312,9 @@ export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE
  * @param args What follows the file.
  */
 export function campaignCommand(
-  { program, file, flags }: CampaignCommand,
+  { program, file, flags, permits = [] }: CampaignCommand,
   verb: string,
   ...args: readonly string[]
 ): string {
-  return commandLine(program, "campaign", verb, file, ...flags, ...args);
+  return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }

@@ -6,7 +6,7 @@
 import { anyText } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
-import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
+import { DECISION, LOCAL_CODES, OF_DECISIONS, WHERE } from "./flags.ts";
 
 const NOTE_TEXT: Option<string> = {
   name: "note",
@@ -21,7 +21,7 @@ export const campaignApproveVerb: Verb = {
   maxPositionals: 1,
   summary: "Open the gate of the canary, or go on after too many failures",
   group: "toolkit",
-  flags: [PLACE, NOTE_TEXT, DECISION],
+  flags: [WHERE, NOTE_TEXT, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ['mogplex-ci campaign approve campaign.yml --note "three look right"'],

@@ -359,6 +359,8 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
     flags: [
       ...given === undefined ? [] : ["--dir", given],
       ...home === undefined ? [] : ["--home", home],
+    ],
+    permits: [
       ...allowOutside ? ["--allow-outside"] : [],
       ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
     ],

@@ -7,7 +7,7 @@ import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
-import { anyText, HOME, SHOW_TASK } from "../options.ts";
+import { anyText, HOME } from "../options.ts";
 import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 export const DIR: Option<string> = {
@@ -103,9 +103,13 @@ export const STUCK_AFTER: Option<number> = {
 /** Flags of verbs that read pull requests. */
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
-export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
+/** Flags of verbs that only have to find a campaign. */
+export const WHERE: readonly VerbFlag[] = [DIR, HOME];
 
-export const DECISION: readonly VerbFlag[] = [BY, SHOW_TASK, DRY_RUN, JSON_OBJECT];
+/** Flags of verbs that read a campaign file with everything that it names. */
+export const PLACE: readonly VerbFlag[] = [...WHERE, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
+
+export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
 
 /** The flags that choose items. */
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];

@@ -5,7 +5,7 @@
  */
 import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
-import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
+import { DECISION, LOCAL_CODES, OF_DECISIONS, WHERE } from "./flags.ts";
 
 export const campaignResumeVerb: Verb = {
   name: "campaign resume",
@@ -13,7 +13,7 @@ export const campaignResumeVerb: Verb = {
   maxPositionals: 1,
   summary: "Let a stopped campaign go on",
   group: "toolkit",
-  flags: [PLACE, DECISION],
+  flags: [WHERE, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
   examples: ["mogplex-ci campaign resume campaign.yml"],

@@ -5,7 +5,7 @@
  */
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
-import { DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
+import { ALLOW_OUTSIDE, DECISION, OF_SETTLING, SELECTION, SETTLE_CODES, WHERE } from "./flags.ts";
 
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task that the file has now" };
 
@@ -15,7 +15,7 @@ export const campaignRetryVerb: Verb = {
   maxPositionals: 1,
   summary: "Allow another attempt for items that ended",
   group: "toolkit",
-  flags: [PLACE, FORGE, SELECTION, ADOPT, DECISION],
+  flags: [WHERE, SELECTION, [ADOPT, ALLOW_OUTSIDE], DECISION],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: [

@@ -7,7 +7,7 @@ import { UsageError } from "../../errors.ts";
 import { anyText } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
-import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
+import { CANCEL, DECISION, OF_SETTLING, SELECTION, SETTLE_CODES, WHERE } from "./flags.ts";
 
 const REASON: Option<string> = {
   name: "reason",
@@ -22,7 +22,7 @@ export const campaignSkipVerb: Verb = {
   maxPositionals: 1,
   summary: "Give items up: they are not started any more",
   group: "toolkit",
-  flags: [PLACE, FORGE, SELECTION, CANCEL, REASON, DECISION],
+  flags: [WHERE, SELECTION, CANCEL, REASON, DECISION],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],

@@ -5,7 +5,7 @@
  */
 import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
-import { CANCEL, DECISION, OF_SETTLING, PLACE, SETTLE_CODES } from "./flags.ts";
+import { CANCEL, DECISION, OF_SETTLING, SETTLE_CODES, WHERE } from "./flags.ts";
 
 export const campaignStopVerb: Verb = {
   name: "campaign stop",
@@ -13,7 +13,7 @@ export const campaignStopVerb: Verb = {
   maxPositionals: 1,
   summary: "Start nothing more; runs continue to their end",
   group: "toolkit",
-  flags: [PLACE, CANCEL, DECISION],
+  flags: [WHERE, CANCEL, DECISION],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign stop campaign.yml"],

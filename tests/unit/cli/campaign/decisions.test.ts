@@ -100,6 +100,30 @@ const DECISIONS: readonly [verb: string, args: string[]][] = [
 ];
 
 for (const [verb, args] of DECISIONS) {
+  test(`campaign ${verb} needs no flag that permits what the file names`, async () => {
+    const file = {
+      canary: { size: 1 },
+      repositories: [project(1), project(2), { file: "../lists/more.txt" }],
+      notify: { "webhook-variable": "HOOK", host: "hooks.example", on: ["done"] },
+    };
+    const world = cliWorld({ count: 4, scenarios: "play: agent-failure", file });
+    world.files.set("../lists/more.txt", `${project(3)}\n`);
+    const permits = ["--allow-outside", "--webhook-variable", "HOOK"];
+    expect((await world.campaign("run", permits)).code).toBe(4);
+    if (verb === "resume") await world.campaign("stop");
+    world.files.delete("../lists/more.txt");
+    expect((await world.campaign("status", ["--webhook-variable", "HOOK"])).code).toBe(2);
+    expect(await world.campaign(verb, args)).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining("more.txt"),
+    });
+    const flags = [...permits.slice(1, 2), "--forge-host", "--stuck-after", "--show-task"];
+    for (const flag of verb === "retry" ? flags : [...flags, "--allow-outside"]) {
+      const { code, stderr } = await world.campaign(verb, [...args, `${flag}=x`]);
+      expect([flag, code, stderr]).toEqual([flag, 2, expect.stringContaining(flag)]);
+    }
+  });
+
   test(`campaign ${verb} --dry-run records nothing, and --json is one object`, async () => {
     const world = cliWorld({
       count: 4,
@@ -182,4 +206,26 @@ test("a long list of items is cut on the screen, and whole in JSON", async () =>
   expect(stdout.split("\n").slice(20, 23)).toEqual([`  ${project(20)}@main`, "  and 10 more", ""]);
   const json = await world.campaign("skip", ["--only", "acme/*", "--reason", "x", "--json"]);
   expect(JSON.parse(json.stdout).items.length).toBe(30);
+});
+
+test("campaign retry --adopt-changes reads the files that the campaign file names, and needs no name of a webhook", async () => {
+  const notify = { "webhook-variable": "HOOK", host: "hooks.example", on: ["done"] };
+  const file = { prompt: undefined, "prompt-file": "../task.md", notify };
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure", file });
+  world.files.set("../task.md", "Fix it");
+  const links = { "../task.md": "/elsewhere/task.md" };
+  await world.campaign("run", ["--allow-outside", "--webhook-variable", "HOOK"], { links });
+  world.files.set("../task.md", "Fix it well");
+  const adopt = ["--failed", "--adopt-changes"];
+  expect(await world.campaign("retry", adopt, { links })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("permit it by --allow-outside"),
+  });
+  expect(await world.campaign("retry", [...adopt, "--allow-outside"], { links })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("with the task of the file"),
+  });
+  const { stderr } = await world.campaign("advance", ["--allow-outside", "--webhook-variable", "HOOK"], { links });
+  expect(stderr).not.toContain("has changed since the plan");
+  expect([...world.emulator.world.store.runs.values()].at(-1)?.prompt).toContain("Fix it well");
 });

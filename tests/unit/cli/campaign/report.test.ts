@@ -61,8 +61,12 @@ test("a campaign shows its title alone when --show-task or its variable says so"
     ["The title of it", "by Temporal"].map((text) => world.report(name).includes(text));
   expect((await world.campaign("advance", [], no)).code).toBe(0);
   expect(told()).toEqual([true, false]);
-  for (const [verb, ...flags] of [["stop"], ["resume"], ["advance"], ["report"]] as const) {
-    await world.campaign(verb, [...flags, "--show-task=false"]);
+  for (const verb of ["advance", "report"]) {
+    await world.campaign(verb, ["--show-task=false"]);
+    expect([verb, ...told()]).toEqual([verb, true, false]);
+  }
+  for (const verb of ["stop", "resume"]) {
+    expect((await world.campaign(verb, [], no)).code).toBe(0);
     expect([verb, ...told()]).toEqual([verb, true, false]);
   }
   await world.campaign("stop");
