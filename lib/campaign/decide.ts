@@ -239,9 +239,13 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
   return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
 }
 
-/** What else may be running, and when it ends, as clauses: other machines may work on a branch, and a cache loses what a killed job has done. */
-function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean): string[] {
-  if (branch !== null) return ["a `run` elsewhere sees this within a minute, and starts nothing more after that"];
+/**
+ * What else may be running, and when it ends, as clauses: other machines may work on a branch, and a cache loses what a killed job has done.
+ *
+ * @param what What a `run` on another machine starts once it has seen the decision.
+ */
+function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = "nothing more"): string[] {
+  if (branch !== null) return [`a \`run\` elsewhere sees this within a minute, and starts ${what} after that`];
   if (!isCache || !cancel) return [];
   return [
     "this directory does not have the starts of a job that was killed: their agents may still be running, look in the app",
@@ -415,7 +419,7 @@ async function recordSkip(
     `${formatCount(items.length, "item")} will not be started any more`,
     ...runs === 0 ? [] : [cancel ? `the next wave cancels ${formatCount(runs, "run")}` : stillRunning(runs)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
-    ...elsewhere(opened, cancel),
+    ...elsewhere(opened, cancel, "none of these"),
   ];
   return { items: ids, text: parts.join("; "), settles: open };
 }

@@ -415,8 +415,10 @@ function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
 function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
   const rule = ruleOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
-  if (item.skipped !== null && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
   const last = item.starts.at(-1);
+  // Its run could not be cancelled: nothing shows it.
+  const isHidden = as === "unknown" && last?.runId === null;
+  if (item.skipped !== null && !isGood && as !== "needs-input" && !isHidden) return { state: "skipped", tally: "none" };
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (isWithoutSandbox(item, as)) return { state: "failed", tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };

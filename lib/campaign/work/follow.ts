@@ -71,9 +71,12 @@ class Follower {
   }
 
   async *run(): AsyncGenerator<Progress, void, void> {
-    const { clock, deadline } = this.#work.session;
+    const { session: { clock, deadline }, store } = this.#work;
     try {
-      while (!isAtRest(this.#work.store.memory) && clock.now() < deadline) {
+      while (!isAtRest(store.memory) && clock.now() < deadline) {
+        // As at each opening of the journal, which one process may stay away from for days.
+        store.giveUpOpenStarts(clock.wallTime());
+        if (isAtRest(store.memory)) return;
         await this.#lookElsewhere();
         yield* this.#pullRequests();
         yield* this.#obey();

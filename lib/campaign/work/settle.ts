@@ -117,6 +117,11 @@ async function ask(
   const { id } = item.item;
   if (outcome.kind === "refused") {
     const { as } = outcome;
+    // An agent may be running that nothing here can cancel.
+    if (as === "unknown") {
+      told({ item: id, text: `${item.reason}`, unanswered: false });
+      return [];
+    }
     const what = as === "quota"
       ? "no start is free to ask for its run"
       : as === "service"

@@ -105,6 +105,11 @@ export class Store {
     }
   }
 
+  /** See {@linkcode giveUpOpenStarts}. @param nowMs Now, in milliseconds since 1970. */
+  giveUpOpenStarts(nowMs: number): void {
+    giveUpOpenStarts(this.memory, nowMs);
+  }
+
   /** Takes a record into the memory alone: for a process that may not write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);

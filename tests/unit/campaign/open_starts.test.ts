@@ -326,6 +326,34 @@ test("a skip --cancel whose start is never answered is unknown after a day, and 
   expect((await world.run()).code).toBe(0);
 });
 
+test("run() gives up a skip --cancel whose start is never answered after a day, and ends with 1", async () => {
+  const world = await lost(true);
+  fault(world, "html502");
+  await world.decide(skip(true));
+  const since = world.clock.wallTime();
+  const { view, code } = await world.run({ timeoutMs: 3 * DAY });
+  expect([verdicts(view), view.state, code]).toEqual([{ [project(1)]: "unknown" }, "done", 1]);
+  expect(Math.round((world.clock.wallTime() - since) / DAY)).toBe(1);
+});
+
+for (const [what, decision] of [["stop", stop(true)], ["skip", skip(true)]] as const) {
+  test(`campaign ${what} --cancel never says "no run" of a start whose key has one: the item is unknown`, async () => {
+    const world = await lost(true);
+    world.before = (request) =>
+      request === "POST /runs"
+        ? Response.json({ ok: false, error: { code: "CONFLICT", message: "x" } }, { status: 409 })
+        : undefined;
+    const { text, view, error } = await world.decide(decision);
+    expect(text).toEndWith(`${NAME}: its key has a run, which the service does not show: look in the app`);
+    expect([error, verdicts(view), view.items[0]?.reason, view.exitCode]).toEqual([
+      undefined,
+      { [project(1)]: "unknown" },
+      "its key has a run, which the service does not show: look in the app",
+      1,
+    ]);
+  });
+}
+
 const ANSWERS: readonly [what: string, status: number, code: string, isGone: boolean, verdict: string, as: string][] = [
   ["409", 409, "CONFLICT", false, "unknown", "unknown"],
   ["404", 404, "NOT_FOUND", false, "starting", "service"],
