@@ -265,6 +265,17 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest };
 }
 
+/** The default branch of a repository; null if the service does not show it. Then the service itself refuses to create that branch. */
+async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
+  try {
+    const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
+    return row?.id.toLowerCase() === id ? row.default_branch : null;
+  } catch (error) {
+    if (call.signal?.aborted) throw error;
+    return null;
+  }
+}
+
 /**
  * The request in the form that is sent.
  *
@@ -278,7 +289,8 @@ export async function resolveRequest(
 ): Promise<StartRequest> {
   const { id, defaultBranch } = await findRepository(client, repository, call, rest.rootDirectory);
   const { createBranch, workingBranch } = rest;
-  if (createBranch === true && workingBranch !== undefined && workingBranch === defaultBranch) {
+  const creates = createBranch === true && workingBranch !== undefined;
+  if (creates && workingBranch === (defaultBranch ?? await defaultBranchOf(client, id, call))) {
     throw new UsageError({
       attempted: "start run",
       why: "a run cannot create the default branch of the repository",

@@ -46,6 +46,25 @@ test("run --follow refuses to create the default branch before a start is used",
   expect((await cli(["run", "--follow", "x", "--repo", "acme/api", "--branch", "main"])).code).toBe(0);
 });
 
+test("run --follow with an id refuses to create the default branch before a start is used, and starts if the list is not shown", async () => {
+  const flags = ["--repo", REPO.toUpperCase(), "--create-branch", "--branch"];
+  const { cli, requests } = world("success");
+  const { code, stderr } = await cli(["run", "--follow", "x", ...flags, "main"]);
+  expect({ code, requests }).toEqual({ code: 2, requests: ["GET /repos"] });
+  expect(stderr).toContain('a run cannot create the default branch of the repository: "main"');
+  expect((await cli(["run", "--follow", "x", ...flags, "agent/x"])).code).toBe(0);
+  const { emulator, clock } = world("success");
+  const sent: string[] = [];
+  const fetch = async (url: string, init: RequestInit = {}) => {
+    sent.push(`${init.method ?? "GET"} ${new URL(url).pathname.replace("/api/v1/mogplex", "")}`);
+    return url.includes("/repos?") ? new Response("{}", { status: 403 }) : await emulator.fetch(url, init);
+  };
+  const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
+  const request = { repo: REPO, prompt: "x", workingBranch: "agent/x", createBranch: true };
+  await start(request, { token: TOKEN, url: "http://127.0.0.1:1", env, clock, fetch });
+  expect(sent).toEqual(["GET /repos", "POST /runs"]);
+});
+
 test("run --follow with an unknown name ends with 2, starts nothing, and offers the near one", async () => {
   const { cli, requests } = world("success");
   const { code, stderr } = await cli(["run", "--follow", "x", "--repo", "acme/apj"]);
