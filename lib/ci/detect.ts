@@ -1,6 +1,5 @@
 /**
- * Detects the CI system from the environment. What a further system needs: `CONTRIBUTING.md`, "Adding something".
- *
+ * Detects the CI system from the environment. To add a system, see `CONTRIBUTING.md`, "Adding something".
  * @module
  */
 import { environmentVariable } from "../runtime.ts";
@@ -19,7 +18,7 @@ import { forgejo, gitea, github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import { azure, bitbucket, buildkite, circle, jenkins, teamcity, woodpecker } from "./systems.ts";
 
-// In any order: the order of detection is that of the marks in `platform.ts`.
+// In any order: the marks in `platform.ts` decide the order of detection.
 const SYSTEMS: readonly Platform[] = [
   forgejo,
   gitea,
@@ -34,13 +33,13 @@ const SYSTEMS: readonly Platform[] = [
   jenkins,
 ];
 
-/** The CI system that this job runs on: see {@linkcode systemName} for how it is found. */
+/** See {@linkcode systemName} for how the CI system is detected. */
 export function detectPlatform(env: ReadEnv): Platform {
   const name = systemName(env);
   return SYSTEMS.find((each) => each.name === name) ?? (name === "none" ? none : namedPlatform(name));
 }
 
-/** Every variable of any CI system that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
+/** All variables of all CI systems, sorted, for Deno's permissions. `lib/variables.ts` lists our own. */
 export function platformVariables(): string[] {
   const names = new Set([...markVariables(), ...SYSTEMS.flatMap((each) => each.variables)]);
   for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
@@ -49,7 +48,7 @@ export function platformVariables(): string[] {
 
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-/** The CI system of a script: it may run anywhere, so every system is looked for. Programs that know theirs do not call this. */
+/** The CI system of a script. A script may run anywhere, so every system is tried. Programs that know their system do not call this. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

@@ -47,8 +47,8 @@ const githubTable = {
 } as const satisfies Partial<PlatformTable>;
 
 /**
- * Whether act invented the id of the workflow run: it is 1 in every run, so yesterday's run would be found again.
- * `act --env GITHUB_RUN_ID=…` sets another one. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
+ * Whether act invented the id of the workflow run: it is 1 in every run, so yesterday's run would be found again. `act --env GITHUB_RUN_ID=…` sets
+ * another one. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
  */
 function isInvented(env: ReadEnv): boolean {
   return env("ACT") === "true" && env("GITHUB_RUN_ID") === "1";
@@ -65,7 +65,6 @@ const table = definePlatform({
   },
 });
 
-/** The environment without an id that act invented. */
 const withoutInvented = (env: ReadEnv): ReadEnv => (name) =>
   name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name);
 
@@ -75,8 +74,6 @@ export const github: Platform = {
   identity: (env) => table.identity(withoutInvented(env)),
   links: (env) => table.links(withoutInvented(env)),
 };
-
-// Forgejo Actions.
 
 /**
  * Like Gitea, whose mark it also sets, so `detectPlatform` must look for Forgejo first; runners before 7.0 set only Gitea's mark.
@@ -93,12 +90,9 @@ export const forgejo: Platform = definePlatform({
   },
 });
 
-// Gitea Actions.
-
 /**
- * Its runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys a part of GitHub's commands; annotations
- * are shown as lines of the log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in
- * others, so there is no link to it.
+ * Its runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys some of GitHub's commands; annotations appear as lines of the
+ * log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in others, so there is no link to it.
  * Source: gitea, services/actions/context.go; act_runner, internal/app/run/runner.go.
  */
 export const gitea: Platform = definePlatform({
@@ -108,7 +102,7 @@ export const gitea: Platform = definePlatform({
   links: { commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}" },
 });
 
-/** Forgejo and Gitea by their marks, else GitHub. */
+/** Forgejo and Gitea by their marks, otherwise GitHub. */
 export const ONLY_GITHUB: Systems = {
   detect(env) {
     if (env("FORGEJO_ACTIONS")) return forgejo;

@@ -10,10 +10,9 @@ function marker(word: string, wallTimeMs: number, name: string): string {
 }
 
 /**
- * Whether the runner writes a time before each line: `FF_TIMESTAMPS` if it is set, else from 18.7 on. The same flag in the runner's own
- * file cannot be seen from a job.
- *
- * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` does not take is off.
+ * Whether the runner writes a time before each line: the value of `FF_TIMESTAMPS`, or true from 18.7 on. A job cannot see the flag in the runner's
+ * configuration file.
+ * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` does not accept is off.
  */
 function stampsLines(env: ReadEnv): boolean {
   const flag = env("FF_TIMESTAMPS");

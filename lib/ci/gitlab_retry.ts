@@ -1,18 +1,15 @@
 /**
- * After which failures GitLab tries a job of ours again. The components and the recipes have the same words.
- *
- * Sources: GitLab, "CI/CD YAML syntax reference", `retry:when` ("Introduced in GitLab 19.1, some failures are changed from
- * `runner_system_failure` to the more accurate `runner_external_dependency_failure` or `runner_interrupted`"); GitLab Runner 19.4,
- * common/network.go (a runner that is stopped ends its jobs with `runner_interrupted`: "When this failure reason is not supported by Rails,
- * the mapper falls through to UnknownFailure").
- *
+ * The failures after which GitLab retries one of our jobs. The components and the recipes use the same words.
+ * Sources: GitLab, "CI/CD YAML syntax reference", `retry:when` ("Introduced in GitLab 19.1, some failures are changed from `runner_system_failure` to
+ * the more accurate `runner_external_dependency_failure` or `runner_interrupted`"); GitLab Runner 19.4, common/network.go (a runner that is stopped
+ * ends its jobs with `runner_interrupted`: "When this failure reason is not supported by Rails, the mapper falls through to UnknownFailure").
  * @module
  */
 
-/** Words of `retry: when` that every supported server knows: the runner broke, or was stopped, or lost the server. They are no verdicts. */
+/** Words of `retry: when` that every supported server knows: the runner broke, was stopped, or lost the server. These are not verdicts. */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 
-/** The word for a runner that was stopped, on servers since {@linkcode INTERRUPTED_SINCE}. An older one refuses a file that has it. */
+/** The word for a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */
 export const RUNNER_INTERRUPTED = "runner_interrupted";
 
 /** The oldest version of GitLab that knows {@linkcode RUNNER_INTERRUPTED}. */

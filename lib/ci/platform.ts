@@ -1,7 +1,6 @@
 /**
- * A CI system as plain data and functions of the environment: the interface, the table that most systems are, the two platforms without a
- * table, and the name of the system, which a client needs without the tables.
- *
+ * A CI system as plain data and functions of the environment: the interface, the table that most systems are made from, the two platforms without a
+ * table, and the detection of the system's name, which a client needs without the tables.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -38,7 +37,7 @@ export interface JobIdentity {
 /** State of the CI job, as a clean-up step sees it. */
 export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
 
-/** Files of the CI system that a job may append to; undefined where there is no such file. */
+/** Files of the CI system that a job may append to; undefined if there is no such file. */
 export interface PlatformFiles {
   /** Step outputs in GitHub's format (`GITHUB_OUTPUT`). */
   outputs?: string | undefined;
@@ -48,22 +47,21 @@ export interface PlatformFiles {
   summary?: string | undefined;
 }
 
-/** Addresses of the job's pages on its CI system. An address that the system does not provide is absent. */
+/** An address that the system does not provide is absent. */
 export interface PlatformLinks {
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
   commit?: string | undefined;
-  /** Beginning of the address of a file among the job's artifacts: its path follows. */
+  /** Base address of the job's artifacts; the path of a file is appended. */
   file?: string | undefined;
 }
 
 export type AnnotationLevel = "notice" | "warning" | "error";
 
-/** Lines around a foldable part of the log. */
 export interface Section {
   readonly open: string;
-  /** Line after it; do not print it when it is empty. */
+  /** Line after it; empty if none should be printed. */
   readonly close: (wallTimeMs: number) => string;
 }
 
@@ -74,38 +72,36 @@ export interface Fence {
 }
 
 export interface Systems {
-  /** The one that a job runs on. */
   detect(env: ReadEnv): Platform;
-  /** Every variable of these systems that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
+  /** All variables of these systems, sorted, for Deno's permissions. `lib/variables.ts` lists our own. */
   variables(): string[];
 }
 
 export interface Platform {
-  /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
+  /** `github`, `gitlab`, a name from `std-env`, `ci` for an unknown system, or `none` outside CI. */
   readonly name: string;
   readonly isCi: boolean;
-  /** Names of the variables that are read on this system. */
   readonly variables: readonly string[];
   /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
-  /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1: elsewhere it is an id, or the number of the pipeline. */
+  /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
   /**
-   * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the
-   * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
+   * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the secret
+   * should use it. The toolkit does not: it would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
-  /** Identity of this job; `MOGPLEX_CI_JOB` fills fields that the system does not provide. Null outside CI. */
+  /** Identity of this job; `MOGPLEX_CI_JOB` fills in fields that the system does not provide. Null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
-  /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, else from the system's own variable. */
+  /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, otherwise from the system's own variable. */
   jobState(env: ReadEnv): JobState;
   files(env: ReadEnv): PlatformFiles;
   links(env: ReadEnv): PlatformLinks;
-  /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
+  /** Git address of the job's repository; undefined if the system does not provide it. */
   remote(env: ReadEnv): string | undefined;
-  /** Longest time for the cancel of a run after a signal, in milliseconds. */
+  /** Longest time for cancelling a run after a signal, in milliseconds. */
   readonly interruptMs: number;
-  /** Whether the system shows the colours of a terminal in its log, although a job has none. */
+  /** Whether the system shows terminal colors in its log, although a job has no terminal. */
   readonly showsColours: boolean;
   /** Whether the system writes a time before each line of the log. */
   stampsLines(env: ReadEnv): boolean;
@@ -115,28 +111,24 @@ export interface Platform {
    * @param line The complete line without its line break: harmless parts can add up to a command.
    */
   escapeLine(line: string): SafeLine;
-  /**
-   * A line for stdout that makes the system show a message outside the log; absent where it cannot. Makes title and text inert.
-   */
+  /** A line for stdout that makes the system show a message outside the log; absent if it cannot. Makes title and text inert. */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
-   * A line for stdout that sets a variable for later steps or jobs; absent where a file does that, or the system cannot.
-   *
-   * @param name Name of the variable: `[A-Za-z0-9_]+`.
+   * A line for stdout that sets a variable for later steps or jobs; absent if a file does that, or the system cannot.
+   * @param name `[A-Za-z0-9_]+`.
    * @param value Result of `bareValue`.
    */
   setOutput?(name: string, value: string): string;
-  /** A line for stdout that shows a Markdown file on the page of the build; absent where a file does that, or the system cannot. */
+  /** A line for stdout that shows a Markdown file on the page of the build; absent if a file does that, or the system cannot. */
   showSummary?(absolutePath: string): string;
   /**
-   * Lines that fold a part of the log; absent where the system cannot.
-   *
+   * Lines that fold a part of the log; absent if the system cannot.
    * @param name `[A-Za-z0-9_.-]+`, unique within the job.
    * @param header Title of the section; made inert.
-   * @param folded Whether the section is closed at first, on systems that let the log choose.
+   * @param folded Whether the section starts closed, on systems where the log decides.
    */
   section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
-  /** A new pair of lines between which the system obeys no command; absent where the system has no such lines. */
+  /** A new pair of lines between which the system obeys no command; absent if the system has no such lines. */
   fence?(): Fence;
 }
 
@@ -149,16 +141,15 @@ function linkVariables(template: string): string[] {
 }
 
 /**
- * Fills a template such as `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`. A variable at its start is an address and loses slashes
- * at its end when more text follows; all other values are percent-encoded.
- *
- * @returns The address, or undefined when a variable is not set or `webUrl` refuses the result.
+ * Fills in a template such as `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`. A variable at the start is an address and loses trailing slashes if more
+ * text follows; all other values are percent-encoded.
+ * @returns The address, or undefined if a variable is not set or `webUrl` refuses the result.
  */
 function fillLink(template: string, env: ReadEnv): string | undefined {
   return webUrl(fillText(template, env) ?? "");
 }
 
-/** Fills a template as {@linkcode fillLink} does, for an address that need not be one of the web. */
+/** Like {@linkcode fillLink}, for an address that need not be a web address. */
 function fillText(template: string, env: ReadEnv): string | undefined {
   let complete = true;
   const text = template.replace(PLACEHOLDER, (placeholder, name: string, at: number) => {
@@ -178,35 +169,26 @@ export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
 export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
 
 /**
- * The variables that a field of the identity comes from, as a list of alternatives: the first one whose variables are all set
- * counts. An alternative is one name, or several names joined by `+`, whose values are combined.
+ * The variables that a field of the identity comes from, as a list of alternatives. The first one whose variables are all set wins. An alternative is
+ * one name, or several names joined by `+` whose values are combined.
  */
 type Source = readonly string[];
 
-/** Description of a CI system for {@linkcode definePlatform}. */
 export interface PlatformTable {
-  /** See {@linkcode Platform.name}. */
   name: string;
   /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
   server?: Source;
-  /** Whether only the origin of `server` counts. @default {false} */
   serverOrigin?: boolean;
-  /** See {@linkcode JobIdentity.project}. */
   project?: Source;
-  /** See {@linkcode JobIdentity.pipeline}. */
   pipeline?: Source;
-  /** See {@linkcode JobIdentity.job}. */
   job?: Source;
-  /** See {@linkcode JobIdentity.node}. */
   node?: Source;
-  /** See {@linkcode JobIdentity.attempt}. */
   attempt?: Source;
   /** When the pipeline was created: any format that `Date` parses, or seconds since 1970. */
   created?: Source;
-  /** See {@linkcode JobIdentity.schedule}. */
   schedule?: Source;
   state?: Source;
-  /** Syntaxes of the commands that the system reads from its log. @default all that are known */
+  /** Syntaxes of the commands that the system reads from its log. @default all of them */
   log?: readonly LogSyntax[];
   /** Variable with the path of {@linkcode PlatformFiles.outputs}. */
   outputs?: string;
@@ -216,31 +198,22 @@ export interface PlatformTable {
   summary?: string;
   /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
   links?: { job?: string; pipeline?: string; commit?: string; file?: string };
-  /** See {@linkcode Platform.remote}, with names of variables in braces. */
+  /** See {@linkcode Platform.remote}, with variable names in braces. */
   remote?: string;
-  /** Further variables that are read on this system only. */
+  /** Further variables that are only read on this system. */
   reads?: readonly string[];
-  /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
-  /** See {@linkcode Platform.countsAttempts}. @default {false} */
   countsAttempts?: boolean;
-  /** See {@linkcode Platform.showsColours}. @default {false} */
   showsColours?: boolean;
-  /** See {@linkcode Platform.maskCommand}. */
   maskCommand?: string;
-  /** See {@linkcode Platform.annotate}. */
   annotate?: Platform["annotate"];
-  /** See {@linkcode Platform.setOutput}. */
   setOutput?: Platform["setOutput"];
-  /** See {@linkcode Platform.showSummary}. */
   showSummary?: Platform["showSummary"];
-  /** See {@linkcode Platform.section}. */
   section?: Platform["section"];
-  /** See {@linkcode Platform.fence}. */
   fence?: Platform["fence"];
-  /** See {@linkcode Platform.interruptMs}. @default {4_000} */
+  /** @default {4_000} */
   interruptMs?: number;
-  /** See {@linkcode Platform.stampsLines}. @default never */
+  /** @default never */
   stampsLines?: Platform["stampsLines"];
 }
 
@@ -300,10 +273,8 @@ function variablesOf(table: PlatformTable): string[] {
 }
 
 /**
- * Builds a platform from its table.
- *
- * Fields of the identity that the system does not provide take the value of {@linkcode JOB_VARIABLE}, if it is set. Titles,
- * texts and headers are made inert before the table's functions get them.
+ * Fields of the identity that the system does not provide get the value of {@linkcode JOB_VARIABLE}, if it is set. Titles, texts and headers are made
+ * inert before the table's functions get them.
  */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand } = table;
@@ -365,7 +336,7 @@ export function definePlatform(table: PlatformTable): Platform {
 
 // CI systems that the toolkit knows by name only, and the platform outside CI.
 
-/** A system with plain output; the job's identity comes from `MOGPLEX_CI_JOB` alone. */
+/** A system with plain output. The job's identity comes from `MOGPLEX_CI_JOB` alone. */
 export function namedPlatform(name: string): Platform {
   return definePlatform({ name });
 }
@@ -373,7 +344,7 @@ export function namedPlatform(name: string): Platform {
 /** No CI system; there is no job to identify. */
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
-// The person for whom a process works, as far as the environment says.
+// The person for whom a process works, according to the environment.
 
 /** Variables that name a person: those of CI systems first. Source: the lists of variables in the documentation of each system. */
 export const PERSON_VARIABLES: readonly string[] = [
@@ -389,7 +360,7 @@ export const PERSON_VARIABLES: readonly string[] = [
   "USERNAME",
 ];
 
-/** Name of the person; `unknown` without one. It proves nothing: any program can set these variables. */
+/** `unknown` without a name. It proves nothing: any program can set these variables. */
 export function personOf(env: ReadEnv): string {
   for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();
@@ -398,13 +369,12 @@ export function personOf(env: ReadEnv): string {
   return "unknown";
 }
 
-// The name of the CI system, by its marks in the environment. What the systems provide and accept is not here: a client needs the name
-// alone.
+// The name of the CI system, by its marks in the environment. A client needs only the name, so the tables are not here.
 
 /** A mark, `NAME` of a variable that is set or `NAME=value`, and the name of the system. */
 type Mark = readonly [mark: string, system: string];
 
-// In the order of detection: a system that also sets the variables of another one stands before it.
+// In the order of detection: a system that also sets the variables of another one comes first.
 const MARKS: readonly Mark[] = [
   ["FORGEJO_ACTIONS", "forgejo"],
   ["GITEA_ACTIONS", "gitea"],
@@ -463,9 +433,8 @@ function isSet(env: ReadEnv, mark: string): boolean {
 }
 
 /**
- * Name of the CI system that this job runs on; `ci` for an unknown system, and `none` outside CI.
- *
- * An unknown system is one that sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
+ * Name of the CI system that runs this job; `ci` for an unknown system, and `none` outside CI.
+ * An unknown system sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
  */
 export function systemName(env: ReadEnv): string {
   const found = MARKS.find(([mark]) => isSet(env, mark));
@@ -474,7 +443,7 @@ export function systemName(env: ReadEnv): string {
   return isCi || env(JOB_VARIABLE) ? "ci" : "none";
 }
 
-/** Every variable that {@linkcode systemName} reads, but for `MOGPLEX_CI_JOB`. */
+/** All variables that {@linkcode systemName} reads, except `MOGPLEX_CI_JOB`. */
 export function markVariables(): string[] {
   return ["CI", ...MARKS.map(([mark]) => mark.split("=")[0] as string)];
 }
@@ -482,9 +451,8 @@ export function markVariables(): string[] {
 // Variables that GitLab gives as a file: their value is the path of the file.
 
 /**
- * Whether a value is the path that the runner gives for a variable of type File: that of the project, `.tmp/`, and the name of the
- * variable. No token and no text looks like that, so nothing looks for the file: Deno has no permission to.
- *
+ * Whether a value is the path that the runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No token
+ * or text looks like that, so the file itself is not checked: Deno has no permission to.
  * Source: GitLab Runner 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
  */
 export function isFileVariable(name: string, value: string | undefined): boolean {
@@ -492,16 +460,15 @@ export function isFileVariable(name: string, value: string | undefined): boolean
   return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
 }
 
-/** What to do about a variable of type File that has to be a text. @param forFile Name of the variable that may be one, where there is one. */
+/** What to do about a variable of type File that must be a text. @param forFile Variable that may be of type File, if any. */
 export function fileVariableAdvice(forFile?: string): string {
   return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
 }
 
 /**
- * Reads a variable that holds a text. One whose name ends in `_FILE` may hold the path of a file.
- *
+ * Reads a variable that holds a text. A variable whose name ends in `_FILE` may hold the path of a file.
  * @param forFile See {@linkcode fileVariableAdvice}.
- * @throws {UsageError} when it is of type File.
+ * @throws {UsageError} if it is of type File.
  */
 export function readTextVariable(env: ReadEnv, name: string, forFile?: string): string | undefined {
   const value = env(name);
@@ -516,11 +483,10 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
 // Files that GitHub's runner reads after a step.
 
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and
- * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and leave no line
+ * empty: GitHub's runner skips empty lines, but act refuses the whole file.
  * Source: nektos/act, pkg/container/parse_env_file.go.
- *
- * @param name Name of the output: `[A-Za-z_][A-Za-z0-9_-]*`.
+ * @param name `[A-Za-z_][A-Za-z0-9_-]*`.
  * @param value Any text, with any number of lines.
  * @param delimiter Pass it in tests only. @default a random one
  * @throws {RangeError} if the name has other characters, or name or value contain the delimiter.

@@ -1,12 +1,9 @@
 /**
- * Every CI system but GitLab and those that take GitHub's actions.
- *
+ * All CI systems except GitLab and those that run GitHub's actions.
  * @module
  */
 import { escapeLoggingData, escapeServiceMessage } from "../text/escape.ts";
 import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } from "./platform.ts";
-
-// Azure Pipelines.
 
 /**
  * A retried stage or job keeps the build id and has a higher attempt number; a job of a matrix has a position.
@@ -44,8 +41,6 @@ export const azure: Platform = definePlatform({
   showSummary: (path) => `##vso[task.uploadsummary]${escapeLoggingData(path)}`,
 });
 
-// Bitbucket Pipelines.
-
 /**
  * A failed step that is rerun keeps the ids of pipeline and step, and `BITBUCKET_STEP_RUN_NUMBER` rises; a rerun pipeline has a
  * new id. A step has no name, only a UUID that is new in every pipeline: with the key scope `day` no run would ever be found
@@ -72,8 +67,6 @@ export const bitbucket: Platform = definePlatform({
     commit: "{BITBUCKET_GIT_HTTP_ORIGIN}/commits/{BITBUCKET_COMMIT}",
   },
 });
-
-// Buildkite.
 
 /**
  * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries); a rebuild is a new build.
@@ -103,8 +96,6 @@ export const buildkite: Platform = definePlatform({
   section: (_name, header, _ms, folded) => ({ open: `${folded ? "---" : "+++"} ${header}`, close: () => "" }),
 });
 
-// CircleCI.
-
 /**
  * A workflow that is rerun from its failed jobs is a new workflow with the workspace of the old one; a new pipeline has a new
  * workspace. Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
@@ -125,8 +116,6 @@ export const circle: Platform = definePlatform({
   links: { job: "{CIRCLE_BUILD_URL}" },
 });
 
-// Jenkins.
-
 /**
  * A build that is replayed or restarted from a stage has a new number. The environment does not show `retry` inside a pipeline,
  * so there is no attempt. It does not show the cells of a declarative `matrix` either, whose axes are variables of any name:
@@ -144,8 +133,6 @@ export const jenkins: Platform = definePlatform({
   hidesNode: true,
   links: { pipeline: "{BUILD_URL}" },
 });
-
-// TeamCity.
 
 // `message` with status ERROR fails a build only if its failure conditions say so. `buildProblem` would always fail it, even
 // when the caller accepts the exit code.
@@ -181,8 +168,6 @@ export const teamcity: Platform = definePlatform({
   annotate: (level, title, text) => serviceMessage("message", { text: `${title}: ${text}`, status: STATUSES[level] }),
   setOutput: (name, value) => serviceMessage("setParameter", { name: `env.${name}`, value }),
 });
-
-// Woodpecker CI.
 
 /**
  * A restarted pipeline is a new one with a new number (`CI_PIPELINE_PARENT` names its predecessor, but not the first of the

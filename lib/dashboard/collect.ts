@@ -1,7 +1,6 @@
 /**
- * Makes a dashboard: reads the lists of the service (at most 30 requests, retries included, one after the other) and the files of earlier
- * jobs, cleans what was read, and renders its files.
- *
+ * Makes a dashboard: reads the lists of the service (at most 30 requests one after the other, retries included) and the files of earlier jobs, cleans
+ * the data and renders the files.
  * @module
  */
 import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/view/verdicts.ts";
@@ -41,7 +40,7 @@ import { renderDashboardMetrics } from "./metrics.ts";
 /** Most requests of one dashboard: half of what a token has in a minute. */
 const MAX_REQUESTS = 30;
 
-/** How long all of it may take, in milliseconds: the service names 60 s when a token is busy. */
+/** Time limit for all of it, in milliseconds: the service names 60 s when a token is busy. */
 const ALL_MS = 120_000;
 const MAX_ATTEMPTS = 3;
 // Source: API reference, "List repositories", "List automations", "List automation runs".
@@ -49,15 +48,14 @@ const MAX_LISTED = 200;
 const MAX_AUTOMATIONS = 100;
 const MAX_RUNS = 50;
 const SHOWN_STATUSES = 20;
-/** Automations in series whose runs cannot be read, after which the others are not asked for. */
+/** After this many automations in a row whose runs cannot be read, the others are not requested. */
 const MAX_FAILURES = 3;
 const DAY_MS = 86_400_000;
 
-/** What {@linkcode collect} works with. */
 export interface CollectOptions {
   client: ServiceClient;
   clock: Clock;
-  /** Whether the token may be one that can start something. It is not looked at then. @default {false} */
+  /** Whether the token may be able to start something. If true, this is not checked. @default {false} */
   allowWriteToken?: boolean | undefined;
 }
 
@@ -67,10 +65,9 @@ type Collected = Pick<
 >;
 
 /**
- * Reads the lists. What cannot be read is said in `lists`, and the exit code is that of the first error.
- *
- * @throws {UsageError} when the token could start something, unless that is allowed.
- * @throws {MogplexError} the first error when no list could be read.
+ * Reads the lists. `lists` reports what cannot be read; the exit code is that of the first error.
+ * @throws {UsageError} if the token could start something, unless that is allowed.
+ * @throws {MogplexError} the first error if no list could be read.
  */
 export async function collect(options: CollectOptions): Promise<Collected> {
   const { client, clock, allowWriteToken = false } = options;
@@ -79,7 +76,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const at = new Date(clock.wallTime()).toISOString();
   const lists = {} as Record<ListName, ListState>;
 
-  /** Reads one list, unless an error before has ended everything. */
+  /** Reads one list, unless an earlier error has ended everything. */
   async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
     if (reader.ending !== undefined) {
       lists[name] = {
@@ -125,13 +122,12 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   };
 }
 
-/** Requests that are left, and what went wrong so far. */
 class Reader {
   readonly #client: ServiceClient;
   readonly #before: number;
   readonly #deadline: number;
   first: MogplexError | undefined;
-  /** The error after which nothing else is asked: the token is refused, or may send nothing for now. */
+  /** The error that stops further requests: the token is refused, or may send nothing for now. */
   ending: MogplexError | undefined;
 
   constructor({ client, clock }: CollectOptions) {
@@ -148,7 +144,7 @@ class Reader {
     return MAX_REQUESTS - this.sent;
   }
 
-  /** Limits of the next call. @param attempts Most attempts. */
+  /** @param attempts Most attempts. */
   call(attempts = MAX_ATTEMPTS): CallOptions {
     return {
       deadline: this.#deadline,
@@ -156,13 +152,13 @@ class Reader {
     };
   }
 
-  /** What a call returns; the error of the service or the network when it fails. */
+  /** Returns service and network errors instead of throwing them. */
   async read<T>(ask: () => Promise<T>): Promise<T | MogplexError> {
     try {
       return await ask();
     } catch (error) {
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
-      // It was removed meanwhile.
+      // It was deleted in the meantime.
       if (error instanceof NotFoundError) return error;
       this.first ??= error;
       if (error.exit === "unauthorized" || error.exit === "rateLimited") this.ending = error;
@@ -173,7 +169,7 @@ class Reader {
 
 const COMPLETE: ListState = { state: "complete", why: null };
 
-/** The state of a list that the service cuts off without a word. */
+/** The service cuts these lists off without any indication. */
 function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): ListState {
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
@@ -184,9 +180,8 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
 }
 
 /**
- * Refuses a token that could start something: this is found out by a request without effect.
- *
- * @throws {UsageError} when it could. @throws what the request throws.
+ * Refuses a token that could start something. A request without effect shows whether it could.
+ * @throws {UsageError} if it could. @throws what the request throws.
  */
 async function refuseWriters({ client }: CollectOptions, reader: Reader): Promise<void> {
   try {
@@ -202,7 +197,6 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   });
 }
 
-/** What is known of the last runs of an automation. */
 function runsOf(runs: readonly AutomationRun[], nowMs: number): AutomationRuns {
   const failures = runs.filter(({ status }) => status === "failed");
   const age = ({ created_at }: AutomationRun) => nowMs - (instantMs(created_at) ?? -Infinity);
@@ -233,7 +227,7 @@ function byInterest(automations: readonly Automation[]): Automation[] {
   );
 }
 
-/** Reads the runs of as many automations as there are requests for. */
+/** Reads the runs of as many automations as the request limit permits. */
 async function readRuns(
   { client, clock }: CollectOptions,
   reader: Reader,
@@ -293,12 +287,10 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
 /**
- * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
- * shows, and no error.
- *
+ * Reads files: each is a `result.json`, an `events.ndjson` or a `campaign.json`. Any other file is a problem that the dashboard shows, not an error.
  * @param paths Files.
- * @param readText Reads a file; undefined when it does not exist. May throw.
- * @param pageOf Path of the page of this name beside a file; null where there is none. @default there is none
+ * @param readText Reads a file; undefined if it does not exist. May throw.
+ * @param pageOf Path of the page of this name next to a file; null if there is no such page. @default there is no page
  */
 export function readStored(
   paths: readonly string[],
@@ -312,7 +304,7 @@ export function readStored(
     try {
       const text = readText(file);
       if (text === undefined) throw new Error("There is no such file");
-      // Several lines of JSON are no JSON: events of a run.
+      // Several lines of JSON are not valid JSON: they are the events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
       if (campaign !== undefined) campaigns.push({ ...campaign, page: pageOf(file, "campaign.html") });
@@ -326,19 +318,19 @@ export function readStored(
   return { runs: runs.sort(byTime), campaigns: newest, fileProblems };
 }
 
-// The words of a file may be those of another version.
+// Another version of the toolkit may have written the words in a file.
 const GOOD: readonly string[] = GOOD_VERDICTS;
 const OPEN: readonly string[] = OPEN_STATES;
 const AT_WORK: readonly string[] = ["running", "starting"];
 
-/** A count. @param max The greatest that is accepted. */
+/** @param max Greatest accepted value. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
 }
 
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 
-/** A campaign; undefined when the value is not one. Numbers that are missing count as 0: there may be states that we do not know. */
+/** Undefined if the value is not a campaign. Missing numbers are 0: a later version may have other states. */
 function campaignIn(file: string, value: Record<string, unknown>): Omit<CampaignEntry, "page"> | undefined {
   const { schema, campaign, counts, state, items } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
@@ -364,7 +356,7 @@ function campaignIn(file: string, value: Record<string, unknown>): Omit<Campaign
   };
 }
 
-/** @throws {UsageError} when the text is not a result. */
+/** @throws {UsageError} if the text is not a result. */
 function runIn(file: string, text: string): Omit<RunEntry, "page"> {
   const result = readResult([{ path: file, text }]);
   return {
@@ -382,13 +374,13 @@ function runIn(file: string, text: string): Omit<RunEntry, "page"> {
   };
 }
 
-/** Newest first; those without a time last. */
+/** Newest first; runs without a time last. */
 function byTime(a: RunEntry, b: RunEntry): number {
   const ms = ({ createdAt }: RunEntry) => Date.parse(createdAt ?? "") || 0;
   return ms(b) - ms(a) || (a.file < b.file ? -1 : 1);
 }
 
-/** The newest file of each campaign and round: clones of one home each have one. Where times are equal, the first one. */
+/** The newest file of each campaign and round, since each clone of a campaign's home has one. If the times are equal, the first one. */
 function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
   const found = new Map<string, CampaignEntry>();
   const ms = ({ at }: CampaignEntry) => Date.parse(at) || 0;
@@ -402,7 +394,7 @@ function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
 
 // The files of a dashboard, as texts.
 
-/** Names of the files, in the order in which they are written: the page comes last, so that it never leads to missing ones. */
+/** In the order in which they are written. The page comes last, so that its links never lead to missing files. */
 export const FILES = {
   data: "data.json",
   metrics: "metrics.prom",
@@ -416,11 +408,10 @@ interface DashboardFile {
 }
 
 /**
- * Renders all files. The same data and the same history always give the same texts.
- *
+ * Renders all files. The same data and history always give the same texts.
  * @param data Data after `cleanDashboard`.
- * @param history Text of `history.jsonl` as it is now; empty without the file.
- * @returns The files, and how many lines of the history are no day: they are left out from now on.
+ * @param history Current text of `history.jsonl`; empty without the file.
+ * @returns The files, and the number of history lines that could not be read as a day. Those are dropped.
  */
 export function renderDashboard(data: DashboardData, history: string): { files: DashboardFile[]; unread: number } {
   const { days, unread } = readDays(history);
@@ -436,27 +427,26 @@ export function renderDashboard(data: DashboardData, history: string): { files: 
 
 // Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
 
-/** Most entries of folders that are looked at for all patterns: a pattern such as `/**` would read the whole disk. */
+/** Most directory entries read for all patterns: a pattern such as `/**` would read the whole disk. */
 export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
 
-/** Folders into which `**` does not go, beside those that begin with a dot: they are large, and hold no reports. */
+/** Folders that `**` skips, besides names with a leading dot: they are large and hold no reports. */
 const PASSED_OVER: readonly string[] = ["node_modules"];
 
-/** Where the patterns reached {@linkcode MAX_ENTRIES}. */
+/** The point at which the patterns reached {@linkcode MAX_ENTRIES}. */
 interface GlobCut {
   pattern: string;
-  /** The folder that was read then. Untrusted text. */
+  /** The folder being read. Untrusted text. */
   folder: string;
 }
 
 /**
- * The files that patterns match, sorted and each once. What a pattern finds may come from another user's job: below its first `*` or `?`
- * no symbolic link is followed, and only ordinary files are found.
- *
- * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.
- * @returns By pattern, in their order. `cut`: null while there were no more entries than {@linkcode MAX_ENTRIES}.
+ * The files that match the patterns, sorted, each once. A match may come from another user's job: after the first `*` or `?` of a pattern, no
+ * symbolic link is followed and only ordinary files match.
+ * @param patterns With `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
+ * @returns By pattern, in their order. `cut` is null if {@linkcode MAX_ENTRIES} was not exceeded.
  */
 export function filesOf(
   patterns: readonly string[],
@@ -478,7 +468,7 @@ export function filesOf(
   const has = (folder: string, wanted: string, kind: DirectoryEntry["kind"]) =>
     entriesOf(folder).some((each) => each.name === wanted && each.kind === kind);
 
-  /** @param isFound Whether the folder was found by a part of the pattern, and not named by the user. */
+  /** @param isFound Whether the folder matched a part of the pattern, rather than being named by the user. */
   function walk(folder: string, parts: readonly string[], isFound = false): string[] {
     const [part = "", ...rest] = parts;
     const isLast = rest.length === 0;
@@ -512,26 +502,25 @@ export function filesOf(
   return { found, cut };
 }
 
-/** What a part of a pattern matches. A name that begins with a dot is only found by a pattern that does so, as in shells. */
+/** A name with a leading dot only matches a pattern with a leading dot, as in shells. */
 function matcher(part: string): RegExp {
   const source = part.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*").replace(/\?/g, "[^/]");
   return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
 }
 
-// Makes the data of a dashboard fit for its files: every text in it is normalised, redacted and cut.
+// Makes the data of a dashboard safe for its files: every text in it is normalized, redacted and cut.
 
 /** Most UTF-16 units of a text: the errors of the service are the longest. */
 const MAX_TEXT = 2_000;
-/** UTF-16 units that are looked at: normalising takes time, and the most of a hostile text may be invisible. */
+/** UTF-16 units that are read: normalizing takes time, and most of a hostile text may be invisible. */
 const MAX_READ = 20_000;
 
-/** Fields that programs look up: only the token is masked in them. */
+/** Fields that programs look up: only the token is masked there. */
 const LOOKED_UP: readonly string[] = ["id", "runId", "status", "state", "outcome", "kind", "at", "schema"];
 
 /**
- * A copy with every text normalised, redacted and cut after 2 000 characters.
- *
- * @param redact Removes secrets from one text; `token` removes the token alone.
+ * A copy with every text normalized, redacted and cut after 2 000 characters.
+ * @param redact Removes secrets from one text; `token` removes only the token.
  */
 export function cleanDashboard(
   data: DashboardData,

@@ -1,6 +1,5 @@
 /**
- * `index.html`: a dashboard for people, in a browser: what needs a person, then everything that was read.
- *
+ * `index.html`: a dashboard for people, in a browser. First what needs attention, then everything that was read.
  * @module
  */
 import {
@@ -56,10 +55,8 @@ import {
 const FIRST_DAY = markup`<p class="soft">From the second day on, a chart of the days stands here.</p>`;
 
 /**
- * Renders the page.
- *
- * @param data Data after `cleanDashboard`. Texts in it are shown as texts; only pull requests become links.
- * @param days Days of the history, with the day of the data.
+ * @param data Data after `cleanDashboard`. Texts stay texts; only pull requests become links.
+ * @param days Days of the history, including the day of the data.
  */
 export function renderDashboardPage(data: DashboardData, days: readonly Day[] = []): string {
   const nowMs = instantMs(data.at) ?? 0;
@@ -91,7 +88,7 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
       }</ul></nav>`,
       overview(data),
       attention(concerns),
-      // One table is there at once; those that one looks things up in open at a click.
+      // The first table is open. The others are for looking things up and open at a click.
       ...parts.slice(0, 1).map(partOf),
       days.length > 0 && section("trend", "Day by day", chart ?? FIRST_DAY),
       ...parts.slice(1).map(partOf),
@@ -117,7 +114,7 @@ const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] 
   ["pullRequests", "pull requests", 2],
 ];
 
-/** The chart with its legend and its numbers; null before the second day. */
+/** Null before the second day. */
 function trend(all: readonly Day[]): Html | null {
   const days = all.slice(-MAX_DRAWN);
   const [first, last] = [days[0], days.at(-1)];
@@ -156,20 +153,19 @@ function trend(all: readonly Day[]): Html | null {
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
 
-/** A part of the page: a heading with its number, then a table, or a sentence without rows. */
 interface TablePart {
   /** Unique on the page. */
   readonly id: string;
   readonly heading: string;
-  /** What the rows are, in the plural and in lower case. */
+  /** Plural noun for the rows, in lower case. */
   readonly rows: string;
-  /** How much of the list was read; undefined for what comes from files. */
+  /** How much of the list was read; undefined for data from files. */
   readonly state?: ListState | undefined;
-  /** What stands there when there are no rows; null leaves the part out. */
+  /** Text shown if there are no rows; null leaves the part out. */
   readonly empty: string | null;
   readonly columns: readonly Column[];
   readonly content: readonly TableRow[];
-  /** What stands above the table. @default {null} */
+  /** Content above the table. @default {null} */
   readonly before?: Part;
   /** Whether the table opens at a click. @default {false} */
   readonly folded?: boolean;
@@ -214,14 +210,14 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
   return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content, before };
 }
 
-/** Longer than any word for a status: what is longer would make a column as wide as the page. */
+/** Longer than any status. A longer word would make a column as wide as the page. */
 const MAX_WORD = 32;
 
 function word(text: string, tone: Tone): Html {
   return chip(cutText(text, MAX_WORD), tone);
 }
 
-/** The colour of a status or an outcome, in the words of the service and in ours. */
+/** Accepts the words of the service and ours. */
 function toneOf(word: string): Tone {
   if (["error", "failed", "stopped_early"].includes(word)) return "bad";
   if (["success", "done", "active"].includes(word)) return "good";
@@ -230,7 +226,7 @@ function toneOf(word: string): Tone {
     : "none";
 }
 
-/** A time as a distance, which sorts by the time; null for none. @param past Stands before one that has passed. @default {""} */
+/** A time as a distance, which sorts by the time; null without a time. @param past Text before a time that has passed. @default {""} */
 function since(text: string | null, nowMs: number, past = ""): Cell {
   const ms = instantMs(text);
   if (ms === null) return text;
@@ -239,7 +235,7 @@ function since(text: string | null, nowMs: number, past = ""): Cell {
   return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${words}</time>`, value: ms };
 }
 
-/** When the next wave is due. A process that stays makes it when it is due. */
+/** A process that keeps running starts a wave when it is due. */
 function waveCell(text: string | null, nowMs: number): Cell {
   const lateMs = nowMs - (instantMs(text) ?? Infinity);
   return lateMs >= 0 && lateMs <= LATE_MS ? "due now" : since(text, nowMs, "due ");
@@ -278,10 +274,10 @@ function linkedName(page: string | null, name: string): Html | null {
   return pageLink(page, name.length > MAX_LINE ? markup`<bdi class="long">${name}</bdi>` : bare(name));
 }
 
-/** The link to a page in the folder of the dashboard; what is shown alone where there is none. */
+/** The link to a page in the folder of the dashboard; the label alone if there is no page. */
 function pageLink(page: string | null, shown: Html | null): Html | null {
   if (page === null || page.startsWith("/")) return shown;
-  // Escaped in parts it has no scheme, and without a "/" before it no host.
+  // With each part escaped it has no scheme, and without a leading "/" it has no host.
   const address = page.split("/").map(encodeURIComponent).join("/");
   return markup`<a href="${address}" rel="noopener noreferrer">${shown}</a>`;
 }
@@ -339,7 +335,7 @@ function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
   ];
 }
 
-/** Green, red, blue for what is open, grey for everything else. */
+/** Green, red, blue for open, gray for everything else. */
 function colourOf(status: string): number {
   if (status === "success") return 2;
   if (status === "failed") return 5;
@@ -385,7 +381,7 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   };
 }
 
-/** Longest branch that has a line of its own: the service's own ones are shorter. */
+/** Longest branch that gets its own line: the service's own branches are shorter. */
 const MAX_BRANCH = 40;
 
 function branchCell(branch: string | null): Html | null {
@@ -393,13 +389,12 @@ function branchCell(branch: string | null): Html | null {
   return isShort ? markup`<bdi class="line">${branch}</bdi>` : oneLine(branch);
 }
 
-/** Most sandboxes are stopped, and that is as it should be. */
+/** Most sandboxes are stopped, which is normal. */
 function sandboxTone(status: string): Tone {
   return status === "error" ? "bad" : status === "running" ? "good" : "none";
 }
 
 const HOUR_MS = 3_600_000;
-/** Ages of sandboxes: below how many hours, and as a heading. */
 const AGES: readonly (readonly [hours: number, name: string])[] = [
   [1, "under 1\u00a0h"],
   [24, "1\u00a0h to 1\u00a0d"],
@@ -485,13 +480,13 @@ function attention(concerns: readonly Concern[]): Html | null {
   );
 }
 
-/** Most kinds that a list can be filtered by: the service may have new words. */
+/** Most kinds in the filter of a list: the service may add words. */
 const MAX_KINDS = 30;
 
-/** From how many rows on a list has a search, a filter and a copy. */
+/** From this many rows on, a list has a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-/** A part as a section; null when there is nothing to say. */
+/** Null if there is nothing to show. */
 function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
   const isUnread = state !== undefined && state.state !== "complete";
   const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
@@ -548,5 +543,5 @@ function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: D
   );
 }
 
-/** Numbers of a day that have a line. */
+/** Numbers of a day that are drawn as a line. */
 type Drawn = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";

@@ -1,7 +1,6 @@
 /**
- * What a dashboard shows, as plain data: `data.json` is this, and page and metrics are made of it. Its schema is
- * `schema/dashboard.schema.json`. And what on it needs a person, and the line of a day in `days.jsonl`.
- *
+ * The data of a dashboard. `data.json` has this form, and page and metrics are made from it. Its schema is `schema/dashboard.schema.json`. The file
+ * also decides what needs attention, and makes the line of a day in `days.jsonl`.
  * @module
  */
 import { isObject, parseJson } from "../lookup.ts";
@@ -16,34 +15,34 @@ export type ListName = typeof LISTS[number];
 
 export interface ListState {
   /**
-   * `complete`: all of it. `cut`: the service or our limit of requests held the rest back. `partial`: a request for a part of it failed.
-   * `failed`: nothing was read. `skipped`: it was not asked for, since the token had been refused before.
+   * `complete`: all of it. `cut`: the service or our request limit left out the rest. `partial`: a request for a part failed. `failed`: nothing was
+   * read. `skipped`: not requested, because the token had already been refused.
    */
   state: "complete" | "cut" | "partial" | "failed" | "skipped";
-  /** Why it is not complete, as a sentence; null when it is. Untrusted text. */
+  /** Why it is not complete, as a sentence; null if it is. Untrusted text. */
   why: string | null;
 }
 
-/** A repository that the token reaches. */
+/** A repository that the token has access to. */
 export interface RepositoryEntry {
   id: string;
   /** `owner/name`. Untrusted text. */
   name: string;
-  /** Its default branch; null when it is not known. Untrusted text. */
+  /** Null if unknown. Untrusted text. */
   defaultBranch: string | null;
 }
 
 export interface SandboxEntry {
   id: string;
-  /** Name of its repository; null when the list of repositories does not have it. Untrusted text. */
+  /** Name of its repository; null if the list of repositories does not have it. Untrusted text. */
   repository: string | null;
-  /** What it does, in the service's word. Untrusted text. */
+  /** The service's word. Untrusted text. */
   status: string;
-  /** Branch that it works on; null when it is not known. Untrusted text. */
+  /** Null if unknown. Untrusted text. */
   branch: string | null;
-  /** When it was made, in ISO 8601. */
+  /** ISO 8601. */
   createdAt: string;
-  /** When it was last in use, in ISO 8601; null when it is not known. */
+  /** ISO 8601; null if unknown. */
   lastActiveAt: string | null;
   /** Its last error; null without one. Untrusted text. */
   error: string | null;
@@ -51,13 +50,13 @@ export interface SandboxEntry {
 
 export interface AutomationRunEntry {
   id: string;
-  /** Its status, in the service's word. Untrusted text. */
+  /** The service's word. Untrusted text. */
   status: string;
-  /** When it was made, in ISO 8601; null when it is not known. */
+  /** ISO 8601; null if unknown. */
   createdAt: string | null;
-  /** How long it took in milliseconds; null when it is not known. */
+  /** Null if unknown. */
   durationMs: number | null;
-  /** Its error; null without one. Untrusted text. */
+  /** Null without one. Untrusted text. */
   error: string | null;
 }
 
@@ -66,10 +65,10 @@ export interface AutomationRuns {
   read: number;
   more: boolean;
   failed: number;
-  /** How many of those that were made in the 24 hours before failed. */
+  /** Failed runs among those created in the previous 24 hours. */
   failedLastDay: number;
   open: number;
-  /** The newest one; null before the first. */
+  /** The newest run; null before the first. */
   last: AutomationRunEntry | null;
   /** Statuses of the newest 20, newest first. Untrusted texts. */
   statuses: readonly string[];
@@ -77,79 +76,78 @@ export interface AutomationRuns {
 
 export interface AutomationEntry {
   id: string;
-  /** Its name. Untrusted text. */
+  /** Untrusted text. */
   name: string;
-  /** `active` or `inactive`, in the service's word. Untrusted text. */
+  /** `active` or `inactive`, the service's word. Untrusted text. */
   status: string;
-  /** Whether it has a published version: without one it cannot be triggered. */
+  /** Whether it has a published version. Without one it cannot be triggered. */
   published: boolean;
-  /** When it was changed last, in ISO 8601. */
+  /** ISO 8601. */
   updatedAt: string;
-  /** Its last runs; null when they were not read. */
+  /** Null if they were not read. */
   runs: AutomationRuns | null;
 }
 
-/** A run whose `result.json` was given. */
+/** A run, from its `result.json`. */
 export interface RunEntry {
-  /** The file. Untrusted text. */
+  /** Path. Untrusted text. */
   file: string;
-  /** What ran: `run` or `automation-run`. */
   kind: "run" | "automation-run";
-  /** Its UUID; null when none was started. */
+  /** Null if no run was started. */
   runId: string | null;
-  /** Name of its repository; null when it is not known. Untrusted text. */
+  /** Null if unknown. Untrusted text. */
   repository: string | null;
-  /** First line of its task; null when it is not known. Untrusted text. */
+  /** First line of the task; null if unknown. Untrusted text. */
   task: string | null;
-  /** Its page `run.html` beside the file, as a path from the folder of the dashboard; null where that folder has none. Untrusted text. */
+  /** Path of the page `run.html` next to the file, from the dashboard's folder; null if there is no such page. Untrusted text. */
   page: string | null;
   outcome: string;
   exitCode: number;
-  /** Why; null when there is nothing to say. Untrusted text. */
+  /** Null if there is nothing to report. Untrusted text. */
   reason: string | null;
-  /** Address of the pull request; null without one. Untrusted text. */
+  /** Null without one. Untrusted text. */
   pullRequest: string | null;
-  /** When it was made, in ISO 8601; null when it is not known. */
+  /** ISO 8601; null if unknown. */
   createdAt: string | null;
-  /** How long it took, in milliseconds: the time of the job that started it, else its own where the service said it. */
+  /** Time of the job that started the run; otherwise the run's own time, if the service reported it. */
   durationMs: number;
 }
 
-/** A campaign whose `campaign.json` was given, as it was when that was written. */
+/** A campaign, from its `campaign.json`, as of the time when that was written. */
 export interface CampaignEntry {
-  /** The file. Untrusted text. */
+  /** Path. Untrusted text. */
   file: string;
-  /** Its name. Untrusted text. */
+  /** Untrusted text. */
   name: string;
-  /** Its round; empty when it has none. Untrusted text. */
+  /** Empty without one. Untrusted text. */
   round: string;
-  /** Its page `campaign.html` beside the file, as a path from the folder of the dashboard; null where that folder has none. Untrusted text. */
+  /** Path of the page `campaign.html` next to the file, from the dashboard's folder; null if there is no such page. Untrusted text. */
   page: string | null;
   state: string;
-  /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */
+  /** Why it is gated, stopping or stopped; otherwise null. Untrusted text. */
   stateReason: string | null;
   items: number;
   ended: number;
-  /** How many of those have a good end: succeeded, without need of a change, or skipped. */
+  /** Items that succeeded, needed no change or were skipped. */
   good: number;
   running: number;
   pullRequests: number;
-  /** When its next wave is due, in ISO 8601; null when none is. */
+  /** ISO 8601; null if no wave is due. */
   nextWaveAt: string | null;
-  /** Its earliest end, in ISO 8601; null when it is done, or cannot be told. */
+  /** Earliest possible end, in ISO 8601; null if the campaign is done or the end is unknown. */
   endsAt: string | null;
   exitCode: number;
   /** When the file was written, in ISO 8601. */
   at: string;
 }
 
-/** A file that was given and could not be used. */
+/** A file that could not be used. */
 export interface FileProblem {
-  /** The file, or the pattern that finds none. Untrusted text. */
+  /** The file, or the pattern that matches nothing. Untrusted text. */
   file: string;
-  /** `pattern`: it finds no file. `file`: it cannot be read, or is none of ours. */
+  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. */
   kind: "pattern" | "file";
-  /** Why, as a sentence. Untrusted text. */
+  /** A sentence. Untrusted text. */
   why: string;
 }
 
@@ -158,9 +156,9 @@ export interface DashboardData {
   /** When the lists were read, in ISO 8601. */
   at: string;
   origin: string;
-  /** HTTP requests that were sent for it, 30 at most. */
+  /** HTTP requests sent, at most 30. */
   requests: number;
-  /** Exit code that belongs to it: that of the first list that could not be read whole, or 0. */
+  /** Exit code of the first list that could not be read completely, or 0. */
   exitCode: number;
   lists: Record<ListName, ListState>;
   repositories: readonly RepositoryEntry[];
@@ -168,7 +166,7 @@ export interface DashboardData {
   sandboxes: readonly SandboxEntry[];
   /** Automations, newest first. */
   automations: readonly AutomationEntry[];
-  /** Runs of the files, newest first. */
+  /** Newest first. */
   runs: readonly RunEntry[];
   /** Campaigns of the files, by name. */
   campaigns: readonly CampaignEntry[];
@@ -179,19 +177,19 @@ export function isRead({ state }: ListState): boolean {
   return state !== "failed" && state !== "skipped";
 }
 
-/** A number that was counted in a list; null when nothing of the list was read. */
+/** A count from a list; null if nothing of the list was read. */
 export function countedIn({ lists }: Pick<DashboardData, "lists">, list: ListName, value: number): number | null {
   return isRead(lists[list]) ? value : null;
 }
 
-/** Statuses of a sandbox that is in use or soon will be. Source: contract, 3.2. */
+/** Statuses of a sandbox that is in use or will be soon. Source: contract, 3.2. */
 const ACTIVE_SANDBOX: readonly string[] = ["creating", "installing", "running"];
 
 export function activeSandboxes({ sandboxes }: DashboardData): number {
   return sandboxes.filter(({ status }) => ACTIVE_SANDBOX.includes(status)).length;
 }
 
-/** Numbers by a word, in the order of the first of each. */
+/** Counts by word, in the order of first appearance. */
 export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(wordOf(item), (counts.get(wordOf(item)) ?? 0) + 1);
@@ -202,21 +200,21 @@ export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): nu
   return items.reduce((sum, item) => sum + numberOf(item), 0);
 }
 
-// What on a dashboard needs a person, most urgent first.
+// What needs attention, most urgent first.
 
 export interface Concern {
-  /** What it is about, before its name; empty when {@linkcode Concern.what} says it. */
+  /** The noun before its name; empty if {@linkcode Concern.what} includes it. */
   kind: "" | "automation" | "campaign";
-  /** Its name; empty without one. Untrusted text. */
+  /** Empty without one. Untrusted text. */
   name: string;
-  /** What is wrong, in our own words. */
+  /** The problem, in our own words. */
   what: string;
   count: number;
   noun: "run" | "campaign item" | "thing";
-  /** What is known of it. Untrusted texts. */
+  /** Untrusted texts. */
   details: readonly string[];
   part: "repositories" | "sandboxes" | "automations" | "campaigns" | "runs" | "missing";
-  /** Whether something went wrong, or only waits. */
+  /** Whether something went wrong or is only waiting. */
   tone: "bad" | "wait";
 }
 
@@ -227,13 +225,13 @@ export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   automationRuns: "runs of automations",
 };
 
-/** Most sandboxes that are in use at the same time. Source: contract, 2.2. */
+/** Most sandboxes in use at the same time. Source: contract, 2.2. */
 const MAX_SANDBOXES = 3;
-/** After this time a sandbox that is still being made is stuck, in milliseconds. */
+/** After this time, in milliseconds, a sandbox that is still being created is stuck. */
 const STUCK_MS = 3_600_000;
 const MAX_NAMES = 5;
 
-/** Something about several things, of which the first are named. */
+/** A concern about several things; the first ones are named. */
 function about(
   part: Concern["part"],
   tone: Concern["tone"],
@@ -266,7 +264,7 @@ function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
   return found;
 }
 
-/** A campaign with its round, which tells repetitions of one campaign apart. Untrusted text. */
+/** A campaign with its round, which distinguishes repetitions of one campaign. Untrusted text. */
 export function campaignTitle({ name, round }: CampaignEntry): string {
   return round === "" ? name : `${name}, round ${round}`;
 }
@@ -333,7 +331,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
   return found;
 }
 
-/** Outcomes of runs that need nobody: after a job that was stopped, too, there is nothing to do. */
+/** Outcomes of runs that need no attention. After a stopped job there is nothing to do either. */
 const AT_REST: readonly string[] = ["success", "started", "interrupted"];
 
 function ofRuns({ runs }: DashboardData): Concern[] {
@@ -351,13 +349,13 @@ function ofRuns({ runs }: DashboardData): Concern[] {
   return found;
 }
 
-/** Everything that needs a person. @param data Data after `cleanDashboard`. */
+/** @param data Data after `cleanDashboard`. */
 export function concernsOf(data: DashboardData): Concern[] {
   const all = [ofLists, ofCampaigns, ofAutomations, ofRuns, ofSandboxes].flatMap((find) => find(data));
   return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
 }
 
-/** How many runs, items and other things need a person, as a sentence without its stop. */
+/** How many runs, items and other things need attention, as a sentence without its full stop. */
 export function headlineOf(concerns: readonly Concern[]): string {
   const all = sumOf(concerns, ({ count }) => count);
   if (all === 0) return "Nothing needs a person";
@@ -371,29 +369,29 @@ export function headlineOf(concerns: readonly Concern[]): string {
   return `${texts} ${all === 1 ? "needs" : "need"} a person`;
 }
 
-// `history.jsonl`: the numbers of each day, one line a day, for the trend.
+// `history.jsonl`: one line of numbers for each day, for the trend.
 
-/** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
+/** The numbers of a day, from the last dashboard of that day. A number is null if it was not read. */
 export interface Day {
   schema: 1;
-  /** The day in UTC, as `2026-12-01`. */
+  /** UTC, as `2026-12-01`. */
   day: string;
   repositories: number | null;
   sandboxes: number | null;
   automations: number | null;
-  /** Runs of automations that failed in the 24 hours before. */
+  /** Automation runs that failed in the previous 24 hours. */
   failedRuns: number | null;
   openItems: number;
-  /** Pull requests of the runs and campaigns whose files were given. */
+  /** Pull requests of the runs and campaigns in the files. */
   pullRequests: number;
 }
 
-/** Most days that are kept: some more than two years. */
+/** A little more than two years. */
 const MAX_DAYS = 800;
 
 const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
 
-/** Pull requests of the runs and campaigns whose files were given. */
+/** Pull requests of the runs and campaigns in the files. */
 export function pullRequestCount({ runs, campaigns }: DashboardData): number {
   return runs.filter(({ pullRequest }) => pullRequest !== null).length +
     sumOf(campaigns, ({ pullRequests }) => pullRequests);
@@ -421,16 +419,12 @@ function dayIn(line: string): Day | undefined {
   const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
     !Number.isNaN(Date.parse(value.day));
   if (!isDay || !NUMBERS.every((name) => isCount(value[name] ?? null))) return undefined;
-  // What else stands there would be written again and again.
+  // Other fields would be copied forever.
   const numbers = Object.fromEntries(NUMBERS.map((name) => [name, value[name] ?? null]));
   return { schema: 1, day: value.day, ...numbers } as Day;
 }
 
-/**
- * Reads the days of a file.
- *
- * @returns The days in order, each once: its last line counts. `unread`: how many lines are no day.
- */
+/** @returns The days in order, each once (the last line wins). `unread`: the number of lines that are not a day. */
 export function readDays(text: string): { days: Day[]; unread: number } {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const read = lines.map(dayIn);
@@ -439,7 +433,7 @@ export function readDays(text: string): { days: Day[]; unread: number } {
   return { days: sorted, unread: read.filter((day) => day === undefined).length };
 }
 
-/** The days with that of a dashboard, in place of an older line of the same day: at most {@linkcode MAX_DAYS}. */
+/** Adds the day of a dashboard, replacing an older line of the same day. At most {@linkcode MAX_DAYS} are kept. */
 export function withDay(days: readonly Day[], day: Day): Day[] {
   return [...days.filter((each) => each.day !== day.day), day].sort((a, b) => a.day < b.day ? -1 : 1).slice(-MAX_DAYS);
 }

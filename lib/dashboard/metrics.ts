@@ -1,8 +1,6 @@
 /**
  * `metrics.prom`: the dashboard in Prometheus' text format.
- *
- * No label holds an id. Where two automations or campaigns have the same name, their numbers are added, since a series can only be there once.
- *
+ * No label holds an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
  * @module
  */
 import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metrics.ts";
@@ -20,8 +18,7 @@ import {
 } from "./data.ts";
 
 /**
- * Renders the metrics, `mogplex_dashboard_…`. What was not read is left out.
- *
+ * Renders the metrics `mogplex_dashboard_…`. What was not read is left out.
  * @param data Data after `cleanDashboard`.
  */
 export function renderDashboardMetrics(data: DashboardData): string {
@@ -71,7 +68,7 @@ function service(data: DashboardData): Family[] {
       name: "sandbox_age_max_seconds",
       unit: "seconds",
       help: "Age of the oldest sandbox of each status.",
-      // Two long statuses may be the same when they are cut. Their ages cannot be added, so one of them counts.
+      // Two long statuses may be equal after the cut. Ages cannot be added, so one of them is used.
       samples: [
         ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
           .values(),
@@ -111,11 +108,11 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
   return added([...countBy(items, wordOf)].map(([word, count]) => [{ [label]: word }, count]));
 }
 
-/** Samples with the same labels as one, with the sum of their numbers. */
+/** Merges samples with the same labels by adding their numbers. */
 function added(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, Sample>();
   for (const [labels, value] of samples) {
-    // What is written is compared: different texts can look the same there.
+    // Compare the written form: different texts can look the same there.
     const key = JSON.stringify(
       Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );
