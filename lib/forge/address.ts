@@ -1,30 +1,26 @@
 /**
- * Addresses of pull requests: each forge has a form of its own.
- *
+ * Addresses of pull requests: each forge has its own form.
  * @module
  */
 import { isLoopback } from "../loopback.ts";
 import type { PullRequestAddress } from "./model.ts";
 
-/** The form that a forge gives the addresses of its pull requests. */
 export interface AddressForm {
   readonly name: string;
-  /** The path: repository and number. */
+  /** Repository and number. */
   readonly path: RegExp;
-  /** The part of the path between repository and number, in its usual form. */
+  /** The part between repository and number, in its usual form. */
   readonly part: string;
 }
 
-/** Most characters of an address: journals and reports take no longer one. */
+/** Journals and reports accept no longer address. */
 const MAX_URL = 2_048;
 
 /**
- * Reads the address of a pull request, as an event of a run names it: `https://HOST/OWNER/NAME/pull/N`,
- * `https://HOST/GROUP/…/NAME/-/merge_requests/N`, or `https://HOST/OWNER/NAME/pulls/N`.
- *
- * @param forms Forms of the forges that are known.
- * @param trusted Origin of the service, to which no token of a forge goes; undefined for none.
- * @returns Undefined for everything else, and for plain HTTP to another machine: a token would be sent in the clear.
+ * Reads the address of a pull request, as an event of a run has it: `https://HOST/OWNER/NAME/pull/N`, `https://HOST/GROUP/…/NAME/-/merge_requests/N`,
+ * or `https://HOST/OWNER/NAME/pulls/N`.
+ * @param trusted Origin of the service, which never gets the token of a forge; undefined for none.
+ * @returns Undefined for any other text, and for plain HTTP to another machine: a token would be sent in the clear.
  */
 export function readAddress(
   forms: readonly AddressForm[],
@@ -55,7 +51,7 @@ export function addressAt(
   return { forge: name, origin, host, repository, number, url: `${origin}/${repository}/${part}/${number}` };
 }
 
-/** Whether an address that a forge names has the same forge, host and number: its repository may have another name now. */
+/** Whether an address from a forge has the same forge, host and number. The repository may have been renamed. */
 export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undefined): b is PullRequestAddress {
   return b !== undefined && a.forge === b.forge && a.origin === b.origin && a.number === b.number;
 }

@@ -1,17 +1,11 @@
-/**
- * The API of a forge, as the CI system names it.
- *
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 
 /**
- * The API that the CI system names.
- *
- * @param name Variable with its URL: http or https, without user, query and fragment.
- * @returns Base URL without a slash at its end.
- * @throws {UsageError} when it is something else.
+ * The API address from a variable of the CI system.
+ * @param name Variable with the URL: http or https, without user, query and fragment.
+ * @returns Base URL without a trailing slash.
+ * @throws {UsageError} for any other value.
  */
 export function apiOf(env: ReadEnv, system: string, name: string): string {
   const text = env(name) ?? "";

@@ -1,6 +1,5 @@
 /**
- * Reads pull requests from the forges that hold them. What could not be read is told, each with its reason.
- *
+ * Reads pull requests from their forges. Each one that could not be read is reported with its reason.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -11,28 +10,26 @@ import type { Forge, WantedBranch } from "./forge.ts";
 import type { PullRequestAddress, PullRequestFacts, PullRequestOutcome } from "./model.ts";
 import type { ForgeAccess } from "./open.ts";
 
-/** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
+/** Every requested address is in exactly one of these. Keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** Those that a forge does not show, or not in its documented form: reading them again does not help by itself. */
+  /** The forge does not show it, or not in its documented form: reading it again does not help. */
   refused: Map<string, string>;
-  /** Those that could not be read this time: a limit, an outage, a token that is refused. */
+  /** Could not be read this time: a limit, an outage, a refused token. */
   failed: Map<string, string>;
-  /** Those for whose host there is no token, and texts that are no address of a pull request. */
+  /** No token for the host, or not the address of a pull request. */
   unasked: Set<string>;
 }
 
-/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
+/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of that. */
 const READING_MS = 10 * 60_000;
 
-/** A branch whose pull request is looked for, and where. */
 type BranchPlace = WantedBranch & { readonly forge: string; readonly host: string };
 
-/** A host, and how it is asked. */
 interface Reach {
   readonly forge: Forge;
   readonly client: ForgeClient;
-  /** How many pull requests it can show at once, if that is fewer than usual. */
+  /** Most pull requests for one request to it, if fewer than usual. */
   largest: number;
 }
 
@@ -41,7 +38,7 @@ interface Wanted {
   readonly address: PullRequestAddress;
 }
 
-/** Makes readings with one client for each host, so that each has one count and one budget of requests. */
+/** Keeps one client for each host, so that each host has one budget of requests. */
 export class Forges {
   readonly #forges: readonly Forge[];
   readonly #access: ForgeAccess;
@@ -54,22 +51,20 @@ export class Forges {
     this.#world = world;
   }
 
-  /** Requests that were sent so far, to all hosts. */
+  /** Requests sent so far, to all hosts. */
   get requests(): number {
     return [...this.#reaches.values()].reduce((sum, { client }) => sum + client.requests, 0);
   }
 
-  /** The only host with a token; see {@linkcode ForgeAccess.only}. */
   get only(): ForgeAccess["only"] {
     return this.#access.only;
   }
 
-  /** Whether there is a token for the host of an address. */
   mayAsk({ forge, host }: Pick<PullRequestAddress, "forge" | "host">): boolean {
     return this.#access.tokenFor({ forge, host }) !== undefined;
   }
 
-  /** The forge of a host, and its client; undefined if it is not known, or no token is for it. */
+  /** Undefined if the host is unknown or has no token. */
   #reachOf({ forge: name, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): Reach | undefined {
     const key = `${name} ${origin}`;
     const earlier = this.#reaches.get(key);
@@ -89,8 +84,7 @@ export class Forges {
   }
 
   /**
-   * Reads pull requests, host by host. What goes wrong at one host changes nothing at another.
-   *
+   * Reads pull requests, host by host. A failure at one host does not affect the others.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async read(urls: Iterable<string>): Promise<ForgeReading> {
@@ -123,7 +117,7 @@ export class Forges {
     const failAll = (from: number, why: string) => {
       for (const { url } of wanted.slice(from)) failed.set(url, why);
     };
-    /** Whether the last one that was asked for could be read. The first one may show that the host is out of reach. */
+    /** Whether the last request succeeded. If the first one fails, the host may be unreachable. */
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
@@ -140,7 +134,7 @@ export class Forges {
           reach.largest = Math.floor(batch.length / 2);
           continue;
         }
-        // The next ones would fail in the same way, each after all of its attempts. One alone may be too much for the forge.
+        // The next ones would fail in the same way, each after all of its attempts. A single one may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
         for (const { url } of wanted.slice(at, reaches)) failed.set(url, messageOf(error));
         at = reaches;
@@ -154,7 +148,7 @@ export class Forges {
       }
       const missing = batch.filter(({ url }) => failed.has(url));
       if (missing.length > 0 && batch.length > 1) {
-        // What was left out of a large answer may be in a small one.
+        // A request that was left out of a large answer may fit into a small one.
         for (const { url } of missing) failed.delete(url);
         await this.#readHost(reach, missing, reading, Math.floor(batch.length / 2));
       }
@@ -164,9 +158,8 @@ export class Forges {
   }
 
   /**
-   * Finds the newest pull request that comes from a branch of the repository itself.
-   *
-   * @returns Its address; null when the branch has no pull request; undefined when that could not be found out.
+   * Finds the newest pull request from a branch of the repository itself.
+   * @returns Its address; null if the branch has no pull request; undefined if the forge could not be read.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
@@ -183,9 +176,7 @@ export class Forges {
   }
 
   /**
-   * Reads what of a pull request is to be fixed.
-   *
-   * @returns Undefined if no token is for its host, or the text is no address of a pull request.
+   * @returns Undefined if there is no token for its host, or the text is not the address of a pull request.
    * @throws what the client throws.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {

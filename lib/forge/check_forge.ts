@@ -9,19 +9,16 @@ import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
 
-/** What the checks need of the program. The last three throw a `UsageError` for a setting that is wrong. */
+/** The last three throw a `UsageError` for a wrong setting. */
 interface ForgeCheckOptions {
-  /** Whether this is a job of a CI system. */
   isCi: boolean;
-  /** Opens the forge that runs the job. */
   open(): OpenForge;
-  /** Who may ask, by `--allow-users`; undefined for everybody who may push. */
+  /** Value of `--allow-users`; undefined for everybody who may push. */
   allowUsers(): readonly string[] | undefined;
-  /** The label that asks for a run. */
   label(): string;
 }
 
-/** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
+/** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "variables"];
   if (!isCi) {
@@ -76,7 +73,7 @@ async function checkRights(
   return ok(name, "the token may ask who can push");
 }
 
-/** Whether there are accounts of the names that may ask, and what they may do. @param allowed `kim`, or `kim=12` with the number of the account. */
+/** Whether the allowed names have accounts, and what these may do. @param allowed `kim`, or `kim=12` with the account's number. */
 async function checkNames(threads: Threads, allowed: readonly string[]): Promise<Check> {
   const name = "rights";
   const accounts: string[] = [];
@@ -118,7 +115,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   return warning(name, `there is no label ${label}`, "Create it, or set --label: until then no label starts an agent");
 }
 
-/** Whether the token may write, as far as the forge says. Nothing is written. */
+/** Whether the token may write, if the forge reports that. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const asked = await tried(async () => await threads.mayWrite?.() ?? null);
@@ -147,18 +144,17 @@ async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   );
 }
 
-/** A workflow without comments and names of steps. */
 function bareWorkflow(text: string): string {
   return text.split(/\r?\n/).map((line) => line.replace(/(^|\s)#.*/, ""))
     .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
 }
 
-/** What a bare workflow says behind `on`, up to the next key at the left margin. */
+/** The events of a bare workflow: the text after `on`, up to the next key at the left margin. */
 function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }
 
-/** Whether a workflow calls `respond`, by the command or by the input of the action, when somebody comments. */
+/** Whether a comment makes the workflow call `respond`, by the command or by the action's input. */
 function answersComments(text: string): boolean {
   const bare = bareWorkflow(text);
   const isCommand = /\bmogplex(?:-ci(?:@[\w.-]+)?|[\w.-]*\.mjs)["']?[\s\\]+respond\b/.test(bare);

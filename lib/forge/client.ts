@@ -1,6 +1,5 @@
 /**
- * The client of one forge: it sends, judges and repeats requests, and counts them against a budget.
- *
+ * The client of one forge: sends, judges and repeats requests within a budget.
  * @module
  */
 import * as z from "zod/mini";
@@ -14,89 +13,82 @@ import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
 import { type CallOptions, callWithin, isUnauthorized } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
+/** `place` is for messages: `variable GITHUB_TOKEN`. */
 export interface ForgeToken {
   token: string;
   place: string;
 }
 
 export interface ClientPlace {
-  /** Name of the forge, for messages: `GitHub`. */
   readonly system: string;
-  /** Header that carries the bare token. @default `Authorization: Bearer …` */
+  /** Header with the bare token. @default `Authorization: Bearer …` */
   readonly tokenHeader?: string | undefined;
 }
 
-/** What all clients of a process share. */
+/** Shared by all clients of a process. */
 export interface ForgeWorld {
   clock: Clock;
-  /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
-  /** Ends every call. */
   signal?: AbortSignal | undefined;
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
-/** What a token lacks for an organisation that enforces SAML. */
+/** What a token lacks in an organization that enforces SAML. */
 export const SINGLE_SIGN_ON =
   "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
 
 interface ForgeCall<T> {
-  /** What is attempted, after "Cannot". */
+  /** The attempt, after "Cannot". */
   what: string;
-  /** Path and query below the API, with a slash at its start. */
+  /** Path and query below the API, with a leading slash. */
   path: string;
   /** Sent as JSON by `POST`. @default `GET` without a body */
   body?: unknown;
-  /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
+  /** Any request may be repeated, so the method must be idempotent. @default by `body` */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
-  /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
+  /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit */
   isLimit?(value: unknown): boolean;
-  /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
+  /** Whether a smaller request may succeed if the forge is too slow for this one. Then it is sent only once. @default {false} */
   divisible?: boolean | undefined;
   /** Called after each failed attempt. If it throws, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
    * Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API.
-   *
-   * @param text The answer as it came, for what is no JSON.
+   * @param text The raw answer, which may not be JSON.
    */
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
 
-/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
+/** Whether an error is only about the requested object: this token cannot see it, or it was deleted. */
 function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
 /** Most requests of one client: three for each of a thousand pull requests. */
 const BUDGET = 3_000;
-/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute if it names no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
-/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+/** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** Answers that say something about the token: no CI system may try again. */
+/** Answers about the token: no CI system may retry. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
-/** Narrower rules for some calls of a client. */
 interface CallRules {
   limits: CallOptions;
   /**
    * What a status means to these calls, as a clause; undefined for the usual meaning.
-   *
    * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
 }
 
 export class ForgeClient {
-  /** Name of the forge, for messages. */
   readonly system: string;
-  /** Base of the API, without a slash at its end. */
+  /** Without a trailing slash. */
   readonly api: string;
   readonly #world: ForgeWorld;
   readonly #token: ForgeToken;
@@ -105,8 +97,8 @@ export class ForgeClient {
   readonly #rules: Partial<CallRules>;
 
   /**
-   * @param api Base of the API, without a slash at its end. The token goes to its origin alone.
-   * @param narrowed The client that this one shares its connection and its budget with, and what is narrower here.
+   * @param api Base of the API, without a trailing slash. The token is only sent to its origin.
+   * @param narrowed The client with which this one shares connection and budget, and the narrower rules.
    */
   constructor(
     world: ForgeWorld,
@@ -134,18 +126,17 @@ export class ForgeClient {
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
   }
 
-  /** Requests that were sent so far. */
   get requests(): number {
     return this.#transport.requests;
   }
 
-  /** Waits before the same is asked again. */
+  /** Waits before the same request is repeated. */
   async wait(ms: number): Promise<void> {
     const { clock, signal } = this.#world;
     await clock.sleep(ms, { signal });
   }
 
-  /** Why a request failed, and the class by which `failureOf` decides on a retry. */
+  /** Why a request failed, and the class by which `failureOf` decides whether to retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = `the token in ${this.#token.place}`;
@@ -185,7 +176,7 @@ export class ForgeClient {
     const [why, errorClass] = this.#meaning(answer, limited);
     const retryAfterMs = limited ? delayOf(answer, this.#world.clock.wallTime()) : facts.retryAfterMs;
     const problem = { attempted: what, why: `${why} (${describeAnswer(answer, facts, redact)})` };
-    // What stands between us and the forge says nothing about the token.
+    // A failure between us and the forge shows nothing about the token.
     const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
     return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };
   }
@@ -203,7 +194,7 @@ export class ForgeClient {
     const options = { ...usual, ...this.#rules.limits };
     const world = { clock, onNotice, random, memory: this.#memory };
     const lasts = (error: unknown) => isUnauthorized(error) || call.divisible === true && isTooMuch(error);
-    // A redirect is no failure: it is followed.
+    // A redirect is followed and is not a failure.
     const onFailure = async (error: unknown) =>
       error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);
     return await callWithin(world, { what, options, lasts, onFailure }, (limits) =>
@@ -221,10 +212,9 @@ export class ForgeClient {
   }
 
   /**
-   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once, with the same method and body: GitLab
-   * and Gitea answer so for a repository that has another name now.
-   *
-   * @throws {ApiError | NetworkError | BodyTooLargeError} when the last attempt failed; `signal.reason` if the signal aborts.
+   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once, with the same method and body: GitLab and
+   * Gitea redirect this way after a repository was renamed.
+   * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
    */
   async call<T>(call: ForgeCall<T>): Promise<T> {
     try {
@@ -240,12 +230,11 @@ export class ForgeClient {
     }
   }
 
-  /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
   async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
   }
 
-  /** Reads a page of a list, and what its headers say about the next one. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Reads a page of a list, and what its headers show about the next one. @throws what {@linkcode ForgeClient.call} throws. */
   async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
     const schema = z.array(row);
     return await this.call({
@@ -258,12 +247,12 @@ export class ForgeClient {
     });
   }
 
-  /** Reads what is no JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Reads text that is not JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
   async getText(what: string, path: string): Promise<string> {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /** Reads what this token may not see. @returns Undefined when it does not, or when it is gone. @throws everything else. */
+  /** Reads something that this token may not be able to see. @returns Undefined if it cannot, or if it was deleted. @throws everything else. */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);
@@ -273,13 +262,13 @@ export class ForgeClient {
     }
   }
 
-  /** Reads a pull request. @returns It, or why it is not shown, as a clause. @throws what concerns all of them. */
+  /** @returns The pull request, or why it is not shown, as a clause. @throws errors that concern all pull requests. */
   async getPullRequest<T extends z.core.$ZodType>(
     what: string,
     path: string,
     schema: T,
   ): Promise<z.output<T> | string> {
-    // Any JSON object is an answer of the API; whether it has the right form is judged for this one alone.
+    // Any JSON object is an answer of the API; its form is judged for this pull request alone.
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
@@ -291,7 +280,7 @@ export class ForgeClient {
     }
   }
 
-  /** Sends a request of which only the status counts. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Sends a request for which only the status matters. @throws what {@linkcode ForgeClient.call} throws. */
   async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
@@ -299,13 +288,13 @@ export class ForgeClient {
 
 export interface ListPage<T> {
   rows: readonly T[];
-  /** Whether there is no other page behind it; undefined where the answer does not say so. */
+  /** Undefined if the answer does not show it. */
   isLast?: boolean | undefined;
 }
 
 /**
- * What headers say about the next page. Source: GitLab, "Pagination": `x-next-page` is empty on the last page, and a page may have fewer rows
- * than were asked for, since notes that the token does not see are left out; GitHub, "Using pagination in the REST API": `Link`.
+ * Source: GitLab, "Pagination": `x-next-page` is empty on the last page, and a page may have fewer rows than requested, because notes that the token
+ * cannot see are left out; GitHub, "Using pagination in the REST API": `Link`.
  */
 function isLastPage(headers: Headers): boolean | undefined {
   const next = headers.get("x-next-page");
@@ -314,7 +303,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+/** Whether an answer comes from a proxy in between: an API refuses with JSON. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }
@@ -330,8 +319,8 @@ function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
 }
 
 /**
- * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
- * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ * The new path of a repository that was moved, below the API; undefined if the answer has none. Only the path is used. A GitLab behind a proxy that
+ * terminates HTTPS may name itself with `http://`, or with the internal port.
  */
 function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
@@ -352,7 +341,7 @@ class Moved extends Error {
   }
 }
 
-/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
+/** The delay in a limit, in milliseconds. GitHub names a time in another header once all requests of the hour are used. */
 function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");

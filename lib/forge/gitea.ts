@@ -18,11 +18,11 @@ import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./
 const VARIABLE = "GITEA_TOKEN";
 const ADVICE = `put a token there, with ${GITEA_TOKEN_NEEDS}`;
 
-/** Folders of workflows by the name of the CI system. */
+/** By the name of the CI system. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
   gitea: [".gitea/workflows", ".github/workflows"],
-  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older ones take those of Gitea, too.
+  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older versions also read Gitea's folders.
   forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
 };
 
@@ -31,7 +31,6 @@ const ownHost = (env: ReadEnv) => isGiteaJob(env) ? serverHost(env) : undefined;
 // Source: Gitea, "API Usage".
 const api = (origin: string) => `${origin}/api/v1`;
 
-/** See {@linkcode Forge}. */
 export const GITEA: Forge = {
   name: GITEA_ADDRESS.name,
   system: "Gitea",
@@ -47,7 +46,7 @@ export const GITEA: Forge = {
     ...WORKFLOW_JOB,
     ciSystems: ["gitea", "forgejo"],
     host: ownHost,
-    // The job's own token, by the name of GitHub's, may not ask who may push.
+    // The job's own token, in a variable with GitHub's name, is not allowed to ask who may push.
     tokenVariable: () => VARIABLE,
     advice: { ask: ADVICE, note: ADVICE },
     api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),
@@ -63,8 +62,8 @@ export const GITEA: Forge = {
 };
 
 /**
- * A call of Gitea's API: its own program cannot name the commit that is to be merged. The token comes from the shell that runs the line, by a
- * pipe, so that it is in no list of processes. Source: Gitea, API reference, "Merge a pull request", `MergePullRequestOption`.
+ * A call of Gitea's API, because its own program cannot name the commit to merge. The token comes from the shell that runs the line, through a pipe,
+ * so that no process list shows it. Source: Gitea, API reference, "Merge a pull request", `MergePullRequestOption`.
  */
 function callLine(
   { origin, repository, number }: PullRequestAddress,

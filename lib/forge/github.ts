@@ -1,6 +1,5 @@
 /**
- * GitHub, in the cloud and on servers of one's own.
- *
+ * GitHub, in the cloud and self-hosted.
  * @module
  */
 import { commandLine } from "../text/escape.ts";
@@ -17,13 +16,12 @@ const VARIABLE = "GITHUB_TOKEN";
 const API = "GITHUB_API_URL";
 const PERMISSIONS = "contents: read, checks: read, issues: write and pull-requests: write";
 
-/** See {@linkcode Forge}. */
 export const GITHUB: Forge = {
   name: GITHUB_ADDRESS.name,
   system: "GitHub",
   publicHost: HOST,
   variable: VARIABLE,
-  // Gitea's jobs have a token of their own by that name, too.
+  // Gitea's jobs also have a token in a variable of this name.
   tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
   address: GITHUB_ADDRESS,
   api: githubApi,
@@ -39,7 +37,7 @@ export const GITHUB: Forge = {
       ask: `put a token there, with the permissions ${PERMISSIONS}`,
       note: `put a token there, with ${GITHUB_TOKEN_NEEDS}`,
     },
-    // The REST API of a server of one's own is below that of GraphQL.
+    // On a self-hosted server the REST API is below the GraphQL API.
     api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),
     place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
     pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,
@@ -48,7 +46,7 @@ export const GITHUB: Forge = {
   },
   commands: {
     merge: ({ url }, { commit, method, hasQueue }) =>
-      // The method of a merge queue is a setting of the queue.
+      // A merge queue decides the method itself.
       commandLine("gh", "pr", "merge", url, ...hasQueue ? [] : [`--${method}`], "--match-head-commit", commit),
     close: ({ url }) => commandLine("gh", "pr", "close", url),
   },

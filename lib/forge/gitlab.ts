@@ -1,6 +1,5 @@
 /**
- * GitLab, in the cloud and on servers of one's own.
- *
+ * GitLab, in the cloud and self-hosted.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -20,10 +19,9 @@ import type { AskEvent } from "./threads.ts";
 const HOST = "gitlab.com";
 const VARIABLE = "GITLAB_TOKEN";
 const API = "CI_API_V4_URL";
-/** Setting that names another variable with the token of a job. */
+/** Setting that names the variable with the token of a job. */
 const NAMING = "MOGPLEX_NOTE_TOKEN_VARIABLE";
 
-/** See {@linkcode Forge}. */
 export const GITLAB: Forge = {
   name: GITLAB_ADDRESS.name,
   system: "GitLab",
@@ -89,7 +87,7 @@ export const GITLAB: Forge = {
     merge({ origin, repository, number }, { commit, method }) {
       const place = [String(number), "--repo", `${origin}/${repository}`, "--yes"];
       const how = method === "merge" ? [] : [`--${method}`];
-      // Without it `glab` merges later, whatever is there then.
+      // Without it `glab` merges later, whatever the branch contains then.
       return commandLine("glab", "mr", "merge", ...place, ...how, "--sha", commit, "--auto-merge=false");
     },
     close: ({ origin, repository, number }) =>
@@ -110,7 +108,6 @@ function serverHost(env: ReadEnv): string | undefined {
   return URL.canParse(server) ? new URL(server).host : undefined;
 }
 
-/** A number of the environment, as it is written there. */
 function numberIn(env: ReadEnv, name: string, attempted = "find the project"): string {
   const text = env(name) ?? "";
   if (/^[1-9]\d{0,14}$/.test(text)) return text;
@@ -118,11 +115,10 @@ function numberIn(env: ReadEnv, name: string, attempted = "find the project"): s
 }
 
 /**
- * The event of a webhook of GitLab. Source: GitLab, "Webhook events", comment, issue and merge request events,
+ * The event of a GitLab webhook. Source: GitLab, "Webhook events", comment, issue and merge request events,
  * https://docs.gitlab.com/user/project/integrations/webhook_events/
- *
- * @param text Content of `TRIGGER_PAYLOAD`: in it `ref`, `id` and `variables` may be others than the webhook sent, and texts may be cut.
- * @param project Id of the project of the pipeline.
+ * @param text Content of `TRIGGER_PAYLOAD`: its `ref`, `id` and `variables` may differ from what the webhook sent, and texts may be cut.
+ * @param project Id of the pipeline's project.
  */
 function gitlabEvent(text: string, project: number): AskEvent {
   const body = parseJson(text);

@@ -1,73 +1,67 @@
 /**
- * What a forge says of a pull request, in words that all forges have in common. A merge request is a pull request here.
- *
+ * A pull request in words that all forges share. A merge request is a pull request here.
  * @module
  */
 
-/** Whether a pull request is still to be decided. */
+/** Whether a pull request is still open. */
 export type PullRequestStatus = "open" | "merged" | "closed";
 
-/** What its checks say, all together. `none`: there are no checks. */
+/** Combined state of its checks. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
-/** Where its review is. `asked`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
+/** State of its review. `requested`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
 export type ReviewState = "approved" | "changes-requested" | "requested" | "not-requested";
 
-/** The words, in the order of tables. */
+/** In the order of tables. */
 export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "merged", "closed"];
-/** See {@linkcode PULL_REQUEST_STATUSES}. */
 export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
-/** See {@linkcode PULL_REQUEST_STATUSES}. */
 export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-requested", "requested", "approved"];
 
-/** A pull request as its forge shows it. What could not be read is null, and never `none`. */
+/** Facts that could not be read are null, and never `none`. */
 export interface PullRequestFacts {
-  /** Its address now: another one than was asked for when the repository has another name now. */
+  /** The current address, which differs from the requested one if the repository was renamed. */
   url: string;
   state: PullRequestStatus;
   draft: boolean;
-  /** Its checks; null when they could not be read. */
+  /** Null if they could not be read. */
   checks: ChecksState | null;
-  /** Its review; null when it could not be read. */
+  /** Null if it could not be read. */
   review: ReviewState | null;
-  /** Whether it conflicts with its target; null when the forge has not found out. */
+  /** Null if the forge has not checked yet. */
   conflict: boolean | null;
-  /** Its assignee, else who was asked to review it; null without either, and when that cannot be read. */
+  /** The assignee, otherwise a requested reviewer; null without either, and if they cannot be read. */
   owner: string | null;
-  /** Branch that it comes from. */
   branch: string;
-  /** Whether that branch is none of this repository: one of a fork, or none at all, as Gitea has them by `refs/for`. */
+  /** Whether that branch is not in this repository: it is in a fork, or does not exist, as for Gitea's `refs/for`. */
   isForeign: boolean;
-  /** Whether that branch is the default branch, or protected; null when that is not shown. */
+  /** Whether that branch is the default branch, or protected; null if that is not shown. */
   isGuarded: boolean | null;
-  /** Newest commit of the branch; null when it is not shown. */
+  /** Null if it is not shown. */
   commit: string | null;
-  /** Whether it has to take in what its target has got since, before it may be merged. */
+  /** Whether it must contain the newest commits of its target before the merge. */
   isBehind: boolean;
-  /** Whether its target has a merge queue. */
   hasQueue: boolean;
-  /** How many files it changes; null when that is not shown. */
+  /** Number of changed files; null if it is not shown. */
   files: number | null;
-  /** Lines that it adds, and lines that it removes; null when they are not shown. */
+  /** Changed lines; null if they are not shown. */
   additions: number | null;
   deletions: number | null;
-  /** When it was opened, and when something happened to it last, in ISO 8601. */
+  /** ISO 8601; `updatedAt` is the time of the last activity. */
   createdAt: string;
   updatedAt: string;
-  /** What of it could not be read, as a clause; null when all could be. */
+  /** What could not be read, as a clause; null if everything could. */
   problem: string | null;
 }
 
 /**
- * What became of reading one pull request. `reason` is a clause about this one alone; with `again` it could not be read this time, and what is
- * known of it still holds.
+ * The outcome of reading one pull request. `reason` is a clause about it. With `again` it could not be read this time, and its earlier facts still
+ * hold.
  */
 export type PullRequestOutcome =
   | { ok: true; facts: PullRequestFacts }
   | { ok: false; reason: string; again?: boolean };
 
 export interface PullRequestAddress {
-  /** Name of the forge. */
   forge: string;
   /** Scheme, host and port. */
   origin: string;
@@ -75,8 +69,7 @@ export interface PullRequestAddress {
   host: string;
   /** `owner/name`; on GitLab with all groups. */
   repository: string;
-  /** Its number in the repository: 1 to 999 999 999. */
+  /** 1 to 999 999 999. */
   number: number;
-  /** The address in its usual form. */
   url: string;
 }

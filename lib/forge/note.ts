@@ -1,6 +1,5 @@
 /**
- * The note of a job on an issue or a pull request. Each job has one note: a hidden marker finds it again, and it is updated in place.
- *
+ * The note of a job on an issue or a pull request. Each job has one note: a hidden marker identifies it, and it is updated in place.
  * @module
  */
 import * as z from "zod/mini";
@@ -10,26 +9,24 @@ import { TimedOut, withLimit } from "../service/answer.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { ForgeClient } from "./client.ts";
 
-/** A comment, as far as it decides which note is ours. */
+/** The parts of a comment that show whether it is our note. */
 export interface NoteRow {
   id: number;
   text: string;
-  /** Id of its author; null where the account is gone. */
+  /** Null if the account was deleted. */
   author: number | null;
-  /** Whether it may be that of a program whose token may not ask for its own user. */
+  /** Whether the author may be a program whose token is not allowed to ask for its own user. */
   mayBeProgram: boolean;
 }
 
-/** The comments of an issue or a pull request, and how one is written there. */
 export interface NotePlace {
   readonly client: ForgeClient;
-  /** What a note is called there: `note`. */
+  /** The forge's word: `note`. */
   readonly noun: string;
-  /** Where it is, for messages: `merge request !7`. */
+  /** For messages: `merge request !7`. */
   readonly where: string;
   /**
-   * Reads the comments, the oldest first, until some are enough.
-   *
+   * Reads comments, oldest first, until some are enough.
    * @param client {@linkcode NotePlace.client} with the limits of a note.
    * @returns Whether these are all.
    */
@@ -38,47 +35,43 @@ export interface NotePlace {
     what: string,
     isEnough: (rows: readonly NoteRow[]) => Promise<boolean>,
   ): Promise<{ readonly isWhole: boolean }>;
-  /** Path below the API of the user of the token. */
+  /** Path, below the API, of the token's user. */
   readonly userPath: string;
-  /** Path of the comments below the API. A POST there makes one. */
+  /** Path of the comments below the API. A POST there creates one. */
   readonly path: string;
-  /** Path of one comment below the API. */
   pathOf(id: number): string;
-  /** Method that changes a comment. */
   readonly updateMethod: "PUT" | "PATCH";
-  /** Most times that a note about one run is changed, in all jobs of that run: where each change starts a pipeline. @default any number */
+  /** Most edits of a note about one run, in all jobs of that run, where each edit starts a pipeline. @default any number */
   readonly maxEdits?: number;
-  /** Makes a summary short enough, with room for the rest of the note. @default every summary is */
+  /** Shortens a summary, with room for the rest of the note. @default every summary is short enough */
   shorten?(summary: string): string;
   /**
    * What a status means here, as a clause; undefined for the usual meaning.
-   *
    * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
 }
 
-/** Shortest time between two changes of a note while its job goes on, in milliseconds. */
+/** Shortest time between two edits of a note while its job is running, in milliseconds. */
 const EDIT_MS = 60_000;
 
 /**
- * Counts a change of a note.
- *
- * @param before How often it was changed about the same run, as it says itself; null when there is none, undefined where it is not looked for.
- * @returns How often it was changed then; null when it is to stay as it is.
+ * Counts an edit of a note.
+ * @param before Number of earlier edits about the same run, from the note itself; null without a note, undefined if the note is not read.
+ * @returns The new number of edits; null to leave the note unchanged.
  */
 export type CountEdit = (before: number | null | undefined) => number | null;
 
 /**
- * A note that is written when its job begins, is changed while that goes on, and says at the end what came of it. Where each change starts a
- * pipeline there are few changes, those of earlier attempts of the job among them; the last one is never left out.
+ * A note that is written at the start of its job, edited while the job is running, and completed with the result. Where each edit starts a pipeline,
+ * edits are limited, including those of earlier attempts of the job; the last one is always made.
  */
 export class LivingNote<T> {
   readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;
   readonly #clock: Clock;
   readonly #maxEdits: number;
   #writing: Promise<WrittenNote | undefined> = Promise.resolve(undefined);
-  /** How often the note was changed about this run; undefined until it was looked for. */
+  /** Number of edits about this run; undefined until the note is read. */
   #edits: number | undefined;
   #editedAt = -Infinity;
   #isBegun = false;
@@ -102,7 +95,7 @@ export class LivingNote<T> {
     return this.#isEnded;
   }
 
-  /** Writes the first text. @throws what writing it throws. */
+  /** @throws what writing it throws. */
   async begin(content: T): Promise<WrittenNote> {
     this.#isBegun = true;
     this.#editedAt = this.#clock.now();
@@ -113,30 +106,29 @@ export class LivingNote<T> {
 
   #count(before: number | null | undefined, isEnd = false): number | null {
     this.#edits ??= before ?? 0;
-    // It is made, and not changed.
+    // The note is created, not edited.
     if (before === null) return this.#edits;
-    // The end has to remain possible.
+    // One edit is reserved for the end.
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
 
   /**
-   * Changes the text, unless that was done a moment ago or often enough.
-   *
-   * @param matters It holds what others have to find.
-   * @returns whether the text is being changed.
+   * Edits the text, unless the last edit was a moment ago or the limit is reached.
+   * @param matters Whether it holds what other programs need to find.
+   * @returns Whether the text is being edited.
    */
   change(content: () => T, matters = false): boolean {
     if (this.#isEnded) return false;
     const now = this.#clock.now();
     if ((this.#edits ?? 0) + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
     this.#editedAt = now;
-    // What fails here is written again at the end, which tells of it.
+    // A failure here is repeated and reported at the end.
     const write = () => this.#write(content(), (before) => this.#count(before));
     this.#writing = this.#writing.then(write).catch(() => undefined);
     return true;
   }
 
-  /** Writes the last text, behind whatever is being written. @throws what writing it throws. */
+  /** Writes the last text, after any write in progress. @throws what writing it throws. */
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
@@ -154,22 +146,21 @@ const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
-  /** Id of the note, where it was written before: it is not looked for. */
+  /** Id of the note, if it was written before. Then it is not searched for. */
   id?: number | undefined;
-  /** Whether it is the last text: if the note was deleted meanwhile, it is looked for, and made if there is none. @default {false} */
+  /** Whether it is the last text: a note deleted in the meantime is then searched for, and created if there is none. @default {false} */
   isEnd?: boolean | undefined;
-  /** Most time for all of it, in milliseconds. @default {15_000} */
+  /** Time limit for everything, in milliseconds. @default {15_000} */
   limitMs?: number | undefined;
 }
 
-/** A note that was written. GitLab's API does not return its URL. */
+/** GitLab's API does not return its URL. */
 export interface WrittenNote {
   id: number;
-  /** Whether it existed before. */
   updated: boolean;
 }
 
-/** A post failed, but the forge may have made the note. */
+/** A POST failed, but the forge may have created the note. */
 class Unknown extends Error {}
 
 /**
@@ -200,7 +191,7 @@ class NoteWriter {
     return `${verb} the ${this.#place.noun} on ${this.#place.where}`;
   }
 
-  /** Our oldest note with the marker; undefined if there is none. */
+  /** Our oldest note with the marker. */
   async find(marker: string): Promise<NoteRow | undefined> {
     const what = this.#what("find");
     let note: NoteRow | undefined;
@@ -215,15 +206,15 @@ class NoteWriter {
     throw new MogplexError({ attempted: what, why: `${this.#place.where} has too many comments` }, "unavailable");
   }
 
-  /** Whether the token's user wrote a note. Any user can copy our marker, and we must update only our own notes. */
+  /** Whether the token's user wrote a note. Any user can copy our marker, and we must only update our own notes. */
   async #isOwn({ author, mayBeProgram }: NoteRow): Promise<boolean> {
     this.#user ??= this.#whoAmI();
     const user = await this.#user;
-    // The token of a GitHub job may not read its user, which is a program then.
+    // The token of a GitHub job is not allowed to read its user, which is then a program.
     return user === null ? mayBeProgram : author === user;
   }
 
-  /** Id of the token's user; null if the token may not read it. */
+  /** Null if the token is not allowed to read it. */
   async #whoAmI(): Promise<number | null> {
     return (await this.#client.getShown(this.#what("find"), this.#place.userPath, userSchema))?.id ?? null;
   }
@@ -235,7 +226,7 @@ class NoteWriter {
     return { id, updated: true };
   }
 
-  /** @throws {Unknown} when the forge may have made the note although the request failed. */
+  /** @throws {Unknown} if the forge may have created the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
     const { id } = await this.#client.call({
       what: this.#what("create"),
@@ -252,10 +243,8 @@ class NoteWriter {
 }
 
 /**
- * Makes the text of a note.
- *
- * @param before The note as it is; null when there is none, undefined where it is not looked for.
- * @returns Null to leave the note as it is.
+ * @param before Current text of the note; null without a note, undefined if it is not read.
+ * @returns Null to leave the note unchanged.
  */
 export type NoteText = (before: string | null | undefined) => string | null;
 
@@ -265,7 +254,7 @@ async function updateNote(writer: NoteWriter, id: number, marker: string, text: 
   return text === null ? { id, updated: true } : await writer.update(id, bodyOf(marker, text));
 }
 
-/** Posting is not idempotent: after a post with an unknown outcome, look for the note before posting again. */
+/** A POST is not idempotent: after an unknown outcome, look for the note before the next POST. */
 async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
     const note = await writer.find(marker);
@@ -281,12 +270,10 @@ async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wai
 }
 
 /**
- * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes no longer than the limit.
- *
+ * Writes the note of a job: updates our oldest note that begins with the marker, or creates one. Takes no longer than the limit.
  * @param marker Result of {@linkcode noteMarker}.
- * @param text Makes Markdown in which untrusted text is harmless; with the marker not too long for the place.
- * @returns What was written.
- * @throws {MogplexError} when the note could not be written in time, or the forge refuses it.
+ * @param text Returns Markdown in which untrusted text is harmless; with the marker it must fit.
+ * @throws {MogplexError} if the note could not be written in time, or the forge refuses it.
  */
 export async function writeNote(
   place: NotePlace,

@@ -1,6 +1,5 @@
 /**
- * Opens a forge: which token is for it, and whether that can be sent. Only this file reads the tokens of forges.
- *
+ * Opens a forge: picks its token, and checks that it can be sent. Only this file reads the tokens of forges.
  * @module
  */
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
@@ -12,38 +11,33 @@ import type { PullRequestAddress } from "./model.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
 
-/** What opening a forge needs of the program. */
 export interface OpenOptions {
-  /** The forges that the program knows. */
   readonly forges: readonly Forge[];
   readonly env: ReadEnv;
   readonly world: ForgeWorld;
-  /** Name of the CI system of the job. */
   readonly ciSystem: string;
-  /** A token that takes the place of that in a variable, such as an input of an action; undefined for none. */
+  /** A token that replaces the one in a variable, such as an input of an action; undefined for none. */
   tokenInstead?(variable: string): ForgeToken | undefined;
-  /** Whether a token is that of Mogplex, which goes nowhere else. */
+  /** Whether a token is Mogplex's own, which is sent nowhere else. */
   isMogplex(token: string): boolean;
   /** Reads the file of an event; empty if that is not possible. */
   readFile(path: string): string;
 }
 
-/** The forge of a job. */
 export interface OpenForge {
   readonly threads: Threads;
   readonly token: string;
-  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
+  /** For messages: `variable GITLAB_TOKEN`. */
   readonly tokenPlace: string;
-  /** The number of the repository, which is asked for once. @throws what the forge throws. */
+  /** The number of the repository; requested only once. @throws what the forge throws. */
   repositoryId(): Promise<number>;
-  /** What the job was started for. @throws what the forge throws. */
+  /** @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
+  /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
   /** The newest pull request from a branch of the repository; null without one, undefined if that could not be found out. */
   pullFrom(branch: string): Promise<number | null | undefined>;
-  /** Folders of workflows; absent where jobs have none. */
   readonly workflowFolders?: readonly string[];
 }
 
@@ -56,7 +50,7 @@ export function forgeOfJob(forges: readonly Forge[], ciSystem: string): JobForge
   return forges.find((forge): forge is JobForge => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
-/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, it lacks a part, or there is no token. */
+/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, the forge lacks a part, or there is no token. */
 export function openForge(options: OpenOptions): OpenForge {
   const { forges, env, ciSystem, readFile } = options;
   const forge = forgeOfJob(forges, ciSystem);
@@ -96,7 +90,6 @@ export function openForge(options: OpenOptions): OpenForge {
   };
 }
 
-/** Where the note of a job goes. */
 export interface JobNotePlace {
   readonly place: NotePlace;
   readonly forge: JobForge;
@@ -105,11 +98,10 @@ export interface JobNotePlace {
 
 /**
  * Opens the note of the job on its pull request.
- *
- * @param number Of its own repository; undefined for the one that the job is about.
- * @param inputAdvice What to do if a token takes the place of that in a variable, and is empty.
- * @returns Undefined if the job is about none.
- * @throws {UsageError} if there can be none.
+ * @param number In its own repository; undefined for the job's own pull request.
+ * @param inputAdvice What to do if a token that replaces the one in a variable is empty.
+ * @returns Undefined if the job has no pull request.
+ * @throws {UsageError} if no note is possible.
  */
 export function openJobNote(
   options: OpenOptions,
@@ -153,7 +145,7 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
   if (token === undefined) {
     if (tokenOfJob !== undefined) throw tokenOfJob;
     const { variable } = forge;
-    // For any other host a variable does not say that it may be sent there.
+    // A variable does not permit sending its token to any other host.
     const isForHost = forge.tokenHost(env) === host;
     throw new UsageError({
       attempted: ATTEMPTED,
@@ -182,24 +174,24 @@ function notesOf({ notes, system }: Forge): ForgeNotes {
 
 const hostnameOf = (url: string) => new URL(url).hostname;
 
-/** Whether an address is that of a pull request: the base, its number, and nothing else. */
+/** Whether an address is the base followed by a pull request's number, and nothing else. */
 function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
 }
 
-/** The token of the job's own forge; an error that says why it cannot be used. */
+/** The token of the job's own forge; an error if it cannot be used. */
 function tokenOrProblem(options: OpenOptions, forge: JobForge): ForgeToken | UsageError {
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, advice: forge.job.advice.ask });
   } catch (error) {
-    // The token may be all that is needed of the job: an address names the project, too.
+    // The token alone may be enough: an address names the project, too.
     if (!(error instanceof UsageError)) throw error;
     return error;
   }
 }
 
-/** The token of a job's forge. @throws {UsageError} See {@linkcode checkToken}. */
+/** @throws {UsageError} See {@linkcode checkToken}. */
 function jobToken(
   { env, tokenInstead, isMogplex }: OpenOptions,
   { system, job }: JobForge,
@@ -226,21 +218,20 @@ export function forgeSecrets(
 }
 
 interface TokenCheck {
-  /** What is attempted, after "Cannot". */
+  /** The attempt, after "Cannot". */
   attempted: string;
-  /** Name of the forge, for messages. */
   system: string;
-  /** Where it was found, for messages: `variable GITLAB_TOKEN`. */
+  /** For messages: `variable GITLAB_TOKEN`. */
   place: string;
-  /** Variable that holds it; undefined if it is an input. */
+  /** Undefined if it is an input. */
   variable?: string | undefined;
-  /** What to do if there is none. */
+  /** What to do without a token. */
   advice: string;
-  /** Whether it is the token of Mogplex, which goes nowhere else. */
+  /** Whether it is Mogplex's own token, which is sent nowhere else. */
   isMogplex(token: string): boolean;
 }
 
-/** Checks the token of a forge. @throws {UsageError} if there is none, no header can hold it, or it belongs to Mogplex. */
+/** @throws {UsageError} if there is no token, no header can hold it, or it belongs to Mogplex. */
 function checkToken(
   text: string | undefined,
   { attempted, system, place, variable, advice, isMogplex }: TokenCheck,
@@ -258,17 +249,16 @@ function checkToken(
   throw new UsageError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
-// Which forge gets which token, where a command asks several. A token is sent to the forge that it is for, and to a host that the user has named;
-// to no other.
+// Which forge gets which token, if a command uses several. A token is only sent to its own forge, and to a host that the user has named.
 
 export interface ForgeAccess {
-  /** The token for a forge; undefined when none is for its host. */
+  /** Undefined if there is no token for its host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
-  /** The only host with a token, where a repository must be; undefined when there are several, or more than one kind of forge is there. */
+  /** The only host with a token, which must then have the repository; undefined with several hosts or kinds of forges. */
   readonly only: { forge: string; host: string } | undefined;
 }
 
-/** Names of forges, for sentences: `GitHub, GitLab or Gitea`. */
+/** For sentences: `GitHub, GitLab or Gitea`. */
 export function forgeNamesText(forges: readonly Forge[]): string {
   return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
     /, ([^,]*)$/,
@@ -286,12 +276,11 @@ export function forgeTokensText(forges: readonly Forge[]): string {
 }
 
 /**
- * Finds the tokens of forges in the environment: the variable of each forge is for its public host, in a job of a server of one's own for that
+ * Finds the tokens of forges in the environment. The variable of each forge is for its public host, or in a job of a self-hosted server for that
  * server.
- *
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
- * @returns Undefined when there is no token at all.
- * @throws {UsageError} when a word is not a host, or it is not clear which token is for it.
+ * @returns Undefined without any token.
+ * @throws {UsageError} if a word is not a host, or the token for it is ambiguous.
  */
 export function resolveForgeAccess(
   forges: readonly Forge[],
@@ -320,7 +309,7 @@ export function resolveForgeAccess(
   };
 }
 
-/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
+/** The token for a host that the user has named. @throws {UsageError} without a token, or if it is ambiguous. */
 function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
   const names = variable === undefined ? forges.map((forge) => forge.variable) : [variable];
@@ -342,7 +331,7 @@ function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [hos
   return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
-/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
+/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} for any other text. */
 function parseHost(text: string): { host: string; variable: string | undefined } {
   const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
   const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
@@ -352,7 +341,7 @@ function parseHost(text: string): { host: string; variable: string | undefined }
     throw refuse(text, "it is not a host", form);
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-    // People put the token itself there.
+    // People paste the token itself there.
     throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
   }
   return { host: new URL(`https://${host}`).host, variable };
@@ -362,7 +351,7 @@ function refuse(text: string, why: string, advice: string): UsageError {
   return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
 }
 
-/** A value that a header can hold, that is no name of a variable and not the token of the service. */
+/** A value that a header can hold, unless it looks like a variable's name or is the token of the service. */
 function usable(env: ReadEnv, name: string): string | undefined {
   const value = env(name)?.trim() ?? "";
   const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);

@@ -1,24 +1,21 @@
-/**
- * Lists of a forge, page by page.
- *
- * @module
- */
 import type * as z from "zod/mini";
 import { BodyTooLargeError, MogplexError } from "../errors.ts";
 import type { ForgeClient, ListPage } from "./client.ts";
 
-/** Rows of one page. */
 const PAGE = 100;
 /**
- * Most rows and pages of one list. Everybody may write comments: few must not be enough to hide our own notes, by which runs are counted. A page
- * of Gitea has 50 rows.
+ * Limits of one list. Anyone can write comments; a few must not be enough to hide our own notes, by which runs are counted. A page of Gitea has 50
+ * rows.
  */
 const MAX_ROWS = 5_000;
 const MAX_PAGES = 100;
 
 type ReadPage<T> = (page: number, size: number) => Promise<readonly T[] | ListPage<T>>;
 
-/** Reads a page. Everybody may write comments so long that it is too large for one answer: then in parts. A row alone that is too large is undefined. */
+/**
+ * Reads a page. Anyone can write comments so long that a page is too large for one answer; then it is read in parts. A single row that is too large
+ * is undefined.
+ */
 async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promise<ListPage<T | undefined>> {
   try {
     const answer = await read(page, size);
@@ -40,22 +37,20 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
 }
 
 interface ListRules<T> {
-  /** Rows of a page: 100 or 50. @default {100} */
+  /** 100 or 50. @default {100} */
   size?: number;
   /**
-   * `short`: a page with fewer rows is the last one, unless the answer itself says which one is. `empty`: only a page without rows is, so the
-   * first two are asked for at once. @default {"short"}
+   * `short`: a page with fewer rows is the last one, unless the answer itself shows which one is. `empty`: only a page without rows is the last one,
+   * so the first two are requested at once. @default {"short"}
    */
   last?: "short" | "empty";
-  /** Whether the rows of a page are enough: then no other page is read. @default they never are */
+  /** Whether the rows of a page are enough; then no further page is read. @default never */
   isEnough?: ((rows: readonly T[]) => Promise<boolean>) | undefined;
 }
 
 /**
- * Reads a list page by page.
- *
- * @param read Reads page 1, 2, … of so many rows.
- * @returns What was read, without rows that are too large for any answer, and whether that is all. Our notes are never that large.
+ * @param read Reads page 1, 2, … with so many rows.
+ * @returns The rows, except those too large for any answer, and whether these are all. Our notes are never that large.
  */
 export async function readPages<T>(
   read: ReadPage<T>,
@@ -76,7 +71,7 @@ export async function readPages<T>(
   return { list, isWhole: false };
 }
 
-/** Reads a list whose pages GitHub and GitLab name alike. @param row Schema of a row. */
+/** Reads a list with the page parameters that GitHub and GitLab share. @param row Schema of a row. */
 export function readList<T extends z.core.$ZodType>(
   client: ForgeClient,
   what: string,
@@ -90,7 +85,7 @@ export function readList<T extends z.core.$ZodType>(
   return readPages(read, { isEnough });
 }
 
-/** The rows of a list that has to be whole. @throws {MogplexError} with exit code 69 when there are more than were read. */
+/** @throws {MogplexError} with exit code 69 if there are more rows than were read. */
 export async function wholeList<T>(
   attempted: string,
   asked: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,

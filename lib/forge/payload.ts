@@ -1,8 +1,7 @@
 /**
- * The text of an event. Only numbers are taken from it, and the words that say of what kind it is: everything else is asked of the forge. Its texts
- * are written by others, and on their way a CI system may have put the values of secret variables into them. Only on GitHub, Gitea and Forgejo the
- * text of a new comment is kept: to be compared with what the forge shows, and for a stop.
- *
+ * The text of an event. Only its numbers and its kind are used; everything else is requested from the forge. Other people write its texts, and a CI
+ * system may have expanded secret variables in them. Only on GitHub, Gitea and Forgejo the text of a new comment is kept: it is compared with the
+ * forge's, and can stop a run.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -18,7 +17,7 @@ export function field(value: unknown, ...names: string[]): unknown {
   );
 }
 
-/** A number of the payload: a whole one from 1 on. */
+/** A whole number from 1 on. */
 export function numberOf(value: unknown, ...names: string[]): number | undefined {
   const found = field(value, ...names);
   return typeof found === "number" && Number.isSafeInteger(found) && found > 0 ? found : undefined;

@@ -1,16 +1,14 @@
 /**
- * Shortens a summary for a forge whose comments are small. Untrusted text is code in a summary, and must still be code in what is left: text is
- * cut inside of blocks of code alone, and everything else is kept or left out by whole lines.
- *
+ * Shortens a summary for a forge with small comments. Untrusted text is code in a summary and must stay code: only text inside blocks of code is cut,
+ * and everything else is kept or dropped by whole lines.
  * @module
  */
 import { markdownBlock } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 
-/** Most UTF-16 units of each block of code: the first size with which the summary fits. */
+/** Most UTF-16 units of each block of code: the first size at which the summary fits. */
 const BLOCK_SIZES = [20_000, 2_000, 500];
 
-/** A line, or the text of a block of code. */
 type Part = string | { code: string };
 
 /** Characters as the strictest system counts them: code points, and two for a line break. */
@@ -18,7 +16,7 @@ function lengthOf(text: string): number {
   return [...text].length + text.split("\n").length;
 }
 
-/** Takes apart what `markdownBlock` has put together. */
+/** Splits what `markdownBlock` has joined. */
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
   let block: { end: string; lines: string[] } | undefined;
@@ -43,10 +41,9 @@ function firstOf(texts: readonly string[], limit: number): string[] {
 }
 
 /**
- * Shortens Markdown that has untrusted text in code alone: in blocks of `markdownBlock`, and in spans that end on their line. A text that
- * fits stays as it is. Otherwise long blocks are cut, and if that is not enough, the end is left out, which a line with `…` shows.
- *
- * @param limit Most characters, where a line break counts for two. The line with `…` comes on top.
+ * Shortens Markdown in which untrusted text is always code: in blocks of `markdownBlock`, and in spans that end on their line. A text that fits stays
+ * as it is. Otherwise long blocks are cut, and if that is not enough, the end is replaced by a line with `…`.
+ * @param limit Most characters, where a line break counts twice. The line with `…` is extra.
  */
 export function shortenMarkdown(text: string, limit: number): string {
   if (lengthOf(text) <= limit) return text;

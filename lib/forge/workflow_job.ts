@@ -1,6 +1,5 @@
 /**
- * A job of a workflow, as GitHub, Gitea and Forgejo describe it in its environment and in the file of its event.
- *
+ * A job of a workflow of GitHub, Gitea or Forgejo, from its environment and the file of its event.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -12,19 +11,19 @@ import type { AskEvent } from "./threads.ts";
 
 const SERVER = "GITHUB_SERVER_URL";
 
-/** Whether the environment is that of Gitea or Forgejo, whose jobs have variables of the same names. */
+/** Whether the environment is Gitea's or Forgejo's, which set variables of the same names. */
 export function isGiteaJob(env: ReadEnv): boolean {
-  // Not by the name of the system: the table of all systems is no part of a component.
+  // Not by the name of the system, which would pull the table of all systems into the components.
   return Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
 }
 
-/** Host of the server of a workflow; undefined where the environment names none. */
+/** Undefined if the environment names none. */
 export function serverHost(env: ReadEnv): string | undefined {
   const server = env(SERVER) ?? "";
   return URL.canParse(server) ? new URL(server).host : undefined;
 }
 
-/** Origin of the server of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
+/** @throws {UsageError} if the variable cannot come from the runner. */
 export function serverOf(env: ReadEnv): string {
   const text = env(SERVER) ?? "";
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
@@ -35,7 +34,7 @@ export function serverOf(env: ReadEnv): string {
   });
 }
 
-/** The repository of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
+/** @throws {UsageError} if the variable cannot come from the runner. */
 export function repositoryOf(env: ReadEnv): string {
   const repository = env("GITHUB_REPOSITORY") ?? "";
   if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
@@ -49,7 +48,7 @@ export function repositoryOf(env: ReadEnv): string {
   return repository;
 }
 
-/** The number of the pull request that a workflow's event is about; undefined when it is about none. @param text Content of the event's file. */
+/** The number of the pull request of a workflow's event; undefined if it has none. @param text Content of the event's file. */
 function pullRequestIn(text: string): number | undefined {
   return numberOf(parseJson(text), "pull_request", "number");
 }
@@ -57,10 +56,9 @@ function pullRequestIn(text: string): number | undefined {
 /**
  * The event of a workflow of GitHub, Gitea or Forgejo. Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`,
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads
- *
  * @param name `GITHUB_EVENT_NAME`.
  * @param text Content of the file `GITHUB_EVENT_PATH`.
- * @param repository Id of the repository, as the forge says.
+ * @param repository Id of the repository at the forge.
  */
 function workflowEvent(name: string, text: string, repository: number): AskEvent {
   if (name === "schedule" || name === "workflow_dispatch") return UNREADABLE;
@@ -87,12 +85,12 @@ function workflowEvent(name: string, text: string, repository: number): AskEvent
   return { kind: "ask", news: typeof written === "string" ? { ...news, written } : news };
 }
 
-/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
+/** The workflow's file, or its name if the runner does not provide the file. On another branch it is the same workflow. */
 function workflowOf(env: ReadEnv): string {
   return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }
 
-/** What the jobs of all workflows have in common. */
+/** The parts that the jobs of all workflows share. */
 export const WORKFLOW_JOB: Pick<ForgeJob, "payload" | "event" | "pull" | "notes" | "variables"> = {
   payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),
   event: async (env, text, repositoryId) => workflowEvent(env("GITHUB_EVENT_NAME") ?? "", text, await repositoryId()),

@@ -1,6 +1,5 @@
 /**
- * Workflow files of a repository, as its default branch has them: on GitHub, Gitea and Forgejo, whose API for files is the same.
- *
+ * Workflow files on the default branch of a repository of GitHub, Gitea or Forgejo, which share this API.
  * @module
  */
 import * as z from "zod/mini";
@@ -15,14 +14,14 @@ const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encod
 /** Most files that are read: each costs a request. */
 const MAX_FILES = 20;
 
-/** The text of a file; null where the answer has none, as for a very large file. */
+/** Null if the answer has no text, as for a very large file. */
 function textOf({ content, encoding }: z.output<typeof fileSchema>): string | null {
   const base64 = (content ?? "").replace(/\s/g, "");
   if (encoding !== "base64" || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return null;
   return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
 }
 
-/** Looks for a workflow. @param repository Path of the repository below the API. @throws what the client throws. */
+/** @param repository Path of the repository below the API. @throws what the client throws. */
 export async function findWorkflow(
   client: ForgeClient,
   repository: string,

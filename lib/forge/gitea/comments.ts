@@ -1,6 +1,5 @@
 /**
- * Comments of Gitea and Forgejo, and what has happened to a thread; and the note of a job among them.
- *
+ * Comments of Gitea and Forgejo, the history of a thread, and the note of a job among the comments.
  * @module
  */
 import * as z from "zod/mini";
@@ -33,7 +32,7 @@ export type Comment = z.output<typeof commentSchema>;
 const noteSchema = z.lazy(() =>
   z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
 );
-// Null for a reference in a comment that was deleted since: anybody can bring that about.
+// Null for a reference in a deleted comment: anyone can cause that.
 const eventSchema = z.lazy(() =>
   z.nullable(z.object({
     id: z.int(),
@@ -47,10 +46,10 @@ const eventSchema = z.lazy(() =>
 );
 export type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
 
-/** Rows that are asked for on a page; a server may be set to give fewer. */
+/** Rows requested for a page; a server may be configured to return fewer. */
 const PAGE = 50;
 
-/** The rows of a list, which is null when it has none. */
+/** An empty list may be null. */
 export async function rowsOf<T extends z.core.$ZodType>(
   client: ForgeClient,
   what: string,
@@ -65,18 +64,18 @@ export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: str
   const query = path.includes("?") ? "&" : "?";
   const read = (page: number, size: number) =>
     rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
-  // A list may be cut to what the token sees after it was cut into pages.
+  // The server splits a list into pages first, and then removes what the token cannot see.
   return readPages(read, { size: PAGE, last: "empty" });
 }
 
-/** What has happened to a thread. @param repository Path of the repository below the API. */
+/** @param repository Path of the repository below the API. */
 export async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
   const path = `${repository}/issues/${place.number}/timeline`;
   const { list, isWhole } = await listOf(client, `read what has happened to ${wordsOf(place)}`, path, eventSchema);
   return { list: list.filter((each) => each !== null), isWhole };
 }
 
-/** The comments of a thread without those on lines of code. @param repository Path of the repository below the API. */
+/** The comments of a thread, except those on lines of code. @param repository Path of the repository below the API. */
 export async function commentsOn<T extends z.core.$ZodType>(
   client: ForgeClient,
   repository: string,
@@ -85,12 +84,12 @@ export async function commentsOn<T extends z.core.$ZodType>(
   schema: T,
 ): Promise<readonly z.output<T>[]> {
   try {
-    // Not in pages.
+    // This list is not paged.
     return await rowsOf(client, what, `${repository}/issues/${thread.number}/comments`, schema);
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
   }
-  // Everybody may write comments that are too long for one answer: these are in pages.
+  // Anyone can write comments that are too long for one answer. The timeline is paged.
   const list = await wholeList(what, timelineOf(client, repository, thread));
   return list.filter(({ type }) => type === "comment")
     .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
@@ -105,7 +104,7 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** Comments as notes of jobs. They are written as on GitHub. */
+/** Comments as notes of jobs. They are written the same way as on GitHub. */
 export const GITEA_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: giteaNotes };
 
 function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {

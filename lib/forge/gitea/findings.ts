@@ -1,7 +1,6 @@
 /**
- * What is wrong with a pull request of Gitea or Forgejo, by its REST API: statuses of its commit that failed, and comments on lines that are not
- * resolved. What a user wrote counts as by one who may push where Gitea calls a review of that user official.
- *
+ * The problems of a pull request of Gitea or Forgejo, by its REST API: failed statuses of its commit, and unresolved comments on lines. A user is
+ * treated as a user who may push if Gitea marks a review of that user as official.
  * @module
  */
 import * as z from "zod/mini";
@@ -50,10 +49,10 @@ const commentSchema = z.lazy(() =>
 );
 
 const PAGE = 50;
-/** Most reviews whose comments are read, the newest ones, and first those that count. */
+/** Most reviews whose comments are read: official ones first, then the newest. */
 const MAX_REVIEWS = 30;
 
-/** Reads the statuses that failed, or the open comments. @throws what the client throws. */
+/** @throws what the client throws. */
 export async function giteaFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -70,7 +69,7 @@ async function checksOf(client: ForgeClient, { repository, number, url }: PullRe
   const failed = (combined?.statuses ?? []).filter(({ status }) => status === "failure" || status === "error");
   const checks = failed.map(({ context, description, target_url: page }) => ({
     name: context,
-    // One of its own actions has an address without a host.
+    // The address of Gitea's own actions has no host.
     url: page && URL.canParse(page, url) ? new URL(page, url).href : null,
     text: description ?? "",
   }));
@@ -93,19 +92,19 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   };
   const wishes = newestWords(reviews).filter(({ state }) => state === "REQUEST_CHANGES");
   const remarks = wishes.flatMap((review) => remark(review.user, { place: null, text: review.body ?? "" }));
-  // A new review dismisses the earlier ones of the same reviewer, whose comments on lines stay open.
+  // A new review dismisses the earlier ones of the same reviewer, but their comments on lines stay open.
   const wants = new Set(wishes.map((review) => review.user?.id));
   const full = reviews.filter((review) =>
     review.comments_count !== 0 && (!isDismissed(review) || wants.has(review.user?.id))
   );
-  // Everybody may write reviews: many must not hide those that count.
+  // Anyone can write reviews; many of them must not hide the official ones.
   const isOfMember = ({ user }: Review) => members.has(user?.id);
   const last = [...full.filter((review) => !isOfMember(review)), ...full.filter(isOfMember)].slice(-MAX_REVIEWS);
   let leftOut = 0;
   for (const { id } of full.filter((review) => last.includes(review))) {
     for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {
       if (comment.resolver) continue;
-      // Others than its author may have changed it: whoever may write to issues.
+      // Users other than its author may have changed it: everybody who may write to issues.
       if (comment.updated_at !== comment.created_at) leftOut++;
       else {
         const line = comment.position || comment.original_position;
@@ -113,7 +112,7 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
       }
     }
   }
-  // Not even that shows a change in the second in which it was written.
+  // Even this does not show a change in the second in which the comment was written.
   const isSure = remarks.length === 0 || !hasTextEditors(await giteaTeams(client, repository));
   return { ...NO_FINDINGS, remarks: isSure ? remarks : [], leftOut: isSure ? leftOut : leftOut + remarks.length };
 }

@@ -1,6 +1,5 @@
 /**
- * Pull requests of Gitea and Forgejo, by their REST API: one request for each that is decided, four or five for each that is open.
- *
+ * Pull requests of Gitea and Forgejo, by their REST API: one request for each closed one, four or five for each open one.
  * @module
  */
 import * as z from "zod/mini";
@@ -9,14 +8,13 @@ import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
 
-/** The form of its addresses. */
 export const GITEA_ADDRESS: AddressForm = {
   name: "gitea",
   path: /^\/([\w.-]+\/[\w.-]+)\/pulls\/([1-9]\d{0,8})\/?$/,
   part: "pulls",
 };
 
-/** Most pull requests that are read together: they share the waits for a server that looks for conflicts. */
+/** Most pull requests read together. They share the waits for a server that checks for conflicts. */
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;
@@ -27,10 +25,10 @@ const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
 const teamSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
 const sideSchema = z.lazy(() =>
   z.object({
-    // The name of the branch, also once the branch is deleted: `ref` is `refs/pull/N/head` then.
+    // The name of the branch, even after the branch was deleted: then `ref` is `refs/pull/N/head`.
     label: z.string(),
     sha: z.string(),
-    // -1 when the repository is deleted.
+    // -1 if the repository was deleted.
     repo_id: z.int(),
     repo: z.nullish(z.object({ full_name: z.string(), default_branch: z.string() })),
   })
@@ -49,7 +47,7 @@ const pullRequestSchema = z.lazy(() => {
     created_at: z.string(),
     updated_at: z.string(),
     ...{ additions: count, deletions: count, changed_files: count },
-    // `requested_reviewers` also has users who gave a review without being asked.
+    // `requested_reviewers` also contains users who gave a review without a request.
     assignees: z.nullish(z.array(userSchema)),
     head: sideSchema,
     base: sideSchema,
@@ -77,9 +75,8 @@ const combinedSchema = z.lazy(() =>
 );
 
 /**
- * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. One that this token does not see is an outcome; everything else that goes
- * wrong concerns all of them.
- *
+ * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see one, that is its outcome; every other error concerns all
+ * of them.
  * @returns An outcome for each, in their order.
  * @throws what the client throws.
  */
@@ -91,8 +88,8 @@ export async function readGitea(
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
   for (const address of addresses) found.push(await readPull(address));
-  // `mergeable` is false for a conflict and for a server that has not looked yet. Being asked makes it look, also where it puts that off: for
-  // pull requests in which nothing has happened for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
+  // `mergeable` is false for a conflict and for a server that has not checked yet. A request makes it check, even if it postpones the check for pull
+  // requests without activity for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
     const open = [...found.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
     if (open.length === 0) break;
@@ -110,12 +107,12 @@ export async function readGitea(
   return outcomes;
 }
 
-/** The waits for a server that may be looking for conflicts, in milliseconds. */
+/** The waits for a server that may be checking for conflicts, in milliseconds. */
 const LOOK_MS = [2_000, 4_000];
 
 const FORM = "the answer has not the form that Gitea documents";
 
-/** Whether it may be in conflict, or the server has not looked yet. A branch that has all of its target cannot be. */
+/** Whether it may conflict, or the server has not checked yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
   return state === "open" && !merged && draft !== true && !mergeable && base.sha !== "" && from !== base.sha;
 }
@@ -149,7 +146,7 @@ async function factsOf(
   const { review, asked } = isOpen ? await reviewOf(client, place, target) : { review: null, asked: null };
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
-  // Only a follow-up needs it, which is for one of these.
+  // Only a follow-up needs it, and only for one of these causes.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const missing = isOpen
     ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
@@ -168,7 +165,7 @@ async function factsOf(
       isForeign,
       isGuarded: isFixed ? await guardOf(client, place, pull) : null,
       commit: head.sha === "" ? null : head.sha,
-      // Only administrators are shown whether the target wants to be taken in first. Source: Gitea, API reference, `BranchProtection`.
+      // Only administrators can see whether the branch must contain its target. Source: Gitea, API reference, `BranchProtection`.
       isBehind: false,
       hasQueue: false,
       files: pull.changed_files ?? null,
@@ -181,11 +178,11 @@ async function factsOf(
   };
 }
 
-/** A branch of the repository; undefined when it is not shown. */
+/** Undefined if it is not shown. */
 async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
   return await client.getShown(
     `read the branch of pull request ${url}`,
-    // The name of a branch may have slashes, which the API takes as they are.
+    // The API takes slashes in branch names as they are.
     `/repos/${repository}/branches/${name.split("/").map(encodeURIComponent).join("/")}`,
     branchSchema,
   );
@@ -193,11 +190,11 @@ async function branchOf(client: ForgeClient, { repository, url }: PullRequestAdd
 
 /** Most entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
 const PAGE = 50;
-/** A server may be set to give fewer on a page than it is asked for. No page but the last one is shorter than this. */
+/** A server may be configured to return fewer than requested. Only the last page can be shorter than this. */
 const SHORT_PAGE = 10;
 const MAX_PAGES = 20;
 
-/** All entries of a list, page by page; undefined when this token does not see it. */
+/** All entries of a list, page by page; undefined if this token cannot see it. */
 export async function allPages<T>(
   read: (query: string) => Promise<readonly T[] | undefined>,
 ): Promise<T[] | undefined> {
@@ -211,7 +208,7 @@ export async function allPages<T>(
   return found;
 }
 
-/** A map, since the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
+/** A map, because the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
 const STATUSES = new Map<string, ChecksState>([
   ["success", "green"],
   ["warning", "green"],
@@ -221,7 +218,7 @@ const STATUSES = new Map<string, ChecksState>([
   ["error", "red"],
 ]);
 
-/** The newest statuses of the commit, one for each context; Gitea's own actions write them, too. Null when they are not shown. */
+/** From the newest status of each context of the commit; Gitea's own actions write statuses, too. Null if they are not shown. */
 async function checksOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -242,7 +239,7 @@ async function checksOf(
   if (states.includes("red")) return "red";
   if (states.includes(null)) return null;
   const seen = new Set(statuses.map(({ context }) => context));
-  // A required one that is not there yet. Where a pattern is required, others tell.
+  // A required one that does not exist yet. If patterns are required, the other statuses decide.
   const wanted = target?.enable_status_check === true
     ? (target.status_check_contexts ?? []).filter((name) => !/[*?[\]{}\\]/.test(name))
     : [];
@@ -250,14 +247,13 @@ async function checksOf(
   return states.length === 0 ? "none" : "green";
 }
 
-/** Ghosts and the users of the server itself, such as that of its actions, have no positive number. Source: Gitea, `models/user`. */
+/** Ghosts and internal users of the server, such as the one of its actions, have no positive number. Source: Gitea, `models/user`. */
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The newest word of each reviewer: an approval, a wish for changes, or a new request for a review; comments aside. Once the newest review was
- * dismissed, none counts: an earlier one never comes back. Source: Gitea, `models/issues/review.go`, `CreateReview`, which dismisses all
- * earlier ones, and `SubmitReview`, which makes them unofficial.
- *
+ * The newest word of each reviewer: an approval, a request for changes, or a new request for a review; comments are ignored. If the newest review was
+ * dismissed, no word remains: an earlier one never comes back. Source: Gitea, `models/issues/review.go`, `CreateReview`, which dismisses all earlier
+ * ones, and `SubmitReview`, which makes them unofficial.
  * @param reviews In the order of time.
  */
 export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user" | "team">>(
@@ -275,9 +271,9 @@ export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user
 }
 
 /**
- * The review of an open pull request, and who was asked for one and has not given it. See {@linkcode newestWords}.
- * Anybody who sees the repository may approve and ask for changes: `official` is the word of those who may decide, that is, who may write, or
- * are named by the rule of the target. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
+ * The review of an open pull request, and who was asked for one and has not answered. See {@linkcode newestWords}.
+ * Anyone who can see the repository may approve or request changes. `official` marks users whose review decides: they may write, or the target's rule
+ * names them. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
  */
 async function reviewOf(
   client: ForgeClient,
@@ -301,43 +297,42 @@ async function reviewOf(
   if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
   const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
   if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
-  // An approval that does not suffice shows that a reviewer looks at it.
+  // An approval that is not enough shows that a reviewer has looked at it.
   return { review: asked !== null || approvals > 0 ? "requested" : "not-requested", asked };
 }
 
-/** Whether the branch is the default one, or protected; null when that is not shown. */
+/** Whether the branch is the default one, or protected; null if that is not shown. */
 async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
   const { head, base } = pull;
   if (base.repo?.default_branch === head.label) return true;
   try {
     return (await branchOf(client, place, head.label))?.protected ?? null;
   } catch (error) {
-    // The rest of the pull request is known all the same; without this there is only no follow-up.
+    // The rest of the pull request is known anyway. Only a follow-up is not possible without this.
     if (error instanceof MogplexError) return null;
     throw error;
   }
 }
 
 /**
- * Whether a pull request comes from no branch of its repository. `git push origin HEAD:refs/for/main` makes one without a branch, for everybody
- * who may read. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
+ * Whether a pull request comes from no branch of its repository. `git push origin HEAD:refs/for/main` makes one without a branch, and everyone with
+ * read access can do it. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
  */
 export function isForeignHead({ head, base }: Record<"head" | "base", { label: string; repo_id: number }>): boolean {
   return head.label === "" || head.repo_id !== base.repo_id;
 }
 
 /**
- * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
- *
- * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no pull request; undefined when the repository is not shown.
+ * Finds the newest pull request from a branch of the repository itself: anyone can use the same branch name in a fork.
+ * @param since Ignores older pull requests; milliseconds since 1970.
+ * @returns Its address; null if the branch has no pull request; undefined if the repository is not shown.
  * @throws what the client throws.
  */
 export async function findGitea(
   client: ForgeClient,
   { repository, branch, since }: { repository: string; branch: string; since: number },
 ): Promise<string | null | undefined> {
-  // The list cannot be asked for a branch; newest first.
+  // The list cannot be filtered by branch; newest first.
   for (let page = 1; page <= MAX_PAGES; page++) {
     const found = await client.getShown(
       `find the pull request of branch "${branch}" of ${repository}`,

@@ -1,7 +1,6 @@
 /**
- * What the teams of an organisation may do in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
+ * The rights of an organization's teams in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
  * `GetUserRepoPermission`, and its API reference, https://docs.gitea.com/api/1.24 , `Team`.
- *
  * @module
  */
 import * as z from "zod/mini";
@@ -13,7 +12,7 @@ const teamSchema = z.lazy(() =>
 );
 export type Team = z.output<typeof teamSchema>;
 
-/** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. @throws what the client throws. */
+/** Teams with a right to the repository; empty if its owner is not an organization, null if they are not shown. @throws what the client throws. */
 export async function giteaTeams(client: ForgeClient, repository: string): Promise<readonly Team[] | null> {
   const read = (value: unknown) => z.safeParse(z.array(teamSchema), value ?? []).data;
   try {
@@ -30,20 +29,20 @@ const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(p
 const mayWrite = (team: Team, unit: string): boolean =>
   isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
 
-/** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
+/** Whether a team gives its members the right to push, beyond what `permission` shows. */
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
-/** Whether a team has no right to the code at all. Gitea then takes the right from a member who has it by another way, as a collaborator. */
+/** Whether a team has no right to the code at all. Gitea then takes the right away from a member who has it otherwise, as a collaborator. */
 export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
 
 /**
- * Whether there may be users who can change titles, comments and labels of others, and may not push. In a team without a right to the code a
- * collaborator who may write is one of them.
+ * Whether some users may be able to change titles, comments and labels of others without being able to push. A collaborator with write access is such
+ * a user if a team without a right to the code has them as a member.
  */
 export function hasTextEditors(teams: readonly Team[] | null): boolean {
   const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
   return teams === null || teams.some((team) => hidesCode(team) || mayEdit(team) && !mayWrite(team, "repo.code"));
 }
 
-/** Whether the word for the right of a member may be that of the team, which says more than the member may do to the code. */
+/** Whether a member's permission may come from a team whose word overstates the right to the code. */
 export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");

@@ -74,16 +74,15 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;
-/** Most requests for comments on lines of all pull requests that have changed, which share them: everybody may write reviews. */
+/** Most requests for comments on lines, shared by all changed pull requests: anyone can write reviews. */
 const MAX_NEWS_REQUESTS = 1_000;
 
-// Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
+// Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: there are only these eight, unless an administrator changes them.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
 
-/** An account that was deleted. */
 const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
 
-/** Users of the server itself, such as that of its actions, have no positive id. Other programs are shown as persons. */
+/** Internal users of the server, such as the one of its actions, have no positive id. Other programs look like people. */
 const toUser = (found: z.output<typeof userSchema> | null | undefined): ForgeUser =>
   found ? { id: found.id, name: found.login, isBot: found.id > 0 ? null : true } : GHOST;
 
@@ -100,14 +99,14 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
 
 export class GiteaThreads implements Threads {
   readonly forge = GITEA_ADDRESS.name;
-  // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge what nobody has tested.
+  // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge untested code.
   readonly setsStatus = false;
   readonly system = "Gitea";
   readonly anchor = "issuecomment-";
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
-  /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
+  /** Teams with a right to the repository; empty if its owner is not an organization, null if they are not shown. */
   readonly #allTeams = remembered(() => giteaTeams(this.#client, this.#repository));
   /** Teams by id, and whether their members are shown. */
   readonly #seen = new Map<number, boolean>();
@@ -153,7 +152,7 @@ export class GiteaThreads implements Threads {
     return false;
   }
 
-  /** Gitea lists the scopes of a token to nobody, and looks at them before it looks for the issue: there is no issue 0. */
+  /** Gitea never lists the scopes of a token, but checks them before it looks for the issue: there is no issue 0. */
   async mayWrite(): Promise<boolean> {
     const path = `${this.#path}/issues/0/comments`;
     try {
@@ -181,14 +180,14 @@ export class GiteaThreads implements Threads {
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
-    // At once: people wait for the first note.
+    // At the same time: people wait for the first note.
     const [found, pull] = await Promise.all([
       orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema)),
       place.kind === "issue" ? null : orNull(this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema)),
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
-    // Not before the issue: what happens in between would count as a change of its text. And for one that is gone Gitea answers with 500.
+    // Only after the issue: an event in between would look like a change of its text. For a deleted issue Gitea answers with 500.
     const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
@@ -220,7 +219,7 @@ export class GiteaThreads implements Threads {
     const found = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
       path: `${this.#path}/issues/comments/${id}`,
-      // Without a body when it is something else than a comment.
+      // Without a body if it is not a comment.
       read: (value) => value === undefined ? { comment: null } : wrapped(z.safeParse(commentSchema, value).data),
     }));
     const comment = found?.comment ?? null;
@@ -238,11 +237,11 @@ export class GiteaThreads implements Threads {
     const isEditHidden = hasTextEditors(teams);
     const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
+    // Our notes are never on lines. Anyone can write reviews; many of them must not keep a member's request out.
     return { list, isWhole: true };
   }
 
-  /** Comments on lines of code, which stand below reviews. @param most Most reviews, the newest ones. */
+  /** Comments on lines of code, which belong to reviews. @param most Most reviews, newest first. */
   async #lineComments(thread: ThreadPlace, most = MAX_REVIEWS): Promise<readonly ThreadComment[]> {
     if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
@@ -260,14 +259,14 @@ export class GiteaThreads implements Threads {
   async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
     const found = await this.#permission(name);
     if (found instanceof MogplexError) return found;
-    // A name can belong to another account by now.
+    // The name may belong to another account now.
     if (found === null || found.user?.id !== id) return false;
-    // So it is for the owners of an organisation, and for members of its teams that administer the repository.
+    // This is true for owners of an organization, and for members of its teams that administer the repository.
     if (["owner", "admin"].includes(found.permission)) return true;
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return found.permission === "write";
     if (teams === null) return this.#hiddenTeams();
-    // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
+    // In an organization that word ignores what teams may do to the code, or is about something other than the code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
     const isWriter = found.permission === "write" && await this.#is(this.#askingRights, path);
     let [gives, isOverstated] = [false, false];
@@ -283,7 +282,7 @@ export class GiteaThreads implements Threads {
   }
 
   async hidesRights(): Promise<MogplexError | null> {
-    // Everybody may ask for the own right, so it has to be that of another.
+    // Anyone may ask for their own right, so ask for another user's.
     const [owner = ""] = this.#repository.split("/");
     const found = await this.#permission(owner);
     if (found instanceof MogplexError) return found;
@@ -299,7 +298,7 @@ export class GiteaThreads implements Threads {
     return `read the rights of a user of ${this.#repository}`;
   }
 
-  /** What a user may do, as Gitea says it to administrators of the repository; null for an unknown name. */
+  /** What a user may do, as Gitea shows it to administrators of the repository; null for an unknown name. */
   async #permission(name: string): Promise<z.output<typeof permissionSchema> | MogplexError | null> {
     const attempted = this.#askingRights;
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
@@ -323,12 +322,12 @@ export class GiteaThreads implements Threads {
     }, "forbidden");
   }
 
-  /** Whether Gitea answers with 2xx, and not with 404. */
+  /** Whether Gitea answers with 2xx rather than 404. */
   async #is(what: string, path: string): Promise<boolean> {
     return await orNull(this.#client.call({ what, path, read: () => true })) === true;
   }
 
-  /** Whether a user is in a team; null when that is not shown: 403 then, and to those outside of the organisation 404. */
+  /** Whether a user is in a team; null if that is not shown: Gitea answers 403 then, and 404 to users outside of the organization. */
   async #isIn(team: Team, name: string): Promise<boolean | null> {
     try {
       if (await this.#is(this.#askingRights, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
@@ -339,7 +338,6 @@ export class GiteaThreads implements Threads {
     return await this.#sees(team) ? false : null;
   }
 
-  /** Whether the members of a team are shown. */
   async #sees({ id }: Team): Promise<boolean> {
     const known = this.#seen.get(id);
     if (known !== undefined) return known;
@@ -359,7 +357,7 @@ export class GiteaThreads implements Threads {
     if (!issue?.labels?.some(({ name }) => name === label)) return null;
     const list = await wholeList(what, this.#timeline(thread));
     const last = list.filter(({ type, label: its }) => type === "label" && its?.name === label).at(-1);
-    // `1` when it was set, empty when it was taken away.
+    // `1` if the label was added, empty if it was removed.
     if (last?.body !== "1") return null;
     return { id: last.id, by: toUser(last.user), at: last.created_at };
   }
@@ -430,7 +428,7 @@ export class GiteaThreads implements Threads {
   }
 
   async pullsFrom(branch: string): Promise<readonly number[]> {
-    // The list cannot be asked for a branch.
+    // The list cannot be filtered by branch.
     const path = `${this.#path}/pulls?state=open`;
     const { list } = await this.#list(`look for pull requests of branch "${branch}"`, path, listedSchema);
     return list.filter(({ head, base }) => head.label === branch && head.repo_id === base.repo_id)
@@ -458,7 +456,7 @@ export class GiteaThreads implements Threads {
   ): Promise<boolean> {
     const what = `read the reactions in ${wordsOf(thread)}`;
     const path = `${this.#path}/issues/${this.#reacted(thread, comment)}`;
-    // Those of a comment are not in pages.
+    // A comment's reactions are not paged.
     const list = await orNull(
       comment === null
         ? this.#list(what, path, reactionSchema).then((found) => found.list)
@@ -481,11 +479,10 @@ export class GiteaThreads implements Threads {
 }
 
 /**
- * Who has changed title and description; null when that is not shown. Gitea shows who has changed the title, and not who has changed the
- * description: its author can, and every user who may write to issues. So these have to be the same who may push; else nothing is known. A
- * change of the description shows as a time at which nothing else has happened, until something else does.
- *
- * @param events What has happened; null where others may write to issues.
+ * Who has changed title and description; null if that is not shown. Gitea shows who has changed the title, but not who has changed the description:
+ * its author can, and every user who may write to issues. So only these users may be able to push; otherwise nothing is known. A change of the
+ * description shows as a time at which nothing else has happened, until something else does.
+ * @param events History of the thread; null if other users may write to issues.
  */
 function changesOf(issue: Issue, events: Events | null): Thread["changes"] {
   if (events?.isWhole !== true) return null;
@@ -494,7 +491,7 @@ function changesOf(issue: Issue, events: Events | null): Thread["changes"] {
     .map(({ user, created_at: at }) => ({ by: toUser(user), at }));
   const times = [issue.created_at, ...list.flatMap((event) => [event.created_at, event.updated_at])].map(Date.parse);
   const lastMs = Date.parse(issue.updated_at);
-  // Times are of whole seconds, and an event is written a moment before its issue.
+  // Times have whole seconds, and an event is written just before its issue.
   const isKnown = times.some((ms) => Math.abs(ms - lastMs) <= 1_000);
   return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
 }
@@ -503,7 +500,7 @@ const isRefused = (error: unknown): boolean => error instanceof ApiError && erro
 
 const wrapped = <T>(comment: T | undefined) => comment === undefined ? undefined : { comment };
 
-/** The thread of a comment: one of the two addresses is empty. */
+/** One of the two addresses is empty. */
 function threadOf({ issue_url: issue, pull_request_url: pull }: Comment): ThreadPlace | undefined {
   const [, area, number] = /\/(issues|pulls)\/([1-9]\d{0,8})$/.exec(pull || issue || "") ?? [];
   if (number === undefined) return undefined;

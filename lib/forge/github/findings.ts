@@ -1,7 +1,6 @@
 /**
- * What is wrong with a pull request of GitHub, by its GraphQL API. Logs of its Actions lie at another host, to which no token goes: the
- * annotations of a check say what failed.
- *
+ * The problems of a pull request of GitHub, by its GraphQL API. Logs of its Actions are at another host, to which no token is sent; the annotations
+ * of a check show what failed.
  * @module
  */
 import * as z from "zod/mini";
@@ -128,7 +127,7 @@ function reviewOf({ latestOpinionatedReviews, reviewThreads }: Pull): Findings {
   return { ...NO_FINDINGS, remarks, leftOut };
 }
 
-/** Reads the checks that failed, or the open threads. @throws what the client throws. */
+/** @throws what the client throws. */
 export async function githubFindings(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -1,6 +1,5 @@
 /**
- * Comments on a pull request of GitHub. A pull request is an issue there, and its comments are those of the issue.
- *
+ * Comments on a pull request of GitHub. There, a pull request is an issue, and its comments are those of the issue.
  * @module
  */
 import * as z from "zod/mini";
@@ -15,7 +14,7 @@ import { type ThreadPlace, wordsOf } from "../threads.ts";
 /** Requirements of the token, for messages. Source: GitHub, "Permissions required for fine-grained personal access tokens". */
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 
-/** Most characters of a comment: GitHub answers 422 to a longer one, "Body is too long (maximum is 65536 characters)". */
+/** GitHub answers 422 to a longer comment, "Body is too long (maximum is 65536 characters)". */
 const MAX_COMMENT_CHARACTERS = 65_536;
 
 // For the marker, the name of the job, and what `shortenMarkdown` adds.
@@ -49,10 +48,8 @@ const toRow = ({ id, body, user }: Row): NoteRow => ({
   mayBeProgram: user?.type === "Bot",
 });
 
-/** Comments as notes of jobs. */
 export const GITHUB_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: githubNotes };
 
-/** The comments of a pull request, or of an issue. */
 export function githubNotes(client: ForgeClient, repository: string, { kind, number }: ThreadPlace): NotePlace {
   const rest = restOf(client.api);
   const issues = `${rest}/repos/${repository}/issues`;

@@ -9,14 +9,13 @@ import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
 import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
 
-/** The form of its addresses. */
 export const GITHUB_ADDRESS: AddressForm = {
   name: "github",
   path: /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/,
   part: "pull",
 };
 
-/** Most pull requests of one query. A query with more takes GitHub longer than its 10 seconds now and then. */
+/** Most pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
 /** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
@@ -26,13 +25,13 @@ export function githubApi(origin: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-/** Path of the REST API below the base of a host. On a server of one's own it is beside GraphQL. */
+/** Path of the REST API below the base of a host. On a self-hosted server it is next to GraphQL. */
 export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }
 
-// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is what a reader may see of the protection of a branch. Older
-// servers of one's own know no queues, and refuse a query that names one.
+// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that a reader may see. Older
+// self-hosted servers have no queues, and refuse a query that names one.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
@@ -86,7 +85,7 @@ const schema = z.lazy(() => {
 });
 type Node = z.output<typeof schema>;
 
-/** A map, since the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
+/** A map, because the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
 const ROLLUP = new Map<string, ChecksState>([
   ["SUCCESS", "green"],
   ["FAILURE", "red"],
@@ -95,7 +94,7 @@ const ROLLUP = new Map<string, ChecksState>([
   ["EXPECTED", "pending"],
 ]);
 
-/** Null when the checks of the newest commit are not shown, which is not the same as none. */
+/** Null if the checks of the newest commit are not shown, which differs from having no checks. */
 function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState | null {
   const commit = commits?.nodes?.[0]?.commit;
   if (hidden.has("commits") || commit === null || commit === undefined || commit.statusCheckRollup === undefined) {
@@ -106,14 +105,14 @@ function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState |
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
 
-/** Persons and teams that were asked and have not decided. Those that are not shown count as such. */
+/** People and teams that were asked and have not decided. Hidden ones are counted as well. */
 function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }
 
 /**
- * `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. A program that asks for changes keeps a pull
- * request from being merged; its approval, and whether it was asked, say nothing about persons. A review that was dismissed does not count.
+ * `reviewDecision` is null if the branch needs no review: then the reviews themselves decide. A program that requests changes blocks the merge; its
+ * approval, and whether it was asked, show nothing about people. A dismissed review is ignored.
  */
 function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
@@ -126,7 +125,7 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const isApproved = reviews.some((review) => review?.state === "APPROVED" && !isBot(review.author));
   if (reviewDecision === null && isApproved) return "approved";
   if (reviewRequests === null || reviewRequests === undefined) return null;
-  // An approval that does not suffice came from a reviewer who was asked, and is not asked any more.
+  // An approval that is not enough came from a reviewer who was asked and is no longer on the list.
   return askedCount(reviewRequests) > 0 || isApproved ? "requested" : "not-requested";
 }
 
@@ -135,7 +134,7 @@ function ownerOf({ assignees, reviewRequests }: Node): string | null {
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
 }
 
-/** Whether the branch is the default one, or has a rule; null when that is hidden. */
+/** Whether the branch is the default one, or has a rule; null if that is hidden. */
 function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
   if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
   return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
@@ -179,7 +178,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
 interface PartError {
   type: string;
   path: readonly string[];
-  /** Whether the token is not authorised for an organisation's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
+  /** Whether the token is not authorized for an organization's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
   saml: boolean;
 }
 
@@ -195,7 +194,7 @@ function errorsOf(body: Record<string, unknown>): PartError[] {
   });
 }
 
-/** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error where the hour's points are used up. */
+/** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error once the hour's points are used up. */
 function isLimit(body: unknown): boolean {
   if (!isObject(body)) return false;
   const { errors } = body;
@@ -204,10 +203,9 @@ function isLimit(body: unknown): boolean {
   return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
 }
 
-/** Only these say something about the pull request. Everything else is trouble of this query. Source: GitHub's answers, as of `gh`. */
+/** Only these errors concern the pull request. Every other error concerns this query. Source: GitHub's answers, as of `gh`. */
 const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
 
-/** What became of a pull request that is not shown. */
 function notShown(errors: readonly PartError[]): PullRequestOutcome {
   const refusal = errors.find(({ type }) => REFUSALS.includes(type));
   if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
@@ -225,7 +223,7 @@ interface Answered {
   errors: PartError[];
 }
 
-/** An answer with any data at all. One without is not an answer to this query. */
+/** An answer with any data at all. Without data it is not an answer to this query. */
 function readBody(body: unknown): Answered | undefined {
   return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
 }
@@ -236,10 +234,10 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
   if (!isObject(node) || own.some(({ path }) => path.length < 3)) return notShown(own);
-  // A part that took too long is not hidden: what was known of it still holds.
+  // A part that took too long is not hidden: its earlier value still holds.
   const trouble = own.filter(({ type }) => !REFUSALS.includes(type));
   if (trouble.length > 0) return notShown(trouble);
-  // The name of a team that was asked may be hidden. That a review was asked for is not.
+  // The name of a team may be hidden, but the request for its review is not.
   const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
   const facts = factsOf(node, new Set(hidden));
   if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
@@ -248,7 +246,7 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   return { ok: true, facts: { ...facts, url: place.url } };
 }
 
-/** Whether all of them are on a service of GitHub itself, which has every field. */
+/** Whether all of them are at GitHub's own service, which has every field. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
   return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
 }
@@ -259,8 +257,7 @@ function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner
 }
 
 /**
- * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, by one query.
- *
+ * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, with one query.
  * @returns An outcome for each, in their order.
  * @throws what the client throws.
  */
@@ -292,10 +289,9 @@ export async function readGithub(
 }
 
 /**
- * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
- *
- * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no pull request; undefined when the repository is not shown.
+ * Finds the newest pull request from a branch of the repository itself: anyone can use the same branch name in a fork.
+ * @param since Ignores older pull requests; milliseconds since 1970.
+ * @returns Its address; null if the branch has no pull request; undefined if the repository is not shown.
  * @throws what the client throws.
  */
 export async function findGithub(

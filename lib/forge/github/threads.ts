@@ -1,7 +1,5 @@
 /**
- * Issues and pull requests of a GitHub repository with their comments: by its REST API, and by GraphQL where only that says who has changed a
- * text.
- *
+ * Issues and pull requests of a GitHub repository with their comments: by its REST API, and by GraphQL where only that shows who has changed a text.
  * @module
  */
 import * as z from "zod/mini";
@@ -86,7 +84,7 @@ const TEXT = `number url title body createdAt author { ${ACTOR} }
   timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
     totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
   }`;
-// The states of both are of different types: a query that gives them one name is refused.
+// The states have different types: a query that gives them one name is refused.
 const THREAD =
   `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
   __typename
@@ -136,16 +134,15 @@ const MAY_PUSH: readonly string[] = ["admin", "write"];
 /** Rules that forbid a push to a branch without a review. */
 const GUARDS: readonly string[] = ["pull_request", "update", "merge_queue"];
 
-// Source: GitHub, "REST API endpoints for reactions": these eight are all.
+// Source: GitHub, "REST API endpoints for reactions": there are only these eight.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
 
-/** An account that was deleted. */
 const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 
 const toUser = (found: z.output<typeof user> | null | undefined): ForgeUser =>
   found ? { id: found.id, name: found.login, isBot: found.type === "Bot" } : GHOST;
 
-/** The user of an answer. What an app does in the name of a user was not done by that user. */
+/** The user of an answer. If an app acts in the name of a user, the user did not do it. */
 const byHand = (found: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
   app ? { ...toUser(found), isBot: true } : toUser(found);
 
@@ -206,7 +203,7 @@ export class GithubThreads implements Threads {
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> => {
-    // The token of a workflow may not read `/user`, and has a viewer all the same, whose type is `User` even then.
+    // The token of a workflow is not allowed to read `/user`, but has a viewer anyway, whose type is then `User`.
     const query = "query { viewer { __typename login databaseId } }";
     const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
@@ -217,7 +214,7 @@ export class GithubThreads implements Threads {
     const { may } = await this.#client.call({
       what: "read the scopes of the token",
       path: this.#path,
-      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them. The tokens of jobs and fine-grained ones have none.
+      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them. Tokens of jobs and fine-grained tokens have none.
       read(value, _text, headers) {
         const scopes = (headers.get("x-oauth-scopes") ?? "").split(/[\s,]+/).filter((scope) => scope !== "");
         if (scopes.length === 0) return { may: null };
@@ -261,7 +258,7 @@ export class GithubThreads implements Threads {
         at: edit?.editedAt ?? "",
       })),
       ...titles.nodes.map((event) => ({ by: event?.actor ? toActor(event.actor) : null, at: event?.createdAt ?? "" })),
-      // The first edit is the text as it was written.
+      // The first edit is the original text.
     ].filter(({ at }) => at !== found.createdAt).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
     const { headRefName: source, baseRefName: target } = found;
     return {
@@ -313,7 +310,7 @@ export class GithubThreads implements Threads {
     const found = await orNull(
       this.#client.get(`read the rights of a user of ${this.#repository}`, path, permissionSchema),
     );
-    // A name can belong to another account by now.
+    // The name may belong to another account now.
     return found !== null && found.user?.id === id && MAY_PUSH.includes(found.permission);
   }
 
@@ -329,7 +326,7 @@ export class GithubThreads implements Threads {
   async branch(name: string) {
     const path = `branches/${encodeURIComponent(name)}`;
     const found = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
-    // The answer for a branch that was renamed is about its new name.
+    // After a rename, the answer is about the new name of the branch.
     if (found === null || found.name !== name) return null;
     // Older servers have no rules.
     const rules = await orNull(
@@ -413,7 +410,7 @@ export class GithubThreads implements Threads {
   }
 }
 
-/** Only `html_url` says whether the comment is one on an issue or on a pull request. */
+/** Only `html_url` shows whether the comment is on an issue or on a pull request. */
 function newsOf({ id, body, html_url: url, user }: Comment, kind: CommentPlace["kind"]): News[] {
   const [, area, number] = /\/(issues|pull)\/([1-9]\d{0,8})#/.exec(url) ?? [];
   if (number === undefined) return [];

@@ -1,6 +1,5 @@
 /**
- * What is wrong with a merge request of GitLab, by its REST API: jobs of its pipeline that failed, with the end of their logs, and open threads.
- *
+ * The problems of a merge request of GitLab, by its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
  * @module
  */
 import * as z from "zod/mini";
@@ -70,15 +69,15 @@ export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string
 /** Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
-/** Most users whose right is asked for. */
+/** Most users whose right is checked. */
 const MAX_USERS = 10;
 
-/** Whether the member that the API answered is the user who was asked for, and may push. @param id Number of the user. */
+/** Whether the member in the answer is the requested user and may push. @param id Number of the user. */
 export function isPusher(member: z.output<typeof memberSchema> | null | undefined, id: number): boolean {
   return member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
 }
 
-/** Reads the failed jobs, or the open threads. @throws what the client throws. */
+/** @throws what the client throws. */
 export async function gitlabFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -109,7 +108,7 @@ async function checksOf(client: ForgeClient, address: PullRequestAddress): Promi
   return { ...NO_FINDINGS, checks };
 }
 
-/** The end of a log; empty when it is not shown, or too large. */
+/** Empty if the log is not shown, or too large. */
 async function logOf(client: ForgeClient, path: string, name: string): Promise<string> {
   try {
     return lastLinesOf(await client.getText(`read the log of job ${JSON.stringify(name)}`, path));
@@ -143,7 +142,7 @@ async function reviewOf(client: ForgeClient, address: PullRequestAddress): Promi
   return { ...NO_FINDINGS, remarks, leftOut: notes.length - shown.length };
 }
 
-/** The last comment of each reviewer who asks for changes, where it is no thread: what he wrote with his review. */
+/** The last comment of each reviewer who requests changes, unless it is in a thread: the text of the review. */
 async function wordsOfReviewers(client: ForgeClient, address: PullRequestAddress, notes: Note[]): Promise<Note[]> {
   const what = `read the reviewers of merge request ${address.url}`;
   const reviewers = await client.getShown(what, `${pathOf(address)}/reviewers`, z.array(reviewerSchema)) ?? [];

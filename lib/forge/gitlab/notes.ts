@@ -26,10 +26,9 @@ const rowSchema = z.lazy(() =>
 
 const nameOf = (thread: ThreadPlace) => wordsOf(thread, "merge request !");
 
-/** Notes of jobs. */
 export const GITLAB_NOTES: ForgeNotes = { noun: "note", nameOf, open: gitlabNotes };
 
-/** The notes of a merge request, or of an issue. @param project Id of the project, or its path with all groups. */
+/** @param project Id of the project, or its path with all groups. */
 function gitlabNotes(client: ForgeClient, project: string, { kind, number }: ThreadPlace): NotePlace {
   const part = kind === "issue" ? "issues" : "merge_requests";
   const path = `/projects/${encodeURIComponent(project)}/${part}/${number}/notes`;
@@ -40,7 +39,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     where: nameOf({ kind, number }),
     find: (each, what, isEnough) =>
       readList(each, what, list, rowSchema, (rows) => {
-        // Authors have no type there: where the token may not ask for its user, the marker alone decides.
+        // Authors have no type there: if the token is not allowed to ask for its user, only the marker decides.
         const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
           ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
         }));
@@ -50,7 +49,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     path,
     pathOf: (id) => `${path}/${id}`,
     updateMethod: "PUT",
-    // A webhook for comments starts a pipeline for each of them.
+    // A webhook for comments starts a pipeline for each edit.
     maxEdits: 5,
     reason: meaning,
   };

@@ -9,10 +9,9 @@ import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
 
-/** The form of its addresses. */
 export const GITLAB_ADDRESS: AddressForm = {
   name: "gitlab",
-  // Source: GitLab, "Routing": `/-/` since 12; older ones have none. Groups may be nested.
+  // Source: GitLab, "Routing": `/-/` since 12; older versions have none. Groups may be nested.
   path: /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/,
   part: "-/merge_requests",
 };
@@ -63,8 +62,7 @@ const listSchema = z.lazy(() =>
 );
 
 /**
- * Reads a merge request. One that this token does not see is an outcome; everything else that goes wrong concerns all of them.
- *
+ * If this token cannot see the merge request, that is its outcome; every other error concerns all of them.
  * @throws what the client throws.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
@@ -83,7 +81,7 @@ function pathOf({ repository, number }: PullRequestAddress): string {
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
   ["opened", "open"],
-  // While it is being merged.
+  // During the merge.
   ["locked", "open"],
   ["closed", "closed"],
   ["merged", "merged"],
@@ -123,14 +121,14 @@ async function factsOf(
       owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
       branch: request.source_branch,
       isForeign: request.source_project_id !== request.target_project_id,
-      // Only a follow-up needs it, which is for one of these.
+      // Only a follow-up needs it, and only for one of these causes.
       isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
         ? await guardOf(client, place, request)
         : null,
       commit: request.sha ?? null,
       isBehind: request.detailed_merge_status === "need_rebase",
       hasQueue: false,
-      // `1000+` where there are more than GitLab shows. Lines are not counted here.
+      // `1000+` if there are more than GitLab shows. GitLab does not count lines here.
       files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
       additions: null,
       deletions: null,
@@ -141,9 +139,7 @@ async function factsOf(
   };
 }
 
-/**
- * The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request".
- */
+/** The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -152,7 +148,7 @@ async function allChecksOf(
   const own = checksOf(request);
   if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
   const external = await part(client, address, "status_checks", statusChecksSchema);
-  // That they have not passed is known even where they are not shown.
+  // They are known not to have passed, even if they are not shown.
   return external?.some(({ status }) => status === "failed") ? "red" : "pending";
 }
 
@@ -173,13 +169,13 @@ const PIPELINES = new Map<string, ChecksState>([
   ["scheduled", "pending"],
 ]);
 
-/** Null when it is not shown: GitLab leaves `head_pipeline` out for a token that may not read pipelines. */
+/** Null if it is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
 function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
   if (pipeline === undefined) return null;
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
 }
 
-/** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
+/** Undefined if this token cannot see it, or this GitLab does not have it. */
 async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -210,12 +206,12 @@ async function reviewOf(
     : approvals.approved_by.some(({ user }) => !isBot(user));
   const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
   if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
-  // An approval that does not suffice shows that a reviewer looks at it.
+  // An approval that is not enough shows that a reviewer has looked at it.
   if (wasAsked || approved) return "requested";
   return approvals === undefined ? null : "not-requested";
 }
 
-/** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
+/** Until GitLab has checked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
 function conflictOf(request: MergeRequest): boolean | null {
   const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
   if (conflicts === true || detail === "conflict") return true;
@@ -225,7 +221,7 @@ function conflictOf(request: MergeRequest): boolean | null {
     : false;
 }
 
-/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
+/** Whether the branch is the default one, or protected; null if that is not shown. Source: GitLab, "Branches API". */
 async function guardOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -239,17 +235,16 @@ async function guardOf(
     );
     return found.protected || found.default === true;
   } catch (error) {
-    // The rest of the merge request is known all the same; without this there is only no follow-up.
+    // The rest of the merge request is known anyway. Only a follow-up is not possible without this.
     if (error instanceof MogplexError) return null;
     throw error;
   }
 }
 
 /**
- * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
- *
- * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when the branch has no merge request; undefined when the project is not shown.
+ * Finds the newest merge request from a branch of the project itself: anyone can use the same branch name in a fork.
+ * @param since Ignores older merge requests; milliseconds since 1970.
+ * @returns Its address; null if the branch has no merge request; undefined if the project is not shown.
  * @throws what the client throws.
  */
 export async function findGitlab(

@@ -107,15 +107,15 @@ const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
 /**
- * A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. A change of the
- * description that ticks an item of a checklist, too, is told by the words for the item alone. Source: GitLab, `CommonSystemNotesService`,
- * `handle_description_change_note`, https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
+ * A change of title or description, in GitLab's words, which are English whatever the user's language is. If a change of the description ticks a
+ * checklist item, only the words for the item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
+ * https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
  */
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 /**
- * An issue that came from another project, with its comments and label events under the names of their authors. Whoever may move it need not have the
- * right to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
+ * An issue that came from another project, with its comments and label events under the names of their authors. Users who may move it are not
+ * necessarily allowed to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
  */
 const MOVED = /^(?:moved|cloned) from /;
 
@@ -126,11 +126,11 @@ const partOf = (kind: string) => kind === "issue" ? "issues" : "merge_requests";
 const toUser = ({ id, username, bot }: z.output<typeof user>): ForgeUser => ({
   id,
   name: username,
-  // Lists of notes do not show it, but for users whose name does.
+  // Lists of notes do not show it, except by the form of the name.
   isBot: bot ?? (BOT.test(username) ? true : null),
 });
 
-/** Texts of an import are shown under the name of the user who made the import if their authors have no account. */
+/** Imported texts appear under the name of the user who made the import if their authors have no account. */
 const IMPORTED: ForgeUser = { id: 0, name: "imported", isBot: true };
 
 const authorOf = ({ author, imported }: { author: z.output<typeof user>; imported?: boolean | null | undefined }) =>
@@ -153,7 +153,7 @@ const toComment = (note: Note): ThreadComment => ({
 
 export class GitlabThreads implements Threads {
   readonly forge = GITLAB_ADDRESS.name;
-  // An external status that is a success has made merge requests mergeable (issues 300720 and 34378).
+  // A successful external status has made merge requests mergeable (issues 300720 and 34378).
   readonly setsStatus = false;
   readonly system = "GitLab";
   readonly anchor = "note_";
@@ -190,7 +190,7 @@ export class GitlabThreads implements Threads {
       tokenSchema,
     );
     if (token === undefined) return null;
-    // Source: GitLab, "Personal access tokens", scopes: "api" alone permits requests that change something.
+    // Source: GitLab, "Personal access tokens", scopes: only "api" permits requests that change something.
     return token.scopes.includes("api") && await this.mayPush(await this.me());
   }
 
@@ -270,8 +270,8 @@ export class GitlabThreads implements Threads {
   }
 
   /**
-   * When the text of a note was changed. GraphQL says so; `updated_at` changes with every reaction, and counts only where a server is too old
-   * for the field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
+   * When the text of a note was changed. GraphQL shows it; `updated_at` changes with every reaction, and is only used if the server is too old for
+   * the field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
    */
   async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
     const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
@@ -352,7 +352,7 @@ export class GitlabThreads implements Threads {
     return { webhook, mayHaveVariables: typeof role === "string" ? role !== "no_one_allowed" : null };
   }
 
-  /** Only its number is asked for: the project's path may be below that of the server. */
+  /** Only the number is used: the server may be below a path of its host. */
   #address(number: number): PullRequestAddress {
     return { ...addressAt(GITLAB_ADDRESS, this.origin, this.#project, number), url: `!${number}` };
   }
@@ -366,7 +366,7 @@ export class GitlabThreads implements Threads {
   }
 
   #commented(since: string) {
-    // Only days are taken, which end by the clock of the server, up to twelve hours after ours; and the day itself is left out.
+    // The API only accepts days, which end by the server's clock, up to twelve hours after ours; and it excludes the day itself.
     const after = new Date(Date.parse(since) - 1.5 * DAY_MS).toISOString().slice(0, 10);
     const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
     return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
@@ -438,7 +438,7 @@ const editedSchema = z.lazy(() =>
   })
 );
 
-/** The thread of a note; null when it stands on neither an issue nor a merge request. */
+/** Null if the note is neither on an issue nor on a merge request. */
 function threadOf({ noteable_type: type, noteable_iid: iid }: Note): ThreadPlace | null {
   const kind = type === "Issue" ? "issue" : type === "MergeRequest" ? "pull" : null;
   return kind === null || typeof iid !== "number" ? null : { kind, number: iid };
