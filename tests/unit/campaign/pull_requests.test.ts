@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
-import { pullRequestText } from "../../../lib/campaign/pulls.ts";
+import { PullRequests, pullRequestText } from "../../../lib/campaign/pulls.ts";
 import type { CampaignItem } from "../../../lib/campaign/view/view.ts";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
+import { virtualClock } from "../../../lib/clock.ts";
 import { aNode, type GithubForge, githubForge, json, type Node, rollup } from "../forge/github_forge.ts";
+import { ended, foldJournal, intent, lockItem, lockOf, recordsOf, started, uuidOf } from "./journal/sample.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, failureOf, project } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -164,6 +166,28 @@ test("advanceCampaign() looks for no further branch when the forge does not answ
   };
   const { view } = await world.waves(["done", "waiting"]);
   expect([view.counts.unknown, asked.size]).toEqual([4, 1]);
+});
+
+test("PullRequests.refresh() looks for branches for five minutes at most, while the forge answers slowly", async () => {
+  const items = Array.from({ length: 15 }, (_, index) => lockItem(index).id);
+  const bodies = items.flatMap((item, index) => [
+    intent(item, 1),
+    started(item, 1, uuidOf(index), { branch: "agent/x" } as never),
+    ended(item, 1, "unknown", { runId: uuidOf(index), status: "success" } as never),
+  ]);
+  const memory = foldJournal(lockOf(items.length), await recordsOf(bodies));
+  const clock = virtualClock();
+  const asked: string[] = [];
+  const forges = {
+    only: { forge: "github", host: "github.com" },
+    async find({ repository }: { repository: string }) {
+      asked.push(repository);
+      await clock.sleep(29_000);
+      return null;
+    },
+  };
+  await new PullRequests(forges as never, clock, () => {}).refresh(memory, () => {});
+  expect([asked.length, clock.now()]).toEqual([11, 11 * 29_000]);
 });
 
 const LIMITED = { file: { limits: { "open-pull-requests": 2 } } };

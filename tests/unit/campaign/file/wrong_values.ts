@@ -134,6 +134,17 @@ export const VALUES: readonly WrongFile[] = [
     ["5:49 notify.host", 'did you mean "hooks.slack.com"?'],
     ["5:82 notify.on", "it must be a list of 1 to 3 items"],
   ),
+  extra(
+    "notify with what is neither a variable nor a host",
+    "notify: { webhook-variable: CAMPAIGN-HOOK, host: 'hooks slack', on: [done] }",
+    ["5:29 notify.webhook-variable", "it must be the name of an environment variable"],
+    ["5:50 notify.host", "it must be the host of the address alone, as in hooks.slack.com"],
+  ),
+  extra(
+    "notify with hosts that no address has",
+    "notify: { webhook-variable: CAMPAIGN_HOOK, host: '1.2.3.4.5', on: [done] }",
+    ["5:50 notify.host", "it must be the host of the address alone, as in hooks.slack.com"],
+  ),
   ...["SLACK_TOKEN", "VAULT_TOKEN", "HOOK", "campaign_hook"].map((name) =>
     extra(
       `notify with the variable ${name}, which a file may not have sent by itself`,

@@ -223,3 +223,17 @@ test("a message is sent again with its id when the process dies before the journ
   expect(calls.map(({ body }) => body.event)).toEqual(["done", "done"]);
   expect(new Set(calls.map(({ body }) => body.id)).size).toBe(1);
 });
+
+test("a webhook's address is in a variable of the process where the caller gives no environment", async () => {
+  const name = "CAMPAIGN_HOOK_OF_THE_PROCESS";
+  const notify = { "webhook-variable": name, host: HOST, on: ["done"] };
+  const { world, calls, given } = hooked({ count: 1, file: { notify } }, fine);
+  process.env[name] = `https://${HOST}${SECRET}`;
+  try {
+    // The address of the service is that of the users then.
+    const { code } = await world.run({ ...given(), env: undefined, url: "https://mogplex.com" });
+    expect([code, calls.map(({ url, body }) => [url, body.event])]).toEqual([0, [[process.env[name], "done"]]]);
+  } finally {
+    delete process.env[name];
+  }
+});

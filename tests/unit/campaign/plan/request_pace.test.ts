@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { REQUEST_BUDGET } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
+import { RateLimitedError } from "../../../../lib/errors.ts";
 import type { NoticeFacts } from "../../../../lib/notice.ts";
 
 const MINUTE = 60_000;
@@ -84,4 +85,21 @@ test("RequestPace counts requests that overlap once each", async () => {
   };
   await Promise.all(Array.from({ length: 5 }, () => pace.request(send)));
   expect([client.requests, pace.lastMinute.length]).toEqual([5, 5]);
+});
+
+test("RequestPace sends nothing for a minute after a 429 that names no time", async () => {
+  const clock = virtualClock();
+  const pace = new RequestPace({ client: { requests: 0 }, clock });
+  const facts = { status: 429, code: null, requestId: null, retryAfterMs: null };
+  const refused = new RateLimitedError("HTTP 429", "rateLimited", facts);
+  const sent: number[] = [];
+  const send = () => {
+    sent.push(clock.now());
+    return sent.length === 1 ? Promise.reject(refused) : Promise.resolve("answer");
+  };
+  await expect(pace.request(send)).rejects.toBe(refused);
+  await clock.sleep(MINUTE - 1);
+  await expect(pace.request(send)).rejects.toBe(refused);
+  await clock.sleep(1);
+  expect([await pace.request(send), sent]).toEqual(["answer", [0, MINUTE]]);
 });
