@@ -63,9 +63,9 @@ export class AgentWatch {
     else if (type !== "failed") this.#others++;
   }
 
-  /** Whether an event of an agent came. */
-  get hasBegun(): boolean {
-    return this.#accepted > 1 || this.#others > 0;
+  /** Whether an event of an agent came, or the run has a sandbox. On a branch that exists, a run is given one at its start. */
+  hasBegun({ sandboxRecordId, branch }: Pick<Run, "sandboxRecordId" | "branch">): boolean {
+    return this.#accepted > 1 || this.#others > 0 || sandboxRecordId !== null && branch.createBranch;
   }
 }
 

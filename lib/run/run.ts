@@ -344,7 +344,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       for await (const item of items) {
         this.#record(item);
         if (item.type === "event") this.#agent.take(item.event);
-        if (item.type === "end" && lackedSandbox(item.run) && !this.#agent.hasBegun) lacking = item.run;
+        if (item.type === "end" && lackedSandbox(item.run) && !this.#agent.hasBegun(item.run)) lacking = item.run;
         else yield item;
       }
       if (lacking === undefined) return;

@@ -223,11 +223,11 @@ function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
 
-/** Whether a run shows the work of an agent. A follow-up is given the sandbox of its branch at its start. */
-function hasAgentBegun({ start }: OpenRun, { sandboxRecordId }: Run, events: readonly RunEvent[]): boolean {
+/** Whether a run shows the work of an agent. */
+function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
   const agent = new AgentWatch();
   for (const event of events) agent.take(event);
-  return agent.hasBegun || sandboxRecordId !== null && start.kind === "task";
+  return agent.hasBegun(run);
 }
 
 /**
@@ -248,7 +248,7 @@ export async function take(
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
   const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
     facts,
-    isUnbegun: events === null ? null : !hasAgentBegun(open, run, events),
+    isUnbegun: events === null ? null : !hasAgentBegun(run, events),
     success,
     doubt: (address) => doubtOf(work, open.item, address),
   });

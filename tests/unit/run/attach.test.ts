@@ -166,5 +166,12 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       expect(reason).toContain(advice);
     }
     expect(await judged(ENDS.begun)).toMatchObject({ outcome: "failed", exitCode: 1, status: "failed" });
+    // An agent on a new branch may have worked there. On a branch that exists the sandbox is there from the start.
+    const sandboxRecordId = RUN_ID;
+    const had = page("failed", ENDS.unbegun.events, { error: NO_SANDBOX, sandboxRecordId });
+    expect(await judged(had)).toMatchObject({ outcome: "failed", exitCode: 1, status: "failed" });
+    const branch = { base: "main", working: "feature", createBranch: false };
+    const onBranch = page("failed", ENDS.unbegun.events, { error: NO_SANDBOX, sandboxRecordId, branch });
+    expect(await judged(onBranch)).toMatchObject({ exitCode: 75, code: "NO_SANDBOX" });
   });
 }
