@@ -1,8 +1,3 @@
-/**
- * Triggers an automation and follows its run to its end, in one call.
- *
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
 import { isObject } from "../lookup.ts";
@@ -52,7 +47,6 @@ import { type StartAnswer, StartSeries } from "./start.ts";
 /** Options of {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions, AttachAutomationOptions {}
 
-/** The names and types of {@linkcode RunAutomationOptions}. */
 export function runAutomationKeys(): Keys<RunAutomationOptions> {
   return { ...triggerKeys(), ...attachAutomationKeys() };
 }
@@ -61,9 +55,8 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
- * Triggers an automation and follows its run to its end: repeats a suppressed trigger, and waits for a run that has no slot yet, as long as
- * the session permits.
- *
+ * Triggers an automation and follows its run to its end. A suppressed trigger is repeated, and a run without a slot is waited for, as long as the
+ * session permits.
  * @param automationId UUID.
  * @returns How the job ended, with the error that ended it.
  */
@@ -75,7 +68,7 @@ export async function runAutomationJob(
   return await new Job(new AutomationOperation(automationId, request, options), options).start();
 }
 
-/** Follows the run of an automation that exists. @param runId UUID. See {@linkcode runAutomationJob}. */
+/** Follows an existing run of an automation. @param runId UUID. See {@linkcode runAutomationJob}. */
 export async function attachAutomationJob(
   automationId: string,
   runId: string,
@@ -86,7 +79,6 @@ export async function attachAutomationJob(
 
 // The run of an automation as an operation for the engine: triggers, follows and stops it.
 
-/** One run of an automation, which is to be triggered or exists already. */
 class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
   readonly #automationId: string;
@@ -99,7 +91,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   #stopped: StoppedAutomationRun | undefined;
   readonly #name: RepositoryName;
 
-  /** @param target What to trigger, or the id of a run that exists. */
+  /** @param target What to trigger, or the id of an existing run. */
   constructor(automationId: string, target: TriggerRequest | string, options: AutomationJob) {
     this.#session = options.session;
     this.#automationId = automationId;
@@ -112,7 +104,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return typeof this.#target === "string" ? this.#target : this.#triggered?.runId;
   }
 
-  /** The repository that was asked for, or that the record of a run names. */
+  /** The requested repository, or the one in the record of a run. */
   get #repoId(): string | undefined {
     const run = this.#follower?.run;
     return this.#plan?.request.repoId ?? (run && PROCESS.triggerOf(run).repo?.id) ?? undefined;
@@ -130,7 +122,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return (this.#follower?.run ?? this.#triggered) !== undefined;
   }
 
-  /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
+  /** Triggers until a run is started or found: a suppressed trigger may work after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
     if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
@@ -143,7 +135,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
-    // A run of an automation that has ended has nothing more to read.
+    // Nothing more can be read from a finished automation run.
     if (look.kind === "rest") return;
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow before the trigger");
@@ -191,23 +183,21 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 }
 
-/** Outcomes that a run of an automation cannot have count as errors: it never ends waiting for a person, and is always followed. */
+/** An automation run never ends waiting for a person, and is always followed: those outcomes become errors. */
 function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
 
 // Cancels the run of an automation, if the revision of the service can.
 
-/** {@linkcode Stopped}, with the status that the service answered. */
+/** {@linkcode Stopped}, with the status in the service's answer. */
 interface StoppedAutomationRun extends Stopped {
-  /** Undefined if the service did not answer with one. */
+  /** Undefined if the answer had none. */
   status?: string | undefined;
 }
 
 /**
- * Cancels a run. Never rejects because of the service or the network: a run that has ended, and a service that cannot cancel, are
- * not errors either.
- *
+ * Cancels a run. Never rejects because of the service or the network. A finished run, and a service that cannot cancel, are not errors either.
  * @param cause.limitMs Time for everything, in milliseconds.
  */
 async function stopAutomationRun(
@@ -216,7 +206,7 @@ async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // At a signal the session's own signal has aborted, and must not end the cancel.
+  // After a signal, the session's own signal is aborted; it must not end the cancel.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   let ended = false;
@@ -235,7 +225,7 @@ async function stopAutomationRun(
       return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
     }
   }
-  // The run has ended or is about to. Read it: only its status gives a verdict.
+  // The run has finished or is about to. Read it: only its status gives a verdict.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
   if (run === undefined) {
     const text = ended
@@ -254,9 +244,10 @@ function answer(status: string | undefined, hadEnded: boolean, text: string): St
   return { answered: true, status, outcome, byItself, text };
 }
 
-// Triggers an automation without following its run.
-
-/** Triggers an automation, or finds the run that was triggered with the same key: the verb `automations.trigger` of a client. */
+/**
+ * Triggers an automation without following its run, or finds the run that was triggered with the same key: the verb `automations.trigger` of a
+ * client.
+ */
 export async function triggerAutomation(
   automationId: string,
   request: TriggerRequest,
@@ -270,17 +261,15 @@ export async function triggerAutomation(
   return triggered;
 }
 
-/** The run that a trigger started or found. */
 interface FoundAutomationRun extends StartAnswer {
   reason: string | null;
 }
 
-/** One trigger, with a series of keys. */
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
 /**
- * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
- * answers with neither status nor time.
+ * Turns a trigger's answer into a run; undefined if the answer has none. An existing run is read, because the oldest revision answers with neither
+ * status nor time.
  */
 async function found(
   { client }: Session,
@@ -301,10 +290,10 @@ async function found(
   return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
-/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
+/** Longest backoff after the first suppressed trigger, in milliseconds: active runs take minutes to finish. */
 const SUPPRESSED_MS = 15_000;
 
-/** @param waits Whether a suppressed trigger is repeated: it may work once other runs have ended. */
+/** @param waits Whether a suppressed trigger is repeated: it may work after other runs have finished. */
 function triggerSeries(
   session: Session,
   plan: TriggerPlan,
@@ -345,11 +334,7 @@ async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan)
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/**
- * Triggers an automation in a session.
- *
- * @param errorOf Makes the error to throw from the one that ended the start. @default the same
- */
+/** @param errorOf Turns the error of the start into the error to throw. @default the same */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
@@ -366,9 +351,9 @@ export async function triggerJob(
   }
 }
 
-// Checks that the run which a repeated key found belongs to this trigger: the service does not check that itself.
+// Checks that the run found by a repeated key belongs to this trigger: the service does not check that.
 
-/** Names in the metadata that the service sets itself, even if the input has them. Source: recorded exchanges, `automation-runs/*`. */
+/** Names in the metadata that the service sets itself, replacing those of the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -384,7 +369,7 @@ const WRITTEN: readonly string[] = [
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
 
-/** Whether a recorded value equals the one that was sent. Parts that are cut off in the record count as equal. */
+/** Whether a recorded value equals the sent one. Parts that are cut off in the record are treated as equal. */
 function isSame(sent: unknown, recorded: unknown): boolean {
   if (recorded === TOO_DEEP || Object.is(sent, recorded)) return true;
   if (Array.isArray(sent)) {
@@ -397,10 +382,10 @@ function isSame(sent: unknown, recorded: unknown): boolean {
     names.every((name) => Object.hasOwn(recorded, name) && isSame(sent[name], recorded[name]));
 }
 
-/** Whether a record shows another input than the one that was sent; false if it does not show the input. */
+/** Whether a record shows a different input from the one that was sent; false if it does not show the input. */
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
-  // Later revisions compare inputs themselves, and may have added names that were not sent.
+  // Later revisions compare inputs themselves, and may have added other names.
   if (outcome === "replayed") {
     const { input: recorded } = metadata;
     return isObject(recorded) &&
@@ -414,11 +399,9 @@ function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFact
 }
 
 /**
- * Checks that a run which a key found belongs to this trigger. The input is compared only if the caller gave the key: a derived key
- * depends on the input.
- *
- * @param idempotencyKey Key that was sent.
- * @throws {ConflictError} when the run works on another repository, or was triggered with another input.
+ * Checks that the run found by a key belongs to this trigger. The input is compared only if the caller gave the key: a derived key depends on the
+ * input.
+ * @throws {ConflictError} if the run is for another repository, or was triggered with a different input.
  */
 function checkReplay(
   { automationId, request, key }: TriggerPlan,
@@ -443,17 +426,14 @@ function checkReplay(
   );
 }
 
-// Errors that only the runs of automations have.
+// Errors of automation runs.
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "AutomationVerdictError";
 
-  /**
-   * @param outcome How the run ended.
-   * @param result The result of the run. From now on, printing it masks secrets.
-   */
+  /** @param result The result of the run. From now on, printing it masks secrets. */
   constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
     const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
     super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
@@ -494,7 +474,7 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
+/** Undefined for a success, and for an outcome that is not a verdict of the service. */
 export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

@@ -11,16 +11,16 @@ import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../servic
 import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 
-// Names of inputs that an automation may never see.
+// Input names that an automation may never receive.
 
 /**
- * Names and prefixes that later revisions of the service drop, unless the automation has an API trigger that declares them.
- * Source: contract, section 12.
+ * Names and prefixes that later revisions of the service drop, unless the automation has an API trigger that declares them. Source: contract, section
+ * 12.
  */
 const DROPPED =
   /^(?:(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input).*|working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/s;
 
-/** The warning about names that the service may drop; undefined when there are none. */
+/** Undefined if there are no such names. */
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
@@ -48,12 +48,11 @@ export interface TriggerOptions extends VerbOptions, KeyOptions {
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 
-/** The names and types of {@linkcode TriggerOptions}. */
 export function triggerKeys(): Keys<TriggerOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
 }
 
-/** Checks the names and types of a trigger's request. @throws {UsageError} naming the field. */
+/** @throws {UsageError} naming the field. */
 export function checkTriggerKeys(request: unknown): void {
   const keys: Keys<TriggerRequest> = { repo: "string", repoId: "string", input: "any" };
   checkOptions("trigger automation", request, keys, "requests");
@@ -82,21 +81,20 @@ export interface TriggeredRun {
   owned: boolean;
 }
 
-/** A trigger that is ready to be sent. */
 export interface TriggerPlan {
   /** UUID of the automation. */
   automationId: string;
   /** The request in the form that is sent. */
   request: { repoId: string; input?: Record<string, unknown> };
   key: StartKey;
-  /** Identity of the CI job; null outside CI. */
+  /** Null outside CI. */
   job: JobIdentity | null;
 }
 
 /**
- * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; since an automation belongs to
- * one user, its id keeps them apart. Every known revision finds a run by its key alone, even a run of another repository. Source:
- * contract, trap 32 and section 12.
+ * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; an automation belongs to one user, so its id
+ * keeps the keys of users apart. Every known revision finds a run by its key alone, even a run for another repository. Source: contract, trap 32 and
+ * section 12.
  */
 function prefixOf(automationId: string, repoId: string): string {
   return `${automationId}/${repoId}/`;
@@ -106,7 +104,7 @@ function prefixOf(automationId: string, repoId: string): string {
 const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
 
 function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
-  // A key that an earlier trigger printed has the prefix already.
+  // A printed key already has the prefix.
   if (key.key.startsWith(prefix)) return key;
   const attempted = "use idempotency key";
   if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
@@ -134,9 +132,8 @@ function ordered(value: unknown): unknown {
 }
 
 /**
- * Checks the request, looks up a repository that is given by name, and decides the key.
- *
- * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was triggered.
+ * Checks the request, looks up a repository given by name, and decides the key.
+ * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was triggered.
  */
 export async function planTrigger(
   session: Session,
@@ -152,7 +149,7 @@ export async function planTrigger(
   const { client, deadline, signal } = session;
   const repoId = await resolveRepository(client, repository, { deadline, signal });
   const job = jobOf(session, options);
-  // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
+  // The oldest revision does not compare inputs: a different input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
   const key = planKey(session, options, "trigger automation", { job, repoId, more });
   return {

@@ -1,8 +1,3 @@
-/**
- * Cancels a run.
- *
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import type { Clock } from "../clock.ts";
 import { ConflictError } from "../errors.ts";
@@ -20,34 +15,31 @@ export interface CancelOptions extends VerbOptions {
   timeoutMs?: number | undefined;
 }
 
-/** The names and types of {@linkcode CancelOptions}. */
 export function cancelKeys(): Keys<CancelOptions> {
   return { ...verbKeys(), timeoutMs: "number" };
 }
 
-/** Limits of {@linkcode cancelWith}. */
 interface CancelLimits {
-  /** Point on the clock until which to try, in milliseconds. */
+  /** Time limit on the clock, in milliseconds. */
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether failed attempts follow each other closely and up to the deadline, in place of the delays of the client, which grow and
-   * would not fit into seconds. @default {false}
+   * Whether failed attempts follow each other closely until the deadline. The client's own delays grow and would not fit into a few seconds. @default
+   * {false}
    */
   untilAnswered?: boolean | undefined;
 }
 
-/** Default of the whole wait, in milliseconds. */
 const CANCEL_TIMEOUT_MS = 60_000;
-/** With at most this time left, in milliseconds, one attempt gets all of it: a little more than after a signal. */
+/** If at most this time is left, in milliseconds, one attempt gets all of it: a little more than after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
 /** Wait between attempts with `untilAnswered`, in milliseconds. */
 const AGAIN_MS = 500;
-/** Wait before the second attempt, after a 409 because the run changes its state, in milliseconds. */
+/** Wait before the second attempt, after a 409 because the run's state is changing, in milliseconds. */
 const CONFLICT_MS = 300;
 
-/** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
+/** Repeats the cancel until the service answers, or no further attempt fits before the deadline. */
 async function askUntilAnswered(
   client: ServiceClient,
   clock: Clock,
@@ -72,10 +64,9 @@ async function askUntilAnswered(
 }
 
 /**
- * Cancels a run. After a 409 (the run ended or changed its state meanwhile) it tries once more. After a second 409 it reads the run:
- * a run that has ended is not an error.
- *
- * @throws {ConflictError} when the run can still not be cancelled and has not ended.
+ * Cancels a run. After a 409 (the run finished or changed its state in the meantime) it tries again. After a second 409 it reads the run: a finished
+ * run is not an error.
+ * @throws {ConflictError} if the run can still not be cancelled and has not finished.
  * @throws what else the client throws.
  */
 export async function cancelWith(
@@ -106,15 +97,14 @@ export async function cancelWith(
   }
 }
 
-/** Waits between reads of a run that was cancelled, in milliseconds: all of them must show its end. */
+/** Waits between reads of a cancelled run, in milliseconds: all of the reads must show its end. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 /** Most reads of {@linkcode HOLD_MS}. */
 const MAX_HOLDS = 12;
 
 /**
- * Cancels a run and reads it until its end holds: the worker may take up a run again that was cancelled while its sandbox booted.
- *
- * @returns Whether the end holds.
+ * Cancels a run and reads it until its end is stable: the worker may resume a run that was cancelled while its sandbox booted.
+ * @returns Whether the end is stable.
  * @throws what the client throws.
  */
 export async function cancelUntilHeld(

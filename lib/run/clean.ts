@@ -1,6 +1,5 @@
 /**
- * Makes a result fit for reports: every text in it is normalised, then redacted. Renderers get only such results.
- *
+ * Prepares a result for reports: every text in it is normalized, then redacted. Renderers only get such results.
  * @module
  */
 import type { RunEvent } from "../model.ts";
@@ -18,19 +17,17 @@ const MAX_DEPTH = 24;
 // Longer than any id, status or time of the service.
 const MAX_ID = 200;
 
-/** How the kinds of texts are cleaned. */
 interface Cleaner {
-  /** A text of any length. */
+  /** Any length. */
   text(value: string | null): string | null;
   /** An id, a status or a time, or null. */
   id(value: string | null): string | null;
   /** An id, a status or a time. */
   word(value: string): string;
-  /** Every text in a value, however deep. */
   value(value: unknown, depth?: number): unknown;
 }
 
-/** Does the work for equal texts once: events and items share types, branches, reasons and much else. */
+/** Caches results for equal texts: events and items repeat types, branches, reasons and much else. */
 export function remember(clean: (text: string) => string): (text: string) => string {
   const known = new Map<string, string>();
   return (text) => {
@@ -43,7 +40,7 @@ export function remember(clean: (text: string) => string): (text: string) => str
 function cleaner(redact: Redact, redactToken: Redact): Cleaner {
   const plain = remember((value) => plainText(value));
   const some = remember((value) => redact(plain(value)));
-  // Cut after redaction: half a token has no shape that could be found.
+  // Cut after redaction: half a token has no recognizable shape.
   const word = remember((value) => cutText(redactToken(plain(value)), MAX_ID));
 
   function cleanValue(value: unknown, depth = 0): unknown {
@@ -65,7 +62,6 @@ function cleaner(redact: Redact, redactToken: Redact): Cleaner {
   };
 }
 
-/** The fields that both kinds of results have. */
 function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
   return {
     runId: id(result.runId),
@@ -82,7 +78,7 @@ function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
 
 function cleanOneEvent(event: RunEvent, { value, word }: Cleaner): RunEvent {
   return {
-    // Cleans fields of later revisions as well.
+    // Also cleans fields of later revisions.
     ...value(event) as RunEvent,
     id: word(event.id),
     type: word(event.type),
@@ -122,17 +118,15 @@ function cleanAutomationRun(result: AutomationResult, clean: Cleaner): Automatio
   };
 }
 
-/** A copy of an event, cleaned as {@linkcode cleanResult} cleans those of a result. */
+/** A copy of an event, cleaned as in {@linkcode cleanResult}. */
 export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact): RunEvent {
   return cleanOneEvent(event, cleaner(redact, redactToken));
 }
 
 /**
- * A copy with every text normalised by `plainText` and then redacted. Only our own token is removed from ids, statuses, times
- * and keys of objects. A pull request's address that must not be a link becomes null.
- *
- * @param redact Removes secrets from one text.
- * @param redactToken Removes our own token from one text
+ * A copy with every text normalized by `plainText` and then redacted. From ids, statuses, times and keys of objects only our own token is removed.
+ * The address of a pull request becomes null if it must not be a link.
+ * @param redactToken Removes only our own token from one text.
  */
 export function cleanResult<R extends AnyResult>(
   result: R,
@@ -143,21 +137,21 @@ export function cleanResult<R extends AnyResult>(
   return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
 }
 
-// What a result prints by itself: a copy with secrets masked. The fields of the result keep the texts of the service.
+// What a result prints: a copy with masked secrets. The fields of the result keep the texts of the service.
 
 /** The method that `console.log` calls for an object, on Node, Deno and Bun. */
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. What masks it later masks the same secrets. */
+/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. Later masking uses the same secrets. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
 
-/** Makes a field one that `console.dir` names but does not read: on Node it asks no object how to show it. */
+/** Makes `console.dir` name a field without reading it: on Node it does not ask an object how to show it. */
 function hideFromDir(fields: Fields, name: string): void {
   let value = fields[name];
   Object.defineProperty(fields, name, {
@@ -168,7 +162,7 @@ function hideFromDir(fields: Fields, name: string): void {
   });
 }
 
-/** The fields whose texts have something to mask. Events are many: they count without being looked at. */
+/** The fields with texts to mask. Events are always included, since reading all of them would be slow. */
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
   const own = { ...result, events: [] } as unknown as AnyResult;
   const shown = cleanResult(own, redact, redact.token) as unknown as Fields;
@@ -179,11 +173,10 @@ function maskedFields(result: AnyResult, redact: Redactor): string[] {
 }
 
 /**
- * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask;
- * `mask()`, `render()` and `report()` mask the same secrets. Does nothing to a result that has it already.
- *
- * @returns The same object. A copy of it, by spreading for example, prints its texts as they are, and so does `console.table`, which takes
- * text by text and asks no object.
+ * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask; `mask()`,
+ * `render()` and `report()` mask the same secrets. Does nothing if the result already does this.
+ * @returns The same object. A copy of it, for example by spreading, prints its texts unmasked, and so does `console.table`, which reads each text
+ * itself.
  */
 export function guardResult<R extends AnyResult>(result: R, redact: Redactor): R {
   if (Object.hasOwn(result, "toJSON")) return result;

@@ -1,6 +1,5 @@
 /**
- * Stopping what a job left behind, from a step that runs when the job was cancelled or killed.
- *
+ * Stops what a job has left behind, from a step that runs after the job was cancelled or killed.
  * @module
  */
 import { type JobState, STATUS_VARIABLE } from "../ci/platform.ts";
@@ -18,42 +17,42 @@ import { readState, type RunState, type StateFiles, stateSeal, StateWriter } fro
 
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
   files: StateFiles;
-  /** Path of the state file. */
   statePath: string;
-  /** Cancel the run even when the job is not known to be cancelled. @default {false} */
+  /** Cancel the run even if the job is not known to be cancelled. @default {false} */
   always?: boolean | undefined;
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
 }
 
-/** What {@linkcode cleanup} did. */
 export interface CleanupEnd {
-  /** `nothing`: there was nothing to do; `left`: how the job ended is not known, and a run may go on; `cancelled`: the run was asked to stop, or had ended; `failed`: it may go on. */
+  /**
+   * `nothing`: there was nothing to do; `left`: it is unknown how the job ended, and a run may still be going; `cancelled`: the run was asked to
+   * stop, or had finished; `failed`: it may still be going.
+   */
   action: "nothing" | "left" | "cancelled" | "failed";
   /** Why, for the log. */
   text: string;
-  /** UUID of the run, when it is known. */
+  /** Null if unknown. */
   runId: string | null;
-  /** The run's status, when it was heard. */
+  /** Null if unknown. */
   status: RunStatus | null;
 }
 
-/** What is to be done, and why. */
 interface CleanupDecision {
-  /** Cancel the run; find it by sending its start again, then cancel it; leave it, as how the job ended is not known; or do nothing. */
+  /** Cancel the run; find it by sending its start again, then cancel it; leave it because it is unknown how the job ended; or do nothing. */
   what: "cancel" | "find" | "left" | "nothing";
-  /** Why, for the log. */
+  /** For the log. */
   why: string;
 }
 
 /**
- * Source: API reference, "Rate limits": the service asks a refused request to wait for 60 s, and two such waits must fit. GitLab, "after_script",
- * and GitHub, "Workflow cancellation": a cancelled job has five minutes to clean up.
+ * Source: API reference, "Rate limits": the service asks a refused request to wait for 60 s, and two such waits must fit. GitLab, "after_script", and
+ * GitHub, "Workflow cancellation": a cancelled job has five minutes to clean up.
  */
 const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
-/** What cancels the run where the system does not say how the job ended. */
+/** How to cancel the run if the system does not show how the job ended. */
 const WAYS = `To cancel it, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run is to go on when its job is stopped";
 
@@ -63,16 +62,14 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 }
 
 /**
- * Decides. A run is cancelled when the state says that it was being cancelled, or that the process died while following it and
- * the CI system says that the job was cancelled or timed out, or with `always`. After a deadline, or when the service could
- * not be reached, the run is left alone: the retry is going to attach to it. So is one that a signal would have left alone. With
- * `--on-timeout cancel` the process was cancelling it, also when no answer named the run.
- *
- * A process that died while it started the run knows no id. The start is then sent again, with the same key and the same bytes: it
- * finds the run, or starts one that is cancelled in the next moment. That is done only for a file that names this very
- * execution of the job, and only when a run that it starts would be cancelled: nothing is started and then left to go on.
- *
- * @param state The state file; undefined when there is none of this job.
+ * Decides what to do. A run is cancelled if the state shows that a cancel had begun; if the process died while following the run and the CI system
+ * reports that the job was cancelled or timed out; or with `always`. After a deadline, or if the service could not be reached, the run is left alone:
+ * the retry will attach to it. A run that a signal would have left alone is left alone, too. With `--on-timeout cancel` the process was cancelling
+ * the run, even if no answer named it.
+ * A process that died while starting the run knows no id. The start is then sent again, with the same key and the same bytes: it finds the run, or
+ * starts one that is cancelled immediately. That is done only for a file of this very execution of the job, and only if a run that it starts would be
+ * cancelled: nothing is started and then left running.
+ * @param state The state file; undefined without one for this job.
  */
 function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
@@ -103,26 +100,23 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   return { what: "find", why };
 }
 
-/** What stopping a run takes. */
 interface StopOptions {
   session: Session;
-  /** The state file, as it was found. */
+  /** The state file as it was read. */
   state: RunState;
   writer: StateWriter;
-  /** See {@linkcode CleanupOptions.always}. */
   always: boolean;
 }
 
-/** A run that a start found. */
 interface FoundRun {
   runId: string;
-  /** Whether this job owns it, so that it may stop it. */
+  /** Whether this job owns it and so may stop it. */
   owned: boolean;
   /** Whether this very start began it. */
   begun: boolean;
 }
 
-/** Finds the run of a start whose process died; it may turn out to be the run of another job. */
+/** Finds the run of a start whose process died; it may be the run of another job. */
 async function find(
   { session, state }: StopOptions,
   request: StartRequest,
@@ -162,7 +156,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
   }
 }
 
-/** The token, or why it is missing. */
+/** The token, or the error if it is missing. */
 function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {
   try {
     return resolveToken({ env, token: options.token, readFile: options.readFile });
@@ -174,10 +168,9 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 
 /**
  * Stops what the job left behind. See {@linkcode decideCleanup}.
- *
- * @returns What was done. A run that could not be cancelled is in there, not thrown: the job has its verdict already.
- * @throws {UsageError} when the state file is not an ordinary file, or cannot be read.
- * @throws {UnauthorizedError | ForbiddenError} when there is something to do, and the token is absent or refused.
+ * @returns What was done. A run that could not be cancelled is reported there, not thrown: the job already has its verdict.
+ * @throws {UsageError} if the state file is not an ordinary file, or cannot be read.
+ * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
  */
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
@@ -189,7 +182,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const token = tokenOf(options, env);
   const decide = (state: RunState | undefined) => decideCleanup(state, platform.jobState(env), always);
   if (typeof token !== "string") {
-    // A step that has nothing to do needs no token.
+    // Without anything to do, no token is needed.
     const { what, why } = decide(stored?.claims);
     if (what === "cancel" || what === "find") throw token;
     return { action: what, text: why, runId: null, status: null };

@@ -1,6 +1,5 @@
 /**
- * A file of events that grows while a run is followed, so that no event has to stay in memory until the end.
- *
+ * A file of events that grows while a run is followed, so that events need not stay in memory until the end.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -16,14 +15,14 @@ import type { Connected } from "./session.ts";
 
 // `events.ndjson`: one JSON object a line for each event, oldest first.
 
-/** The line of one event, with its line break. The event must have passed `cleanEvent`. */
+/** Includes the line break. The event must have passed `cleanEvent`. */
 function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 
 /**
- * Renders the events that the result has kept; an empty text when there are none. An automation run has no events. The command writes the
- * file while it follows the run, with all events: see `EventFile`.
+ * Renders the events kept in the result; empty without any. An automation run has no events. The command writes the file while it follows the run,
+ * with all events: see `EventFile`.
  */
 export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map(ndjsonLine).join("");
@@ -31,22 +30,21 @@ export function renderNdjson(result: AnyResult): string {
 
 /** Gets the events of a run, oldest first, each once. Must not throw. */
 export interface EventSink {
-  /** Takes the next event. */
   add(event: RunEvent): void;
 }
 
 interface EventFileOptions {
   /** Removes secrets from one text, before it is escaped. */
   redact: Redact;
-  /** Removes our own token: from ids, from keys, and once more from each finished line. */
+  /** Removes our own token: from ids, from keys, and again from each finished line. */
   redactToken: Redact;
-  /** Called once, if the file cannot be written. Later events are dropped. @default nothing is called */
+  /** Called once if the file cannot be written. Later events are dropped. @default nothing is called */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * An NDJSON file. `add` returns after the whole line is in the file, so a process that is killed leaves only whole lines. A file that
- * cannot be written must not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
+ * An NDJSON file. `add` returns after the whole line is in the file, so a killed process leaves only whole lines. A write error must not end the job,
+ * so `add` does not throw: see {@linkcode EventFile.problem}.
  */
 export class EventFile implements EventSink {
   readonly path: string;
@@ -63,17 +61,16 @@ export class EventFile implements EventSink {
     this.#options = options;
   }
 
-  /** Whether the file was opened, or opening it failed. */
   get begun(): boolean {
     return this.#begun;
   }
 
-  /** The error that made the file incomplete; undefined if every event so far is in it. */
+  /** The error that made the file incomplete; undefined if it has every event so far. */
   get problem(): unknown {
     return this.#problem;
   }
 
-  /** Creates the empty file now and replaces an old one. @throws when it cannot be written. */
+  /** Creates the empty file now, replacing an old one. @throws if it cannot be written. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);
@@ -91,7 +88,6 @@ export class EventFile implements EventSink {
     }
   }
 
-  /** Closes the file. Nothing may be added afterwards. */
   close(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -101,10 +97,9 @@ export class EventFile implements EventSink {
 // The option `eventsFile` of the library: a file that gets all events of a run while the run is followed.
 
 /**
- * Creates the file, so that a wrong path is found before a run is started. Secrets are masked as in reports.
- *
+ * Creates the file, so that a wrong path is reported before a run is started. Secrets are masked as in reports.
  * @param token Access token to mask if the session has none.
- * @throws {UsageError} when the file cannot be written.
+ * @throws {UsageError} if the file cannot be written.
  */
 export function openEventsFile(path: string, session: Connected, token?: string): EventFile {
   const { notify } = session;

@@ -1,7 +1,6 @@
 /**
- * The events of a run: reads a page of them or opens their stream, knows which ones were seen and which ones a page hides, and keeps the
- * newest ones and those that matter.
- *
+ * The events of a run: reads a page of them or opens their stream, tracks which ones were seen and which ones a page hides, and keeps the newest and
+ * the important ones.
  * @module
  */
 import { BodyTooLargeError } from "../errors.ts";
@@ -16,17 +15,17 @@ import type { Subject } from "./source.ts";
 import { streamRefusal } from "../service/stream.ts";
 
 export interface News {
-  /** The run. In the service it is read before the events, so it may be a little older. */
+  /** The service reads the run before the events, so it may be a little older. */
   run: Run;
-  /** Events, oldest first: of a page all of them, else those that were not seen before. */
+  /** Oldest first: all events of a page, otherwise those not seen before. */
   events: RunEvent[];
-  /** How many events the request asked for; null if the events are not a page: they came by stream, or were not requested. */
+  /** Number of requested events; null if the events are not a page: they came by stream, or were not requested. */
   limit: number | null;
   /** Whether events were left out because the answer was too large. */
   cut: boolean;
 }
 
-/** Time for which a service without streams is not asked again, in milliseconds: one 404 of a proxy must not last for ever. */
+/** How long to assume that a service has no streams, in milliseconds: one 404 of a proxy must not last forever. */
 const ABSENT_MS = 900_000;
 
 /** Reads one run. Remembers how many of its events fit into an answer. */
@@ -34,7 +33,6 @@ export class Reader implements Subject<News> {
   readonly #client: RunReads;
   readonly #memory: StreamMemory;
   #limit = MAX_EVENTS;
-  /** UUID of the run. */
   readonly runId: string;
 
   constructor(client: RunReads, runId: string) {
@@ -43,14 +41,13 @@ export class Reader implements Subject<News> {
     this.runId = runId;
   }
 
-  /** What a read attempts, after "Cannot". */
+  /** The attempt, after "Cannot". */
   get what(): string {
     return `read events of run "${this.runId}"`;
   }
 
   /**
-   * Reads run and events. If the answer is too large, it asks for half as many events, and in the end for the run alone.
-   *
+   * Reads run and events. If the answer is too large, it requests half as many events, and finally only the run.
    * @throws what the client throws.
    */
   async read(call: CallOptions): Promise<News> {
@@ -69,9 +66,7 @@ export class Reader implements Subject<News> {
   }
 
   /**
-   * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract,
-   * section 12.
-   *
+   * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract, section 12.
    * @throws what the client throws.
    */
   async readRecord(call: CallOptions): Promise<News> {
@@ -79,16 +74,15 @@ export class Reader implements Subject<News> {
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Point on the clock from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open one. */
+  /** Time on the clock from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open one. */
   get streamsFrom(): number {
     return typeof this.#client.openRunEvents === "function" ? this.#memory.absentUntil : Infinity;
   }
 
   /**
-   * Waits while another follower finds out whether the service has streams: one question is enough.
-   *
+   * Waits while another follower finds out whether the service has streams: one request is enough.
    * @param nowMs Time on the clock.
-   * @returns Call it when the question is answered. @throws `signal.reason` if the signal aborts.
+   * @returns Call it once the answer is known. @throws `signal.reason` if the signal aborts.
    */
   async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
     const memory = this.#memory;
@@ -110,8 +104,7 @@ export class Reader implements Subject<News> {
   }
 
   /**
-   * Opens the stream. If the service has none, no follower of this process asks again for {@linkcode ABSENT_MS}.
-   *
+   * Opens the stream. If the service has none, no follower of this process tries again for {@linkcode ABSENT_MS}.
    * @param lastEventId Id of the last event seen; undefined for the newest events.
    * @param nowMs Time on the clock.
    * @throws what the client throws.
@@ -130,10 +123,10 @@ export class Reader implements Subject<News> {
 
 // Which events were seen, in bounded memory.
 
-/** The first ids of a run are never forgotten: some revisions of the service show the first 200 events for ever. */
+/** The first ids of a run are never forgotten: some revisions of the service always show the first 200 events. */
 const FIRST_IDS = 1_000;
 /**
- * Of the others, this many of the newest are known, at most twice as many. A page of events, or the beginning of a stream, has at most 200
+ * Of the other ids, at least this many of the newest are kept, at most twice as many. A page of events, or the beginning of a stream, has at most 200
  * events, the first or the newest ones, so a forgotten id does not come back. 40 000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
@@ -142,8 +135,7 @@ const MAX_ID_LENGTH = 200;
 
 /**
  * A short key of an id: the id itself, unless it is too long.
- *
- * The hash does not withstand a search for collisions: a service could only hide its own events with them.
+ * The hash is not collision-resistant: with collisions a service could only hide its own events.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
@@ -157,24 +149,23 @@ export function idKey(id: string): string {
   return `${id.length} ${high >>> 0} ${low >>> 0}`;
 }
 
-/** Ids that were seen: the first ones and the newest ones. Grows in place, since a stream brings thousands of them one by one. */
+/** The first and the newest ids seen. Grows in place, since a stream brings thousands of them one by one. */
 export class SeenIds {
   readonly #first = new Set<string>();
-  // Two generations: removing the oldest id of a set one by one takes linear time each in V8.
+  // Two generations: in V8, removing the oldest id of a set takes linear time.
   #older = new Set<string>();
   #newer = new Set<string>();
 
-  /** Whether no id was seen yet. */
   get empty(): boolean {
     return this.#first.size === 0;
   }
 
-  /** Whether an id was seen, and is not forgotten. */
+  /** False for a forgotten id. */
   has(id: string): boolean {
     return this.#hasKey(idKey(id));
   }
 
-  /** Remembers an id. @returns Whether it is new. */
+  /** @returns Whether it is new. */
   add(id: string): boolean {
     const key = idKey(id);
     if (this.#hasKey(key)) return false;
@@ -195,52 +186,50 @@ export class SeenIds {
   }
 }
 
-// Finds out which events a page hides. The events route has no cursor and returns at most 200 events: on some revisions of the
-// service the first ones, on others the newest.
+// Detects which events a page hides. The events route has no cursor and returns at most 200 events: on some revisions of the service the first ones,
+// on others the newest.
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of events seen, also by stream. It is changed in place. */
+  /** Includes ids from streams. It is changed in place. */
   readonly seen: SeenIds;
-  /** Whether the page shows the newest events: an event left it as a newer one came. */
+  /** Whether the page shows the newest events: an old event disappeared when a new one arrived. */
   readonly slides: boolean;
-  /** Number of full pages in a row without a new event. */
+  /** Full pages in a row without a new event. */
   readonly still: number;
   /** Keys of the ids of the last page. */
   readonly last: readonly string[];
   /** Whether events were missed. */
   readonly missed: boolean;
-  /** Whether the page shows the first events for ever, so that later ones cannot be seen. */
+  /** Whether the page always shows the first events, so that later ones cannot be seen. */
   readonly full: boolean;
 }
 
 interface EventPage {
-  /** Its events, oldest first. */
+  /** Oldest first. */
   readonly events: readonly RunEvent[];
-  /** How many events the request asked for. */
+  /** Number of requested events. */
   readonly limit: number;
   readonly ended: boolean;
 }
 
-/** The outcome of adding events. */
 interface WindowStep {
   readonly state: WindowState;
-  /** Events not seen before, oldest first. */
+  /** Not seen before, oldest first. */
   readonly fresh: RunEvent[];
 }
 
 /**
- * Full pages without a new event after which the page counts as full. A page of the newest events can also stay the same, but only
- * if the agent pauses after exactly as many events as a page holds.
+ * After this many full pages without a new event, the window is treated as full. A page of the newest events can also stay the same, but only if the
+ * agent pauses after exactly as many events as a page holds.
  */
 const STILL_PAGES = 2;
 
-/** The state before the first page. @param seen Ids of events seen, to which others add as well. */
+/** @param seen Ids of events seen; other code adds to it as well. */
 export function emptyWindow(seen: SeenIds): WindowState {
   return { seen, slides: false, still: 0, last: [], missed: false, full: false };
 }
 
-/** The state with `missed` set. */
 export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
 }
@@ -254,10 +243,8 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
 
 /**
  * Adds a page.
- *
- * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page
- * that stays the same while the run goes on, or that lacks the last event of a run that has ended, means that later events cannot be
- * seen.
+ * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page that stays the
+ * same while the run is going, or that lacks the last event of a finished run, means that later events cannot be seen.
  */
 export function observe(state: WindowState, page: EventPage): WindowStep {
   const { events, limit, ended } = page;
@@ -285,16 +272,16 @@ export function observe(state: WindowState, page: EventPage): WindowStep {
   };
 }
 
-// The events of a run that stay in memory: the newest ones, and those that tell what became of it.
+// The events of a run that stay in memory: the newest ones, and those that show its result.
 
-/** Most events of a kind that are kept. */
+/** Most kept events of each kind. */
 const MAX_COUNT = 200;
 /** Most bytes of the newest large events: 200 of the service's largest fit. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
-/** Most bytes of the earlier large ones that matter. */
+/** Most bytes of earlier large events that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
-/** Whether an old event is still of use: it shows a phase, the branch, the pull request or the reason. */
+/** Whether an old event is still needed: it shows a phase, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
   const { type } = event;
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
@@ -303,16 +290,16 @@ function matters(event: RunEvent): boolean {
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Bytes of the block of the first text; most runs stay far below the limits. */
+/** Initial size of the block in bytes; most runs stay far below the limits. */
 const FIRST_BYTES = 4 * 1024;
 
-/** Where a text is in its block. It moves when the block grows. */
+/** Position of a text in its block. It changes when the block grows. */
 interface Place {
   from: number;
   to: number;
 }
 
-/** A queue of texts in one block of bytes, which is written round and round. The block grows with what is in it. */
+/** A queue of texts in one block of bytes, used as a ring. The block grows with its content. */
 class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);
@@ -325,12 +312,11 @@ class TextRing {
     this.#limit = limit;
   }
 
-  /** Bytes of the block. */
   get capacity(): number {
     return this.#bytes.length;
   }
 
-  /** Adds a text, and calls `drop` until there is room for it. @returns Its place; undefined if it is too large for the limit. */
+  /** Adds a text, and calls `drop` until there is room for it. @returns Its position; undefined if it exceeds the limit. */
   add(text: string, drop: () => void): Place | undefined {
     const bytes = this.#encode(text);
     if (bytes === undefined) return undefined;
@@ -348,17 +334,16 @@ class TextRing {
     return DECODER.decode(this.#bytes.subarray(from, to));
   }
 
-  /** Removes the oldest text. */
   shift(): void {
     this.#places.shift();
   }
 
-  /** Whether a text has to be written at the beginning of the block. */
+  /** Whether a text must be written at the beginning of the block. */
   #wraps(length: number): boolean {
     return length > this.#bytes.length - this.#end;
   }
 
-  /** Whether a text fits in without displacing another one. */
+  /** Whether a text fits without displacing another one. */
   #hasRoom(length: number): boolean {
     const [oldest] = this.#places;
     const wraps = this.#wraps(length);
@@ -367,7 +352,7 @@ class TextRing {
     return !(wraps && oldest.from >= this.#end) && (oldest.to <= from || oldest.from >= from + length);
   }
 
-  /** Makes room for a text in a larger block, as far as the limit permits. */
+  /** Moves the texts to a larger block, within the limit. */
   #grow(length: number): void {
     const used = this.#places.reduce((sum, { from, to }) => sum + to - from, 0);
     const needed = Math.max(FIRST_BYTES, 2 * (used + length));
@@ -382,7 +367,7 @@ class TextRing {
     this.#bytes = bytes;
   }
 
-  /** The bytes of a text, until the next call; undefined when it is too large for the limit. */
+  /** The bytes of a text, valid until the next call; undefined if it exceeds the limit. */
   #encode(text: string): Uint8Array | undefined {
     // A code unit takes three bytes at most.
     const most = Math.min(text.length * 3, this.#limit);
@@ -392,10 +377,9 @@ class TextRing {
   }
 }
 
-/** Most characters of JSON of an event that is kept as an object, which a handle has in its log anyway. */
+/** Most characters of JSON of an event that is kept as an object. A handle has these objects in its log anyway. */
 const MAX_OBJECT_LENGTH = 1_024;
 
-/** An event that is kept as JSON, and whether it matters. */
 class LargeEvent {
   readonly place: Place;
   readonly matters: boolean;
@@ -407,14 +391,14 @@ class LargeEvent {
 }
 
 /**
- * A queue of events within limits: small ones as they are, large ones as JSON. Objects outlive the young generation of the garbage
- * collector, and 200 large ones would make the heap of Node grow by 40 MB.
+ * A queue of events within limits: small ones as they are, large ones as JSON. Objects outlive the young generation of the garbage collector, and 200
+ * large ones would make Node's heap grow by 40 MB.
  */
 class EventQueue {
   readonly #texts: TextRing;
   readonly #entries: (RunEvent | LargeEvent)[] = [];
 
-  /** @param limit Most bytes of the large ones. */
+  /** @param limit Most bytes of the large events. */
   constructor(limit: number) {
     this.#texts = new TextRing(limit);
   }
@@ -423,12 +407,12 @@ class EventQueue {
     return this.#entries.map((entry) => this.#eventOf(entry));
   }
 
-  /** Bytes that are taken for the large ones. */
+  /** Allocated bytes for the large events. */
   get capacity(): number {
     return this.#texts.capacity;
   }
 
-  /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
+  /** Adds an event unless it is too large. @returns The displaced events that matter. */
   add(event: RunEvent): RunEvent[] {
     const displaced: RunEvent[] = [];
     const drop = () => {
@@ -454,7 +438,6 @@ class EventQueue {
   }
 }
 
-/** Makes a value of JSON unchangeable. */
 function frozen<T>(value: T): T {
   const open: unknown[] = [value];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -470,22 +453,21 @@ export class KeptEvents {
   readonly #mattering = new EventQueue(MATTERING_BYTES);
   #seen = 0;
 
-  /** How many events were added. */
   get seen(): number {
     return this.#seen;
   }
 
-  /** Bytes that are taken for the large ones. */
+  /** Allocated bytes for the large events. */
   get capacity(): number {
     return this.#newest.capacity + this.#mattering.capacity;
   }
 
-  /** The kept events, in the order in which they were added. */
+  /** In the order in which they were added. */
   get events(): RunEvent[] {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Adds the next event, which nobody can change from now on: callers get the same object. */
+  /** Adds an event and freezes it, since callers get the same object. */
   add(event: RunEvent): void {
     this.#seen++;
     for (const displaced of this.#newest.add(frozen(event))) this.#mattering.add(displaced);

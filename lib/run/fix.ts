@@ -1,6 +1,5 @@
 /**
- * What a follow-up on the branch of a pull request may fix, and what the agent is asked to do then: for runs and for campaigns.
- *
+ * What a follow-up on the branch of a pull request may fix, and the task for the agent: for runs and for campaigns.
  * @module
  */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
@@ -9,12 +8,12 @@ import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
 
-/** Red checks, a conflict with the base branch, or what a review asks for. */
+/** Red checks, a conflict with the base branch, or a reviewer's requests. */
 export type Fix = "checks" | "conflict" | "review";
 
 export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 
-/** The task. @param baseBranch Branch that the pull request is to be merged into. */
+/** @param baseBranch Target branch of the pull request. */
 export function fixPrompt(fix: Fix, baseBranch: string): string {
   if (fix === "checks") {
     return "The checks of the pull request of this branch are red. Find out why, correct the cause, and change nothing else.";
@@ -26,12 +25,12 @@ export function fixPrompt(fix: Fix, baseBranch: string): string {
     "resolve the conflicts so that what both branches are for stays. Change nothing else.";
 }
 
-/** What the forge is asked for, so that it can be fixed; null for a conflict, of which forges show no more than that there is one. */
+/** What to read from the forge before the fix; null for a conflict, about which forges show no details. */
 export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Findings without what users wrote who may not push: that is counted. @param may @default as the forge says it */
+/** Findings without remarks by users who may not push; those are counted. @param may @default according to the forge */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
@@ -41,22 +40,21 @@ export async function ofMembers(
   return { ...rest, remarks: own, leftOut: leftOut + remarks.length - own.length };
 }
 
-/** Most that is quoted of one check, of one remark, and in all, in UTF-16 units. */
+/** Limits of the quote for one check, for one remark, and in all, in UTF-16 units. */
 const MAX_CHECK = 3_000;
 const MAX_REMARK = 4_000;
 const MAX_QUOTE = 24_000;
 
-/** A part of the quote. Masked before it is cut: half a token has no shape that could be found. */
+/** A part of the quote. Masked before it is cut: half a token has no recognizable shape. */
 function partOf(head: string, lines: readonly (string | null)[], max: number, redact: Redact): string {
   const text = lines.filter((line) => line !== null && line !== "").join("\n");
   return `${head}:\n${quoted(redact(plainText(text)).replaceAll("\t", "  "), max)}`;
 }
 
 /**
- * What was found, marked as a quote, to stand behind the task.
- *
- * @param redact Masks secrets: a log may have some that its system did not know.
- * @returns Null when nothing was found.
+ * The findings, marked as a quote, to append to the task.
+ * @param redact Masks secrets: a log may contain some that its CI system did not mask.
+ * @returns Null without findings.
  */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {
   if (checks.length + remarks.length === 0) return null;
@@ -77,10 +75,10 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
   return ["---", head, ...parts, ...tail].join("\n\n");
 }
 
-/** Most lines of a change that are quoted, the last ones. */
+/** Most quoted lines of a change, counted from the end. */
 const MAX_HUNK_LINES = 20;
 
-/** The line of code that a task was given on, marked as a quote, to stand behind the task. @param redact Masks secrets. */
+/** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */
 export function lineQuote({ place, hunk }: CodeLine, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
   const head = "The task was given on this line of code of the pull request, the last one that is quoted.";
@@ -90,7 +88,6 @@ export function lineQuote({ place, hunk }: CodeLine, redact: Redact): string {
   );
 }
 
-/** A task with a quote behind it. */
 export function withQuote(task: string, quote: string | null): string {
   return quote === null ? task : `${task}\n\n${quote}`;
 }

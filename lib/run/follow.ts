@@ -1,8 +1,3 @@
-/**
- * Follows a run to its end, as a generator of items.
- *
- * @module
- */
 import { systemName } from "../ci/platform.ts";
 import { pause } from "../clock.ts";
 import { DeadlineError, MogplexError } from "../errors.ts";
@@ -45,14 +40,11 @@ import { StreamSource } from "./stream_source.ts";
 
 /**
  * Follows a run until it ends.
- *
- * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and an `end`
- * item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. Leaving the loop early stops
- * following and does not touch the run.
- *
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and an `end` item last. A
+ * run that fails or is cancelled is not an error; a run with an unknown status is treated as not finished. Leaving the loop early stops following and
+ * does not affect the run.
  * @returns A generator; its return value is the run at its end.
  * @throws {DeadlineError} if `timeoutMs` passes first.
- *
  * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
  */
 export function followRun(
@@ -133,27 +125,25 @@ export type RunHandleItem =
   | { type: "gap"; cause: GapCause }
   | RunEnd;
 
-/** An item of the follower. At its end there is no result yet. */
+/** At its end there is no result yet. */
 export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
 interface RunFollowerOptions {
-  /** Jobs that use the token at the same time, at least 1. @default {1} */
+  /** At least 1. @default {1} */
   tokenShare?: number | undefined;
-  /** Whether to use the service's event stream if it has one. @default {true} */
   stream?: boolean | undefined;
   /** Gets every event before it is yielded. */
   sink?: EventSink | undefined;
 }
 
-/** Limits of {@linkcode RunFollower.conclude}. */
 interface ConcludeLimits {
-  /** Time for the read, in milliseconds. @default {5_000} */
+  /** In milliseconds. @default {5_000} */
   limitMs?: number | undefined;
   /** Ends the read. @default the session's signal */
   signal?: AbortSignal | undefined;
 }
 
-/** Time limit of the read after the end, in milliseconds. The verdict is known by then; the read finds reason and links. */
+/** Time limit of the read after the end, in milliseconds. The verdict is already known; the read finds reason and links. */
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event if the status changed before it, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
@@ -161,7 +151,7 @@ const LAST_EVENT_MS = 500;
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /**
- * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits.
+ * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits into memory.
  */
 export class RunFollower {
   readonly #session: Connected<RunReads>;
@@ -179,7 +169,6 @@ export class RunFollower {
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;
-  /** Events seen, and those that are kept. */
   readonly kept = new KeptEvents();
 
   constructor(session: Connected<RunReads>, runId: string, options: RunFollowerOptions) {
@@ -188,7 +177,7 @@ export class RunFollower {
     this.#session = session;
     this.#sink = sink;
     const subject = this.#reader = new Reader(client, runId);
-    // A signal of its own: a wait beside a stream must stop once the stream has shown the end.
+    // A separate signal: a wait alongside a stream must stop once the stream has shown the end.
     const abort = linkAbort(session.signal);
     const { signal } = abort;
     const pacer = this.#pacer = session.pacer(signal);
@@ -203,32 +192,30 @@ export class RunFollower {
     };
   }
 
-  /** The run as last read; undefined before the first read. */
+  /** Undefined before the first read. */
   get run(): Run | undefined {
     return this.#run;
   }
 
-  /** Which events were seen, and whether some cannot be. */
   get window(): WindowState {
     return this.#window;
   }
 
-  /** Id of the newest event; null before the first one. */
+  /** Null before the first event. */
   get lastEventId(): string | null {
     return this.#lastEventId;
   }
 
-  /** Branch, pull request and failure, as far as the events showed them. */
   get facts(): EventFacts {
     return this.#facts;
   }
 
-  /** Beginnings of phases; undefined before the first event. */
+  /** Undefined before the first event. */
   get milestones(): Milestones | undefined {
     return this.#milestones;
   }
 
-  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
+  /** @throws what {@linkcode followToEnd} throws. */
   items(): AsyncGenerator<FollowItem, Run, void> {
     return followToEnd<News, FollowItem, Run>(this.#session, {
       source: this.#source,
@@ -245,8 +232,7 @@ export class RunFollower {
 
   /**
    * Reads the run once.
-   *
-   * @throws {DeadlineError} when the run has not ended.
+   * @throws {DeadlineError} if the run has not finished.
    * @throws what the client throws after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
@@ -267,8 +253,7 @@ export class RunFollower {
   }
 
   /**
-   * Reads the events once more, for reason, branch and pull request, and yields the end.
-   *
+   * Reads the events again, for reason, branch and pull request, and yields the end.
    * @param run The run when its end was seen. A later answer of the service does not change the verdict.
    */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
@@ -333,7 +318,7 @@ export class RunFollower {
     return { kind: changed || fresh.length > 0 ? "news" : "quiet" };
   }
 
-  /** Signals and timers are heard between two events: to mask, write and print a page of long ones takes a while. */
+  /** Lets signals and timers run between two events: masking, writing and printing a page of long events takes a while. */
   async *#oneByOne(events: readonly RunEvent[]): AsyncGenerator<RunEvent, void, void> {
     for (const [index, event] of events.entries()) {
       if (index > 0) await pause(this.#session.clock);

@@ -1,8 +1,3 @@
-/**
- * Follows the run of an automation to its end, as a generator of items.
- *
- * @module
- */
 import { BodyTooLargeError, DeadlineError, MogplexError, UnavailableError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
 import type { CallOptions, ServiceClient } from "../service/client.ts";
@@ -25,8 +20,6 @@ import type { CancelCause } from "./interrupts.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
-// Reads the run of an automation.
-
 /** Most runs that one list returns. Source: API reference, "List automation runs". */
 export const MAX_LISTED = 50;
 
@@ -35,10 +28,9 @@ export class AutomationReader implements Subject<AutomationRun> {
   readonly #automationId: string;
   readonly #repoId: string | undefined;
   #listed = false;
-  /** UUID of the automation run. */
   readonly runId: string;
 
-  /** @param repoId The repository that its trigger named; undefined if it is not known. */
+  /** @param repoId The repository of its trigger; undefined if unknown. */
   constructor(client: ServiceClient, automationId: string, runId: string, repoId?: string) {
     this.#client = client;
     this.#automationId = automationId;
@@ -46,18 +38,17 @@ export class AutomationReader implements Subject<AutomationRun> {
     this.runId = runId;
   }
 
-  /** What a read attempts, after "Cannot". */
+  /** The attempt, after "Cannot". */
   get what(): string {
     return `read automation run "${this.runId}"`;
   }
 
   /**
-   * Reads the run. Its record contains everything that the agents said. If that is too large, this and all later reads find the run in
-   * the list, whose records are short.
-   *
+   * Reads the run. Its record contains all output of the agents. If that is too large, this and all later reads find the run in the list, whose
+   * records are short.
    * @throws what the client throws.
-   * @throws {UnavailableError} when the record names another repository than the trigger: it says nothing of this run.
-   * @throws {MogplexError} when the record is too large and the list does not contain the run.
+   * @throws {UnavailableError} if the record names another repository than the trigger: then it does not describe this run.
+   * @throws {MogplexError} if the record is too large and the list does not contain the run.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
     const run = await this.#record(call);
@@ -120,7 +111,7 @@ export type AutomationHandleItem =
   | MissedItems
   | AutomationRunEnd;
 
-/** An item of the follower. At its end there is no result yet. */
+/** At its end there is no result yet. */
 export type AutomationItem =
   | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
@@ -150,7 +141,6 @@ export interface AttachAutomationOptions extends VerbOptions {
   throwOnFailure?: boolean | undefined;
 }
 
-/** The names and types of {@linkcode AttachAutomationOptions}. */
 export function attachAutomationKeys(): Keys<AttachAutomationOptions> {
   return {
     ...verbKeys(),
@@ -165,7 +155,6 @@ export function attachAutomationKeys(): Keys<AttachAutomationOptions> {
 // Source: API reference, "List automation runs". They differ from the statuses of runs.
 const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
 
-/** Follows one run of an automation, and keeps the run as last read. */
 export class AutomationFollower {
   readonly #session: Session;
   readonly #pacer: Pacer;
@@ -190,12 +179,12 @@ export class AutomationFollower {
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
   }
 
-  /** The run as last read; undefined before the first read. */
+  /** Undefined before the first read. */
   get run(): AutomationRun | undefined {
     return this.#run;
   }
 
-  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
+  /** @throws what {@linkcode followToEnd} throws. */
   items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
     return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
       source: this.#source,
@@ -237,7 +226,7 @@ export class AutomationFollower {
   }
 }
 
-/** The `end` item of a run that has ended; undefined while the run goes on. */
+/** Undefined while the run is going. */
 function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
   const outcome = endOfAutomationRun(run.status);
   return outcome === undefined ? undefined : endItem(outcome, run);
@@ -251,19 +240,15 @@ async function* endItem(
   return run;
 }
 
-// Builds the result of an automation run from the trigger, the follower and the end of the job.
-
-/** The parts of {@linkcode buildAutomationResult}. */
 interface AutomationResultParts {
-  /** UUID of the automation. */
   automationId: string;
   /** UUID of the repository; undefined if the request was not checked yet. */
   repoId: string | undefined;
-  /** Name of the repository; undefined when it is not known. */
+  /** Undefined if unknown. */
   repository: string | undefined;
   outcome: AutomationOutcome;
   exitCode: number;
-  /** Why; null to take the reason from the run. */
+  /** Null to take the reason from the run. */
   reason: string | null;
   /** The error that ended the job; ignored if the outcome is a verdict of the service. */
   error?: unknown;
@@ -271,13 +256,13 @@ interface AutomationResultParts {
   idempotencyKey: string | undefined;
   /** Whether the run exists, or may exist although no answer named it. */
   mayExist: boolean;
-  /** UUID of the run; undefined when it is not known. */
+  /** Undefined if unknown. */
   runId: string | undefined;
-  /** The trigger's answer; undefined if there was none. */
+  /** Undefined without an answer. */
   triggered: TriggeredRun | undefined;
   /** The run as last read; undefined if it was never read. */
   run: AutomationRun | undefined;
-  /** Status from a cancel, which is newer than `run`. */
+  /** Status from a cancel, newer than `run`. */
   status?: string | undefined;
 }
 
@@ -314,15 +299,13 @@ export function buildAutomationResult(session: Session, parts: AutomationResultP
   };
 }
 
-// What the newest runs of an automation add up to.
+// Summary of an automation's newest runs.
 
 const DAY_MS = 86_400_000;
 
 /**
- * Counts runs by their status. The service's own summary of an automation is never filled, so it cannot be shown.
- *
- * Source: contract, section 12: `runSummary` is zero while a run works and after one failed.
- *
+ * Counts runs by their status. The service's own summary of an automation is never filled in, so it cannot be shown.
+ * Source: contract, section 12: `runSummary` is zero while a run is going and after one failed.
  * @param runs Newest first, as the service lists them.
  * @param nowMs Wall time in milliseconds since 1970: `failed24h` counts runs that failed in the 24 hours before it.
  */

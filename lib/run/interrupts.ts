@@ -1,6 +1,5 @@
 /**
- * Signals: SIGHUP, SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
- *
+ * Signals: SIGHUP, SIGINT and SIGTERM end a job before its operation finishes, and may cancel the operation.
  * @module
  */
 import { type Clock } from "../clock.ts";
@@ -8,12 +7,11 @@ import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /**
- * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
- * `cancel`: always cancels it; `detach`: lets it go on.
+ * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and nobody watches at a terminal; `cancel`: always
+ * cancels it; `detach`: lets it continue.
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";
 
-/** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
 /** What the command can do to the run at the deadline. */
@@ -22,10 +20,8 @@ export const ON_TIMEOUT = ["detach", "cancel"] as const;
 /** What may cancel a run that is followed: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
 export type CancelCause = "timeout" | "abort";
 
-/** All values of {@linkcode CancelCause}, for checks. */
 export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 
-/** Signals of the process, for a job. */
 export interface Interrupts {
   /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
@@ -33,7 +29,7 @@ export interface Interrupts {
   readonly terminal: boolean;
 }
 
-/** Combines the caller's signal and those of the process; undefined when there is neither. */
+/** Combines the caller's signal and the process signals; undefined without either. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
@@ -41,8 +37,7 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
 
 /**
  * The `reason` in the result of a job that a signal ended.
- *
- * @param text What became of its operation, as a clause: `the run goes on`.
+ * @param text What happened to its operation, as a clause: `the run continues`.
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
@@ -52,30 +47,29 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
-  /** Whether this is a job of a CI system: what started it may end without a signal. @default {false} */
+  /** Whether this is a job of a CI system: its parent may end without a signal. @default {false} */
   inJob?: boolean | undefined;
 }
 
 /**
- * Time from a signal until the last request for the reports must have ended, in milliseconds. The cancel itself has
- * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
+ * Time from a signal until the last request for the reports must have finished, in milliseconds. The cancel itself has `Platform.interruptMs`.
+ * Source: design, "Signals"; some runners kill after 5 s.
  */
 export const INTERRUPT_MS = 4_000;
 
 /**
- * Signals within this time, in milliseconds, count as one: `deno task`, `bun run` and `npm exec` deliver up to three.
- * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.
+ * Signals within this time, in milliseconds, are treated as one: `deno task`, `bun run` and `npm exec` deliver up to three. Source: measured on Node
+ * 20.20, Bun 1.4, Deno 2.9.
  */
 const SAME_SIGNAL_MS = 1_500;
 
-/** Whether a signal cancels the run. `terminal`: whether a person watches at a terminal. */
+/** `terminal`: whether a person watches at a terminal. */
 export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
 
-/** Signals of the process, and the end of listening to them. */
 export interface OpenInterrupts extends Interrupts {
-  /** Stops listening, unless a signal has come: a repetition may come while reports are written. */
+  /** Stops listening, unless a signal has arrived: it may be repeated while reports are written. */
   close(): void;
 }
 
@@ -90,7 +84,7 @@ export function openInterrupts({ io, clock, inJob = false }: InterruptibleOption
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
-      // Who sits at a terminal has pressed keys, and knows no signals.
+      // People at a terminal press keys and do not think in signals.
       controller.abort(
         new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
       );
@@ -107,7 +101,7 @@ export function openInterrupts({ io, clock, inJob = false }: InterruptibleOption
   };
 }
 
-/** Runs `body` and handles signals meanwhile: see {@linkcode openInterrupts}. */
+/** Runs `body` with signals handled: see {@linkcode openInterrupts}. */
 export async function interruptible<T>(
   options: InterruptibleOptions,
   body: (interrupts: Interrupts) => Promise<T>,

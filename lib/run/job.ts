@@ -1,7 +1,6 @@
 /**
- * The engine: starts an operation or attaches to it, follows it, stops it at a deadline or signal, and builds the end of the job. It
- * knows no kind of operation.
- *
+ * The engine: starts an operation or attaches to it, follows it, stops it at a deadline or signal, and builds the end of the job. It is independent
+ * of the kind of operation.
  * @module
  */
 import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
@@ -19,14 +18,14 @@ import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type 
 import type { JobOptions } from "./options.ts";
 import type { Parting } from "./state.ts";
 
-/** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
+/** One job for one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
 export class Job<I extends JobItem, R extends Resumable> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #options: JobOptions<I, never>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
-  /** After a signal: point on the clock until which the job may send requests. */
+  /** After a signal: time on the clock until which the job may send requests. */
   #leaveBy = Infinity;
 
   constructor(operation: Operation<I, R>, options: JobOptions<I, never>) {
@@ -53,11 +52,11 @@ export class Job<I extends JobItem, R extends Resumable> {
       return await this.#failed(error);
     }
     if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
-    // A key can find a run that has ended: nothing was started, and its verdict is known.
+    // A key can find a finished run: nothing was started, and its verdict is known.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
-  /** Follows an operation that exists, or reads it `once`. Returns errors as {@linkcode Job.start} does. */
+  /** Follows an existing operation, or reads it `once`. Returns errors as {@linkcode Job.start} does. */
   async attach(once = false): Promise<JobEnd<R>> {
     return await this.#follow({ kind: once ? "once" : "all" });
   }
@@ -103,7 +102,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const mayPass = failureOf(error, { worked: true }) !== undefined;
     const isPast = mayPass && this.#session.clock.now() >= this.#session.deadline;
     const isLate = error instanceof DeadlineError || isPast;
-    // A start that was given up without an answer may have begun something that is not followed.
+    // An abandoned start without an answer may have begun something that is not followed.
     const isLost = mayPass && !this.#following && this.#operation.mayExist;
     const cancels = this.#options.cancelOn.includes("timeout") && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
@@ -112,9 +111,8 @@ export class Job<I extends JobItem, R extends Resumable> {
   }
 
   /**
-   * Cancels at the deadline, or when a start was given up. What could not be found or cancelled is left to a later step.
-   *
-   * A cancel also makes the service correct a status that is stuck although the work has ended.
+   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A cancel also
+   * makes the service correct a status that is stuck although the work is done.
    */
   async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
@@ -124,7 +122,7 @@ export class Job<I extends JobItem, R extends Resumable> {
       await this.#drain({ kind: "rest", outcome });
       return await this.#ended(outcome);
     }
-    // An answered cancel proves that the service was in reach: the deadline is the reason, not the error.
+    // An answered cancel proves that the service was reachable: the deadline is the reason, not the error.
     if (answered && isLate || error instanceof DeadlineError) {
       const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
       const attempted = error instanceof DeadlineError && error.attempted !== null
@@ -141,7 +139,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const { interrupts } = this.#options;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
-    // The operation ended just as the signal came: read its links for the reports, if there is time.
+    // The operation finished just as the signal arrived: read its links for the reports, if there is time.
     const limitMs = this.#leaveBy - this.#session.clock.now();
     if (own !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
@@ -150,7 +148,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     return await this.#stopped(own, interrupts?.signal.reason, reason, text);
   }
 
-  /** The caller's signal ended the call, and lets the operation alone. */
+  /** The caller's signal ended the call; the operation is left alone. */
   async #left(by: unknown): Promise<JobEnd<R>> {
     const { label, mayExist, isSeen } = this.#operation;
     this.#operation.part?.(mayExist ? "detached" : "ended");
@@ -166,14 +164,13 @@ export class Job<I extends JobItem, R extends Resumable> {
 
   /**
    * The end by a signal.
-   *
-   * @param own The verdict of an operation that ended just then.
+   * @param own The verdict of an operation that finished at that moment.
    * @param by Reason of the signal.
    * @param reason Reason of the result.
-   * @param text What became of the operation, as a clause.
+   * @param text What happened to the operation, as a clause.
    */
   async #stopped(own: EndOutcome | undefined, by: unknown, reason: string, text: string): Promise<JobEnd<R>> {
-    // The error of the result says what became of the run. What is thrown is made of the reason of the caller's signal itself.
+    // The result's error describes what happened to the run. The thrown error uses the caller's own reason.
     const error = by instanceof InterruptedError
       ? new InterruptedError(by.signal, reason)
       : new AbortedError(reason, by);
@@ -184,12 +181,12 @@ export class Job<I extends JobItem, R extends Resumable> {
   async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
     const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
-    // A run that the service does not find cannot be followed later either.
+    // If the service cannot find a run now, it cannot be followed later either.
     if (error instanceof NotFoundError) end.result.resume = null;
     return end;
   }
 
-  /** Builds the result when its turn has come: one signal may end a thousand jobs at once. */
+  /** Builds the result after a turn of the event loop: one signal may end a thousand jobs at once. */
   async #end(ending: Omit<Ending, "error"> & { error?: unknown }): Promise<JobEnd<R>> {
     const { error } = ending;
     await PROCESS.turn(this.#session.clock);
@@ -204,12 +201,11 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
 }
 
-// The interface that a kind of remote work implements for the engine: a run, the run of an automation.
+// The interface that each kind of remote work implements for the engine: a run, an automation run.
 
-/** An item that following an operation yields. The engine reads `end` items and passes all items to the caller. */
+/** The engine reads `end` items and passes all items to the caller. */
 type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 
-/** How far an operation is followed. */
 export type Look =
   /** Until it ends. */
   | { kind: "all" }
@@ -218,22 +214,20 @@ export type Look =
   /** The remaining items of an operation that {@linkcode Operation.stop} found ended, within `limitMs`. */
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
 
-/** Why an operation is stopped. */
 export type StopCause =
-  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for all of it. */
+  /** The job's deadline passed, and the user asked to cancel then. `limitMs`: time for everything. */
   | { kind: "deadline"; limitMs: number }
-  /** A signal came. `cancels(owned)` says whether to cancel an operation that this job owns, or does not own. */
+  /** A signal arrived. `cancels(owned)` decides whether to cancel an operation that this job owns, or does not own. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
 
-/** Outcome of an attempt to stop an operation. */
 export interface Stopped {
   /** Whether the service answered with the state of the operation. */
   answered: boolean;
-  /** How it ended; undefined if it goes on, or is not known to have ended. */
+  /** How it ended; undefined if it is still going, or its end is unknown. */
   outcome?: EndOutcome | undefined;
   /** Whether it ended before the cancel reached it. */
   byItself?: boolean | undefined;
-  /** What happened, as a clause for messages: `the run was cancelled`. */
+  /** A clause for messages: `the run was cancelled`. */
   text: string;
 }
 
@@ -241,21 +235,21 @@ export interface Stopped {
 export interface Ending {
   outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
   exitCode: number;
-  /** Why; null to take the reason from the service. */
+  /** Null to take the reason from the service. */
   reason: string | null;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  /** The error that ended the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
 }
 
-/** A long-running piece of remote work that a job brings to a verdict. */
+/** A long-running piece of remote work that a job follows to a verdict. */
 export interface Operation<I extends JobItem, R> {
-  /** Its name in messages: `run "…"`. */
+  /** For messages: `run "…"`. */
   readonly label: string;
   /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
   readonly mayExist: boolean;
   /** Whether an answer of the service has shown it. */
   readonly isSeen: boolean;
-  /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
+  /** Whether {@linkcode start} found something that has already finished or waits for a person. @default {false} */
   readonly foundEnded?: boolean;
   /**
    * Starts it, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
@@ -264,63 +258,56 @@ export interface Operation<I extends JobItem, R> {
    */
   start(): Promise<void>;
   /**
-   * Follows it. Once it has ended, the last item is its `end`.
-   *
+   * Follows it. After its end, the last item is its `end`.
    * @throws {DeadlineError} if the job's deadline passes first and the last read works.
    * @throws {MogplexError} that a retry cannot fix; `signal.reason` if the session's signal aborts.
    */
   items(look: Look): AsyncGenerator<I, unknown, void>;
   /**
-   * Cancels it, or lets it go on if the cause says so. Sends its first request before control returns to the event loop. Never
-   * rejects because of the service or the network.
+   * Cancels it, or lets it continue if the cause requires that. Sends its first request before control returns to the event loop. Never rejects
+   * because of the service or the network.
    */
   stop(cause: StopCause): Promise<Stopped>;
-  /** Builds the result from everything that is known now. */
   result(ending: Ending): R;
-  /** Records for later steps of the CI job, such as `cleanup`, how the process leaves it. */
+  /** Records how the process leaves it, for later steps of the CI job, such as `cleanup`. */
   part?(parting: Parting): void;
 }
 
 export interface JobEnd<R> {
-  /** Everything that is known of the operation. */
   result: R;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  /** The error that ended the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
   /** Whether the operation exists, or may exist because the answer to its start was lost. */
   mayExist?: boolean | undefined;
-  /** What became of the operation after a signal, as a clause; undefined without a signal. */
+  /** What happened to the operation after a signal, as a clause; undefined without a signal. */
   stopped?: string | undefined;
 }
 
-/** The part of a result that the engine touches. */
 interface Resumable {
-  /** Command that looks at the operation again; null if it has ended, or is not known. */
+  /** Command that reads the operation again; null if it has finished or is unknown. */
   resume: string | null;
 }
 
-// Decides which ends of a job the library's calls return, and which they throw.
+// Decides which ends of a job the library returns, and which it throws.
 
 interface SettleOptions {
-  /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** What the signal means, as a sentence for the error. @default {"The signal ended the call"} */
+  /** The meaning of the signal, as a sentence for the error. @default {"The signal ended the call"} */
   ending?: string | undefined;
 }
 
-/** What is known of a call that the caller's signal ended. */
 interface KnownOfAborted extends Pick<SettleOptions, "ending"> {
   runId: string | null;
   idempotencyKey: string | null;
-  /** What became of the run, as a clause. */
+  /** What happened to the run, as a clause. */
   said?: string | undefined;
 }
 
-/** The error for a call that the caller's signal ended, after a start that may have worked. */
 function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   const { runId, idempotencyKey: key, said = "the run may have been started" } = known;
   const { ending = "The signal ended the call" } = known;
-  // Nobody looks for a run that was cancelled; its id is enough.
+  // Nobody looks for a cancelled run; its id is enough.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const found = key === null || isCancelled
@@ -332,7 +319,6 @@ function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   });
 }
 
-/** The part of a `StartSeries` that an error tells of. */
 type SentStart = { readonly mayExist: boolean; readonly key: string };
 
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
@@ -343,17 +329,15 @@ export function startError(error: unknown, { mayExist, key }: SentStart, signal:
   return error instanceof MogplexError ? MogplexError.tellRun(error, known) : error;
 }
 
-/** Makes what a result prints by itself masked, with the secrets that reports mask. */
+/** Makes a result print with the same masked secrets as reports. */
 export function guarded<R extends AnyResult>(result: R, session: Session | undefined): R {
   return guardResult(result, session?.redactor() ?? createRedactor());
 }
 
 /**
  * Returns the result of a job, or throws.
- *
- * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors that
- * came before there was a run, an error for the caller's signal, and bugs. An error after a start tells run, key and result.
- *
+ * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors from before there was a
+ * run, an error for the caller's signal, and bugs. An error after a start has run, key and result.
  * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
  */
 export function settle<R extends AnyResult>(
@@ -370,7 +354,7 @@ export function settle<R extends AnyResult>(
   return result;
 }
 
-/** The error with what is known of its run. The reason of a signal may belong to several calls, so it becomes the cause of another one. */
+/** Adds the run to an error. The reason of a signal may belong to several calls, so it becomes the cause of a new error. */
 function withRun<R extends AnyResult>(
   error: unknown,
   { result, mayExist, stopped, aborted, ending }:
@@ -387,25 +371,24 @@ function withRun<R extends AnyResult>(
 
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
-/** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
+/** `N` is its news, `I` an item for the caller, `E` the value at its end. */
 interface Followable<N, I, E> {
   source: Source<N>;
-  /** Read once more when the deadline comes. */
+  /** Read again at the deadline. */
   subject: Subject<N>;
   /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void> | AsyncGenerator<I, CadenceEvent, void>;
-  /** The last items if the news says that it has ended; undefined while it goes on. */
+  /** The last items if the news shows its end; undefined while it is going. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
   /** The error if the deadline comes first and the last read worked. */
   late(news: N): DeadlineError;
-  /** Ends waits and requests. Is called more than once. */
+  /** Ends waits and requests. Called more than once. */
   close(): void;
 }
 
 /**
- * Yields items until the end, and closes `followed` whatever happens.
- *
- * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
+ * Yields items until the end, and always closes `followed`.
+ * @throws {DeadlineError} if the deadline comes first and the last read works; otherwise what the last read threw.
  * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(
@@ -430,7 +413,7 @@ export async function* followToEnd<N, I, E>(
   }
 }
 
-/** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
+/** Reads the record again if the last read showed no end. @throws {DeadlineError} if the record does not show one either. */
 async function* lastLook<N, I, E>(
   session: Connected,
   followed: Followable<N, I, E>,
@@ -445,12 +428,12 @@ async function* lastLook<N, I, E>(
   return yield* end;
 }
 
-/** Most statuses that are announced: a service that sends ever new ones must not fill the memory. */
+/** Most statuses that are announced: a service that keeps sending new ones must not fill the memory. */
 const MAX_ANNOUNCED = 20;
-/** How many UTF-16 units of a status are compared. */
+/** UTF-16 units of a status that are compared. */
 const MAX_STATUS_LENGTH = 200;
 
-/** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
+/** Tracks a status: detects changes, and announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Connected;
   readonly #pacer: Pacer;
@@ -458,7 +441,7 @@ export class StatusWatch {
   readonly #announced = new Set<string>();
   #status: string | undefined;
 
-  /** @param known All statuses that we understand. */
+  /** @param known All statuses that the toolkit knows. */
   constructor(session: Connected, pacer: Pacer, known: readonly string[]) {
     this.#session = session;
     this.#pacer = pacer;
@@ -466,8 +449,6 @@ export class StatusWatch {
   }
 
   /**
-   * Records a status.
-   *
    * @param shown Text for heartbeats. @default the status
    * @returns Whether the status has changed.
    */
@@ -479,7 +460,6 @@ export class StatusWatch {
     return changed;
   }
 
-  /** Sends a notice if the status is unknown; once for each status. */
   announceUnknown(): void {
     const status = this.#status;
     if (status === undefined || this.#known.includes(status)) return;

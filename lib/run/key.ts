@@ -1,6 +1,5 @@
 /**
- * Idempotency keys: a repeated job finds its run again, and no other job does.
- *
+ * Idempotency keys: a repeated job finds its own run, and no other job does.
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -17,27 +16,24 @@ import type { Session } from "./session.ts";
  */
 export type KeyScope = "pipeline" | "job" | "day" | "random";
 
-/** All scopes, for checks and for the help. */
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/** The parts that a key is derived from. */
 interface KeyParts {
-  /** How often a job gets a new run. */
   scope: KeyScope;
-  /** Identity of the CI job; null outside CI. */
+  /** Null outside CI. */
   identity: JobIdentity | null;
   /** Distinguishes several runs of one job. @default {""} */
   keyPart?: string | undefined;
   /** UUID of the repository. It is part of the key, since the service keeps one set of keys a user, over all repositories. */
   repoId: string;
-  /** Wall time in milliseconds since 1970. Its UTC date is used where the CI system does not say when the pipeline was created. */
+  /** Wall time in milliseconds since 1970. Its UTC date is used if the CI system does not show when the pipeline was created. */
   nowMs: number;
 }
 
 interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;
-  /** The scope that applies: `random` if the identity was not complete. */
+  /** The scope in effect: `random` if the identity was incomplete. */
   scope: KeyScope;
 }
 
@@ -46,7 +42,7 @@ export const LAST_SUFFIX = 5;
 
 type Field = [name: string, value: string | null];
 
-/** The fields that limit how long a key is valid: pipeline, attempt or date, by scope. */
+/** The fields that limit the life of a key: pipeline, attempt or date, by scope. */
 function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] {
   if (scope === "day") {
     const date = identity.date ?? new Date(nowMs).toISOString().slice(0, 10);
@@ -56,12 +52,10 @@ function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] 
   return scope === "job" ? [pipeline, ["attempt of the job", identity.attempt]] : [pipeline];
 }
 
-/** SHA-256 of a value's JSON text, as 64 hex digits. */
 export function hashOf(value: unknown): string {
   return sha256Hex(JSON.stringify(value));
 }
 
-/** Names of the fields that a derived key needs and the identity does not have. */
 function missingFields(scope: KeyScope, identity: JobIdentity, nowMs: number): string[] {
   const fields: Field[] = [
     ["server", identity.server],
@@ -78,12 +72,10 @@ function randomKey(): Key {
 
 /**
  * Derives the key of a start.
- *
- * `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job name,
- * matrix node, key part, repository id]`. With `job` the pipeline's place holds an array of pipeline and attempt, with `day`
- * one of date and schedule, so that keys of different scopes or fields never collide.
- *
- * @param onNotice Called if the identity is not complete, so that the key is random.
+ * `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job name, matrix node, key part,
+ * repository id]`. With `job` an array of pipeline and attempt takes the pipeline's place, with `day` one of date and schedule, so that keys of
+ * different scopes or fields never collide.
+ * @param onNotice Called if the identity is incomplete, so that the key is random.
  */
 export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
@@ -112,12 +104,12 @@ export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => u
   return { key: `ci1-${hash.slice(0, 40)}`, scope };
 }
 
-/** Whether the identity tells a job apart from that of any other pipeline, so that its derived key is not random. */
+/** Whether the identity distinguishes a job from those of all other pipelines, so that its derived key is not random. */
 export function isComplete(identity: JobIdentity): boolean {
   return missingFields("pipeline", identity, 0).length === 0;
 }
 
-/** The key with the number of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
+/** The key number `suffix` of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
@@ -151,24 +143,20 @@ export interface KeyOptions {
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }
 
-/** The names and types of {@linkcode KeyOptions}. */
 export function keyKeys(): Keys<KeyOptions> {
   return { idempotencyKey: "string", keyScope: "string", keyPart: "string", identity: "any", onStarting: "function" };
 }
 
-/** The key of a start, before a suffix is added. */
 export interface StartKey {
-  /** Key without a suffix. */
   key: string;
   /** The scope that it was derived with; `given` for a key from the caller. */
   scope: KeyScope | "given";
-  /** Number of the series to begin with: 1 is the key itself. */
+  /** Number at which the series begins: 1 is the key itself. */
   suffix: number;
-  /** A run that it finds and that ended longer ago, in milliseconds, is not taken: the next key starts a new one. @default {Infinity} */
+  /** A run that the key finds is ignored if it ended longer ago than this, in milliseconds: the next key starts a new run. @default {Infinity} */
   maxEndAgeMs?: number | undefined;
 }
 
-/** Longest {@linkcode KeyOptions.keyPart}. */
 const MAX_KEY_PART = 1_000;
 
 function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
@@ -188,10 +176,9 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
 
 /**
  * Decides the key of a start.
- *
- * @param what What will be attempted, after "Cannot".
- * @param about Further parts of a derived key; `more` distinguishes starts of one job in addition to the caller's `keyPart`.
- * @throws {UsageError} when an option breaks a rule.
+ * @param what The attempt, after "Cannot".
+ * @param about Further parts of a derived key; `more` distinguishes starts of one job, in addition to the caller's `keyPart`.
+ * @throws {UsageError} if an option breaks a rule.
  */
 export function planKey(
   session: Session,
@@ -211,7 +198,7 @@ export function planKey(
   return { ...deriveKey(parts, session.notify), suffix: 1 };
 }
 
-/** Identity of the CI job: the caller's if given, else from the CI system; null outside CI. */
+/** The caller's identity, otherwise the CI system's; null outside CI. */
 export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
   return identity === undefined ? platform.identity(env) : identity;
 }

@@ -1,8 +1,3 @@
-/**
- * Lists all automations, page by page.
- *
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import { ApiError, MogplexError } from "../errors.ts";
 import type { Automation } from "../model.ts";
@@ -25,7 +20,6 @@ export interface ListAutomationsOptions extends VerbOptions {
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }
 
-/** The names and types of {@linkcode ListAutomationsOptions}. */
 export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
   return { ...verbKeys(), timeoutMs: "number", pageSize: "number", onIncomplete: "function" };
 }
@@ -33,7 +27,7 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
 /** Most automations that one request gives. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
-/** Time limit of a page after the first, in milliseconds: on some revisions it always fails. Source: contract, section 12. */
+/** Time limit of each page after the first, in milliseconds: on some revisions these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
 /** Most pages of a list. A service that always names another page would never end, and its items would fill the memory. */
@@ -41,7 +35,6 @@ const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
 
-/** Settings of reading a page. */
 interface Reading {
   session: Session;
   pageSize: number;
@@ -67,7 +60,6 @@ function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }
 
-/** Why a page that could not be read is missing, for the notice. */
 function missingPage(page: number, error: MogplexError): string {
   const detail = failureOf(error, { worked: true })?.detail ?? "it refused its own cursor";
   return `the service failed at page ${page} (${detail}); some revisions of it cannot give a second page`;
@@ -75,16 +67,12 @@ function missingPage(page: number, error: MogplexError): string {
 
 /** Why no further page may be requested; undefined if one may. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
-  // A repeated cursor would loop for ever.
+  // A repeated cursor would loop forever.
   if (repeated) return `the service gave the same cursor again at page ${page}`;
   return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }
 
-/**
- * {@linkcode listAutomations} on a session.
- *
- * @returns A generator; its return value is whether there are more automations than those that were yielded.
- */
+/** @returns A generator; its return value is whether there are more automations than it yielded. */
 export async function* automationsOf(
   session: Session,
   options: Omit<ListAutomationsOptions, keyof VerbOptions> & { limit?: number | undefined } = {},

@@ -1,19 +1,17 @@
 /**
- * Runs that failed since no sandbox was free: no agent has begun, and another start may find one.
- *
+ * Runs that failed because no sandbox was free: no agent has begun, and another start may get one.
  * @module
  */
 import { MogplexError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { formatDuration } from "../text/duration.ts";
 
-/** A limit of the user that keeps a run from getting a sandbox. */
+/** A user's limit that keeps a run from getting a sandbox. */
 interface SandboxLimit {
-  /** The whole error of the run: an error can also quote what an agent wrote. */
+  /** Matches the whole error of the run: an error can also quote an agent's text. */
   error: RegExp;
-  /** What was reached, as a clause. */
+  /** The limit that was reached, as a clause. */
   why: string;
-  /** What the user can do. */
   advice: string;
 }
 
@@ -40,12 +38,11 @@ function limitOf({ error }: Pick<Run, "error">): SandboxLimit | undefined {
   return error === null ? undefined : LIMITS.find((limit) => limit.error.test(error.trim()));
 }
 
-/** Whether a run failed for want of a sandbox. */
 export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
   return run.status === "failed" && limitOf(run) !== undefined;
 }
 
-/** Why a run has no sandbox, as a clause. */
+/** A clause. */
 export function whyNoSandbox(run: Pick<Run, "error">): string {
   return (limitOf(run) ?? LIMITS[0]).why;
 }
@@ -53,7 +50,7 @@ export function whyNoSandbox(run: Pick<Run, "error">): string {
 /** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
-/** Tells whether an agent has begun: a run that gets no sandbox has the event of its acceptance, and that of its end. */
+/** Detects whether an agent has begun: a run without a sandbox only has the events of its acceptance and of its end. */
 export class AgentWatch {
   #accepted = 0;
   #others = 0;
@@ -70,9 +67,8 @@ export class AgentWatch {
 }
 
 /**
- * The error when no further start is made. Exit code 75.
- *
- * @param waitedMs How long a sandbox was waited for, in milliseconds.
+ * The error if no further start is made. Exit code 75.
+ * @param waitedMs Time spent waiting for a sandbox, in milliseconds.
  * @param why Why there is no further start, as a clause.
  */
 export function noSandbox(run: Pick<Run, "runId" | "error">, waitedMs: number, why: string): MogplexError {

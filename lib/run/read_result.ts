@@ -1,6 +1,5 @@
 /**
- * Reads a result back from the files that a job has written: `result.json`, and the events of `events.ndjson`.
- *
+ * Reads a result from the files of an earlier job: `result.json`, and the events in `events.ndjson`.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -20,7 +19,7 @@ import {
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
 interface ReadFile {
-  /** Its path, for messages. */
+  /** For messages. */
   readonly path: string;
   readonly text: string;
 }
@@ -31,7 +30,7 @@ const isText = (value: unknown) => value === null || typeof value === "string";
 const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 const isAll = (check: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(check);
 
-/** Whether an object has these fields, each of the type that its check asks for. */
+/** Whether an object has these fields, each accepted by its check. */
 function has(value: unknown, checks: Readonly<Record<string, (value: unknown) => boolean>>): boolean {
   return isObject(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
 }
@@ -82,10 +81,9 @@ function isEvent(value: unknown): value is RunEvent {
   });
 }
 
-/** Most characters of a value in a message. */
 const MAX_SHOWN = 100;
 
-/** A value of a file, for a message. Not every object can become a text: `{"toString":1}` cannot. */
+/** A value for a message. Not every object can become a text: `{"toString":1}` cannot. */
 function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
 }
@@ -95,9 +93,9 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
-/** A result with every field that ours have. Fields that only a later version knows may be anything. */
+/** A result with all of our fields. Fields of later versions may have any value. */
 function resultIn(file: ReadFile, content: Fields): AnyResult {
-  // The events are in a file of their own.
+  // The events are in a separate file.
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
   const { kind } = fields;
@@ -121,7 +119,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   });
 }
 
-/** What the last event that ends a run says; events alone are no verdict, so the reason says where it comes from. */
+/** The verdict according to the last event that ends a run. Events alone are not the service's verdict, so the reason names the source. */
 function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitCode" | "reason"> {
   const ends = new Map<string, [Outcome, number]>([
     ["finished", ["success", EXIT.success]],
@@ -161,14 +159,13 @@ function resultOfEvents(events: readonly RunEvent[]): RunResult {
 
 /**
  * Reads the files of one run: `result.json`, `events.ndjson`, or both.
- *
- * @throws {UsageError} for a file that is neither of them, and for two of the same kind.
+ * @throws {UsageError} for any other file, and for two of the same kind.
  */
 export function readResult(files: readonly ReadFile[]): AnyResult {
   let result: AnyResult | undefined;
   let events: RunEvent[] | undefined;
   for (const file of files) {
-    // Several lines of JSON are no JSON.
+    // Several lines of JSON are not valid JSON.
     const value = parseJson(file.text);
     const isResult = isObject(value) && !isEvent(value);
     if ((isResult ? result : events) !== undefined) refuse(file, "another file has the same content");

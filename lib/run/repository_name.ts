@@ -1,6 +1,5 @@
 /**
  * The name of a repository, for reports: people do not know its id.
- *
  * @module
  */
 import { OVER } from "../clock.ts";
@@ -8,14 +7,13 @@ import type { Repo } from "../model.ts";
 import { type NameRequest } from "../service/memory.ts";
 import type { Session } from "./session.ts";
 
-/** Longest time of the request, in milliseconds. */
 const ASK_MS = 10_000;
 /** Most repositories of one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 /**
- * Asks for a name, beside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that want the
- * same share a request, since the token has few.
+ * Requests a name alongside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that need the same
+ * answer share a request, since the token's requests are limited.
  */
 export class RepositoryName {
   readonly #session: Session;
@@ -25,8 +23,8 @@ export class RepositoryName {
   #repos: readonly Repo[] = [];
 
   /**
-   * @param name The name, if it is known; then nothing is asked.
-   * @param onName Called with the name of the repository that was asked for, once it has come.
+   * @param name The name, if it is known; then nothing is requested.
+   * @param onName Called with the service's answer.
    */
   constructor(session: Session, name?: string, onName?: (name: string) => void) {
     this.#session = session;
@@ -35,8 +33,7 @@ export class RepositoryName {
   }
 
   /**
-   * Asks, the first time that it is called. Never throws.
-   *
+   * Sends the request at the first call. Never throws.
    * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
    */
   ask(repoId?: string): void {
@@ -63,7 +60,7 @@ export class RepositoryName {
     };
   }
 
-  /** The name of a repository, if it has come. The request ends with the last job that wants it, so that it keeps no process alive. */
+  /** The name of a repository, if it has arrived. The request ends with the last job that needs it, so that it keeps no process alive. */
   take(repoId: string | undefined): string | undefined {
     this.#leave?.();
     this.#leave = () => {};

@@ -48,17 +48,16 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
-/** The names and types of {@linkcode StartOptions}. */
 export function startKeys(): Keys<StartOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onStarted: "function" };
 }
 
-/** The names and types of the options of what starts a run and follows it. */
+/** Options of a start that is followed. */
 export function runKeys() {
   return { ...attachKeys(), ...startKeys() } as const;
 }
 
-/** The names and types of the options of what follows a run that exists. */
+/** Options for following an existing run. */
 export function attachKeys() {
   const own = {
     timeoutMs: "number",
@@ -72,18 +71,16 @@ export function attachKeys() {
   return { ...verbKeys(), ...own };
 }
 
-/** A start that is ready to be sent. */
 export interface StartPlan {
   /** The request in the form that is sent. */
   request: StartRequest;
   /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   key: StartKey;
-  /** Identity of the CI job; null outside CI. */
+  /** Null outside CI. */
   job: JobIdentity | null;
 }
 
-/** Starts a plan with a series of keys. */
 export function runSeries(session: Session, plan: StartPlan, hooks: SeriesHooks): StartSeries<StartResult> {
   const { request, key, job } = plan;
   return new StartSeries(session, { what: runToStart(session.client, request), key, job }, hooks);
@@ -101,10 +98,9 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
- * Checks the request, looks up a repository that is given by name, and decides the key.
- *
- * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
- * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was started.
+ * Checks the request, looks up a repository given by name, and decides the key.
+ * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task for each job.
+ * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was started.
  * @throws what the client throws for the look-up.
  */
 export async function planStart(
@@ -129,7 +125,7 @@ export async function planStart(
 /** Number of a repeated execution. */
 const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
-/** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
+/** Warns in a repeated job that a task starts from scratch: a prompt with a time in it never finds the run of the first execution. */
 export function noteNewTask(
   { notify, platform }: Session,
   { key, job }: StartPlan,
@@ -144,9 +140,8 @@ export function noteNewTask(
 }
 
 /**
- * Plans the start of a request that is not made yet, after an earlier attempt of the same job has left no run that goes on or ended well.
- *
- * @param before State of that attempt; undefined when there was none.
+ * Plans the start of a deferred request, after an earlier attempt of the same job has left no run that is still going or succeeded.
+ * @param before State of that attempt; undefined without one.
  */
 export async function planLater(
   session: Session,
@@ -157,7 +152,7 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // Its start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
+    // The earlier start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
     const message =
       "the start of an earlier attempt was not answered: it is sent again as it was, without asking the forge";
     session.notify({ kind: "text", message });
@@ -166,15 +161,14 @@ export async function planLater(
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
-  // A key of the caller is used as it is. A derived one belongs to a run that is gone, has failed or was cancelled; without one it is free.
+  // A key of the caller is used as it is. A derived key belongs to a run that is gone, has failed or was cancelled; otherwise it is unused.
   if (plan.key.scope === "given") return plan;
   const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
   return { ...plan, key: { ...plan.key, suffix: next } };
 }
 
 /**
- * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
- *
+ * Reuses the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
  * @param maxEndAgeMs See {@linkcode StartKey}.
  */
 export function resumePlan(
@@ -203,27 +197,26 @@ export function resumePlan(
   return { ...plan, key: { key, suffix, scope, maxEndAgeMs } };
 }
 
-/** How the key of an earlier attempt counts: a random one that this job made is its own, one from the user may be shared with other jobs. */
+/** Scope of an earlier attempt's key: a random key of this job belongs to it; a key from the user may be shared with other jobs. */
 function scopeOf({ owned }: RunState): StartKey["scope"] {
   return owned ? "random" : "given";
 }
 
-// What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
+// The caller's request: the service's request, with a repository by name and our default for the branch.
 
 /**
- * A request that is made only when a run has to be started: what it says depends on others, and may have changed since an earlier attempt of the
- * job started its run.
+ * A request that is made only if a run must be started: its content depends on others, and may have changed since an earlier attempt of the job
+ * started its run.
  */
 export interface LaterRequest {
-  /** Hash of what the caller asks for: an earlier attempt with the same one has the run that is meant. */
+  /** Hash of the caller's input: it identifies the run of an earlier attempt. */
   readonly asked: string;
-  /** The task; null when it is known with the request alone. */
+  /** The task; null if only the request has it. */
   readonly task: string | null;
-  /** @throws {MogplexError} when there can be no such run, or that cannot be found out. */
+  /** @throws {MogplexError} if there can be no such run, or that cannot be determined. */
   make(): Promise<RunRequest>;
 }
 
-/** Whether the request is not made yet. */
 export function isLater(request: RunRequest | LaterRequest): request is LaterRequest {
   return "make" in request;
 }
@@ -237,20 +230,19 @@ export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"
   createBranch?: boolean | undefined;
 }
 
-/** A request that obeys all rules, whose repository may still be a name. */
+/** A valid request, whose repository may still be a name. */
 interface CheckedRequest {
   /** Id of the repository, or its name. */
   repository: string;
-  /** The rest, as it is going to be sent. */
+  /** The rest, as it will be sent. */
   rest: Omit<StartRequest, "repoId">;
 }
 
-/** Stands for a repository whose id is not known yet, while the rest is checked. */
+/** Placeholder for an unknown repository id while the rest is checked. */
 const SOME_ID = "00000000-0000-4000-8000-000000000000";
 
 /**
  * Checks a request and sets the default for the branch.
- *
  * @throws {UsageError} naming what breaks a rule; nothing was sent.
  */
 export function checkRunRequest(given: RunRequest): CheckedRequest {
@@ -265,7 +257,11 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest };
 }
 
-/** The default branch of a repository; null if the service does not show it. Then the service itself refuses to create that branch. */
+/**
+ * The request in the form that is sent.
+ * @throws {UsageError} if there is no repository of that name (see `findRepository`), or the run would create its default branch: the service only
+ * refuses that after counting the start.
+ */
 async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
   try {
     const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
