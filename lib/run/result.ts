@@ -28,23 +28,22 @@ export interface ResultError {
   code: string | null;
 }
 
-// The error line in the log has the details of a bug, with the place where it happened.
+// The log's error line has the details of a bug, including where it happened.
 const BUG = "the toolkit failed";
 
-/** The parts of whatever was thrown. Everything but a {@linkcode MogplexError} is a bug of ours. */
+/** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
   const { attempted, why, value, advice, serviceCode: code } = error;
   return { attempted, why, value, advice, code };
 }
 
-/** The whole message of an error in parts, as `reason` has it. */
 export function resultSentence({ attempted, why, value, advice }: ResultError): string {
   if (attempted === null) return why;
   return errorSentence({ attempted, why, value: value ?? undefined, advice: advice ?? undefined });
 }
 
-/** The whole message of whatever was thrown, for the `reason` of a result. */
+/** For the `reason` of a result. */
 export function reasonOf(error: unknown): string {
   return error instanceof MogplexError ? error.message : BUG;
 }
@@ -165,7 +164,7 @@ export interface RunResult {
   events: RunEvent[];
 }
 
-/** A result about which nothing is known yet. Every other one is made from it. */
+/** A result before anything is known. Every other result is made from it. */
 export function emptyRunResult(): RunResult {
   return {
     schemaVersion: 1,
@@ -261,7 +260,7 @@ export interface AutomationResult {
 /** Our verdict on the run of an automation. */
 export type AutomationOutcome = AutomationResult["outcome"];
 
-/** A result about which nothing is known yet. Every other one is made from it. */
+/** A result before anything is known. Every other result is made from it. */
 export function emptyAutomationResult(): AutomationResult {
   return {
     schemaVersion: 1,
@@ -295,14 +294,14 @@ export function emptyAutomationResult(): AutomationResult {
 /** A result of any kind: `kind` says which. */
 export type AnyResult = RunResult | AutomationResult;
 
-// Which statuses end a run or an automation run, and the exit code that belongs to each end.
+// Which statuses end a run or an automation run, and the exit code of each end.
 
-/** How a run ends. `awaiting_input` is an end as well: only a person can make it go on. */
+/** `awaiting_input` is an end as well: only a person can make the run continue. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** Exit code of toolkit verbs for each end of a run, by name. */
+/** By name. */
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   success: "success",
   failed: "failed",
@@ -310,29 +309,29 @@ export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   awaiting_input: "awaitingInput",
 };
 
-/** Exit code for each end of an automation run, by name. */
+/** By name. */
 export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
   success: END_EXIT.success,
   failed: END_EXIT.failed,
   cancelled: END_EXIT.cancelled,
 };
 
-/** The end that a run's status means; undefined while the run goes on, and for an unknown status. */
+/** Undefined while the run is going, and for an unknown status. */
 export function endOfRun(status: RunStatus): EndOutcome | undefined {
   return Object.hasOwn(END_EXIT, status) ? status as EndOutcome : undefined;
 }
 
-/** Whether a run with this status no longer goes on by itself. */
+/** Whether a run with this status has finished or waits for a person. */
 export function hasEnded(status: RunStatus): boolean {
   return endOfRun(status) !== undefined;
 }
 
-/** The end that an automation run's status means; undefined while it goes on, and for an unknown status. */
+/** Undefined while it is going, and for an unknown status. */
 export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
 
-/** Milliseconds that the run itself took, by the times of the service; null when it was not seen to end. */
+/** Duration of the run itself in milliseconds, by the service's times; null if its end was not seen. */
 export function runMsOf(result: AnyResult): number | null {
   if (result.kind === "automation-run") return result.runDurationMs;
   if (result.status === null || !hasEnded(result.status)) return null;
@@ -341,41 +340,40 @@ export function runMsOf(result: AnyResult): number | null {
 }
 
 /**
- * Milliseconds that reports name as the time of the run: those of the command that started it, which was there all the time. A command
- * that came later names the run's own time, where it is known.
+ * Duration in reports, in milliseconds: that of the command that started the run and followed it throughout. A later command uses the run's own time,
+ * if it is known.
  */
 export function tookMsOf(result: AnyResult): number {
   return result.replayed === false ? result.durationMs : runMsOf(result) ?? result.durationMs;
 }
 
-// What the events of a run say beyond its status: the branch, the pull request, why it failed.
+// The content of a run's events beyond its status: the branch, the pull request, why it failed.
 
 /** Most UTF-16 units of {@linkcode finalMessageOf}. */
 const MAX_MESSAGE = 20_000;
-/** Most UTF-16 units that are kept of what the agent says: more, so that the message can be cut at a blank. */
+/** Most UTF-16 units of the agent's text to keep: more, so that the message can be cut at a blank. */
 const MAX_SAID = 40_000;
 
-/** What {@linkcode addEvent} has found so far. Texts are untrusted. Its size does not grow with the number of events. */
+/** The facts from {@linkcode addEvent} so far. Texts are untrusted. Its size does not grow with the number of events. */
 export interface EventFacts {
-  /** Branch that the agent worked on; null when the events did not say. */
+  /** Null if the events do not show it. */
   readonly workingBranch: string | null;
-  /** Branch with the agent's changes, as pushed; null when nothing was pushed or the events did not say. */
+  /** Branch with the agent's changes; null if nothing was pushed or the events do not show it. */
   readonly pushedBranch: string | null;
-  /** See {@linkcode RunResult.pullRequest}; also `unknown` when the address must not be shown. */
+  /** See {@linkcode RunResult.pullRequest}; also `unknown` if the address must not be shown. */
   readonly pullRequest: RunResult["pullRequest"];
-  /** Whether the agent changed anything; null when unknown. */
+  /** Null if unknown. */
   readonly changed: boolean | null;
-  /** See {@linkcode RunResult.files}. */
   readonly files: string[] | null;
-  /** What the agent said last; null when it said nothing. {@linkcode finalMessageOf} cuts it. */
+  /** The agent's last message; null without one. {@linkcode finalMessageOf} cuts it. */
   readonly said: string | null;
-  /** Whether the next piece of prose continues {@linkcode EventFacts.said}. */
+  /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
   /** `failure_code` of the last `failed` event that has one. */
   readonly failureCode: string | null;
   /** Error text of the last `failed` event that has one. The run's own `error` explains a failure better. */
   readonly failureError: string | null;
-  /** Message of the last `failed` event that has one. {@linkcode EventFacts.failureError} explains a failure better. */
+  /** Message of the last `failed` event with a message. {@linkcode EventFacts.failureError} explains a failure better. */
   readonly failureMessage: string | null;
 }
 
@@ -383,7 +381,6 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" && value.trim() !== "" ? value : null;
 }
 
-/** The facts before the first event. */
 export function noFacts(): EventFacts {
   return {
     workingBranch: null,
@@ -399,7 +396,6 @@ export function noFacts(): EventFacts {
   };
 }
 
-/** Whether {@linkcode addEvent} reads a branch or a pull request from the event. */
 export function isGitEvent({ type, payload }: RunEvent): boolean {
   return type === "log" && (payload.stage === "git_sync" || payload.stage === "git_delivery");
 }
@@ -419,7 +415,7 @@ function delivery(payload: RunEvent["payload"]): Delivery {
   };
 }
 
-/** What the agent said last, as results have it. It is cut between two words: half a secret has no shape that could be found. */
+/** The agent's last message, cut between two words: half a secret has no recognizable shape. */
 export function finalMessageOf({ said }: EventFacts): string | null {
   const text = said?.trim() ?? null;
   if (text === null || text.length <= MAX_MESSAGE) return text;
@@ -428,7 +424,7 @@ export function finalMessageOf({ said }: EventFacts): string | null {
   return `${text.slice(0, end)} …`;
 }
 
-/** The facts after the agent has said something; undefined when the event has no words of it. */
+/** The facts after a message of the agent; undefined if the event has no text from it. */
 function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEvent): EventFacts | undefined {
   if (type !== "log" || kind !== "assistant_final" && kind !== "run_progress" && kind !== "assistant_delta") {
     return undefined;
@@ -443,11 +439,9 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
 
 /**
  * The facts after one more event.
- *
- * Source: service source, events of stages `git_sync` and `git_delivery`; there can be several `failed` events: the first comes
- * from the agent, the last from the worker that gave up.
- *
- * @param facts What the earlier events said; it is not changed.
+ * Source: service source, events of stages `git_sync` and `git_delivery`; there can be several `failed` events: the first comes from the agent, the
+ * last from the worker that gave up.
+ * @param facts Facts of the earlier events; not changed.
  */
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
@@ -457,7 +451,7 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   }
   const spoken = speech(facts, event);
   if (spoken !== undefined) return spoken;
-  // Other events, such as a heartbeat of the worker, come in the middle of a sentence.
+  // Other events, such as a heartbeat of the worker, can arrive in the middle of a sentence.
   if (type === "tool_started" || type === "tool_finished") return { ...facts, speaking: false };
   if (type !== "failed") return facts;
   return {
@@ -477,20 +471,19 @@ export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
   return events.reduce(addEvent, noFacts());
 }
 
-// The phases of a run, as far as its events show them.
+// The phases of a run according to its events.
 
 interface PhasesOptions {
   /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
   createdAt?: string | null | undefined;
-  /** When the run ended: its `updatedAt`, once it is terminal. @default the time of the last event that ends a run */
+  /** `updatedAt` of a finished run. @default the time of the last event that ends a run */
   endedAt?: string | null | undefined;
 }
 
-/** What {@linkcode addMilestone} keeps of the events: times in milliseconds since 1970, `NaN` where there is none. */
+/** Times from events, in milliseconds since 1970; `NaN` for no time. */
 export interface Milestones {
-  /** Time of the first event. */
   readonly firstAt: number;
-  /** Beginnings of phases, in the order of the phases, at most one each. */
+  /** Starts of phases, in order, at most one each. */
   readonly begun: readonly { readonly name: string; readonly at: number }[];
   /** Time of the last event that ends a run. */
   readonly endedAt: number;
@@ -501,17 +494,17 @@ const NOT_DELIVERED = "The agent finished, but";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
-/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
+/** Whether an event of this type is the last one of a run. It does not prove that the run has finished: only the status does. */
 export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Whether the agent's work was done, and could not be delivered. The event is the only one of its delivery. */
+/** Whether the agent's work was done but could not be delivered. This is the only event of such a delivery. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }
 
-/** The phase that begins with an event; `""` when the run ends with it, undefined for any other event. */
+/** The phase that starts with an event; `""` if the run ends with it, undefined for any other event. */
 export function beginsPhase(event: RunEvent): string | undefined {
   const { type, payload } = event;
   // "External Mogplex run accepted" names the run, "Harness run started" does not.
@@ -526,33 +519,28 @@ export function beginsPhase(event: RunEvent): string | undefined {
 // In the order in which a run goes through them.
 const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
-/**
- * The milestones after one more event.
- *
- * @param milestones Those of the earlier events, which are not changed; undefined before the first event.
- */
+/** @param milestones From the earlier events, not changed; undefined before the first event. */
 export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
   const name = beginsPhase(event);
   if (milestones !== undefined && name === undefined) return milestones;
   const at = Date.parse(event.createdAt);
   const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
   const end = isTerminalType(event.type) ? at : endedAt;
-  // The agent may say its last words before it fails: no delivery began then.
+  // The agent may send its last message before it fails: then no delivery began.
   const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
   if (name === undefined || name === "") {
     return { firstAt, begun: failed ? begun.filter((phase) => phase.name !== "deliver") : begun, endedAt: end };
   }
   const last = begun.at(-1);
-  // A resumed run repeats milestones: they do not begin a phase again.
+  // A resumed run repeats milestones: they do not start a phase again.
   const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
   return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
 }
 
 /**
- * The phases between milestones: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end,
- * `deliver` to the end of the run. A phase whose beginning was not seen is left out; its time counts for the phase before it.
- *
- * @param milestones Undefined when there was no event.
+ * The phases between milestones: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver` to the end
+ * of the run. A phase whose start was not seen is left out; its time is added to the phase before it.
+ * @param milestones Undefined without events.
  */
 export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
   const phases: { name: string; at: number }[] = [];
@@ -573,23 +561,18 @@ export function phasesOf(milestones: Milestones | undefined, options: PhasesOpti
   });
 }
 
-/**
- * Derives the phases from all events: {@linkcode addMilestone} for each of them, then {@linkcode phasesOf}.
- *
- * @param events Oldest first; some may be missing.
- */
+/** @param events Oldest first; some may be missing. */
 export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): RunPhase[] {
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
 
-// Times for people, in UTC and as a distance from now, and spans that can take days.
+// Times for people, in UTC and as a distance from now, and durations of up to days.
 
 const MINUTE = 60_000;
 
 /**
- * A span in at most two units: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. From ten minutes on it is rounded to minutes.
- *
- * @param ms Milliseconds; a negative number or NaN counts as zero.
+ * A duration in at most two units: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. From ten minutes on it is rounded to minutes.
+ * @param ms Milliseconds; a negative number or NaN becomes zero.
  */
 export function spanText(ms: number): string {
   if (!(ms >= 500)) return "0 s";
@@ -603,33 +586,33 @@ export function spanText(ms: number): string {
   return twoUnits(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-/** Milliseconds since 1970; null when the text is not a time. */
+/** Milliseconds since 1970; null if the text is not a time. */
 export function instantMs(time: string | null): number | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** A time in ISO 8601. @param ms Milliseconds since 1970. */
+/** ISO 8601. @param ms Milliseconds since 1970. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A time in ISO 8601; null without one. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
+/** ISO 8601. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
 export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }
 
-/** A time as `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, of the years 0 to 9999. */
+/** `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, of the years 0 to 9999. */
 export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** A length of time for people who compare: from a minute on, in whole minutes. */
+/** A duration for comparisons: from a minute on, in whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }
 
-/** How far a time is from now: `in 12 min`, `3 h ago`, `now`. */
+/** `in 12 min`, `3 h ago`, `now`. */
 export function distanceText(ms: number, nowMs: number): string {
   const distance = ms - nowMs;
   if (Math.abs(distance) < 1_000) return "now";
@@ -637,7 +620,7 @@ export function distanceText(ms: number, nowMs: number): string {
   return distance > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** A time and its distance: `2026-12-01 14:05 UTC (in 12 min)`. */
+/** `2026-12-01 14:05 UTC (in 12 min)`. */
 export function timeText(ms: number, nowMs: number): string {
   return `${utcText(ms)} (${distanceText(ms, nowMs)})`;
 }

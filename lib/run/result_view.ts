@@ -1,6 +1,5 @@
 /**
- * A result as reports and the log show it. Runs and automation runs have the same view, so that a renderer need not know the kind.
- *
+ * A result for reports and the log. Runs and automation runs have the same view, so that a renderer need not know the kind.
  * @module
  */
 import { lookup } from "../lookup.ts";
@@ -21,7 +20,7 @@ import {
   tookMsOf,
 } from "./result.ts";
 
-// What a reader can do when a run has ended without success.
+// What a reader can do after a run without success.
 
 const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
 const SILENT = "Look at the last events, correct what they show, then start again.";
@@ -41,7 +40,7 @@ const STEPS: Readonly<Record<string, string>> = {
 const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (git add), " +
   "then start again.";
 
-/** What to do now; null when it succeeded, or when the reason says it. */
+/** What to do next; null after a success, or if the reason already says it. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
@@ -54,21 +53,20 @@ function nextStep(result: AnyResult): string | null {
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
 
-/** The words for a run or an automation run. */
 interface KindWords {
-  /** Its name in the middle of a sentence. */
+  /** In the middle of a sentence. */
   readonly noun: "run" | "automation run";
-  /** What a job starts, as the subject of a sentence. */
+  /** The thing a job starts, as the subject of a sentence. */
   readonly started: "Mogplex run" | "automation";
-  /** What a job did to start it. */
+  /** Past tense of the verb for starting it. */
   readonly begun: "started" | "triggered";
   readonly outcomes: readonly (Outcome | AutomationOutcome)[];
 }
 
 interface VerdictWords {
-  /** Emoji before the headline, where there is room for one. */
+  /** Emoji before the headline. */
   readonly mark: string;
-  /** In the block at the end of a log, after "verdict". */
+  /** After "verdict", in the block at the end of a log. */
   readonly word: string;
   /** As a heading, a title or the first line of a failure. */
   readonly headline: string;
@@ -133,7 +131,7 @@ export function kindWords({ kind }: AnyResult): KindWords {
   return KINDS[kind];
 }
 
-/** Whether something may have been started although no answer says so. */
+/** Whether something may have been started although no answer confirms it. */
 export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
   return runId === null && mayExist;
 }
@@ -143,13 +141,13 @@ function isRefused(result: AnyResult): boolean {
   return result.outcome === "error" && result.runId === null && !mayHaveStarted(result);
 }
 
-/** The verdict of a result in words. A start that was refused or never sent has its own words. */
+/** A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
 }
 
-/** Where the work of the agent is, as far as that is known. */
+/** The branch with the agent's work, if known. */
 export function branchWords(
   { branch: { base, pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
 ): Words {
@@ -157,19 +155,19 @@ export function branchWords(
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
   if (workingBranch !== null) return [{ name: workingBranch }, " (the branch of this run; no push is known)"];
-  // A start without a branch of its own is told the base, to which no agent pushes.
+  // A start without its own branch sends the base, to which no agent pushes.
   return requested === null || requested === base
     ? "unknown"
     : [{ name: requested }, " (named by the start; no push is known)"];
 }
 
-/** How a run came to the command that tells of it. */
+/** How the reporting command got its run. */
 export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
   if (replayed) return `attached to a run that was ${begun} before`;
   return replayed === null ? `not ${begun} here` : `${begun} here`;
 }
 
-/** The time of a run, and of the command that tells of it. Null for what is not known, or says the same as the other. */
+/** The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. */
 export function timesOf(
   { times, tookMs, durationMs }: Pick<ResultView, "times" | "tookMs" | "durationMs">,
 ): { runMs: number | null; hereMs: number | null } {
@@ -177,14 +175,14 @@ export function timesOf(
   return { runMs: times?.durationMs ?? (isOurs ? null : tookMs), hereMs: isOurs ? durationMs : null };
 }
 
-/** What is known of the pull request of a run that names none. */
+/** The state of the pull request if its address is unknown. */
 export function noPullRequestWords({ git, outcome }: Pick<ResultView, "git" | "outcome">): string {
   if (git?.pullRequest.state === "none") return "none";
   if (outcome === "success") return "not known: no event names one";
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
 
-/** The phases of a run, after "failed in". */
+/** After "failed in". */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: "boot",
   prepare: "preparation",
@@ -192,7 +190,6 @@ const PHASE_WORDS: Readonly<Record<string, string>> = {
   deliver: "delivery",
 };
 
-/** The causes of waits, in words. */
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   rate_limit: "rate limit of the token",
   start_limit: "limit of run starts",
@@ -202,20 +199,19 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   unauthorized: "token refused for a moment",
 };
 
-/** What the agent of a run did to the repository, and the events that say so. */
+/** What the agent of a run did to the repository, and the events that show it. */
 export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
 
-/** When the service worked on an automation run. */
 export interface AutomationTimes {
-  /** When it began, in ISO 8601; null while it waits for a slot. */
+  /** ISO 8601; null while it waits for a slot. */
   startedAt: string | null;
-  /** When it ended, in ISO 8601; null while it goes on. */
+  /** ISO 8601; null while it is running. */
   completedAt: string | null;
-  /** Milliseconds that it took, as the service says. */
+  /** According to the service. */
   durationMs: number | null;
 }
 
-/** The fields that mean the same in both kinds of results. */
+/** The fields with the same meaning in both kinds of results. */
 type Common = Pick<
   AnyResult,
   | "runId"
@@ -234,46 +230,42 @@ type Common = Pick<
   | "resume"
 >;
 
-/** What reports and the log read of a result. Null and empty fields are not shown. */
+/** The part of a result that reports and the log show. Null and empty fields are not shown. */
 export interface ResultView extends Common {
   kind: KindWords;
   verdict: VerdictWords;
   /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
   reason: string | null;
-  /** What the reader can do, as the error says; untrusted text. */
+  /** The error's own advice; untrusted text. */
   advice: string | null;
-  /** What the reader can do after such an end, in our own words; null when the error says it, or nothing is to be done. */
+  /** Advice in our own words; null if the error has some, or there is nothing to do. */
   nextStep: string | null;
-  /** The task; null when it is not known, or not to be shown. Untrusted text. */
+  /** Null if unknown, or not to be shown. Untrusted text. */
   task: string | null;
-  /** What the agent said last; null for an automation run. Untrusted text. */
+  /** The agent's last message; null for an automation run. Untrusted text. */
   finalMessage: string | null;
-  /** UUID of the automation; null for a run. */
+  /** Null for a run. */
   automationId: string | null;
-  /** Times of an automation run; null for a run, which has phases. */
+  /** Null for a run, which has phases. */
   times: AutomationTimes | null;
-  /** Agent; null for an automation run. */
+  /** Null for an automation run. */
   harness: string | null;
   /** `failure_code` of the last `failed` event; null for an automation run. */
   failureCode: string | null;
-  /** Branch, changes and pull request; null for an automation run, for which the service does not report them. */
+  /** Null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
-  /** Phases in order; empty for an automation run. */
+  /** In order; empty for an automation run. */
   phases: readonly RunPhase[];
-  /** Events that were kept, oldest first; empty for an automation run, which has none. */
+  /** The kept events, oldest first; empty for an automation run, which has no events. */
   events: readonly RunEvent[];
-  /** How many events were seen and not kept. */
+  /** Number of events that were seen but not kept. */
   eventsOmitted: number;
-  /** How many events were seen; null for an automation run. */
+  /** Null for an automation run. */
   eventCount: RunResult["eventCount"] | null;
-  /** See {@linkcode tookMsOf}. */
   tookMs: number;
 }
 
-/**
- * The reason apart from the advice. A reason that says more than the error, such as what became of the run after a signal,
- * stays whole.
- */
+/** Separates the advice from the reason. A reason that contains more than the error, such as what happened to the run after a signal, stays whole. */
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
@@ -301,7 +293,6 @@ const NOTHING_OF_A_RUN = {
   eventCount: null,
 };
 
-/** The view of a result of either kind. */
 export function viewOf(result: AnyResult): ResultView {
   const explained = explain(result.reason, result.error);
   const named = {
@@ -325,28 +316,28 @@ export function viewOf(result: AnyResult): ResultView {
   };
 }
 
-// The first line of every report: where, what was asked, what came of it, in how long.
+// The first line of every report: repository, task, result and duration.
 
-/** Most UTF-16 units of a title. Source: API reference, "Branches and pull requests": that of a pull request has as many. */
+/** Source: API reference, "Branches and pull requests": the title of a pull request has the same limit. */
 const MAX_TITLE = 72;
 /** Most UTF-16 units of a repository: forges permit less. */
 const MAX_WHERE = 200;
-/** Most paths of a delivery event. Source: API reference, `payload`: lists are cut to 25 items. */
+/** Source: API reference, `payload`: lists are cut to 25 items. */
 const MAX_NAMED_FILES = 25;
 
-/** The parts of the line. The first two are untrusted. */
+/** The first two are untrusted. */
 interface Headline {
-  /** Repository by name, else by id; the automation; null when none is known. */
+  /** Repository by name, otherwise by id; the automation; null if neither is known. */
   where: string | null;
-  /** First line of the task, cut; null when the task is not known. */
+  /** First line of the task, cut; null if the task is unknown. */
   title: string | null;
-  /** What came of it: `PR #12`, `no changes`, `failed in delivery`. */
+  /** The result: `PR #12`, `no changes`, `failed in delivery`. */
   end: string;
   /** Files and time, in brackets: `(3 files, 4 min)`. */
   more: string;
 }
 
-/** First line of a task that says something, without the marks of a heading. */
+/** The first line of a task that is not blank, without the marks of a heading. */
 function titleOf(task: string | null): string | null {
   const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
   if (line === undefined) return null;
@@ -355,7 +346,7 @@ function titleOf(task: string | null): string | null {
     : line;
 }
 
-/** A pull request by its number, if its address ends in one. */
+/** `PR #12` if the address ends in a number. */
 function pullRequestWord(url: string): string {
   const number = /\/(\d{1,12})\/?$/.exec(url)?.[1];
   return number === undefined ? "pull request" : `PR #${number}`;
@@ -374,12 +365,11 @@ function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string 
   return git?.pullRequest.state === "none" ? "success, no pull request" : verdict.word;
 }
 
-/** How many files the delivery names: an agent may have committed more itself. */
+/** The number of files in the delivery event: an agent may itself have committed more. */
 function filesWord(count: number): string {
   return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
 }
 
-/** The parts of the first line about a result. */
 export function headlineOf(view: ResultView): Headline {
   const { automationId, repository, repoId, kind: { noun }, runId } = view;
   const work = automationId === null ? runId === null ? null : `${noun} ${runId}` : `automation ${automationId}`;
@@ -393,14 +383,14 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** The line. It names the kind where nothing is known of a run. @param end What came of it. @default {headlineOf(view).end} */
+/** If nothing is known of a run, the line names the kind. @param end The result. @default {headlineOf(view).end} */
 export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
   const { where, title, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));
   return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
 }
 
-/** The line as plain text; untrusted. Blank names stay: JUnit compares cases by this text. */
+/** Untrusted plain text. Blank names stay: JUnit compares cases by this text. */
 export function headlineText(view: ResultView): string {
   const { where, title, end, more } = headlineOf(view);
   const what = [where, title].filter((part) => part !== null).join(": ");

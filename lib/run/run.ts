@@ -1,6 +1,5 @@
 /**
  * Starts a run and follows it to its end in one call: for scripts, and with state file and signals for the command line.
- *
  * @module
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
@@ -68,26 +67,23 @@ export interface AttachOptions extends FollowOptions {
 /** Options of {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
-// The jobs, with state file and signals.
-
 /** {@linkcode JobOptions} of a job on a run. */
 export type RunJob = JobOptions<FollowItem, StartedRun>;
 
 /**
  * Starts a run and follows it.
- *
  * @returns How the job ended, with the error that ended it.
- * @throws {UsageError} when the state file cannot be written, or that of an earlier attempt is missing.
+ * @throws {UsageError} if the state file cannot be written, or the one of an earlier attempt is missing.
  */
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   const resumed = readResumed(request, options, state);
-  // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
+  // The state of an earlier attempt stays until its run is found, or another start begins: the service may not answer now.
   if (resumed?.asked == null) state?.writer.clear();
   return await new Job(new RunOperation(options, { request, resumed }, state?.writer), options).start();
 }
 
-/** Follows a run that exists. @param runId UUID. @returns See {@linkcode runJob}. */
+/** Follows an existing run. @param runId UUID. @returns See {@linkcode runJob}. */
 export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options)?.writer;
   recordFollowing(runId, options, state);
@@ -97,19 +93,17 @@ export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<
 /** Longest time for a single read, retries included, in milliseconds. */
 export const LOOK_MS = 60_000;
 
-/** Reads a run once. The outcome is `deadline` if the run has not ended. @param runId UUID. @returns See {@linkcode runJob}. */
+/** Reads a run once. The outcome is `deadline` if the run has not finished. @param runId UUID. @returns See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   return await new Job(new RunOperation(options, runId, undefined), options).attach(true);
 }
 
-/** The state file of a job. */
 interface OpenState extends StatePlace {
-  /** Seals and checks state files. */
   seal: StateSeal;
   writer: StateWriter;
 }
 
-/** The state file of a job; undefined without one, or without a token to seal it. */
+/** Undefined without a state file, or without a token to seal it. */
 function openState({ session: { token, notify }, state }: RunJob): OpenState | undefined {
   if (state === undefined || token === undefined) return undefined;
   const seal = stateSeal(token);
@@ -117,10 +111,9 @@ function openState({ session: { token, notify }, state }: RunJob): OpenState | u
 }
 
 /**
- * Reads the state of an earlier attempt: where the caller says it is; for a request that is not made yet also where this job is going to write
- * its own, as no key finds the run of another request.
- *
- * @throws {UsageError} when the file that the caller names is missing: a mistyped path must not start a second agent.
+ * Reads the state of an earlier attempt from the caller's path. For a deferred request it also tries the path of this job's own state file, because
+ * no key finds the run of another request.
+ * @throws {UsageError} if the file at the caller's path is missing: a mistyped path must not start a second agent.
  */
 function readResumed(
   request: RunRequest | LaterRequest,
@@ -133,7 +126,7 @@ function readResumed(
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
-  // Outside CI the state of the folder is looked at before. A job that is not told apart from those of other pipelines starts a run each time.
+  // Outside CI the folder's state is handled earlier. A job that cannot be distinguished from those of other pipelines starts a run each time.
   const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
   const path = resumePath ?? (findsOwn ? ownPath : undefined);
   if (path === undefined) return undefined;
@@ -142,7 +135,7 @@ function readResumed(
     job,
     execution: false,
     required,
-    // In its own place a file of an earlier job is nothing odd.
+    // In its own place, an earlier job's file is normal.
     tellsOfOthers: required,
     nowMs: clock.wallTime(),
     notify,
@@ -173,14 +166,14 @@ function recordFollowing(runId: string, options: RunJob, state: StateWriter | un
 
 interface RunStart {
   request: RunRequest | LaterRequest;
-  /** State of an earlier attempt, whose key is used again; undefined for none. */
+  /** State of an earlier attempt, whose key is used again; undefined without one. */
   resumed: RunState | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
 
-/** One run, which is to be started or exists already. */
+/** One run, new or existing. */
 class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #session: Session;
   readonly #options: RunJob;
@@ -191,17 +184,16 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #started: StartedRun | undefined;
   #follower: RunFollower | undefined;
   readonly #name: RepositoryName;
-  /** The run as the cancel returned it. */
+  /** The run from the answer to the cancel. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
-  /** How many starts have followed one that found no sandbox. */
+  /** Number of starts after one that found no sandbox. */
   #lacks = 0;
-  /** Whether the last run got no sandbox. */
   #lacked = false;
   #agent = new AgentWatch();
 
   /**
-   * @param target What to start, or the id of a run that exists.
+   * @param target What to start, or the id of an existing run.
    * @param state Writes the state file; undefined without one.
    */
   constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
@@ -220,7 +212,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return typeof this.#target === "string" ? this.#target : this.#started?.runId;
   }
 
-  /** The request, where it is made only for a start. */
+  /** The deferred request, if it is one. */
   get #later(): LaterRequest | undefined {
     return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
   }
@@ -274,7 +266,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs);
   }
 
-  /** The state that an earlier attempt with the same request left. Its request may have said something else: the forge has changed since. */
+  /** The state of an earlier attempt with the same input. Its request may have differed: the forge has changed since. */
   #leftBy({ asked }: LaterRequest, { resumed }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
     const { idempotencyKey } = this.#options;
@@ -286,9 +278,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Takes the run of an earlier attempt; also a failed one if the caller gives the key.
-   *
-   * @returns Whether it was taken: it goes on, has ended well, or no further key starts another one.
+   * Takes over the run of an earlier attempt, even a failed one if the caller gives the key.
+   * @returns Whether it was taken over: it is going, succeeded, or no further key starts another run.
    */
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, clock, notify } = this.#session;
@@ -317,7 +308,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       if (isLast) notify({ kind: "text", message: keysUsedUp(run.status) });
     }
     const { onInterrupt } = this.#options;
-    // Its own `cleanup` has to know the state.
+    // The job's own `cleanup` needs the state.
     const job = jobOf(this.#session, this.#options);
     const startedAt = new Date(clock.wallTime()).toISOString();
     this.#state?.begin({
@@ -353,9 +344,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
-   *
-   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
+   * Starts again after a run without a sandbox, a while later: no agent has begun, so nothing is done twice.
+   * @throws {MogplexError} with exit code 75 if there is no time or no key for another start.
    */
   async #startAgain(run: Run, look: Look): Promise<void> {
     const { clock, startedAt, deadline, notify } = this.#session;
@@ -395,7 +385,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads the run once more, and its state is then newer than this one.
+      // The follower reads the run again, and its state is then newer than this one.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -404,7 +394,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { tokenShare, stream, sink } = this.#options;
     this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
     this.#agent = new AgentWatch();
-    // A single look has no time for a request after it.
+    // A single look has no time for another request.
     if (look.kind === "once") this.#name.ask();
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
@@ -424,7 +414,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    // A run that got no sandbox has ended, although that is not a verdict.
+    // A run without a sandbox has ended, although that is not a verdict.
     this.#state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
@@ -487,33 +477,32 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 }
 
-// Stops a run at a signal or at the deadline: cancels it or lets it go on, finding it first if the answer to its start is missing.
+// Stops a run at a signal or at the deadline: cancels it or lets it continue, finding it first if the answer to its start is missing.
 
-/** Parts of {@linkcode stopRun}. */
 interface StopParts {
   session: Session;
-  /** Why to stop, and the time for it. */
+  /** Why to stop, and the time limit. */
   cause: StopCause;
-  /** Writes the state file; undefined without one. */
+  /** Undefined without a state file. */
   state: StateWriter | undefined;
-  /** The run; undefined if no answer named it yet. */
+  /** Undefined if no answer has named the run yet. */
   known: { runId: string; owned: boolean } | undefined;
-  /** The start; undefined if there was none. */
+  /** Undefined without a start. */
   series: StartSeries<StartResult> | undefined;
   /** Called with the run that a repeated start found. */
   onFound: (started: StartedRun) => void;
 }
 
-/** {@linkcode Stopped}, with the run as the cancel returned it. */
+/** {@linkcode Stopped}, with the run from the answer to the cancel. */
 interface StoppedRun extends Stopped {
-  /** Undefined if nothing was cancelled, or no answer came. */
+  /** Undefined if nothing was cancelled, or there was no answer. */
   run?: Run | undefined;
 }
 
 /** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
 const RESEND_MS = 1_500;
 
-/** Cancels the run, or lets it go on. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
+/** Cancels the run, or lets it continue. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
 async function stopRun(parts: StopParts): Promise<StoppedRun> {
   const { session: { client, clock, signal }, cause, state, known, series, onFound } = parts;
   const deadline = clock.now() + cause.limitMs;
@@ -530,7 +519,7 @@ async function stopRun(parts: StopParts): Promise<StoppedRun> {
 
   if (known === undefined && series?.mayExist !== true) return none();
   if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
-  // A later step has to know that the deadline cancels it, whatever a signal would have done.
+  // Tells a later step that the deadline cancels the run, whatever a signal would have done.
   const late = cause.kind === "deadline" && known === undefined;
   state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
   try {
@@ -538,7 +527,7 @@ async function stopRun(parts: StopParts): Promise<StoppedRun> {
     if (run === undefined) return none();
     if (known === undefined) onFound(run as StartedRun);
     if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
-    // At a signal the session's own signal has aborted, and must not end the cancel. No later step may get to repeat it.
+    // After a signal the session's own signal is aborted; it must not end the cancel. There may be no later step to repeat it.
     const signalled = cause.kind === "signal";
     const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
     return cancelled(await cancelWith(client, clock, run.runId, limits), state);
@@ -560,41 +549,36 @@ function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | 
   return { run, answered: true, outcome, byItself, text };
 }
 
-// Builds the result of a run from the start, the follower and the end of the job.
-
-/** The parts of {@linkcode buildResult}. */
 interface ResultParts {
-  /** Service, requests, waits, time. */
   session: Session;
   outcome: Outcome;
   exitCode: number;
-  /** Why; null to take the reason from the run and its events. */
+  /** Null to take the reason from the run and its events. */
   reason: string | null;
   /** The error that ended the job; ignored if the outcome is a verdict of the service. */
   error?: unknown;
-  /** The request; undefined if the job attached to a run by its id. */
+  /** Undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;
-  /** The task, where the request is not known. @default {null} */
+  /** The task if there is no request. @default {null} */
   task?: string | null | undefined;
-  /** Whether the result has the task. @default {true} */
+  /** Whether the result contains the task. @default {true} */
   showTask?: boolean | undefined;
-  /** Name of the repository; undefined when it is not known. */
+  /** Undefined if unknown. */
   repository?: string | undefined;
-  /** Key of the start; undefined if nothing was started. */
+  /** Undefined if nothing was started. */
   idempotencyKey?: string | undefined;
   /** Whether the run exists, or may exist although no answer named it. */
   mayExist: boolean;
-  /** The start's answer; undefined if there was none. */
+  /** The start's answer; undefined without one. */
   started?: StartedRun | undefined;
-  /** The follower with what it saw; undefined if the run was not followed. */
+  /** Undefined if the run was not followed. */
   follower?: RunFollower | undefined;
   /** Id of the run that the job attached to. */
   runId?: string | undefined;
-  /** The run as a cancel returned it, which is newer than what the follower saw. */
+  /** The run from the answer to a cancel, newer than the follower's. */
   run?: Run | undefined;
 }
 
-/** Command that follows a run again. */
 function resumeCommand(runId: string): string {
   return `mogplex-ci follow ${runId}`;
 }
@@ -647,8 +631,6 @@ function buildResult(parts: ResultParts): RunResult {
   };
 }
 
-// The errors that {@linkcode run} throws when a run did not end in success.
-
 /** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
   /** @internal */
@@ -698,7 +680,7 @@ export class AwaitingInputError extends RunVerdictError {
   }
 }
 
-/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
+/** Undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
   if (result.outcome === "failed") return new RunFailedError(result);
   if (result.outcome === "cancelled") return new RunCancelledError(result);

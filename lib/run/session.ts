@@ -1,6 +1,5 @@
 /**
- * A session: client, clock, notices and counters that everything in one call of the library shares.
- *
+ * A session: the client, clock, notices and counters shared within one call of the library.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -32,7 +31,7 @@ interface SessionOptions extends ConnectOptions {
   timeoutMs?: number | undefined;
 }
 
-/** Opens a session. @throws what {@linkcode connectWith} throws. */
+/** @throws what {@linkcode connectWith} throws. */
 export function openSession(options: SessionOptions, internals: SessionInternals): Session {
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
@@ -42,11 +41,10 @@ export function openSession(options: SessionOptions, internals: SessionInternals
 
 /**
  * Connects to the service.
- *
  * @param system Name of the CI system, for the service's log.
  * @param calls The methods that the client needs.
- * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
- * @throws {UsageError} when the origin is not permitted, or `timeoutMs` is out of range.
+ * @throws {UnauthorizedError} if there is no token, or its value cannot be a token.
+ * @throws {UsageError} if the origin is not permitted, or `timeoutMs` is out of range.
  * @internal
  */
 export function connectWith<C extends object>(
@@ -121,14 +119,14 @@ export function connectWith<C extends object>(
 /** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
-/** @throws {UsageError} when the longest time of a whole job is out of range. */
+/** @throws {UsageError} if the time limit of a whole job is out of range. */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
   const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
-/** Shortest time for following, in milliseconds. Whoever gives less has meant seconds or minutes, and would pay for a run and give it up. */
+/** Shortest time for following, in milliseconds. A smaller value was meant as seconds or minutes, and would abandon a run that costs money. */
 const MIN_FOLLOW_MS = 1_000;
 
 /** Refuses a time that is too short to follow anything. @throws {UsageError} */
@@ -141,39 +139,36 @@ export function checkFollowTimeout(timeoutMs: number | undefined): void {
 /** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 
-/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the client methods that the call needs. */
 export interface Connected<C = unknown> {
   readonly client: C & ClientFacts;
   readonly clock: Clock;
-  /** Access token; undefined if the caller passed a client that we did not make. */
+  /** Access token; undefined if the caller passed their own client. */
   readonly token: string | undefined;
   readonly env: ReadEnv;
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** Masks the token, the secrets that were given, and those in the environment. Its patterns are made once for the whole call. */
+  /** Masks the token, the given secrets, and those in the environment. Its patterns are made once for the whole call. */
   readonly redactor: () => Redactor;
-  /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */
   readonly requests: () => number;
-  /** Point on the clock at which it was opened. */
+  /** Time on the clock at which it was opened. */
   readonly startedAt: number;
-  /** Point on the clock until which the whole call may take. */
+  /** Time limit of the whole call, on the clock. */
   readonly deadline: number;
   /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
-  /** What the process has learned about the token. */
   readonly memory: TokenMemory;
   /**
-   * Makes a pacer, which waits at most until the deadline.
-   *
+   * Makes a pacer that waits until the deadline at most.
    * @param signal Ends every wait. @default {@linkcode Connected.signal}
    */
   pacer(signal?: AbortSignal): Pacer;
 }
 
-/** What a whole job shares: a client with all methods, and the CI system. */
+/** Shared by a whole job: a client with all methods, and the CI system. */
 export interface Session extends Connected<ServiceClient> {
   readonly platform: Platform;
 }
@@ -189,7 +184,6 @@ export interface VerbOptions {
   onNotice?: OnNotice | undefined;
 }
 
-/** The names and types of {@linkcode VerbOptions}. */
 export function verbKeys(): Keys<VerbOptions> {
   return { signal: "signal", onNotice: "function" };
 }
@@ -218,12 +212,12 @@ export interface SessionInternals {
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default it cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** The session, if the caller has opened it: then the options of a session do not count. @default it is opened */
+  /** An open session; then the session options are ignored. @default it is opened */
   session?: Session | undefined;
   /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;
   platform: Platform;
-  /** Called with the session as soon as it is open. */
+  /** Called as soon as the session is open. */
   onSession?: ((session: Session) => void) | undefined;
   /** Called after each request, unless the caller passed a client. */
   onRequest?: ((request: RequestReport) => void) | undefined;

@@ -1,6 +1,5 @@
 /**
  * Sources of news for a follower: the interface, and polling. The event stream of runs is another implementation.
- *
  * @module
  */
 import { type Clock, OVER } from "../clock.ts";
@@ -11,26 +10,24 @@ import { type Failure, retry } from "../service/retry.ts";
 import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
-/** Something that can be read again and again. `N` is what a read returns. */
+/** `N` is the result of a read. */
 export interface Subject<N> {
-  /** What a read attempts, after "Cannot": `read events of run "…"`. */
+  /** The attempt, after "Cannot": `read events of run "…"`. */
   readonly what: string;
-  /** Reads it now. @throws what the client throws. */
+  /** @throws what the client throws. */
   read(call: CallOptions): Promise<N>;
   /**
-   * Reads the record itself. The service then repairs the record of a run whose worker died; {@linkcode Subject.read} shows it unrepaired.
-   * Used after a long silence and at the deadline.
-   *
+   * Reads the record itself. The service then repairs the record of a run whose worker died; {@linkcode Subject.read} shows it unrepaired. Used after
+   * a long silence and at the deadline.
    * @throws what the client throws.
    */
   readRecord?(call: CallOptions): Promise<N>;
 }
 
-/** Waits for news. `N` is what a read returns. */
+/** `N` is the result of a read. */
 export interface Source<N> {
   /**
    * Waits for the next news, and retries as long as that can help.
-   *
    * @param last Outcome of the last read, which decides the wait; absent at the first call, which does not wait.
    * @returns The news; null if the deadline came first.
    * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
@@ -40,32 +37,30 @@ export interface Source<N> {
   close(): void;
 }
 
-/** Options of every {@linkcode Source}. `S` is what it reads. */
+/** `S` is what the source reads. */
 export interface SourceOptions<S> {
   clock: Clock;
   subject: S;
-  /** Waits within the deadline, and sends notices about it. */
   pacer: Pacer;
-  /** What the process has learned about the token. */
   memory: TokenMemory;
-  /** Point on the clock until which requests may take, in milliseconds. */
+  /** Time limit for requests on the clock, in milliseconds. */
   deadline: number;
   /** Ends waits and requests: its follower aborts it together with `close()`. */
   signal: AbortSignal;
-  /** Jobs that use the token at the same time, at least 1. */
+  /** At least 1. */
   tokenShare: number;
   /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
 }
 
-/** Silence after which the record is read in place of the news, in milliseconds. */
+/** Silence after which the record is read instead of the news, in milliseconds. */
 const SILENCE_MS = 120_000;
 
 /** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   #cadence: CadenceState;
-  /** Point on the clock of the last news, or of the last look at the record. */
+  /** Time of the last news, or of the last read of the record, on the clock. */
   #heardAt: number;
   #leave: (() => void) | undefined;
 
@@ -105,7 +100,7 @@ export class PollingSource<N> implements Source<N> {
     this.#leave?.();
   }
 
-  /** A refusal of one follower counts for all: each waits for its turn, and none of them slows down alone. */
+  /** A refusal of one follower applies to all: each waits for its turn, and none of them slows down alone. */
   #delayAfterRefusal(namedMs: number | null): number {
     const { memory: { pace }, clock, tokenShare } = this.#options;
     pace.refused(clock.now(), namedMs);
@@ -122,7 +117,7 @@ export class PollingSource<N> implements Source<N> {
 }
 
 interface LookOptions<N> {
-  /** What is attempted, after "Cannot". */
+  /** The attempt, after "Cannot". */
   what: string;
   /** Ends waits and requests. */
   signal: AbortSignal;
@@ -134,8 +129,7 @@ interface LookOptions<N> {
 
 /**
  * Reads until it works, and retries as long as that can help.
- *
- * @returns What was read; null if the deadline came first.
+ * @returns The result; null if the deadline came first.
  * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
@@ -147,7 +141,7 @@ export async function lookUntilSeen<N>(
     return await retry<N>({
       memory,
       signal,
-      // One request an attempt: this loop, not the client, decides the wait after a failure.
+      // One request for each attempt: this loop, not the client, decides the wait after a failure.
       attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
       async wait(failure, count) {
         isLate = !await pacer.waitAfter(what, { ...failure, delayMs: delayAfter?.(failure) ?? failure.delayMs }, count);
@@ -169,9 +163,7 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
 }
 
 /**
- * Reads a last time at the deadline. After a 401 with a token that has worked before, it tries again at once, as there is no time
- * to wait.
- *
+ * Reads a last time at the deadline. After a 401 with a token that has worked before, it tries again at once, since there is no time to wait.
  * @throws what the last attempt threw.
  */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
@@ -186,8 +178,7 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
 
 /**
  * Reads the record itself at the deadline.
- *
- * @returns Undefined if the subject has no record of its own, or if it cannot be read: the last news then decide.
+ * @returns Undefined if the subject has no record, or it cannot be read: then the last news decide.
  */
 export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Connected): Promise<N | undefined> {
   try {
@@ -202,7 +193,6 @@ export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }
 /** A signal that aborts with the caller's signal, or by {@linkcode LinkedAbort.close}. */
 export interface LinkedAbort {
   readonly signal: AbortSignal;
-  /** Aborts {@linkcode LinkedAbort.signal}. */
   close(): void;
 }
 
@@ -217,21 +207,20 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
 
 // Decides the delay before the next poll: a pure function from one state to the next.
 //
-// A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a
-// refusal (429), after which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
+// A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a refusal (429), after
+// which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
 // - it starts at an interval at which five jobs fit into the limit;
 // - each refusal multiplies the interval;
 // - each minute or more without a refusal makes it a little shorter again.
 //
 // The figures come from the simulation in `bench/fleet`.
 
-/** Everything that the next delay depends on. */
 export interface CadenceState {
-  /** Jobs that use the token at the same time, as the caller says; at least 1. */
+  /** At least 1; from the caller. */
   readonly tokenShare: number;
-  /** Short delays that are used up before the regular interval, next one first, in milliseconds. */
+  /** Short delays before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
-  /** Whether the burst watches for an end that is near. Then `tokenShare` does not slow it down. */
+  /** Whether the burst waits for an end that is near. Then `tokenShare` does not slow it down. */
   readonly ending: boolean;
   /** Time of the first poll, in milliseconds on the clock; undefined before it. */
   readonly sinceMs: number | undefined;
@@ -239,16 +228,15 @@ export interface CadenceState {
   readonly newsAtMs: number;
   /** Number of polls with something new. */
   readonly news: number;
-  /** Times of the last polls that were answered, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
+  /** Times of the last answered polls, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
   readonly looks: readonly number[];
   /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
   readonly floorMs: number;
   readonly refusals: number;
-  /** Time from which the present stretch without refusals counts. */
+  /** Start of the current stretch without refusals. */
   readonly calmSinceMs: number;
 }
 
-/** Outcome of a poll. */
 export type CadenceEvent =
   /** It showed a new event or another status. */
   | { readonly kind: "news" }
@@ -256,12 +244,12 @@ export type CadenceEvent =
   | { readonly kind: "quiet" }
   /** It showed the last event of a run whose status has not changed yet. */
   | { readonly kind: "ending" }
-  /** The service refused it, since the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
+  /** The service refused it because the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
   | { readonly kind: "refused"; readonly namedMs: number | null }
   /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
-/** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
+/** Time and chance: the inputs of {@linkcode nextDelay} besides state and event. */
 interface Moment {
   /** Time of the poll, in milliseconds on the clock. */
   readonly atMs: number;
@@ -271,13 +259,13 @@ interface Moment {
   readonly random: number;
 }
 
-/** First delays, in milliseconds: a run that we attach to may have ended already, and a new one may fail to start. */
+/** First delays, in milliseconds: an existing run may have finished already, and a new one may fail to start. */
 const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 
 /** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
-/** How long a run counts as young, in milliseconds: its sandbox boots, so it rarely ends. */
+/** How long a run is treated as young, in milliseconds: its sandbox boots, so it rarely ends. */
 const STARTUP_MS = 60_000;
 
 /** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
@@ -286,13 +274,13 @@ const STARTUP_INTERVAL_MS = 6_800;
 /** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
 const ACTIVE_MS = 5_500;
 
-/** Time without news after which a run counts as idle, in milliseconds. */
+/** Time without news after which a run is treated as idle, in milliseconds. */
 const IDLE_AFTER_MS = 120_000;
 
-/** The same for a run with few events in all: some services report nothing while the agent works. */
+/** The same for a run with few events: some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Most polls with news that such a run has. Source: contract 4.2: boot and preparation take two to five. */
+/** Most polls with news of such a run. Source: contract 4.2: boot and preparation take two to five. */
 const SPARSE_NEWS = 5;
 
 /** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
@@ -304,10 +292,10 @@ const JITTER = 0.06;
 /** Window of the service's rate limit, in milliseconds. Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
 
-/** Shortest interval of one job in the long run, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
+/** Shortest average interval of one job, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
 
-/** If we sent at most this many polls in a window that is used up, other jobs sent most of the requests. */
+/** If we sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
 const FEW_LOOKS = 3;
 
 /** Interval after the first refusal, in milliseconds. */
@@ -321,15 +309,14 @@ const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** The same when no poll was answered in the minute before, although we waited as asked. */
+/** The same if no poll was answered in the minute before, although we waited as asked. */
 const BLIND_FACTOR = 4.5;
 
 /** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
 const MAX_FLOOR_MS = 200_000;
 
 /**
- * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads jobs that were
- * refused together.
+ * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads out jobs that were refused together.
  */
 const SPREAD = 0.5;
 
@@ -343,11 +330,7 @@ const CALM_GROWTH = 4;
 
 const MAX_CALM_MS = 600_000;
 
-/**
- * The state before the first poll.
- *
- * @param tokenShare Jobs that use the token at the same time, at least 1.
- */
+/** @param tokenShare Jobs that use the token at the same time, at least 1. */
 export function startCadence(tokenShare: number): CadenceState {
   return {
     tokenShare,
@@ -364,10 +347,8 @@ export function startCadence(tokenShare: number): CadenceState {
 }
 
 /**
- * The next delay, and the state after it.
- *
  * @param event Outcome of the last poll.
- * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`.
+ * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`, and the next state.
  */
 export function nextDelay(
   state: CadenceState,
@@ -405,7 +386,7 @@ function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number)
   };
 }
 
-/** The longer interval after a refusal: multiplicative decrease. */
+/** Multiplicative decrease. */
 function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
   const own = looks.filter((look) => look > atMs - WINDOW_MS).length;
   if (refusals === 0) return own > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
@@ -446,7 +427,7 @@ function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs:
   return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
 }
 
-/** Shortest delay for a job that shares its token, in milliseconds; 0 for a token of its own. */
+/** Shortest delay for a job that shares its token, in milliseconds; 0 for an unshared token. */
 function shareMs(tokenShare: number): number {
   return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }

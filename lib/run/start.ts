@@ -1,7 +1,6 @@
 /**
- * Starts exactly one operation: repeats attempts with the same key, and takes the next key of a series if the operation that was
- * found has failed or was cancelled.
- *
+ * Starts exactly one operation: repeats attempts with the same key, and uses the next key of a series if it finds an operation that failed or was
+ * cancelled.
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -23,26 +22,24 @@ import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.
 import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
-/** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
+/** One start. Keeps what is needed to find the operation again if a signal interrupts it. */
 export class StartSeries<R extends StartAnswer> {
   readonly #session: Session;
   readonly #plan: SeriesPlan<R>;
   readonly #pacer: Pacer;
   readonly #hooks: SeriesHooks;
   #suffix: number;
-  /** The start with the present key; undefined before the first one. */
+  /** The start with the current key; undefined before the first one. */
   #start: Start<R> | undefined;
-  /** Number of attempts with an unknown outcome. */
   #unknownAttempts = 0;
-  /** Whether any attempt of this process has failed. */
   #triedBefore = false;
-  /** Point on the clock at which we sent the first attempt. */
+  /** Time of the first attempt on the clock. */
   #firstSentAt: number | undefined;
-  /** Point on the clock at which we sent the first attempt that was answered with a 5xx. */
+  /** Time on the clock of the first attempt that was answered with a 5xx. */
   #troubleAt: number | undefined;
-  /** Point on the clock at which `mayRepeat` was last asked, or the start began. */
+  /** Time of the last call of `mayRepeat`, or of the start, on the clock. */
   #permittedAt = 0;
-  /** Whether a signal interrupted an attempt with the present key, which may have started its run unnoticed. */
+  /** Whether a signal interrupted an attempt with the current key, which may have started its run unnoticed. */
   #isInterrupted = false;
 
   constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
@@ -53,30 +50,28 @@ export class StartSeries<R extends StartAnswer> {
     this.#pacer = session.pacer();
   }
 
-  /** Key of the present attempt. */
   get key(): string {
     return keyWithSuffix(this.#plan.key.key, this.#suffix);
   }
 
-  /** Whether a run with {@linkcode StartSeries.key} may exist, even if no answer said so. */
+  /** Whether a run with {@linkcode StartSeries.key} may exist, even without an answer. */
   get mayExist(): boolean {
     return this.#start?.mayExist === true || this.#plan.what.isNamed?.() === true;
   }
 
   /**
-   * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was
-   * cancelled, the next key of the series is tried.
-   *
+   * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was cancelled, the next
+   * key of the series is tried.
    * @returns The run. After {@linkcode MAX_KEYS} keys it may be one that failed or was cancelled before.
-   * @throws {StartUnknownError} when an attempt may have worked although no answer says so; carries the key.
-   * @throws {RateLimitedError | UnavailableError | NetworkError} when no attempt worked before the deadline; nothing was started.
-   * @throws {MogplexError} when the service refuses the start; `signal.reason` if the session's signal aborts.
+   * @throws {StartUnknownError} if an attempt may have worked although no answer confirms it; carries the key.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt worked before the deadline; nothing was started.
+   * @throws {MogplexError} if the service refuses the start; `signal.reason` if the session's signal aborts.
    */
   async start(): Promise<Started<R>> {
     const { notify, redactor } = this.#session;
     const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
     for (let tried = 1;; tried++) {
-      // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
+      // Check first: `onKey` writes the key into the state file, where it must not be if it is never used.
       this.#session.signal?.throwIfAborted();
       const { onStarting, onKey } = this.#hooks;
       await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, limits);
@@ -96,15 +91,15 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Whether the series has another key that a start may use. A key of the caller is used as it is. */
+  /** Whether the series has another key for a start. A key of the caller is used as it is. */
   get hasNext(): boolean {
     return this.#plan.key.scope !== "given" && this.#suffix < LAST_SUFFIX;
   }
 
-  /** Starts once more, with the next key of the series. See {@linkcode StartSeries.start}. */
+  /** Starts again, with the next key of the series. See {@linkcode StartSeries.start}. */
   async startNext(): Promise<Started<R>> {
     this.#suffix++;
-    // What was sent with the keys before says nothing about a run of this one.
+    // Attempts with earlier keys prove nothing about a run of this one.
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
     this.#triedBefore = false;
     return await this.start();
@@ -112,7 +107,6 @@ export class StartSeries<R extends StartAnswer> {
 
   /**
    * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
-   *
    * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
    * @throws what its requests throw.
    */
@@ -125,8 +119,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether another job of the pipeline has the same key. On its first attempt a job cannot find a run of its own, so where the
-   * CI system does not distinguish the nodes of a matrix, another node must have started the run.
+   * Whether another job of the pipeline has the same key. On its first attempt a job cannot find its own run, so if the CI system does not
+   * distinguish the nodes of a matrix, another node must have started the run.
    */
   #isShared({ replayed }: R): boolean {
     return replayed && this.#isFirstAttempt && this.#session.platform.hidesNode && !this.#triedBefore;
@@ -139,10 +133,9 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, or any key one that ended too long ago for it, so
-   * that a new one is to be started.
-   *
-   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   * Whether a new run must be started: a derived key found a run of an earlier attempt that failed or was cancelled, or any key found a run that
+   * ended too long ago.
+   * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.
    */
   #isStale(run: R): boolean {
     const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
@@ -166,8 +159,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Converts a point on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may
-   * have been corrected meanwhile, so it is only used relative to the service's last `Date`.
+   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may have been
+   * corrected in the meantime, so it is only used relative to the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -175,16 +168,13 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether this process started a run that failed or was cancelled. Then its verdict counts, and another start would be a second
-   * run.
-   *
-   * In a job that may have been retried, a cancelled run counts only if it was certainly cancelled after the first request: a job that is
-   * retried right after it was stopped finds the run that it cancelled itself.
-   *
-   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   * Whether this process started a run that failed or was cancelled. Then its verdict stands, and another start would be a second run.
+   * In a job that may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request: a job
+   * that is retried right after it was stopped finds the run that it cancelled itself.
+   * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    // The service's `Date` has whole seconds and is older than the answer: times made of it are never too late.
+    // The service's `Date` has whole seconds and is older than the answer: times derived from it are never too late.
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (
@@ -199,7 +189,7 @@ export class StartSeries<R extends StartAnswer> {
         retryAfterMs: null,
       });
     }
-    // Even a refused attempt may have started the run: a proxy can refuse a request that it has passed on.
+    // Even a refused attempt may have started the run: a proxy can refuse a request after passing it on.
     if (!this.#triedBefore) return false;
     const sentMs = this.#serviceTime(this.#firstSentAt);
     if (run.status !== "cancelled" || this.#isFirstAttempt) return isNewerThan(run, sentMs, toleranceMs);
@@ -237,7 +227,7 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Waits for the next attempt. @returns Whether there is one before the deadline. */
+  /** @returns Whether there is a next attempt before the deadline. */
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
@@ -251,7 +241,7 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** The error to throw when a start is given up. */
+  /** The error to throw when a start is abandoned. */
   #finalError({ error, failure }: FailedStart, isUnsure: boolean): unknown {
     if (isUnsure) {
       if (error instanceof StartUnknownError) return error;
@@ -280,19 +270,19 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/** Why no new run is started where a job has no further key. @param status That of the run of the last one. */
+/** Why no new run is started without a further key. @param status Status of the last key's run. */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
     "no new run is started (key scope job or a key part starts one)";
 }
 
-/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
+/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */
 const MAX_KEYS = 4;
-/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
+/** Most attempts with an unknown outcome before the start is abandoned; each may have used one of the permitted starts. */
 const MAX_UNKNOWN = 8;
 /** Shortest time between two calls of {@linkcode SeriesHooks.mayRepeat}, in milliseconds. */
 const PERMIT_MS = 60_000;
-/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
+/** Largest error of a time from the service's `Date`, in milliseconds (too early): it has whole seconds, and the answer takes time to arrive. */
 const DATE_DOUBT_MS = 2_000;
 
 /** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
@@ -312,26 +302,24 @@ export interface StartAnswer {
   updatedAt: string | null;
 }
 
-/** What is called with each key before it is first used. If it throws, nothing is sent. */
+/** Called with each key before its first use. If it throws, nothing is sent. */
 export interface SeriesHooks {
   /** The caller's function, which is awaited. */
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
   /** Called right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
   /**
-   * Asked before each repeated attempt, once a minute at most: the attempts wait for it. If it returns false, the attempt is not sent, and the
-   * start waits. What it throws ends the start.
-   *
+   * Called before each repeated attempt, at most once a minute, and awaited. If it returns false, the attempt is not sent, and the start waits. What
+   * it throws ends the start.
    * @param mayExist Whether an earlier attempt may have started something.
    */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;
 }
 
-/** Something that is to be started, and the first key of its series. */
 interface SeriesPlan<R extends StartAnswer> {
   what: Startable<R>;
   key: StartKey;
-  /** Identity of the CI job; null outside CI. */
+  /** Null outside CI. */
   job: JobIdentity | null;
 }
 
@@ -358,9 +346,8 @@ export interface StartedRun {
 }
 
 /**
- * Whether a run was created at or after a time of the service. False if the time of creation is not known.
- *
- * @param wallMs The time, in milliseconds since 1970.
+ * Whether a run was created at or after a time of the service. False if the time of creation is unknown.
+ * @param wallMs Milliseconds since 1970.
  * @param toleranceMs How much earlier it may have been created, in milliseconds.
  */
 export function isNewerThan(
@@ -372,8 +359,7 @@ export function isNewerThan(
 }
 
 /**
- * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
- *
+ * Milliseconds since a finished run ended, by its last change; `Infinity` if that time is unknown.
  * @param nowMs The service's wall time.
  */
 export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: number): number {
@@ -382,10 +368,9 @@ export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: n
 }
 
 /**
- * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
- *
- * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
- * unnoticed; else `Infinity`.
+ * Whether this job owns a run and so may stop it: this process or an earlier attempt of the same job started the run.
+ * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run unnoticed; otherwise
+ * `Infinity`.
  */
 function ownsRun(run: StartAnswer, scope: StartKey["scope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||

@@ -28,82 +28,77 @@ import { hashOf } from "./key.ts";
 import { MAX_TIMEOUT_MS } from "./session.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 
-/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
+/** How the process leaves an operation: `detached`, it continues; `ended`, nothing is left to do. */
 export type Parting = "detached" | "ended";
 
-/** The files that are needed. */
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;
 
 /**
- * How the process left the run. `following`: it is at work, or it died; `detached`: it let the run go on, on purpose;
- * `cancelling`: it wants the run to stop and does not know whether it did; `ended`: nothing is left to do.
+ * How the process left the run. `following`: the process is still running, or it died; `detached`: it let the run continue, on purpose; `cancelling`:
+ * it wants the run to stop and does not know whether it did; `ended`: nothing is left to do.
  */
 export type StateParting = Parting | "following" | "cancelling";
 
-/** What the file says. */
+/** The content of the file. */
 export interface RunState {
-  /** `starting`: the request is going to be sent, or was; `started`: the run is known. */
+  /** `starting`: the request will be sent, or was; `started`: the run is known. */
   phase: "starting" | "started";
-  /** Key of the start; null when the job only followed the run. */
+  /** Null if the job only followed the run. */
   idempotencyKey: string | null;
-  /** Whether this job owns the run, as far as is known: see `ownsRun`. */
+  /** Null if unknown: see `ownsRun`. */
   owned: boolean | null;
-  /** Wall time before the first request, as an ISO text: a replay that is older was started by another job. */
+  /** ISO 8601 wall time before the first request: another job started any replay that is older. */
   startedAt: string;
-  /** What a signal does to the run; a process that is killed leaves the same to `cleanup`. */
+  /** What a signal does to the run; `cleanup` does the same after the process was killed. */
   onInterrupt: OnInterrupt;
-  /** SHA-256 of the request; null when the job only followed the run. */
+  /** Null if the job only followed the run. */
   requestHash: string | null;
-  /** Of a {@linkcode LaterRequest}: what was asked for; null for every other start. */
+  /** Input of a {@linkcode LaterRequest}; null for every other start. */
   asked: string | null;
-  /** The request, while the run is not known: only sending it again finds the run. */
+  /** The request while the run is unknown: only sending it again finds the run. */
   request: StartRequest | null;
-  /** Who the job is; null outside CI. */
+  /** Null outside CI. */
   job: JobIdentity | null;
-  /** Real path of the file's directory, where nothing else distinguishes the job from others; null in CI. */
+  /** Real path of the file's directory, if nothing else distinguishes the job from others; null in CI. */
   folder: string | null;
-  /** UUID of the run. */
   runId: string | null;
-  /** The server's last word. */
+  /** The last status from the service. */
   status: string | null;
   /** Id of the newest event seen. */
   lastEventId: string | null;
-  /** How the run was left. */
   parting: StateParting;
 }
 
 /** Makes the proof of a file's content, which is its object without `proof`: see the module. */
 export type StateSeal = (content: object) => string;
 
-/** Purpose and version: a code that was made with the same token for anything else does not fit. */
+/** Purpose and version: a code made with the same token for any other purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 /** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
 const MAX_LENGTH = 1_000_000;
 /** Largest file that is read, in bytes: a character has four at most. */
 const MAX_BYTES = 4 * MAX_LENGTH;
-/** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should count for ever. */
+/** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
 const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
 
-/** Makes the proofs of one token. */
 export function stateSeal(token: string): StateSeal {
   return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
 }
 
-/** The text of a state file. */
 function stateText({ parting, ...state }: RunState, seal: StateSeal): string {
   const content = { schema: SCHEMA, ...state, left: parting };
   return `${JSON.stringify({ ...content, proof: seal(content) }, null, 2)}\n`;
 }
 
-/** SHA-256 of a request in the form that the client sends. @throws {UsageError} when it breaks a rule of the service. */
+/** Hash of a request in the form that the client sends. @throws {UsageError} if it breaks a rule of the service. */
 export function requestHash(request: StartRequest): string {
   const valid = validateStartRequest(request);
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Whether two identities are those of one job; with `execution` also of one execution of it. */
+/** Whether two identities belong to one job; with `execution` also to one execution of it. */
 function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
   const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
@@ -112,10 +107,9 @@ function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: bool
 }
 
 /**
- * Real path of a state file's directory for a job that its identity does not distinguish from others; null for every other job, whose
- * file may be carried to the directory of its retry.
- *
- * @throws when it cannot be found out.
+ * Real path of a state file's directory, for a job that its identity does not distinguish from others; null for every other job, whose file may be
+ * copied to the directory of its retry.
+ * @throws if it cannot be determined.
  */
 function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
   if (job !== null && job.pipeline !== null) return null;
@@ -166,7 +160,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
   }
   if (startedAt === null || Number.isNaN(Date.parse(startedAt))) return undefined;
   if (runId !== null && !isUuid(runId) || (phase === "started") !== (runId !== null)) return undefined;
-  // Only a run that exists can be followed without a key.
+  // Only an existing run can be followed without a key.
   if ((idempotencyKey === null) !== (hash === null) || runId === null && hash === null) return undefined;
   return {
     phase,
@@ -186,7 +180,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
   };
 }
 
-/** Whether nothing is deeper than the request and the job: a forged file may be deeper than a stack holds. */
+/** Whether nothing is deeper than the request and the job: a forged file may be deeper than the stack allows. */
 function isShallow(value: unknown, levels = 3): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
@@ -203,34 +197,31 @@ function parseObject(content: string): UncheckedObject | undefined {
 }
 
 interface ReadStateOptions {
-  /** Who this job is. */
   job: JobIdentity | null;
-  /** Whether the file has to be of this very execution of the job, rather than of an earlier one. */
+  /** Whether the file must belong to this very execution of the job, rather than to an earlier one. */
   execution: boolean;
-  /** Whether it is an error that there is no file. @default {false} */
+  /** Whether a missing file is an error. @default {false} */
   required?: boolean | undefined;
-  /** Whether to tell of a file of another job, of another directory or of long ago. @default {true} */
+  /** Whether to warn of a file of another job, of another directory or of long ago. @default {true} */
   tellsOfOthers?: boolean | undefined;
   /** Wall time in milliseconds since 1970. */
   nowMs: number;
-  /** Hears why a file is ignored. */
+  /** Called with the reason if a file is ignored. */
   notify: OnNotice;
 }
 
 /** A state file whose proof has not been checked yet. */
 interface StoredState {
-  /** What the file says. It may be forged by anything that can write the directory: only good for deciding to do nothing. */
+  /** The content. Any program that can write to the directory can forge it: use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The same when it was written with the token of the seal; undefined, with a notice, when it was not. */
+  /** The content if it was written with the token of the seal; otherwise undefined, with a notice. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
 /**
- * Reads a state file. One that is damaged, old, or of another job is ignored with a notice.
- *
- * @returns Undefined when there is no file, or it is ignored.
- * @throws {UsageError} when something else than an ordinary file is in its place, or it cannot be read; when there is none, and it
- * is required.
+ * Reads a state file. A file that is damaged, old, or of another job is ignored with a notice.
+ * @returns Undefined if there is no file, or it is ignored.
+ * @throws {UsageError} if it is not an ordinary file, cannot be read, or is required and missing.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
   const { job, execution, required = false, tellsOfOthers = true, nowMs, notify } = options;
@@ -267,22 +258,19 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   };
 }
 
-// Writing the state file, each time as a whole and with a new proof.
-
-/** What a new state file begins with. */
 export type StateBeginning = Pick<
   RunState,
   "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "asked" | "request" | "job" | "runId"
 >;
 
-/** A status or an id of the service; anything else that it may have sent (our own token, say) has no place in a file. */
+/** A status or an id of the service. No other text it may have sent (such as our own token) belongs in a file. */
 const word = (value: string | null): string | null =>
   value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
     !value.startsWith("mog_")
     ? value
     : null;
 
-/** Writes one state file. */
+/** Writes the file as a whole each time, with a new proof. */
 export class StateWriter {
   readonly #files: StateFiles;
   readonly #path: string;
@@ -291,7 +279,7 @@ export class StateWriter {
   #state: RunState | undefined;
   #broken = false;
 
-  /** @param notify Hears once when the file cannot be written any more. */
+  /** @param notify Called once if the file can no longer be written. */
   constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice) {
     this.#files = files;
     this.#path = path;
@@ -300,20 +288,18 @@ export class StateWriter {
   }
 
   /**
-   * Proves that the file can be written, and removes what an earlier job left in its place.
-   *
-   * @throws {UsageError} when it cannot be written.
+   * Proves that the file can be written, and removes the file of an earlier job.
+   * @throws {UsageError} if it cannot be written.
    */
   clear(): void {
-    // Written first: that refuses a symbolic link, which a removal would follow.
+    // Write first: that refuses a symbolic link, which a removal would follow.
     this.#attempt(() => this.#files.writeFile(this.#path, ""));
     this.#attempt(() => this.#files.removeFile(this.#path));
   }
 
   /**
-   * Writes the first state in the place of an old file. Called before anything is started, and again for each further key.
-   *
-   * @throws {UsageError} when the file cannot be written.
+   * Writes the first state, replacing an old file. Called before anything is started, and again for each further key.
+   * @throws {UsageError} if the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
     const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, job, runId } = beginning;
@@ -338,18 +324,18 @@ export class StateWriter {
         this.#write(this.#state);
       });
     } catch (error) {
-      // Nothing is going to be started, so nothing is to be written about it either.
+      // Nothing will be started, so nothing must be written about it.
       this.#state = undefined;
       throw error;
     }
   }
 
-  /** Goes on with the state of an earlier process, without writing it. */
+  /** Continues with the state of an earlier process, without writing it. */
   adopt(state: RunState): void {
     this.#state = { ...state };
   }
 
-  /** Changes the state. A file that cannot be written is no reason to lose a run: a notice says so once. */
+  /** Changes the state. A file that cannot be written is no reason to lose a run: one notice reports it. */
   update(change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting">>): void {
     const { runId } = change;
     if (this.#state === undefined) return;

@@ -1,9 +1,7 @@
 /**
  * Gets news from the service's event stream if it has one, and polls otherwise.
- *
- * A stream sends events but not every change of the run's status. So the verdict comes from reading the run: once whenever the stream
- * closes, and a few times after the last event.
- *
+ * A stream sends events but not every change of the run's status. So the verdict comes from reading the run: once whenever the stream closes, and a
+ * few times after the last event.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -23,7 +21,7 @@ import { type CadenceEvent, lookUntilSeen, PollingSource, type Source, type Sour
 /** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
-/** Time of polling after which a stream that did not work is tried again, in milliseconds. Source: as above. */
+/** Time of polling after which a failed stream is tried again, in milliseconds. Source: as above. */
 const PROBE_MS = 300_000;
 
 /** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: as above. */
@@ -38,12 +36,12 @@ const MAX_DROPS = 5;
 /** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run: longest wait for each further message, and time after which no other one is waited for, in milliseconds. */
+/** After the end of a run: longest wait for each further message, and the time after which no more messages are awaited, in milliseconds. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
 
-/** Most of that rest, in UTF-16 units of JSON: 200 of the service's largest events. */
+/** Most of those messages, in UTF-16 units of JSON: 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 
 /** Time limit of an optional read, in milliseconds. */
@@ -59,15 +57,15 @@ export class StreamSource implements Source<News> {
   #first: LinkStep | undefined;
   #run: Run | undefined;
   #drops = 0;
-  /** Whether the next probe looks at the record of the run, and not at its events. */
+  /** Whether the next probe reads the record of the run rather than its events. */
   #probesRecord = false;
   #dropped = "";
   /** Remaining delays of the reads after the last event; undefined before that event. */
   #endings: number[] | undefined;
-  /** Point on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll for good. */
+  /** Time on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
-  /** @param seen Ids of events seen. The events of a stream are added here; those of a page are added by who reads the news. */
+  /** @param seen Ids of events seen. The events of a stream are added here; the reader of a page adds those of the page. */
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
     this.#poller = new PollingSource(options);
@@ -101,7 +99,7 @@ export class StreamSource implements Source<News> {
     this.#link?.close();
   }
 
-  /** The last event has come. From now on a new stream would end at once, so do not open one. */
+  /** Called after the last event. From now on a new stream would end at once, so do not open one. */
   #end(): void {
     if (this.#link !== undefined) this.#endings = [...ENDING_MS];
     this.#unlink();
@@ -127,7 +125,6 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** Reads the run, and retries as long as that can help. */
   async #look(): Promise<News | null> {
     const { subject: reader } = this.#options;
     const news = await lookUntilSeen(this.#options, {
@@ -139,7 +136,7 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** Reads once. @returns Undefined if the read failed: the stream goes on without it. */
+  /** @returns Undefined if the read failed: the stream continues without it. */
   async #readOnce(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
@@ -227,7 +224,7 @@ export class StreamSource implements Source<News> {
     );
   }
 
-  /** @returns The news; undefined if there are none; null if the deadline came first. */
+  /** @returns The news; undefined without news; null if the deadline came first. */
   async #handle(step: LinkStep): Promise<News | null | undefined> {
     switch (step.kind) {
       case "messages":
@@ -246,8 +243,8 @@ export class StreamSource implements Source<News> {
   }
 
   /**
-   * After a long silence, reads the events and the run itself in turn. New events prove that the connection is dead, so it is replaced.
-   * Reading the run repairs its record if its worker died.
+   * After a long silence, reads the events and the run itself in turn. New events prove that the connection is dead, so it is replaced. Reading the
+   * run repairs its record if its worker died.
    */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
@@ -259,7 +256,7 @@ export class StreamSource implements Source<News> {
       this.#drops = 1;
       this.#unlink();
     }
-    // `limit: null`, so that it does not count as a page: the stream has shown more events than a page can.
+    // `limit: null`, so that it is not treated as a page: the stream has shown more events than a page can.
     return { ...page, events, limit: null };
   }
 
@@ -270,7 +267,7 @@ export class StreamSource implements Source<News> {
     const step = this.#feed.take(items);
     if (step.run !== undefined) {
       this.#run = step.run;
-      // The run has ended. The service may never close the stream, so wait only briefly for the last messages.
+      // The run has finished. The service may never close the stream, so wait only briefly for the last messages.
       if (hasEnded(step.run.status)) await this.#drain(link, step);
     }
     const { fresh } = step;
@@ -301,11 +298,11 @@ export class StreamSource implements Source<News> {
       step.cut ||= cut || isTooMuch;
       ended = isTooMuch || fresh.some(endsRun);
     }
-    // The time is over, and it still brings something.
+    // The time is over, and there are still messages.
     if (!ended) step.cut = true;
   }
 
-  /** Reads the events before those that a new stream began with: a stream starts with the newest ones. Some may be missing. */
+  /** Reads the events before those with which a new stream began: a stream starts with the newest ones. Some may be missing. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
     const page = await this.#readOnce((call) => reader.read(call));
@@ -322,10 +319,9 @@ function endsRun(event: RunEvent): boolean {
 
 // Waits for an open stream, with heartbeats and within the deadline.
 
-/** Outcome of one wait for the stream of a run. */
 type LinkStep = StreamStep<StreamItem>;
 
-/** Length of one slice of a wait, in milliseconds: heartbeats come early by at most this. */
+/** Length of one slice of a wait, in milliseconds: heartbeats are early by at most this. */
 const SLICE_MS = 20_000;
 
 /** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
@@ -342,14 +338,14 @@ const MAX_SILENCE_MS = 300_000;
 /** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
-/** How a pause ended: whether the deadline is still to come, or with which error. */
+/** Whether there is still time before the deadline, or the error that ended the pause. */
 type Tick = { inTime: boolean } | { error: unknown };
 
 /** Adds heartbeats and the deadline to waits, for all streams of one follower. */
 class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
-  /** A pause that ended while no caller waited. */
+  /** A pause that ended while no caller was waiting. */
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 
@@ -358,8 +354,7 @@ class Ticker {
   }
 
   /**
-   * Waits for `work`, and sends heartbeats meanwhile.
-   *
+   * Waits for `work`, and sends heartbeats in the meantime.
    * @returns The value of `work`; null if the deadline came first.
    */
   async race<T>(work: Promise<T>): Promise<T | null> {
@@ -374,8 +369,8 @@ class Ticker {
   }
 
   /**
-   * Waits for the end of the pause. The pause goes on in the background if the work is done first, and the next wait continues it. Each
-   * wait has a promise of its own: a promise that outlives its races keeps the result of each race, with all its messages.
+   * Waits for the end of the pause. The pause continues in the background if the work is done first, and the next wait resumes it. Each wait has its
+   * own promise: a promise that outlives its races keeps the result of each race, with all its messages.
    */
   #tick(): Promise<Tick> {
     const missed = this.#missed;
@@ -406,7 +401,7 @@ class StreamLink {
   #silenceMs: number;
   #heardAt: number;
   #reading: Promise<LinkStep> | undefined;
-  /** Whether it was opened without an id, and no event has come so far. */
+  /** Whether it was opened without an id, and no event has arrived so far. */
   fromScratch: boolean;
 
   /**
@@ -432,7 +427,7 @@ class StreamLink {
     return this.#stream.next(limitMs);
   }
 
-  /** Waits for messages; gives `silent` after two minutes or more without any. @returns Null if the deadline came first. */
+  /** Waits for messages; returns `silent` after two minutes or more without any. @returns Null if the deadline came first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
@@ -440,7 +435,7 @@ class StreamLink {
       const step = await ticker.race(this.#reading);
       if (step === null) return null;
       this.#reading = undefined;
-      // A comment shows that the connection is alive, but not that the service still watches the run.
+      // A comment shows that the connection is alive, but not that the service is still watching the run.
       if (step.kind === "messages" && step.messages.length === 0) continue;
       this.#heardAt = this.#clock.now();
       this.#silenceMs = step.kind === "silent"
@@ -450,7 +445,6 @@ class StreamLink {
     }
   }
 
-  /** Ends the stream and its connection. */
   close(): void {
     this.#stream.close();
   }
@@ -458,21 +452,20 @@ class StreamLink {
 
 // Collects the events of a stream: each one once and in order, even if the stream repeats or reorders them.
 
-/** What a batch of messages added. */
 interface FeedStep {
-  /** The run, if a message contained it. */
+  /** Undefined if no message contained it. */
   run: Run | undefined;
-  /** Events not seen before, oldest first. */
+  /** Not seen before, oldest first. */
   fresh: RunEvent[];
   /** Whether a new event could not be read. */
   cut: boolean;
 }
 
-/** The events of one run that were seen, and the id from which its stream continues. */
+/** Tracks the seen events of one run, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
   readonly #seen: SeenIds;
-  /** Ids of events that could not be read: a page may still show them. */
+  /** Ids of unreadable events: a page may still show them. */
   readonly #unreadable = new SeenIds();
   #lastId: string | undefined;
 
@@ -490,12 +483,11 @@ export class StreamFeed {
     return this.#lastId;
   }
 
-  /** Forgets the last id, since the service does not know it any more. Seen events stay seen. */
+  /** Forgets the last id, because the service no longer knows it. Seen events stay seen. */
   startOver(): void {
     this.#lastId = undefined;
   }
 
-  /** Adds messages of a stream. */
   take(items: readonly StreamItem[]): FeedStep {
     let run: Run | undefined;
     const events: RunEvent[] = [];
@@ -510,7 +502,7 @@ export class StreamFeed {
     return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
-  /** Adds events that were read beside the stream. @returns Those not seen before. */
+  /** Adds events that were read alongside the stream. @returns Those not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     const fresh = events.filter(({ id }) => this.#seen.add(id));
     this.#continueAfter(fresh.map(({ id }) => id));
@@ -523,10 +515,9 @@ export class StreamFeed {
   }
 
   /**
-   * Whether a page of events closes the gap between the events seen before and those that a new stream began with.
-   *
+   * Whether a page of events closes the gap between the events seen before and those with which a new stream began.
    * @param page Events that were read and not yet added.
-   * @param limit How many events the read asked for.
+   * @param limit Number of requested events.
    * @param began The first events of the stream, already added.
    */
   joins(page: readonly RunEvent[], limit: number, began: readonly RunEvent[]): boolean {
@@ -538,12 +529,12 @@ export class StreamFeed {
 
   /** @param ids New ones, oldest first. */
   #continueAfter(ids: readonly string[]): void {
-    // The id is sent back as a header, so it must not be any text.
+    // The id is sent back as a header, so arbitrary text is not allowed.
     this.#lastId = ids.findLast(isUuid) ?? this.#lastId;
   }
 }
 
-/** Sorts by time if all times can be parsed; else keeps the order. */
+/** Sorts by time if all times can be parsed; otherwise keeps the order. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   if (events.length < 2) return [...events];
   const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));
