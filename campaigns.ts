@@ -47,7 +47,6 @@ export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.
 export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
 export { RepositoriesError } from "./lib/campaign/plan/plan_campaign.ts";
 export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
-export type { CampaignFormatName } from "./lib/campaign/report/write.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/view/verdicts.ts";
 export type {
   CampaignAbout,

@@ -23,6 +23,8 @@ const NEIGHBORS: Readonly<Record<string, string>> = {
   baseUrl: "url",
   defaultHeaders: "headers",
   maxRetries: "maxAttempts",
+  onAbort: "cancelOn",
+  onTimeout: "cancelOn",
   timeout: "timeoutMs",
 };
 

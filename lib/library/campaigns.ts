@@ -85,8 +85,8 @@ export interface Campaign {
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
    * @example When will it be done?
    * ```ts ignore
-   * const { view, bound } = await campaign.plan();
-   * console.log(view.items.length, view.endsAt, bound);
+   * const { view, limitedBy } = await campaign.plan();
+   * console.log(view.items.length, view.endsAt, limitedBy);
    * ```
    */
   plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
@@ -368,8 +368,9 @@ function runHandle(
   source: CampaignSource,
   all: (options: RunCampaignOptions, signal: AbortSignal) => Promise<RunCampaignOptions>,
   sayer: (options: CampaignOptions) => (event: CampaignEvent) => void,
-  options: CampaignRunOptions,
+  given: CampaignRunOptions,
 ): CampaignHandle {
+  const options = ownFields(given);
   const stop = new AbortController();
   let progress: CampaignProgress = { done: 0, total: 0 };
   const handle = handleOf<CampaignEvent, CampaignView, CampaignView, CampaignStand>({
@@ -379,8 +380,8 @@ function runHandle(
     },
     async begin({ signal, onItem, onStarted }) {
       const keys: Keys<CampaignRunOptions> = { ...waveKeys(), timeoutMs: "number", throwOnFailure: "boolean" };
-      checkOptions("run campaign", options, keys);
-      checkFollowTimeout(ownFields(options).timeoutMs);
+      checkOptions("run campaign", given, keys);
+      checkFollowTimeout(options.timeoutMs);
       const { timeoutMs, approvedBy } = options;
       let told = false;
       const start = (view: CampaignView) => {

@@ -351,9 +351,11 @@ interface HandledJob<O, J, R extends AnyResult, S> {
 /** The handle of a job whose end is a result of its own kind. */
 function jobHandle<O extends object, J extends { type: string }, R extends AnyResult, S extends { runId: string }>(
   connect: Connect,
-  { options, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
+  { options: given, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
 ): RunWorkHandle<HandleItem<J, R>, R, S> {
+  const options = ownFields(given);
   const known: KnownOfRun = { runId: null, status: null };
+  const cancelled = new AbortController();
   const last = (end: JobEnd<R>, signal: AbortSignal): End<R> | undefined => {
     const { result } = end;
     const { outcome, exitCode } = result;
@@ -367,7 +369,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted: tellStarted }) {
       check();
-      checkFollowTimeout(ownFields(options).timeoutMs);
+      checkFollowTimeout(options.timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected);
       // The end of a handle is an item of its own.
@@ -387,7 +389,9 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
         const ending = endingSignal(connected.signal, watch.interrupts);
         return session = openSession(overlay(connected, { signal: ending }), detected(connected));
       };
-      const end = await begin(overlay(connected, { ...watch, onItem: take, onStarted, openSession: open }));
+      const end = await begin(
+        overlay(connected, { ...watch, onItem: take, onStarted, openSession: open, cancelled: cancelled.signal }),
+      );
       learn(end.result);
       guarded(end.result, session);
       const item = last(end, signal);
@@ -399,8 +403,11 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
       return settle(end, { throwOnFailure, signal, ending: leftSentence(signal.reason) }, verdictError);
     },
     last,
-    // A further start may have begun another run.
-    cancel: async (started) => await cancel({ ...started, runId: known.runId ?? started.runId }),
+    async cancel(started) {
+      cancelled.abort();
+      // A further start may have begun another run.
+      await cancel({ ...started, runId: known.runId ?? started.runId });
+    },
     missed: MISSED,
   };
   return runHandleOf(work, known);

@@ -44,6 +44,8 @@ export interface JobOptions<I, S> extends KeyOptions {
   /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
+  /** Fires when the caller has cancelled the operation: no further start follows. */
+  readonly cancelled: AbortSignal | undefined;
 }
 
 export interface StatePlace {
@@ -85,6 +87,7 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
     repository: options.repository,
     byTask: options.byTask ?? false,
     mayRepeat: options.mayRepeat,
+    cancelled: options.cancelled,
   };
 }
 

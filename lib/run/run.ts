@@ -348,10 +348,13 @@ class RunOperation implements Operation<FollowItem, RunResult> {
    * @throws {MogplexError} with exit code 75 if there is no time or no key for another start.
    */
   async #startAgain(run: Run, look: Look): Promise<void> {
-    const { clock, startedAt, deadline, notify } = this.#session;
+    const { client, clock, startedAt, deadline, signal, notify } = this.#session;
+    const { cancelled } = this.#options;
     const series = this.#series;
     const waitMs = SANDBOX_WAITS_MS[this.#lacks];
-    const why = typeof this.#target === "string" || look.kind !== "all"
+    const why = cancelled?.aborted
+      ? "it was cancelled"
+      : typeof this.#target === "string" || look.kind !== "all"
       ? "this job starts no other run"
       : series === undefined
       ? "it is the run of an earlier attempt"
@@ -375,11 +378,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     });
     const pacer = this.#session.pacer();
     pacer.status = "waiting for a sandbox";
-    await pacer.pause(waitMs);
+    await pacer.pause(waitMs, cancelled);
+    if (cancelled?.aborted) throw noSandbox(run, clock.now() - startedAt, "it was cancelled");
     this.#lacks++;
     this.#started = undefined;
-    this.#announce(await series.startNext());
+    const started = await series.startNext();
+    this.#announce(started);
     this.#lacked = false;
+    // A cancel that came meanwhile has reached the run before this one.
+    if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {

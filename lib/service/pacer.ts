@@ -57,16 +57,22 @@ export class Pacer {
    * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
    *
    * @param ms Milliseconds.
+   * @param cut Ends the wait when it fires.
    * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
    */
-  async pause(ms: number): Promise<boolean> {
+  async pause(ms: number, cut?: AbortSignal): Promise<boolean> {
     const { clock, deadline, signal } = this.#options;
+    const signals = [signal, cut].filter((each) => each !== undefined);
     const until = Math.min(clock.now() + ms, deadline);
-    for (let restMs = until - clock.now(); restMs > 0; restMs = until - clock.now()) {
+    for (let restMs = until - clock.now(); restMs > 0 && !cut?.aborted; restMs = until - clock.now()) {
       const silentMs = clock.now() - this.#spokeAt;
       if (silentMs + Math.min(restMs, HEARTBEAT_MS) > HEARTBEAT_MS) this.#heartbeat();
-      await clock.sleep(Math.min(restMs, HEARTBEAT_MS), { signal });
+      await clock.sleep(Math.min(restMs, HEARTBEAT_MS), {
+        signal: cut === undefined ? signal : AbortSignal.any(signals),
+      }).catch((error) => {
+        if (!cut?.aborted || signal?.aborted) throw error;
+      });
     }
     return this.leftMs > 0;
   }

@@ -63,3 +63,16 @@ test("the reference links a member only under the name of a type that has it", (
   );
   expect(lost.map(([link]) => link)).toEqual([]);
 });
+
+test("the reference has the signatures of render() and report() that a script can call, and not that of their body", () => {
+  const formats = [...TEXT.matchAll(/^function (\w+)\(.*?\b(?:format|targets): ([^,]+)/gm)].map((
+    [, name, type],
+  ) => [name, type]);
+  expect(formats).toEqual([
+    ["render", "ReportFormatName"],
+    ["render", '"openmetrics"'],
+    ["render", "CampaignFormatName"],
+    ["report", "readonly ReportTarget[]"],
+    ["report", "readonly ReportTarget<CampaignFormatName>[]"],
+  ]);
+});

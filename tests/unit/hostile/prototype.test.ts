@@ -1,7 +1,7 @@
 /** Some code of the process has written to `Object.prototype`. */
 import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
-import { makeEmulator } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
@@ -14,6 +14,10 @@ const FOREIGN = {
   approvedBy: "evil",
   timeoutMs: 1,
   maxEvents: 1,
+  throwOnFailure: false,
+  cancelOn: ["timeout"],
+  tokenShare: 1_000,
+  scenario: "success",
   mode: "YOLO",
   harness: "claude-code",
   baseBranch: "evil",
@@ -64,4 +68,19 @@ test("start(), run() and a campaign send nothing that stands on Object.prototype
   bodies.push(...world.starts.map(({ key, body }) => `${key} ${body}`));
   expect(bodies.length).toBe(3);
   for (const body of bodies) expect(body).not.toMatch(/evil|YOLO|claude/i);
+});
+
+test("handles, clients and the emulator of tests take no option that stands on Object.prototype", async () => {
+  const { service, error } = await polluted(async () => {
+    const service = createEmulator({ scenario: "agent-failure" });
+    const request = { repoId: service.repos[0]?.id ?? "", prompt: "x" };
+    const { token, url, env, fetch, clock } = service.options;
+    const mogplex = createMogplex({ token, url, env, fetch, clock });
+    return { service, error: await mogplex.run(request).catch((thrown) => thrown) };
+  });
+  // Neither `timeoutMs: 1` nor `throwOnFailure: false` was given, so the run is followed to its end and rejects.
+  expect(error).toMatchObject({ name: "RunFailedError", exitCode: 1 });
+  expect(service.runs.map(({ idempotencyKey, status }) => [idempotencyKey === "evil-key", status])).toEqual([
+    [false, "failed"],
+  ]);
 });

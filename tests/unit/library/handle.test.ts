@@ -178,6 +178,64 @@ test("cancel() cancels the run, and the handle ends as it does", async () => {
   expect((await items).at(-1)).toMatchObject({ type: "end", outcome: "cancelled" });
 });
 
+/** A service whose only sandbox is taken for some minutes. */
+async function crowded() {
+  const made = world({ scenario: "stuck-streaming", sandboxLimit: 1 });
+  const { runId } = await made.mogplex.start({ ...made.request, prompt: "Takes the only sandbox" });
+  void made.clock.sleep(5 * 60_000).then(() => made.mogplex.cancel(runId));
+  return made;
+}
+
+test("cancel() cancels the newest run of a handle that started another one since no sandbox was free", async () => {
+  const { mogplex, request, service } = await crowded();
+  const ids: string[] = [];
+  const handle = mogplex.run(request, {
+    timeoutMs: 60 * 60_000,
+    throwOnFailure: false,
+    onStarted: ({ runId }) => void ids.push(runId),
+    onItem: (item) => void (item.type === "status" && item.status === "streaming" && handle.cancel()),
+  });
+  const result = await handle;
+  expect(result).toMatchObject({ outcome: "cancelled", exitCode: 3, runId: ids[1] ?? "" });
+  expect([handle.runId, handle.status, (await handle.started).runId]).toEqual([
+    ids[1] ?? "",
+    "cancelled",
+    ids[0] ?? "",
+  ]);
+  expect(service.runs.map(({ status }) => status).slice(1)).toEqual(["failed", "cancelled"]);
+});
+
+test("cancel() between two starts of a handle keeps the next one from being sent, and ends the handle", async () => {
+  const { mogplex, request, service, clock } = world({ scenario: "boot-failure" });
+  const handle = mogplex.run(request, { timeoutMs: 60 * 60_000, throwOnFailure: false });
+  const { runId } = await handle.started;
+  await clock.sleep(5 * 60_000);
+  expect(handle.status).toBe("failed");
+  const cancelledAt = clock.now();
+  await handle.cancel();
+  expect(await handle).toMatchObject({
+    outcome: "error",
+    runId,
+    exitCode: 75,
+    reason: expect.stringContaining("and it was cancelled; a sandbox is free"),
+  });
+  expect([clock.now() - cancelledAt < 60_000, service.runs.map(({ status }) => status)]).toEqual([true, ["failed"]]);
+});
+
+test("cancel() while another start is on its way cancels the run of that start, too", async () => {
+  const { mogplex, request, service } = await crowded();
+  let starts = 0;
+  const handle = mogplex.run(request, {
+    timeoutMs: 60 * 60_000,
+    throwOnFailure: false,
+    onStarting: async () => {
+      if (++starts === 2) await handle.cancel();
+    },
+  });
+  expect(await handle).toMatchObject({ outcome: "cancelled", exitCode: 3 });
+  expect(service.runs.map(({ status }) => status).slice(1)).toEqual(["failed", "cancelled"]);
+});
+
 test("cancelOn: abort stops the run when the signal fires, also while its start is under way", async () => {
   for (const early of [true, false]) {
     const { mogplex, request, service } = world({ scenario: "stuck-streaming" });

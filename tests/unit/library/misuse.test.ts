@@ -103,6 +103,40 @@ test("options with a misspelt name or a wrong type are refused by every call, an
   expect(service.runs).toEqual([]);
 });
 
+test("a word of another library, or an option under another name, is refused with our word by each call that has the option", async () => {
+  const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const mogplex = createMogplex(options);
+  const { automations } = mogplex;
+  const definition = { name: "one", prompt: "Fix it", repositories: ["acme/web"] };
+  const campaign = createCampaigns(mogplex).of(definition, { home: memoryHome() });
+  const ofClient = { apiKey: "token", baseURL: "url", baseUrl: "url", defaultHeaders: "headers" };
+  const limits = { timeout: "timeoutMs", maxRetries: "maxAttempts" };
+  const stops = { onTimeout: "cancelOn", onAbort: "cancelOn" };
+  const calls: [Readonly<Record<string, string>>, (given: never) => unknown][] = [
+    [{ ...ofClient, ...limits }, (given) => createMogplex(given)],
+    [limits, (given) => mogplex.withOptions(given)],
+    [limits, (given) => mogplex.api.listRepos({}, given)],
+    [{ ...ofClient, timeout: "timeoutMs", ...stops }, (given) => library.run(REQUEST, given)],
+    [stops, (given) => library.follow(id, given)],
+    [stops, (given) => mogplex.run(REQUEST, given)],
+    [stops, (given) => mogplex.attach(id, given)],
+    [stops, (given) => mogplex.resume({ request: REQUEST, key: "k", runId: null }, given)],
+    [stops, (given) => automations.run(id, { repoId: REPO }, given)],
+    [stops, (given) => automations.attach(id, id, given)],
+    [stops, (given) => campaign.run(given)],
+  ];
+  for (const [words, call] of calls) {
+    for (const [word, ours] of Object.entries(words)) {
+      expect(await thrownBy(() => call({ [word]: "x" } as never)), `${word} of ${call}`).toMatchObject({
+        name: "UsageError",
+        why: expect.stringMatching(new RegExp(`^\\w+ have no '${word}'$`)),
+        advice: `did you mean '${ours}'?`,
+      });
+    }
+  }
+  expect(service.runs).toEqual([]);
+});
+
 test("start() and cancel() refuse what only following uses, and say which calls have it", async () => {
   const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
   const mogplex = createMogplex(options);
