@@ -175,7 +175,10 @@ export class Decider {
     // The cheapest questions come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
-    if ("reason" in asked && asked.refused === null) return quiet(asked.reason);
+    if ("reason" in asked && asked.refused === null) {
+      const run = asked.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
+      return run ?? quiet(asked.reason);
+    }
     const thread = await this.#threads.thread(place);
     if (thread === null) {
       const noun = place.kind === "issue" ? "issue" : "pull request";
@@ -183,7 +186,10 @@ export class Decider {
     }
     const isStop = !("reason" in asked) && asked.what?.kind === "stop";
     // A stop is often written while the thread is closed, and its run goes on behind that.
-    if (!thread.isOpen && !isStop) return await this.#runInClosed(thread, asked, me) ?? quiet("it is closed");
+    if (!thread.isOpen && !isStop) {
+      const { ask } = "reason" in asked ? asked.refused : asked;
+      return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
+    }
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
@@ -274,12 +280,12 @@ export class Decider {
     return this.#isOfPipeline(marked.note.text) ? { kind: "attach", marked, runId: state.runId, thread } : undefined;
   }
 
-  /** The run of an ask in a thread that was closed since. */
-  async #runInClosed(thread: Thread, asked: FoundAsk, me: ForgeUser): Promise<Attach | undefined> {
-    const ask = "reason" in asked ? asked.refused?.ask : asked.ask;
-    if (ask === undefined) return undefined;
-    const { list } = await this.#threads.comments(thread);
-    const marks = marksOf(list, me, await this.#sealOf(thread));
+  /** The run of an ask whose thread was closed since, or whose comment is gone. */
+  async #runOf(place: ThreadPlace, ask: AskId, me: ForgeUser): Promise<Attach | undefined> {
+    const thread = await this.#threads.thread(place);
+    if (thread === null) return undefined;
+    const { list } = await this.#threads.comments(place);
+    const marks = marksOf(list, me, await this.#sealOf(place));
     return this.#attachTo(marks.find(({ mark }) => isSameAsk(mark.ask, ask)), thread);
   }
 
@@ -403,7 +409,7 @@ export class Decider {
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#threads.comment(thread, place);
-    if (comment === null) return no("the comment is gone");
+    if (comment === null) return { ...no("the comment is gone"), isGone: true };
     if (comment.author.id === me.id) return no("the comment is one of our own");
     if (comment.author.isBot === true) return no("a program wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;
@@ -587,7 +593,7 @@ interface Asker {
 type FoundAsk =
   | (Asker & { what: Ask | null; line: CodeLine | undefined })
   | { reason: string; refused: Asker }
-  | { reason: string; refused: null };
+  | { reason: string; refused: null; isGone?: true };
 
 const no = (reason: string) => ({ reason, refused: null });
 

@@ -260,7 +260,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
         ? [step("Nothing to do: the campaign is stopped.")]
         : [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
     case "starting": {
-      const asks = view.state === "stopped"
+      const asks = view.state === "stopped" || view.state === "stopping"
         ? ""
         : " The campaign asks for it again by itself, at least every three hours.";
       const cancel = campaignCommand(command, "skip", "--cause", word, "--cancel", "--reason", "no answer");

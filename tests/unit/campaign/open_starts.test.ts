@@ -307,6 +307,28 @@ test("an open start needs attention after two hours: in the list, by the webhook
   expect(steps).toEqual([expect.stringContaining("campaign retry"), expect.stringMatching(/campaign skip.* --cancel/)]);
 });
 
+test("the advice on an open start does not say that a stopped campaign asks for it again, also while its runs end", async () => {
+  const world = campaignWorld({
+    count: 2,
+    runDuration: () => 9 * 60 * MINUTE,
+    file: { limits: { "run-timeout": "10h" } },
+  });
+  await world.plan();
+  world.before = (request) =>
+    request === "POST /runs" && world.starts.length > 1 ? new Response("<html>", { status: 502 }) : undefined;
+  await world.advance();
+  await world.decide(stop());
+  await world.clock.sleep(3 * 60 * MINUTE);
+  const { view } = await world.advance();
+  const [text] = attentionOf(view, ANY_COMMAND).flatMap(({ title, steps }) =>
+    title === "starting" ? steps.map((each) => each.text) : []
+  );
+  expect([view.state, text]).toEqual([
+    "stopping",
+    "Look in the app whether it has a run. To find its run and keep it:",
+  ]);
+});
+
 test("a skip --cancel whose start is never answered is unknown after a day, and the campaign is done with 1", async () => {
   const world = await lost(true);
   fault(world, "html502");

@@ -1309,6 +1309,9 @@ const FIRST_ENDS: readonly (readonly [what: string, args: string[], after: (at: 
     ["was over its time, and the thread is closed since", ["--timeout", "60"], ({ gitlab }) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
     }],
+    ["was over its time, and the comment is gone since", ["--timeout", "60"], ({ gitlab }, note) => {
+      gitlab.notes = gitlab.notes.filter(({ id }) => id !== note.id);
+    }],
   ];
 
 for (const [what, args, after] of FIRST_ENDS) {
