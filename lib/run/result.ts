@@ -24,7 +24,7 @@ export interface ResultError {
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
-  /** The error code of the service, such as `FORBIDDEN`; null when it gave none. */
+  /** The error code of the service, such as `FORBIDDEN`, or `NO_SANDBOX` if no sandbox was free and no agent has begun; null if there is none. */
   code: string | null;
 }
 
@@ -34,8 +34,8 @@ const BUG = "the toolkit failed";
 /** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
-  const { attempted, why, value, advice, serviceCode: code } = error;
-  return { attempted, why, value, advice, code };
+  const { attempted, why, value, advice, serviceCode, code } = error;
+  return { attempted, why, value, advice, code: code === "NO_SANDBOX" ? code : serviceCode };
 }
 
 export function resultSentence({ attempted, why, value, advice }: ResultError): string {

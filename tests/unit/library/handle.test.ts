@@ -217,6 +217,7 @@ test("cancel() between two starts of a handle keeps the next one from being sent
     outcome: "error",
     runId,
     exitCode: 75,
+    error: { code: "NO_SANDBOX" },
     reason: expect.stringContaining("and it was cancelled; a sandbox is free"),
   });
   expect([clock.now() - cancelledAt < 60_000, service.runs.map(({ status }) => status)]).toEqual([true, ["failed"]]);

@@ -145,7 +145,9 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       const client = fakeClient(clock, { events: [events] });
       const { result, error } = await job(RUN_ID, { client, token: TOKEN, clock, identity: null }, {});
       const { outcome, exitCode, status, reason } = result;
-      return { outcome, exitCode, status, reason, code: (error as MogplexError | undefined)?.code };
+      const code = (error as MogplexError | undefined)?.code;
+      expect(result.error?.code).toBe(code);
+      return { outcome, exitCode, status, reason, code };
     };
     expect(await judged(ENDS.unbegun)).toEqual({
       outcome: "error",

@@ -228,3 +228,27 @@ test.each(SAME)(
 test("an object can have a good part of the mistakes that a file can have", () => {
   expect(SAME.length).toBeGreaterThan(40);
 });
+
+test("readCampaignFile() refuses each key in camelCase or snake_case, and proposes it as files have it", async () => {
+  const lines = ["version: 1", "name: fix", "prompt: Fix it", "repositories:", "  - repo: acme/web"];
+  const keys = {
+    "prompt-file": "%: t.md",
+    "exclude-file": "%: t.txt",
+    "on-failed-checks": "%: { prompt: Fix the checks }",
+    "accept-unchanged": "success: { %: true }",
+    "run-timeout": "limits: { %: 60m }",
+    "stop-after-failures": "limits: { %: 5 }",
+    "open-pull-requests": "limits: { %: 5 }",
+    "webhook-variable": "notify: { %: CAMPAIGN_HOOK, host: hooks.slack.com }",
+  };
+  for (const [key, line] of Object.entries({ "base-branch": "    %: main", ...keys })) {
+    for (const written of [camel(key), key.replaceAll("-", "_")]) {
+      const text = [...lines, line.replace("%", written)].join("\n");
+      const error = await read(`${text}\n`, { files: {} }).catch((thrown) => thrown);
+      expect([written, error.lines]).toEqual([
+        written,
+        expect.arrayContaining([expect.stringContaining(`there is no such key; did you mean "${key}"?`)]),
+      ]);
+    }
+  }
+});
