@@ -160,6 +160,11 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind !== "none" || decision.tell !== null) job.remembered?.forget(news.thread);
   await removeDoubles(job, asked, decider.doubles);
   if (decision.kind === "attach") {
+    const { marked } = decision;
+    // Followed, its note would no longer say that polls have to cancel it.
+    if (typeof marked.mark.state !== "string" && marked.mark.state.isUnwanted) {
+      return await endLeftNote(job, news, { decider, left: marked }) ? EXIT.cancelled : EXIT.unavailable;
+    }
     asked.onStart?.();
     return await attachRun(job, asked, decider, decision) ??
       none(job, "its run was started, and is not there any more");

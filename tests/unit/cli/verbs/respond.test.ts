@@ -1462,6 +1462,35 @@ test("a cancellation that does not hold ends with 69, and polls continue with it
   expect(ours(at)).toEqual([expect.stringMatching(/ ended [0-9a-f]{32} -->/)]);
 });
 
+for (
+  const [what, change] of [
+    ["the comment is gone", ({ gitlab }, note) => {
+      gitlab.notes = gitlab.notes.filter((each) => each !== note);
+    }],
+    ["the branch was protected", ({ gitlab }) => {
+      gitlab.branches.set("feature", { protected: true, default: false });
+    }],
+  ] as [string, (at: At, note: unknown) => void][]
+) {
+  test(`a retried job does not follow a run that is to be cancelled, and cancels it, when ${what}`, async () => {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    const env = { CI_PIPELINE_URL: PIPELINE };
+    at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 1 });
+    at.emulator.control("fault", { kind: "500", route: "POST /runs/*/cancel", times: 1_000 });
+    const job = respond(at, payload(note), ["--timeout", "5m"], env);
+    await at.clock.sleep(30_000);
+    change(at, note);
+    expect((await job).code).toBe(69);
+    expect((await respond(at, payload(note), ["--timeout", "5m"], { ...env, CI_JOB_ID: "6" })).code).toBe(69);
+    expect(ours(at)).toEqual([expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->/)]);
+    at.emulator.control("clearFaults", {});
+    expect((await respond(at, payload(note), ["--timeout", "5m"], { ...env, CI_JOB_ID: "7" })).code).toBe(3);
+    expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+    expect(ours(at)).toEqual([expect.stringMatching(/ ended [0-9a-f]{32} -->/)]);
+  });
+}
+
 test("respond --poll leaves what was asked for long ago, and takes the oldest of the rest first", async () => {
   const at = place();
   const ago = (hours: number) => new Date(at.clock.wallTime() - hours * 3_600_000).toISOString();
