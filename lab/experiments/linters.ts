@@ -72,7 +72,7 @@ function initJobs(...systems: readonly string[]): string[] {
     if (recipe === undefined) throw new Error(`Cannot write the job of ${system}: init does not know it`);
     return [recipe, respondRecipe(recipe)].filter((each) => each !== undefined).map((each, index) => {
       const file = join(folder, `init-${system}${index === 0 ? "" : "-respond"}.yml`);
-      writeFileSync(file, jobFile(each, "acme/web"));
+      writeFileSync(file, jobFile(each, "acme/web", ""));
       return file;
     });
   });

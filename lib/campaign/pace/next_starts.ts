@@ -75,12 +75,12 @@ function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
  * How much of each quota is used at a moment, as {@linkcode nextStarts} counts it.
  *
  * @param slotsMs When starts took their slots, in any order.
- * @param quotas Those that are in force: see {@linkcode quotasFor}. @default {QUOTAS}
+ * @param quotas Those that are in force: see {@linkcode quotasFor}.
  */
 export function quotaUse(
   slotsMs: readonly number[],
   nowMs: number,
-  quotas: readonly Quota[] = QUOTAS,
+  quotas: readonly Quota[],
 ): Record<QuotaName, { used: number; limit: number | null }> {
   const slots = quotas.length === 0 ? slotsMs : recentSlots(slotsMs, nowMs);
   const entries = QUOTAS.map(({ name, windowMs }) => {

@@ -50,7 +50,7 @@ const MAX_NAMED = 20;
  *
  * @param problem Message of the error that stopped the last step, which the view does not know (a token of another user, for example).
  */
-export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
+export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
   const context: Context = { view, command };
   const stopped = problem ?? view.lastError;
   const whole = campaignEntry(context);

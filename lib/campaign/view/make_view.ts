@@ -121,8 +121,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
 export function itemView(
   { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files }: ItemMemory,
   nowMs: number,
-  stuckAfterMs = STUCK_AFTER_MS,
-  requiresPull = false,
+  stuckAfterMs: number | undefined,
+  requiresPull: boolean,
 ): CampaignItem {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
@@ -150,7 +150,7 @@ export function itemView(
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
   };
-  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
+  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
 }
 
 /** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is fixed. */

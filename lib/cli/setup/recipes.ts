@@ -443,7 +443,7 @@ ${
  * @param name The name of the repository, if it is known.
  * @param stage The line that names the stage of the job, for GitLab.
  */
-export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): string {
+export function jobFile(recipe: Recipe, name: string | undefined, stage: string): string {
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;

@@ -287,7 +287,7 @@ test("an open start needs attention after two hours: in the list, by the webhook
   const notifier = ({ event, text }: CampaignNotification) => void told.push([event, text.split(".")[0]]);
   for (let wave = 0; wave < 14; wave++) {
     const { view, code } = await world.advance({ notifier });
-    const titles = attentionOf(view, ANY_COMMAND).map(({ title, cause }) => `${title}: ${cause}`);
+    const titles = attentionOf(view, ANY_COMMAND, null).map(({ title, cause }) => `${title}: ${cause}`);
     seen.push([code, titles.filter((each) => !each.startsWith("wave is late"))]);
     await world.clock.sleep(15 * MINUTE);
   }
@@ -301,7 +301,7 @@ test("an open start needs attention after two hours: in the list, by the webhook
       "Campaign replace-moment needs a person: a start has had no answer for two hours, so an agent may be running",
     ],
   ]);
-  const steps = attentionOf(await world.read(), ANY_COMMAND).flatMap(({ steps }) =>
+  const steps = attentionOf(await world.read(), ANY_COMMAND, null).flatMap(({ steps }) =>
     steps.map(({ command }) => command ?? "")
   );
   expect(steps).toEqual([expect.stringContaining("campaign retry"), expect.stringMatching(/campaign skip.* --cancel/)]);

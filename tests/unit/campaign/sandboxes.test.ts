@@ -5,7 +5,7 @@ import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
 import { nextStartText } from "../../../lib/campaign/report/words.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, serviceTime, started, uuidOf } from "./journal/sample.ts";
-import { campaignWorld, project, verdicts } from "./world.ts";
+import { type CampaignWorld, campaignWorld, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -15,10 +15,8 @@ test("runs of a campaign never lack a sandbox on a service where these linger: n
   expect([code, view.counts.succeeded, world.starts.length]).toEqual([0, 8, 8]);
 });
 
-test("own runs that have no sandbox yet count: two sandboxes of others leave room for one run", async () => {
-  const slow = "steps: [{ after: 240, sandbox: up }, { after: 1200, status: success, call: success }]";
-  const world = campaignWorld({ count: 4, scenarios: slow });
-  const { store } = world.emulator.world;
+/** Adds two active sandboxes that are of no run of the campaign. */
+function addOthers({ emulator: { world: { store } } }: CampaignWorld): void {
   const repo = store.anyRepo(project(1));
   for (const index of [1, 2]) {
     store.addSandbox({
@@ -27,6 +25,12 @@ test("own runs that have no sandbox yet count: two sandboxes of others leave roo
       ...{ created_at: 0, last_active_at: 0, error: null, install_log: null, dev_log: null, free_at: null },
     });
   }
+}
+
+test("own runs that have no sandbox yet count: two sandboxes of others leave room for one run", async () => {
+  const slow = "steps: [{ after: 240, sandbox: up }, { after: 1200, status: success, call: success }]";
+  const world = campaignWorld({ count: 4, scenarios: slow });
+  addOthers(world);
   const first = await world.advance();
   expect([first.view.counts.running, world.starts.length]).toEqual([1, 1]);
   await world.clock.sleep(2 * MINUTE);
@@ -34,6 +38,23 @@ test("own runs that have no sandbox yet count: two sandboxes of others leave roo
   const second = await world.advance();
   expect([second.view.counts.running, world.starts.length]).toEqual([1, 1]);
   expect(second.view.quota.sandboxes).toEqual({ used: 3, limit: 3 });
+});
+
+test("a run that a lost start has begun does not count as one that boots once it has had its sandbox", async () => {
+  const world = campaignWorld({ count: 2, runDuration: () => 60 * MINUTE });
+  world.emulator.control("fault", { kind: "resetMid", route: "POST /runs", processed: true, times: 3 });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  expect([world.runs().length, (await world.read()).counts.starting]).toEqual([1, 1]);
+  // Its sandbox is up by then, and the service has stopped it since.
+  const headers = { authorization: `Bearer ${world.token}` };
+  await world.emulator.fetch("http://localhost/api/v1/mogplex/sandboxes", { headers });
+  const { store } = world.emulator.world;
+  expect(store.sandboxes.size).toBe(1);
+  for (const sandbox of store.sandboxes.values()) store.removeSandbox(sandbox);
+  addOthers(world);
+  const { view } = await world.advance();
+  expect([view.counts.running, world.runs().length]).toEqual([2, 2]);
 });
 
 for (const error of ["Sandbox boot rate limit exceeded", "Daily sandbox boot quota exceeded"]) {

@@ -195,7 +195,7 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
 });
 
 test("docs/github.md has the workflow that init writes, and the README its main steps", () => {
-  const workflow = jobFile(RECIPES.get("github") as Recipe, "acme/web");
+  const workflow = jobFile(RECIPES.get("github") as Recipe, "acme/web", "");
   expect(block("docs/github.md", "yaml", "Written by mogplex-ci init")).toBe(workflow);
   const [, ...steps] = block("README.md", "yaml", "steps:").trimEnd().split("\n");
   for (const line of steps) expect(workflow).toContain(`\n    ${line}\n`);

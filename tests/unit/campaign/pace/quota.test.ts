@@ -12,12 +12,12 @@ test("QUOTAS names the limits of the contract", () => {
 
 test("quotaUse() counts each window, up to its limit", () => {
   const slots = [START - 2 * DAY, START - 2 * HOUR, START - 2 * MINUTE, START - MINUTE - SLOT_GUARD_MS, START - MINUTE];
-  expect(quotaUse(slots, START)).toEqual({
+  expect(quotaUse(slots, START, QUOTAS)).toEqual({
     minute: { used: 1, limit: 10 },
     hour: { used: 3, limit: 30 },
     day: { used: 4, limit: 150 },
   });
-  expect(quotaUse(Array.from({ length: 200 }, () => START + HOUR), START)).toEqual({
+  expect(quotaUse(Array.from({ length: 200 }, () => START + HOUR), START, QUOTAS)).toEqual({
     minute: { used: 10, limit: 10 },
     hour: { used: 30, limit: 30 },
     day: { used: 150, limit: 150 },

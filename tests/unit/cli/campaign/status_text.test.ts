@@ -63,7 +63,7 @@ test("statusText() counts what holds up the whole campaign among the causes", ()
   const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
   const [heading = ""] = part(status(late), "Needs attention");
   const [, items, causes] = /^Needs attention: (\d+) items, (\d+) causes$/.exec(heading) ?? [];
-  const shown = attentionOf(late, command).filter(({ title }) => title !== "afterwards");
+  const shown = attentionOf(late, command, null).filter(({ title }) => title !== "afterwards");
   expect(shown[0]?.title).toBe("wave is late");
   expect([Number(items), Number(causes)]).toEqual([shown.reduce((sum, { count }) => sum + count, 0), shown.length]);
 });

@@ -348,7 +348,7 @@ test("init writes the licences that lie beside the program, and has it shown col
 
 test("init speaks of Mondays only where the file itself starts the job", () => {
   for (const [name, recipe] of RECIPES) {
-    const text = jobFile(recipe, "acme/web");
+    const text = jobFile(recipe, "acme/web", "");
     const own = ["github", "forgejo", "gitea", "azure", "jenkins", "teamcity"].includes(name);
     expect([name, text.includes("On Mondays")]).toEqual([name, own]);
   }

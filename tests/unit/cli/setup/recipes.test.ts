@@ -12,7 +12,7 @@ import { parseYaml } from "../../examples/strict.ts";
 
 const jobs = [...RECIPES].flatMap(([name, recipe]) =>
   [recipe, respondRecipe(recipe)].filter((each) => each !== undefined).flatMap((each) =>
-    [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo) }))
+    [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo, "") }))
   )
 );
 

@@ -313,7 +313,7 @@ const OK = 'ok: ".github/workflows/a.yml" of "main" calls respond for comments a
 const NONE = 'warning: no workflow of "main" calls respond for comments';
 const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])[] = [
   ["the example", EXAMPLE, OK],
-  ["the file that init writes", WRITTEN === undefined ? "" : jobFile(WRITTEN, "acme/api"), OK],
+  ["the file that init writes", WRITTEN === undefined ? "" : jobFile(WRITTEN, "acme/api", ""), OK],
   ["a step with the action", ACTION, OK],
   ["the example with lines that end as on Windows", EXAMPLE.replaceAll("\n", "\r\n"), OK],
   ["events as a list at the left margin", ACTION.replace("[issue_comment, issues]", "\n- issue_comment\n- issues"), OK],
