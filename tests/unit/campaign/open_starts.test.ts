@@ -320,7 +320,7 @@ test("the advice on an open start does not say that a stopped campaign asks for 
   await world.decide(stop());
   await world.clock.sleep(3 * 60 * MINUTE);
   const { view } = await world.advance();
-  const [text] = attentionOf(view, ANY_COMMAND).flatMap(({ title, steps }) =>
+  const [text] = attentionOf(view, ANY_COMMAND, null).flatMap(({ title, steps }) =>
     title === "starting" ? steps.map((each) => each.text) : []
   );
   expect([view.state, text]).toEqual([
