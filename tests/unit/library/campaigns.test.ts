@@ -351,6 +351,17 @@ test("leaving the loop, and await using, stop following at once and leave the ru
   expect(there.service.runs.length).toBe(3);
 });
 
+test.each([["wave", 0], ["item", 1]] as const)(
+  "a loop over run() that is left at its first %s starts nothing more: %i runs",
+  async (type, count) => {
+    const there = world({ scenario: SLOW });
+    const handle = there.campaign.run();
+    for await (const event of handle) if (event.type === type) break;
+    expect(await handle.catch((error) => error)).toBeInstanceOf(AbortedError);
+    expect(there.service.runs.length).toBe(count);
+  },
+);
+
 test("cancel() cancels the runs that are at work, and the loop ends with the view", async () => {
   const there = world({ scenario: SLOW });
   const handle = there.campaign.run({ throwOnFailure: false });

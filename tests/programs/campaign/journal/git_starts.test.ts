@@ -3,6 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { CampaignEvent } from "../../../../lib/campaign/campaign_options.ts";
 import type { JournalRecord } from "../../../../lib/campaign/journal/record.ts";
 import { type CampaignWorld, campaignWorld, failureOf, project, verdicts } from "../../../unit/campaign/world.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
@@ -95,6 +96,26 @@ test("advance() with a branch withdraws what a 429 for the first start keeps it 
   const { view: later } = await world.advance(homeOf(remote));
   expect([Object.values(verdicts(later)), world.runs().length]).toEqual([["running", "skipped", "running"], 2]);
 });
+
+for (const way of ["advance", "run"] as const) {
+  test(`${way}() with a branch withdraws what it has announced when its caller leaves after the first start`, async () => {
+    const { remote, world } = await planned(`left-${way}`, { count: 5 });
+    const leave = new AbortController();
+    const onEvent = ({ type }: CampaignEvent) => {
+      if (type === "item") leave.abort(new Error("enough"));
+    };
+    const internals = { interrupts: { signal: leave.signal, terminal: false } };
+    const { result, view } = await world[way]({ ...homeOf(remote), onEvent, internals });
+    expect([result.outcome, world.starts.length, view.counts.running, view.counts.starting]).toEqual([
+      "interrupted",
+      1,
+      1,
+      0,
+    ]);
+    const records = ["intent 1", "intent 2", "intent 3", "started 1", "withdrawn 2", "withdrawn 3"];
+    expect(history(remote).slice(2)).toEqual(records);
+  });
+}
 
 test("advance() with a branch starts nothing when the push of its intents fails, and ends with 69", async () => {
   const { remote, world } = await planned("unpushed");
