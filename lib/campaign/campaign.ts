@@ -45,14 +45,14 @@ import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
-import { followSteps, type Progress } from "./work/follow.ts";
-import type { Rest } from "./work/start_item.ts";
+import { followToRest } from "./work/follow.ts";
 import type { Store } from "./work/store.ts";
-import { approveAll, waveSteps } from "./work/wave.ts";
+import { approveAll, runWave } from "./work/wave.ts";
 import {
   expectToken,
   reasonCleaner,
   refreshPullRequests,
+  type Rest,
   serviceNow,
   troubleBody,
   type Work,
@@ -293,12 +293,6 @@ function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
-/** All steps until the campaign is at rest. One that is may go on: a wave sees whether people have ended the runs that are open. */
-async function* stepsToEnd(work: Work): AsyncGenerator<Progress, void, void> {
-  if (isAtRest(work.store.memory)) yield* waveSteps(work);
-  yield* followSteps(work);
-}
-
 /** What a {@linkcode Step} needs beside session and campaign. */
 interface StepSettings extends Pick<StepInternals, "onView"> {
   once: boolean;
@@ -340,6 +334,8 @@ class Step {
   readonly #pace: RequestPace;
   #work: Work | undefined;
   #rest: Rest | undefined;
+  /** The items as the last events have them. */
+  readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
   /** After a signal: what became of the runs, as a clause. */
   #stopping: Promise<string> | undefined;
@@ -391,21 +387,29 @@ class Step {
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     const { started } = this.#opened;
-    this.#work = workOn(this.#session, store, this.redact, { pulls, pace: this.#pace, forge, started });
+    const work: Work = this.#work = workOn(this.#session, store, this.redact, {
+      pulls,
+      pace: this.#pace,
+      forge,
+      started,
+      changed: (item) => this.#changed(work, item),
+      gateClosed: (gate, reason) => this.#gateClosed(work, gate, reason),
+      waits: (rest) => this.#waits(work, rest),
+    });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#tellView();
-    return this.#work;
+    return work;
   }
 
   async #toEnd(work: Work): Promise<CampaignStand> {
     const { memory } = work.store;
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
-      const known = new Map([...memory.items].map(([id, item]) => [id, this.#itemView(work, item)]));
+      for (const [id, item] of memory.items) this.#items.set(id, this.#itemView(work, item));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
       // One that stays has to learn soon that it may write, and counts its lost races from here.
       if (!this.#settings.once) await work.store.share();
-      await this.#advance(work, known);
+      await this.#advance(work);
     } else await clearTrouble(work.store);
     const why = await this.#cancelLate(work);
     const stand = this.#stand(work);
@@ -417,21 +421,43 @@ class Step {
     return stand;
   }
 
-  async #advance(work: Work, known: Map<string, CampaignItem>): Promise<void> {
+  async #advance(work: Work): Promise<void> {
     const { once } = this.#settings;
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    for await (const progress of once ? waveSteps(work) : stepsToEnd(work)) {
-      this.#tellProgress(work, known, progress);
-      if (progress.type === "gate" || this.#isStuck(work)) {
-        await this.#settings.sendNotification();
-      }
-      if (progress.type === "rest") await this.#share(work);
-    }
+    // One that is at rest may go on: a wave sees whether people have ended the runs that are open.
+    if (once || isAtRest(work.store.memory)) await runWave(work);
+    if (!once) await followToRest(work);
   }
 
-  /** Whether people have to act although it stays: on questions of agents, or on starts without an answer. One that is at rest tells it at its end. */
-  #isStuck({ store: { memory } }: Work): boolean {
-    return hasUntoldStarts(memory, serviceNow(this.#session)) || !isAtRest(memory) && waitsForAnswers(memory);
+  async #changed(work: Work, id: string): Promise<void> {
+    const memory = work.store.memory.items.get(id);
+    if (memory !== undefined) this.#tellChange(work, memory);
+    await this.#notifyIfStuck(work);
+  }
+
+  async #gateClosed(work: Work, gate: "canary" | "threshold", reason: string): Promise<void> {
+    this.#tellView();
+    this.#tell(work, { type: "gate", gate, reason });
+    await this.#settings.sendNotification();
+  }
+
+  async #waits(work: Work, rest: Rest): Promise<void> {
+    const { because, nextMs } = rest;
+    const isNew = this.#rest?.because !== because || this.#rest.nextMs !== nextMs;
+    this.#rest = rest;
+    this.#tellView();
+    if (isNew) this.#tell(work, { type: "waiting", limit: because, nextAt: isoTimeOrNull(nextMs) });
+    await this.#notifyIfStuck(work);
+    await this.#share(work);
+  }
+
+  /**
+   * Notifies people who have to act although it stays: on questions of agents, or on starts without an answer. One that is at rest tells it
+   * at its end.
+   */
+  async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
+    const isStuck = hasUntoldStarts(memory, serviceNow(this.#session)) || !isAtRest(memory) && waitsForAnswers(memory);
+    if (isStuck) await this.#settings.sendNotification();
   }
 
   /** Shares the journal with other machines from time to time: a process that stays makes many small steps. */
@@ -446,29 +472,13 @@ class Step {
     this.#session.notify({ kind: "text", message });
   }
 
-  #tellProgress(work: Work, known: Map<string, CampaignItem>, progress: Progress): void {
-    if (progress.type === "changed") return this.#tellChange(work, known, progress.item);
-    if (progress.type === "rest") {
-      const { because, nextMs } = progress.rest;
-      const isNew = this.#rest?.because !== because || this.#rest.nextMs !== nextMs;
-      this.#rest = progress.rest;
-      this.#tellView();
-      if (isNew) this.#tell(work, { type: "waiting", limit: because, nextAt: isoTimeOrNull(nextMs) });
-      return;
-    }
+  #tellChange(work: Work, memory: ItemMemory): void {
     this.#tellView();
-    this.#tell(work, progress);
-  }
-
-  /** @param known The items as they were told last. */
-  #tellChange(work: Work, known: Map<string, CampaignItem>, id: string): void {
-    const memory = work.store.memory.items.get(id);
-    if (memory === undefined) return;
-    this.#tellView();
-    const last = known.get(id);
+    const { id } = memory.item;
+    const last = this.#items.get(id);
     const item = this.#itemView(work, memory);
     if (JSON.stringify(item) === JSON.stringify(last)) return;
-    known.set(id, item);
+    this.#items.set(id, item);
     this.#tell(work, { type: "item", item, before: last?.verdict ?? "waiting" });
   }
 

@@ -12,11 +12,8 @@ import { isAtRest } from "../view/progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
 import { obeyDecisions, worstOf } from "./settle.ts";
-import { type Rest, startSome, type Step } from "./start_item.ts";
-import { readPullRequests, serviceNow, type Work } from "./work.ts";
-
-/** What {@linkcode followSteps} yields: what it has done, or what the next start waits for. */
-export type Progress = Step | { type: "rest"; rest: Rest };
+import { startSome } from "./start_item.ts";
+import { readPullRequests, type Rest, serviceNow, type Work } from "./work.ts";
 
 /**
  * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
@@ -24,8 +21,8 @@ export type Progress = Step | { type: "rest"; rest: Rest };
  * @throws an error that a retry cannot fix (see `laterFailure`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
-export function followSteps(work: Work): AsyncGenerator<Progress, void, void> {
-  return new Follower(work).run();
+export async function followToRest(work: Work): Promise<void> {
+  await new Follower(work).run();
 }
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
@@ -70,7 +67,7 @@ class Follower {
     this.#elsewhereAt = work.session.clock.now() + ELSEWHERE_MS;
   }
 
-  async *run(): AsyncGenerator<Progress, void, void> {
+  async run(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     try {
       while (!isAtRest(store.memory) && clock.now() < deadline) {
@@ -78,9 +75,9 @@ class Follower {
         store.giveUpOpenStarts(clock.wallTime());
         if (isAtRest(store.memory)) return;
         await this.#lookElsewhere();
-        yield* this.#pullRequests();
-        yield* this.#obey();
-        yield* this.#start();
+        await this.#pullRequests();
+        await this.#obey();
+        await this.#start();
         if (isAtRest(this.#work.store.memory)) return;
         const next = this.#nextLook();
         const at = Math.min(
@@ -88,9 +85,9 @@ class Follower {
           ...[clock.now() + LONGEST_SLEEP_MS, deadline],
         );
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
-        if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
+        if (next !== null && next.atMs <= clock.now()) await this.#look(next.open);
         // The last end may have brought a pull request, and a pull request another start.
-        if (isAtRest(this.#work.store.memory)) yield* this.#pullRequests();
+        if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
       }
       // The service was out of reach at the end: that is the reason to leave.
       const { failures } = this.#work;
@@ -117,18 +114,18 @@ class Follower {
     return nextMs === null ? Infinity : session.clock.now() + Math.max(nextMs - serviceNow(session), 0);
   }
 
-  async *#pullRequests(): AsyncGenerator<Progress, void, void> {
+  async #pullRequests(): Promise<void> {
     for (const item of await readPullRequests(this.#work)) {
       this.#rest = undefined;
-      yield { type: "changed", item };
+      await this.#work.changed(item);
     }
   }
 
   /** Does what people have decided about runs; again later, when something could not be done. */
-  async *#obey(): AsyncGenerator<Progress, void, void> {
+  async #obey(): Promise<void> {
     const { session: { clock, ...session }, failures } = this.#work;
     if (this.#obeyAt > clock.now()) return;
-    const rest = yield* obeyDecisions(this.#work);
+    const rest = await obeyDecisions(this.#work);
     this.#obeyAt = failures.length > 0
       ? clock.now() + OBEY_AGAIN_MS
       : rest === null
@@ -136,13 +133,13 @@ class Follower {
       : clock.now() + Math.max((rest.nextMs ?? 0) - serviceNow({ clock, ...session }), OBEY_AGAIN_MS);
   }
 
-  async *#start(): AsyncGenerator<Progress, void, void> {
+  async #start(): Promise<void> {
     const { clock } = this.#work.session;
     if (this.#startAt() > clock.now()) return;
-    const rest = yield* this.#tolerate("start runs", startSome);
+    const rest = await this.#tolerate("start runs", () => startSome(this.#work));
     if (rest === undefined) return;
     this.#rest = rest;
-    yield { type: "rest", rest };
+    await this.#work.waits(rest);
   }
 
   #nextLook(): { atMs: number; open: OpenRun } | null {
@@ -187,11 +184,9 @@ class Follower {
       this.#work.session.clock.now() - seenAt < STREAM_MS;
   }
 
-  async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
+  async #look(open: OpenRun): Promise<void> {
     const runId = open.start.runId ?? "";
-    const changed = yield* this.#tolerate(`read run "${runId}"`, async function* (work) {
-      return await lookAtRun(work, open);
-    });
+    const changed = await this.#tolerate(`read run "${runId}"`, () => lookAtRun(this.#work, open));
     const now = this.#work.session.clock.now();
     this.#seenAt.set(runId, now);
     const { count = 0 } = this.#soon.get(runId) ?? {};
@@ -203,17 +198,14 @@ class Follower {
     if (!changed) return;
     // A run that ended makes room for another one, and a gate may be due.
     this.#rest = undefined;
-    yield { type: "changed", item: open.item.item.id };
+    await this.#work.changed(open.item.item.id);
   }
 
   /** Does a step. If it fails in a way that a retry can fix, waits and returns undefined. */
-  async *#tolerate<T>(
-    what: string,
-    step: (work: Work) => AsyncGenerator<Progress, T, void>,
-  ): AsyncGenerator<Progress, T | undefined, void> {
+  async #tolerate<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     const { session } = this.#work;
     try {
-      const value = yield* step(this.#work);
+      const value = await step();
       this.#failures = 0;
       this.#error = undefined;
       return value;

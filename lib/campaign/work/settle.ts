@@ -5,6 +5,7 @@
  * @module
  */
 import { MogplexError } from "../../errors.ts";
+import { LostRaceError } from "../../git/remote.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { EXIT, STOPPED } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
@@ -13,10 +14,10 @@ import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { isToCancel, pausedUntilMs, readyMs, toSettle } from "../view/progress.ts";
 import { cancelRuns, type ToCancel } from "./cancel.ts";
 import { proveUser } from "./look.ts";
-import { type Rest, startItem, type Step } from "./start_item.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { startItem } from "./start_item.ts";
+import { type Rest, serviceNow, type Work } from "./work.ts";
 
-/** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
+/** What happened to an open start. */
 interface Settled {
   item: string;
   /** What became of its start, as a clause. */
@@ -34,22 +35,19 @@ interface Settled {
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
   const told: Settled[] = [];
-  const failed = (error: unknown) => {
+  const rest = await obeyDecisions(work, only, (settled) => told.push(settled)).catch((error) => {
     if (!work.failures.includes(error)) throw error;
-    return { done: true as const, value: null };
-  };
-  const steps = obeyDecisions(work, only, (settled) => told.push(settled));
-  let step = await steps.next().catch(failed);
-  while (!step.done) step = await steps.next().catch(failed);
+    return null;
+  });
   if (work.failures.length > 0) return { told, error: worstOf(work.failures) };
-  if (step.value === null) return { told, error: undefined };
+  if (rest === null) return { told, error: undefined };
   const attempted = "settle all open starts now";
   const advice = "the decision is recorded, and the next wave goes on";
   if (told.some(({ unanswered }) => unanswered)) {
     const why = "the service gave no answer";
     return { told, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
-  const { nextMs } = step.value;
+  const { nextMs } = rest;
   const why = "asking for one takes a start of the quota, and none is free";
   const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
   return { told, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
@@ -61,19 +59,19 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  *
  * @param only Items whose open start this is about, and nothing else. @default everything that was decided
  * @param told Gets what became of each open start.
- * @returns A generator of what it has done; its value is what the rest waits for, null when nothing does.
+ * @returns What the rest waits for; null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
-export async function* obeyDecisions(
+export async function obeyDecisions(
   work: Work,
   only?: ReadonlySet<string>,
   told: (settled: Settled) => void = () => {},
-): AsyncGenerator<Step, Rest | null, void> {
+): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
   const known = only === undefined ? store.openRuns().filter(({ item }) => isToCancel(store.memory, item)) : [];
-  yield* cancelAll(work, known.map((open) => ({ ...open, isFound: false, why: null })));
+  await cancelAll(work, known.map((open) => ({ ...open, isFound: false, why: null })));
   const items = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
   if (items.length === 0) {
     stopIfHopeless(failures);
@@ -91,13 +89,13 @@ export async function* obeyDecisions(
         continue;
       }
       found.push(...await ask(work, item, told));
-      yield { type: "changed", item: item.item.id };
+      await work.changed(item.item.id);
     }
   } catch (error) {
     session.signal?.throwIfAborted();
     failures.push(error);
   }
-  yield* cancelAll(work, found);
+  await cancelAll(work, found);
   stopIfHopeless(failures);
   const left = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
   if (left.length === 0) return null;
@@ -162,14 +160,11 @@ function freeMs(
   return starts > 0 ? null : rest;
 }
 
-async function* cancelAll(
-  work: Work,
-  runs: readonly ToCancel[],
-): AsyncGenerator<Step, void, void> {
+async function cancelAll(work: Work, runs: readonly ToCancel[]): Promise<void> {
   if (runs.length === 0) return;
   const { changed, failures } = await cancelRuns(work, runs);
   work.failures.push(...failures);
-  for (const item of changed) yield { type: "changed", item };
+  for (const item of changed) await work.changed(item);
 }
 
 /** Ends the step when no later one fixes a failure: a run that cannot be proven ours, a token that is refused. */
@@ -183,8 +178,9 @@ const WORST: readonly number[] = [
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** The worst of one or more errors. An error of another class than ours is the worst. */
+/** The worst of one or more errors: a lost race, after which everything is read again; then an error of another class than ours. */
 export function worstOf(errors: readonly unknown[]): unknown {
-  const rank = (error: unknown) => error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
+  const rank = (error: unknown) =>
+    error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
   return errors.toSorted((a, b) => rank(a) - rank(b))[0];
 }

@@ -17,14 +17,14 @@ import type { LockItem } from "../journal/lock.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { FollowUp, RecordBody } from "../journal/record.ts";
-import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
+import { nextStarts, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
 import { gateDue, paceInput, readyItems } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
-import { lists, proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
+import { lists, proveAccess, type Rest, serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
@@ -38,28 +38,20 @@ const TROUBLE_MS = 60_000;
 /** How long nothing is started after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;
 
-/** What further starts wait for. */
-export type Rest = Omit<Pace, "starts">;
-
-/** What a step of a campaign has done: an item has changed, or a gate was closed. */
-export type Step =
-  | { type: "changed"; item: string }
-  | { type: "gate"; gate: "canary" | "threshold"; reason: string };
-
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
- * @returns A generator of what it has done; its value is what further starts wait for.
+ * @returns What further starts wait for.
  * @throws {UsageError} when the token belongs to another user: nothing is started then.
  * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
  * @throws what the client throws for reads; what the journal throws.
  */
-export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
+export async function startSome(work: Work): Promise<Rest> {
   const old: string[] = [];
   const batch: Announced[] = [];
   let isDone = false;
   try {
-    const rest = yield* startThem(work, old, batch);
+    const rest = await startThem(work, old, batch);
     isDone = true;
     return rest;
   } finally {
@@ -122,7 +114,7 @@ function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): 
  * @param old Gets the items whose run had ended before the plan.
  * @param batch Holds the starts that are announced and not sent.
  */
-async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncGenerator<Step, Rest, void> {
+async function startThem(work: Work, old: string[], batch: Announced[]): Promise<Rest> {
   const { session, store } = work;
   let sandboxes: number | null = null;
   let trouble = 0;
@@ -130,7 +122,7 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
   for (;;) {
     for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) {
       await store.record(gate);
-      yield { type: "gate", gate: gate.gate, reason: gate.reason };
+      await work.gateClosed(gate.gate, gate.reason);
     }
     // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
     nowMs = Math.max(nowMs, serviceNow(session));
@@ -170,7 +162,7 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
     }
     const outcome = await startItem(work, item, batch.find((each) => each.item === item));
     batch.splice(0, batch.length, ...batch.filter(({ isSent }) => !isSent));
-    yield { type: "changed", item: item.item.id };
+    await work.changed(item.item.id);
     if (outcome.kind === "refused") {
       trouble = outcome.as === "service" ? trouble + 1 : 0;
       if (trouble >= MAX_TROUBLE) return { because: "refused", nextMs: serviceNow(session) + TROUBLE_MS };
@@ -181,9 +173,7 @@ async function* startThem(work: Work, old: string[], batch: Announced[]): AsyncG
     // A run that was there before may have been counted, or not: only the service knows. One that has ended needs none.
     if (!outcome.found) sandboxes = work.seen.sandboxes = outcome.replayed ? null : sandboxes + 1;
     // Its key found a run that has ended: the next start of the item may have to follow at once.
-    if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) {
-      yield { type: "changed", item: item.item.id };
-    }
+    if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) await work.changed(item.item.id);
   }
 }
 

@@ -12,21 +12,29 @@ import { type CampaignInternals, plannedStore, withCampaign } from "../open_camp
 import { nextStarts } from "../pace/next_starts.ts";
 import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
-import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { obeyDecisions, worstOf } from "./settle.ts";
-import { type Rest, startSome } from "./start_item.ts";
+import { startSome } from "./start_item.ts";
 import type { Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /**
- * The steps of one wave.
+ * Makes one wave.
  *
  * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
  * @throws `signal.reason` if the session's signal aborts.
  */
-export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
-  return new Wave(work).run();
+export async function runWave(work: Work): Promise<void> {
+  /** What could not be read, although a later attempt may. */
+  const unread: unknown[] = [];
+  try {
+    await lookAndStart(work, unread);
+  } catch (error) {
+    work.session.signal?.throwIfAborted();
+    unread.push(error);
+  }
+  const all = [...unread, ...work.failures];
+  if (all.length > 0) throw worstOf(all);
 }
 
 /** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
@@ -40,67 +48,44 @@ function expectedEnd({ store }: Work, { start }: OpenRun): number {
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-class Wave {
-  readonly #work: Work;
-  /** What could not be read, although a later attempt may. */
-  readonly #failures: unknown[] = [];
-
-  constructor(work: Work) {
-    this.#work = work;
+/** @param unread Gets what could not be read, although a later attempt may. */
+async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
+  const { session, store, failures } = work;
+  const { clock, signal } = session;
+  let held = await obeyDecisions(work);
+  const leaveBy = clock.now() + LINGER_MS;
+  let due = store.openRuns();
+  for (;;) {
+    const lookedMs = serviceNow(session);
+    for (const open of due) await look(work, open, unread);
+    for (const item of await readPullRequests(work)) await work.changed(item);
+    const rest = await startSome(work);
+    await work.waits(rest);
+    const ends = store.openRuns().map((open) => expectedEnd(work, open)).filter((ms) => ms > lookedMs);
+    const nextMs = Math.min(rest.nextMs ?? Infinity, held?.nextMs ?? Infinity, ...ends);
+    const waitMs = nextMs - serviceNow(session);
+    if (unread.length + failures.length > 0 || !(clock.now() + waitMs <= leaveBy)) break;
+    await clock.sleep(waitMs, { signal });
+    due = store.openRuns().filter((open) => {
+      const ms = expectedEnd(work, open);
+      return ms > lookedMs && ms <= nextMs;
+    });
+    if (held !== null) held = await obeyDecisions(work);
   }
+}
 
-  async *run(): AsyncGenerator<Progress, void, void> {
-    const { session: { signal }, failures } = this.#work;
-    try {
-      yield* this.#steps();
-    } catch (error) {
-      signal?.throwIfAborted();
-      this.#failures.push(error);
-    }
-    const all = [...this.#failures, ...failures];
-    if (all.length > 0) throw worstOf(all);
+async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void> {
+  let isNew: boolean;
+  try {
+    isNew = await lookAtRun(work, open);
+  } catch (error) {
+    work.session.signal?.throwIfAborted();
+    // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
+    if (laterFailure(error) === undefined) throw error;
+    unread.push(error);
+    return;
   }
-
-  async *#steps(): AsyncGenerator<Progress, void, void> {
-    const { session: { clock, signal }, store, failures } = this.#work;
-    let held = yield* obeyDecisions(this.#work);
-    const leaveBy = clock.now() + LINGER_MS;
-    let due = store.openRuns();
-    for (;;) {
-      const lookedMs = serviceNow(this.#work.session);
-      for (const open of due) yield* this.#look(open);
-      for (const item of await readPullRequests(this.#work)) yield { type: "changed", item };
-      const rest = yield* startSome(this.#work);
-      yield { type: "rest", rest };
-      const nextMs = Math.min(this.#nextMs(rest, lookedMs), held?.nextMs ?? Infinity);
-      const waitMs = nextMs - serviceNow(this.#work.session);
-      if (this.#failures.length + failures.length > 0 || !(clock.now() + waitMs <= leaveBy)) break;
-      await clock.sleep(waitMs, { signal });
-      due = store.openRuns().filter((open) => {
-        const ms = expectedEnd(this.#work, open);
-        return ms > lookedMs && ms <= nextMs;
-      });
-      if (held !== null) held = yield* obeyDecisions(this.#work);
-    }
-  }
-
-  /** When something is expected to happen that this wave has not looked at, in milliseconds since 1970 by the service; Infinity for never. */
-  #nextMs({ nextMs }: Rest, lookedMs: number): number {
-    const ends = this.#work.store.openRuns().map((open) => expectedEnd(this.#work, open)).filter((ms) => ms > lookedMs);
-    return Math.min(nextMs ?? Infinity, ...ends);
-  }
-
-  async *#look(open: OpenRun): AsyncGenerator<Progress, void, void> {
-    try {
-      if (await lookAtRun(this.#work, open)) yield { type: "changed", item: open.item.item.id };
-    } catch (error) {
-      const { signal } = this.#work.session;
-      signal?.throwIfAborted();
-      // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
-      if (laterFailure(error) === undefined) throw error;
-      this.#failures.push(error);
-    }
-  }
+  if (isNew) await work.changed(open.item.item.id);
 }
 
 // What the next wave would do, without a request and without a change: for `--dry-run`.

@@ -14,6 +14,7 @@ import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
+import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused } from "../view/progress.ts";
 import { itemsElsewhere, type PullRequests } from "../pulls.ts";
@@ -21,7 +22,19 @@ import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 
-export interface Work {
+/** What further starts wait for. */
+export type Rest = Omit<Pace, "starts">;
+
+/** Called after each change, when its record is written. The work waits until a call returns, and ends with what it throws. */
+interface Listener {
+  /** @param item Name of the item that has changed. */
+  changed(item: string): Promise<void>;
+  gateClosed(gate: "canary" | "threshold", reason: string): Promise<void>;
+  /** Nothing more is started now. */
+  waits(rest: Rest): Promise<void>;
+}
+
+export interface Work extends Listener {
   readonly session: Session;
   readonly lock: Lock;
   /** The journal, and what it says now. */
@@ -66,19 +79,22 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
+const ignore = () => Promise.resolve();
+
 /** Makes a {@linkcode Work}. @param redact Masks secrets. */
 export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace, forge, started }:
+  { pulls, pace, forge, started, changed = ignore, gateClosed = ignore, waits = ignore }:
     & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts }
-    & Pick<CampaignOptions, "forge">,
+    & Pick<CampaignOptions, "forge">
+    & Partial<Listener>,
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
+    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [], changed, gateClosed, waits },
     ...{
       proven: new Set<string>(),
       named: new Set<string>(),
