@@ -1,7 +1,6 @@
 /**
- * `cleanup` of programs whose job is not a script: what the verb does, and then the reports again, as far as they say that the run goes on.
- * GitLab uploads them after `after_script`, and GitHub shows a summary of its own for a post step.
- *
+ * `cleanup` for programs whose job is not a script: runs the verb, and then writes the reports again if they show the run as still going. GitLab
+ * uploads them after `after_script`, and GitHub shows a separate summary for a post step.
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -15,10 +14,10 @@ import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
 
-/** Longest time for the look at the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
+/** Time limit for reading the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
-/** What the script has reported, as far as the run itself does not tell it. */
+/** The parts of the script's report that the run itself does not contain. */
 function reported(context: Context, path: string | undefined, runId: string): Partial<RunResult> {
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
@@ -26,12 +25,12 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
     const { idempotencyKey, replayed, waits, durationMs } = result;
     return { idempotencyKey, replayed, waits, durationMs };
   } catch {
-    // A report is a help for people: one that cannot be read has nothing to add.
+    // The report only helps people: an unreadable one adds nothing.
     return {};
   }
 }
 
-/** Writes the reports of a run that `cleanup` has cancelled. Prints a note when that is not possible. */
+/** Writes the reports of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
 async function reportAgain(context: Context, runId: string, by: string): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
@@ -57,7 +56,7 @@ async function reportAgain(context: Context, runId: string, by: string): Promise
   for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
 }
 
-/** Cancels what the job left running. @param by What does that, for the reports: `after_script`. */
+/** @param by What cancels the run, for the reports: `after_script`. */
 export async function cleanUpAndReport(context: Context, by: string): Promise<number> {
   const { action, runId } = await cleanUp(context);
   if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by);

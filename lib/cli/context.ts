@@ -1,6 +1,5 @@
 /**
- * Opens what a verb works with: its context, and the service for verbs that send a few requests and print the answers.
- *
+ * The context of a verb, and the service for verbs that send a few requests and print the answers.
  * @module
  */
 import { systemClock } from "../clock.ts";
@@ -17,7 +16,6 @@ import { optionReader } from "./settings.ts";
 import { guardCheckout } from "./start_request.ts";
 import type { Context, MainOptions, ReadOption } from "./verb.ts";
 
-/** One call of a program: its flags and surroundings. */
 interface Call extends
   Pick<
     Context,
@@ -33,13 +31,12 @@ interface Call extends
     | "extras"
     | "laptop"
   > {
-  /** The forges that the program knows. @default {[]} */
+  /** @default {[]} */
   forges?: readonly Forge[] | undefined;
-  /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
-  /** A token that was not given by a variable, and where, for messages. @default the environment has it */
+  /** A token from another place than a variable, and that place, for messages. @default from the environment */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
-  /** Reads an option. @default from the flags, else the variables */
+  /** @default from the flags, otherwise the variables */
   option?: ReadOption;
 }
 
@@ -50,10 +47,8 @@ function once<T>(work: () => T): () => T {
 }
 
 /**
- * The context of a verb: the one place where guard, token, origin and redaction come together.
- *
- * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
- * a file.
+ * The context of a verb: the only place that combines guard, token, origin and redaction.
+ * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and output can be piped into a file.
  */
 export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
@@ -95,17 +90,14 @@ export function openContext(call: Call, options: MainOptions): Context {
 /** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */
 const DROP_IN_MS = 10_000;
 
-/** The service, for a drop-in verb. */
 interface DropInSession {
-  /** Client with the caller's token. */
   client: ServiceClient;
-  /** Limits of one-shot calls: one deadline for the whole verb. */
+  /** One deadline for the whole verb. */
   call: CallOptions;
 }
 
 /**
- * Opens the service for a drop-in verb, and announces an unusual origin on stderr.
- *
+ * Opens the service for a drop-in verb, and shows an unusual origin on stderr.
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
 export function openDropIn(context: Context): DropInSession {
@@ -125,14 +117,13 @@ export function openDropIn(context: Context): DropInSession {
 /** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
 export const ONE_SHOT_MS = 120_000;
 
-/** Environment, time and notices of a verb; notices go to stderr. */
+/** Notices go to stderr. */
 export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }
 
 /**
  * Opens a session with one deadline for the whole verb, or for a part of it.
- *
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
 export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {

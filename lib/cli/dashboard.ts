@@ -1,8 +1,3 @@
-/**
- * `dashboard`: reads, renders and writes.
- *
- * @module
- */
 import { dirname, join, relative } from "node:path";
 import {
   cleanDashboard,
@@ -41,9 +36,6 @@ import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
 import { ASKING } from "./verbs/codes.ts";
 
-// The flags of `dashboard`.
-
-/** Where the files go. */
 export const DASHBOARD_OUT: Option<string> = {
   name: "out",
   value: "DIR",
@@ -51,7 +43,6 @@ export const DASHBOARD_OUT: Option<string> = {
   parse: anyText,
 };
 
-/** Files of runs and campaigns. */
 export const RESULTS: VerbFlag = {
   name: "results",
   value: "GLOB",
@@ -59,13 +50,11 @@ export const RESULTS: VerbFlag = {
   help: "Show these result.json, events.ndjson and campaign.json: a path, or a pattern with *, ? and **, in quotes",
 };
 
-/** Whether the token may start something. */
 export const ALLOW_WRITE: VerbFlag = {
   name: "allow-write-token",
   help: "Take a token that could start something, too (default: refuse it)",
 };
 
-/** Whether a part of the lists is enough. */
 export const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
 
 // The row of `dashboard`.
@@ -95,10 +84,10 @@ export const dashboardVerb: Verb = {
 
 const ATTEMPTED = "make a dashboard";
 
-/** Largest file of a run or a campaign: 10 000 items have half of it. */
+/** Largest file of a run or a campaign: 10 000 items need half of it. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Most files of runs and campaigns: so that the page stays readable. */
+/** Keeps the page readable. */
 const MAX_FILES = 2_000;
 
 /** @returns The exit code. */
@@ -114,14 +103,14 @@ export async function showDashboard(context: Context): Promise<number> {
 
 async function look(context: Context, session: Session): Promise<DashboardData> {
   const { flags, clock, writer } = context;
-  // A mistake in a pattern costs no request.
+  // Checked first: a mistake in a pattern costs no request.
   const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE);
   const collected = await collect({ client: session.client, clock, allowWriteToken });
   return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
 }
 
-/** What the files of `--results` say. @throws {UsageError} when there are too many. */
+/** @throws {UsageError} if there are too many files. */
 function storedOf({ io, flags, option }: Context): Stored {
   const { found, cut } = filesOf(flags.all(RESULTS), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
@@ -139,12 +128,12 @@ function storedOf({ io, flags, option }: Context): Stored {
   const pageOf = (path: string, name: string): string | null => {
     const page = join(dirname(path), name);
     const link = relative(from, page).replaceAll("\\", "/");
-    // Only the folder of the dashboard is published. A link out of it would be dead.
+    // Only the dashboard's folder is published. A link to a file outside would be dead.
     if (link.startsWith("../")) return null;
     try {
       return io.realPath(page) === undefined ? null : link;
     } catch {
-      // There is none, or Deno may not look.
+      // There is no page, or Deno does not permit the check.
       return null;
     }
   };
@@ -173,7 +162,7 @@ function write({ io, writer, flags }: Context, out: string, data: DashboardData)
   try {
     history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
   } catch (cause) {
-    // It would be lost if we wrote another one.
+    // Writing a new file would lose the old one.
     const why = `"${pathOf(FILES.history)}" cannot be read`;
     throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
   }
@@ -194,16 +183,13 @@ function write({ io, writer, flags }: Context, out: string, data: DashboardData)
 
 type Print = Pick<Writer, "untrusted" | "paint">;
 
-// The dashboard as lines of a terminal.
-
-/** Most lines of a kind: a terminal has some 40. */
+/** Most lines of a kind: a terminal has about 40. */
 const MAX_LINES = 12;
 
 const NAME_WIDTH = 32;
 
 /**
- * The lines: what needs a person, then the lists.
- *
+ * What needs attention, then the lists.
  * @param data Data after `cleanDashboard`.
  */
 function dashboardLines(data: DashboardData, print: Print): SafeLine[] {

@@ -1,43 +1,39 @@
 /**
- * All our variables as help and documents show them: those that an option wins over, from the rows of `options.ts`, and the others.
- *
+ * All our variables for help and documents: those with an option, from the rows of `options.ts`, and the others.
  * The programs of component and action print no help, and do not import this.
- *
  * @module
  */
 import { type VariableName, VARIABLES } from "../variables.ts";
 import * as OPTIONS from "./options.ts";
 import type { OptionVariable, VerbFlag } from "./verb.ts";
 
-/** A variable, and what wins over it. */
 export interface Variable {
   name: VariableName;
-  /** What it is for, as the documents show it. */
+  /** For the documents. */
   help: string;
-  /** What holds when nothing is given; undefined for nothing. */
+  /** Its default; undefined without one. */
   fallback?: string | undefined;
-  /** The option that wins over it. */
+  /** The option that overrides it. */
   option?: VerbFlag | undefined;
-  /** Whether an argument wins over it. */
+  /** Whether an argument overrides it. */
   argument?: boolean | undefined;
-  /** Whether the drop-in verbs read it, too. */
   dropIn?: boolean | undefined;
-  /** Whether it chooses the service or the token, so that every verb reads it. */
+  /** Whether it selects the service or the token, so that every verb reads it. */
   service?: boolean | undefined;
-  /** The option along with which it is read. */
+  /** The option with which it is read. */
   readWith?: VerbFlag | undefined;
 }
 
 type Options = typeof OPTIONS;
 
-/** Exports of `options.ts` that win over a variable. */
+/** Exports of `options.ts` that override a variable. */
 type Readers<N extends VariableName> = {
   [K in keyof Options]: Options[K] extends { variable: OptionVariable<N> } ? K : never;
 }[keyof Options];
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 
-/** Variables without an option, and those of two options: these have no row below, so that they do not compile. */
+/** Variables without an option, and those of two options: a row for one of them below does not compile. */
 type WithoutOneOption = {
   [N in VariableName]: [Readers<N>] extends [never] ? N : true extends IsUnion<Readers<N>> ? N : never;
 }[VariableName];
@@ -94,7 +90,6 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
 };
 
-/** The row of the option that wins over a variable. */
 function optionOf(variable: VariableName): VerbFlag | undefined {
   const rows: unknown[] = Object.values(OPTIONS);
   return rows.find((row): row is VerbFlag =>
@@ -102,7 +97,6 @@ function optionOf(variable: VariableName): VerbFlag | undefined {
   );
 }
 
-/** One row for each of `VARIABLES`. */
 export const ENVIRONMENT: readonly Variable[] = VARIABLES.map((name) => {
   const option = optionOf(name);
   if (option === undefined) return { name, ...(OTHERS as Readonly<Record<VariableName, Facts>>)[name] };

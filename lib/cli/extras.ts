@@ -1,6 +1,5 @@
 /**
- * What the command does in its jobs beside their reports, when a setting asks for it.
- *
+ * Optional output of the command's jobs besides their reports.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -12,9 +11,7 @@ import { HISTORY, OTEL_FILE } from "./options.ts";
 import { openTraceOf } from "./trace.ts";
 import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
 
-// Prepares traces and history of one job.
-
-/** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
+/** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
 function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
@@ -24,7 +21,7 @@ function checkAppends({ io }: Context, attempted: string, path: string): void {
   }
 }
 
-/** See {@linkcode JobExtra}. @throws {UsageError} when a file that a flag names cannot be written. */
+/** @throws {UsageError} if a file named by a flag cannot be written. */
 function openExtras(context: Context): JobExtra {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);
@@ -49,7 +46,7 @@ function openExtras(context: Context): JobExtra {
 const HEADERS = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"];
 const ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/** A value as it is in the header; as it was given where it cannot be decoded. */
+/** The decoded value of a header; unchanged if it cannot be decoded. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -80,7 +77,6 @@ function permissions({ io: { env }, flags }: Context): ExtraPermissions {
   };
 }
 
-/** Traces and history. */
 export const EXTRAS: JobExtras = {
   secrets,
   permissions,

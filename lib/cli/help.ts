@@ -10,7 +10,7 @@ import { ENVIRONMENT, type Variable } from "./environment.ts";
 import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-/** The first things that a user needs. Groups of verbs have a row each. */
+/** The first things that a user needs. Each group of verbs has one row. */
 const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
 
 const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
@@ -18,7 +18,6 @@ const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
   ["automations", "List and trigger automations: see automations --help"],
 ];
 
-/** Help of the program, or of a group of verbs such as `runs`. */
 export function programHelp(group?: string): string {
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
   if (group !== undefined) {
@@ -43,7 +42,7 @@ export function programHelp(group?: string): string {
   ].join("\n");
 }
 
-/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
+/** Help of a verb: its richest row in full, then the differences of the other rows. */
 export function verbHelp(rows: readonly Verb[]): string {
   const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
     .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
@@ -63,13 +62,13 @@ function rowHelp(verb: Verb): string {
   ].join("\n");
 }
 
-/** The headings of flags, in the order of the help. */
+/** In the order of the help. */
 const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Keys"];
 
 /** With fewer flags, headings would only scatter them. */
 const MIN_GROUPED = 10;
 
-/** The flags of a verb under their headings, each in the order of the verb. */
+/** Each heading keeps the order of the verb. */
 function flagParts(flags: readonly VerbFlag[]): string[] {
   const help = ["--help", "Print this text"];
   if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...flags.map(flagRow), help])}`];
@@ -78,20 +77,20 @@ function flagParts(flags: readonly VerbFlag[]): string[] {
     ...HEADINGS.map((heading) => ({ title: heading, rows: under(heading) })),
     { title: "Other", rows: [...under(), help] },
   ].filter(({ rows }) => rows.length > 0);
-  // One width for all groups: the eye runs down one column.
+  // One width for all groups, so that the columns line up.
   const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([usage = ""]) => usage.length)));
   return groups.map(({ title, rows }) =>
     `${title}:\n${columns(rows.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
   );
 }
 
-/** A flag with its default. Its variable is in `help environment`: with it most rows would need two lines. */
+/** A flag with its default. Its variable is in `help environment`: otherwise most rows would need two lines. */
 function flagRow(flag: VerbFlag): string[] {
   const { help, fallback } = flag;
   return [usageOf(flag), meaningOf(help, fallback)];
 }
 
-/** What a flag or a variable is for, with its default. */
+/** Purpose of a flag or a variable, with its default. */
 function meaningOf(help: string, fallback: string | undefined): string {
   const meaning = plain(help).replace(/\.$/, "");
   return fallback === undefined ? meaning : `${meaning} [${plain(fallback)}]`;
@@ -101,7 +100,7 @@ function usageOf({ name, value }: VerbFlag): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** Names of variables that a verb reads beside those of its flags. */
+/** Names of variables that a verb reads besides those of its flags. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
@@ -118,7 +117,7 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
-/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
+/** Codes in one line, and rows for those with a special meaning for this verb: the usual meaning is in `help exit-codes`. */
 function exitParts(verb: Verb): string[] {
   const { group, meanings, verdict } = verb;
   const column = group === "drop-in" ? "dropIn" : "toolkit";
@@ -127,7 +126,7 @@ function exitParts(verb: Verb): string[] {
     row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
   const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
-  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
+  // The common table explains verdicts. Differences in the shared wording do not matter to readers.
   const own = meanings?.success === undefined ? "" : exitRows(
     column,
     (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
@@ -149,12 +148,12 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
   }));
 }
 
-/** What differs in another row of the same words, beside the row that is shown as a whole. */
+/** The differences of another row of the same words from the row shown in full. */
 function otherRowHelp(verb: Verb, shown: Verb): string {
   const known = flagsOf(shown).map(({ name }) => name);
   const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
   const without = (shown.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
-  // What a drop-in verb reads is less than what the others read, and worth its line.
+  // A drop-in verb reads less than the other verbs, which is worth a line.
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
@@ -165,7 +164,7 @@ function otherRowHelp(verb: Verb, shown: Verb): string {
   ].join("\n");
 }
 
-/** Help of a topic; undefined for an unknown topic. */
+/** Undefined for an unknown topic. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
     case "verbs":
@@ -218,7 +217,7 @@ export function topicHelp(topic: string): string | undefined {
 
 const DROP_IN = "run without --follow, runs, repos, sandboxes";
 
-/** Verbs of the program's help by what they are for, by the beginnings of their names. */
+/** Verbs of the program's help by purpose, by the beginnings of their names. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
   ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
@@ -235,7 +234,6 @@ function allVerbs(): string {
   ).join("\n");
 }
 
-/** Each variable with the flag that wins over it. */
 function variableRows(): string {
   return columns(ENVIRONMENT.map(({ name, dropIn, option, help, fallback }) => [
     name + (dropIn ? " *" : ""),
@@ -243,17 +241,17 @@ function variableRows(): string {
   ]));
 }
 
-// How help texts are laid out: columns and paragraphs that fit the narrowest common terminal.
+// Layout of help texts: columns and paragraphs that fit the narrowest common terminal.
 
-/** A text of the documents for a terminal: without backticks. */
+/** Removes the backticks of the documents. */
 function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
+/** Width of all help texts, in characters: that of the narrowest common terminal, which would otherwise break lines inside words. */
 const WIDTH = 80;
 
-/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
+/** @param indent Blanks before each line but the first. */
 function wrapped(text: string, indent = 0): string {
   const lines: string[] = [];
   let line = "";
@@ -275,17 +273,15 @@ function columns(rows: readonly (readonly string[])[]): string {
   }).join("");
 }
 
-/** Command lines as they are: a broken one could not be copied. */
+/** Command lines stay unbroken, so that they can be copied. */
 function commands(lines: readonly string[]): string {
   return lines.map((line) => `  ${line}\n`).join("");
 }
 
-/** Names in lines that fit. */
 function nameLines(names: readonly string[]): string {
   return `  ${wrapped(names.join(" "), 2)}\n`;
 }
 
-/** Paragraphs of a topic. */
 function paragraphs(...texts: readonly string[]): string {
   return texts.map((text) => `${wrapped(text)}\n`).join("\n");
 }

@@ -1,6 +1,5 @@
 /**
- * The history of a job: compares with the run before, and adds the run.
- *
+ * The history of a job: compares the run with the one before, and adds it.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -23,27 +22,25 @@ import { printRows } from "./log/terminal.ts";
 import type { Context, JobExtra } from "./verb.ts";
 import { JSON_LINES } from "./options.ts";
 
-/** The text of the file; undefined when there is none. @throws when it cannot be read. */
+/** Undefined without a file. @throws if it cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
 
 const textOf = (context: Context, path: string) => fileText(context, path) ?? "";
 
-/** Says which lines are no records. */
 function tell({ writer }: Context, path: string, { skipped, skippedCount }: History): void {
   for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is left out: ${why}`);
   const more = skippedCount - skipped.length;
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
 }
 
-/** The job in its CI system; null outside of CI. */
+/** Null outside CI. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** Prepares the history of one job. */
 export function openHistory(context: Context, path: string): Partial<JobExtra> {
   const { writer: { redact }, writer, io, clock } = context;
   const record = (result: AnyResult) =>
@@ -68,7 +65,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
       const run = record(end.result);
       if (run === undefined) return;
       try {
-        // By one write: two jobs may write at once. A last line without its end is a mistake of another program, and stays one line.
+        // One write, because two jobs may write at once. If another program left the last line without a line break, the new line starts after one.
         const isOpen = /[^\n]$/.test(textOf(context, path));
         io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(run))}`, "refuse");
       } catch (error) {
@@ -78,12 +75,12 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
   };
 }
 
-/** Most weeks in the table: some 20 years. A file that was made up may have a run in each week until the year 9999. */
+/** Most weeks in the table: about 20 years. A forged file may have a run in each week until the year 9999. */
 const MAX_WEEKS = 1_000;
 
 const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
 
-/** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
+/** `report --history FILE` without a run: prints the history by week. @throws {UsageError} without a history. */
 export function printHistory(context: Context, path: string): number {
   const { writer, flags } = context;
   let text: string | undefined;

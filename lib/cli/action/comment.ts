@@ -1,6 +1,5 @@
 /**
- * The comment on the pull request: decides whether there is one, with which token, and where.
- *
+ * The comment on the pull request: whether there is one, with which token, and where.
  * @module
  */
 import type { Platform, ReadEnv } from "../../ci/platform.ts";
@@ -11,9 +10,9 @@ import { planJobNote } from "../job/note.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
 
-// The node of a matrix. GitHub's environment does not show it; an input of the action does, by its default.
+// The node of a matrix. GitHub's environment does not show it, but an input of the action does, by its default.
 
-/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when it is not known. */
+/** The node as JSON without blanks; an empty string if the job has no matrix, undefined if unknown. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -25,7 +24,7 @@ function matrixNode(env: ReadEnv): string | undefined {
   }
 }
 
-/** The CI system, with the node in the identity of the job: as a hash, since a node can be of any length. */
+/** The CI system, with a hash of the node in the identity of the job: a node can be of any length. */
 export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   const text = matrixNode(env);
   if (text === undefined) return platform;
@@ -37,7 +36,7 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is not a number. */
+/** Undefined without a pull request. @throws {UsageError} if the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;
@@ -48,7 +47,7 @@ function numberOf(env: ReadEnv): string | undefined {
   });
 }
 
-/** Notes of the action's jobs: comments on the pull request, if the input `comment` wants them. */
+/** Comments on the pull request, if the input `comment` turns them on. */
 export const ACTION_NOTES: NotePlanner = {
   wanted({ io: { env } }) {
     if (!isOn(env, "comment", false)) return false;

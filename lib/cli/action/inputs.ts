@@ -1,7 +1,6 @@
 /**
- * How the inputs of the GitHub action reach the verbs. The runner passes each as a variable `INPUT_NAME`, with its default if it was not
- * given; an empty one counts as unset. Source: actions/runner, Handler.cs, `AddInputsToEnvironment`.
- *
+ * How the inputs of the GitHub action reach the verbs. The runner passes each as a variable `INPUT_NAME`, with its default if it is not set; an empty
+ * input is treated as unset. Source: actions/runner, Handler.cs, `AddInputsToEnvironment`.
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -39,7 +38,7 @@ import {
 import type { VariableName } from "../../variables.ts";
 import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/** The inputs, each with the option or the variable that it wins over; null without one. `tools/build/action_yaml.ts` describes them. */
+/** The inputs, each with the option or the variable that it overrides; null without one. `tools/build/action_yaml.ts` describes them. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": REPO,
@@ -84,7 +83,7 @@ export const ACTION_INPUTS = {
 
 export type InputName = keyof typeof ACTION_INPUTS;
 
-/** Inputs that are ways to give the same thing: one of them hides the variables of the others. */
+/** Inputs with the same purpose: each one hides the variables of the others. */
 const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
   ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],
@@ -92,19 +91,19 @@ const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableNam
   ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
-/** Text of an input, as it was given; undefined when it is blank. */
+/** Undefined if it is blank. */
 export function inputText(env: ReadEnv, name: InputName): string | undefined {
   const text = env(`INPUT_${name.toUpperCase()}`) ?? "";
   return text.trim() === "" ? undefined : text;
 }
 
-/** An input that is a switch. @throws {UsageError} when it is neither `true` nor `false`. */
+/** @throws {UsageError} unless the input is `true` or `false`. */
 export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean {
   const text = inputText(env, name)?.trim();
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
-/** The token of the input, also when nothing else has one: then the input is what is missing. Undefined when a variable has it. */
+/** The token of the input, even if nothing else has one: then the error names the input. Undefined if a variable has the token. */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
   const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];
@@ -112,7 +111,6 @@ export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } 
   return { token: token ?? "", tokenPlace: "input token" };
 }
 
-/** The variable that an input wins over; undefined without one. */
 function variableOf(name: InputName): VariableName | undefined {
   const row: VerbFlag | VariableName | null = ACTION_INPUTS[name];
   return typeof row === "string" ? row : row?.variable;
@@ -120,7 +118,7 @@ function variableOf(name: InputName): VariableName | undefined {
 
 const NAMES = Object.keys(ACTION_INPUTS) as InputName[];
 
-/** Reads the environment so that an input wins over the variable of ours that it replaces. */
+/** Reads the environment so that an input overrides the variable it replaces. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
@@ -131,19 +129,17 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
       names.some((each) => each === variable) && inputText(env, input) !== undefined
     );
     if (hidden) return undefined;
-    // The agent's branch is a new one unless the step says otherwise.
+    // The agent gets a new branch by default.
     return variable === CREATE_BRANCH.variable ? env(variable) || "true" : env(variable);
   };
 }
 
-/** The input of an option; undefined without one. */
 function inputOf(flag: VerbFlag): InputName | undefined {
   return NAMES.find((each) => ACTION_INPUTS[each] === flag);
 }
 
 /**
- * A reader of options that looks at the inputs first, and names them in its messages.
- *
+ * A reader of options that tries the inputs first, and names them in its messages.
  * @param env The process's own environment.
  * @param otherwise Reads any other option.
  */

@@ -1,9 +1,7 @@
 /**
- * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner starts at
- * the end of the job whatever became of it, cancels what a cancelled or killed `main` has left behind.
- *
- * The runner starts `post` from a file of its own: a `main` that was killed before it could leave a mark would otherwise run once more.
- *
+ * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner always starts at
+ * the end of the job, cancels what a cancelled or killed `main` has left behind.
+ * `post` starts from its own file: otherwise a `main` that was killed before it could leave a mark would run again.
  * @module
  */
 import { ONLY_GITHUB } from "../../ci/github.ts";
@@ -39,12 +37,10 @@ import { respond } from "../verbs/respond.ts";
 import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
-/** The forges whose CI systems run actions. */
 const FORGES = [GITHUB, GITEA];
 
 export type Stage = "main" | "post";
 
-/** Runs `post` as the program, on the process itself. */
 export function runPost(): Promise<void> {
   return runStage("post");
 }
@@ -58,12 +54,11 @@ async function runStage(stage: Stage): Promise<void> {
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
-/** The job has its verdict already: `post` fails for what its author has to fix, and for nothing else. */
+/** The job already has its verdict: `post` fails only for mistakes that its author must fix. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
 /**
  * Runs a stage of the action.
- *
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
  */
@@ -102,8 +97,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
 }
 
 /**
- * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
- * by `continue-on-error`, no step is going to attach to its run: that counts as cancelled.
+ * The state of the job, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that continues because
+ * of `continue-on-error`, no later step will attach to its run: that is treated as cancelled.
  */
 function jobStatus(env: ReadEnv): string {
   const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
@@ -111,20 +106,20 @@ function jobStatus(env: ReadEnv): string {
   return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** A new path for the state: not in the checkout, which other steps change and upload. */
+/** A new path for the state, outside the checkout, which other steps change and upload. */
 function newStatePath(env: ReadEnv): string {
   const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
 }
 
-/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code once it has ended. */
+/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code at the end. */
 type Mark = "state" | "ended";
 
 function readMark(env: ReadEnv, mark: Mark): string | undefined {
   return env(`STATE_${mark}`) || undefined;
 }
 
-/** Leaves a mark. Without the file of the runner there is no `post` either. @throws {UsageError} when it cannot be written. */
+/** Without the runner's file there is no `post` either. @throws {UsageError} if it cannot be written. */
 function leaveMark(io: Io, mark: Mark, value: string): void {
   const path = io.env("GITHUB_STATE");
   if (!path) return;
@@ -136,7 +131,7 @@ function leaveMark(io: Io, mark: Mark, value: string): void {
   }
 }
 
-/** Whether an annotation was made, by the platform that it returns. */
+/** Tracks whether an annotation was made through the returned platform. */
 function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
   let annotated = false;
   const { annotate } = platform;
@@ -151,19 +146,19 @@ function watching(platform: Platform): { platform: Platform; isAnnotated: () => 
   return { platform: watched, isAnnotated: () => annotated };
 }
 
-/** Shows an error that no report has shown: on the page of the job there is nothing but annotations. */
+/** Annotates an error that no report has shown: the page of the job only shows annotations. */
 function annotate(writer: Writer, { annotate }: Platform, title: string, error: unknown, code: number): void {
   if (annotate === undefined) return;
   const text = error instanceof MogplexError ? error.message : "Internal error";
   writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
 }
 
-/** The token of the input, which has a default. */
+/** The input has a default. */
 function githubToken(env: ReadEnv): { token: string; place: string } {
   return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
 }
 
-/** Publishes the exit code as an output: a step with `continue-on-error` does not show it otherwise. */
+/** Publishes the exit code as an output: with `continue-on-error` the step does not show it otherwise. */
 function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
   const { outputs } = platform.files(io.env);
   const { problems, attempt } = collectProblems();
@@ -178,7 +173,7 @@ async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   return EXIT.success;
 }
 
-/** Title of the annotation for a step that failed before its run could. */
+/** Annotation title of a step that failed before its run could. */
 function failureTitle(env: ReadEnv): string {
   return chosen(env)?.failed ?? "The Mogplex run was not started";
 }
@@ -192,32 +187,30 @@ function flagsOf(env: ReadEnv, statePath: string): VerbFlags {
   };
 }
 
-/** The arguments that the verb of the step gets. */
 function argumentsOf(env: ReadEnv): string[] {
   const kind = chosen(env);
   return kind === undefined ? [] : [inputText(env, kind.input)?.trim() ?? ""];
 }
 
-/** The lines of the input `automation-input`. */
 function automationInput(env: ReadEnv): string[] {
   return (inputText(env, "automation-input") ?? "").split("\n").map((line) => line.trim()).filter((line) =>
     line !== ""
   );
 }
 
-/** A kind of work, chosen by the input that names what it is about. */
+/** A kind of work, chosen by an input. */
 interface Kind {
   input: InputName;
   run: VerbFunction;
   /** Inputs that contradict it. */
   refuses: readonly InputName[];
-  /** Title of the annotation when it failed before its run could. */
+  /** Annotation title if it failed before its run could. */
   failed: string;
 }
 
-// What a step does: it starts a run and follows it, follows a run that was started elsewhere, or triggers an automation and follows its run.
+// What a step does: it starts a run and follows it, follows an existing run, or triggers an automation and follows its run.
 
-/** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
+/** Inputs for a new run: neither an existing run nor an automation accepts them. */
 const FOR_STARTS: readonly InputName[] = [
   ...["after", "fix"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
@@ -247,12 +240,12 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** What the step is about, and how; undefined when it starts a run. */
+/** Undefined for a new run. */
 function chosen(env: ReadEnv): Kind | undefined {
   return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }
 
-/** The work of the step. @throws {UsageError} when inputs contradict each other. */
+/** @throws {UsageError} if inputs contradict each other. */
 function chosenWork(env: ReadEnv): VerbFunction {
   const kind = chosen(env);
   if (kind !== undefined) {
@@ -267,7 +260,7 @@ function chosenWork(env: ReadEnv): VerbFunction {
   return kind?.run ?? startAndFollow;
 }
 
-/** The line is not shown: its value may be a secret. */
+/** The message does not show the line: its value may be a secret. */
 function checkAutomationInput(env: ReadEnv): void {
   const attempted = "use input automation-input";
   if (inputText(env, "automation-input") === undefined) return;
@@ -277,11 +270,11 @@ function checkAutomationInput(env: ReadEnv): void {
   throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
 }
 
-// The vocabulary of the GitHub action, which has inputs in place of flags, and a job to run again in place of a command.
+// The words of the GitHub action, which has inputs instead of flags, and a job to rerun instead of a command.
 
 const BY_KEY = "the same command with --idempotency-key";
 
-/** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
+/** @param env Reads inputs and variables: see `inputsFirst`. */
 function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
@@ -295,7 +288,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
       const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
       const findsAgain = named !== undefined || !["job", "random"].includes(scope);
       if (outcome !== "started" && findsAgain) return "run this job again";
-      // For an automation it says which key finds the run.
+      // For an automation it names the key that finds the run.
       return resume.startsWith(BY_KEY)
         ? resume.replace(BY_KEY, "this step with input idempotency-key")
         : `the action with input run-id ${runId}`;

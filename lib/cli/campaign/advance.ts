@@ -1,6 +1,5 @@
 /**
- * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves.
- *
+ * `campaign advance`: one wave. Collects finished runs, starts what the quotas allow, records, reports, and exits.
  * @module
  */
 import { previewWave } from "../../campaign/work/wave.ts";

@@ -1,6 +1,5 @@
 /**
- * `campaign approve`: opens a closed gate. Sends nothing: the next wave obeys.
- *
+ * `campaign approve`: opens a closed gate. Sends nothing: the next wave applies it.
  * @module
  */
 import { anyText } from "../options.ts";

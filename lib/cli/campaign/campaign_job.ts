@@ -1,6 +1,5 @@
 /**
- * What the verbs of `campaign` share: a wave with its log, reports and exit code; a decision; and the campaign that a verb is about.
- *
+ * Shared by the verbs of `campaign`: a wave with its log, reports and exit code; a decision; and the campaign of a verb.
  * @module
  */
 import {
@@ -62,23 +61,21 @@ import { BY_HAND, statusText } from "./status_text.ts";
 
 // A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
 
-/** What a verb that makes waves wants. */
 interface CampaignWork {
   once: boolean;
-  /** Whether a campaign that goes on ends the command with 75. */
+  /** Whether a campaign that is not finished ends the command with 75. */
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: StepInternals["onInterrupt"];
-  /** See {@linkcode StepInternals.plans}. */
   plans?: boolean;
 }
 
-/** Shortest time between two writings of the reports while the campaign goes on, in milliseconds. */
+/** Shortest time between two writes of the reports while the campaign is running, in milliseconds. */
 const REPORT_MS = 5_000;
-/** After the reports were written, as many times as long as that took nothing is written: those of 10 000 items take a second. */
+/** After a write, nothing is written for this many times its duration: writing 10 000 items takes a second. */
 const REPORT_REST = 20;
 
-/** Writes the reports soon after each change: at once where there is time for it, else once when the next writing is due. */
+/** Writes the reports soon after each change: at once if the interval has passed, otherwise when the next write is due. */
 class PacedReports {
   readonly #clock: Clock;
   readonly #write: () => void;
@@ -91,7 +88,7 @@ class PacedReports {
     this.#write = write;
   }
 
-  /** Something has changed. */
+  /** Called after a change. */
   async ask(): Promise<void> {
     const { signal } = this.#ending;
     if (this.#isWaiting || signal.aborted) return;
@@ -116,9 +113,8 @@ class PacedReports {
 
 /**
  * Makes one wave, or follows the campaign: log or live table, reports, note.
- *
  * @returns The exit code.
- * @throws {MogplexError} when the campaign could not be opened.
+ * @throws {MogplexError} if the campaign could not be opened.
  */
 export async function endWithCampaign(
   context: Context,
@@ -170,7 +166,7 @@ export async function endWithCampaign(
     const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
-  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. @param short See `StatusOptions.short`. */
+  /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
   const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
     await publishCampaign(context, place, view, { problem, note, known });
@@ -197,7 +193,7 @@ export async function endWithCampaign(
     }
     await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped");
     if (stand.state === "interrupted") {
-      // A signal is the usual way to stop, and no error.
+      // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
       if (interactive) writer.note("the same command goes on with it; this shows its items:", status);
@@ -217,7 +213,7 @@ export async function endWithCampaign(
   }
 }
 
-/** A line of `--json`. The end is printed when everything else is done. */
+/** A line of `--json`. The end is printed after everything else. */
 function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
   if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }
@@ -225,7 +221,7 @@ function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): v
 /** Log width when stdout is not a terminal, in cells. */
 const LOG_WIDTH = 120;
 
-/** Prints the whole campaign: what a reader needs to know at the end. */
+/** Prints the whole campaign at the end. */
 export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
@@ -246,9 +242,8 @@ export function printStatus(
   }));
 }
 
-// Records a decision about a campaign and says what it means.
+// Records a decision about a campaign and explains its effect.
 
-/** Reads the flags that choose items. */
 export function readSelection({ flags, option }: Context): Selection {
   return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY) };
 }
@@ -259,14 +254,14 @@ const MAX_NAMES = 20;
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
-/** The decision with its texts fit for the journal: people copy all kinds of things into them. */
+/** The decision with its texts masked for the journal: people paste all kinds of text. */
 function masked(decision: Decision, redact: (text: string) => string): Decision {
   if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
   if (decision.kind !== "approve" || decision.note === null) return decision;
   return { ...decision, note: redact(decision.note) };
 }
 
-/** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
+/** Records the decision, prints its effect, and returns the exit code. @throws as `decideCampaign` does. */
 export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, verb);
@@ -293,12 +288,11 @@ export async function decide(context: Context, verb: string, decision: Decision)
   return codeOf(context, error);
 }
 
-/** Writes the reports again, if a wave has written them: they would show items as they were before. */
+/** Writes the reports again if a wave has written some: otherwise they would show the old state of items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
-/** Whether a wave has written reports into the directory of a campaign. */
 function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
   try {
     return io.realPath(`${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`) !== undefined;
@@ -307,28 +301,27 @@ function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
   }
 }
 
-/** Says why a decision could not be carried out at once. @returns The exit code. */
+/** Reports why a decision could not be carried out at once. @returns The exit code. */
 function codeOf({ writer, vocabulary }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer, vocabulary);
   return exitCodeFor(error);
 }
 
-// Which campaign a verb is about, and what the library needs to work on it.
+// The campaign of a verb, and what the library needs for it.
 
 export interface CampaignPlace {
   path: string;
-  /** Path of the directory of its reports. */
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
   /** How hints write commands about it. */
   command: CampaignCommand;
-  /** The tasks of the plan as they stand in the file, newest last; none until the plan is read, and where they are not to be shown. */
+  /** The tasks of the plan as written in the file, newest last; empty until the plan is read, and if they must not be shown. */
   tasks: readonly string[];
 }
 
-/** The tasks of a plan, each with its title: the newest one, and those before it with which items were planned. */
+/** The tasks of a plan, each with its title: the newest one, and the earlier ones with the items planned with them. */
 function tasksOf({ tasks, items }: Lock): string[] {
   const used = new Set(items.map(({ task }) => task)).add(tasks.length - 1);
   return tasks.filter((_, index) => used.has(index))
@@ -336,18 +329,16 @@ function tasksOf({ tasks, items }: Lock): string[] {
 }
 
 /**
- * Reads the campaign of a verb. Service and token are looked for when a request is to be sent, and not before: a campaign that is done
- * needs neither.
- *
+ * Reads the campaign of a verb. Service and token are resolved only when a request must be sent: a finished campaign needs neither.
  * @param verb Words of the verb, for messages.
- * @throws {UsageError} when the file is missing, or a flag is wrong.
+ * @throws {UsageError} if the file is missing, or a flag is wrong.
  */
 export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
-  // What the file says needs no flag in the commands that are printed.
+  // A setting in the file needs no flag in the printed commands.
   const home = option(HOME);
   const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
   const { directory } = place;
@@ -399,7 +390,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is not an error there. */
+/** Masks the token in all output, for verbs that send no request. A missing token is not an error there. */
 export function maskToken(context: Context): void {
   try {
     context.connection();
@@ -408,26 +399,24 @@ export function maskToken(context: Context): void {
   }
 }
 
-/** Who decides: the flag, else what the environment says. */
+/** The flag, otherwise a name from the environment. */
 export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 
-/** What to publish beside the reports. */
 interface PublishOptions {
-  /** Message of the error that stopped the step; null for none. */
+  /** Message of the error that stopped the step; null without one. */
   problem: string | null;
-  /** The note of the end of a wave, with which outputs, summary and annotations are written; null writes the reports alone. */
+  /** The note at the end of a wave, with which outputs, summary and annotations are written; null writes only the reports. */
   note: NotePlan | null;
-  /** Messages that were printed before, and are not printed again. @default {new Set()} */
+  /** Messages that were already printed, and are not repeated. @default {new Set()} */
   known?: Set<string>;
 }
 
 /**
- * Publishes a view. What cannot be written is one line on stderr, and changes no verdict.
- *
+ * Publishes a view. If something cannot be written, that is one line on stderr, and changes no verdict.
  * @returns Paths of the reports that could not be written.
  */
 export async function publishCampaign(
@@ -465,14 +454,13 @@ export async function publishCampaign(
   return unwritten;
 }
 
-// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
-// programs read stdout.
+// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, because programs
+// read stdout.
 
 /**
- * Prints all commands that belong to a campaign.
- *
+ * Prints all commands for a campaign.
  * @param view Not yet cleaned.
- * @param summary Path of `campaign.md`; null when it was not written.
+ * @param summary Path of `campaign.md`; null if it was not written.
  */
 function commandCampaign(
   context: { writer: Writer; io: Io },

@@ -1,6 +1,5 @@
 /**
  * `campaign check`: reads a campaign file and everything that it names, and prints every mistake. Sends nothing.
- *
  * @module
  */
 import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
@@ -13,7 +12,7 @@ import { requiredArgument } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
-/** Not one object a line: the answer is one object. */
+/** Not one object per line: the output is a single object. */
 const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
 
 export const campaignCheckVerb: Verb = {
@@ -33,7 +32,7 @@ async function check(context: Context): Promise<number> {
   const { io, flags, option, writer } = context;
   const path = requiredArgument(context, "campaign check", "file");
   try {
-    // The list of standard input is for plan; here it must not wait for one.
+    // The list from standard input is for plan; check must not wait for it.
     const options = {
       allowOutside: flags.has(ALLOW_OUTSIDE),
       webhookVariable: option(WEBHOOK_VARIABLE),
@@ -54,7 +53,7 @@ async function check(context: Context): Promise<number> {
   }
 }
 
-/** What a good file asks for, in a few words. */
+/** A valid file in a few words. */
 function summary({ name, round, repositories }: CampaignFile): string {
   const names = repositories.filter(({ kind }) => kind === "repository").length;
   const queries = repositories.length - names;

@@ -1,6 +1,5 @@
 /**
  * `campaign commands`: prints command lines of `gh`, `glab` and `curl` that merge or close the pull requests of a campaign. It does not run them.
- *
  * @module
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";
@@ -117,7 +116,7 @@ async function commands(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
+/** @throws {UsageError} if there is no such cause. */
 function chosen({ flags, option }: Context, { items, causes }: CampaignView): CampaignItem[] {
   const word = option(CAUSE);
   const only = flags.all(ONLY);

@@ -1,6 +1,5 @@
 /**
- * Flags, exit codes and their meanings that several campaign verbs have.
- *
+ * Flags, exit codes and their meanings that several campaign verbs share.
  * @module
  */
 import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
@@ -45,7 +44,7 @@ export const SKIP_INVALID: VerbFlag = {
   help: "Keep repositories that cannot be used as invalid items, in place of an error",
 };
 
-/** A length of time: `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
+/** `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
 export function duration(text: string, source: string): number {
   const ms = parseDuration(text.trim());
   if (ms !== undefined && ms > 0) return ms;
@@ -86,7 +85,7 @@ export const FORGE_HOST: Option<string> = {
   parse: anyText,
 };
 
-/** Days, hours, minutes and seconds: `3d`, `12h`. In milliseconds, more than 0. */
+/** `3d`, `12h`. In milliseconds, more than 0. */
 function days(text: string, source: string): number {
   const [, count] = /^\s*(\d{1,4})d\s*$/.exec(text) ?? [];
   return duration(count === undefined ? text : `${Number(count) * 24}h`, source);
@@ -100,7 +99,6 @@ export const STUCK_AFTER: Option<number> = {
   parse: days,
 };
 
-/** Flags of verbs that read pull requests. */
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
 /** Flags of verbs that only have to find a campaign. */
@@ -111,7 +109,6 @@ export const PLACE: readonly VerbFlag[] = [...WHERE, ALLOW_OUTSIDE, WEBHOOK_VARI
 
 export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
 
-/** The flags that choose items. */
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
@@ -119,7 +116,6 @@ export const CANCEL: VerbFlag = {
   help: "The next wave cancels the runs at work; starts that the service has not answered are cancelled at once",
 };
 
-/** Codes of the verbs that make waves. */
 export const WAVE_CODES: readonly ExitName[] = [
   "success",
   "failed",
@@ -135,7 +131,6 @@ export const WAVE_CODES: readonly ExitName[] = [
   "sigterm",
 ];
 
-/** What codes of the verbs that make waves mean. */
 export const OF_WAVES: Meanings = {
   success: "the campaign is done and good; or it goes on",
   failed:
@@ -147,10 +142,8 @@ export const OF_WAVES: Meanings = {
   rateLimited: "it goes on (with --exit-status); another process is at work in its directory",
 };
 
-/** Codes of the verbs that only read or write the directory. */
 export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailable", "internal", "rateLimited"];
 
-/** What codes of the verbs that record a decision mean. */
 export const OF_DECISIONS: Meanings = {
   success: "the decision is recorded, and the next wave obeys",
   usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a journal that was changed",
@@ -158,12 +151,11 @@ export const OF_DECISIONS: Meanings = {
   rateLimited: "another process is at work in the directory",
 };
 
-/** Codes of the verbs that also settle starts without an answer. */
+/** Codes of the verbs that also settle unanswered starts. */
 export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
   code !== "failed" && code !== "awaitingInput"
 );
 
-/** What codes of these verbs mean. */
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
   success: "the decision is recorded, and the next wave obeys; no start of these items is left without an answer",

@@ -1,7 +1,6 @@
 /**
- * What is printed while `campaign run` works: on a terminal a table that is redrawn in place, else a line for each change, a heartbeat each
- * minute, and a section for each wave on systems that have sections.
- *
+ * Output of `campaign run`: on a terminal a table that is redrawn in place, otherwise a line for each change, a heartbeat each minute, and a section
+ * for each wave on systems with sections.
  * @module
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
@@ -31,38 +30,32 @@ import { LogSection, type Writer } from "../log/writer.ts";
 import { ItemTable } from "./status_text.ts";
 
 interface LiveCampaignOptions {
-  /** Where everything is printed. */
   writer: Writer;
-  /** The CI system that shows the log. */
   platform: Platform;
   clock: Clock;
   /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;
-  /** Whether each line has its time; where the CI system writes one, it would be the second. @default {true} */
+  /** Whether each line has its time. Turn it off where the CI system adds one. @default {true} */
   times?: boolean | undefined;
-  /** Tells the size of the terminal. @default {terminalSize} */
+  /** @default {terminalSize} */
   size?: (() => TerminalSize | undefined) | undefined;
 }
 
-/** Time between two drawings of the table. */
 const REDRAW_MS = 1_000;
 
-/** Time between two heartbeats. */
 const HEARTBEAT_MS = 60_000;
 
-/** Used when the terminal does not say its size. */
+/** Used if the terminal does not report its size. */
 const USUAL_SIZE = { columns: 80, rows: 24 };
 
-/** Shows a campaign until it is closed. */
 export class LiveCampaign {
   readonly #options: LiveCampaignOptions;
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
-  /** The state, with its reason, that the last line told. */
+  /** The state, with its reason, in the last line. */
   #toldState: string | undefined;
   readonly #section: LogSection;
 
-  /** @param options See {@linkcode LiveCampaignOptions}. */
   constructor(options: LiveCampaignOptions) {
     this.#options = options;
     this.#section = new LogSection(options);
@@ -70,7 +63,7 @@ export class LiveCampaign {
     void this.#tick();
   }
 
-  /** Shows what has changed. The first view is where everything begins: its items have no lines. */
+  /** Shows changes. The first view is the baseline: its items have no lines. */
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;
@@ -79,9 +72,9 @@ export class LiveCampaign {
       this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
     }
     this.#printItems(before, view);
-    // What is printed at the end begins with that line.
+    // The final output begins with that line.
     if (view.state === "done") return;
-    // Between two runs that keys find ended it waits for nothing.
+    // Between two runs that keys find finished it waits for nothing.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = `${view.state} ${view.stateReason ?? ""}`;
     if (state !== this.#toldState) {
@@ -90,7 +83,6 @@ export class LiveCampaign {
     }
   }
 
-  /** A line for each item that has changed. */
   #printItems(before: CampaignView | undefined, view: CampaignView): void {
     if (before === undefined) return;
     const changed = changedItems(before.items, view.items);
@@ -132,7 +124,7 @@ export class LiveCampaign {
     const { columns, rows } = size() ?? USUAL_SIZE;
     const lines = liveTable(this.#view, {
       width: columns,
-      // The cursor stands behind the last line, and one line above says what was there before.
+      // The cursor is after the last line, and one line above it shows earlier output.
       height: rows - 1,
       nowMs: clock.wallTime(),
       colour: writer.coloured,
@@ -150,26 +142,25 @@ export class LiveCampaign {
   }
 }
 
-// The table that stands at the bottom of a terminal while `campaign run` works.
+// The table at the bottom of a terminal during `campaign run`.
 
 interface LiveTableOptions extends ScreenOptions {
-  /** Most lines. With fewer than 7 there are only the lines about the whole. */
+  /** Most lines. With fewer than 7 only the summary is shown. */
   height: number;
-  /** Now, in milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   nowMs: number;
 }
 
-/** Lines about the whole, the heading of the table, and the line that counts the others. */
+/** The summary, the heading of the table, and the line with the count of other items. */
 const OTHER_LINES = 6;
 
 const MAX_MEASURED = 500;
 
-/** The order in which the others are counted: a narrow terminal cuts the end. */
+/** The order of the other counts: a narrow terminal cuts the end. */
 const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
 
 /**
- * The table: lines about the whole, then the items that matter now, then a count of the others.
- *
+ * The table: a summary, then the items that matter now, then a count of the others.
  * @param view Not yet cleaned.
  * @returns At most `height` lines, each at most `width` cells.
  */
@@ -183,7 +174,7 @@ function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   if (rows > 0 && view.items.length > 0) {
     const shown = chosen(view.items, rows);
     if (shown.length > 0) {
-      // Columns that fit all items stay where they are while rows come and go.
+      // Columns that fit all items do not move while rows come and go.
       const measured = view.items.length <= MAX_MEASURED ? view.items : shown;
       const table = new ItemTable(screen, view.items, measured, nowMs);
       table.heading();
@@ -202,7 +193,7 @@ function parts(spans: readonly (Span | undefined)[]): Span[] {
 
 function progress(screen: Screen, view: CampaignView): Span[] {
   const { items, ended, good, bad, running } = totalsOf(view);
-  // The other two can be seen: something runs, or the next line says what is waited for.
+  // The other two states are visible: something is running, or the next line names what it waits for.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   return parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
@@ -228,7 +219,7 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
   ]);
 }
 
-/** What comes next and why, and when it may be over. */
+/** What comes next and why, and when it may be finished. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
   const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
@@ -242,14 +233,14 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
   return [start, over].filter((spans) => spans.length > 0);
 }
 
-/** What fits, in the order of the table: what is at work, what needs a person, what ended last. */
+/** The items that fit, in the order of the table: running ones, those that need attention, those that finished last. */
 function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
   const judged = items.filter(({ verdict }) => hasVerdict(verdict)).sort(byUrgency);
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
   const good = judged.filter(({ verdict }) => !isTrouble(verdict));
   const free = rows - working.length;
-  // Each of the two gets half of what is free, and what the other does not need.
+  // Each of the two gets half of the free rows, and those that the other does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
   return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
 }
@@ -266,15 +257,14 @@ function othersText({ counts }: CampaignView, shown: readonly CampaignItem[]): s
   return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
 }
 
-// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They
-// hold untrusted text.
+// Log lines about a campaign in a CI system: one for each change, and one each minute. They contain untrusted text.
 
-/** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
+/** Most UTF-16 units of a line; the reports have the full text. It is cut after redaction. */
 const MAX_LINE = 500;
 
 const VERDICT = 11;
 
-/** The items whose verdict, run or pull request differ from those before. */
+/** The items whose verdict, run or pull request has changed. */
 function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
   const known = new Map(before.map((item) => [item.id, item]));
   return after.filter((item) => {
@@ -285,7 +275,7 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
   });
 }
 
-/** What there is to say about an item besides its verdict. */
+/** Details of an item besides its verdict. */
 function details(item: CampaignItem, nowMs: number): string {
   const { verdict, runId, pullRequest, branch, reason, attempts } = item;
   const isOpen = verdict === "running" || verdict === "starting" || verdict === "needs-input";
@@ -306,12 +296,11 @@ function details(item: CampaignItem, nowMs: number): string {
 }
 
 /**
- * The line about the change of an item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
- *
+ * The line about a changed item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
  * @param item The item after the change.
  * @param name Its name for people: see `itemNames`.
- * @param nowMs When it was seen, in milliseconds since 1970.
- * @param times Whether the line has its time; where the CI system writes one, it would be the second.
+ * @param nowMs Time of the change, in milliseconds since 1970.
+ * @param times Whether the line has its time. Turn it off where the CI system adds one.
  */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times = true): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
@@ -319,9 +308,8 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
 }
 
 /**
- * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
- *
- * @param nowMs Now, in milliseconds since 1970.
+ * A heartbeat: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
+ * @param nowMs Milliseconds since 1970.
  */
 function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, running } = totalsOf(view);

@@ -1,6 +1,5 @@
 /**
- * `campaign new`: writes a campaign file and its task, to be edited. Overwrites nothing, and sends nothing.
- *
+ * `campaign new`: writes a campaign file and its task, for the user to edit. Overwrites nothing, and sends nothing.
  * @module
  */
 import { NEW_REPOSITORY, NEW_TASK, NEW_TITLE } from "../../campaign/file/placeholders.ts";
@@ -78,7 +77,7 @@ limits: { stop-after-failures: 3 }
 `;
 }
 
-/** @throws {UsageError} when there is such a file, or it cannot be looked for. */
+/** @throws {UsageError} if there is such a file, or the check fails. */
 function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
   const why = `${JSON.stringify(path)} exists already`;

@@ -1,6 +1,5 @@
 /**
- * `campaign pipeline`: writes the pipeline of a CI system that makes the waves of a campaign. Sends nothing.
- *
+ * `campaign pipeline`: writes the CI pipeline that makes the waves of a campaign. Sends nothing.
  * @module
  */
 import { internalsWith } from "../../campaign/open_campaign.ts";
@@ -95,7 +94,7 @@ export const campaignPipelineVerb: Verb = {
   summary: "Write a CI pipeline whose jobs make the waves; send no request",
   group: "toolkit",
   flags: [
-    // The jobs name no variable: the file has one with a usual name.
+    // The jobs do not name these variables: the file has one with a usual name.
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
@@ -131,10 +130,10 @@ async function pipeline(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Time between two waves when none is given, in milliseconds. */
+/** Default time between two waves, in milliseconds. */
 const EVERY_MS = 15 * 60_000;
 
-/** The job whose artifacts the pipeline takes. @throws {UsageError} when this is not a job of GitLab. */
+/** The job whose artifacts the pipeline uses. @throws {UsageError} if this is not a job of GitLab. */
 function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;
@@ -173,7 +172,7 @@ function write({ io, writer }: Context, files: readonly PipelineFile[], output: 
   }
 }
 
-/** A text in which neither YAML nor a shell nor a CI system finds anything. */
+/** A text with no special meaning to YAML, a shell or a CI system. */
 function fitting(form: RegExp, what: string): (text: string, source: string) => string {
   return (text, source) => {
     if (form.test(text)) return text;

@@ -1,6 +1,5 @@
 /**
- * `campaign plan`: freezes the list of items, and computes when the campaign will be done. Starts nothing.
- *
+ * `campaign plan`: freezes the list of items, and estimates when the campaign will be done. Starts nothing.
  * @module
  */
 import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_options.ts";
@@ -60,7 +59,7 @@ async function plan(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Most names of one kind that are printed. */
+/** Most printed names of one kind. */
 const MAX_NAMES = 10;
 
 function named(label: string, names: readonly string[], all: boolean): string[] {
@@ -111,7 +110,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
-/** The reason for the end: what each limit costs. */
+/** The cost of each limit, which explains the end. */
 function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
   if (limitedBy === "nothing") return ["No limit delays it: only the runs take time."];
   const rows = endsAtWithout.map((each) => `  without ${LIMITS[each.limit]}: ${endText(each, nowMs)}`);
@@ -122,7 +121,7 @@ function quotaLine({ quota }: CampaignView): string {
   return `Starts used by this campaign: ${startsText(quota)}`;
 }
 
-/** Where the mean time of a run comes from. @param isGiven Whether the caller gave one for the time before runs have ended. */
+/** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
 function basisText({ items }: CampaignView, isGiven: boolean): string {
   if (items.some(({ endedAt }) => endedAt !== null)) return "by those that have ended";
   return isGiven ? "as --mean-run says" : "which is a guess (--mean-run sets it)";
@@ -155,7 +154,7 @@ function planText(
   ];
 }
 
-/** A line, made harmless behind its indentation. */
+/** Makes the text after the indentation harmless. */
 function indented({ writer }: Context, line: string): SafeLine {
   const { length } = /^ */.exec(line)?.[0] ?? "";
   return own`${own``.padEnd(length)}${writer.untrusted(line)}`;

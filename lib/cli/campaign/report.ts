@@ -1,7 +1,5 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal; with a token of a forge it reads the pull
- * requests.
- *
+ * `campaign report`: writes the reports again, from lock and journal; with the token of a forge it reads the pull requests.
  * @module
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";

@@ -1,6 +1,5 @@
 /**
- * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys.
- *
+ * `campaign resume`: lets a stopped campaign continue. Sends nothing: the next wave applies it.
  * @module
  */
 import type { Context, Verb } from "../verb.ts";

@@ -1,6 +1,5 @@
 /**
- * `campaign retry`: lets items be started again. Sends something only where a start has no answer; else the next wave obeys.
- *
+ * `campaign retry`: lets items start again. Sends a request only if a start has no answer; otherwise the next wave applies it.
  * @module
  */
 import type { Context, Verb, VerbFlag } from "../verb.ts";

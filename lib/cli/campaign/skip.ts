@@ -1,6 +1,5 @@
 /**
- * `campaign skip`: decides about items. Sends something only where a start has no answer; else the next wave obeys.
- *
+ * `campaign skip`: decides about items. Sends a request only if a start has no answer; otherwise the next wave applies it.
  * @module
  */
 import { UsageError } from "../../errors.ts";

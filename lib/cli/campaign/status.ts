@@ -1,7 +1,5 @@
 /**
- * `campaign status`: what a campaign looks like, and what needs a person. Read-only; with a token of a forge it
- * reads the pull requests.
- *
+ * `campaign status`: the state of a campaign, and what needs attention. Read-only; with the token of a forge it reads the pull requests.
  * @module
  */
 import { exitCodeNow, readCampaignWith } from "../../campaign/campaign.ts";
@@ -71,7 +69,7 @@ async function status(context: Context): Promise<number> {
     try {
       last = await watch(context, place);
     } catch (error) {
-      // The usual end of watching, and no error to tell.
+      // The usual end of watching, and not an error.
       if (error instanceof InterruptedError) return error.exitCode;
       throw error;
     }
@@ -91,12 +89,12 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
   printStatus(context, place, view, { all: flags.has(ALL_ROWS) });
 }
 
-/** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
+/** Whether only a person can make it continue, and no process is working on it: there is nothing to watch. */
 function isAtRest({ state, exitCode, writer }: CampaignView): boolean {
   return writer === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-/** A view without what changes with the time alone. */
+/** A view without the parts that change with time alone. */
 function contentOf(
   { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
 ): string {
@@ -107,7 +105,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
   const { io, clock, platform, writer } = context;
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let shown = "";
-    // One reader for all of them: it does not read again what it has read a moment ago.
+    // A single reader, which does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {

@@ -1,6 +1,5 @@
 /**
- * The screen of `campaign status`: a reader of it alone can say what to do next.
- *
+ * The screen of `campaign status`. It must be enough to decide what to do next.
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
@@ -39,18 +38,16 @@ export interface StatusOptions extends ScreenOptions {
   command?: CampaignCommand | undefined;
   /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
-  /** Whether the table has a row for every item, however many there are. @default {false} */
+  /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
-  /** Whether there are only state and counts. @default {false} */
+  /** Whether only state and counts are shown. @default {false} */
   short?: boolean | undefined;
 }
 
 /**
- * The screen: where the campaign is and what it waits for, its counts, what needs attention and what to do about it, its pace, a table of its
- * items.
- *
+ * The screen: the state of the campaign, its counts, what needs attention and what to do about it, its pace, a table of its items.
  * @param view Not yet cleaned.
- * @returns Commands are not cut, every other line fits the width.
+ * @returns Commands are not cut; every other line fits the width.
  */
 export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
@@ -67,19 +64,19 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   return screen.lines;
 }
 
-/** How the next wave begins, before the command that begins it. */
+/** Before the command that starts the next wave. */
 export const BY_HAND = "A schedule or `campaign run` starts the next wave. By hand:";
 
-/** Up to this many items all have a row. */
+/** Up to this many items all get a row. */
 const MAX_TABLE = 50;
-/** Rows of each verdict in a larger campaign: more where a person has to act. */
+/** Rows of each verdict in a larger campaign: more where a person must act. */
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
-/** Most groups that need attention; the rest is counted. */
+/** Most groups that need attention; the others are only counted. */
 const MAX_GROUPS = 20;
 /** Cells of a cause, which may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
-/** Most items of a group that have a line each. */
+/** Most items of a group with their own line. */
 const MAX_LINES = 5;
 
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
@@ -115,7 +112,7 @@ function entry(screen: Screen, one: Attention): void {
   screen.print(stepBlocks(one.steps), 4);
 }
 
-/** The names of items: on two lines at most, or each on its own where a reader has to follow an address. */
+/** The names of items: on two lines at most, or each on its own line if there is an address to follow. */
 function itemsLine(screen: Screen, { items, count }: Attention): void {
   const apart = items.some((item) => item.includes(" ("));
   const room = (screen.width - 4) * 2 - "and 10000 more".length;
@@ -173,7 +170,7 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
   }
 }
 
-/** The items of each verdict that get a row, and how many do not. */
+/** The items of each verdict that get a row, and the number of others. */
 function rowsOf(
   { items }: CampaignView,
   all: boolean,
@@ -183,7 +180,7 @@ function rowsOf(
   return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
     const style = styleOf(verdict);
     const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
-    // One more row takes no more space than the line that counts it.
+    // One more row takes no more space than the line with the count.
     const shown = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
     return { verdict, shown, hidden: found.length - shown.length };
   });
@@ -195,7 +192,7 @@ const GAP = "  ";
 /** From this width on there is room for whole ids and addresses. */
 const WIDE = 128;
 const SHORT_ID = 8;
-/** What the columns of names and of addresses keep when there is little room. */
+/** Minimum widths of the columns of names and of addresses. */
 const MIN_NAME = 12;
 const MIN_PULL = 12;
 const MIN_STATE = 8;
@@ -203,12 +200,11 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
-/** Run, attempts, time: what a narrow screen leaves out, in this order. */
+/** Run, attempts, time: the order in which a narrow screen drops columns. */
 const FIRST_TO_GO: readonly number[] = [2, 6, 5];
-/** Columns of numbers, which are aligned on the right. */
+/** Aligned on the right. */
 const NUMBERS: readonly number[] = [5, 6];
 
-/** The colour of a verdict. */
 function styleOf(state: ItemState): Style | undefined {
   if (state === "succeeded" || state === "unchanged") return "green";
   if (state === "needs-input" || state === "unknown") return "yellow";
@@ -221,7 +217,7 @@ function widest(texts: readonly string[]): number {
   return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
 }
 
-/** A table that knows its columns before its first row. */
+/** A table whose columns are fixed before its first row. */
 export class ItemTable {
   readonly #screen: Screen;
   readonly #names: ReadonlyMap<string, string>;
@@ -229,12 +225,12 @@ export class ItemTable {
   readonly #wide: boolean;
   readonly #head: readonly string[];
   readonly #widths: number[];
-  /** Columns that are left out: the state of pull requests where none was read, and what a narrow screen has no room for. */
+  /** Hidden columns: the state of pull requests if none was read, and columns for which a narrow screen has no room. */
   readonly #left = new Set<number>();
 
   /**
    * @param all All items of the campaign: their names depend on each other.
-   * @param measured The items that the columns have room for.
+   * @param measured The items for which the columns have room.
    */
   constructor(screen: Screen, all: readonly CampaignItem[], measured: readonly CampaignItem[], nowMs: number) {
     this.#screen = screen;
@@ -249,7 +245,7 @@ export class ItemTable {
     this.#fit();
   }
 
-  /** Makes addresses, then names, as short as the screen demands; half a number says nothing, so columns go as a whole. */
+  /** Shortens addresses, then names, to fit the screen. Half a number is useless, so number columns are dropped whole. */
   #fit(): void {
     const widths = this.#widths;
     const over = () =>
@@ -264,7 +260,7 @@ export class ItemTable {
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
     for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
-    // What has gone may have made more room than was missing.
+    // A dropped column may have freed more room than was needed.
     widths[NAME] = Math.min(name, widths[NAME] + Math.max(0, -over()));
   }
 
@@ -297,12 +293,10 @@ export class ItemTable {
     this.#line(this.#head, () => "dim");
   }
 
-  /** Adds the row of an item. */
   row(item: CampaignItem): void {
     this.#line(this.#cells(item), (column) => column === 1 ? styleOf(item.verdict) : undefined);
   }
 
-  /** Adds a line about rows that are not shown. */
   more(count: number, verdict: ItemState, how: string): void {
     this.#screen.line({ text: `${GAP}… ${count} more ${verdict}${how}`, style: "dim" });
   }

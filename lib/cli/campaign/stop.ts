@@ -1,6 +1,5 @@
 /**
- * `campaign stop`: starts nothing more. Sends something only with `--cancel`, where a start has no answer; else the next wave obeys.
- *
+ * `campaign stop`: prevents further starts. Sends a request only with `--cancel`, if a start has no answer; otherwise the next wave applies it.
  * @module
  */
 import type { Context, Verb } from "../verb.ts";

@@ -1,6 +1,5 @@
 /**
- * What the programs of all components do around their verbs. It imports no verb: each program carries its own.
- *
+ * Shared by the programs of all components. It imports no verb: each program bundles its own.
  * @module
  */
 import { ONLY_GITLAB } from "../../ci/gitlab.ts";
@@ -17,21 +16,20 @@ import { inOneStream, type MainOptions, type NotePlanner, type VerbFlags, type V
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
 interface ComponentProgram {
-  /** Its verbs by name; `permissions` prints the flags with which Deno may run the others. */
+  /** Verbs by name; `permissions` prints the flags with which Deno may run the others. */
   verbs: Readonly<Record<string, VerbFunction>>;
-  /** The flags of a job, which has no command line of its own. */
+  /** The flags of a job, which has no command line. */
   flags: VerbFlags;
   /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default nothing to check */
   check?: (env: ReadEnv) => void;
-  /** Notes of its jobs. @default there are none */
+  /** @default no notes */
   notes?: NotePlanner;
-  /** The forges that it knows. @default {[]} */
+  /** @default {[]} */
   forges?: readonly Forge[];
 }
 
 /**
  * Runs a verb of the component.
- *
  * @param args The verb.
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
@@ -43,7 +41,7 @@ export async function componentMain(
   options: MainOptions,
 ): Promise<number> {
   const [name = ""] = args;
-  // Only `permissions` has a reader for stdout alone.
+  // Only for `permissions` does a program read stdout alone.
   const streams = name === "permissions" ? process : inOneStream(process);
   const io: Io = { ...streams, env: inputsFirst(process.env) };
   const platform = ONLY_GITLAB.detect(io.env);
@@ -69,7 +67,6 @@ export async function componentMain(
   }
 }
 
-/** Runs a program on the process itself. */
 export async function runComponent(main: (args: readonly string[], process: Io) => Promise<number>): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);

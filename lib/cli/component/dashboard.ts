@@ -1,6 +1,5 @@
 /**
- * The program that the GitLab component `dashboard` carries: it takes everything from the environment, as that of the other components.
- *
+ * The program of the GitLab component `dashboard`: like the other components, it reads everything from the environment.
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
@@ -16,20 +15,19 @@ import { flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */
 const OUT = "public";
 
-/** Options that have an input. */
 const FLAGS: readonly VerbFlag[] = [RESULTS, ALLOW_WRITE, PARTIAL];
 
-/** Every variable that carries an input of this component and of no other. */
+/** Every variable with an input of this component alone. */
 const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
 
-/** The flags of a job, which has no command line of its own. */
+/** The flags of a job, which has no command line. */
 function flagsOf(env: ReadEnv): VerbFlags {
   const text = (flag: VerbFlag) => FLAGS.includes(flag) ? env(flagVariable(flag)) ?? "" : "";
   return {
     positionals: [],
     has: (flag) => text(flag) === "true",
     get: (flag) => flag === DASHBOARD_OUT ? OUT : undefined,
-    // One pattern a line.
+    // One pattern per line.
     all: (flag) => flag !== RESULTS ? [] : text(flag).split("\n").map((line) => line.trim()).filter(Boolean),
   };
 }
@@ -46,7 +44,6 @@ const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard
 
 /**
  * Runs a verb of the component.
- *
  * @param args The verb: `dashboard` or `permissions`.
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.

@@ -1,9 +1,7 @@
 /**
  * How the inputs of a GitLab component reach the verbs: as variables `MOGPLEX_INPUT_…`, one for each of ours.
- *
- * They do not have our own names: a project variable of the same name would win over the template's value, and an empty input would hide
- * a variable that the consumer set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
- *
+ * They do not use our own names: a project variable of the same name would override the template's value, and an empty input would hide a variable
+ * that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -28,24 +26,22 @@ import { listingBy, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** Name of the variable that carries an input, by the name of the variable of ours that it replaces. */
+/** The variable for an input, from the name of our variable that it replaces. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
 
 /** Limit of the job's script in minutes; the component derives the job's own limit from it. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
-/** Whether the run is followed. */
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** Options without a variable of ours that have an input. */
+/** Options with an input, but without a variable of ours. */
 const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, FIX];
 
-/** Name of the variable that carries the input of an option without a variable of ours. */
+/** The variable for the input of an option that has no variable of ours. */
 export function flagVariable({ name }: VerbFlag): string {
   return PREFIX + name.toUpperCase().replaceAll("-", "_");
 }
 
-/** Every variable that carries an input. */
 export const INPUT_VARIABLES: readonly string[] = [
   ...VARIABLES.map(inputVariable),
   MINUTES,
@@ -54,8 +50,8 @@ export const INPUT_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Patterns of inputs that name what is read or written, by our variable. GitLab checks inputs, but a variable of the project or the
- * pipeline with the name of one that carries an input wins over it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
+ * Patterns of inputs that name something to read or write, by our variable. GitLab checks inputs, but a project or pipeline variable with the name of
+ * our input variable overrides it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
  */
 const INPUT_PATTERNS: readonly (readonly [variable: VariableName, input: string, pattern: RegExp])[] = [
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
@@ -64,14 +60,13 @@ const INPUT_PATTERNS: readonly (readonly [variable: VariableName, input: string,
 ];
 
 /**
- * Checks the inputs that name what is read or written.
- *
+ * Checks the inputs that name something to read or write.
  * @param env The process's own environment.
- * @throws {UsageError} when one does not match its pattern; nothing was read or written. The value is not shown: it may be a token.
+ * @throws {UsageError} if one does not match its pattern; nothing was read or written. The value is not shown: it may be a token.
  */
 export function checkInputs(env: ReadEnv): void {
   for (const [variable, input, pattern] of INPUT_PATTERNS) {
-    // An empty input makes room for our own variable, which comes from outside as well.
+    // With an empty input our own variable is used, which also comes from outside.
     const name = env(inputVariable(variable)) ? inputVariable(variable) : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;
@@ -83,22 +78,21 @@ export function checkInputs(env: ReadEnv): void {
   }
 }
 
-/** Path of the project, such as `acme/web`. */
+/** Such as `acme/web`. */
 const PROJECT_PATH = "CI_PROJECT_PATH";
 
-/** Variables of GitLab that only this file reads. */
 export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT", PROJECT_PATH];
 
-// A day is the longest wait of a job; runners hosted by GitLab.com give 3 hours.
+// A day is the longest wait of a job; runners hosted by GitLab.com allow 3 hours.
 const MAX_MINUTES = 24 * 60;
-// Time of the script beside the wait: unpacking before it; cancelling, reports and the note after it.
+// Time of the script besides the wait: unpacking before it; cancelling, reports and the note after it.
 const RESERVE_SECONDS = 120;
-// Time of the job beside the script: its own start, two minutes of after_script, the upload of artifacts.
+// Time of the job besides the script: its own start, two minutes of after_script, the upload of artifacts.
 const JOB_RESERVE_SECONDS = 240;
 
 /**
- * Seconds that the script may take; undefined when nothing limits it. GitLab counts a runner's own maximum into `CI_JOB_TIMEOUT`,
- * which is in seconds. Source: GitLab, "Predefined CI/CD variables".
+ * Seconds that the script may take; undefined without a limit. `CI_JOB_TIMEOUT`, in seconds, already includes a runner's own maximum. Source: GitLab,
+ * "Predefined CI/CD variables".
  */
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
@@ -110,9 +104,8 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 }
 
 /**
- * Seconds to wait: the input, or what the limits of script and job leave, so that the tool's own deadline always comes first.
- *
- * @throws {UsageError} when the script's limit is not a whole number of minutes, or does not leave the time that was asked for.
+ * Seconds to wait: the input, or the time that the limits of script and job leave, so that the tool's own deadline always comes first.
+ * @throws {UsageError} if the script's limit is not a whole number of minutes, or leaves less than the requested time.
  */
 function timeout(env: ReadEnv): string | undefined {
   const asked = env(inputVariable(TIMEOUT.variable))?.trim() ?? "";
@@ -130,15 +123,15 @@ function timeout(env: ReadEnv): string | undefined {
   return own ?? String(most);
 }
 
-/** Variables that are ways to give the same thing: an input for one of them hides the others. */
+/** Variables with the same purpose: an input for one of them hides the others. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
-/** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
+/** Ignored if the input `idempotency-key` is set. The scope has a default, so it is always set. */
 const DERIVED: readonly string[] = [KEY_SCOPE.variable, KEY_PART.variable];
 
 /**
- * Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. Where neither names
- * a repository it is the one with the path of the project, as in the jobs that `init` writes; the component `respond` asks GitLab for the path.
+ * Reads the environment so that an input overrides the variable it replaces. An empty input is treated as unset. The default repository has the path
+ * of the project, as in the jobs that `init` writes; the component `respond` asks GitLab for the path.
  */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
@@ -154,12 +147,11 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
   };
 }
 
-/** Whether the job follows the run. */
 export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** Whether the job is one of the component `respond`: no other has this input. */
+/** Whether this is a job of the component `respond`: no other has this input. */
 export function isRespond(env: ReadEnv): boolean {
   return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
@@ -170,14 +162,13 @@ export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
 }
 
 /**
- * Checks that the file with the task lies in the project: its path may come from a form that other people fill in.
- *
- * @throws {UsageError} when it is not a path below the project.
+ * Checks that the file with the task is in the project: its path may come from a form that other people fill in.
+ * @throws {UsageError} if it is not a path below the project.
  */
 export function checkPromptFile(env: ReadEnv): void {
   const path = env(PROMPT_FILE.variable)?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
-  // As a variable of type File it is a file of the runner.
+  // A variable of type File is a file of the runner.
   if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;
@@ -188,16 +179,14 @@ export function checkPromptFile(env: ReadEnv): void {
   });
 }
 
-// The vocabulary of the GitLab components, which have inputs in place of flags, and a job to retry in place of a command.
+// The words of the GitLab components, which have inputs instead of flags, and a job to retry instead of a command.
 
-/** Whether a retried job finds the run that it started. */
+/** Whether a retried job finds its earlier run. */
 function findsAgain(env: ReadEnv): boolean {
   return !["job", "random"].includes(env(KEY_SCOPE.variable)?.trim() ?? "");
 }
 
 /**
- * The phrases of the components.
- *
  * @param verb What the job does.
  * @param env Reads inputs and variables.
  */

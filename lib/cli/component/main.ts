@@ -1,8 +1,6 @@
 /**
- * The program that the GitLab components carry: the verbs that their jobs need, which take everything from the environment.
- *
+ * The program of the GitLab components: the verbs of their jobs, which read everything from the environment.
  * It imports functions of verbs, never their rows, so that the bundler drops the help.
- *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -22,7 +20,7 @@ import { componentMain, runComponent } from "./component_main.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
-/** A pipeline of GitLab meets no other forge. */
+/** A pipeline of GitLab uses no other forge. */
 const FORGES = [GITLAB];
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
@@ -43,18 +41,18 @@ async function printPermissions(context: Context): Promise<number> {
 /** The verb `respond`, with any address of the service. */
 const ANY_URL = "respond-true";
 
-/** Every verb, by name. `permissions` prints the flags with which Deno may run the others. */
+/** `permissions` prints the flags with which Deno may run the others. */
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
-  // Whether another address of the service is taken is in the script: a variable could come with the trigger.
+  // The script decides whether another address of the service is allowed: a variable could come with the trigger.
   "respond-false": respond,
   [ANY_URL]: respond,
   cleanup: (context) => cleanUpAndReport(context, "after_script"),
   permissions: printPermissions,
 };
 
-/** The flags of a job, which has no command line of its own. */
+/** The flags of a job, which has no command line. */
 function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
   const get = (flag: VerbFlag) => flag === STATE ? `${DIRECTORY}/run.json` : flagInput(io.env, flag);
   return {
@@ -67,7 +65,6 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 
 /**
  * Runs a verb of the component.
- *
  * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.

@@ -1,7 +1,6 @@
 /**
- * `run --after`: what a run is to do that goes on where another one has ended, on the branch of its pull request. The forge is asked only when
- * a run has to be started: until a job is retried, the pull request may have been merged, or its checks may be green.
- *
+ * `run --after`: the request of a run that continues where another one has finished, on the branch of its pull request. The forge is read only if a
+ * run must be started: before a job is retried, the pull request may have been merged, or its checks may be green.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -24,19 +23,17 @@ import { openOneShot } from "../context.ts";
 
 const ATTEMPTED = "use --after";
 
-/** Flags that say where a run works, which --after does. */
+/** Flags for the branch of a run, which --after decides. */
 const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 
-/** Which pull request is gone on with: by its number, its address, or the run that has made it. */
+/** The pull request to continue: by its number, its address, or the run that created it. */
 type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
 
-/** What the run is to do. */
 type Work = { task: string } | { fix: Fix };
 
 /**
- * The request of a follow-up, as far as flags say it.
- *
- * @throws {UsageError} when flags contradict each other, or the task or the file of a result cannot be read.
+ * The request of a follow-up, from the flags.
+ * @throws {UsageError} if flags contradict each other, or the task or the file of a result cannot be read.
  */
 export async function readFollowUp(context: Context, after: string): Promise<LaterRequest> {
   const { flags, option } = context;
@@ -55,10 +52,9 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
 }
 
 /**
- * The request, by what forge and service say now.
- *
- * @throws {UsageError} when there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
- * @throws {MogplexError} with exit code 69 when forge or service cannot be asked.
+ * The request, from the current answers of forge and service.
+ * @throws {UsageError} if there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
+ * @throws {MogplexError} with exit code 69 if forge or service cannot be read.
  */
 async function makeRequest(
   context: Context,
@@ -97,7 +93,7 @@ async function makeRequest(
   return request;
 }
 
-/** The failed checks, or the open remarks, that the forge shows, as a quote. */
+/** The failed checks, or the open remarks, as a quote. */
 async function quoteOf({ writer }: Context, threads: Threads, number: number, fix: Fix): Promise<string | null> {
   const of = findingsFor(fix);
   return of === null
@@ -105,14 +101,14 @@ async function quoteOf({ writer }: Context, threads: Threads, number: number, fi
     : findingsQuote(await ofMembers(await threads.findings(number, of)), (text) => writer.redact(text));
 }
 
-/** What to do when no run may be started now, in a job that an earlier attempt may have a run of. */
+/** What to do if no run may be started now, in a job whose earlier attempt may have a run. */
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
   return "if an earlier attempt of this job started a run, its log names it; with --resume and the state file of that attempt, the job attaches to it";
 }
 
-/** What `--after` names. Of a result only the id of the run counts: the rest is asked of service and forge. */
+/** The target of `--after`. From a result only the id of the run is used: the rest is requested from service and forge. */
 function namedBy(context: Context, after: string): Named {
   const number = /^[#!]?([1-9]\d{0,8})$/.exec(after)?.[1];
   if (number !== undefined) return { number: Number(number) };
@@ -136,7 +132,6 @@ async function pullOf(context: Context, after: string, named: Named): Promise<{ 
   return await pullOfRun(context, openJobForge(context), { runId: named.runId, value: JSON.stringify(after) });
 }
 
-/** The pull request of a run. */
 async function pullOfRun(
   context: Context,
   { threads, pullFrom }: OpenForge,

@@ -1,7 +1,6 @@
 /**
- * What a command does outside CI alone: it finds the run that it left in the same folder, keeps the files of two runs apart and
- * out of Git, and opens the page of a run.
- *
+ * What a command does only outside CI: it finds the run that it left in the same folder, keeps the files of two runs apart and out of Git, and opens
+ * the page of a run.
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
@@ -21,34 +20,33 @@ import { DEFAULT_OUT, isLaptop, outDirectory, type Places, statePath } from "../
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 
-// What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
-// and its end was not seen. Outside CI nothing else tells a command that it is called again.
+// The memory of a folder: the run that an earlier command left in its state file, while that run is going, and for an hour after a success that
+// nobody saw. Outside CI nothing else shows that a command is repeated.
 
-/** A run that goes on, or whose end was not seen. */
+/** A run that is going, or whose end nobody saw. */
 interface Remembered {
-  /** Its id; null when the answer to its start was lost: only its key finds it. */
+  /** Null if the answer to its start was lost: only its key finds it. */
   runId: string | null;
-  /** Whether its request is the one that is asked for now. */
+  /** Whether its request equals the current one. */
   same: boolean;
-  /** Milliseconds since its end; null while it goes on, and when that is not known. */
+  /** Milliseconds since its end; null while it is going, and if unknown. */
   endAgeMs: number | null;
 }
 
 /**
- * How long after its end a run is attached to if its end was not seen, in milliseconds: a person comes back within the hour, and a job that
- * is called every hour or every night starts each time.
+ * How long after its end a run with an unseen end is attached to, in milliseconds: people come back within the hour, and a job that runs every hour
+ * or every night starts each time.
  */
 const UNSEEN_MS = 3_600_000;
 
-/** How long a command may be about to start a run of which it has written the key alone, in milliseconds. */
+/** How long a start may take after its key was written, in milliseconds. */
 const STARTING_MS = 300_000;
 
 /**
- * The run of a state file, if it goes on and the file was written with this token.
- *
- * @param isSame Whether a state is about the request that is asked for now.
- * @returns Undefined when there is no such run, or it has ended and that is known, long ago, or no success of the same request.
- * @throws {UsageError} when something else than an ordinary file is in its place.
+ * The run of a state file, if it is going and the file was written with this token.
+ * @param isSame Whether a state belongs to the current request.
+ * @returns Undefined if there is no such run, its end is known or was long ago, or it did not succeed with the same request.
+ * @throws {UsageError} if the state is not an ordinary file.
  * @throws what the client throws.
  */
 async function rememberedRun(
@@ -76,7 +74,7 @@ async function rememberedRun(
     const end = endOfRun(run.status);
     if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
     const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-    // The end of a run that was to be cancelled is no news.
+    // The end of a run that was being cancelled is no news.
     const isUnseen = state.parting === "following" || state.parting === "detached";
     return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
   } catch (error) {
@@ -85,17 +83,16 @@ async function rememberedRun(
   }
 }
 
-/** Most folders that are looked at: one for each run that goes on. */
+/** Most folders to try: one for each run that is going. */
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start: that of the run with the same request that goes on, or whose end was not seen, else the first one without
- * a run that goes on.
- *
- * @param job Opens the session of the job, if something has to be looked up.
- * @param wantsNew Whether a run with the same request counts as another one.
- * @throws {UsageError} when `--state` names the file of another run that goes on.
- * @throws what the client throws for the look at a run that was left.
+ * Chooses the folder of a start: the folder of a run with the same request that is going or whose end nobody saw, otherwise the first one without a
+ * run that is going.
+ * @param job Opens the session of the job, if a request is needed.
+ * @param wantsNew Whether a run with the same request is treated as a different one.
+ * @throws {UsageError} if `--state` names the file of another run that is going.
+ * @throws what the client throws when it reads the earlier run.
  */
 export async function chooseFolder(
   context: Context,
@@ -118,7 +115,7 @@ export async function chooseFolder(
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
     const found = await rememberedRun(session, io, path, isSame, call);
-    // A run that has ended is not in the way.
+    // A finished run does not block the folder.
     if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
         writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
@@ -163,16 +160,15 @@ function exists({ io }: Context, path: string): boolean {
   try {
     return io.realPath(path) !== undefined;
   } catch {
-    // Deno may not read it. Nothing is remembered there then.
+    // Deno may not be allowed to read it. Then nothing is remembered there.
     return false;
   }
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. A folder that was there before, under a
- * name that the user chose, is left alone.
- *
- * @returns Writes it. A failure is not an error: the reports say whether the folder can be written.
+ * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. An existing folder with a user-chosen name is
+ * left alone.
+ * @returns Writes it. A failure is not an error: the reports show whether the folder can be written.
  */
 export function ignoringFolder(context: Context, { out, targets }: Pick<Places, "out" | "targets">): () => void {
   const folder = out.replace(/\/+$/, "");
@@ -191,30 +187,29 @@ export function ignoringFolder(context: Context, { out, targets }: Pick<Places, 
   };
 }
 
-// What this machine started: a small file in the state directory of the user, outside CI alone. It holds no token, and of the task its first
-// line unless the user wants otherwise.
+// The starts of this machine: a small file in the user's state directory, only outside CI. It contains no token, and only the first line of each
+// task, unless the user turns that off.
 //
-// One JSON object a line: a start, and later the end of the same run. A line that another version wrote, or that a crash cut, is skipped.
+// One JSON object per line: a start, and later the end of the same run. A line of another version, or one that a crash cut, is skipped.
 
-/** Most lines that are kept when the file has become long, and the length at which that happens. */
+/** Lines kept when the file is shortened, and the length at which that happens. */
 const KEPT = 200;
 const MOST = 400;
-/** Most bytes that are read. */
 const MAX_BYTES = 1024 * 1024;
 /** Most characters of a text in the file. */
 const MAX_TEXT = 200;
 
-/** Path of the file; undefined in CI, without a home, and where the user wants none. */
+/** Undefined in CI, without a home, and if the user turned it off. */
 export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isLaptop(context) || env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
   const home = env("HOME");
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
-  // Source: XDG base directories: a relative path counts as unset.
+  // Source: XDG base directories: a relative path is treated as unset.
   return state && /^(?:\/|[A-Za-z]:)/.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
 }
 
-/** Lines of the file; none when it cannot be read. */
+/** Empty if the file cannot be read. */
 export function recentLines({ io }: Context, path: string): string[] {
   try {
     return (io.readFile(path, MAX_BYTES, "refuse", "replace") ?? "").split("\n").filter((line) => line !== "");
@@ -223,7 +218,7 @@ export function recentLines({ io }: Context, path: string): string[] {
   }
 }
 
-/** Adds a line. A failure must not lose a run, and is not worth a line in every log. */
+/** A failure must not lose a run, and is not worth a line in every log. */
 function add(context: Context, value: object): void {
   const path = recentFile(context);
   if (path === undefined) return;
@@ -259,12 +254,10 @@ export function rememberStart(context: Context, { run }: StartedRun, out: string
   });
 }
 
-/** Remembers what the service says of the end of a run. */
 export function rememberState(context: Context, runId: string, outcome: EndOutcome): void {
   add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
 }
 
-/** Remembers how a run ended, as far as this command knows. */
 export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
   const { runId, outcome, exitCode, pullRequest, repository } = result;

@@ -1,7 +1,6 @@
 /**
  * The note of a job on its merge request or pull request: decides whether there is one, and writes it. A failure never changes the verdict of the
  * job.
- *
  * @module
  */
 import { MogplexError, UsageError } from "../../errors.ts";
@@ -24,17 +23,12 @@ import { NOTE } from "../options.ts";
 import type { Context, NotePlanner } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
-/** What to do: nothing, print why there is no note, or write one. */
 export type NotePlan =
   | { kind: "none" }
   | { kind: "print"; message: string }
   | ({ kind: "write" } & PlannedNote);
 
-/**
- * What to do in this job.
- *
- * @throws {UsageError} when a flag, an input or a variable of ours is not possible.
- */
+/** @throws {UsageError} if a flag, an input or a variable of ours is wrong. */
 export function planNote(context: Context): NotePlan {
   const { notes } = context;
   if (!notes?.wanted(context)) return { kind: "none" };
@@ -44,7 +38,7 @@ export function planNote(context: Context): NotePlan {
     return { kind: "write", ...plan };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    // A wrong variable of the CI system's own is not the caller's fault.
+    // A wrong variable of the CI system is not the caller's mistake.
     return { kind: "print", message: error.message };
   }
 }
@@ -57,7 +51,7 @@ function tellProblem({ writer }: Context, error: unknown): void {
   writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
 }
 
-/** Carries the plan out; a failure is one line on stderr. */
+/** Carries out the plan; a failure is one line on stderr. */
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
@@ -68,7 +62,6 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
   }
 }
 
-/** {@linkcode writeTextNote} for the result of a job. */
 async function writeJobNote(
   context: Context,
   plan: NotePlan,
@@ -76,22 +69,21 @@ async function writeJobNote(
   targets: readonly ReportTarget[] = [],
   compared?: string,
 ): Promise<void> {
-  // A job that only starts a run leaves the note to the one that follows it.
+  // A job that only starts a run leaves the note to the job that follows it.
   if (result.outcome === "started") return;
   await writeTextNote(context, plan, resultContent(context, result, { targets, compared }).render);
 }
 
 /** The note of a job, from the start of its run to the end. */
 export interface JobNote {
-  /** Whether it is there, and says that the run is at work. */
+  /** Whether the note exists and shows the run as running. */
   readonly isBegun: boolean;
   item(item: FollowItem): void;
   ended(result: AnyResult, compared?: string): Promise<void>;
 }
 
 /**
- * Decides on the note of a job before the job starts.
- *
+ * Decides on the note before the job starts.
  * @throws {UsageError} See {@linkcode planNote}.
  */
 export function prepareNote(context: Context, targets: readonly ReportTarget[]): JobNote {
@@ -125,7 +117,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       if (!isNew && told === phase) return;
       const isBegun = note.isBegun;
       if (!isBegun) note.begin(content()).catch(() => {});
-      // A change that came too soon is tried again with the next item.
+      // A change that came too early is tried again with the next item.
       if (!isBegun || note.change(content, isNew)) told = phase;
     },
     async ended(result, compared) {
@@ -140,15 +132,15 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   };
 }
 
-// Which note a job has: that of the pull request that the job is about, at the forge that runs the job.
+// The note of a job: on the job's pull request, at the forge that runs the job.
 
 /** The note on a pull request of the job's forge, with the names of the job. @throws {UsageError} if there can be none. */
 export function planJobNote(
   context: Context,
   { number, inputAdvice, matrix = "" }: {
-    /** Of the job's own repository; undefined for the pull request that the job is about. */
+    /** In the job's own repository; undefined for the job's own pull request. */
     number?: number;
-    /** What to do if the token is that of an input, which is empty. */
+    /** What to do if the token comes from an input, which is empty. */
     inputAdvice?: string | undefined;
     /** The node of a matrix, for people. @default {""} (none) */
     matrix?: string;
@@ -164,20 +156,19 @@ export function planJobNote(
   return { place, mayLink, ...names, links, tokenVariable: job.tokenVariable(env) };
 }
 
-/** Notes of the jobs of command and component. */
 export const JOB_NOTES: NotePlanner = {
   wanted({ forges, platform, io: { env }, option }) {
     const choice = option(NOTE);
     const job = forgeOfJob(forges, platform.name)?.job;
     if (job === undefined || choice === "off" || choice === undefined && !job.notes.byDefault) return false;
-    // Throws if a setting cannot name it.
+    // Throws if a wrong setting names the variable.
     job.tokenVariable(env);
     return true;
   },
   plan: (context) => planJobNote(context),
 };
 
-/** Whether the job has a note that had to be asked for. Its place is in the event of the job. */
+/** Whether the job has a note only because the user turned it on. Its place is then in the event of the job. */
 export function asksForNote(context: Context): boolean {
   const job = forgeOfJob(context.forges, context.platform.name)?.job;
   return job?.notes.byDefault === false && context.notes?.wanted(context) === true;

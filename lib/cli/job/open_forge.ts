@@ -1,6 +1,5 @@
 /**
- * The forge of a job of the command line: what it takes from the context, and the file of the job's event.
- *
+ * The forge of a job of the command line: the options from the context, and the file of the job's event.
  * @module
  */
 import { readAddress } from "../../forge/address.ts";
@@ -10,7 +9,7 @@ import type { Context } from "../verb.ts";
 /** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
 const MAX_EVENT = 2 ** 25;
 
-/** What opening a forge needs, by the context of a verb. */
+/** The options for opening a forge, from the context of a verb. */
 export function openOptions(
   { io, forges, tokenInstead, clock, fetch, platform, writer: { redact } }: Pick<
     Context,
@@ -24,21 +23,21 @@ export function openOptions(
       try {
         return io.readFile(path, MAX_EVENT, "follow", "replace") ?? "";
       } catch {
-        // The forge is asked about what cannot be read.
+        // What cannot be read here is requested from the forge.
         return "";
       }
     },
   };
 }
 
-/** Opens the forge that runs the job. @throws {UsageError} See {@linkcode openForge}. */
+/** @throws {UsageError} See {@linkcode openForge}. */
 export function openJobForge(context: Context): OpenForge {
-  // From now on the token of Mogplex is known: it must not go to a forge.
+  // This resolves the token of Mogplex, which must not go to a forge.
   context.connection();
   return openForge(openOptions(context));
 }
 
-/** What a job may have to touch at its forge, beside what every run needs: for `permissions`. Nothing is checked here. */
+/** What a job may access at its forge, besides the needs of every run: for `permissions`. Nothing is checked here. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,
@@ -54,13 +53,13 @@ export function forgeNeeds(
   const path = payload !== undefined && "path" in payload ? payload.path : "";
   return {
     net: job === undefined ? [] : hostOf(() => job.api(env)),
-    // Other variables that it reads are those of the CI system.
+    // The CI system lists the other variables.
     env: [...job?.variables ?? [], ...variables],
     read: after !== undefined ? [after] : path === "" ? [] : [path],
   };
 }
 
-/** The host of an API; none where the environment is not that of a job. */
+/** The host of an API; empty if the environment is not that of a job. */
 function hostOf(api: () => string): string[] {
   try {
     return [new URL(api()).host];

@@ -1,7 +1,6 @@
 /**
- * The repository of the folder where a person calls the command: its remote `origin`. Only names and hosts leave this file; a remote's address
- * may hold a password.
- *
+ * The repository of the folder in which a person calls the command: its remote `origin`. Only names and hosts leave this file; the address of a
+ * remote may contain a password.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -10,17 +9,17 @@ import { JSON_LINES, ORIGIN_HOST, REPO } from "../options.ts";
 import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
-/** The host whose repositories have the names that the service knows. */
+/** The host whose repository names the service knows. */
 const KNOWN_HOST = "github.com";
 
-/** A name that is safe in a line to paste. */
+/** A name that is safe in a command to paste. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
-/** Addresses of the remotes of the repository in this folder, by name. A path on this machine is no address. */
+/** Addresses of this folder's remotes by name. A path on this machine is not an address. */
 export function remotesOf(context: Context): Map<string, string> {
   let config = "";
   try {
-    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
+    // In a worktree `.git` is a file that names another place. The address is only a convenience.
     config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
   } catch {
     // See above.
@@ -32,7 +31,7 @@ export function remotesOf(context: Context): Map<string, string> {
   );
 }
 
-/** The host of an address of a repository, without user and port; undefined for a name, an id or a path. */
+/** The host of a repository's address, without user and port; undefined for a name, an id or a path. */
 function hostOf(address: string): string | undefined {
   const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
     /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];
@@ -40,10 +39,9 @@ function hostOf(address: string): string | undefined {
 }
 
 /**
- * The repository of this folder, for a person who names none: `owner/name` of `origin`. Undefined in a CI job, where stdout is no terminal, and
- * in a program that runs in CI alone.
- *
- * @throws {UsageError} when `origin` is missing, is on another host, or `upstream` names another repository; with a line to paste.
+ * The repository of this folder, if a person names none: `owner/name` of `origin`. Undefined in a CI job, if stdout is not a terminal, and in a
+ * program that only runs in CI.
+ * @throws {UsageError} if `origin` is missing, is on another host, or `upstream` names another repository; with a command to paste.
  */
 export function repositoryOfFolder(context: Context, attempted: string): string | undefined {
   const { flags, io, writer } = context;
@@ -74,7 +72,7 @@ export function repositoryOfFolder(context: Context, attempted: string): string 
   return name;
 }
 
-/** @throws {UsageError} when it is not a host: here it never names a token. */
+/** @throws {UsageError} if it is not a host: here it never names a token. */
 function checkHost(text: string, attempted: string): string {
   if (/^[a-z0-9.-]+$/i.test(text)) return text.toLowerCase();
   throw new UsageError({
@@ -87,7 +85,7 @@ function checkHost(text: string, attempted: string): string {
   });
 }
 
-/** A warning about an address whose host the service does not see; undefined if there is nothing to say. */
+/** A warning about an address with a host that the service does not support; undefined otherwise. */
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;

@@ -1,6 +1,5 @@
 /**
- * Publishes the result of a job: one list of publishers, which run in order. A new one is one more entry.
- *
+ * Publishes the result of a job: one list of publishers, which run in order. To add one, add an entry.
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
@@ -27,28 +26,27 @@ import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
 
-/** What a job came to. */
 export interface Ended<R> {
   result: R;
-  /** What stopped the job without a verdict of the service; undefined when there is one. */
+  /** The error that stopped the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
-  /** Reports that were written. The publisher of reports fills it, so it comes first. */
+  /** The publisher of reports sets this, so it comes first. */
   written: readonly ReportTarget[];
-  /** How the run compares with the one before. The publisher of reports fills it. */
+  /** Comparison with the run before. The publisher of reports sets this. */
   compared?: string | undefined;
 }
 
 export interface Published {
   places: Places;
-  /** Events in the log; null shows none. */
+  /** Null shows none. */
   log: LogForm | null;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
-  /** What the program does beside the reports. @default nothing */
+  /** Output of the program besides the reports. @default nothing */
   extra?: JobExtra | undefined;
 }
 
-/** A file for each target that wants all events. The first event creates it. */
+/** A file for each target with all events. The first event creates it. */
 export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
@@ -57,30 +55,24 @@ export function eventFiles({ io, writer }: Context, { targets }: Places): EventF
   return targets.filter(({ format }) => format === "ndjson").map(({ path }) => new EventFile(path, io, redact));
 }
 
-/** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
+/** The steps of a publisher during a job. A failure is printed on stderr and does not change the verdict. */
 interface Publish<R> {
-  /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
+  /** Publishes the id of the run at once, so that later steps can cancel the run if this job dies. */
   started?(runId: string): void;
-  /** Called with each item of a run that is followed. */
   item?(item: FollowItem): void;
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
-/** One way to make an end known. It is called before the job starts, so that a wrong setting stops the job. */
+/** Called before the job starts, so that a wrong setting stops the job. */
 export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 
-/** Prepared publishers, which run in order. */
 export interface Prepared<R> {
   started(runId: string): void;
   item(item: FollowItem): void;
   ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
 }
 
-/**
- * Prepares publishers for a job.
- *
- * @throws {UsageError} when a setting of one of them is not possible.
- */
+/** @throws {UsageError} if a setting of a publisher is wrong. */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
   context: Context,
@@ -101,7 +93,7 @@ export function prepare<R>(
   };
 }
 
-/** Files: the reports, and those that the CI system reads. */
+/** The reports, and the files that the CI system reads. */
 function reports(
   { io, platform, writer, settings, vocabulary, laptop }: Context,
   job: Published,
@@ -111,7 +103,7 @@ function reports(
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
-    // A component has no command that people could copy.
+    // A component has no command to copy.
     program: laptop && vocabulary.program,
   };
   function print(problems: readonly ReportProblem[]): void {
@@ -142,7 +134,6 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
-/** Rows that people copy. */
 const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 
 /** The lines of the block, with the address of the pull request as a link. */
@@ -159,13 +150,13 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
     async ended({ result, error, written, compared }) {
-      // Right below the block the error line would only repeat it: on a terminal, and in the log of a job that was stopped, which is no error of
-      // the job.
+      // Directly below the block the error line would only repeat it: on a terminal, and in the log of a stopped job, where stopping is not an error
+      // of the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
       const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN);
       const { kind, outcome, reason } = result;
-      // The reason says what was stopped by a signal, and what goes on.
+      // The reason describes what a signal stopped, and what is still going.
       const said = error instanceof InterruptedError
         ? reason
         : error instanceof Error
@@ -207,30 +198,27 @@ function commands(context: Context): Publish<AnyResult> {
   };
 }
 
-/** The note on the merge request. */
 function note(context: Context, { places }: Published): Publish<AnyResult> {
   const job = prepareNote(context, places.targets);
   return {
     item: (item) => job.item(item),
     async ended({ result, error, compared }) {
-      // After a signal there are only seconds, and they belong to the run; but no note is left that says that it is at work.
+      // After a signal there are only seconds, and they belong to the run. But no note may be left that shows the run as running.
       if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, compared);
     },
   };
 }
 
-/** The list of runs that this machine started. */
 function recent(context: Context): Publish<AnyResult> {
   return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
-/** What the program does beside the reports. It comes last: a trace tells of everything before it. */
+/** Comes last: a trace covers everything before it. */
 function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended(ended) };
 }
 
-/** Publishers of a job that came to an end. */
 export const AT_END: readonly Publisher<AnyResult>[] = [reports, verdict, commands, note, recent, extras];
 
-/** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
+/** Publishers of a job that was refused before there was a run: the log only has the error line. */
 export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, commands, extras];

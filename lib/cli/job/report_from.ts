@@ -1,6 +1,5 @@
 /**
  * `report --from`: reports from the files of an earlier job, without any request.
- *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -13,7 +12,7 @@ import { JSON_LINES, OPEN, REPORT } from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
-/** Largest file that is read: the events of a very long run. */
+/** Largest file to read: the events of a very long run. */
 const MAX_BYTES = 2 ** 26;
 
 function textOf({ io }: Context, path: string): string {
@@ -23,17 +22,16 @@ function textOf({ io }: Context, path: string): string {
 }
 
 /**
- * Reads the files, and writes the reports that were asked for; the page alone when none was.
- *
+ * Reads the files, and writes the requested reports; only the page by default.
  * @param paths `result.json`, `events.ndjson`, or both.
- * @returns The exit code of the result that was read.
- * @throws {UsageError} when a file is neither a result nor events, or when a report would replace it.
+ * @returns The exit code of the result.
+ * @throws {UsageError} if a file is neither a result nor events, or a report would replace it.
  */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {
-    // The token is masked in what is written. None is needed.
+    // The token is masked in the reports, but is not required.
     context.connection();
   } catch {
     // Known secrets are masked in any case.

@@ -1,6 +1,5 @@
 /**
- * A job of the command line: what it is asked for, session and signals, places of the files, log and publishers, the work, its end.
- *
+ * A job of the command line: its request, session and signals, places of the files, log and publishers, the work, its end.
  * @module
  */
 import { exitCodeFor, UsageError } from "../../errors.ts";
@@ -25,50 +24,46 @@ import type { Context, JobExtra, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
-  /** Longest time of the whole job, in milliseconds; undefined for the usual one. */
+  /** Time limit of the whole job, in milliseconds; undefined for the default. */
   timeoutMs: number | undefined;
-  /** Events in the log; null shows none. */
+  /** Null shows none. */
   log: LogForm | null;
 }
 
-/** A job before it begins. `A` is what it is asked for, `F` where its files go. */
+/** `A` is the request of the job, `F` the place of its files. */
 interface JobPlan<R, A, F> {
-  /** A result of the job's kind about which nothing is known. */
+  /** A result of the job's kind before anything is known. */
   nothing: R;
-  /** Reads settings and request. */
   read(): A | Promise<A>;
-  /** Chooses the directory of the reports. @default the one that flags and variables name */
+  /** Chooses the directory of the reports. @default from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
-  /** Whether what is followed exists before the job. @default {false} */
+  /** Whether the followed operation exists before the job. @default {false} */
   exists?: boolean;
-  /** Gets what the log is told about the work. */
+  /** Gets the notices about the work. */
   onNotice?(notice: Notice): void;
-  /** Whether an error is the caller's: no reports are written then. */
+  /** Whether an error is the caller's: then no reports are written. */
   passes?(error: unknown): boolean;
 }
 
-/** What the work of a job gets. */
 export interface OpenJob<A, F> {
   asked: A;
   folder: F;
   places: Places;
   session: Session;
-  /** The log, to be opened once the operation is known. */
+  /** Open it once the operation is known. */
   live: LiveLog;
-  /** Publishes the id, once it is known. */
+  /** Publishes the id; call it once the id is known. */
   started(runId: string): void;
-  /** Logs and publishes an item of a run. */
   item(item: FollowItem): void;
-  /** The options of the operation: those that the job was asked for, and what the work adds. */
+  /** The options of the operation: those of the job, and what the work adds. */
   complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
 }
 
 /**
- * Runs a job, and makes its end known. Whatever is thrown before there is a result becomes a report as well: without it the reports of an
- * earlier job would be taken for those of this one.
- *
+ * Runs a job, and publishes its end. An error before there is a result becomes a report as well: otherwise the reports of an earlier job would be
+ * mistaken for those of this one.
  * @returns The result in the words of the program, and where the reports are.
- * @throws {UsageError} when files of the checkout cannot be trusted: no report is written then.
+ * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
  */
 export async function withJob<R extends AnyResult, A extends JobAsked, F extends { out: string } = { out: string }>(
@@ -78,7 +73,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
 ): Promise<{ result: R; places: Places }> {
   context.guard();
   const startedAt = context.clock.now();
-  /** Does a step. @param open What is open when the step fails. */
+  /** @param open What is open if the step fails. */
   async function step<T>(open: Refusable, body: () => T | Promise<T>): Promise<T> {
     try {
       return await body();
@@ -129,7 +124,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   });
 }
 
-/** Waits for the work, and closes what was open for it, also if it ends before it has begun. */
+/** Waits for the work, and always closes what was opened for it. */
 async function finished<T>(work: () => Promise<T>, close: () => void): Promise<T> {
   try {
     return await work();
@@ -138,7 +133,6 @@ async function finished<T>(work: () => Promise<T>, close: () => void): Promise<T
   }
 }
 
-/** What the work gets. */
 function openWork<A extends JobAsked, F>(
   parts: Pick<OpenJob<A, F>, "asked" | "folder" | "places" | "session" | "live">,
   { publish, interrupts, files }: {
@@ -161,7 +155,7 @@ function openWork<A extends JobAsked, F>(
   };
 }
 
-/** Who listens to the session. Until there is a log, notices are printed as notes. */
+/** Until there is a log, notices are printed as notes. */
 interface Listeners {
   notice(notice: Notice): void;
   request(request: RequestReport): void;
@@ -169,7 +163,7 @@ interface Listeners {
   exit(): void;
 }
 
-/** Opens the session. From then on signals are handled. @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
+/** Opens the session and starts handling signals. @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
 function openSignals(
   context: Context,
   { timeoutMs }: JobAsked,
@@ -201,7 +195,7 @@ function openSignals(
   return { session, interrupts, listeners };
 }
 
-/** Finds out where the files go, and removes the reports of an earlier job. @throws {UsageError} when the reports cannot be written. */
+/** Determines the places of the files, and removes the reports of an earlier job. @throws {UsageError} if the reports cannot be written. */
 function openPlaces(context: Context, out?: string): Places {
   const places = readPlaces(context, out);
   const ignore = context.laptop?.ignoringFolder(context, places);
@@ -245,14 +239,14 @@ function openLog<R, A extends JobAsked, F>(
   return live;
 }
 
-/** What is open when a job is refused. */
+/** What is open if a job is refused. */
 interface Refusable {
   places(): Places;
   requests(): number;
   close(): void;
 }
 
-/** Writes the reports of a job that ended before there was a result. @throws the error; {@linkcode UsageError} when they cannot be written. */
+/** Writes the reports of a job that ended before there was a result. @throws the error; {@linkcode UsageError} if they cannot be written. */
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
@@ -265,9 +259,9 @@ async function refuse<R extends AnyResult>(
     // The reports must not show the token.
     context.connection();
   } catch {
-    // The refusal may be about a missing token. The known secrets are masked in any case.
+    // The refusal may be about a missing token. The known secrets are masked anyway.
   }
-  // What is wrong with its own settings must not hide the error.
+  // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
   const result = inWords({
     ...nothing,
@@ -283,7 +277,7 @@ async function refuse<R extends AnyResult>(
   throw error;
 }
 
-/** A result with what the program has in the place of what a script has. */
+/** Replaces the words for scripts in a result by those of the program. */
 function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
   const { reason, error } = result;
   return {
@@ -298,7 +292,7 @@ function originOf({ io }: Context): string {
   try {
     return resolveOrigin({ env: io.env }).origin;
   } catch {
-    // The address may be what is wrong, and can hold a password.
+    // The address may be the mistake, and can contain a password.
     return "";
   }
 }

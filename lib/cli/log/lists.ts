@@ -24,10 +24,8 @@ import type { Writer } from "./writer.ts";
 export const MOST_LISTED = 200;
 
 /**
- * Notes on stderr that there may be more items than the list shows: the service does not say that it stopped at the limit.
- *
+ * Warns on stderr that there may be more items than the list shows: the service does not report that it stopped at the limit.
  * @param what The items, in the plural.
- * @param limit How many were requested.
  */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
@@ -39,9 +37,8 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
 
 /**
  * Prints one line for each item.
- *
  * @param json Whether items are printed as JSON rather than as a table.
- * @param cells The columns of an item, which may hold untrusted text.
+ * @param cells The columns of an item, which may contain untrusted text.
  */
 export function printList<T>(writer: Writer, json: boolean, items: readonly T[], cells: (item: T) => string[]): void {
   if (json) {
@@ -53,7 +50,7 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
 
 // The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
 //
-// Source: CLI, "Headless runs". The lines hold untrusted text.
+// Source: CLI, "Headless runs". The lines contain untrusted text.
 
 /** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
@@ -62,7 +59,6 @@ function branchText({ branch }: Run): string {
   return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
 }
 
-/** What `run` prints. */
 export function startLines(run: StartResult): string[] {
   return [
     `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,
@@ -73,7 +69,6 @@ export function startLines(run: StartResult): string[] {
   ];
 }
 
-/** What `runs get` prints. */
 export function runLines(run: Run): string[] {
   return [
     `run     ${run.runId}`,
@@ -89,35 +84,31 @@ export function runLines(run: Run): string[] {
   ];
 }
 
-/** What `runs events` prints for an event: columns two blanks apart. */
+/** Columns are two blanks apart. */
 export function eventLine(event: RunEvent): string {
   const tool = event.toolName === null ? "" : `tool=${event.toolName}  `;
   return `${event.createdAt}  ${event.type}  ${tool}${event.message ?? ""}`.trimEnd();
 }
 
-/** Cells of `repos list`. */
 export function repoCells(repo: Repo): string[] {
   return [repo.id, repo.full_name, repo.default_branch ?? "-"];
 }
 
-/** Cells of `sandboxes list`. */
 export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// What the verbs about automations print, and the fields of the service's records that they show. The lines hold
-// untrusted text.
+// Output of the verbs about automations, and the fields of the service's records that it shows. The lines contain untrusted text.
 
-/** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
+/** An automation for the list and `--json`: only known fields, because later ones can contain anything. */
 export function shownAutomation(automation: Automation): Automation {
   const { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt } = automation;
   return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
 }
 
 /**
- * The whole record as `--json` shows it, without its graphs.
- *
- * @param runSummary What the newest runs add up to; null when they could not be read.
+ * The whole record for `--json`, without its graphs.
+ * @param runSummary Summary of the newest runs; null if they could not be read.
  */
 export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
   const { publishedVersion } = automation;
@@ -125,7 +116,7 @@ export function shownDetail(automation: AutomationDetail, runSummary: Automation
   return { ...shownAutomation(automation), publishedVersion: version, runSummary };
 }
 
-/** Cells of a row of `automations list`. The name comes last, since it can have any length. */
+/** The name comes last, since it can have any length. */
 export function automationCells({ id, status, publishedVersionId, name }: Automation): string[] {
   return [id, status, publishedVersionId === null ? "never published" : "published", name];
 }
@@ -144,7 +135,6 @@ function summaryText(summary: AutomationRunSummary | null): string | null {
   return `${counts} (of the newest ${MAX_LISTED} runs), last ${lastRunId} (${lastRunStatus})`;
 }
 
-/** What `automations get` prints. */
 export function automationText(automation: AutomationDetail): string {
   const { id, name, description, status, installationId, createdAt, updatedAt, runSummary } = automation;
   return factsText([
@@ -160,12 +150,10 @@ export function automationText(automation: AutomationDetail): string {
   ]);
 }
 
-/** The outcome of a trigger, as `--json` shows it. */
 export function shownTrigger({ automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun) {
   return { automationId, runId, status, replayed, reason, idempotencyKey };
 }
 
-/** The lines about a trigger that started or found a run. */
 export function triggerLines(
   { automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun,
 ): string[] {
@@ -181,9 +169,9 @@ export function triggerLines(
 }
 
 /**
- * The exit code of a trigger without `--follow`, and the message when it is not 0. A run that works or has succeeded gives 0. A
- * run that waits, or has an unknown status, gives 124, as when the deadline passes: it exists, so triggering again would be wrong.
- * (A suppressed trigger gives 75, as after a 429: there is no run, so triggering again later is right.)
+ * The exit code of a trigger without `--follow`, and the message if it is not 0. A run that is running or has succeeded gives 0. A run that waits, or
+ * has an unknown status, gives 124, as when the deadline passes: it exists, so triggering again would be wrong. (A suppressed trigger gives 75, as
+ * after a 429: there is no run, so triggering again later is right.)
  */
 export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
   const end = endOfAutomationRun(status);

@@ -1,7 +1,6 @@
 /**
- * The log while a run is followed: events in sections, one section a phase; heartbeats; a status line where a person watches. With `--json`
- * there are only JSON lines on stdout.
- *
+ * The log while a run is followed: events in sections, one for each phase; heartbeats; a status line if a person watches. With `--json` there are
+ * only JSON lines on stdout.
  * @module
  */
 import type { Platform } from "../../ci/platform.ts";
@@ -39,38 +38,35 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 import { factsText } from "./terminal.ts";
 import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
-/** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
 
 interface LiveLogOptions {
-  /** Where everything is printed. */
   writer: Writer;
-  /** The CI system that shows the log. */
   platform: Platform;
   clock: Clock;
-  /** Events in the log; null shows none. */
+  /** Null shows none. */
   form: LogForm | null;
   json: boolean;
   /** Whether a person watches stdout, so that there is a status line. */
   interactive: boolean;
-  /** Whether each line of an event has its time; where the CI system writes one, it would be the second. @default {true} */
+  /** Whether each event line has its time. Turn it off where the CI system adds one. @default {true} */
   times?: boolean | undefined;
-  /** Longest time of the job in milliseconds, for the status line. @default it does not say */
+  /** Time limit of the job in milliseconds, for the status line. @default not shown */
   timeoutMs?: number | undefined;
-  /** Cells after which a line of the compact form is broken. @default {180} */
+  /** Width in cells at which a line of the compact form is broken. @default {180} */
   width?: number | undefined;
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
 const MAX_EVENT_BYTES = 1_800_000;
-/** Number of event lines that are kept then, and printed at the end. Source: as above. */
+/** Number of event lines that are then kept, and printed at the end. Source: as above. */
 const KEPT_LINES = 200;
 /** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** Longest time that the agent's words wait for their line break. A runner learns of a cancelled job only when the log goes on. */
+/** How long the agent's text waits for its line break, in milliseconds. A runner notices a cancelled job only when the log grows. */
 const HELD_MS = 5_000;
-// Sections of the log, in order. The first is folded: what comes before the agent matters only when it fails.
+// Sections of the log, in order. The first is folded: what precedes the agent matters only if it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["the sandbox boots", "the agent works", "the work is delivered"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
@@ -79,7 +75,6 @@ function bytesOf(line: string): number {
   return new TextEncoder().encode(line).length + 1;
 }
 
-/** Prints events, notices and the status line while a run is followed. */
 export class LiveLog {
   readonly #options: LiveLogOptions;
   readonly #startedAt: number;
@@ -101,7 +96,6 @@ export class LiveLog {
   #watchesHeld = false;
   readonly #section: LogSection;
 
-  /** @param options See {@linkcode LiveLogOptions}. */
   constructor(options: LiveLogOptions) {
     const { writer, clock, interactive, json, times = true, width = USUAL_WIDTH } = options;
     this.#options = options;
@@ -114,15 +108,14 @@ export class LiveLog {
     if (interactive && !json) void this.#tick();
   }
 
-  /** Sets the request counter, for the status line. */
+  /** For the status line. */
   countRequests(requests: () => number): void {
     this.#requests = requests;
   }
 
   /**
    * Opens the first section, once the run is known.
-   *
-   * @param status The status that is printed already. @default the last one known
+   * @param status The status that is already printed. @default the last one known
    */
   open(status = this.#status): void {
     this.begin(status);
@@ -132,8 +125,7 @@ export class LiveLog {
 
   /**
    * Fences untrusted output from here on, without a section: for work that has no phases.
-   *
-   * @param status The status that is printed already.
+   * @param status The status that is already printed.
    */
   begin(status: string): void {
     this.#setStatus(status);
@@ -174,7 +166,7 @@ export class LiveLog {
   }
 
   item(item: FollowItem): void {
-    // That the agent works is told by an event, and by its section.
+    // An event and its section already show that the agent is running.
     if (item.type === "status") this.#change(item.status, hasEnded(item.status) || item.status === "streaming", false);
     if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
@@ -186,8 +178,7 @@ export class LiveLog {
 
   /**
    * Prints a change of status.
-   *
-   * @param isTold Whether the log says it by other lines: the final status arrives before the last events, and the verdict shows it after them.
+   * @param isTold Whether other lines of the log show it: the final status arrives before the last events, and the verdict shows it after them.
    */
   status(status: string, isTold: boolean): void {
     this.#change(status, isTold, true);
@@ -203,9 +194,7 @@ export class LiveLog {
 
   /**
    * Prints a line of our own in the columns of the events. With JSON lines it prints nothing.
-   *
-   * @param timed Whether the line has the present time. Not between the events of a run: those of a run that began earlier follow with
-   * earlier times. @default {true}
+   * @param timed Whether the line has the current time. Not between the events of a run, which may follow with earlier times. @default {true}
    */
   line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;
@@ -217,7 +206,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints what was not known when the lines of the start were printed, like one of them. With JSON lines it prints nothing. */
+  /** Prints a late fact like one of the lines at the start. With JSON lines it prints nothing. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;
@@ -247,7 +236,7 @@ export class LiveLog {
   #event(given: RunEvent): void {
     const { form, writer } = this.#options;
     const event = writer.clean(given);
-    // A piece of the agent's words is masked with the pieces around it: it may end within a secret.
+    // A piece of the agent's text is masked together with the pieces around it: it may end inside a secret.
     if (form === "compact" && given.payload.kind === "assistant_delta") event.message = given.message;
     const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
@@ -261,7 +250,7 @@ export class LiveLog {
     void this.#showHeld();
   }
 
-  /** Shows words that wait for their line break, again and again while there are some. */
+  /** Keeps showing text that waits for its line break. */
   async #showHeld(): Promise<void> {
     const { signal } = this.#ticker;
     if (this.#watchesHeld) return;
@@ -303,7 +292,6 @@ export class LiveLog {
     }
   }
 
-  /** Redraws the status line until the log is closed. */
   async #tick(): Promise<void> {
     const { signal } = this.#ticker;
     while (!signal.aborted) {
@@ -319,7 +307,7 @@ export class LiveLog {
     writer.transient(writer.paint("dim", writer.untrusted([...this.#now(), ...requests].join(" · "))));
   }
 
-  /** What is going on. Untrusted text. */
+  /** Untrusted text. */
   #now(): string[] {
     const { clock, timeoutMs } = this.#options;
     return statusParts({
@@ -335,18 +323,18 @@ export class LiveLog {
   }
 }
 
-// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
+// Current activity while a run is followed, for the status line of a terminal and the heartbeats of a log.
 
-/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
+/** Input of {@linkcode statusParts}. Times on the clock and durations in milliseconds. */
 interface Progress {
   nowMs: number;
-  /** When the job began. */
+  /** Start of the job. */
   startedAt: number;
-  /** Longest time of the job; undefined to leave it out. */
+  /** Time limit of the job; undefined to leave it out. */
   timeoutMs: number | undefined;
-  /** What happens in the present phase; undefined before the first. */
+  /** Activity in the current phase; undefined before the first. */
   doing: string | undefined;
-  /** Tools that the agent uses now; untrusted. */
+  /** Tools in use; untrusted. */
   tools: readonly string[];
   /** The service's word; untrusted. */
   status: string;
@@ -359,7 +347,7 @@ function wholeSeconds(ms: number): string {
   return formatDuration(Math.round(ms / 1_000) * 1_000);
 }
 
-/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
+/** `1:43`, `1:02:03`. @param ms Milliseconds; a negative number becomes zero. */
 function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
@@ -367,7 +355,7 @@ function clockText(ms: number): string {
   return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
 }
 
-/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
+/** Time and its limit, phase or tools in use, status, silence. Untrusted text. */
 function statusParts(progress: Progress): string[] {
   const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
   const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
@@ -379,23 +367,23 @@ function statusParts(progress: Progress): string[] {
   ];
 }
 
-/** One line about a notice in the words of the command. It may hold untrusted text. */
+/** One line about a notice in the words of the command. It may contain untrusted text. */
 export function noticeText(notice: NoticeFacts): string {
   return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
-// The block at the end of a job: the verdict, why, and what the reader can do next.
+// The block at the end of a job: the verdict, the reason, and what the reader can do next.
 
-/** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
+/** Most UTF-16 units of a reason or an advice in the block; the reports have the full text. */
 const MAX_BLOCK_TEXT = 4_000;
 
-/** What is known of the events; how many there were only if all is to be shown. Null when there is nothing to say. */
+/** Problems with the events; their number only with `full`. Null if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some went by unseen", windowFull && "later ones cannot be seen"];
   return parts.filter(Boolean).join(", ") || null;
 }
 
-/** The paths of all reports; a directory that they share is named once. */
+/** The paths of all reports; a shared directory is named once. */
 function files(reports: readonly ReportTarget[]): string | null {
   const paths = reports.map(({ path }) => path);
   const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
@@ -409,21 +397,20 @@ function shortened(text: string | null): string | null {
 }
 
 export interface VerdictOptions {
-  /** Reports that were written. */
   reports: readonly ReportTarget[];
-  /** How to cancel the run. @default the block does not say */
+  /** How to cancel the run. @default not shown */
   cancel?: ((runId: string) => string) | undefined;
-  /** Whether an error line in the same log has the whole message; the block then leaves the advice to it. */
+  /** Whether an error line in the same log has the whole message; then the block leaves out the advice. */
   inErrorLine: boolean;
   /** Whether key, events and requests are shown. @default {false} */
   full?: boolean | undefined;
-  /** How the run compares with the one before. @default the block does not say */
+  /** Comparison with the run before. @default not shown */
   compared?: string | undefined;
-  /** Path of the page, for a person to open. @default the block does not say */
+  /** Path of the page, for a person to open. @default not shown */
   page?: string | undefined;
 }
 
-/** The lines of the block, for a run and for an automation run. Untrusted text. */
+/** Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);
@@ -431,7 +418,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const { runMs, hereMs } = timesOf(view);
   const took = formatDuration(view.durationMs);
   const started = runId !== null;
-  // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
+  // Only a start with an unknown outcome needs the key to continue. The way to resume names it.
   const lost = !started && resume === null && mayHaveStarted(result);
   return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],

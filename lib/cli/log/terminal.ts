@@ -1,6 +1,5 @@
 /**
- * A document as lines of a terminal or a log: parts with a colour, cut and aligned by cells, safe whatever texts stand in them.
- *
+ * A document as lines of a terminal or a log: colored spans, cut and aligned by cells, safe for any text.
  * @module
  */
 import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
@@ -10,7 +9,6 @@ import { plainLines, plainText } from "../../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../../text/safe_line.ts";
 import { coloured, type Style, type Writer } from "./writer.ts";
 
-/** A part of a line. */
 export interface Span {
   /** Our own text, or a result of {@linkcode Screen.text}. */
   readonly text: string;
@@ -19,9 +17,8 @@ export interface Span {
 }
 
 export interface ScreenOptions {
-  /** Cells of a line, at least 40; a smaller number counts as 40. */
+  /** Cells of a line; at least 40 are used. */
   width: number;
-  /** Whether lines may hold colours. */
   colour: boolean;
   /** Masks secrets in one text. @default {no change} */
   redact?: ((text: string) => string) | undefined;
@@ -30,24 +27,23 @@ export interface ScreenOptions {
 }
 
 const MIN_WIDTH = 40;
-/** Longer than names that forges permit, and five lines of a narrow screen. */
+/** More than the longest names that forges permit, and five lines of a narrow screen. */
 const MAX_TEXT = 400;
-/** UTF-16 units that are read of a text, of which the most may be invisible. */
+/** UTF-16 units that are read from a text, most of which may be invisible. */
 const MAX_READ = 20_000;
 const MAX_SECRET = 1_000;
-/** Cells of a command, which is not cut before: it would be another one. */
+/** Cells of a command, which is not cut earlier: a shortened command would be a different one. */
 const MAX_COMMAND = 4_000;
 
-/** What a screen shows of a document: its tables have columns that fit it, see `ItemTable`. */
+/** The blocks that a screen supports: its tables have columns that fit it, see `ItemTable`. */
 type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
-/** Width of the labels of facts, and indent of what follows a line that is broken. */
+/** Width of the labels of facts, and indent of continuation lines. */
 export const LABEL_WIDTH = 14;
 
 export class Screen {
-  /** The lines so far. */
   readonly lines: SafeLine[] = [];
-  /** Cells of a line. */
+  /** In cells. */
   readonly width: number;
   readonly #options: ScreenOptions;
 
@@ -57,34 +53,31 @@ export class Screen {
   }
 
   /**
-   * An untrusted text on one line, without what is invisible, redacted.
-   *
+   * An untrusted text on one line, without invisible characters, redacted.
    * @param maxCells Longer texts are cut. @default {400}
    */
   text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
-    // Redaction comes before lines are joined: a secret can have several. Cutting to cells comes last.
+    // Redaction comes before lines are joined: a secret can have several lines. Cutting to cells comes last.
     const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
     const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
-    // The end may be one half of a secret, which has no shape that could be found.
+    // The end may be one half of a secret, which has no recognizable shape.
     return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
   }
 
-  /** Words on one line. */
   words(words: Words): string {
     return plainWords(words, (untrusted) => this.text(untrusted));
   }
 
-  /** Adds a line, which is cut to the width. */
+  /** Cuts the line to the width. */
   line(...spans: readonly Span[]): void {
     this.#add(spans, this.width);
   }
 
   /**
    * Adds a text as one line or several, broken at blanks.
-   *
    * @param indent Blanks before the first line.
-   * @param head Stands before the text, in its own style; it is not broken.
+   * @param head Text in front, in its own style; it is not broken.
    * @param hang Blanks before further lines. @default {indent}
    */
   paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
@@ -96,8 +89,7 @@ export class Screen {
 
   /**
    * Adds parts of a document. Headings have an empty line above them.
-   *
-   * @param indent Blanks before each line; those of commands have two more.
+   * @param indent Blanks before each line; commands have two more.
    */
   print(blocks: readonly ScreenBlock[], indent: number): void {
     for (const block of blocks) {
@@ -111,7 +103,7 @@ export class Screen {
           this.paragraph(indent, this.words(value), undefined, label, indent + LABEL_WIDTH);
         }
       } else if ("code" in block) {
-        // People copy commands: their lines are not cut.
+        // People copy commands, so their lines are not cut.
         const command = this.text(block.code, MAX_COMMAND);
         this.#add([{ text: " ".repeat(indent + 2) }, { text: command, style: "bold" }], Infinity);
       } // At the margin, a line that goes on looks like another one.
@@ -119,7 +111,6 @@ export class Screen {
     }
   }
 
-  /** Adds an empty line. */
   space(): void {
     this.lines.push(own``);
   }
@@ -136,7 +127,7 @@ export class Screen {
     }
     const plain = shown.map(({ text }) => text).join("").trimEnd();
     const safe = escapeLine(plain);
-    // A line that a CI system could take for a command loses its colours: they would hide the command from the check.
+    // A line that a CI system could read as a command loses its colors: they would hide the command from the check.
     if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
     else this.lines.push(paint(shown) as SafeLine);
   }
@@ -150,7 +141,7 @@ function paint(spans: readonly Span[]): string {
   }).join("");
 }
 
-/** Rows of label and text as text for `Writer.untrustedLines`, without those that have none. */
+/** Rows of label and text, for `Writer.untrustedLines`. Rows without a text are left out. */
 export function factsText(facts: readonly Fact[]): string {
   const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
   return facts.filter(([, value]) => value !== null)
@@ -159,8 +150,7 @@ export function factsText(facts: readonly Fact[]): string {
 }
 
 /**
- * Prints rows in columns. Their cells may hold untrusted text.
- *
+ * Prints rows in columns. Their cells may contain untrusted text.
  * @param cells Cells of a line: the widest columns after the first are cut until the rows fit. @default {Infinity}
  */
 export function printRows(writer: Writer, rows: readonly (readonly string[])[], cells = Infinity): void {
@@ -171,7 +161,7 @@ export function printRows(writer: Writer, rows: readonly (readonly string[])[], 
   );
 }
 
-/** Width of the widest cell of each column, or less where the rows would not fit. All rows have as many cells as the first one. */
+/** Width of the widest cell of each column, or less if the rows would not fit. All rows have as many cells as the first one. */
 function columnWidths(rows: readonly (readonly string[])[], cells: number): number[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
   let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
@@ -183,10 +173,10 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number): numb
   return widths;
 }
 
-/** Narrowest column that is cut, in cells. */
+/** Narrowest width of a cut column, in cells. */
 const MIN_COLUMN = 8;
 
-/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
+/** `#7` or `!7` for the address of a pull request or a merge request; otherwise the address. */
 export function shortPull(url: string): string {
   const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
   return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
