@@ -328,3 +328,15 @@ for (
     expect(texts).toEqual([false, isCache, false, isCache]);
   });
 }
+
+test("decideCampaign() retries nothing that the plan could not use, and nothing that has not ended", async () => {
+  const world = campaignWorld({ file: { repositories: [project(1), "acme/nope"] } });
+  await world.plan({ skipInvalid: true });
+  await expect(world.decide(retry({ only: ["acme/nope"] }))).rejects.toThrow(
+    "the plan could not use these repositories; correct the file, and plan again",
+  );
+  const waiting = "none of these items has ended; they will be started, or their runs will end, by themselves";
+  await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
+  await world.advance();
+  await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
+});

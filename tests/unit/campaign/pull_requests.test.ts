@@ -363,6 +363,9 @@ test("a follow-up starts without a quote when the forge does not answer, and tha
 test("decideCampaign() lets a run resolve conflicts, in the pull requests with conflicts and in no others", async () => {
   const world = worldOf([aNode({ mergeable: "CONFLICTING" }), aNode()]);
   await world.waves(["done"]);
+  await expect(world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: true })).rejects.toThrow(
+    "a follow-up has a task of its own",
+  );
   const { items, text } = await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
   expect([items, text]).toEqual([
     [`${project(1)}@main`],
@@ -375,8 +378,6 @@ test("decideCampaign() lets a run resolve conflicts, in the pull requests with c
     false,
     3,
   ]);
-  const adopt = world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: true });
-  await expect(adopt).rejects.toThrow();
 });
 
 test("runCampaign() reads the pull requests before it ends, and fixes red checks without another call", async () => {

@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { attentionOf } from "../../../../lib/campaign/report/attention.ts";
+import type { ItemState } from "../../../../lib/campaign/view/verdicts.ts";
+import type { PullRequestTrouble } from "../../../../lib/campaign/view/view.ts";
+import { anItem, viewOf } from "./sample_view.ts";
+
+const COMMAND = { program: "mogplex-ci", file: "c.yml", flags: ["--dir", "d"], permits: ["--allow-outside"] };
+const DECIDE = "mogplex-ci campaign";
+
+/** The commands that are offered for one item, without the flags that all have. */
+function commandsFor(verdict: ItemState, stuck: PullRequestTrouble | null): string[] {
+  const entries = attentionOf(viewOf([anItem(1, verdict, { stuck })]), COMMAND, null);
+  const group = entries.filter(({ title }) => title === verdict || title === `stuck: ${stuck}`);
+  expect(group.map(({ count }) => count)).toEqual([1]);
+  return group.flatMap(({ steps }) => steps.flatMap(({ command }) => command === null ? [] : [command]))
+    .map((line) => line.replace(/--cause \S+/, "--cause WORD").replace(" c.yml --dir d", ""));
+}
+
+const RETRY = `${DECIDE} retry --cause WORD`;
+const skip = (reason: string) => `${DECIDE} skip --cause WORD --reason '${reason}'`;
+
+const ADVICE: readonly [verdict: ItemState, stuck: PullRequestTrouble | null, commands: string[]][] = [
+  ["unknown", null, [skip("checked by hand"), RETRY]],
+  ["conflict", null, [RETRY, skip("done by an earlier run")]],
+  ["failed", null, [RETRY]],
+  ["overdue", null, [RETRY]],
+  ["cancelled", null, [RETRY, skip("not wanted")]],
+  ["invalid", null, [`${DECIDE} plan --allow-outside`, skip("not wanted")]],
+  ["service", null, []],
+  ["succeeded", "conflict", [RETRY]],
+  ["succeeded", "failed-checks", [RETRY]],
+  ["succeeded", "changes-requested", [RETRY]],
+  ["succeeded", "closed-unmerged", [RETRY]],
+  ["succeeded", "no-pull-request", [RETRY]],
+  ["succeeded", "unreadable", [`${DECIDE} skip --only NAME --reason gone`]],
+  ["succeeded", "no-reviewer", [`${DECIDE} commands --allow-outside --merge`]],
+  ["succeeded", "inactive", [`${DECIDE} commands --allow-outside --close`]],
+];
+
+for (const [verdict, stuck, commands] of ADVICE) {
+  test(`attentionOf() offers what helps an item that is ${stuck ?? verdict}`, () => {
+    expect(commandsFor(verdict, stuck)).toEqual(commands);
+  });
+}
