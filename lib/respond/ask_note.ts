@@ -152,7 +152,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 /** What to do next: whether to ask again. Empty while the job runs, and if nothing failed. */
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
   if (isUnwanted && runId !== null) return "\n\nThis run is to be cancelled. Polls try it again for 24 hours.";
-  if (isUnwanted) {
+  if (isUnwanted && exitCode !== null) {
     return "\n\nAn agent may be running, although this task must not start any more. Look for it in the app, and cancel it there.";
   }
   if (isHidden) {

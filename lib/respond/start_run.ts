@@ -95,7 +95,12 @@ export async function startRun(
         isOver = isTerminal(status);
         withdrawal.onStarted(runId);
       },
-      mayRepeat: (mayExist) => withdrawal.mayRepeat(mayExist),
+      async mayRepeat(mayExist) {
+        const mayStart = await withdrawal.mayRepeat(mayExist);
+        // The note has to say so as soon as it names the run: this job may be killed before its end.
+        doubts.isUnwanted = withdrawal.isWithdrawn;
+        return mayStart;
+      },
       async onEnd(ended) {
         if (ended.error instanceof NoRun) throw ended.error;
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
@@ -196,6 +201,11 @@ class Withdrawal {
     this.#job = job;
     this.#wanted = wanted;
     this.#newDecider = newDecider;
+  }
+
+  /** Whether the run must not continue. */
+  get isWithdrawn(): boolean {
+    return this.#reason !== null;
   }
 
   /** Whether the run must be cancelled, and may still be running. */

@@ -1462,6 +1462,23 @@ test("a cancellation that does not hold ends with 69, and polls continue with it
   expect(ours(at)).toEqual([expect.stringMatching(/ ended [0-9a-f]{32} -->/)]);
 });
 
+test("the note of a run that must not continue says so from the beginning, so that polls cancel it if its job is killed", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 1 });
+  at.emulator.control("fault", { kind: "500", route: "POST /runs/*/cancel", times: 1_000 });
+  const job = respond(at, payload(note), ["--timeout", "5m"]);
+  await at.clock.sleep(30_000);
+  at.gitlab.branches.set("feature", { protected: true, default: false });
+  await at.clock.sleep(90_000);
+  expect(ours(at)).toEqual([
+    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run is to be cancelled\./),
+  ]);
+  at.emulator.control("clearFaults", {});
+  expect((await job).code).toBe(3);
+  expect(ours(at)).toEqual([expect.stringMatching(/ ended [0-9a-f]{32} -->/)]);
+});
+
 for (
   const [what, change] of [
     ["the comment is gone", ({ gitlab }, note) => {
