@@ -392,7 +392,8 @@ async function recordSkip(
     if (isAtWork && item.starts.at(-1)?.missing) return true;
     if (cancel && isAtWork && skipped?.cancel !== true) return true;
     // A pull request that cannot be read counts as open until its item is skipped.
-    return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
+    const isLeftOut = state === "skipped" || skipped !== null && state !== "unknown";
+    return !isLeftOut && (!WELL.includes(state) || pull?.state === "unreadable");
   });
   if (items.length === 0) {
     const why = "these items have ended well, or are skipped already";

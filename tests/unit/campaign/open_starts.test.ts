@@ -373,6 +373,9 @@ for (const [what, decision] of [["stop", stop(true)], ["skip", skip(true)]] as c
       "its key has a run, which the service does not show: look in the app",
       1,
     ]);
+    // Somebody has looked, and ended it there.
+    const { view: after } = await world.decide(skip());
+    expect([verdicts(after), after.exitCode]).toEqual([{ [project(1)]: "skipped" }, 0]);
   });
 }
 
