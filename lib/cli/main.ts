@@ -1,6 +1,5 @@
 /**
- * The command line: finds the verb, runs it, and turns whatever it throws into an exit code.
- *
+ * The command line: finds the verb, runs it, and maps errors to exit codes.
  * @module
  */
 import { ALL_SYSTEMS } from "../ci/detect.ts";
@@ -25,9 +24,8 @@ import { VERBS } from "./verbs.ts";
 import { flagsByRow } from "./settings.ts";
 
 /**
- * Runs the command line as the program: on the process itself, which ends with the code.
- *
- * The help and the version are printed before a stream is opened or a module of the runtime loaded.
+ * Runs the command line as the program: on the process itself, which ends with the exit code.
+ * Help and version are printed before a stream is opened or a module of the runtime is loaded.
  */
 export async function runProgram(): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
@@ -41,7 +39,7 @@ export async function runProgram(): Promise<void> {
   io.setExitCode(await main(args, io, { program: programCall(PROGRAM) }));
 }
 
-/** Prints a text on stdout. @returns The exit code. */
+/** @returns The exit code. */
 function printInformation(text: string): number {
   try {
     printText(text);
@@ -52,7 +50,7 @@ function printInformation(text: string): number {
   }
 }
 
-/** {@linkcode information}; nothing for a mistake in asking for help, which is then explained like any other. */
+/** {@linkcode information}; nothing if the help was requested in a wrong way, which is then reported like any other mistake. */
 function safeInformation(args: readonly string[]): string | undefined {
   try {
     return information(args);
@@ -80,7 +78,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       return EXIT.success;
     }
     if (args.length === 0) {
-      // An empty list of arguments must not make a job green.
+      // An empty list of arguments must not let a job succeed.
       io.write("stderr", programHelp());
       return EXIT.usage;
     }
@@ -124,7 +122,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   }
 }
 
-/** The help or the version, when the arguments ask for them. */
+/** The help or the version, if the arguments ask for them. */
 function information(args: readonly string[]): string | undefined {
   const [first = ""] = args;
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
@@ -141,41 +139,35 @@ function asksForHelp(args: readonly string[]): boolean {
   return possibleFlags(args).some((arg) => arg === "--help" || arg === "-h");
 }
 
-/** The arguments that can be flags: those before `--`. */
+/** The arguments before `--`, which can be flags. */
 function possibleFlags(args: readonly string[]): readonly string[] {
   const end = args.indexOf("--");
   return end < 0 ? args : args.slice(0, end);
 }
 
-/** Whether some verbs begin with this word and a second one. */
+/** Whether some verbs begin with this word and have a second one. */
 function isGroup(word: string): boolean {
   return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
 }
 
-/** The words by which a verb is called: its name, without the flag that chooses its row. */
+/** The words that call a verb: its name, without the flag that selects its row. */
 function wordsOf({ name }: Verb): string {
   return name.replace(/ --.*$/, "");
 }
 
-/** A verb, and the arguments after its words. */
 interface FoundVerb {
   verb: Verb;
   args: readonly string[];
 }
 
-/**
- * The verb that the arguments call.
- *
- * @throws {UsageError} when there is no such verb.
- */
+/** @throws {UsageError} if there is no such verb. */
 function findVerb(args: readonly string[]): FoundVerb {
   return findRows(args)[0];
 }
 
 /**
- * The rows of the verb that the arguments name: the one that a flag chooses, else all rows with these words, the plain one first.
- *
- * @throws {UsageError} when there is no such verb, naming the nearest one.
+ * The rows of the called verb: the one that a flag selects, otherwise all rows with these words, the plain one first.
+ * @throws {UsageError} if there is no such verb, naming the nearest one.
  */
 function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
   for (const count of [2, 1]) {
@@ -194,7 +186,7 @@ function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
   return possibleFlags(args).some((arg) => chosenBy.some(({ name }) => name === flagName(arg)));
 }
 
-/** Name of the flag that an argument is, without dashes and value. */
+/** Name of a flag, without dashes and value. */
 function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
@@ -226,7 +218,7 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 }
 
 interface Call extends FoundVerb {
-  /** Absent until the arguments were understood. */
+  /** Absent until the arguments are parsed. */
   flags?: VerbFlags;
 }
 
@@ -245,9 +237,8 @@ function parseCall(call: Call): VerbFlags {
 }
 
 /**
- * Checks that no flag is given that belongs to another row of the same words.
- *
- * @throws {UsageError} naming the flags that choose the other row.
+ * Checks that no flag belongs to another row of the same words.
+ * @throws {UsageError} naming the flags that select the other row.
  */
 function checkRow({ verb, args }: FoundVerb): void {
   const own = flagsOf(verb).map(({ name }) => name);
@@ -258,7 +249,7 @@ function checkRow({ verb, args }: FoundVerb): void {
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
     if (other === undefined) {
       const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
-      // A flag of this row is named where the flags are parsed.
+      // Parsing reports mistakes in flags of this row.
       if (hint === undefined || own.includes(hint)) continue;
       throw new UsageError({
         attempted: `parse arguments of ${wordsOf(verb)}`,
@@ -271,7 +262,7 @@ function checkRow({ verb, args }: FoundVerb): void {
   }
 }
 
-/** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
+/** Whether this call uses the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both tables. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }

@@ -1,9 +1,7 @@
 /**
- * The options of the command: one row an option, with its flag, the variable that it wins over, the rule that its value obeys, and what
- * the help says of it. A verb lists rows and reads rows, so it never reads the variable of another option.
- *
+ * The options of the command: one row for each option, with its flag, the variable that it overrides, the rule for its value, and its help. A verb
+ * lists rows and reads rows, so it never reads the variable of another option.
  * An option of a single verb is in the file of that verb, unless it has a variable or an input.
- *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -19,12 +17,11 @@ import type { VariableName } from "../variables.ts";
 import type { LogForm } from "./log/live_log.ts";
 import type { Option, OptionVariable, VerbFlag } from "./verb.ts";
 
-/** An option that wins over a variable. */
 type VariableOption<T, N extends VariableName> = Omit<Option<T>, "variable"> & { variable: OptionVariable<N> };
 
 /**
- * The row of an option that wins over a variable. Not exported: `lib/cli/environment.ts` does not compile if two rows have the same
- * variable, and it sees the rows of this file alone.
+ * The row of an option that overrides a variable. Not exported: `lib/cli/environment.ts` does not compile if two rows have the same variable, and it
+ * only sees the rows of this file.
  */
 function option<T, const N extends VariableName>(
   variable: N,
@@ -33,7 +30,6 @@ function option<T, const N extends VariableName>(
   return { ...row, variable: variable as OptionVariable<N> };
 }
 
-/** Repository of the run. */
 export const REPO = option("MOGPLEX_REPO_ID", {
   name: "repo",
   value: "REPO",
@@ -59,7 +55,7 @@ export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
   parse: anyText,
 });
 
-/** The words are checked with the request. */
+/** The request checks the words. */
 export const HARNESS = option("MOGPLEX_HARNESS", {
   name: "harness",
   value: "NAME",
@@ -69,7 +65,7 @@ export const HARNESS = option("MOGPLEX_HARNESS", {
   parse: anyText,
 });
 
-/** The words are checked with the request. */
+/** The request checks the words. */
 export const MODE = option("MOGPLEX_MODE", {
   name: "mode",
   value: "MODE",
@@ -111,7 +107,6 @@ export const NO_CREATE_BRANCH: VerbFlag = {
   heading: "Task",
 };
 
-/** Directory inside the repository. */
 export const ROOT = option("MOGPLEX_ROOT", {
   name: "root",
   value: "DIR",
@@ -137,7 +132,6 @@ export const FIX: Option<typeof FIXES[number]> = {
   parse: oneOf(FIXES),
 };
 
-/** Single values of the input of an automation. */
 export const INPUT: Option<string> = {
   name: "input",
   value: "NAME=VALUE",
@@ -147,7 +141,6 @@ export const INPUT: Option<string> = {
   parse: anyText,
 };
 
-/** A file with the whole input of an automation. */
 export const INPUT_FILE: Option<string> = {
   name: "input-file",
   value: "FILE",
@@ -162,7 +155,7 @@ export const DETACH: VerbFlag = {
   heading: "Following",
 };
 
-/** Longest time that a verb takes, in milliseconds. */
+/** In milliseconds. */
 export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
   name: "timeout",
   value: "TIME",
@@ -191,7 +184,6 @@ export const ON_INTERRUPT = option("MOGPLEX_ON_INTERRUPT", {
   parse: oneOf(INTERRUPT_WORDS),
 });
 
-/** Events in the log. */
 export const LOG = option("MOGPLEX_LOG", {
   name: "log",
   value: "FORM",
@@ -308,7 +300,7 @@ export const LABEL = option("MOGPLEX_RESPOND_LABEL", {
   parse: oneLabel,
 });
 
-/** Names in lower case. */
+/** In lower case. */
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
@@ -318,7 +310,6 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   parse: users,
 });
 
-/** Runs in 24 hours. */
 export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
@@ -352,7 +343,6 @@ export const ALLOW_URL: VerbFlag = {
   heading: "Asking",
 };
 
-/** What makes a new run. */
 export const KEY_SCOPE = option("MOGPLEX_KEY_SCOPE", {
   name: "key-scope",
   value: "SCOPE",
@@ -386,7 +376,6 @@ export const RESUME: Option<string> = {
   parse: anyText,
 };
 
-/** Where lock and journal of a campaign are kept. */
 export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
   name: "home",
   value: "HOME",
@@ -396,9 +385,8 @@ export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
   parse: anyText,
 });
 
-// Options that several verbs have, in the order of the help.
+// Options that several verbs share, in the order of the help.
 
-/** The request of a run, but for its key. */
 export const REQUEST: readonly VerbFlag[] = [
   REPO,
   ORIGIN_HOST,
@@ -414,21 +402,15 @@ export const REQUEST: readonly VerbFlag[] = [
   MODE,
 ];
 
-/** Which run a start finds again. */
+/** The options that decide which run a start finds again. */
 export const KEYS: readonly VerbFlag[] = [KEY_SCOPE, KEY_PART, IDEMPOTENCY_KEY];
 
-/** The input of a trigger. */
 export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
 
-/** How long a job waits, and what happens to the run when it stops waiting. */
 export const WATCHING: readonly VerbFlag[] = [TIMEOUT, ON_TIMEOUT, ON_INTERRUPT];
 
-/** Where a verdict is reported. */
 export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
 
-// The rules that values of options obey.
-
-/** Reads a value: see `Option.parse`. */
 type Parse<T> = (text: string, source: string) => T;
 
 function refusal(source: string, why: string, text: string, hint?: string): UsageError {
@@ -441,7 +423,6 @@ export function anyText(text: string): string {
   return text;
 }
 
-/** A word of a list. */
 export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);
@@ -450,7 +431,7 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   };
 }
 
-/** A whole number within a range, both ends included. */
+/** Both ends are included. */
 export function wholeNumber(min: number, max: number): Parse<number> {
   return (text, source) => {
     const value = /^\d{1,9}$/.test(text.trim()) ? Number(text) : NaN;
@@ -459,11 +440,7 @@ export function wholeNumber(min: number, max: number): Parse<number> {
   };
 }
 
-/**
- * A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`.
- *
- * @param maxMs Most milliseconds. The least is one second.
- */
+/** A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`. At least one second. */
 export function duration(maxMs: number): Parse<number> {
   return (text, source) => {
     const ms = parseDuration(text.trim()) ?? 0;
@@ -472,7 +449,7 @@ export function duration(maxMs: number): Parse<number> {
   };
 }
 
-/** A switch: the flag alone, or a variable that says `true` or `false`. */
+/** A switch: the flag alone, or a variable with the value `true` or `false`. */
 export function onOrOff(text: string, source: string): boolean {
   if (text === "true" || text === "1") return true;
   if (text === "false" || text === "0") return false;
@@ -485,7 +462,7 @@ function users(text: string, source: string): string[] {
   throw refusal(source, "it must be names of users, separated by commas, alone or as NAME=ID", text);
 }
 
-/** What the agent is called. */
+/** The name of the agent in mentions. */
 function mentionName(text: string, source: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
   throw refusal(source, 'it must be a name of letters, digits, "-" and "_", without "@"', text);

@@ -1,6 +1,5 @@
 /**
- * Reads what flags and environment say: single options, what a verb cannot do without, the places of files, and the settings of a job.
- *
+ * Reads flags and environment: single options, required values, the places of files, and the settings of a job.
  * @module
  */
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
@@ -33,9 +32,8 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
 }
 
 /**
- * A reader for the flags of one call. A flag wins over its variable; an empty variable counts as unset.
- *
- * @param read Gets each option that was read, with where its value came from. @default {new Map()}
+ * A reader for the flags of one call. A flag overrides its variable; an empty variable is treated as unset.
+ * @param read Gets each option that was read, with the source of its value. @default {new Map()}
  */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
   return (row) => {
@@ -52,9 +50,9 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
   };
 }
 
-// What a verb cannot do without: its argument, a run, a repository.
+// The required values of a verb: its argument, a run, a repository.
 
-/** The argument of a verb. @throws {UsageError} when it is missing or empty. */
+/** @throws {UsageError} if it is missing or empty. */
 export function requiredArgument({ flags }: Context, verb: string, name: string): string {
   const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
@@ -69,18 +67,17 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-/** Whether argument or variable name a run. */
 export function namesRun(context: Context): boolean {
   return runIdText(context) !== "";
 }
 
-/** The run that a verb is about; null when it has none, or not by a UUID. */
+/** Null without a run, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
 }
 
-/** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
+/** The argument, otherwise `MOGPLEX_RUN_ID`. @throws {UsageError} without either. */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
@@ -90,9 +87,8 @@ export function requiredRunId(context: Context, attempted: string): string {
 
 /**
  * The repository of a verb, by name or id.
- *
- * @param inFolder Whether a person may leave it to the remote `origin` of the folder.
- * @throws {UsageError} when there is none.
+ * @param inFolder Whether the remote `origin` of the folder is the default for a person.
+ * @throws {UsageError} without one.
  */
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
@@ -104,38 +100,32 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
 }
 
-// Where the files of a job go.
-
 export interface Places {
-  /** Directory of the reports. */
   out: string;
   targets: ReportTarget[];
   state: string;
 }
 
-/** Name of the directory of the reports where none is given. */
+/** Default directory of the reports. */
 export const DEFAULT_OUT = "mogplex-ci";
 
-/** Whether only a person calls the command again. */
+/** Whether only a person repeats the command. */
 export function isLaptop({ platform, io }: Context): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
-/** Directory of the reports. */
 export function outDirectory({ option }: Context): string {
   return option(OUT) ?? DEFAULT_OUT;
 }
 
-/** Path of the state file. @param out Directory of the reports. */
+/** @param out Directory of the reports. */
 export function statePath(context: Context, out: string = outDirectory(context)): string {
   return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/run.json`;
 }
 
 /**
- * Directory, reports and state file.
- *
  * @param out Directory of the reports.
- * @throws {UsageError} for a format that is not known, or a report in the place of the state file.
+ * @throws {UsageError} for an unknown format, or a report at the path of the state file.
  */
 export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
@@ -156,43 +146,34 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   });
 }
 
-// Settings of the toolkit verbs: all that a verb needs of waiting, logging and keys, read in one step.
+// Settings of the toolkit verbs: waiting, logging and keys, read in one step.
 
-/** How long a verb waits, and what then becomes of the run. */
+/** How long a verb waits, and what then happens to the run. */
 export interface WaitSettings {
-  /** Whole wait in milliseconds; undefined for the usual one. */
+  /** Whole wait in milliseconds; undefined for the default. */
   timeoutMs: number | undefined;
-  /** Jobs that use the token at the same time. */
   tokenShare: number;
-  /** What cancels the run. */
   cancelOn: readonly CancelCause[];
-  /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
 }
 
-/** Settings of a verb that follows. */
 export interface FollowSettings extends WaitSettings {
-  /** Events in the log. */
   log: LogForm;
 }
 
-/** Which key a start gets. */
 export interface KeySettings {
   /** An explicit key; overrides scope and part. */
   idempotencyKey: string | undefined;
-  /** What makes a new run. */
   keyScope: KeyScope | undefined;
-  /** Tells runs of one job apart. */
+  /** Distinguishes runs of one job. */
   keyPart: string | undefined;
 }
 
-/** Settings of a verb that starts and follows. */
 export interface RunSettings extends FollowSettings {
-  /** Which key the start gets. */
   key: KeySettings;
 }
 
-/** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
+/** @throws {UsageError} for the first wrong value. */
 function readWaitSettings({ option }: Context): WaitSettings {
   return {
     timeoutMs: option(TIMEOUT),
@@ -202,22 +183,22 @@ function readWaitSettings({ option }: Context): WaitSettings {
   };
 }
 
-/** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
+/** @throws {UsageError} for the first wrong value. */
 export function readFollowSettings(context: Context): FollowSettings {
   return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
 }
 
-/** Which key a start gets. @throws {UsageError} for a scope that is not known. */
+/** @throws {UsageError} for an unknown scope. */
 function readKeySettings({ option }: Context): KeySettings {
   return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
 }
 
-/** Settings of a verb that starts and follows. @throws {UsageError} for the first value that is not possible. */
+/** @throws {UsageError} for the first wrong value. */
 export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
-/** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first value that is not possible. */
+/** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first wrong value. */
 export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

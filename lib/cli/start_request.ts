@@ -1,6 +1,5 @@
 /**
- * What `run --follow` asks for: the task from one of its sources, and the rest from flags and variables.
- *
+ * The request of `run --follow`: the task from one of its sources, and the rest from flags and variables.
  * @module
  */
 import { readTextVariable } from "../ci/platform.ts";
@@ -25,11 +24,7 @@ import {
 import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
 
-/**
- * The request, complete and checked.
- *
- * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
- */
+/** @throws {UsageError} naming what is missing or breaks a rule; nothing was sent. */
 export async function readStartRequest(context: Context): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);
@@ -39,9 +34,8 @@ export async function readStartRequest(context: Context): Promise<RunRequest> {
 }
 
 /**
- * What flags and variables say of a request, but for its task and its repository; not checked.
- *
- * @throws {UsageError} when a switch is neither on nor off, or both.
+ * The request without its task and its repository, from flags and variables; not checked.
+ * @throws {UsageError} if a switch is neither on nor off, or both.
  */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
   if (flags.has(CREATE_BRANCH) && flags.has(NO_CREATE_BRANCH)) {
@@ -50,7 +44,7 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
   }
   return {
     harness: option(HARNESS),
-    // The word is checked with the rest of the request.
+    // The request checks the word.
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
@@ -59,11 +53,7 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
   };
 }
 
-/**
- * The task.
- *
- * @throws {UsageError} when no task was given, when two sources of the same rank have one, or when it cannot be read.
- */
+/** @throws {UsageError} without a task, if two sources of the same rank have one, or if it cannot be read. */
 export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const given = givenPrompts(context);
@@ -80,7 +70,7 @@ export async function readPrompt(context: Context): Promise<string> {
 
 type ReadPrompt = () => string | Promise<string>;
 
-/** The sources of the command line, which win over those of the environment. */
+/** The sources of the command line, which override those of the environment. */
 function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
@@ -91,7 +81,6 @@ function givenPrompts(context: Context): ReadPrompt[] {
   ];
 }
 
-/** The sources of the environment. */
 function variablePrompts(context: Context): ReadPrompt[] {
   const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE");
   const file = context.option(PROMPT_FILE);
@@ -103,10 +92,9 @@ function ofFile(context: Context, path: string): ReadPrompt {
 }
 
 /**
- * The text of a file that is going to be sent.
- *
- * @param attempted What is attempted, after "Cannot".
- * @throws {UsageError} when it cannot be read, or leads out of the working directory.
+ * The text of a file that will be sent.
+ * @param attempted The attempt, after "Cannot".
+ * @throws {UsageError} if it cannot be read, or leads out of the working directory.
  */
 export function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
@@ -132,10 +120,9 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
 // Files of the checkout whose text is sent: a task, an input.
 
 /**
- * A checkout can plant a link in the place of a file that we send, to have a file of the machine sent to the agent. A path that begins
- * outside, or climbs with `..`, was written by the caller on purpose.
- *
- * @throws {UsageError} when a path below the working directory leads out of it.
+ * A checkout can replace a file that we send by a link, so that a file of the machine goes to the agent. A path that begins outside, or climbs with
+ * `..`, was written by the caller on purpose.
+ * @throws {UsageError} if a path below the working directory leads out of it.
  */
 function refuseEscape({ io }: Context, path: string, attempted: string): void {
   if (path.split("/").includes("..")) return;
@@ -146,11 +133,10 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
   throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} leads out of the working directory` });
 }
 
-// What an automation is triggered with: the repository, and the input from a file and from single values.
+// The request of a trigger: the repository, and the input from a file and from single values.
 
 /**
- * The request, complete. A single value wins over one of the file.
- *
+ * A single value overrides one of the file.
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
@@ -162,7 +148,7 @@ export async function readTriggerRequest(context: Context): Promise<TriggerReque
   return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
 }
 
-/** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
+/** The values of `--input`. @throws {UsageError} for a value without a name, and for a repeated name. */
 function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   const pairs = flags.all(INPUT).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
@@ -190,11 +176,11 @@ function inputPair(text: string): [name: string, value: unknown] {
   return [name, parsed];
 }
 
-/** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
+/** The object in a file; `-` is standard input. @throws {UsageError} if there is none. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const given = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
-  // Editors and shells on Windows put a byte order mark before it.
+  // Editors and shells on Windows write a byte order mark first.
   const text = given.replace(/^\ufeff/, "");
   let value: unknown;
   try {
@@ -212,26 +198,25 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
 
 const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
 
-// A text, or a number. A text comes first, so that digits in it are no number.
+// A text, or a number. Texts come first, so that digits in them are not numbers.
 const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
 function losesDigits(json: string): boolean {
-  // Backslashes stand in texts only. Without what follows them, a text ends at its next quotation mark.
+  // Backslashes only appear in texts. With escapes removed, a text ends at its next quotation mark.
   const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
   return tokens.some((token) => {
     const value = Number(token);
-    // Numbers that are too large for JSON are refused with the request.
+    // The request refuses numbers that are too large for JSON.
     return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
       BigInt(token) !== BigInt(value);
   });
 }
 
 /**
- * Refuses to go on where Bun has loaded a `.env` file of the checkout in CI: anybody may have written it, and one line in it could send the token
+ * Refuses to continue if Bun has loaded a `.env` file of the checkout in CI: anyone may have written it, and one line in it could send the token
  * elsewhere.
- *
- * @param runtime Name and version of the runtime. @default the present one
+ * @param runtime Name and version of the runtime. @default the current one
  * @param args Its own arguments. @default those of the process
  * @throws {UsageError} naming the file, the variable and the flags that help.
  */
@@ -256,9 +241,8 @@ const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
 const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
 
 /**
- * The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable.
- *
- * @param ofPlatforms Variables by which CI systems are recognised, and those that are read on them.
+ * The first `.env` file of the working directory that sets a variable which would change our behavior, and the name of the variable.
+ * @param ofPlatforms Variables that identify CI systems, and those that are read on them.
  */
 export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
   for (const file of FILES) {
@@ -268,15 +252,15 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
   return undefined;
 }
 
-// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, those
-// of proxies and certificates, and Bun's own. `steeringName` adds those by which a CI system is recognised.
+// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, those of proxies and
+// certificates, and Bun's own. `steeringName` adds those that identify a CI system.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
 
-// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as blanks, `\r` as the end of a line,
-// and looks for the sign on later lines, too. Matching more than Bun does is harmless here.
+// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as blanks, `\r` as the end of a line, and looks for
+// the sign on later lines, too. Matching more than Bun does is harmless here.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
-/** The first name in the text of a `.env` file that would change our behaviour. */
+/** The first name in the text of a `.env` file that would change our behavior. */
 function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {
   for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
     if (STEERING.test(name) || ofPlatforms.includes(name)) return name;
@@ -288,7 +272,7 @@ function readOrNothing(io: Io, file: string): string {
   try {
     return io.readFile(file, undefined, "follow", "replace") ?? "";
   } catch {
-    // A directory of that name (some people keep a virtual environment in it), or a file that Bun could not read either.
+    // A directory of that name (a virtual environment, for example), or a file that Bun could not read either.
     return "";
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The trace of one job: takes what the job knows, and exports it when everything else is done.
- *
+ * The trace of one job: collects its facts, and exports them after everything else.
  * @module
  */
 import { InterruptedError } from "../errors.ts";
@@ -27,7 +26,6 @@ import type { Context, ExtraEnd, JobExtra } from "./verb.ts";
 /** Variable with the place in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
 const TRACEPARENT = "TRACEPARENT";
 
-/** One job's trace. */
 class JobTrace {
   readonly #context: Context;
   readonly #settings: TraceSettings;
@@ -93,7 +91,7 @@ class JobTrace {
     for (const problem of problems) if (problem) writer.note(problem);
   }
 
-  /** Gives later steps and jobs the place in the trace: in the outputs that were written, and in the files of the CI system. */
+  /** Passes the place in the trace to later steps and jobs: in the written outputs, and in the files of the CI system. */
   #publish({ written }: ExtraEnd): void {
     const { io, platform, writer } = this.#context;
     const value = this.#trace.traceparent;
@@ -109,10 +107,9 @@ class JobTrace {
 }
 
 /**
- * Opens the trace of a job, and says which one it is.
- *
- * @param file File that spans are appended to; undefined for none.
- * @returns Undefined when there is no trace.
+ * Opens the trace of a job, and prints its id.
+ * @param file File to append spans to; undefined for none.
+ * @returns Undefined without a trace.
  */
 export function openTraceOf(
   context: Context,

@@ -1,6 +1,5 @@
 /**
- * What a verb of the command line is: a row of facts for parser and help, and a function that gets the world as an argument.
- *
+ * A verb of the command line: a row of facts for parser and help, and a function that gets the world as an argument.
  * @module
  */
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
@@ -27,29 +26,25 @@ import { REPOS_LIST } from "../service/validate.ts";
 import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
-// What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
+// The words of a program for its inputs: the command has flags, the GitLab components have inputs.
 
-/** Name of the command, as the help shows it. */
 export const PROGRAM = "mogplex-ci";
 
-/** Topics of the help that are no verb. */
+/** Topics of the help that are not verbs. */
 export const TOPICS: readonly string[] = ["verbs", "environment", "exit-codes", "reports", "keys", "security"];
 
-/** Phrases of one program. All but the functions follow "give". */
+/** Phrases of one program. All except the functions follow "give". */
 export interface Vocabulary {
   readonly program: string;
-  /** Ways to give a task. */
   readonly prompt: string;
-  /** The two variables that hold a task, for the case that both are set. */
+  /** The two variables that can hold a task, for the error if both are set. */
   readonly promptVariables: string;
-  /** Ways to give a repository. */
   readonly repo: string;
-  /** Ways to give the id of a run. */
   readonly runId: string;
-  /** How to go on with a run that has not ended; null when there is nothing to go on with. */
+  /** How to continue with a run that has not finished; null if there is nothing to continue. */
   resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
   cancel(runId: string): string;
-  /** A message of the library, with what the program has in the place of what a script has. */
+  /** A message of the library, with the program's words instead of those for scripts. */
   words(message: string): string;
 }
 
@@ -58,11 +53,7 @@ export function listingBy(list: string): Vocabulary["words"] {
   return (message) => message.replaceAll(REPOS_LIST, () => list);
 }
 
-/**
- * Phrases of the command.
- *
- * @param program The command as it was called: `node mogplex.mjs`, where nothing else is on the PATH.
- */
+/** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */
 export function commandVocabulary(program = PROGRAM): Vocabulary {
   return {
     program,
@@ -80,116 +71,107 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
   };
 }
 
-/** What tests put in the place of the machine. */
+/** Replacements for tests. */
 export interface MainOptions {
-  /** Takes the place of the runtime's `fetch`. @default {globalThis.fetch} */
+  /** Replaces the runtime's `fetch`. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default the real clock */
+  /** @default the real clock */
   clock?: Clock | undefined;
-  /** The program as it was called, for hints. @default {PROGRAM} */
+  /** The program as the user called it, for hints. @default {PROGRAM} */
   program?: string | undefined;
-  /** File of this program, which `init` copies. @default the one that the runtime was started with */
+  /** File of this program, which `init` copies. @default the script of the runtime */
   programFile?: string | undefined;
-  /** Keeps lock and journal of a campaign. @default the disk */
+  /** Stores lock and journal of a campaign. @default the disk */
   files?: DurableFiles | undefined;
-  /** The processes of this machine. @default those of the system */
+  /** @default the processes of the system */
   processes?: Processes | undefined;
 }
 
 declare const ofOptions: unique symbol;
 
-/** A variable that an option wins over. Only `option()` in `lib/cli/options.ts` makes one, so that no other file gives a flag the variable of another option. */
+/**
+ * A variable that an option overrides. Only `option()` in `lib/cli/options.ts` makes one, so that no other file gives a flag the variable of another
+ * option.
+ */
 export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
 
-/** Where the help of a verb with many flags shows one. */
+/** Heading for a flag in the help of a verb with many flags. */
 export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Keys";
 
 export interface VerbFlag extends Flag {
   /** @default "Other" */
   heading?: Heading;
-  /** Read when the flag is not given. */
+  /** Read if the flag is not given. */
   variable?: OptionVariable;
-  /** What holds when neither flag nor variable is given. Without a variable `help` says it. */
+  /** The default without flag and variable. Without a variable, `help` contains it. */
   fallback?: string;
 }
 
-/** A flag with the rule that its value obeys. */
 export interface Option<T> extends VerbFlag {
   /**
-   * Reads a value.
-   *
-   * @param text The value as it was given.
-   * @param source The flag or the variable that it came from, for the message.
-   * @throws {UsageError} when the value breaks the rule.
+   * @param source The flag or the variable of the value, for the message.
+   * @throws {UsageError} if the value breaks the rule.
    */
   parse(text: string, source: string): T;
 }
 
-/** Value of an option: its flag, else its variable; undefined when neither is given. @throws {UsageError} See {@linkcode Option}. */
+/** The flag's value, otherwise the variable's; undefined without either. @throws {UsageError} See {@linkcode Option}. */
 export type ReadOption = <T>(option: Option<T>) => T | undefined;
 
-/** The arguments of a call. Flags are asked for by their rows. */
+/** Flags are read by their rows. */
 export interface VerbFlags {
-  /** Arguments that are not flags. */
   positionals: string[];
-  /** Whether a switch was given. */
   has(flag: VerbFlag): boolean;
-  /** Value of a flag, or undefined when it was not given. */
   get(flag: VerbFlag): string | undefined;
   all(flag: VerbFlag): string[];
 }
 
-/** How a program decides on the notes of its jobs. */
 export interface NotePlanner {
-  /** Whether the user wants a note. @throws {UsageError} when a setting of ours is not possible. */
+  /** @throws {UsageError} if a setting of ours is wrong. */
   wanted(context: Context): boolean;
-  /** Which note it is; undefined when there is nothing to write it on. @throws {UsageError} when there can be none, which is only printed. */
+  /** Undefined if there is nothing to write it on. @throws {UsageError} if there can be no note; this is only printed. */
   plan(context: Context): PlannedNote | undefined;
 }
 
-/** What a job of the command line came to, for {@linkcode JobExtra.ended}. */
+/** The end of a job of the command line, for {@linkcode JobExtra.ended}. */
 export interface ExtraEnd {
   result: AnyResult;
-  /** What stopped the job without a verdict. */
+  /** The error that stopped the job without a verdict. */
   error: unknown;
-  /** Reports that were written. */
   written: readonly ReportTarget[];
 }
 
-/** What a program does in one job beside its reports. Nothing here throws. */
+/** Work of a program in one job besides its reports. Nothing here throws. */
 export interface JobExtra {
-  /** Called with the session of the job as soon as it is open. */
+  /** Called as soon as the session of the job is open. */
   onSession(session: Session): void;
-  /** Called after each request. */
   onRequest(request: RequestReport): void;
   onNotice(notice: Notice): void;
-  /** What the summary says about the run before: a sentence; null when there is none. */
+  /** A sentence for the summary about the run before; null without one. */
   compare(result: AnyResult): Earlier | null;
-  /** Called when everything else is done. */
+  /** Called after everything else. */
   ended(end: ExtraEnd): Promise<void>;
 }
 
-/** What jobs may touch for what they do beside their reports. */
+/** Permissions that jobs need for their work besides the reports. */
 export interface ExtraPermissions {
-  /** Hosts, with port where it is not the scheme's own. */
+  /** With the port if it is not the scheme's own. */
   net: readonly string[];
-  /** Names of variables. */
   env: readonly string[];
-  /** Files that they read and append to. */
+  /** Files that are read and appended to. */
   files: readonly string[];
 }
 
-/** How a program prepares what its jobs do beside their reports. */
 export interface JobExtras {
-  /** Values to mask: those of headers that hold secrets. */
+  /** Values to mask: those of headers with secrets. */
   secrets(env: ReadEnv): string[];
-  /** Prepares one job; undefined when there is nothing to do. @throws {UsageError} when a setting of ours is not possible. */
+  /** Prepares one job; undefined if there is nothing to do. @throws {UsageError} if a setting of ours is wrong. */
   open(context: Context): Promise<JobExtra | undefined>;
-  /** What a job with these flags and variables may touch. */
+  /** Permissions of a job with these flags and variables. */
   permissions(context: Context): ExtraPermissions;
 }
 
-/** What a program does outside CI alone, where a person calls it again in the same folder. */
+/** Work of a program only outside CI, where a person calls it again in the same folder. */
 export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(
@@ -212,129 +194,119 @@ export interface Laptop {
   openPage(context: Context, path: string): Promise<void>;
 }
 
-/** Where the files of a start go, and what it attaches to. */
+/** Where the files of a start go, and the run to attach to. */
 export interface Folder {
-  /** The request, with the id of its repository if it had to be looked up. */
+  /** The request, with the id of its repository if it was looked up. */
   request: RunRequest | LaterRequest;
-  /** Directory of the reports. */
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath?: string | undefined;
-  /** How long ago that run may have ended, in milliseconds; undefined: as long as it likes. */
+  /** Largest time since the end of that run, in milliseconds; undefined for no limit. */
   maxEndAgeMs?: number | undefined;
 }
 
-/** What a start is about, in the words of the caller. */
+/** The repository and task of a start, in the caller's words. */
 export interface RequestedTask {
-  /** The repository, by name or id. */
+  /** By name or id. */
   repository: string;
   task: string;
 }
 
-/** What a verb works with. */
+/** The surroundings of a verb. */
 export interface Context {
-  /** Environment, files, streams and signals. */
   io: Io;
   flags: VerbFlags;
-  /** Reads an option from flags and environment. An empty variable counts as unset. */
+  /** Reads an option from flags and environment. An empty variable is treated as unset. */
   option: ReadOption;
-  /** What {@linkcode Context.option} has read so far, by name. Values are untrusted. */
+  /** The options that {@linkcode Context.option} has read so far, by name. Values are untrusted. */
   settings: ReadonlyMap<string, Setting>;
-  /** Prints: every line goes through it. */
+  /** Every printed line goes through it. */
   writer: Writer;
   clock: Clock;
-  /** Takes the place of the runtime's `fetch`. */
+  /** Replaces the runtime's `fetch`. */
   fetch: Fetch | undefined;
-  /** Take the place of the disk and of the machine's processes, for campaigns, and of the program's file. */
+  /** Replace the disk and the machine's processes, for campaigns, and the program's file. */
   machine: Pick<MainOptions, "files" | "processes" | "programFile">;
-  /** The CI system. */
   platform: Platform;
-  /** Names of the things that a user can give to this program. */
   vocabulary: Vocabulary;
-  /** Notes of the program's jobs; undefined when it has none. */
+  /** Undefined if the program's jobs have no notes. */
   notes?: NotePlanner | undefined;
-  /** The forges that the program knows. */
   forges: readonly Forge[];
-  /** A token of a forge that the user has given otherwise than by a variable. */
+  /** A token of a forge that does not come from a variable. */
   tokenInstead?: OpenOptions["tokenInstead"] | undefined;
-  /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
+  /** Undefined if the program's jobs do nothing besides their reports. */
   extras?: JobExtras | undefined;
-  /** What the program does outside CI; undefined when it runs in CI alone. */
+  /** Undefined if the program only runs in CI. */
   laptop?: Laptop | undefined;
-  /** The CI systems that the program knows. */
   systems: Systems;
   /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
   verbs: readonly Verb[];
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The service and the token: found at the first call, which also guards the checkout and masks the token from then on. The code that
-   * opens a client prints the notices.
-   *
+   * The service and the token, resolved at the first call, which also guards the checkout and masks the token from then on. The code that opens a
+   * client prints the notices.
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */
   connection(): Connection;
 }
 
-/** The work of a verb; returns the exit code. The program maps what it throws to one. */
+/** Returns the exit code. The program maps errors to one. */
 export type VerbFunction = (context: Context) => Promise<number>;
 
 /** How a verb treats errors and the environment. */
 export type VerbGroup = "drop-in" | "toolkit";
 
-/** What exit codes mean, where the common table says it too widely. */
+/** Meanings of exit codes that are more specific than the common table. */
 export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
 
 /**
- * One verb: a constant beside its function. A bundler drops the rows that no table names, as long as they hold constants and nested arrays
- * only: a spread, a template or a property would count as an effect and keep the row alive.
+ * One verb: a constant next to its function. A bundler drops unused rows as long as they only contain constants and nested arrays: a spread, a
+ * template or a property would be a side effect and keep the row.
  */
 export interface Verb {
-  /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags choose. */
+  /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags select. */
   name: string;
-  /** Flags of which one has to be given for this row, where another row has the same words. @default {[]} */
+  /** Flags that select this row, if another row has the same words. @default {[]} */
   chosenBy?: readonly VerbFlag[];
-  /** Arguments, as the help shows them. */
+  /** Arguments, for the help. */
   usage: string;
-  /** Most arguments that are not flags. */
   maxPositionals: number;
   /** One line. */
   summary: string;
-  /** A sentence in its own help that the lists of verbs have no place for. @default none */
+  /** A sentence for its own help only, not for lists of verbs. @default none */
   remark?: string;
-  /** Drop-in verbs take the documented flags, print the documented formats and end with the documented codes. */
+  /** Drop-in verbs accept the documented flags, print the documented formats and end with the documented codes. */
   group: VerbGroup;
-  /** Its flags and groups of flags: see {@linkcode flagsOf}. */
+  /** See {@linkcode flagsOf}. */
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that it reads beside those of its flags and those that choose service and token. @default {[]} */
+  /** Variables that it reads besides those of its flags and those that select service and token. @default {[]} */
   variables?: readonly VariableName[];
-  /** Exit codes, and lists of them, that it can end with, in the order of the table: see {@linkcode codesOf}. @default all of its group */
+  /** Its exit codes, and lists of them, in the order of the table: see {@linkcode codesOf}. @default all of its group */
   codes?: readonly (ExitName | readonly ExitName[])[];
-  /** What exit codes mean for it. @default what they mean for its group */
+  /** @default the meanings of its group */
   meanings?: Meanings;
-  /** A flag with which a drop-in verb ends with a verdict, as toolkit verbs do, and what the codes mean then. */
+  /** A flag with which a drop-in verb ends with a verdict, like toolkit verbs, and the meanings of the codes then. */
   verdict?: { flag: VerbFlag; meanings: Meanings };
-  /** Command lines that work. */
   examples: readonly string[];
-  /** Does its work. */
   run: VerbFunction;
 }
 
-/** All flags of a verb, without groups. */
+/** Without groups. */
 export function flagsOf({ flags }: Verb): VerbFlag[] {
   return flags.flat();
 }
 
-/** All exit codes of a verb, without lists of them; undefined for all of its group. */
+/** Without lists of them; undefined for all of its group. */
 export function codesOf({ codes }: Verb): ExitName[] | undefined {
   return codes?.flat();
 }
 
-// One stream in place of two, for programs whose output only people read.
+// One stream instead of two, for programs whose output only people read.
 
 /**
- * The process with stdout and stderr as one stream. A runner reads two pipes and joins them as they come, so that an error would stand
- * before or after the verdict by chance.
+ * The process with stdout and stderr as one stream. A runner joins two pipes in the order of arrival, so an error could appear before or after the
+ * verdict.
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");

@@ -1,13 +1,12 @@
 /**
- * `completion`: the lines that teach a shell the verbs and flags. The shell asks the program for words, so that they are never out of date.
- *
+ * `completion`: the lines that teach a shell the verbs and flags. The shell asks the program for words, so they are never out of date.
  * @module
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type Context, flagsOf, TOPICS, type Verb } from "../verb.ts";
 
-/** What each shell reads, for a program on the PATH. */
+/** The script of each shell, for a program on the PATH. */
 const SHELLS: ReadonlyMap<string, (program: string) => string> = new Map(Object.entries({
   bash: (program: string) =>
     `_mogplex_ci() {
@@ -27,7 +26,7 @@ compdef _mogplex_ci ${program}`,
     `complete -c ${program} -a '(${program} completion words -- (commandline -opc)[2..] 2> /dev/null)'`,
 }));
 
-/** The words that can follow. None for the value of a flag: that may be a file. */
+/** The words that can follow. Empty for the value of a flag, which may be a file. */
 function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
   const typed = given.filter((word) => !word.startsWith("-"));
   if (typed[0] === "help" && typed.length === 1) return [...TOPICS];
@@ -60,7 +59,7 @@ export async function printCompletion({ flags, writer, verbs, vocabulary }: Cont
     const why = `the shell must be one of ${shells}`;
     throw new UsageError({ attempted: "complete", why, value: JSON.stringify(shell) });
   }
-  // What is not called by one word cannot be completed.
+  // A command of several words cannot be completed.
   writer.output(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));
   return EXIT.success;
 }

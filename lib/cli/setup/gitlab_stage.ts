@@ -1,47 +1,45 @@
 /**
- * The repository's pipeline for GitLab, as far as a job that joins it needs it: its stages, since a job whose stage the pipeline does not have
- * makes the whole pipeline invalid, and what it includes.
- *
+ * The parts of a repository's GitLab pipeline that matter to a new job: its stages, because a job with an unknown stage makes the whole pipeline
+ * invalid, and its includes.
  * @module
  */
 import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLSeq } from "yaml";
 
 export const PIPELINE_FILE = ".gitlab-ci.yml";
-/** Most files that are followed: those that one GitLab project includes. */
+/** Most files to read: one GitLab project includes no more. */
 const MAX_FILES = 50;
-/** A path that GitLab would not first expand, and that is not an address. */
+/** A path that GitLab would not expand first, and that is not an address. */
 const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;
 const ALWAYS_THERE = [".pre", ".post"];
 
-/** What is known of the stages of a pipeline. */
 export type Stages =
-  /** No file names any, so that GitLab's own apply. */
+  /** No file names any, so GitLab's own stages apply. */
   | { kind: "default" }
   /** The last stage for ordinary jobs. */
   | { kind: "named"; stage: string }
   /** A file that cannot be read here may name them. */
   | { kind: "unknown" };
 
-/** The last document is the pipeline: one before it has `spec`, the inputs of a template. */
+/** The last document is the pipeline: an earlier one has `spec`, the inputs of a template. */
 function pipelineOf(text: string): Node | undefined {
   try {
     const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false });
     const contents = Array.isArray(documents) ? documents.at(-1)?.contents : undefined;
     return contents ?? undefined;
   } catch {
-    // GitLab cannot read it either, and says so.
+    // GitLab cannot read it either, and reports that.
     return undefined;
   }
 }
 
-/** The texts of a list; undefined where one is made by a reference or is not a text. */
+/** The texts of a list; undefined if one is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
   return texts.every((text) => typeof text === "string") ? texts : undefined;
 }
 
-/** The paths in the repository that an `include` names; undefined where one is somewhere else. */
+/** The paths in the repository of an `include`; undefined if one is elsewhere. */
 function includedPaths(include: unknown): string[] | undefined {
   const entries = isSeq(include) ? include.items : [include];
   const paths = entries.map((entry) => {
@@ -52,10 +50,8 @@ function includedPaths(include: unknown): string[] | undefined {
 }
 
 /**
- * Finds the stages of the repository's pipeline. The stages of a file win over those of the files that it includes, and a later include
- * wins over an earlier one.
- *
- * @param read Reads a file of the repository; undefined when there is none. Not called for anything but paths.
+ * Finds the stages of the repository's pipeline. The stages of a file override those of its includes, and a later include overrides an earlier one.
+ * @param read Reads a file of the repository; undefined if there is none. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let left = MAX_FILES;
@@ -77,7 +73,7 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
-/** Whether the repository's pipeline includes a file by itself, and not by another file. */
+/** Whether the repository's pipeline includes a file directly, not through another file. */
 export function isIncluded(path: string, read: (path: string) => string | undefined): boolean {
   const pipeline = pipelineOf(read(PIPELINE_FILE) ?? "");
   const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
@@ -85,10 +81,9 @@ export function isIncluded(path: string, read: (path: string) => string | undefi
 }
 
 /**
- * How to include a file in the repository's pipeline. A second key `include` would take the place of the one that is there.
- *
+ * How to include a file in the repository's pipeline. A second key `include` would replace the existing one.
  * @param path The file to include.
- * @returns A sentence that ends in a colon, and the lines that it speaks of.
+ * @returns A sentence that ends in a colon, and the lines to add.
  */
 export function includeAdvice(
   path: string,
@@ -107,13 +102,11 @@ export function includeAdvice(
   return [`Replace the include of ${PIPELINE_FILE} by this list:`, ["include:", ...old, `  - ${entry}`]];
 }
 
-/** The column of the dashes of a block list. */
 function dashColumn(text: string, { range }: Pick<YAMLSeq, "range">): number {
   const start = range?.[0] ?? 0;
   return start - (text.lastIndexOf("\n", start - 1) + 1);
 }
 
-/** The lines of a value as an entry of a list. */
 function entryOf(text: string, node: unknown): string[] {
   const [start, end] = isNode(node) && node.range ? node.range : [0, 0];
   const indent = start - (text.lastIndexOf("\n", start - 1) + 1);
@@ -123,7 +116,7 @@ function entryOf(text: string, node: unknown): string[] {
   );
 }
 
-/** The line of a job that names its stage; empty where GitLab's own stage is right. */
+/** The line of a job with its stage; empty if GitLab's default stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
   if (stages.kind === "unknown") return "  stage: test # replace it by one of the stages of your pipeline\n";
@@ -132,7 +125,7 @@ export function stageLine(stages: Stages): string {
   } # the last of your pipeline; another will do\n`;
 }
 
-/** A job without the line that names its stage, by which the user may have changed it. */
+/** A job without its stage line, which the user may have changed. */
 export function withoutStage(job: string): string {
   return job.replace(/^ {2}stage: .*\n/m, "");
 }

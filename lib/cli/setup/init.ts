@@ -1,7 +1,6 @@
 /**
- * `init`: puts the program, its checksum and licences, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
+ * `init`: adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It overwrites nothing, and removes
  * nothing that was changed.
- *
  * @module
  */
 import { STATUS_VARIABLE } from "../../ci/platform.ts";
@@ -63,16 +62,16 @@ const ATTEMPTED = "set up the repository";
 /** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 
-/** Most bytes of a file that is compared. */
+/** Largest file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** How many folders up the root of the repository is looked for. */
+/** Most levels to go up to find the root of the repository. */
 const MAX_UP = 20;
 
 const CHECKSUM_NOTE = "  this checksum";
 const LICENCES_NOTE = "  the licences of what is in the program";
 
-/** @throws {UsageError} when it cannot know what to write; nothing was written. */
+/** @throws {UsageError} if it cannot decide what to write; nothing was written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
@@ -165,7 +164,7 @@ export async function initRepository(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** The steps of a call: prints each, and does it unless the user only wants to see. */
+/** Prints each step of a call, and carries it out except in a dry run. */
 class Steps {
   readonly #context: Context;
   readonly #dry: boolean;
@@ -198,7 +197,7 @@ class Steps {
     if (!this.#dry) this.#context.io.removeFile(path);
   }
 
-  /** Writes a file that is not there, and leaves alone one that is. */
+  /** Writes a new file; leaves an existing one alone. */
   add(path: string, text: string, note?: string): void {
     const old = present(this.#context, path);
     const shown = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
@@ -208,7 +207,7 @@ class Steps {
   }
 }
 
-/** A file of the repository; undefined when there is none. @throws {UsageError} when it cannot be read, or is a symbolic link. */
+/** Undefined without the file. @throws {UsageError} if it cannot be read, or is a symbolic link. */
 function present({ io }: Context, path: string): string | undefined {
   try {
     return io.readFile(path, MAX_BYTES, "refuse", "replace");
@@ -222,7 +221,7 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** Lines that differ, with `-` before those of `old` and `+` before those of `next`. */
+/** Different lines, with `-` before those of `old` and `+` before those of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;
@@ -274,7 +273,7 @@ export function programVersion(text: string): string {
   return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
-/** Whether the program in the repository is one that `init` wrote. */
+/** Whether the program in the repository was written by `init` and is unchanged. */
 function isUnchanged(context: Context): boolean {
   const text = present(context, PROGRAM_FILE);
   return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
@@ -284,7 +283,7 @@ interface Program {
   text: string;
   checksum: string;
   note: string;
-  /** Undefined where the file does not lie beside the program. */
+  /** Undefined if the file is not next to the program. */
   licences: string | undefined;
 }
 
@@ -299,7 +298,7 @@ function programOf(context: Context): Program {
   };
 }
 
-/** The program that runs now. @throws {UsageError} when it is not the one file. */
+/** The running program. @throws {UsageError} if it is not the single file. */
 function ownProgram(context: Context): string {
   const file = context.machine.programFile ?? programFile();
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
@@ -309,17 +308,17 @@ function ownProgram(context: Context): string {
   throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
 }
 
-/** The licences that lie beside the program that runs now. */
+/** The licenses next to the running program. */
 function ownLicences({ io, machine }: Context): string | undefined {
   try {
     return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
   } catch {
-    // The program can do without.
+    // They are optional.
     return undefined;
   }
 }
 
-/** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
+/** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = [...RECIPES.keys(), TERMINAL];
@@ -353,7 +352,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
-/** The command with the name of a system, as it was called: npm tells a script its name and its `package.json`. */
+/** The command with the name of a system, as the user called it: npm passes a script its name and its `package.json`. */
 function callAgain({ flags, io, vocabulary }: Context, name: string): string {
   const given = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
@@ -361,7 +360,7 @@ function callAgain({ flags, io, vocabulary }: Context, name: string): string {
   return commandLine(vocabulary.program, "init", name, ...given);
 }
 
-/** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
+/** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
 function needRespondRecipe(name: string, recipe: Recipe): Recipe {
   const found = respondRecipe(recipe);
   if (found !== undefined) return found;
@@ -373,7 +372,7 @@ function needRespondRecipe(name: string, recipe: Recipe): Recipe {
   });
 }
 
-/** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
+/** A file of the pipeline that may be unreadable: a link, or a path outside the repository. */
 function readOrNothing(context: Context, path: string): string | undefined {
   if (path.split("/").includes("..")) return undefined;
   try {
@@ -417,18 +416,18 @@ function uninstall(
   try {
     if (!context.flags.has(DRY_RUN)) context.io.removeDirectory(FOLDER);
   } catch {
-    // There are other files in it, or it is not there.
+    // It contains other files, or does not exist.
   }
 }
 
-/** The root of the repository, when this is a folder below it. */
+/** The root of the repository, if this is a folder below it. */
 function rootAbove(context: Context): string | undefined {
   if (exists(context, ".git")) return undefined;
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return ups.find((up) => exists(context, `${up}/.git`));
 }
 
-/** What to do where the stages of the pipeline could not be read. */
+/** What to do if the stages of the pipeline could not be read. */
 const editStage = (path: string, stage: string) => [
   `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
   `invalid, so edit this line of ${path}:`,

@@ -1,7 +1,6 @@
 /**
- * What `doctor` says of the program that `init` has put into the repository: whether it is the file of its checksum, which needs no
- * network; and, only for an address that the user gives, whether a newer release exists.
- *
+ * The `doctor` checks of the program that `init` added to the repository: whether it matches its checksum, which needs no network; and, only for an
+ * address from the user, whether there is a newer release.
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -14,10 +13,9 @@ import type { Context, Option } from "../verb.ts";
 import { programVersion } from "./init.ts";
 import { CHECKSUM_FILE, PROGRAM_FILE } from "./recipes.ts";
 
-/** Most bytes of the program. */
 const MAX_PROGRAM_BYTES = 4 * 1024 * 1024;
 
-/** Most bytes of the list of releases: some 5 000 releases. */
+/** Largest list of releases, in bytes: about 5 000 releases. */
 const MAX_RELEASES_BYTES = 1024 * 1024;
 
 const LIMIT_MS = 10_000;
@@ -37,7 +35,7 @@ export const RELEASES: Option<string> = {
   },
 };
 
-/** Checks of the committed program; none where there is no such file and no release is to be looked up. */
+/** Checks of the committed program; empty if there is no such file and no release check. */
 export async function checkProgram(context: Context): Promise<Check[]> {
   const address = context.option(RELEASES);
   const read = (path: string, most: number) => context.io.readFile(path, most, "refuse", "replace");

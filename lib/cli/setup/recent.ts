@@ -1,6 +1,5 @@
 /**
- * `runs recent`: prints what this machine started, the newest run first. Of runs whose end it does not know it asks the service.
- *
+ * `runs recent`: prints the runs that this machine started, newest first. It asks the service about runs without a known end.
  * @module
  */
 import type { CallOptions, ServiceClient } from "../../service/client.ts";
@@ -18,27 +17,22 @@ import { logWidth } from "../log/writer.ts";
 import type { Context } from "../verb.ts";
 import { JSON_LINES } from "../options.ts";
 
-/** A run that this machine started. */
 interface RecentRun {
-  /** When, in ISO 8601. */
+  /** ISO 8601. */
   startedAt: string;
-  /** UUID of the run. */
   runId: string;
-  /** Name of the repository; its id when it was given by that, and no end was seen. */
+  /** Name of the repository; its id if the user gave that and no end was seen. */
   repository: string;
-  /** Branch that the run works on. */
   branch: string;
-  /** Directory of its reports. */
   folder: string;
-  /** First line of its task; absent when the user wants it forgotten. */
+  /** First line of its task; absent if the user does not want it stored. */
   task?: string;
-  /** The verdict, or the last thing that a command knew of it; null while no command has seen an end. */
+  /** The verdict, or the last outcome that a command saw; null if no command has seen an end. */
   outcome: string | null;
-  /** What the service says of a run that has not ended; null when it was not asked. */
+  /** The service's status of a run without a known end; null if it was not asked. */
   status: string | null;
-  /** The exit code that belonged to it. */
   exitCode: number | null;
-  /** Address of the pull request; null when there is none, or none was seen. */
+  /** Null if there is none, or none was seen. */
   pullRequest: string | null;
 }
 
@@ -53,7 +47,7 @@ function parsed(line: string): Record<string, unknown>[] {
 
 const text = (value: unknown) => typeof value === "string" ? value : "";
 
-/** The runs of a file's lines, the newest first. Later lines of a run add to earlier ones. */
+/** Newest first. Later lines of a run add to earlier ones. */
 function recentRuns(lines: readonly string[]): RecentRun[] {
   const runs = new Map<string, RecentRun>();
   for (const each of lines.flatMap(parsed)) {
@@ -76,24 +70,24 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       before.outcome = each.outcome;
       before.exitCode = typeof each.exitCode === "number" ? each.exitCode : null;
       before.pullRequest = text(each.pullRequest) || before.pullRequest;
-      // It may have been given by its id.
+      // The user may have given the id.
       before.repository = text(each.repository) || before.repository;
     }
   }
   return [...runs.values()].reverse();
 }
 
-/** Ends after which a run does not change any more. */
+/** Outcomes that do not change any more. */
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
-/** Most runs that the service is asked about: it takes 60 requests a minute. */
+/** Most runs to ask the service about: it accepts 60 requests a minute. */
 const MOST_ASKED = 10;
-/** Longest time for that, in milliseconds. */
+/** Time limit for that, in milliseconds. */
 const ASK_MS = 10_000;
 
-/** The state of a run that the service does not find for this token. */
+/** The state of a run that this token cannot find. */
 const UNKNOWN = "unknown to this token";
 
-/** Asks the service for the states of runs of which no end is known, and remembers the ends. */
+/** Asks the service for the states of runs without a known end, and stores the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
   const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome)).slice(0, MOST_ASKED);
@@ -118,7 +112,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
   }
 }
 
-/** Undefined when there is no such run for this token. */
+/** Undefined if this token cannot find the run. */
 async function statusOf(client: Pick<ServiceClient, "getRun">, runId: string, call: CallOptions) {
   try {
     return (await client.getRun(runId, call)).status;
@@ -129,10 +123,10 @@ async function statusOf(client: Pick<ServiceClient, "getRun">, runId: string, ca
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** Longest state and task of a terminal's table. */
+/** Widths of state and task in a terminal's table. */
 const [STATE_CELLS, TASK_CELLS] = [UNKNOWN.length, 40];
 
-/** @param whole Whether tasks, ids and addresses are whole: who reads them from a pipe may want to use them. */
+/** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
   const state = status ?? outcome ?? "unknown";

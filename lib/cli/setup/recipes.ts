@@ -1,81 +1,72 @@
 /**
- * The files that `init` writes: for each CI system the job that runs the program which lies in the repository.
- *
+ * The files that `init` writes: for each CI system the job that runs the program in the repository.
  * @module
  */
 import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
 import { EXIT } from "../../exit_codes.ts";
 
-// What the jobs of all CI systems have in common: the files in the repository, and the commands.
+// Shared by the jobs of all CI systems: the files in the repository, and the commands.
 
-/** Directory of everything that `init` writes beside the file of the CI system. */
+/** Directory of all files that `init` writes, except the one of the CI system. */
 export const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
-/** The licences of what is in the program, to which its first lines point. */
+/** Licenses of the program's dependencies; the first lines of the program name this file. */
 export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
-/** Where Git finds that the program is generated. GitLab reads no other file than this one of the root. */
+/** Tells Git that the program is generated. GitLab only reads this file in the root. */
 export const ATTRIBUTES_FILE = ".gitattributes";
-/** GitHub and GitLab then show the program collapsed; it is still a diff, since it is to be reviewed. */
+/** GitHub and GitLab then collapse the program in diffs; it is still there for reviewers. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
-/** The first task: an agent that changes nothing by surprise. */
+/** The first task, which changes nothing by surprise. */
 export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
 
-/** Image of jobs in containers. */
 const IMAGE = "node:22.11.0-bookworm";
-/** Compares the program with its checksum. */
 const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
-/** Runs the program. */
 export const TOOL = `node ${PROGRAM_FILE}`;
-/** Cancels what a job left at work. */
+/** Cancels a run that a job left behind. */
 const CLEAN = `${TOOL} cleanup`;
-/** Mondays in the morning, UTC. */
+/** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
-/** A CI system. */
 export interface Recipe {
   /** Where the system looks for the file; empty without a job. */
   file: string;
-  /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
+  /** Path of the file if the system's own file already exists; undefined if the system reads any number of files. */
   beside?: string;
   /** What to do in that case, before the name of that file. For GitLab it depends on the pipeline. */
   add?: string;
-  /** Paths that show that the repository uses the system; the file itself is always one. */
+  /** Paths that show that the repository uses the system; the file itself is always one of them. */
   marks?: readonly string[];
   /** Hosts of repositories that use it. */
   hosts?: RegExp;
-  /** What a person has to do. */
   needs: string;
-  /** Whether the file itself starts the job on Mondays. @default {false} (a person makes the schedule) */
+  /** Whether the file itself starts the job on Mondays. @default {false} (a person creates the schedule) */
   weekly?: boolean;
-  /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
+  /** Names the repository if its name is unknown. @default the variable MOGPLEX_REPO_ID does */
   repo?: string;
   /**
-   * The job.
-   *
-   * @param repo The flag that names the repository, after a blank; empty where a variable does.
-   * @param stage The line that names the stage of the job, for GitLab.
+   * @param repo The flag for the repository, after a blank; empty if a variable names it.
+   * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
-  /** The job of `--respond`, on systems that stand at a forge. */
+  /** The job of `--respond`, on systems that belong to a forge. */
   respond?: Pick<Recipe, "file" | "beside" | "needs" | "render">;
-  /** What the job does, as a sentence. @default when it does the task */
+  /** What the job does, as a sentence. @default when it runs the task */
   does?: string;
 }
 
-/** Runs the agent. @param repo As for `render`. @param verb `--follow` or `--detach`. */
+/** @param repo As for `render`. @param verb `--follow` or `--detach`. */
 const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 
-// Jobs of CI systems that are written in a programming language: Groovy and Kotlin.
+// Jobs written in a programming language: Groovy and Kotlin.
 
-// A list, since the bundler takes a line that begins with "import" for one of ours.
+// A list, because the bundler mistakes a line that begins with "import" for one of ours.
 const KOTLIN = ["*", "buildSteps.script", "triggers.schedule", "triggers.ScheduleTrigger"]
   .map((name) => `import jetbrains.buildServer.configs.kotlin.${name}\n`).join("");
 
-/** The systems, by name. */
 const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
   jenkins: {
     file: "Jenkinsfile",
@@ -235,7 +226,7 @@ ${keep}`;
   };
 }
 
-/** @param label One that the system's own runner has unless it is configured otherwise. */
+/** @param label A default label of the system's own runner. */
 const inContainer = (label: string) => `runs-on: ${label}\n    container: { image: "${IMAGE}" }`;
 
 const circleJob = (name: string, steps: string) =>
@@ -247,7 +238,7 @@ ${steps}`;
 const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
 const ATTACH = "      - attach_workspace: { at: . }\n";
 
-/** The systems, by name, in the order in which the repository is asked for them. */
+/** In the order in which the repository is checked for them. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
     file: ".gitlab-ci.yml",
@@ -438,10 +429,9 @@ ${
 }));
 
 /**
- * The job of a system, under two lines that say what it is.
- *
+ * The job of a system, below two lines that describe it.
  * @param name The name of the repository, if it is known.
- * @param stage The line that names the stage of the job, for GitLab.
+ * @param stage The line with the stage of the job, for GitLab.
  */
 export function jobFile(recipe: Recipe, name: string | undefined, stage: string): string {
   const { file, repo, weekly = false, does, render } = recipe;
@@ -453,17 +443,16 @@ ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
 }
 
-/** The job of a system that answers mentions; undefined where no comment starts one. */
+/** Undefined if no comment can start a job of the system. */
 export function respondRecipe({ respond, beside: _, ...recipe }: Recipe): Recipe | undefined {
   return respond && { ...recipe, does: "A mention at the forge (@mogplex <task>) starts an agent", ...respond };
 }
 
-/** The name of {@linkcode NO_SYSTEM}. */
 export const TERMINAL = "terminal";
-/** Program and task without a job, for somebody who calls the program by hand. */
+/** Program and task without a job, for calling the program by hand. */
 export const NO_SYSTEM: Recipe = { file: "", needs: "variable MOGPLEX_API_KEY", render: () => "" };
 
-/** What a person has to do, with the variable for the repository where nothing else names it. @param name As for {@linkcode jobFile}. */
+/** What a person must do, with the variable for the repository if nothing else names it. @param name As for {@linkcode jobFile}. */
 export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {
   return (name ?? repo) === undefined ? `${needs}, variable MOGPLEX_REPO_ID (owner/name)` : needs;
 }

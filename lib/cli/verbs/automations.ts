@@ -47,7 +47,7 @@ import { readTriggerRequest } from "../start_request.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
-/** What the newest runs add up to; null, with a notice, when they cannot be read: the automation itself is still worth printing. */
+/** Summary of the newest runs; null, with a notice, if they cannot be read: the automation itself is still worth printing. */
 async function recentRuns(session: Session, automationId: string, call: CallOptions) {
   try {
     const runs = await session.client.listAutomationRuns(automationId, { limit: MAX_LISTED }, call);
@@ -80,8 +80,6 @@ export const automationsGetVerb: Verb = {
     return EXIT.success;
   },
 };
-
-// `automations list`: lists the automations, newest first.
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 10_000;
@@ -138,10 +136,10 @@ export const automationsListVerb: Verb = {
 
 // `automations trigger`: triggers an automation and prints the run that it started or found.
 //
-// It ends with `success` when a run works or has succeeded, with `deadline` when it waits for a slot, and with `rateLimited` when the
-// service accepted the trigger and started nothing. See `triggerEnd`.
+// It ends with `success` if a run is running or has succeeded, with `deadline` if it waits for a slot, and with `rateLimited` if the service accepted
+// the trigger and started nothing. See `triggerEnd`.
 
-/** Triggers, and prints the run that was started or found, or why no run was started. */
+/** Triggers, and prints the run, or why no run was started. */
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
@@ -187,7 +185,7 @@ const FOLLOW: VerbFlag = {
 
 function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
   if (flags.has(JSON_LINES)) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
-  // The block at the end has the key where it is needed to go on.
+  // The block at the end has the key if it is needed to continue.
   const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
   writer.out(...lines.map((line) => writer.untrusted(line)));
 }
@@ -204,7 +202,6 @@ function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): 
   else live.line("goes on", "");
 }
 
-/** Triggers an automation and follows its run. @returns The exit code. */
 async function triggerAndFollow(context: Context): Promise<number> {
   const { result } = await withJob(context, {
     nothing: { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" },

@@ -1,7 +1,6 @@
 /**
- * `cleanup`: cancels the run of a job that was cancelled or killed. It ends with success unless the caller or the token is at fault: the job
- * has its verdict already.
- *
+ * `cleanup`: cancels the run of a job that was cancelled or killed. It succeeds unless the caller or the token is at fault: the job already has its
+ * verdict.
  * @module
  */
 import type { Connection } from "../../service/connection.ts";
@@ -18,7 +17,7 @@ const ALWAYS: VerbFlag = {
   help: "Cancel the run even when the job is not known to be cancelled",
 };
 
-/** The connection; undefined without a token, which is not needed where there is nothing to cancel. */
+/** Undefined without a token, which is not needed if there is nothing to cancel. */
 function connectionOf(context: Context): Connection | undefined {
   try {
     return context.connection();
@@ -28,7 +27,7 @@ function connectionOf(context: Context): Connection | undefined {
   }
 }
 
-/** Cancels what the job left running, and prints what became of it. For command and component. */
+/** Cancels what the job left running, and prints the result. For command and component. */
 export async function cleanUp(context: Context): Promise<CleanupEnd> {
   const { io, flags, writer, platform } = context;
   const end = await cleanup({
@@ -44,7 +43,7 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
   if (flags.has(JSON_LINES)) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else if (action === "left") {
-    // Without the token nothing proves its id, and a process that died while it started the run knows none.
+    // Without the token nothing proves its id, and a process that died while starting the run knows no id.
     writer.out(writer.untrusted(`${runId === null ? "a run may go on" : `run "${runId}" goes on`}: ${text}`));
   } else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return end;

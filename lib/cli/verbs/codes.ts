@@ -1,6 +1,5 @@
 /**
- * Exit codes that several verbs share, and what they mean for them.
- *
+ * Exit codes that several verbs share, and their meanings for them.
  * @module
  */
 import type { ExitName } from "../../exit_codes.ts";
@@ -31,7 +30,7 @@ export const TRIGGERING: readonly ExitName[] = [
   "deadline",
 ];
 
-/** What codes mean for a verb that follows a run: the common table speaks of automations, too. */
+/** Meanings for a verb that follows a run: the common table also covers automations. */
 export const OF_RUNS: Meanings = {
   rateLimited: "429, or no free sandbox, for longer than the deadline allows",
   deadline: "--timeout passed; the run goes on unless asked otherwise",

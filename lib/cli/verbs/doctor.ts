@@ -1,7 +1,6 @@
 /**
- * `doctor`: checks all that a job needs, and prints what to do about what is missing. It only reads, and ends with the code that a job of
- * the purpose of `--for` would end with.
- *
+ * `doctor`: checks everything that a job needs, and prints how to fix what is missing. It only reads, and ends with the code with which a job for the
+ * purpose of `--for` would end.
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
@@ -45,7 +44,7 @@ import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts"
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** Checks that a job makes before it reads the token or sends anything. They are printed where their causes are. */
+/** Checks that a job makes before it reads the token or sends anything. Each is printed where its cause is. */
 const FIRST_IN_A_JOB = ["settings", "repository"];
 
 /** A proxy that accepts requests with a token may reject those without one. */
@@ -54,7 +53,7 @@ function withoutToken(check: Check): Check {
   return warning(check.name, `without a token: ${check.finding}`, "Nothing, while the service takes the token");
 }
 
-/** A trouble of the connection that the request with the token meets as well is one fault, so it is said once. */
+/** A connection problem that also affects the request with the token is a single problem, so it is printed once. */
 function withoutEcho(connection: Check | undefined, checks: readonly Check[]): Check[] {
   const access = checks.find(({ name }) => name === "access");
   if (connection?.code === undefined || access?.code !== connection.code) return [...checks];
@@ -63,7 +62,6 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
   );
 }
 
-/** What the job is for. */
 const FOR: Option<Purpose> = {
   name: "for",
   value: "JOB",
@@ -73,17 +71,17 @@ const FOR: Option<Purpose> = {
 
 const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
-/** Purposes whose job names its repository as `run` does. */
+/** Purposes whose job names its repository like `run` does. */
 const STARTS: readonly Purpose[] = ["run"];
 
-/** The repository: that of the folder, for a person who names none. A folder without one is no fault here: then nothing is asked about it. */
+/** The repository; by default the folder's, for a person. A folder without one is not an error here: then the repository is not checked. */
 function repositoryOf(context: Context): string | undefined {
   const given = context.option(REPO)?.trim();
   if (given !== undefined || !STARTS.includes(purposeOf(context))) return given;
   return context.laptop?.repositoryOfFolder(context, "check repository");
 }
 
-/** What a job of each purpose can do when nothing failed. */
+/** What a job of each purpose can do if nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
   follow: "a job can follow runs",
@@ -92,10 +90,10 @@ const READY: Readonly<Record<Purpose, string>> = {
   automation: "an automation can be triggered",
 };
 
-/** What only jobs with a run have: a dashboard starts and follows none, and writes where its own `--out` says. */
+/** Checks for jobs with a run: a dashboard starts and follows none, and has its own `--out`. */
 const notForDashboard = (name: string) => skipped(name, "a dashboard has no run");
 
-/** @param cause The check because of which the service cannot be asked. */
+/** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
   return [...way, ...Object.values(await checkService(context, cause, purposeOf(context), repositoryOf(context)))];
@@ -117,7 +115,6 @@ async function checkThere(
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
 }
 
-/** Whether `respond` can work at the forge of this job. */
 function checkForgeOf(context: Context): Promise<Check[]> {
   const { option, platform: { isCi } } = context;
   return checkForge({
@@ -128,7 +125,7 @@ function checkForgeOf(context: Context): Promise<Check[]> {
   });
 }
 
-/** Checks that are safe only where the checkout did not set our variables. */
+/** Checks that are safe only if the checkout did not set our variables. */
 async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
@@ -147,13 +144,13 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
-/** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
+/** The same checks if the checkout did set them: skipped, so that nothing is read, written or sent where the variables point. */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
   return [...here, ...await checkNothingThere(context, cause)];
 }
 
-/** All checks: a cause before what follows from it. */
+/** All checks, causes before consequences. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
   const isDashboard = purposeOf(context) === "dashboard";
@@ -167,20 +164,20 @@ async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   ];
 }
 
-/** The failed check that a job would meet first, if there is one. */
+/** The failed check that a job would meet first. */
 function firstFailure(checks: readonly Check[]): Check | undefined {
   const failures = checks.filter(({ code }) => code !== undefined);
   return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
 }
 
-/** What failed before everything else, and first of it what a job would meet first. */
+/** Failed checks first, in the order in which a job would meet them. */
 function failedFirst(checks: readonly Check[]): Check[] {
   const first = firstFailure(checks);
   const rank = (check: Check) => check === first ? 0 : check.state === "failed" ? 1 : 2;
   return checks.toSorted((one, other) => rank(one) - rank(other));
 }
 
-/** Joins checks that were skipped one after the other for the same reason to one line. */
+/** Joins consecutive checks that were skipped for the same reason into one line. */
 function joinSkipped(checks: readonly Check[]): Check[] {
   return checks.reduce<Check[]>((rows, check) => {
     const last = rows.at(-1);
@@ -213,9 +210,8 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
 
 /**
  * Makes all checks and prints them.
- *
- * @param machine The process. @default the present one
- * @returns The code that a job would end with.
+ * @param machine The process. @default the current one
+ * @returns The exit code of such a job.
  */
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;

@@ -1,6 +1,5 @@
 /**
- * The checks of `doctor` that send nothing: the runtime, the checkout, and what surrounds the job.
- *
+ * The checks of `doctor` that send nothing: the runtime, the checkout, and the job's surroundings.
  * @module
  */
 import { type Platform, type ReadEnv, STATUS_VARIABLE, type Systems } from "../../ci/platform.ts";
@@ -25,9 +24,9 @@ import { adviceOf, type Check, failedWith, ok, skipped, tried, warning } from ".
 import { isAtLeast, type Machine, runtimeParts } from "../../runtime.ts";
 import { ABSENT_ID } from "../../service/check_access.ts";
 
-// Checks of the checkout: files in it that runtimes obey, and the place where reports go.
+// Checks of the checkout: files that affect runtimes, and the place of reports.
 
-/** Larger files of the checkout are not read, in bytes; an index of Git has some 100 bytes a file. */
+/** Largest file of the checkout to read, in bytes; an index of Git has about 100 bytes per file. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
@@ -35,12 +34,12 @@ function textOf(io: Io, path: string): string | undefined {
   try {
     return io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch {
-    // A link, a directory, too large, or not permitted: the checks do without it.
+    // A link, a directory, too large, or not permitted: the checks work without it.
     return undefined;
   }
 }
 
-/** What Bun does with the working directory by default. Source: Bun, "bunfig.toml" and "Environment variables". */
+/** How the working directory affects Bun by default. Source: Bun, "bunfig.toml" and "Environment variables". */
 function bunHazard({ io, platform }: Context, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
@@ -50,7 +49,7 @@ function bunHazard({ io, platform }: Context, { args }: Machine): string | undef
   return "Bun loads the .env files of the working directory, and in CI other people can write these files";
 }
 
-/** Checks the files by which a checkout can steer a runtime. */
+/** Checks the files by which a checkout can change a runtime's behavior. */
 export async function checkCheckout(context: Context, machine: Machine): Promise<Check> {
   const { io } = context;
   const { name } = runtimeParts(machine);
@@ -68,14 +67,14 @@ export async function checkCheckout(context: Context, machine: Machine): Promise
   return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
 }
 
-/** Whether Git tracks files of a directory. Source: Git, "gitformat-index": versions 2 and 3 hold each path as it is, after its length. */
+/** Whether Git tracks files of a directory. Source: Git, "gitformat-index": versions 2 and 3 store each path uncompressed, after its length. */
 function isTracked(io: Io, directory: string): boolean {
   const path = directory.replace(/^(?:\.\/+)+/, "").replace(/\/+$/, "");
   const index = textOf(io, ".git/index") ?? "";
   return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
 }
 
-/** The missing directories of a path, the innermost first. */
+/** Innermost first. */
 function missingDirectories(io: Io, directory: string): string[] {
   if (io.realPath(directory) !== undefined || parentOf(directory) === directory) return [];
   return [directory, ...missingDirectories(io, parentOf(directory))];
@@ -85,11 +84,11 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
   try {
     for (const each of directories) io.removeDirectory(each);
   } catch {
-    // Another process has put something there meanwhile.
+    // Another process has written something there in the meantime.
   }
 }
 
-/** Writes a file into each directory, as a job would, and removes it again. Existing reports stay as they are. */
+/** Writes a file into each directory, as a job would, and removes it. Existing reports stay as they are. */
 function proveWritable({ io }: Context, { targets, state }: Places): void {
   for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
@@ -104,7 +103,6 @@ function proveWritable({ io }: Context, { targets, state }: Places): void {
   }
 }
 
-/** Checks that reports, state and the files of the CI system can be written. */
 export async function checkFiles(context: Context): Promise<Check> {
   const { io } = context;
   const places = await tried(() => readPlaces(context));
@@ -133,7 +131,6 @@ export async function checkFiles(context: Context): Promise<Check> {
 /** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
 const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
-/** Checks version and permissions. */
 export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
   const { name, version } = runtimeParts(machine);
   const oldest = lookup(OLDEST, name);
@@ -166,12 +163,12 @@ const STARTS: Readonly<Record<string, string>> = {
 const LAPTOP =
   "run --follow attaches to the run of this folder if it goes on, or if it has succeeded since you left, at most an hour ago; else it starts one";
 
-/** Whether the system lets a clean-up step learn how the job ended. */
+/** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
 }
 
-/** Which features of the system a job uses, beside the identity. */
+/** Features of the system that a job uses, besides the identity. */
 function uses({ io, platform }: Context): string[] {
   const { outputs, variables, summary } = platform.files(io.env);
   const written = [
@@ -185,10 +182,10 @@ function uses({ io, platform }: Context): string[] {
   ];
 }
 
-/** Which key a start would get, what the identity lacks for it, and whether the user has asked for a key of his own. */
+/** The key scope of a start, the fields missing for it, and whether the user has set an explicit key. */
 async function keyOf(context: Context): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
-  // A scope that is not known is reported by the check of the settings.
+  // The check of the settings reports an unknown scope.
   const wanted = await tried(() => option(KEY_SCOPE));
   const keyPart = option(KEY_PART);
   const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
@@ -200,7 +197,6 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
   return { scope: key.scope, missing, own: keyPart !== undefined || wanted.ok && wanted.value !== undefined };
 }
 
-/** The CI system of the process, in words. */
 export function ciName({ platform }: Pick<Context, "platform">): string {
   if (!platform.isCi) return "no CI system";
   return platform.name === "ci" ? "a CI system that is not recognised" : platform.name;
@@ -226,7 +222,6 @@ export async function checkCi(context: Context): Promise<Check> {
   return ok("ci", [...found, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
 }
 
-/** Checks for variables that look like ours but are not. */
 export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
@@ -244,7 +239,6 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
   return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));
 }
 
-/** Checks the values of flags and variables. */
 export async function checkSettings(context: Context): Promise<Check> {
   const settings = await tried(() => {
     const { rest: { harness } } = checkRunRequest({ repoId: ABSENT_ID, prompt: "-", ...readRequestSettings(context) });

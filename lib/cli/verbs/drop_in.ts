@@ -1,7 +1,5 @@
 /**
- * The verbs that the `mogplex` command documents: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is another verb: see
- * `run_follow.ts`.
- *
+ * The verbs that the `mogplex` command documents: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is another verb: see `run_follow.ts`.
  * @module
  */
 import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../errors.ts";
@@ -47,7 +45,7 @@ import { OF_RUNS } from "./codes.ts";
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
 
-/** The documented message; where the variable is set, also why it does not count. */
+/** The documented message; if the variable is set, also why it is ignored. */
 function missingRepo({ io }: Context): string {
   const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
   return NO_REPO + ignored;
@@ -55,7 +53,7 @@ function missingRepo({ io }: Context): string {
 
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
-/** Fields of the request that flags give; absent ones stay absent, so that the repository's defaults hold. */
+/** Fields of the request from flags; absent flags stay absent, so that the repository's defaults apply. */
 function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartRequest {
   return {
     repoId,
@@ -69,9 +67,8 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 }
 
 /**
- * What a person should know when the answer names the base as working branch. Source: contract 4.6.
- *
- * @param given The working branch that was asked for.
+ * A note for people if the answer names the base as working branch. Source: contract 4.6.
+ * @param given The requested working branch.
  */
 function baseNote({ branch: { base, working } }: StartResult, given: string | undefined): string | undefined {
   if (working !== base) return undefined;
@@ -80,7 +77,7 @@ function baseNote({ branch: { base, working } }: StartResult, given: string | un
     : `the agent pushes to ${base} itself; run --follow without --branch gives it a branch of its own`;
 }
 
-/** It reads flags only: the documented command has no variables for them. */
+/** It only reads flags: the documented command has no variables for them. */
 export const runVerb: Verb = {
   name: "run",
   usage: '--repo owner/name "<prompt>" | -',
@@ -120,8 +117,6 @@ export const runVerb: Verb = {
   },
 };
 
-// `runs get`: prints a run.
-
 export const runsGetVerb: Verb = {
   name: "runs get",
   usage: "<run-id>",
@@ -141,8 +136,6 @@ export const runsGetVerb: Verb = {
   },
 };
 
-// `runs events`: prints the events of a run, with `--follow` until it ends.
-
 const FOLLOW: VerbFlag = {
   name: "follow",
   help: "Go on until the run has ended; end with success whatever its status",
@@ -151,7 +144,7 @@ const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
   help: "With --follow: end with the verdict, as the verb follow does",
 };
-/** The documented flag, which no variable stands in for. */
+/** The documented flag, without a variable. */
 const TIMEOUT: Option<number> = {
   name: "timeout",
   value: "SECONDS",
@@ -164,7 +157,7 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
   else writer.out(writer.untrusted(eventLine(event)));
 }
 
-/** Thrown for an answer that asks to wait longer than there is time. The follower does not try again after it. */
+/** Thrown for an answer that asks for a longer wait than there is time. The follower does not retry after it. */
 class NoTimeLeft extends Error {}
 
 /** A client that gives up as soon as `Retry-After` does not fit: a script that waits for the exit code gets it at once. */
@@ -191,7 +184,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       env: io.env,
       clock,
       timeoutMs,
-      // The documented command polls, and its exit codes depend on what the polls meet.
+      // The documented command polls, and its exit codes depend on the answers to the polls.
       stream: false,
       signal: interrupts.signal,
       onNotice: (notice) => writer.note(noticeText(notice)),
@@ -258,13 +251,11 @@ export const runsEventsVerb: Verb = {
     const outcome = await printUntilEnd(context, runId, timeoutMs);
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
-    // Not a terminal status, yet nothing here makes the run go on: the documented command would run into its timeout.
+    // Not a terminal status, but nothing here makes the run continue: the documented command would time out.
     writer.error(`run ${runId} waits for a person and will not end by itself`);
     return EXIT.failed;
   },
 };
-
-// `runs cancel`: cancels a run.
 
 export const runsCancelVerb: Verb = {
   name: "runs cancel",
@@ -288,8 +279,6 @@ export const runsCancelVerb: Verb = {
     return EXIT.success;
   },
 };
-
-// `repos list`: lists the repositories that the token reaches.
 
 const LIMIT: Option<number> = {
   name: "limit",
@@ -319,8 +308,6 @@ export const reposListVerb: Verb = {
     return EXIT.success;
   },
 };
-
-// `sandboxes list`: lists the sandboxes.
 
 const OF_REPO: VerbFlag = {
   name: "repo",

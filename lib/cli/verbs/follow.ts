@@ -12,7 +12,7 @@ import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
-/** Attaches to a run that exists, for command and component. @returns The exit code. */
+/** Attaches to an existing run, for command and component. @returns The exit code. */
 export async function followRun(context: Context): Promise<number> {
   const { result } = await withJob(
     context,

@@ -1,6 +1,5 @@
 /**
- * `permissions`: prints the minimal Deno permission flags for a run, made from the lists that the code itself reads.
- *
+ * `permissions`: prints the minimal Deno permission flags for a run, from the lists that the code itself reads.
  * @module
  */
 import { PERSON_VARIABLES, type Platform, type ReadEnv, type Systems } from "../../ci/platform.ts";
@@ -15,8 +14,7 @@ import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, REQUEST, STATE } from
 import { readPlaces } from "../settings.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
-/** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
- * terminal can show, and those of the network. */
+/** Variables that are on no list: `NODE_ENV`, for the check of the origin, and those of the terminal and the network. */
 const OTHER_VARIABLES: readonly string[] = [
   "NODE_ENV",
   "FORCE_COLOR",
@@ -28,29 +26,25 @@ const OTHER_VARIABLES: readonly string[] = [
   ...NETWORK_VARIABLES,
 ];
 
-/** What a run may touch: the arguments of Deno's `--allow-…` flags. */
+/** The arguments of Deno's `--allow-…` flags for a run. */
 interface Permissions {
-  /** Hosts, with port where it is not the scheme's own. */
+  /** With the port if it is not the scheme's own. */
   net: string[];
-  /** Names of variables. */
   env: string[];
-  /** Files and directories that it may read. */
   read: string[];
-  /** Files and directories that it may write. */
   write: string[];
 }
 
-/** Files of a run, beside those that variables name. */
+/** Files of a run, besides those that variables name. */
 interface PermissionPaths {
-  /** Directory of the reports. */
   out: string;
-  /** Files that it writes: state file, reports. */
+  /** State file, reports. */
   written: readonly string[];
-  /** Files that it reads: the task. */
+  /** The task. */
   read: readonly string[];
-  /** What the program's jobs do beside their reports. @default nothing */
+  /** For the program's work besides the reports. @default nothing */
   extra?: ExtraPermissions | undefined;
-  /** What it asks its forge. @default nothing */
+  /** For requests to its forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
 }
 
@@ -58,7 +52,6 @@ function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory.replace(/\/+$/, "")}/`);
 }
 
-/** Whether a path leads out of the working directory. */
 function isElsewhere(path: string): boolean {
   return path.startsWith("/") || path.split("/").includes("..");
 }
@@ -67,7 +60,6 @@ function distinct(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
 }
 
-/** Names of all variables that the program reads. */
 export function readVariables(env: ReadEnv, systems: Systems): string[] {
   const names = [
     ...VARIABLES,
@@ -80,11 +72,10 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
 }
 
 /**
- * What a run may touch, by environment and flags.
- *
- * @param at Environment, CI system, and the systems that the program knows.
- * @param note Whether a note is going to be written, and where.
- * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
+ * The permissions of a run, from environment and flags.
+ * @param at Environment, CI system, and the systems that the program supports.
+ * @param note Whether a note will be written, and where.
+ * @throws {UsageError} if `MOGPLEX_URL` is not permitted.
  */
 export function permissionsFor(
   { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },
@@ -93,7 +84,7 @@ export function permissionsFor(
 ): Permissions {
   const origin = resolveOrigin({ env });
   const files = platform.files(env);
-  // A file is written under a new name beside it and renamed, so its directory has to be open.
+  // A file is written under a new name next to it and renamed, so its directory must be writable.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read, ...paths.forge?.read ?? []];
   // Outputs are appended on a new line, so the end of an existing file is read first.
@@ -119,7 +110,7 @@ export function permissionsFor(
   };
 }
 
-/** The arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
+/** The arguments of `deno run`. @throws {UsageError} if a path cannot be in such a list. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
@@ -136,10 +127,9 @@ export function denoFlags(permissions: Permissions): string[] {
 }
 
 /**
- * What a run with these flags and variables may touch.
- *
- * @param forge What it asks its forge. @default nothing
- * @throws {UsageError} when one of them is not possible.
+ * The permissions of a run with these flags and variables.
+ * @param forge For requests to its forge. @default nothing
+ * @throws {UsageError} if one of them is wrong.
  */
 export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
   const { io: { env }, platform, systems, flags } = context;
@@ -171,7 +161,7 @@ export const permissionsVerb: Verb = {
   async run(context) {
     const { flags, option, writer } = context;
     const after = option(AFTER);
-    // The pull request that is gone on with may be elsewhere than the one that gets the note.
+    // The pull request to continue may be at another forge than the one with the note.
     const needs = [
       ...after === undefined ? [] : [forgeNeeds(context, after)],
       ...option(FOR) === "respond" || asksForNote(context) ? [forgeNeeds(context)] : [],

@@ -1,6 +1,5 @@
 /**
- * `report`: writes the reports of a run and ends with its verdict; a run that has not ended counts as past its deadline.
- *
+ * `report`: writes the reports of a run and ends with its verdict; a run that has not finished is treated as past its deadline.
  * @module
  */
 import { checkUuid } from "../../service/validate.ts";

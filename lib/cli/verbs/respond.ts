@@ -1,6 +1,5 @@
 /**
- * `respond`: a mention at the forge becomes a run with a note that lives; `respond --poll` looks for mentions that no event has brought.
- *
+ * `respond`: turns a mention at the forge into a run with a living note; `respond --poll` looks for mentions without an event.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -66,9 +65,8 @@ function readSettings(context: Context): RespondSettings {
 }
 
 /**
- * A holder of a trigger token can pass variables, and one of them could send the token of Mogplex to another address.
- *
- * @throws {UsageError} when there is another address in a pipeline that a trigger has started.
+ * The holder of a trigger token can pass variables, one of which could send the token of Mogplex to another address.
+ * @throws {UsageError} for another address in a pipeline started by a trigger.
  */
 function checkAddress(context: Context): void {
   const { io: { env }, flags } = context;
@@ -80,7 +78,7 @@ function checkAddress(context: Context): void {
   });
 }
 
-/** The same context, which tells of an unusual address of the service once: each answer opens the service anew. */
+/** The same context, which warns of an unusual address of the service only once: each answer opens the service again. */
 function toldOnce(context: Context): Context {
   const { writer } = context;
   let isTold = false;
@@ -93,7 +91,7 @@ function toldOnce(context: Context): Context {
   return { ...context, connection };
 }
 
-/** Answers an event, or with `--poll` everything that is new. @returns The exit code. */
+/** Answers an event, or with `--poll` everything new. @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
   program.guard();
   checkAddress(program);
@@ -127,7 +125,7 @@ export async function respond(program: Context): Promise<number> {
   });
 }
 
-/** The job of a run that was asked for: log, reports, note and signals are those of `run --follow`. */
+/** The job of a requested run: log, reports, note and signals are those of `run --follow`. */
 async function runAsked(
   program: Context,
   name: string,
@@ -157,7 +155,7 @@ async function runAsked(
     if ("run" in what) {
       const { run } = what;
       onRun({ run, replayed: true }, context.option(REPO));
-      // An earlier attempt of the same job has started it: a signal does what it would have done then.
+      // An earlier attempt of the same job has started it: a signal does the same as it would have done then.
       const stop = onInterrupt === "auto" ? "cancel" : onInterrupt;
       return await attachJob(run.runId, complete({ ...options, onInterrupt: stop }));
     }
@@ -179,7 +177,7 @@ async function runAsked(
   return { result, page: pagePath(places.targets) };
 }
 
-/** What a person does who asked by a comment. @param name What the agent is called. */
+/** What users do with comments instead of commands. @param name The name of the agent in mentions. */
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
   return {
     resume: ({ resume }) =>

@@ -1,6 +1,5 @@
 /**
- * `run --follow`: starts a run, publishes its id, follows it, reports, and ends with its verdict. `run --detach` ends once it is started.
- *
+ * `run --follow`: starts a run, publishes its id, follows it, reports, and ends with its verdict. `run --detach` ends once the run is started.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -72,9 +71,9 @@ export async function startAndFollow(context: Context): Promise<number> {
           started(run.runId);
           live.open(run.run.status);
         },
-        // The request may have the id in place of a name that was given.
+        // The request may have the id instead of the name.
         repository: givenName(about.repo),
-        // Not called for a name that was given: the start line has it.
+        // Not called if the caller gave the name: the start line has it.
         onRepository: (name) => live.fact(`repository ${name}`),
         state: { files: io, path: places.state, resumePath: option(RESUME) ?? resumePath, maxEndAgeMs },
         startOnly: flags.has(DETACH),
@@ -85,7 +84,6 @@ export async function startAndFollow(context: Context): Promise<number> {
   return result.exitCode;
 }
 
-/** Settings and request of a start. */
 async function readRun(context: Context) {
   const { flags, option } = context;
   if (flags.has(DETACH) && flags.has(FOLLOW)) {
@@ -98,7 +96,7 @@ async function readRun(context: Context) {
     throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
   }
   const request = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
-  /** What the start line and the list of runs say of it. */
+  /** For the start line and the list of runs. */
   const about = isLater(request) ? { repo: option(REPO), prompt: request.task ?? `--fix ${option(FIX)}` } : request;
   return { ...settings, request, about };
 }
@@ -114,10 +112,10 @@ export function announce(
   const name = givenName(repo);
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    // The name of one that was given by its id follows once it is known.
+    // For an id the name follows once it is known.
     name === undefined ? `agent ${run.harness}` : `repository ${name}, ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
-    // The state file has it, and so has the block at the end where it is needed to go on.
+    // The state file has it, and so has the block at the end if it is needed to continue.
     ...(log === "full" && idempotencyKey !== undefined ? [`key ${idempotencyKey}`] : []),
   ];
   const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
