@@ -286,11 +286,11 @@ export function placeOf(
   fileHome: string | null,
   env: (name: string) => string | undefined,
 ): { directory: string; home: string | undefined } {
-  const isBranch = fileHome?.startsWith("git:") === true;
-  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
+  const branch = fileHome?.startsWith("git:") ? fileHome : undefined;
+  const ownDirectory = fileHome === null || fileHome === "dir" || branch !== undefined ? DEFAULT_DIRECTORY : fileHome;
   return {
     directory: directory ?? ownDirectory,
-    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
+    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || branch),
   };
 }
 

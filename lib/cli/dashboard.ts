@@ -158,7 +158,7 @@ function say({ writer, flags, option }: Context, data: DashboardData): void {
 function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
   const directory = out.replace(/(.)\/+$/, "$1");
   const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
-  let history = "";
+  let history: string;
   try {
     history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
   } catch (cause) {

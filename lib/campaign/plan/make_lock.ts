@@ -310,7 +310,7 @@ export function followUpRequestOf(
   return {
     repoId: item.repositoryId,
     prompt: withQuote(followUpPrompt(lock, item, followUp), quote),
-    harness: harness as StartRequest["harness"],
+    harness,
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
     createBranch: false,
@@ -332,7 +332,7 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
   return {
     repoId: item.repositoryId,
     prompt,
-    harness: harness as StartRequest["harness"],
+    harness,
     // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
     baseBranch: item.baseBranch,
     rootDirectory: item.root,

@@ -183,7 +183,7 @@ function shares(view: CampaignView): Html | null {
   ];
   const rows = parts.filter(([, value]) => value > 0)
     .map(([name, value, colour]) => ({ name, value, text: String(value), colour }));
-  const drawn = bar(`${formatCount(items, "item")}`, rows);
+  const drawn = bar(formatCount(items, "item"), rows);
   return drawn &&
     markup`<figure class="shares">${drawn}<ul class="legend">${
       rows.map(({ name, text, colour }) => markup`<li class="line">${swatch(colour)} ${text} ${name}</li>`)
