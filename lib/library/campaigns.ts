@@ -288,9 +288,10 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     async advance(options = {}) {
       checkOptions("advance campaign", options, waveKeys());
-      const { signal, approvedBy } = options;
+      const own = ownFields(options);
+      const { signal, approvedBy } = own;
       const more = await all({ approvedBy }, signal);
-      const stand = await makeWave(source, { ...more, onEvent: sayer(more) }, stopInternals(options, undefined));
+      const stand = await makeWave(source, overlay(more, { onEvent: sayer(more) }), stopInternals(own, undefined));
       return viewAfter(stand, { signal, throwOnFailure: false });
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
@@ -399,7 +400,7 @@ function runHandle(
         say(event);
       };
       const stand = withVerdict(
-        await followCampaign(source, { ...more, onEvent: take }, {
+        await followCampaign(source, overlay(more, { onEvent: take }), {
           ...stopInternals(options, [signal, stop.signal], stop.signal),
           onView: (view) => told || start(view()),
           onFailed: (view) => view !== null && start(view),

@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
 import { createEmulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
+import { memoryHome } from "../../../lib/campaign/journal/memory_home.ts";
+import { createCampaigns } from "../../../lib/library/campaigns.ts";
 import { createMogplex } from "../../../lib/library/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
@@ -83,4 +85,15 @@ test("handles, clients and the emulator of tests take no option that stands on O
   expect(service.runs.map(({ idempotencyKey, status }) => [idempotencyKey === "evil-key", status])).toEqual([
     [false, "failed"],
   ]);
+});
+
+test("run() of a campaign takes no option that stands on Object.prototype", async () => {
+  const error = await polluted(async () => {
+    const service = createEmulator({ scenario: "agent-failure" });
+    const definition = { name: "fix", prompt: "Fix it", repositories: ["acme/web"] };
+    const campaign = createCampaigns(createMogplex(service.options)).of(definition, { home: memoryHome() });
+    return await campaign.run().catch((thrown) => thrown);
+  });
+  // With `timeoutMs: 1` it would be 75, with `throwOnFailure: false` no error.
+  expect([error.name, error.exitCode]).toEqual(["CampaignVerdictError", 1]);
 });
