@@ -1,25 +1,22 @@
 /**
- * Reads an HTTP answer whole, within limits of size and time, and describes it, or how it was lost, for messages.
- *
+ * Reads an HTTP answer completely, within limits of size and time, and describes it, or its loss, for messages.
  * @module
  */
 import { type Clock, OVER } from "../clock.ts";
 import type { AnswerFacts } from "../errors.ts";
 
-/** An answer with its body read. */
 export interface Answer {
   status: number;
-  /** Headers as they came. */
   headers: Headers;
-  /** Body as text. The body of an error is cut at 64 KiB. */
+  /** The body of an error is cut at 64 KiB. */
   text: string;
-  /** Milliseconds that `Retry-After` asks for, or null. */
+  /** Delay from `Retry-After` in milliseconds, or null. */
   retryAfterMs: number | null;
   /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
   dateMs: number | null;
 }
 
-/** The body would take too much memory; the message says why. */
+/** The body would use too much memory; the message explains why. */
 export class TooLarge extends Error {}
 
 /** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
@@ -31,12 +28,11 @@ const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_VALUES = 500_000;
 
 /**
- * Reads an answer to its end, so that its connection can be used again.
- *
+ * Reads an answer to its end, so that its connection can be reused.
  * @param limit Largest body in bytes.
  * @param wallMs Wall time, in milliseconds since 1970.
- * @throws {TooLarge} when the body is larger than the limit.
- * @throws what reading throws when the connection breaks.
+ * @throws {TooLarge} if the body is larger than the limit.
+ * @throws what reading throws if the connection breaks.
  */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
@@ -72,13 +68,9 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
   }
 }
 
-// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
+// Detects JSON texts that would use too much memory, before they are parsed: values use up to 20 times as much as their text.
 
-/**
- * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
- *
- * @param text Anything.
- */
+/** Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings. */
 export function hasMoreValues(text: string, limit: number): boolean {
   // A value takes at least one character.
   if (text.length <= limit) return false;
@@ -108,18 +100,13 @@ function afterString(text: string, from: number): number {
 
 // Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
 
-/**
- * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
- * would not be a valid date.
- */
+/** Longest accepted delay, in milliseconds: 30 days, the longest wait of a job. A much larger delay added to the time would not be a valid date. */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 
 /**
- * Reads `Retry-After`.
- *
- * @param value Value of the header, or null when there is none.
+ * @param value Value of the header, or null without it.
  * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
- * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null if the header is absent or malformed.
  */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
@@ -137,11 +124,8 @@ const HTTP_DATES = [
 ];
 
 /**
- * Reads an HTTP date.
- *
- * @param text Value of a header.
  * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
- * @returns Milliseconds since 1970; null when the text is not an HTTP date.
+ * @returns Milliseconds since 1970; null if the text is not an HTTP date.
  */
 function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
@@ -166,11 +150,8 @@ function parseHttpDate(text: string, nowMs: number): number | null {
   return null;
 }
 
-// What messages say of an answer.
-
 /**
- * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.
- *
+ * Makes untrusted text safe for a message: one line, no control or formatting characters, secrets masked, cut to a length.
  * @param redact Masks secrets.
  * @param limit Most characters, before the `…` that marks a cut.
  */
@@ -180,10 +161,10 @@ export function excerpt(text: string, redact: (text: string) => string, limit = 
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 
-/** Headers that say who answered, when, and when to come again. */
+/** Headers that show who answered, when, and when to retry. */
 const HELPFUL = /^(?:content-type|date|location|retry-after|server|via|cf-ray|x-ratelimit-[a-z-]+|x-([a-z0-9-]+-)?id)$/;
 
-/** Value of the first `x-*-id` header, masked; null when there is none. */
+/** Value of the first `x-*-id` header, masked; null without one. */
 export function requestIdOf(headers: Headers, redact: (text: string) => string): string | null {
   for (const [name, value] of headers) {
     const id = /^x-([a-z0-9-]+-)?id$/.test(name) && excerpt(value, redact, 120);
@@ -192,7 +173,6 @@ export function requestIdOf(headers: Headers, redact: (text: string) => string):
   return null;
 }
 
-/** The facts of an answer that an error carries. */
 export function factsOf(answer: Answer, code: string | null, redact: (text: string) => string): AnswerFacts {
   const helpful = [...answer.headers].filter(([name]) => HELPFUL.test(name));
   const headers = Object.fromEntries(helpful.map(([name, value]) => [name, excerpt(value, redact, 120)]));
@@ -214,8 +194,8 @@ export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text
 // The time limit of one attempt, and its two network failures: {@linkcode NetworkFailure} and {@linkcode TimedOut}.
 
 /**
- * The network failed: wraps whatever `fetch` or the reading of a body threw. Wrapping it at that place means that no later code
- * has to recognise a network failure by its text.
+ * The network failed: wraps what `fetch` or reading a body threw. Wrapping it there means that no later code has to recognize a network failure by
+ * its text.
  */
 export class NetworkFailure extends Error {
   constructor(cause: unknown) {
@@ -223,23 +203,22 @@ export class NetworkFailure extends Error {
   }
 }
 
-/** The attempt took longer than its limit. */
 export class TimedOut extends Error {}
 
 interface LimitOptions {
   clock: Clock;
-  /** Longest time of the work, in milliseconds. */
+  /** Time limit of the work, in milliseconds. */
   limitMs: number;
   /** Ends the work early; the call then rejects with its reason. */
   signal: AbortSignal | undefined;
 }
 
-/** The time of one piece of work, which begins now. */
+/** The time of one piece of work, starting now. */
 export class TimeLimit {
   readonly #options: LimitOptions;
   readonly #controller = new AbortController();
 
-  /** @throws `signal.reason` if the signal has aborted. */
+  /** @throws `signal.reason` if the signal is aborted. */
   constructor(options: LimitOptions) {
     options.signal?.throwIfAborted();
     this.#options = options;
@@ -251,10 +230,9 @@ export class TimeLimit {
   }
 
   /**
-   * Waits for the work, and no longer than it may take: it is not waited for once its time is up, or the caller aborts.
-   *
-   * @throws {TimedOut} when the time is up.
-   * @throws `signal.reason` when the caller aborts; what the work throws.
+   * Waits for the work until its time is up or the caller aborts.
+   * @throws {TimedOut} if the time is up.
+   * @throws `signal.reason` if the caller aborts; what the work throws.
    */
   until<T>(work: Promise<T>): Promise<T> {
     const { clock, limitMs, signal } = this.#options;
@@ -279,7 +257,6 @@ export class TimeLimit {
   }
 }
 
-/** Does work within its {@linkcode TimeLimit}. */
 export async function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
   const limit = new TimeLimit(options);
   return await limit.until(work(limit.signal));
@@ -294,8 +271,8 @@ function describe(error: unknown, depth = 0): string {
 }
 
 /**
- * Describes a network failure, and gives a cause that an error may keep: the original, or a masked copy if any message or stack
- * in the chain of causes contains a secret.
+ * Describes a network failure, with a cause for the error: the original, or a masked copy if any message or stack in the chain of causes contains a
+ * secret.
  */
 export function explainLoss(
   lost: NetworkFailure,

@@ -1,6 +1,5 @@
 /**
- * The client of the service: its interface, and for each method the request that it sends and what it makes of the answer.
- *
+ * The client of the service: its interface, and for each method its request and the handling of the answer.
  * @module
  */
 import { hc } from "hono/client";
@@ -118,26 +117,22 @@ export interface ServiceClient {
 /** The client's methods that read a run. */
 export type RunReads = Pick<ServiceClient, "getRun" | "getRunEvents" | "openRunEvents">;
 
-// The routes of the service, by `hono/client`. Nothing else calls it.
-
 type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
 /** Second argument of each call: our `fetch`. */
 type CallInit = NonNullable<Parameters<typeof hc>[1]>;
 
-/** The routes of the service at an origin. A call sends one request with the `fetch` of its second argument, and returns its answer. */
+/** A call sends one request with the `fetch` of its second argument, and returns its answer. */
 export function routesAt(origin: string): ApiRoutes {
   return hc<Api>(origin).api.v1.mogplex;
 }
 
-// Sends the requests of the client: limits, retries and judging, the same for all of them.
+// Sends the requests of the client, all with the same limits, retries and checks.
 
-/** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
+/** An answer with data `D`. The compiler compares `D` with the schema that reads it. */
 type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-/** Sends requests for the methods of the client. */
 export interface Caller {
   readonly api: ApiRoutes;
-  /** State that all calls of the client share. */
   readonly world: CallWorld;
   /** Sends a request once, and reads the answer with a schema. */
   attempt<D>(
@@ -160,9 +155,8 @@ export interface Caller {
     call: CallOptions | undefined,
     ask: (init: CallInit) => Promise<unknown>,
   ): Promise<EventStream>;
-  /** See {@linkcode Transport.cutMasker}. */
   readonly cutMasker: Transport["cutMasker"];
-  /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
+  /** {@linkcode Caller.send} for a request that only needs the scope `read`. */
   read<D>(
     what: string,
     schema: Schema<D>,
@@ -171,19 +165,14 @@ export interface Caller {
   ): Promise<D>;
 }
 
-/** Parts of {@linkcode createCaller}. */
 interface CallerParts {
   api: ApiRoutes;
   transport: Transport;
-  /** State that all calls of the client share. */
   world: CallWorld;
-  /** See {@linkcode Attempted.tokenPlace}. */
   tokenPlace?: string | undefined;
-  /** See {@linkcode Attempted.addressPlace}. */
   addressPlace?: string | undefined;
 }
 
-/** Makes the caller of a client. */
 export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts): Caller {
   const places = { tokenPlace, addressPlace };
 
@@ -243,7 +232,7 @@ function hasNoStream(error: unknown): boolean {
   return isMissingRoute(error) || error instanceof UnavailableError && error.status < 300;
 }
 
-/** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
+/** Checks a limit, because the service silently replaces one that is out of range. @throws {UsageError} unless it is from 1 to `max`. */
 function limitOf(limit: number | undefined, max: number): string | undefined {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
   throw new UsageError({
@@ -252,8 +241,6 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
     value: String(limit),
   });
 }
-
-// The client's methods for repositories and sandboxes.
 
 type ListCalls = Pick<ServiceClient, "listRepos" | "listSandboxes">;
 
@@ -277,21 +264,19 @@ export function listCalls({ api, read }: Caller): ListCalls {
   };
 }
 
-// The client's methods that read a run.
-
-/** Most runs whose repository is remembered: a process can follow any number of runs. */
+/** Most remembered runs: a process can follow any number of runs. */
 const MAX_KNOWN = 1_000;
 
 /** Remembers the repository of each run, from the first answer that names it. No later answer may name another one. */
 export class KnownRepos {
   readonly #repos = new Map<string, string>();
 
-  /** What is attempted with a run, and what its answer must be about. @param runId UUID, in lower case. */
+  /** The attempt for a run, and what its answer must be about. @param runId UUID, in lower case. */
   attempted(what: string, scope: Attempted["scope"], runId: string): Attempted {
     return { what, scope, runId, repoId: this.#repos.get(runId) };
   }
 
-  /** Remembers the repository that an answer names. @returns Whether it is the one that is known, if one is. */
+  /** Remembers the repository in an answer. @returns False if another one is known. */
   learn(run: Pick<Run, "runId" | "repoId">): boolean {
     const [runId, repoId] = [run.runId.toLowerCase(), run.repoId.toLowerCase()];
     const known = this.#repos.get(runId);
@@ -304,7 +289,7 @@ export class KnownRepos {
   }
 }
 
-/** @param repos The repositories of runs, which all methods of a client have in common. */
+/** @param repos The repositories of runs, shared by all methods of a client. */
 export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRepos): RunReads {
   const one = api.runs[":runId"];
   return {
@@ -323,7 +308,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
-      // An answer with more events than requested is not the service's, and could have any number of them.
+      // An answer with more events than requested is not from the service, and could have any number of them.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
@@ -338,14 +323,12 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
   };
 }
 
-// The client's methods for runs.
-
 type RunCalls = Pick<
   ServiceClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
 
-/** The error for a key that found a run of another repository: the service should have refused the start. */
+/** The error for a key that found a run for another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
   const advice = "a key cannot be used again, so give another idempotency key, or a key part for each of the jobs";
@@ -392,7 +375,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     ...runReads(caller, repos),
     ...starting,
     async checkStartAccess(call) {
-      // No header and no body, which the type of the route does not permit: the service checks the scope before both.
+      // No header and no body, which the route's type does not permit: the service checks the scope before both.
       const ask = (init: CallInit) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], init);
       try {
         await send({ what: "check the token", scope: "write" }, schemas.startResultSchema, call, ask);
@@ -410,8 +393,6 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     },
   };
 }
-
-// The client's methods for automations.
 
 type AutomationCalls = Pick<
   ServiceClient,

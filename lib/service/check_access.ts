@@ -1,6 +1,5 @@
 /**
- * Checks of the token, and those that ask the service with it. They have no effect, and send at most eight requests in all.
- *
+ * Checks of the token, including those that use it for requests. They have no effect, and send at most eight requests in all.
  * @module
  */
 import {
@@ -35,15 +34,14 @@ import {
 import { type Machine } from "../runtime.ts";
 import { type CheckContext, OWN_ORIGIN, REQUEST_MS } from "./check_way.ts";
 
-/** Stands for a repository or a run where any would do: a UUID that does not exist. */
+/** Placeholder for a repository or a run: a UUID that does not exist. */
 export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
-/** Limit of all requests in milliseconds; the last one may run over by 2 s. */
+/** Time limit of all requests in milliseconds; the last one may exceed it by 2 s. */
 const ALL_MS = 12_000;
-/** Most repositories that one listing has. Source: API reference, "List repositories". */
+/** Most repositories in one listing. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
-/** Where the token is looked for. */
 function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {
   const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
   const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
@@ -54,7 +52,7 @@ export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<Found
   return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
 
-/** Checks the form of the token; nothing of it is ever shown. */
+/** Checks the form of the token; no part of it is ever shown. */
 export function checkToken(context: CheckContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
@@ -86,7 +84,6 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
   );
 }
 
-/** Answers to the requests with the token. */
 interface ServiceAnswers {
   repos: Tried<Repo[]>;
   automations: Tried<unknown>;
@@ -118,7 +115,7 @@ async function ask(client: ServiceClient, wanted: string | undefined, deadline: 
   return { repos, automations, starts, stream };
 }
 
-/** What to do when the service refuses the token, or the listing that shows whether it takes it. */
+/** What to do if the service refuses the token, or the listing that tests it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
     return "See under Settings > Mogplex Keys whether it has expired, and create another one";
@@ -131,33 +128,31 @@ function accessAdvice(error: MogplexError): string {
   return "Try again later; a job does so until its deadline";
 }
 
-/** Checks that the service takes the token. */
 function checkAccess({ repos }: ServiceAnswers): Check {
   if (repos.ok) return ok("access", "the service takes the token");
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
-/** A check whose request failed for a reason that another check reports already. */
+/** A check whose request failed for a reason that another check already reports. */
 function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** What a job is to do: each needs other rights. */
+/** The purpose of a job: each needs other rights. */
 export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
 
-/** All purposes, the default first. */
+/** The default first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
 
-/** The purposes whose job has to be told its repository. The forge tells `respond`. */
+/** The purposes whose job must be given its repository. For `respond` it comes from the forge. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
 
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
 
 /**
- * What the token may do, for a job of this purpose.
- *
+ * Rights of the token, for a job of this purpose.
  * @param missing The scopes that it lacks.
- * @param restricted Whether it may trigger automations, and start nothing else.
+ * @param restricted Whether it may only trigger automations.
  */
 function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
   const name = "scopes";
@@ -186,7 +181,6 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   return ok(name, "the token may start runs (read and write)");
 }
 
-/** Checks whether the token may do what the job is for. */
 function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
   const { automations, starts } = asked;
   const isForbidden = ({ ok, error }: { ok: boolean; error?: MogplexError }) => !ok && error instanceof ForbiddenError;
@@ -199,7 +193,7 @@ function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
   return missing.includes("write") ? { ...check, startsRuns: false } : check;
 }
 
-/** Checks for the event stream, by asking for that of a run that does not exist. */
+/** Checks for the event stream, by requesting the one of a run that does not exist. */
 function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
   const there = "it has event streams: following a run takes a few requests";
@@ -226,10 +220,9 @@ function countRepositories({ length }: readonly Repo[]): string {
   return `${length < MAX_REPOS ? "" : "at least "}${formatCount(length, "repository").replace(/ys$/, "ies")}`;
 }
 
-/** Advice for a name that is not found. */
+/** Advice for an unknown name. */
 const LISTS_THEM = `${REPOS_LIST} shows the names`;
 
-/** Looks up a repository that is given by name. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
   const given = JSON.stringify(wanted);
   const name = repoName(wanted).toLowerCase();
@@ -277,7 +270,7 @@ function checkRepository(
   );
 }
 
-/** Names that the user may have meant by one that is not listed; none when it is, or is an id. Takes two requests at most. */
+/** Names that the user may have meant by an unlisted one; empty if it is listed, or is an id. Takes two requests at most. */
 async function namesMeant(
   client: ServiceClient,
   wanted: string | undefined,
@@ -290,15 +283,14 @@ async function namesMeant(
   return await namesNear(client, name, { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 });
 }
 
-/** Results by name of the check. */
+/** By name of the check. */
 type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
 
 /**
- * Makes all checks that ask the service.
- *
- * @param connection The service and the token; or the check because of which the service cannot be asked.
- * @param purpose What the job is for.
- * @param wanted The repository, by name or id; undefined if none is given.
+ * Makes all checks that send requests to the service.
+ * @param connection The service and the token; or the check that prevents requests.
+ * @param purpose Purpose of the job.
+ * @param wanted The repository, by name or id; undefined without one.
  */
 export async function checkService(
   context: CheckContext,

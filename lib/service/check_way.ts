@@ -1,6 +1,5 @@
 /**
- * Checks of the way to the service: its address, proxies and certificates, what answers there, and its clock.
- *
+ * Checks of the path to the service: its address, proxies and certificates, what answers there, and its clock.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -21,7 +20,6 @@ import type { Io } from "../io.ts";
 import type { Platform } from "../ci/platform.ts";
 import type { Fetch } from "./transport.ts";
 
-/** What the checks need of the program. */
 export interface CheckContext {
   io: Pick<Io, "env" | "readFile">;
   clock: Clock;
@@ -29,28 +27,27 @@ export interface CheckContext {
   platform: Platform;
 }
 
-/** Limit of one request in milliseconds: three of them in a row stay below 20 s. */
+/** Time limit of one request in milliseconds: three of them in a row stay below 20 s. */
 export const REQUEST_MS = 5_000;
-/** Difference of the clocks above which it is a warning, in milliseconds; `Date` has whole seconds. */
+/** Difference of the clocks that gives a warning, in milliseconds; `Date` has whole seconds. */
 const MAX_SKEW_MS = 30_000;
-/** Advice for an answer that is not from the service. */
 export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
 
-/** Describes an address that may be used. */
+/** Describes a permitted address. */
 export function checkUrl({ origin, custom, plain }: Origin): Check {
   return ok("url", `${origin}${custom ? ", not the service's usual one" : ""}${plain ? ", unencrypted" : ""}`);
 }
 
-/** Describes an address that may not be used. */
+/** Describes an address that is not permitted. */
 export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
-/** The proxy that the environment names, without its password. */
+/** The proxy in the environment, without its password. */
 interface Proxy {
   /** Host and port, and the variable, as in `proxy:3128 (HTTPS_PROXY)`. */
   place: string;
-  /** How to make the runtime use it; null when it does. */
+  /** How to make the runtime use it; null if it does. */
   advice: string | null;
 }
 
@@ -63,14 +60,14 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine):
   return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/** Variables that a runtime reads certificates of authorities from. Source: Deno, "Environment variables": Node's since 2.8. */
+/** Variables for certificate authorities that a runtime reads. Source: Deno, "Environment variables": Node's since 2.8. */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
   const own = authorityVariable(machine.runtime);
   return name === "deno" && isAtLeast(version, "2.8") ? [own, "NODE_EXTRA_CA_CERTS"] : [own];
 }
 
-/** Checks proxies and certificates, as far as the environment says. */
+/** Checks proxies and certificates in the environment. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
   if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
   const own = authorityVariables(machine);
@@ -99,7 +96,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
 
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
-  // Plain HTTP stays on this machine or its network, where no proxy is.
+  // Plain HTTP stays on this machine or its network, without a proxy.
   const way = origin.plain || isLoopback(origin.host)
     ? "see whether the service there runs"
     : proxy === undefined
@@ -135,7 +132,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
 
 const isLogin = (pathname: string) => /\/login$/.test(pathname);
 
-/** Judges by the answer to a request without a token whether it is the service that answers. */
+/** Judges by the answer to a request without a token whether the service answers. */
 function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   const { status, headers } = answer;
   const redact = createRedactor();
@@ -172,13 +169,12 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
 }
 
 interface Reached {
-  /** Checks `connection` and `clock`. */
+  /** `connection` and `clock`. */
   checks: Check[];
-  /** Whether there was an answer, whatever it was. */
+  /** Whether there was any answer. */
   answered: boolean;
 }
 
-/** Checks the difference between the clocks. */
 function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   if (dateMs === null) return skipped("clock", "the answer has no date");
   const skewMs = wallTimeMs - dateMs;

@@ -1,7 +1,6 @@
 /**
- * The client of the service, with one method for each route. Answers are checked against the contract; any other answer is thrown as
- * an error of a class in `lib/errors.ts`.
- *
+ * The client of the service, with one method for each route. Answers are checked against the contract; any other answer is thrown as an error of a
+ * class in `lib/errors.ts`.
  * @module
  */
 import { systemClock } from "../clock.ts";
@@ -23,8 +22,8 @@ import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./
 import { refusePlainProxy } from "./proxies.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
-// A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
-// What is marked as internal is left out of the declarations, which must lead to no types of a package.
+// A client on a checked connection, with only the methods that its user needs: a bundle that only follows runs has no methods for starting.
+// Internal exports are left out of the declarations, which must not refer to types of a package.
 
 /** A connection that `resolveConnection` has checked. */
 interface CheckedConnection extends TransportOptions {
@@ -32,28 +31,27 @@ interface CheckedConnection extends TransportOptions {
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Where the token comes from, for messages. @default {"variable MOGPLEX_API_KEY"} */
+  /** Source of the token, for messages. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
-  /** Where the address comes from, for messages. @default {"MOGPLEX_URL"} */
+  /** Source of the address, for messages. @default {"MOGPLEX_URL"} */
   addressPlace?: string | undefined;
 }
 
-/** What every client has besides its methods. */
+/** Part of every client besides its methods. */
 export type ClientFacts = Pick<ServiceClient, "origin" | "requests" | "clockSkewMs">;
 
 /** Makes the methods of a client. The redactor masks secrets. @internal */
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
 
-/** What makes another client of the same connection. */
+/** Makes another client of the same connection. */
 interface ClientSource {
   options: CheckedConnection;
-  /** Counts a request of a client that was made from this one. */
+  /** Counts a request of a derived client. */
   count(): void;
 }
 
 /**
  * A client of the same service, token and memory, whose requests and waits are counted for one call alone.
- *
  * @param calls The methods that the call needs.
  * @returns The client itself if we did not make it.
  * @internal
@@ -68,7 +66,7 @@ export function ownClient<C extends object>(
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
     callHook(options.onNotice, notice);
-    // It is told once: the caller may have given both the same function.
+    // Report it once: the caller may have passed the same function to both.
     own.onNotice(notice, options.onNotice !== undefined);
   };
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
@@ -82,8 +80,6 @@ export function tokenOf(client: object): string | undefined {
 
 /**
  * Makes a client for a checked connection.
- *
- * @param calls The client's methods.
  * @param memory What the process has learned about the token. @default nothing
  * @internal
  */
@@ -98,7 +94,7 @@ export function connectedClient<C extends object>(
     typeof options.token === "object",
   );
   let more = 0;
-  // Another `fetch` has proxies of its own.
+  // A caller's `fetch` has its own proxies.
   if (options.fetch === undefined) refusePlainProxy(origin);
   const transport = createTransport({
     ...options,

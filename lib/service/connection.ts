@@ -1,6 +1,5 @@
 /**
  * Finds the address of the service and the access token in the options and the environment.
- *
  * @module
  */
 import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
@@ -19,34 +18,30 @@ const DEFAULT_ORIGIN = "https://mogplex.com";
 interface ParseOriginOptions {
   /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */
   dev?: boolean | undefined;
-  /** With `dev`: one more host (`name` or `name:port`) to which plain HTTP is permitted. */
+  /** With `dev`: one more host (`name` or `name:port`) for plain HTTP. */
   devHost?: string | undefined;
   /** `NODE_ENV=production`: refuses plain HTTP, whatever else is set. @default {false} */
   production?: boolean | undefined;
   /** Permits plain HTTP to this machine, whatever else is set. @default {false} */
   loopback?: boolean | undefined;
-  /** Where the address comes from, for messages. @default {"MOGPLEX_URL"} */
+  /** Source of the address, for messages. @default {"MOGPLEX_URL"} */
   place?: string | undefined;
 }
 
-/** A checked address of the service. */
 export interface Origin {
   /** Scheme, host and port, without a trailing slash. */
   origin: string;
-  /** Host, with the port when it is not the default of the scheme. */
+  /** Host, with the port if it is not the scheme's default. */
   host: string;
-  /** Whether it differs from {@linkcode DEFAULT_ORIGIN}; the user must see a notice about such an origin. */
+  /** Whether it differs from {@linkcode DEFAULT_ORIGIN}; then the user must see a notice. */
   custom: boolean;
-  /** Whether it is plain HTTP. */
   plain: boolean;
 }
 
 /**
- * Checks an origin and normalises it: `https://www.mogplex.com/` becomes `https://mogplex.com`, since the service redirects the
- * former and a redirect loses the token.
- *
- * @param text The address, as in `MOGPLEX_URL`.
- * @throws {UsageError} when it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
+ * Checks and normalizes an origin: `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects the former and a redirect
+ * loses the token.
+ * @throws {UsageError} if it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
  */
 function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
@@ -102,10 +97,9 @@ const WHY_ABSENT =
 
 /**
  * Checks the name of the variable that holds a token.
- *
- * @param attempted What is attempted, after "Cannot".
+ * @param attempted The attempt, after "Cannot".
  * @param setting Variable that contains the name.
- * @throws {UsageError} when it is not a name. The message does not show it, since users put the token itself there.
+ * @throws {UsageError} if it is not a name. The message does not show it, because users paste the token itself there.
  */
 export function checkTokenVariable(name: string, attempted: string, setting: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
@@ -116,13 +110,10 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
 }
 
 /**
- * Checks a token and trims it: `fetch` throws on blanks and line breaks around it.
- *
- * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be
- * OAuth tokens.
- *
- * @param source Where it was found, for messages: `CI/CD variable MOGPLEX_API_KEY`.
- * @throws {UnauthorizedError} when it is empty or cannot be a token. The message does not show it.
+ * Checks and trims a token: `fetch` throws on blanks and line breaks around it.
+ * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
+ * @param source Its place, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * @throws {UnauthorizedError} if it is empty or cannot be a token. The message does not show it.
  */
 function checkToken(text: string, source: string): string {
   const token = text.trim();
@@ -154,35 +145,33 @@ function checkToken(text: string, source: string): string {
 }
 
 export interface ConnectionOptions {
-  /** Reads an environment variable. */
   env: (name: string) => string | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined when it does not exist. @default reads the file system */
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined if it does not exist. @default reads the file system */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** Access token; takes precedence over the environment. */
+  /** Overrides the environment. */
   token?: string | undefined;
-  /** Where that token was given, for messages. @default {"the option token"} */
+  /** Source of that token, for messages. @default {"the option token"} */
   tokenPlace?: string | undefined;
-  /** Address of the service; takes precedence over the environment. */
+  /** Overrides the environment. */
   url?: string | undefined;
-  /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
+  /** Whether plain HTTP to this machine is permitted, whatever the environment contains. @default {false} */
   loopback?: boolean | undefined;
   /** Whether the caller permits no variable at all. @default {false} */
   noEnvironment?: boolean | undefined;
-  /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
+  /** Reads only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
 }
 
 export interface FoundToken {
   token: string;
-  /** Where it was found, for messages: `variable MOGPLEX_API_KEY`. */
+  /** For messages: `variable MOGPLEX_API_KEY`. */
   tokenPlace: string;
 }
 
-/** A checked token, and the checked origin to send it to. */
 export interface Connection extends Origin, FoundToken {
-  /** Where the address was given, for messages; undefined for the variable `MOGPLEX_URL`. */
+  /** Source of the address, for messages; undefined for the variable `MOGPLEX_URL`. */
   addressPlace?: string | undefined;
-  /** Lines that the user must see: that the origin is not the default one, or that it uses plain HTTP. */
+  /** Lines that the user must see: the origin is not the default one, or uses plain HTTP. */
   notices: string[];
 }
 
@@ -193,8 +182,7 @@ function checked(text: string, tokenPlace: string): FoundToken {
 }
 
 /**
- * Finds the token and where it came from.
- *
+ * Finds the token and its source.
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
 export function findToken(options: ConnectionOptions): FoundToken {
@@ -210,7 +198,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const value = env(variable);
   const path = own("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {
-    // The documented command does not look where it runs.
+    // The documented command does not check where it runs.
     const isCi = dropIn || systemName(env) !== "none";
     if (value === undefined || !isCi && value.trim() === "") {
       const create = "create a token under Settings > Mogplex Keys and";
@@ -239,11 +227,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
   return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
 }
 
-/**
- * Finds the token only.
- *
- * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
- */
+/** @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}. */
 export function resolveToken(options: ConnectionOptions): string {
   return findToken(options).token;
 }
@@ -266,11 +250,7 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
   return text;
 }
 
-/**
- * Finds the origin.
- *
- * @throws {UsageError} See {@linkcode parseOrigin}.
- */
+/** @throws {UsageError} See {@linkcode parseOrigin}. */
 export function resolveOrigin({ env, url, loopback, dropIn = false }: ConnectionOptions): Origin {
   return parseOrigin(url ?? (readTextVariable(env, "MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
     loopback,
@@ -281,16 +261,15 @@ export function resolveOrigin({ env, url, loopback, dropIn = false }: Connection
   });
 }
 
-/** Lines that the user must see before the first request to an origin; none for the default one. */
+/** Lines that the user must see before the first request to an origin; empty for the default one. */
 export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }
 
 /**
  * Finds the token and the origin.
- *
- * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
- * @throws {UsageError} when the settings contradict each other, or the origin is not permitted.
+ * @throws {UnauthorizedError} without a token, or if it cannot be a token.
+ * @throws {UsageError} if the settings contradict each other, or the origin is not permitted.
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
@@ -298,23 +277,21 @@ export function resolveConnection(options: ConnectionOptions): Connection {
   return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
 }
 
-// Tokens that a function gives, from a vault for example: asked for when needed, kept until the service refuses one.
+// Tokens from a function, such as one that reads a vault: requested when needed, kept until the service refuses one.
 
 /** Number of tokens that are masked, the newest ones: they are replaced every hour or day. */
 const MAX_MASKED = 5;
 
-/** The caller's function that gives tokens. */
 export type GiveToken = () => string | Promise<string>;
 
-/** A {@linkcode TokenSource} that knows the token which it gave last. */
+/** A {@linkcode TokenSource} that keeps its last token. */
 export interface KeptToken extends TokenSource {
-  /** The last token; undefined before the first one. */
+  /** Undefined before the first token. */
   readonly last: string | undefined;
 }
 
 /**
- * Asks `give` for a token at the first request, and again after the service has refused one.
- *
+ * Calls `give` at the first request, and again after the service has refused a token.
  * @param give What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
  * @param secrets Further texts to mask.
  */
@@ -322,7 +299,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
   let current: Promise<string> | undefined;
   let last: string | undefined;
   const always = createRedactor({ secrets });
-  /** What masks the newest tokens, each by itself, the newest first. */
+  /** Masks the newest tokens, one redactor for each, newest first. */
   let masked: Redactor[] = [];
 
   async function ask(): Promise<string> {
@@ -355,7 +332,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       try {
         return await waitForHook("read token", "token", asked, limits);
       } catch (error) {
-        // Neither a failure nor a function that does not end is kept: the next request asks again.
+        // A failure, or a function that does not return, is not kept: the next request calls it again.
         if (current === asked) current = undefined;
         throw error;
       }

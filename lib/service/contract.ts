@@ -1,9 +1,7 @@
 /**
- * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code. Each is built on
- * its first use, since a start of the command needs few of them.
- *
- * Our own words stand in `custom` issues alone: `readData` makes the rest of a message from code and path of an issue.
- *
+ * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code. Each is built on its first
+ * use, because a start of the command needs few of them.
+ * Only `custom` issues contain our own words: `readData` makes the rest of a message from code and path of an issue.
  * @module
  */
 import type { Hono } from "hono";
@@ -44,13 +42,13 @@ export const DEFAULT_EVENTS = 100;
 export const REQUEST_LIMIT = 60;
 /** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
 export const REQUEST_WINDOW_MS = 60_000;
-/** Which limit a 429 is about, by what the service says in it; null when it does not tell. Source: as above. */
+/** Which limit a 429 is about, from its text; null if the text does not show it. Source: as above. */
 export function limitWords(said: string): string | null {
   if (said.includes("Daily external Mogplex run quota exceeded")) return "starts a day";
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts a minute or an hour";
   return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests a minute` : null;
 }
-/** Runs that a token may start, shortest window first. Source: API reference, "Rate limits". */
+/** Most starts for each token, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },
   { count: 30, windowMs: 3_600_000 },
@@ -58,11 +56,11 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
 ];
 /** Agents of the base revision. Source: API reference, "Start a run". */
 export const BASE_HARNESSES = ["codex", "claude-code"] as const;
-/** Agents that a client may request. `mogplex` exists in later revisions; it needs `createBranch` and takes no `mode`. */
+/** Agents that a client may request. `mogplex` exists in later revisions; it needs `createBranch` and accepts no `mode`. */
 export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
 /** Values of `mode` that every revision accepts. */
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
-/** Statuses in which a run has ended, in every revision. */
+/** Statuses of a finished run, in every revision. */
 const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -70,21 +68,18 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A text that was checked: {@linkcode isUuid}. `hono/client` does not encode path parameters, so no other text becomes one. */
 export type Uuid = string & { readonly isUuid: true };
 
-/** Whether a text is a UUID, in upper or lower case. */
+/** Upper or lower case. */
 export function isUuid(text: string): text is Uuid {
   return UUID.test(text);
 }
 
-/** Whether a run with this status has ended. */
 export function isTerminal(status: string): boolean {
   return (TERMINAL_STATUSES as readonly string[]).includes(status);
 }
 
 /**
- * The rule of the service that a branch name breaks, or undefined when the service accepts it.
- *
+ * The rule of the service that a branch name breaks; undefined if the service accepts it.
  * The service is stricter than Git: it refuses `dependabot/npm/@types/node`, a legal branch.
- *
  * @param name The name, trimmed.
  */
 export function branchProblem(name: string): string | undefined {
@@ -104,13 +99,12 @@ export function branchProblem(name: string): string | undefined {
 export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
 
 /**
- * Normalises a root directory as the service does: `/apps//web/` becomes `apps/web`, and `.` becomes null.
- *
+ * Normalizes a root directory like the service: `/apps//web/` becomes `apps/web`, and `.` becomes null.
  * @param text The requested directory, not trimmed.
  */
 export function normaliseRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
-  // Looked for before blanks are trimmed, and in these two forms only. Source: API reference, "Start a run", `rootDirectory`.
+  // Checked before blanks are trimmed, and only in these two forms. Source: API reference, "Start a run", `rootDirectory`.
   if (text.split("/").some((part) => /^%2e(?:%2e)?$/i.test(part))) {
     return { ok: false, problem: "it contains a percent-encoded dot segment" };
   }
@@ -120,7 +114,6 @@ export function normaliseRoot(text: string): RootResult {
   return { ok: true, root };
 }
 
-/** A schema of what the service sends. */
 export type Schema<T> = z.ZodMiniType<T>;
 
 const text = z.string();
@@ -142,8 +135,8 @@ const queueHandle = z.transform((value: unknown) => {
 });
 
 /**
- * A list, read up to the first wrong element. `z.array` collects what is wrong with all of them: an answer can have half a million, and the
- * package passes them on as arguments of one call, which throws.
+ * A list, read up to the first wrong element. `z.array` collects the issues of all elements: an answer can have half a million, and the package
+ * passes them as arguments of one call, which throws.
  */
 function list<T>(element: Schema<T>) {
   return z.pipe(
@@ -200,9 +193,9 @@ export const eventSchema: Schema<RunEvent> = z.lazy(() =>
 export const runEventsSchema: Schema<RunEvents> = z.lazy(() =>
   z.looseObject({ run: runSchema, events: list(eventSchema) })
 );
-/** Words beside a run's status that older documents know. They say nothing of the run. Source: contract 4.7. */
+/** Words that older documents list besides a run's status. They do not describe the run. Source: contract 4.7. */
 const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
-/** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
+/** `data` of the answer to a cancel. A contradictory answer must not become a verdict. */
 export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
   z.looseObject({ run: runSchema, status: text, alreadyTerminal: flag }).check(
     z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), {
@@ -211,7 +204,6 @@ export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
     }),
   )
 );
-/** `data` of the list of repositories. */
 export const reposSchema: Schema<{ repos: Repo[] }> = z.lazy(() =>
   z.looseObject({
     repos: list(z.looseObject({
@@ -223,7 +215,6 @@ export const reposSchema: Schema<{ repos: Repo[] }> = z.lazy(() =>
     })),
   })
 );
-/** `data` of the list of sandboxes. */
 export const sandboxesSchema: Schema<{ sandboxes: Sandbox[] }> = z.lazy(() =>
   z.looseObject({
     sandboxes: list(z.looseObject({
@@ -269,13 +260,12 @@ const runSummary = z.transform((value: unknown) => {
   };
 });
 
-/** `data` of the list of automations. */
 export const automationsSchema: Schema<{ automations: Automation[]; nextCursor: string | null }> = z.lazy(() =>
   z.looseObject({ automations: list(z.looseObject(automationShape)), nextCursor: textOrNull })
 );
 /**
- * `data` of the answer with one automation; its graphs are kept unchanged. This route has the version's id only inside the
- * version, so it is copied to `publishedVersionId`, where the list has it. Source: recorded exchanges, `automations/*`.
+ * `data` of the answer with one automation; its graphs are kept unchanged. This route has the version's id only inside the version, so it is copied
+ * to `publishedVersionId`, as in the list. Source: recorded exchanges, `automations/*`.
  */
 export const automationSchema: Schema<{ automation: AutomationDetail }> = z.lazy(() =>
   z.looseObject({
@@ -285,7 +275,6 @@ export const automationSchema: Schema<{ automation: AutomationDetail }> = z.lazy
     ),
   })
 );
-/** `data` of the answer to a trigger. */
 export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
   z.looseObject({
     run: z.looseObject({
@@ -300,14 +289,13 @@ export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
     }),
   })
 );
-/** A run of an automation as the service sends it: with what it was triggered with, which is not for printing. */
+/** A run of an automation as the service sends it, including its trigger's data, which must not be printed. */
 export interface AutomationRunRecord extends AutomationRun {
-  /** Repository that it works on. */
   repo?: { id: string | null } | null;
-  /** The input, among names of the service's own. */
+  /** The input, mixed with the service's own names. */
   metadata?: Record<string, unknown> | null;
 }
-/** A run of an automation. All other fields are dropped, since they hold resume tokens and raw records of calls. */
+/** All other fields are dropped, because they contain resume tokens and raw records of calls. */
 const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
   z.object({
     id: text,
@@ -323,74 +311,68 @@ const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
     metadata: z.transform((value: unknown) => isObject(value) ? value : null),
   })
 );
-/** `data` of the list of an automation's runs. */
 export const automationRunsSchema: Schema<{ runs: AutomationRunRecord[] }> = z.lazy(() =>
   z.looseObject({ runs: list(automationRunSchema) })
 );
-/** `data` of the answer with one run of an automation; `run` is documented as nullable. */
+/** `run` is documented as nullable. */
 export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }> = z.lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema) })
 );
-/** `data` of the answer to cancelling a run of an automation. Only its HTTP status is known, so `status` may be absent. */
+/** Only its HTTP status is known, so `status` may be absent. */
 export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(() =>
   z.looseObject({ status: textOrNull })
 );
 
-/** Body of an answer that reports an error. */
 export interface FailureEnvelope {
   ok: false;
   error: {
-    /** Stable word; one code can come with several HTTP statuses. */
+    /** Stable; one code can come with several HTTP statuses. */
     code: string;
-    /** Text for people; it may change, so never parse it. */
+    /** For people; it may change, so never parse it. */
     message: string;
   };
 }
 
-/** Schema of {@linkcode FailureEnvelope}. */
 export const failureSchema: Schema<FailureEnvelope> = z.lazy(() =>
   z.looseObject({ ok: z.literal(false), error: z.looseObject({ code: text, message: textOrEmpty }) })
 );
-/** The envelope of an answer with data. */
 export const successSchema: Schema<{ ok: true; data?: unknown }> = z.lazy(() =>
   z.object({ ok: z.literal(true), data: z.optional(z.unknown()) })
 );
 
-// Decodes answers of the service: checks the envelope and its data against the schemas, and cuts off deep nesting and long texts.
+// Decodes answers of the service: checks the envelope and its data against the schemas, and cuts deep nesting and long texts.
 
 // Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
 const MAX_DEPTH = 32;
 
-/** Stands in for a value that is nested too deeply. */
+/** Replaces a value that is nested too deeply. */
 export const TOO_DEEP = "[nested too deeply]";
 
 /** Most UTF-16 units of a message: an agent writes it, and every text that we log or report is searched for secrets several times. */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
 /** Most UTF-16 units of any other text, and of the name of a field. */
 const MAX_TEXT_LENGTH = 4 * 1024;
-/** Most UTF-16 units of a text that a user gave to the service. The service takes half a million at most. */
+/** Most UTF-16 units of a user's text. The service accepts half a million at most. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
-/** Fields with what users gave to the service: they are compared with what was sent, or printed for whom they belong to. */
+/** The field with users' texts: they are compared with what was sent, or printed for their owners. */
 function inputFieldOf(schema: unknown): string | undefined {
   if (schema === automationSchema) return "publishedVersion";
   return schema === automationRunsSchema || schema === automationRunDataSchema ? "metadata" : undefined;
 }
 
-/** Makes what masks secrets, or returns it again. */
+/** Makes the function that masks secrets, or returns it again. */
 export type Masker = () => MaskText;
 
-/** What {@linkcode limitValue} cuts, and how. */
 interface TextLimits {
-  /** Makes what masks secrets, so that the first half of one does not stay before a cut. Most answers need none. */
+  /** Makes the function that masks secrets, so that the first half of one does not remain before a cut. Most answers need none. */
   masker: Masker;
-  /** See {@linkcode inputFieldOf}. */
   inputField: string | undefined;
 }
 
 /**
- * Cuts off values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts
- * and names of fields that are too long are cut.
+ * Replaces values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts and names
+ * of fields that are too long are cut.
  */
 function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, depth = 1): unknown {
   if (typeof value === "string") return value.length > max ? detach(cutMasked(value, max, limits.masker())) : value;
@@ -408,7 +390,7 @@ function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, d
   return value;
 }
 
-/** The limit of texts in a field. @param max The limit around it. */
+/** The limit of texts in a field. @param max The limit of its parent. */
 function limitOf(key: string, max: number, { inputField }: TextLimits): number {
   if (max === MAX_INPUT_LENGTH || key === inputField) return MAX_INPUT_LENGTH;
   return key === "message" ? MAX_MESSAGE_LENGTH : MAX_TEXT_LENGTH;
@@ -416,22 +398,21 @@ function limitOf(key: string, max: number, { inputField }: TextLimits): number {
 
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
-/** Reads a value. @param place Where it stands in the answer. */
+/** @param place Path of the value in the answer. */
 function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = []): ReadResult<T> {
   const { success, data, error } = z.safeParse(schema, value);
   if (success) return { ok: true, data };
   const [issue] = error.issues;
   const path = [...place, ...issue?.path ?? []].map(String).join(".") || "(root)";
-  // Only the schemas' own rules have words of ours.
+  // Only the schemas' own rules have our words.
   return { ok: false, problem: `${path}: ${issue?.code === "custom" ? issue.message : issue?.code}` };
 }
 
 /**
  * Reads `data` from a success envelope.
- *
- * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut off in place.
+ * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut in place.
  * @param schema Schema of `data`.
- * @param masker Makes what masks secrets in what stays of a long text. @default {what looks like a secret}
+ * @param masker Makes the function that masks secrets in the rest of a cut text. @default shapes of secrets
  * @returns The data, or path and kind of the first mismatch; never the mismatching value.
  */
 export function readData<T>(body: unknown, schema: Schema<T>, masker: Masker = createRedactor): ReadResult<T> {
@@ -439,34 +420,32 @@ export function readData<T>(body: unknown, schema: Schema<T>, masker: Masker = c
   return envelope.ok ? read(schema, envelope.data.data, ["data"]) : envelope;
 }
 
-/** Decodes a parsed value by a schema and limits it as {@linkcode readData} does; undefined when it does not match. */
+/** Decodes a parsed value by a schema and limits it as {@linkcode readData} does; undefined if it does not match. */
 export function readValue<T>(value: unknown, schema: Schema<T>, masker: Masker): T | undefined {
   return z.safeParse(schema, limitValue(value, { masker, inputField: inputFieldOf(schema) })).data;
 }
 
-/** The error of a failure envelope; undefined when the parsed body is not one. */
+/** Undefined if the parsed body is not a failure envelope. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
   return z.safeParse(failureSchema, body).data?.error;
 }
 
-// The public routes as one type, for `hono/client` in the client and for the emulator. It contains no code, so no server code
-// enters the client's bundle. When client and emulator disagree on a route, the program does not compile.
+// The public routes as one type, for `hono/client` in the client and for the emulator. It contains no code, so no server code enters the client's
+// bundle. If client and emulator disagree on a route, the program does not compile.
 
 /** HTTP statuses with which the service sends the failure envelope. */
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
 
-/** Success envelope around `T`. */
 export interface Success<T> {
   ok: true;
   data: T;
 }
 
-/** One route: its input, and its answers. */
 export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
   | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** A route that answers with a stream of server-sent events on success; its output is the text of the stream. */
+/** On success, the answer is a stream of server-sent events; its output is the text of the stream. */
 export type StreamEndpoint<Input> =
   | { input: Input; output: string; outputFormat: "text"; status: 200 }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
@@ -479,11 +458,11 @@ export interface KeyHeader {
 
 /** Header that resumes a stream after an event. */
 export interface ResumeHeader {
-  /** UUID of the last event that was received. */
+  /** UUID of the last event received. */
   "Last-Event-ID"?: string;
 }
 
-/** Every route that the client uses. `hono/client` does not encode parameters of a path, so only checked ids may be one. */
+/** Every route that the client uses. `hono/client` does not encode path parameters, so only checked ids are allowed. */
 export type Routes = {
   "/api/v1/mogplex/repos": {
     $get: Endpoint<{ query: { q?: string; id?: string; limit?: string } }, { repos: Repo[] }>;
@@ -537,5 +516,4 @@ export type Routes = {
   };
 };
 
-/** Type of the service for `hono/client`. */
 export type Api = Hono<BlankEnv, Routes, "/">;

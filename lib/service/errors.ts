@@ -1,7 +1,6 @@
 /**
- * Turns an answer of the service into its data or an error. The HTTP status selects the class, the error code in the body refines
- * it, and the text in the body is only shown.
- *
+ * Turns an answer of the service into its data or an error. The HTTP status selects the class, the error code in the body refines it, and the text in
+ * the body is only shown.
  * @module
  */
 import {
@@ -22,15 +21,14 @@ import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } fro
 import { limitWords, type Masker, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
 import type { Verdict } from "./transport.ts";
 
-/** Facts about a call, for its messages. */
 export interface Attempted {
-  /** What is attempted, after "Cannot": `read run "…"`. */
+  /** The attempt, after "Cannot": `read run "…"`. */
   what: string;
   /** Scope that the route needs. */
   scope: "read" | "write";
-  /** Idempotency key, if the call is a start. */
+  /** Idempotency key of a start. */
   key?: string | undefined;
-  /** UUID, in lower case, of the automation that the call triggers: its settings can refuse what the token permits. */
+  /** UUID, in lower case, of a triggered automation: its settings can refuse what the token permits. */
   automationId?: string | undefined;
   /** Whether some revisions of the service lack the route. @default {false} */
   recent?: boolean | undefined;
@@ -38,9 +36,9 @@ export interface Attempted {
   runId?: string | undefined;
   /** UUID, in lower case, of the repository of that run. @default not known yet */
   repoId?: string | undefined;
-  /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
+  /** @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
-  /** Where the address comes from. @default {"MOGPLEX_URL"} */
+  /** @default {"MOGPLEX_URL"} */
   addressPlace?: string | undefined;
 }
 
@@ -51,12 +49,10 @@ function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   return { login, origin: URL.canParse(location) ? new URL(location).origin : "" };
 }
 
-/** An answer, with its description for messages. */
 interface Described {
   attempted: Attempted;
   answer: Answer;
   facts: AnswerFacts;
-  /** Status, content type and request id. */
   where: string;
   /** Status, content type and request id, and an excerpt of the answer, masked and cut. */
   said: string;
@@ -113,7 +109,6 @@ function unauthorized({ attempted, facts, where }: Described): MogplexError {
   return new UnauthorizedError(problem, { serviceCode: facts.code });
 }
 
-/** What to do after a 403. */
 function forbiddenAdvice({ attempted: { automationId }, facts }: Described): string {
   if (facts.code === "AUTOMATION_REQUIRED") {
     return automationId !== undefined
@@ -127,7 +122,7 @@ function forbiddenAdvice({ attempted: { automationId }, facts }: Described): str
 
 function forbidden(described: Described): MogplexError {
   const { attempted: { what, automationId, scope }, facts, where, said } = described;
-  // Only the text tells a missing scope from a rule of the workspace or of the automation.
+  // Only the text distinguishes a missing scope from a rule of the workspace or of the automation.
   if (facts.code !== "AUTOMATION_REQUIRED" && /\bscope\b/i.test(said)) {
     const why = `the token lacks the scope "${scope}" (${where})`;
     const advice = "create a token that has it under Settings > Mogplex Keys";
@@ -148,7 +143,6 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 
-/** A delay that the service named, for a message. */
 function delayText(ms: number): string {
   if (ms >= MAX_RETRY_AFTER_MS) return "30 days or more";
   return ms < 3_600_000 ? formatCount(Math.ceil(ms / 1_000), "second") : formatDuration(ms);
@@ -157,7 +151,7 @@ function delayText(ms: number): string {
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
   const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
   const limit = limitWords(said) ?? "requests or starts";
-  // The service documents its limits of starts for the user, whatever token starts (API reference, "Rate limits").
+  // The service documents its start limits per user, whichever token is used (API reference, "Rate limits").
   const advice = limit.startsWith("starts")
     ? "wait: all tokens of a user share them"
     : "wait, or give this job its own token";
@@ -189,7 +183,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     : foreign(described);
 }
 
-/** Refuses an answer about another run, or a run of another repository or automation, from a cache for example: it must not become a verdict. */
+/** Refuses an answer about another run, or a run of another repository or automation, such as one from a cache: it must not become a verdict. */
 function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (!result.ok) return result;
   if (automationId !== undefined) {
@@ -208,10 +202,9 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
 }
 
 /**
- * Turns an answer into its data, or into the error that the caller gets.
- *
+ * Turns an answer into its data, or into the caller's error.
  * @param schema Schema of `data` in a 2xx answer.
- * @param masker Makes what masks secrets in what stays of a long text.
+ * @param masker Makes the function that masks secrets in the rest of a cut text.
  */
 export function judge<T>(
   attempted: Attempted,
@@ -226,7 +219,7 @@ export function judge<T>(
   if (result.ok) return { ok: true, value: result.data };
   const facts = factsOf(answer, null, redact);
   const where = describeAnswer(answer, facts, redact);
-  // For JSON, the path of the mismatch says more than an excerpt, and shows no data.
+  // For JSON, the path of the mismatch is more useful than an excerpt, and shows no data.
   const problem = typeof body === "object" && body !== null
     ? {
       attempted: attempted.what,
@@ -248,7 +241,7 @@ export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): 
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** Whether the service, or a proxy before it, lacks the route: a 404 or 405 that does not come from the API. */
+/** Whether the service, or a proxy in front of it, lacks the route: a 404 or 405 that does not come from the API. */
 export function isMissingRoute(error: unknown): boolean {
   if (!(error instanceof UnavailableError) || error.code !== null) return false;
   return error.status === 404 || error.status === 405;

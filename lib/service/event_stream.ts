@@ -1,6 +1,5 @@
 /**
  * Reads server-sent events from an answer that may never end.
- *
  * @module
  */
 import { createParser } from "eventsource-parser";
@@ -9,21 +8,17 @@ import type { Redactor } from "../text/redact.ts";
 import { excerpt, explainLoss, NetworkFailure } from "./answer.ts";
 import { PROCESS } from "./memory.ts";
 
-/** A message of a stream. */
 export interface StreamMessage {
-  /** Its `event:`; undefined when it has none. */
   event?: string | undefined;
-  /** Its `id:`; undefined when it has none. */
   id?: string | undefined;
-  /** Its lines of `data:`. */
   data: string;
 }
 
 /** The outcome of one wait for a stream. */
 export type StreamStep<Message> =
-  /** Bytes came. The list is empty if they were a comment or only a part of a message. */
+  /** Bytes arrived. The list is empty if they were a comment or only a part of a message. */
   | { kind: "messages"; messages: Message[] }
-  /** Nothing came in time. The stream is still open. */
+  /** Nothing arrived in time. The stream is still open. */
   | { kind: "silent" }
   /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
   | {
@@ -46,7 +41,6 @@ export interface EventStream {
   close(): void;
 }
 
-/** Options of {@linkcode readEventStream}. */
 interface EventStreamOptions {
   clock: Clock;
   /** Aborts the request when the stream ends. */
@@ -56,30 +50,30 @@ interface EventStreamOptions {
 }
 
 /**
- * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
- * service, whose payload has at most 20 000 characters. Source: contract 4.4.
+ * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the service, whose
+ * payload has at most 20 000 characters. Source: contract 4.4.
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 
-/** Whether an answer is an event stream: status 200 and `text/event-stream`. */
+/** Status 200 and `text/event-stream`. */
 export function isEventStream(response: Response): boolean {
   const type = response.headers.get("content-type") ?? "";
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
-/** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
+/** Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
 export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
-  /** Bytes that came and are not parsed yet. */
+  /** Bytes that arrived and are not parsed yet. */
   let chunk: Uint8Array | undefined;
   let messages: StreamMessage[] = [];
   let tooLarge = false;
   let closed: StreamStep<never> | undefined;
   let pending: Promise<void> | undefined;
   let over: AbortController | undefined;
-  /** Whether the last piece ended with a carriage return: a line feed that follows belongs to it. */
+  /** Whether the last piece ended with a carriage return: a following line feed belongs to it. */
   let returned = false;
 
   const parser = createParser({
@@ -103,8 +97,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   /**
-   * Makes each end of a line a line feed. The time of the parser grows with the square of carriage returns in a piece (version 3.1.1: 6
-   * seconds for 512 KiB of them), in which no deadline and no signal is heard; and it waits for what follows one.
+   * Replaces all line ends by line feeds. The parser takes quadratic time in the number of carriage returns in a piece (version 3.1.1: 6 seconds for
+   * 512 KiB of them), during which no deadline and no signal is handled; and it waits for the character after one.
    */
   function withLineFeeds(piece: string): string {
     if (piece === "") return piece;
@@ -113,7 +107,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
 
-  /** Waits for one chunk. Never rejects. */
+  /** Never rejects. */
   async function pull(): Promise<void> {
     try {
       const piece = await reader?.read();
@@ -125,7 +119,6 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     }
   }
 
-  /** Feeds the parser with the chunk that came. */
   function take(): void {
     const bytes = chunk;
     chunk = undefined;
@@ -154,7 +147,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     }
     const fresh = messages;
     messages = [];
-    // Deliver messages that came before the end first.
+    // Deliver messages that arrived before the end first.
     if (fresh.length === 0 && closed !== undefined) return closed;
     return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
   }

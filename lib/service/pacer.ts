@@ -1,6 +1,5 @@
 /**
  * Waits within a deadline, with heartbeats so that the log is never silent for more than a minute.
- *
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -9,35 +8,32 @@ import { type Failure, failureDelay } from "./retry.ts";
 
 interface PacerOptions {
   clock: Clock;
-  /** Point on the clock at which every wait ends, in milliseconds. */
+  /** End of every wait on the clock, in milliseconds. */
   deadline: number;
-  /** Point on the clock from which heartbeats count the elapsed time. */
+  /** Start of the elapsed time in heartbeats, on the clock. */
   startedAt: number;
   signal: AbortSignal | undefined;
   /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
   notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** Number of requests sent. */
   requests: () => number;
-  /** Random numbers from 0 up to 1, for jitter. */
+  /** From 0 up to 1, for jitter. */
   random: () => number;
 }
 
 // All in milliseconds.
 /** Longest time without a line in the log. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Time without a trouble after which the same one is logged again. */
+/** Time after which the same trouble is logged again. */
 const FORGET_MS = 600_000;
 
-/** Keeps the deadline and the heartbeats of one job. */
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
-  /** The lasting trouble that the log already shows, and the point on the clock until which it counts as the same. */
+  /** The lasting trouble in the log, and the time until which it is not logged again. */
   #trouble = { what: "", until: -Infinity };
-  /** Status that heartbeats show. Set it whenever it changes. */
+  /** Status in heartbeats. Set it whenever it changes. */
   status = "starting";
 
-  /** @param options See {@linkcode PacerOptions}. */
   constructor(options: PacerOptions) {
     this.#options = options;
     this.#spokeAt = options.clock.now();
@@ -48,14 +44,13 @@ export class Pacer {
     return this.#options.deadline - this.#options.clock.now();
   }
 
-  /** Call this when a line was logged, so that the next heartbeat is put off. */
+  /** Call this after logging a line, to postpone the next heartbeat. */
   spoke(): void {
     this.#spokeAt = this.#options.clock.now();
   }
 
   /**
    * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
-   *
    * @param ms Milliseconds.
    * @param cut Ends the wait when it fires.
    * @returns Whether there is time left before the deadline.
@@ -78,10 +73,9 @@ export class Pacer {
   }
 
   /**
-   * Sends a notice about a failure and waits, at most until the deadline. If a busy service names a delay again and again, only the
-   * first notice is logged, and heartbeats show that the job still waits.
-   *
-   * @param what What is attempted, after "Cannot".
+   * Sends a notice about a failure and waits, at most until the deadline. If a busy service keeps naming a delay, only the first notice is logged,
+   * and heartbeats show that the job still waits.
+   * @param what The attempt, after "Cannot".
    * @param attempt Number of failed attempts in a row, at least 1.
    * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
@@ -90,7 +84,7 @@ export class Pacer {
     const { clock, notify, random } = this.#options;
     const delayMs = Math.min(failureDelay(failure, attempt, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = failure;
-    // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
+    // Log each wait of a start: it is for another permitted start each time. Polling simply continues.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;
     const known = lasting && this.#isKnown(trouble);

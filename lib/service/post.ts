@@ -1,6 +1,5 @@
 /**
- * Sends one request without our token: for servers that are not the service.
- *
+ * Sends one request without our token: for servers other than the service.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -21,43 +20,40 @@ import {
 import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
 
 interface PostRequest {
-  /** What is attempted, after "Cannot". */
+  /** The attempt, after "Cannot". */
   what: string;
   url: string;
   headers: Readonly<Record<string, string>>;
   body: string | Uint8Array;
-  /** Largest body of an answer, in bytes. */
+  /** In bytes. */
   maxBytes: number;
 }
 
-/** How to send it. */
 interface PostOptions {
-  /** Sends requests. @default {globalThis.fetch} */
+  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Longest time of headers and body together, in milliseconds. */
+  /** Time limit of headers and body together, in milliseconds. */
   limitMs: number;
-  /** Removes secrets from the message of a failure. @default {what looks like a secret} */
+  /** Removes secrets from the message of a failure. @default shapes of secrets */
   redact?: ((text: string) => string) | undefined;
 }
 
 /**
  * Sends a request once, without following redirects.
- *
- * @returns The answer, whatever its status is.
- * @throws {NetworkError} when no answer comes within the limit, or it is too large.
+ * @returns The answer, whatever its status.
+ * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
  */
 export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
   const { headers, body } = request;
-  // The type of a caller's `fetch` knows texts alone; all take bytes.
+  // The type of a caller's `fetch` only has texts; all of them accept bytes.
   return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
 }
 
 /**
  * Reads a public file once, and follows redirects: the request carries nothing of ours.
- *
- * @returns The answer, whatever its status is.
- * @throws {NetworkError} when no answer comes within the limit, or it is too large.
+ * @returns The answer, whatever its status.
+ * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
  */
 export function readPublicFile(
   { what, url, maxBytes }: Omit<PostRequest, "body" | "headers">,
@@ -85,7 +81,7 @@ async function sendOnce(
   } catch (thrown) {
     if (thrown instanceof MogplexError) throw thrown;
     const known = redact ?? createRedactor();
-    // Deno names the address, whose query may hold a key.
+    // Deno's message has the address, whose query may contain a key.
     const mask = (text: string) => known(text.replaceAll(url, new URL(url).origin));
     if (thrown instanceof NetworkFailure) {
       const { detail, cause } = explainLoss(thrown, mask);
@@ -98,30 +94,28 @@ async function sendOnce(
   }
 }
 
-// Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes put addresses into them.
+// Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes include addresses.
 
 interface WebhookOptions {
-  /** Sends the request. @default {globalThis.fetch} */
+  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Longest time of one try, in milliseconds. */
+  /** Time limit of one try, in milliseconds. */
   limitMs: number;
-  /** Longest time of all tries with the waits between them, in milliseconds. */
+  /** Time limit of all tries with the waits between them, in milliseconds. */
   wholeMs: number;
-  /** Random numbers from 0 up to 1. @default {Math.random} */
+  /** From 0 up to 1. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Ends the call. */
   signal?: AbortSignal | undefined;
 }
 
-/** Longest waits before the second and the third try, in milliseconds. A random half of each is left out. */
+/** Longest waits before the second and the third try, in milliseconds. A random part of up to half is removed. */
 const WAITS_MS: readonly number[] = [3_000, 9_000];
 
-/** Why a try failed, and whether another one may succeed. */
 interface Failure {
   why: string;
   again: boolean;
-  /** What `Retry-After` asks for, in milliseconds; null when it is absent. */
+  /** Delay from `Retry-After`, in milliseconds; null without it. */
   retryAfterMs: number | null;
 }
 
@@ -135,7 +129,7 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
       redirect: "manual",
       signal,
     });
-    // What it says is of no use, and may be endless.
+    // The body is not needed, and may be endless.
     (answer as Response).body?.cancel().catch(() => {});
     const { status, headers } = answer;
     if (status >= 200 && status < 300) return null;
@@ -165,11 +159,10 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
 }
 
 /**
- * Sends a value as JSON by `POST`, the same bytes at most three times. Redirects are not followed, and no answer is read: a 2xx is all that
- * matters. A `Retry-After` that is longer than the rest of the time ends it.
- *
+ * Sends a value as JSON by `POST`, the same bytes at most three times. Redirects are not followed, and no answer is read: only a 2xx matters. A
+ * `Retry-After` longer than the rest of the time ends it.
  * @param url Address, already checked.
- * @returns Why it failed, as a clause without the address; null when it did not.
+ * @returns Why it failed, as a clause without the address; null if it succeeded.
  * @throws `signal.reason` if the signal aborts.
  */
 export async function callWebhook(url: string, value: unknown, options: WebhookOptions): Promise<string | null> {

@@ -1,6 +1,5 @@
 /**
- * Sends one request without the token, and finds out what answers, or at which step the request failed.
- *
+ * Sends one request without the token, and determines what answers, or at which step the request failed.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -10,18 +9,16 @@ import { type Answer, excerpt, explainLoss, NetworkFailure, readAnswer, TimedOut
 import { type Fetch, userAgent } from "./transport.ts";
 
 interface ProbeOptions {
-  /** Sends the request. @default {globalThis.fetch} */
+  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Limit of the request in milliseconds. */
   limitMs: number;
 }
 
 /**
  * Sends one `GET` without a token and without following redirects.
- *
  * @returns The answer. The body of a 2xx is not read.
- * @throws {NetworkError} when there is no answer; {@linkcode troubleOf} names the step that failed.
+ * @throws {NetworkError} without an answer; {@linkcode troubleOf} names the step that failed.
  */
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
   async function ask(signal: AbortSignal): Promise<Answer> {
@@ -53,7 +50,6 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
   }
 }
 
-/** At which step a request failed. */
 export type NetworkTrouble =
   | "permission"
   | "proxy"
@@ -67,8 +63,7 @@ export type NetworkTrouble =
   | "reset"
   | "unknown";
 
-// Messages of Node 20, Bun 1.4 and Deno 2.9 for the same failures (measured), and of undici, Node's fetch, for proxies. The first
-// match counts.
+// Messages of Node 20, Bun 1.4 and Deno 2.9 for the same failures (measured), and of undici, Node's fetch, for proxies. The first match wins.
 const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
   ["permission", /--allow-net\b/],
   ["proxy", /ERR_PROXY_TUNNEL|proxy authentication|unsuccessful tunnel|HTTP Tunneling/i],
@@ -83,8 +78,8 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
 ];
 
 /**
- * At which step a request failed, by the runtime's message. Runtimes change their messages, so use this for advice only, never for a
- * verdict or a retry.
+ * The step at which a request failed, from the runtime's message. Runtimes change their messages, so use this only for advice, never for a verdict or
+ * a retry.
  */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {
   // An address in the message could contain any word.

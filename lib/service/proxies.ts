@@ -1,25 +1,21 @@
 /**
- * Proxies and certificates of this machine: which proxy the runtime uses, where it must not, and what a user can do when the network fails because
- * of them.
- *
+ * Proxies and certificates of this machine: which proxy the runtime uses, where it must not, and how to fix network problems that they cause.
  * @module
  */
 import { UsageError } from "../errors.ts";
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
-/** A proxy that the environment sets for the service. */
 interface ProxySetting {
-  /** Name of the variable. */
   variable: string;
-  /** How to make this runtime use it; null when it already does. */
+  /** How to make this runtime use it; null if it already does. */
   advice: string | null;
 }
 
-/** The process as {@linkcode proxySetting} sees it; tests pass their own. */
+/** The process for {@linkcode proxySetting}; tests pass their own. */
 export interface ProxyWorld {
-  /** Reads the environment of the process, since that is where the runtime looks for its proxy. */
+  /** The environment of the process, since the runtime looks there for its proxy. */
   env(name: string): string | undefined;
-  /** As `runtimeName()` gives it. */
+  /** From `runtimeName()`. */
   runtime: string;
   /** Arguments of the runtime itself. */
   args: readonly string[];
@@ -38,13 +34,10 @@ function isExempt(hostname: string, list: string): boolean {
 }
 
 /**
- * The proxy that the environment sets for the service, and whether this runtime uses it; null when there is none, or `NO_PROXY`
- * exempts the host.
- *
- * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
- * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * The proxy that the environment sets for the service, and whether this runtime uses it; null without one, or if `NO_PROXY` exempts the host.
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node only uses `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
+ * 22.21.0 and 24.0.0 on.
  * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
- *
  * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
  */
 export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
@@ -63,13 +56,13 @@ export function proxySetting(origin: string, world: ProxyWorld = thisProcess()):
   return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
 }
 
-/** Variables whose proxy gets plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node has the first two, and only if it is asked. */
+/** Variables with a proxy for plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node reads the first two, and only if asked. */
 const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/** Whether a runtime passes the proxy by for plain HTTP to a host. In doubt it does not: the token would be sent to the proxy. */
+/** Whether a runtime bypasses the proxy for plain HTTP to a host. If in doubt, false: the token would be sent to the proxy. */
 function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
   const isDeno = runtime.startsWith("deno/");
-  // Each ignores the other name if its own one is set.
+  // Each runtime ignores the other name if its own one is set.
   const list = isDeno ? env("NO_PROXY") ?? env("no_proxy") : env("no_proxy") || env("NO_PROXY");
   return (list ?? "").split(/[\s,]+/).some((entry) => {
     if (entry === "*") return !isDeno;
@@ -79,11 +72,10 @@ function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): b
 }
 
 /**
- * Refuses to send the token through a proxy, unencrypted: plain HTTP is permitted to this machine or one host alone. Bun and Deno send it to
- * the proxy of the environment, and Node does if it is asked to use one.
- *
+ * Refuses to send the token through a proxy, unencrypted: plain HTTP is only permitted to this machine or one host. Bun and Deno send it to the proxy
+ * of the environment, and Node does if asked to use one.
  * @param origin Origin of the service.
- * @throws {UsageError} when the environment names a proxy for it, and does not exempt the host.
+ * @throws {UsageError} if the environment names a proxy for it, and does not exempt the host.
  */
 export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
   const url = new URL(origin);
@@ -99,13 +91,12 @@ export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess
   });
 }
 
-/** Whether Node was asked to use the proxy of the environment. */
 function usesProxies({ env, args }: ProxyWorld): boolean {
   return env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
 }
 
-/** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */
+/** The variable that adds a certificate authority. @param runtime From `runtimeName()`. */
 export function authorityVariable(runtime: string): string {
   return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
 }
@@ -116,8 +107,7 @@ function isUnknownAuthority(detail: string): boolean {
 }
 
 /**
- * What the reader can do about a network failure; undefined when no advice is known.
- *
+ * How to fix a network failure; undefined without known advice.
  * @param origin Origin of the service.
  * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
  */
@@ -130,7 +120,7 @@ export function networkAdvice(
     const variable = authorityVariable(world.runtime);
     return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
   }
-  // Deno and Bun use their proxy, and on Deno reading a variable may ask the user for a permission.
+  // Deno and Bun use their proxy, and on Deno reading a variable may prompt for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
   if (proxy === null || proxy.advice === null) return undefined;
   return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;

@@ -1,6 +1,5 @@
 /**
- * Repositories by name: people know `owner/name`, the service takes ids.
- *
+ * Repositories by name: people know `owner/name`, the service uses ids.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -24,7 +23,7 @@ export type RepositoryChoice =
     repo?: undefined;
   };
 
-/** {@linkcode RepositoryChoice} as it is given, before it is checked. */
+/** {@linkcode RepositoryChoice} before the check. */
 export interface GivenRepository {
   repo?: string | undefined;
   repoId?: string | undefined;
@@ -34,19 +33,17 @@ export interface GivenRepository {
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 /** Most names in an answer. Source: API reference, "List repositories". */
 const PAGE = 200;
-/** Most names that a message offers. */
 const MAX_NEAR = 3;
 
-/** `owner/name` from what people paste, which may be the address of a page or of a clone. */
+/** `owner/name` from pasted text, which may be the address of a page or of a clone. */
 export function repoName(text: string): string {
   return text.trim().replace(/^.*(?:\/\/|@)[^/:]+(?::\d+\/|[/:])/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
 }
 
 /**
  * The repository of a request: its id in lower case, or its name.
- *
- * @param attempted What is attempted, after "Cannot".
- * @throws {UsageError} when none is given, two are, or it is neither a name nor an id; nothing was sent.
+ * @param attempted The attempt, after "Cannot".
+ * @throws {UsageError} without a repository, with two, or if it is neither a name nor an id; nothing was sent.
  */
 export function checkRepository({ repo, repoId }: GivenRepository, attempted: string): string {
   if (repo !== undefined && repoId !== undefined) {
@@ -69,15 +66,15 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
   });
 }
 
-/** The name that a caller gave, `owner/name`; undefined for an id, for nothing, and for what is neither. */
+/** The caller's name, `owner/name`; undefined for anything else. */
 export function givenName(repo: unknown): string | undefined {
   const name = typeof repo === "string" ? repoName(repo) : "";
   return NAME.test(name) ? name : undefined;
 }
 
 /**
- * A name of a repository as it is compared: letters of ASCII without their case. Others are no letters of a name, and some have one of these
- * as their lower case: the Kelvin sign has `k`.
+ * A repository name for comparisons: ASCII letters without case. Other letters cannot be in a name, and some have an ASCII letter as their lower
+ * case: the Kelvin sign has `k`.
  */
 export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
@@ -85,19 +82,18 @@ export function foldName(name: string): string {
 
 const lower = ({ full_name }: Repo) => foldName(full_name);
 
-/** A root directory in its normal form; one that has none stays as it is. */
+/** A root directory in its normal form; an invalid one stays as it is. */
 function normalRoot(root: string | null): string | null {
   const normal = root === null ? { ok: true as const, root } : normaliseRoot(root);
   return normal.ok ? normal.root : root;
 }
 
 /**
- * The row of a repository among those that have its name: the service has one for the repository, and one for each sub-project in it, whose
- * order is not certain. It is the only row, or the one with the root directory that was given, or else the one without any.
- *
+ * The row of a repository among those with its name: the service has one for the repository, and one for each sub-project in it, in no certain order.
+ * It is the only row, or the one with the given root directory, or otherwise the one without a root directory.
  * @param rows All rows with the name.
- * @param root The root directory that was given; undefined or null for none.
- * @returns Undefined when several rows, or none, fit.
+ * @param root The given root directory; undefined or null for none.
+ * @returns Undefined if several rows, or none, match.
  */
 export function rowOf<R extends Pick<Repo, "root_directory">>(
   rows: readonly R[],
@@ -119,7 +115,7 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
   return texts.toSorted().join(" or ");
 }
 
-/** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
+/** Names that the user may have meant, nearest first. A failure to find any is not an error. */
 export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
   const wanted = foldName(name);
   const slash = wanted.lastIndexOf("/") + 1;
@@ -129,7 +125,7 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
         .filter((each) => NAME.test(each));
       const best = nearest(wanted, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
-      // All that have this very name under another owner, or the one that a typing error hides.
+      // All with this very name under another owner, or the one with a typing error.
       const same = names.filter((each) => foldName(each).endsWith(`/${wanted.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
@@ -141,13 +137,12 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
 }
 
 interface FoundRepository {
-  /** UUID, in lower case. */
+  /** Lower case. */
   id: string;
-  /** Its default branch; null if the service was not asked, or does not say. */
+  /** Null if the service was not asked, or does not report it. */
   defaultBranch: string | null;
 }
 
-/** The id of {@linkcode findRepository}. */
 export async function resolveRepository(
   client: ServiceClient,
   repository: string,
@@ -158,11 +153,10 @@ export async function resolveRepository(
 }
 
 /**
- * Finds a repository. An id is returned as it is, without a request; a name costs one, and two more when it is not found.
- *
+ * Finds a repository. An id is returned without a request; a name costs one, and two more if it is not found.
  * @param repository From {@linkcode checkRepository}.
- * @param root The root directory that was given: of several rows of the name it chooses one, see {@linkcode rowOf}.
- * @throws {UsageError} when the service lists no repository of that name, or several and none that is to be preferred.
+ * @param root The given root directory: it selects one of several rows of the name, see {@linkcode rowOf}.
+ * @throws {UsageError} if the service lists no repository of that name, or several without a preferred one.
  * @throws what the client throws.
  */
 export async function findRepository(
@@ -177,7 +171,7 @@ export async function findRepository(
   const page = await client.listRepos({ q: wanted, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
   const last = page.at(-1);
-  // Rows of one name are listed together, so that no more of them follow behind another name.
+  // Rows of one name are listed together, so no more of them follow after another name.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === wanted;
   const found = isCut ? undefined : rowOf(rows, root);
   if (found !== undefined) return { id: found.id.toLowerCase(), defaultBranch: found.default_branch };

@@ -11,11 +11,10 @@ import type { CallOptions } from "./retry.ts";
 import type { Redactor } from "../text/redact.ts";
 import { checkIdempotencyKey } from "./validate.ts";
 
-/** What a request has beside its route. */
 export interface RequestParts {
-  /** Values of the query; those that are undefined are left out. */
+  /** Undefined values are left out. */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
-  /** Body, which is sent as JSON. */
+  /** Sent as JSON. */
   body?: unknown;
   /** Key that makes it safe to repeat. */
   idempotencyKey?: string | undefined;
@@ -23,7 +22,7 @@ export interface RequestParts {
 
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** The method and the path of a route. @throws {UsageError} unless the path stays below that of the API. */
+/** @throws {UsageError} unless the path stays below the API's. */
 function parseRoute(origin: string, route: string): { method: string; url: URL } {
   const refuse = (why: string) =>
     new UsageError({
@@ -39,13 +38,13 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   if (/[?#]/.test(path)) throw refuse("its path must have no query and no fragment: give the option 'query'");
   const whole = `${API_PREFIX}${path}`;
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
-  // What the parser changes leads elsewhere, or is read in two ways: dots, backslashes, blanks. Some servers decode before they look.
+  // If the parser changes it, the path leads elsewhere, or is ambiguous: dots, backslashes, blanks. Some servers decode before they check.
   const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
   if (!isPlain) throw refuse("its path must stay below that of the API, with every character encoded");
   return { method, url };
 }
 
-/** A JSON text. @throws {UsageError} when there is none. */
+/** @throws {UsageError} if the value has no JSON. */
 function jsonOf(body: unknown): string {
   let text: string | undefined;
   try {
@@ -57,7 +56,7 @@ function jsonOf(body: unknown): string {
   return text;
 }
 
-/** Sends a request and gives the data of its answer. A request that may have worked is repeated only if that is safe. */
+/** Sends a request and returns the data of its answer. A request that may have worked is repeated only if that is safe. */
 export type SendRequest = (route: string, parts?: RequestParts, call?: CallOptions) => Promise<unknown>;
 
 /** @param redact Masks the token. @param origin Origin of the service. @returns The method. */
@@ -79,7 +78,7 @@ export function requestCall({ send }: Caller, redact: Redactor, origin: string):
       scope: isSafe ? "read" : "write",
       key,
     } as const;
-    // The answer is whatever the route gives: nobody has checked it.
+    // The answer is whatever the route returns, unchecked.
     return await send(
       attempted,
       z.unknown(),

@@ -1,6 +1,5 @@
 /**
- * The one retry loop: calls of the client, starts, reads of a run and the note on a merge request all use it.
- *
+ * The only retry loop: calls of the client, starts, reads of a run and the note on a merge request all use it.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -22,8 +21,7 @@ import { limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
 
 /**
- * Tries until an attempt works, an error cannot be fixed by a retry, or `wait` returns false.
- *
+ * Tries until an attempt works, a retry cannot fix the error, or `wait` returns false.
  * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
 export async function retry<T>(options: RetryOptions<T>): Promise<T> {
@@ -33,7 +31,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   function meaningOf(error: unknown): Failure | undefined {
     unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
     if (!isUnauthorized(error)) return judge(error);
-    // A function that has kept an old token gets one chance to give another one.
+    // A function with an outdated token gets one chance to return another one.
     if (memory.renews && !memory.worked && !memory.workedBefore && unauthorized === 1) {
       const failure = failureOf(error, { worked: true });
       return failure && { ...failure, delayMs: 0 };
@@ -65,16 +63,15 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
 const MAX_UNAUTHORIZED = 2;
 
 /**
- * Waits after a 401 that comes first, where an earlier process shows that the token has worked, in milliseconds: about a minute, and within
- * the time of one request.
+ * Waits after an initial 401, if an earlier process shows that the token has worked, in milliseconds: about a minute, and within the time of one
+ * request.
  */
 const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
 
 /**
- * What a 401 means with a token that only an earlier process has seen to work.
- *
+ * The meaning of a 401 with a token that has only worked in an earlier process.
  * @param count Number of such answers in a row, from 1.
- * @returns Undefined when it was tried often enough.
+ * @returns Undefined after enough tries.
  */
 function firstUnauthorized(error: MogplexError, count: number): Failure | undefined {
   const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
@@ -87,7 +84,7 @@ function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.worked ||= error instanceof ApiError && error.code !== null;
 }
 
-/** Adds the advice to the detail of a failure, once a process. */
+/** Adds the advice to the detail of a failure, once per process. */
 function withAdvice(failure: Failure, memory: TokenMemory): Failure {
   if (!failure.advice || memory.advised) return failure;
   memory.advised = true;
@@ -99,48 +96,46 @@ interface RetryOptions<T> {
   memory: TokenMemory;
   /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
   signal?: AbortSignal | undefined;
-  /** Makes an attempt. @param count Its number, from 1. */
+  /** @param count Number of the attempt, from 1. */
   attempt(count: number): Promise<T>;
   /** The failure that an error means; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
   /** Called after each failed attempt; `failure` is undefined if a retry cannot fix the error. If it throws, the loop ends. */
   onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
-  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  /** @param count Number of failed attempts. @returns Whether to make another one. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
-// What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
-// failed request. This is the only place that decides so.
+// The meaning of a failed attempt: whether a retry can help, why and how long to wait, and whether the service may have carried out the failed
+// request. Only this code decides that.
 
-/** A failed attempt after which a retry makes sense. */
+/** A failed attempt that is worth a retry. */
 export interface Failure {
   cause: WaitCause;
   /** A few words for the log, from our own messages, never from a body. */
   detail: string;
-  /** What the reader can do about it. @default no advice is known */
+  /** What the reader can do about it. @default no advice */
   advice?: string | null | undefined;
-  /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
+  /** Delay from `Retry-After`, in milliseconds; null without one. */
   namedMs: number | null;
-  /** Whether the service certainly did nothing. If not, a request that changes something may have worked. */
+  /** Whether the service certainly did nothing. If false, a request that changes something may have worked. */
   refused: boolean;
-  /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
+  /** The caller's delay, in milliseconds; at least the named one. @default the named one, otherwise a backoff */
   delayMs?: number | undefined;
   /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
   baseMs?: number | undefined;
 }
 
-/** Circumstances that {@linkcode failureOf} needs beside the error. */
+/** Input of {@linkcode failureOf} besides the error. */
 interface Circumstances {
   /** Whether the service has accepted this token in this process. */
   worked: boolean;
-  /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
+  /** Whether the service counts the attempt against the start limit, so that a 429 can mean that limit. @default {false} */
   starts?: boolean | undefined;
 }
 
 /**
  * Decides whether a retry can help after an error.
- *
- * @param error What an attempt threw.
  * @returns Undefined for an error that a retry cannot fix.
  */
 export function failureOf(error: unknown, circumstances: Circumstances): Failure | undefined {
@@ -162,16 +157,14 @@ export function failureOf(error: unknown, circumstances: Circumstances): Failure
 }
 
 /**
- * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
- * token its second chance.
- *
+ * Decides whether a later attempt can help after the client has given up. The client has already given a refused token its second chance.
  * @returns Undefined for an error that time does not fix.
  */
 export function laterFailure(error: unknown): Failure | undefined {
   return isUnauthorized(error) ? undefined : failureOf(error, { worked: true });
 }
 
-// Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
+// Source: API reference, "Rate limits": the request limit always names this delay, the start limit names the real one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 
 /** The named delay; null for zero, which would retry without a pause. */
@@ -179,7 +172,7 @@ function namedDelay(error: ApiError): number | null {
   return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
 }
 
-/** Why the attempt failed. What was attempted is left out, since the log line says it already. */
+/** Why the attempt failed. The attempt itself is left out, because the log line already has it. */
 function detailOf(error: MogplexError): string {
   if (error instanceof ApiError) {
     const limit = error instanceof RateLimitedError ? limitWords(error.why) : null;
@@ -189,22 +182,20 @@ function detailOf(error: MogplexError): string {
   return error.why;
 }
 
-/** HTTP status of an error or of its cause; null if there was no answer. */
+/** HTTP status of an error or of its cause; null without an answer. */
 export function statusOf(error: unknown): number | null {
   if (error instanceof StartUnknownError) return statusOf(error.cause);
   return error instanceof ApiError ? error.status : null;
 }
 
-/** Whether the service refused the token. */
 export function isUnauthorized(error: unknown): error is MogplexError {
   return error instanceof UnauthorizedError || error instanceof MogplexError && error.exit === "unauthorized";
 }
 
 /**
- * The cause for an answer that is not the API's refusal of the request; undefined if a retry cannot help.
- *
- * 501 and 505 say that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the
- * token has never worked, and a proxy is in trouble if it has.
+ * The cause of an answer that is not the API's refusal; undefined if a retry cannot help.
+ * 501 and 505 mean that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the token has never
+ * worked, and a proxy is failing if it has.
  */
 function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
   if (status === 501 || status === 505) return undefined;
@@ -222,13 +213,11 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
   return isUnauthorized(error) && worked ? "unauthorized" : undefined;
 }
 
-/** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a connection that was refused, and a name that is not known. */
+/** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a refused connection, and an unknown name. */
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
 
-/**
- * Whether no connection came about, so that no request was sent. What is not known to say so may have been sent.
- */
+/** Whether there was no connection, so that no request was sent. An unknown error may have been sent. */
 function neverConnected(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
   const { code, errors } = error as { code?: unknown; errors?: unknown };
@@ -238,7 +227,6 @@ function neverConnected(error: unknown, depth = 0): boolean {
   return error.cause === undefined ? NEVER_CONNECTED.test(error.message) : neverConnected(error.cause, depth + 1);
 }
 
-/** Most causes that are looked at. */
 const MAX_CAUSES = 8;
 
 /** Whether the service may have carried out a request that failed with this error. */
@@ -251,16 +239,13 @@ export function isAmbiguous(error: MogplexError): boolean {
   return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
 }
 
-// How long to wait after a failure.
-
 /** Longest backoff after the first failed attempt, in milliseconds. */
 const BACKOFF_MS = 1_000;
 
 /**
- * The delay before the next attempt, in milliseconds: the caller's if it decided one, else the named one in full, else a backoff.
- *
+ * The delay before the next attempt, in milliseconds: the caller's, otherwise the named one in full, otherwise a backoff.
  * @param attempt Number of failed attempts in a row, at least 1.
- * @param random Gives numbers from 0 up to 1.
+ * @param random Returns numbers from 0 up to 1.
  */
 export function failureDelay(failure: Failure, attempt: number, random: () => number): number {
   const { delayMs, namedMs, baseMs = BACKOFF_MS } = failure;
@@ -271,9 +256,8 @@ export function failureDelay(failure: Failure, attempt: number, random: () => nu
 const MAX_BACKOFF_MS = 30_000;
 
 /**
- * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
- * that failed together do not all come back at once.
- *
+ * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs that failed together
+ * do not all retry at once.
  * @param attempt Number of the attempt that failed, from 1.
  * @param baseMs Longest delay after the first attempt, in milliseconds.
  * @param random Number from 0 up to 1.
@@ -282,8 +266,6 @@ function backoffMs(attempt: number, baseMs: number, random: number): number {
   const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
   return Math.round(full / 2 + random * full / 2);
 }
-
-// Limits of a single call of the client.
 
 /** How long and how often one call may try. All durations in milliseconds. */
 export interface CallOptions {
@@ -308,14 +290,13 @@ export interface CallOptions {
   requestTimeoutMs?: number | undefined;
 }
 
-// Calls of the client: each retries on its own, within its own limits.
+// Calls of the client: each retries within its own limits.
 
-/** State that all calls of one client share. */
 export interface CallWorld {
   clock: Clock;
   /** Called before every wait. */
   onNotice: OnNotice | undefined;
-  /** Random numbers from 0 up to 1, for jitter. */
+  /** From 0 up to 1, for jitter. */
   random: () => number;
   memory: TokenMemory;
 }
@@ -330,17 +311,16 @@ const MAX_CALL_MS = 31 * 86_400_000;
 /** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
 
-/** The limits of one call, on the client's clock. */
 export class CallLimits {
   readonly #world: CallWorld;
   readonly #what: string;
   readonly #options: CallOptions;
-  /** Point on the clock until which the call may wait and try again. */
+  /** Time limit for waits and retries of the call, on the clock. */
   readonly deadline: number;
 
   /**
-   * @param what What is attempted, after "Cannot": `read run "…"`.
-   * @throws {UsageError} when the deadline is not a point on the clock: a date would be one for ever.
+   * @param what The attempt, after "Cannot": `read run "…"`.
+   * @throws {UsageError} if the deadline is not a time on the clock: a date would never pass.
    */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
@@ -354,7 +334,7 @@ export class CallLimits {
     throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }
 
-  /** Limits of one attempt. @param count Its number in this call, from 1. */
+  /** @param count Number of the attempt in this call, from 1. */
   ofAttempt(count: number): { limitMs: number; signal: AbortSignal | undefined; attempt: number } {
     const { requestTimeoutMs = REQUEST_MS, overrun = false, signal, attempt: first = 1 } = this.#options;
     const attempt = count + first - 1;
@@ -362,7 +342,7 @@ export class CallLimits {
     return { limitMs: overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs), signal, attempt };
   }
 
-  /** Waits for the next attempt. @returns False when that would pass the deadline, or the last attempt was made. */
+  /** Waits for the next attempt. @returns False if that would pass the deadline, or the last attempt was made. */
   async wait(failure: Failure, count: number): Promise<boolean> {
     const { clock, onNotice, random } = this.#world;
     const { maxAttempts = Infinity, signal } = this.#options;
@@ -387,12 +367,11 @@ export class CallLimits {
   }
 }
 
-/** Description of one call, for {@linkcode callWithin}. */
 export interface StandAloneCall {
-  /** What is attempted, after "Cannot": `read run "…"`. */
+  /** The attempt, after "Cannot": `read run "…"`. */
   what: string;
   options: CallOptions | undefined;
-  /** What a failed attempt means; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
+  /** The meaning of a failed attempt; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
   /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
   baseMs?: number | undefined;
@@ -403,10 +382,9 @@ export interface StandAloneCall {
 }
 
 /**
- * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single
- * attempt, whose failure the caller judges.
- *
- * @throws {UsageError} when the deadline is not a point on the clock.
+ * Tries until an attempt works, fails permanently, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single attempt, whose
+ * failure the caller judges.
+ * @throws {UsageError} if the deadline is not a time on the clock.
  * @throws what the last attempt threw; `signal.reason` if the signal aborts.
  */
 export async function callWithin<T>(

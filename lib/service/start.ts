@@ -1,7 +1,6 @@
 /**
- * The start of something that must not begin twice: one key, however many attempts it takes. Runs, runs of automations and items of
- * campaigns are started here, and by nothing else.
- *
+ * The start of something that must not begin twice: one key, however many attempts it takes. Runs, automation runs and items of campaigns are started
+ * here, and nowhere else.
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
@@ -10,7 +9,6 @@ import { type CallOptions, type Failure, failureOf, isAmbiguous, retry } from ".
 import type { TokenMemory } from "./memory.ts";
 import { REPOS_LIST } from "./validate.ts";
 
-/** One start with one key. */
 export class Start<R> {
   readonly #what: Startable<R>;
   readonly #parts: StartParts;
@@ -29,7 +27,7 @@ export class Start<R> {
     return this.#isUnsure;
   }
 
-  /** Whether it may exist: an attempt is under way, has worked, or may have worked. */
+  /** Whether it may exist: an attempt is in progress, has worked, or may have worked. */
   get mayExist(): boolean {
     return this.#isSending || this.#isUnsure;
   }
@@ -41,9 +39,8 @@ export class Start<R> {
 
   /**
    * Sends it until it is answered.
-   *
-   * @throws {UsageError} when the service answers 503 because the token does not reach the repository.
-   * @throws {StartUnknownError} when an attempt may have worked although no answer says so; carries the key.
+   * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
+   * @throws {StartUnknownError} if an attempt may have worked although no answer confirms it; carries the key.
    * @throws what the last attempt threw, `announce` and `wait`; `signal.reason` if the signal aborts.
    */
   async send(): Promise<R> {
@@ -98,8 +95,8 @@ export class Start<R> {
   }
 
   /**
-   * Asks once whether the token reaches the repository, after a 503 of the API: the rate limiter of the service answers that for a repository
-   * that does not exist. A 503 of the host has no error code.
+   * Checks once whether the token has access to the repository, after a 503 of the API: the service's rate limiter answers that for a repository that
+   * does not exist. A 503 of the host has no error code.
    */
   async #probe(error: unknown): Promise<void> {
     const { what, repository } = this.#what;
@@ -115,7 +112,7 @@ export class Start<R> {
     }, { cause: error });
   }
 
-  /** The error to throw: another one if an earlier attempt may have worked, unless this answer is a definite one. */
+  /** The error to throw: a different one if an earlier attempt may have worked, unless this answer is definite. */
   #told({ error, failure }: FailedStart): unknown {
     if (!this.#isUnsure || !(error instanceof MogplexError) || error instanceof StartUnknownError) return error;
     if (failure === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
@@ -138,49 +135,45 @@ function withAdvice({ why, advice }: MogplexError): string {
   return advice === null ? why : `${why}; ${advice}`;
 }
 
-/** Something that can be started: a run, or the run of an automation. */
+/** A run, or an automation run. */
 export interface Startable<R> {
-  /** What is attempted, after "Cannot": `start run`. */
+  /** The attempt, after "Cannot": `start run`. */
   what: string;
-  /** Whether the service counts it against the limit of starts, so that a 429 can mean that limit. */
+  /** Whether the service counts it against the start limit, so that a 429 can mean that limit. */
   takesSlot: boolean;
   /** Sends one attempt. All attempts with one key must send the same bytes. */
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent where that could start a second one. */
+  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent if that could start a second one. */
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
   /** Whether the last answer named something that exists, although the attempt failed afterwards. @default it did not */
   isNamed?: (() => boolean) | undefined;
-  /** The repository, and whether the token reaches it; absent where the service says so itself. */
+  /** The repository, and whether the token has access to it; absent if the service reports that itself. */
   repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
-  /** What an error means that is not one of the service, such as a trigger that was accepted and started nothing. @default nothing */
+  /** The meaning of an error that is not the service's, such as a trigger that was accepted and started nothing. @default nothing */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
 }
 
-/** How a {@linkcode Startable} is started. */
 interface StartParts {
   key: string;
-  /** The key with secrets masked, for messages. @default the key */
+  /** The key with masked secrets, for messages. @default the key */
   shownKey?: string | undefined;
   memory: TokenMemory;
   /** Limits of each attempt. Its `signal` ends the start. */
   call: CallOptions;
   /**
-   * Called before the first attempt, and before each further one that may take another slot because the last one may have taken one. If it
-   * throws, nothing is sent.
+   * Called before the first attempt, and before each further one that may use another slot because the last one may have used one. If it throws,
+   * nothing is sent.
    */
   announce?: (() => void | Promise<void>) | undefined;
-  /** Called when an attempt is sent. */
   onSend?: (() => void) | undefined;
-  /** Called after each failed attempt. */
   onFailure?: ((failed: FailedStart) => void) | undefined;
-  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  /** @param count Number of failed attempts. @returns Whether to make another one. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
-/** A failed attempt of a start. */
 export interface FailedStart {
   error: unknown;
-  /** What it means; undefined if a further attempt cannot fix it. */
+  /** Undefined if a further attempt cannot fix it. */
   failure: Failure | undefined;
 }
 
@@ -192,8 +185,8 @@ export interface FailedStart {
 const START_BACKOFF_MS = 4_000;
 
 /**
- * What a failed attempt of a start means: the same as for any request, but that an answer which may hide a success is always asked for again,
- * and that the pauses are longer.
+ * The meaning of a failed attempt of a start: the same as for any request, except that an answer which may hide a success is always requested again,
+ * and the pauses are longer.
  */
 export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Failure | undefined {
   const failure = failureOf(error, { worked, starts: takesSlot });
@@ -219,11 +212,10 @@ export function runToStart(client: StartClient, request: StartRequest): Startabl
   };
 }
 
-/** A client that can start runs. One of ours sends single attempts; one of a caller may do more with each of them. */
+/** A client that can start runs. Ours sends single attempts; a caller's may do more with each of them. */
 export interface StartClient {
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
-  /** Sends one attempt of a start. */
   attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
-  /** Whether the token reaches a repository; asks once for each that it does. */
+  /** Whether the token has access to a repository; remembers a yes. */
   reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
 }

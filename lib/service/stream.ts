@@ -32,7 +32,7 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** The same for the follower, which waits for its own heartbeats as well. The stream of a client that is not ours may ignore that. */
+/** The same for the follower, which also waits for its own heartbeats. The stream of a client that is not ours may ignore that. */
 export interface FollowedStream extends RunEventStream {
   /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
@@ -67,9 +67,8 @@ function itemOf(
 
 /**
  * Decodes the messages of a stream and drops keep-alives.
- *
- * @param believes Whether a message may say this about a run; the message is dropped if not.
- * @param masker Makes what masks secrets in what stays of a long text.
+ * @param believes Whether a message may describe a run; otherwise it is dropped.
+ * @param masker Makes the function that masks secrets in the rest of a cut text.
  */
 export function readRunEvents(
   stream: EventStream,
@@ -89,7 +88,7 @@ export function readRunEvents(
 
 /**
  * Why a stream could not be opened:
- * - `absent`: the service, or a proxy before it, has no streams;
+ * - `absent`: the service, or a proxy in front of it, has no streams;
  * - `forgotten`: the service no longer knows the event after which the stream should continue;
  * - `unauthorized`: as for any request, the service's database may be failing;
  * - `lasting`: as for any request, a retry does not help;
@@ -99,10 +98,9 @@ export function readRunEvents(
 export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
 
 /**
- * Classifies the error. Source: design, "Following a run".
- *
+ * Source: design, "Following a run".
  * @param error What opening the stream threw.
- * @param resumes Whether the stream was to continue after an event.
+ * @param resumes Whether the stream should continue after an event.
  */
 export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
   if (isUnauthorized(error)) return "unauthorized";

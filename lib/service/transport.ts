@@ -1,7 +1,5 @@
 /**
- * Sends one request: adds the token, limits the time, reads the answer. Beside it only `post.ts` and `probe.ts` call
- * `fetch`, and nothing here retries.
- *
+ * Sends one request: adds the token, limits the time, reads the answer. Only `post.ts` and `probe.ts` also call `fetch`, and nothing here retries.
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -25,11 +23,8 @@ import {
 import { type EventStream, isEventStream, readEventStream } from "./event_stream.ts";
 import { networkAdvice } from "./proxies.ts";
 
-// The `User-Agent` header.
-
 /**
- * The value of the header: `mogplex-ci/<version> (<runtime>; <CI system>)`.
- *
+ * `mogplex-ci/<version> (<runtime>; <CI system>)`.
  * @param ci Name of the CI system; `none` outside CI.
  */
 export function userAgent(ci = "none"): string {
@@ -98,80 +93,70 @@ export interface OutgoingRequest {
   headers: Record<string, string>;
 }
 
-/** Gives the access token of each request. */
+/** Provides the access token of each request. */
 export interface TokenSource {
-  /** The token to send. @throws {MogplexError} when there is none. @throws what {@linkcode waitForHook} throws. */
+  /** @throws {MogplexError} without a token. @throws what {@linkcode waitForHook} throws. */
   get(limits: Omit<HookLimits, "redact">): Promise<string>;
-  /** The service answered 401 to this token: the next request asks for another one. */
+  /** The service answered 401 to this token: the next request requests another one. */
   refused(token: string): void;
-  /** Masks every token that was given lately. */
+  /** Masks recent tokens. */
   readonly redact: Redactor;
 }
 
-/** Options of {@linkcode createTransport}. */
 export interface TransportOptions {
-  /** Access token, or what gives it. It is sent to `origin` and nowhere else. */
+  /** Access token, or its source. It is only sent to `origin`. */
   token: string | TokenSource;
   /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
   secrets?: readonly string[] | undefined;
-  /** Reads the environment, for the secrets in it that a long text may have. @default none is read */
+  /** Reads the environment, for secrets in long texts. Nothing is read if absent. */
   env?: ((name: string) => string | undefined) | undefined;
-  /** Header that carries the bare token. @default `Authorization: Bearer …` */
+  /** Header with the bare token. @default `Authorization: Bearer …` */
   tokenHeader?: string | undefined;
-  /** Origin of the service, already checked by `parseOrigin`. */
+  /** Already checked by `parseOrigin`. */
   origin: string;
-  /** Sends requests. @default the global `fetch` at the time of each request */
+  /** @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
-  /** Source of time. @default the real clock */
+  /** @default the real clock */
   clock?: Clock | undefined;
-  /** `User-Agent`. @default {userAgent()} */
+  /** @default {userAgent()} */
   userAgent?: string | undefined;
   /** Further headers of each request, by name; checked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
   /** Called before each request, and awaited; it may change the headers, and checks them. */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request. */
   onRequest?: ((request: RequestReport) => void) | undefined;
-  /** Called before each request is sent. */
   onSend?: (() => void) | undefined;
-  /** Largest body of an answer, in bytes. @default {33_554_432} */
+  /** In bytes. @default {33_554_432} */
   maxBodyBytes?: number | undefined;
 }
 
-/** What an answer means. */
 export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
-/** A request and how to judge its answer. */
 interface Call<T> {
-  /** What is attempted, after "Cannot": `read run "…"`. */
+  /** The attempt, after "Cannot": `read run "…"`. */
   what: string;
   /** Makes the request. Must call the given `fetch` exactly once. */
   send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
-  /** Turns the answer into a value or an error. */
   judge(answer: Answer): Verdict<T>;
 }
 
-/** A request that expects an event stream. */
 interface StreamCall extends Omit<Call<never>, "judge"> {
   /** Turns an answer that is not an event stream into an error. The body of a 2xx is not read: `text` is empty. */
   refuse(answer: Answer): Verdict<never>;
 }
 
-/** Limits of one request. */
 export interface RequestLimits {
-  /** Longest time for headers and body together, in milliseconds. */
+  /** Time limit for headers and body together, in milliseconds. */
   limitMs: number;
   /** Ends the request, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Number of the attempt, for `onRequest`. @default {1} */
+  /** For `onRequest`. @default {1} */
   attempt?: number | undefined;
 }
 
-/** A request that is being sent. */
 interface Sending {
-  /** Number of the attempt. */
   readonly attempt: number | undefined;
-  /** The hook that keeps it from being sent, and what that is; undefined when no hook is at work. */
+  /** The hook that delays it, and the attempt of that hook; undefined if no hook is running. */
   inHook?: { readonly attempted: string; readonly name: string } | undefined;
 }
 
@@ -180,29 +165,27 @@ export interface Transport {
   readonly requests: number;
   /** Milliseconds by which our wall time is ahead of the service's, from the `Date` of its last answer; undefined if none had one. */
   readonly clockSkewMs: number | undefined;
-  /** Masks the token and texts that look like a secret. */
+  /** Masks the token and shapes of secrets. */
   readonly redact: Redactor;
-  /** Makes what masks these and the secrets in the environment: for long texts, which are cut when an answer is read. */
+  /** Makes the function that masks these and the secrets in the environment: for long texts, which are cut when an answer is read. */
   readonly cutMasker: () => Redactor;
   /**
    * Sends a request once.
-   *
    * @throws the error that `judge` returns.
-   * @throws {NetworkError} when no complete answer came within the limit.
-   * @throws {BodyTooLargeError} when the answer is larger than `maxBodyBytes`.
-   * @throws {UsageError} when Deno may not reach the origin; nothing was sent.
+   * @throws {NetworkError} if no complete answer arrived within the limit.
+   * @throws {BodyTooLargeError} if the answer is larger than `maxBodyBytes`.
+   * @throws {UsageError} if Deno is not permitted to reach the origin; nothing was sent.
    * @throws `signal.reason` if the signal aborts.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
   /**
-   * Opens an event stream. The limit applies until the headers have come; the signal also ends the open stream.
-   *
+   * Opens an event stream. The limit applies until the headers have arrived; the signal also ends the open stream.
    * @throws as {@linkcode Transport.call} does.
    */
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
 }
 
-/** Makes a transport for one token and one origin. The runtime's `fetch` keeps the connections. */
+/** For one token and one origin. The runtime's `fetch` keeps the connections. */
 export function createTransport(options: TransportOptions): Transport {
   const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
@@ -361,19 +344,18 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** A request that has failed. */
 interface FailedRequest {
-  /** What was attempted, after "Cannot". */
+  /** After "Cannot". */
   attempted: string;
   limitMs: number;
   sending: Sending;
   origin: string;
   redact: Redactor;
-  /** Whether the caller gave the `fetch`, which may use other proxies and certificates. */
+  /** Whether the `fetch` is the caller's, which may use other proxies and certificates. */
   ownFetch: boolean;
 }
 
-/** The error for what sending a request threw. What is not about sending stays as it is. */
+/** The error for a failed request. Other errors stay as they are. */
 function sendingError(thrown: unknown, request: FailedRequest): unknown {
   const { attempted, limitMs, sending: { inHook }, origin, redact, ownFetch } = request;
   const networkError = (why: string, cause?: unknown) =>
@@ -395,7 +377,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);
 }
 
-/** Whether a `fetch` gave what we need of a `Response`: a function of a test that gives nothing is a mistake, and no failure of the network. */
+/** Whether a `fetch` returned the parts of a `Response` that we need: a test function that returns nothing is a mistake, not a network failure. */
 function isResponse(answer: unknown): boolean {
   const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
   return typeof status === "number" && typeof headers?.get === "function";

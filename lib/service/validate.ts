@@ -19,15 +19,15 @@ import {
   type Uuid,
 } from "./contract.ts";
 
-/** A value for a message: as JSON, on one line, cut to 80 characters. */
+/** A value for a message: JSON on one line, cut to 80 characters. */
 function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /**
- * What is wrong with a text that is going to be sent; undefined when nothing is. The service's database stores neither NUL nor half
- * of a surrogate pair: the answer would be a 500, however often it is tried. Source: contract, section 12.
+ * The problem of a text to be sent; undefined without one. The service's database stores neither NUL nor half of a surrogate pair: the answer would
+ * always be a 500. Source: contract, section 12.
  */
 export function textProblem(text: string): string | undefined {
   if (text.includes("\0")) return "it contains a NUL character (U+0000)";
@@ -35,17 +35,15 @@ export function textProblem(text: string): string | undefined {
   return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
 }
 
-/** Whether so many characters are NUL that the text was UTF-16 once. */
+/** Whether there are so many NUL characters that the text must have been UTF-16. */
 function wasUtf16(text: string): boolean {
   const nuls = text.split("\0").length - 1;
   return nuls > 1 && nuls * 3 > text.length;
 }
 
 /**
- * Checks a text that is going to be sent.
- *
  * @param what Name of the field, for messages.
- * @throws {UsageError} when the service cannot store it, or it is not text.
+ * @throws {UsageError} if the service cannot store it, or it is not text.
  */
 export function checkText(text: string, what: string): string {
   const attempted = `use ${what}`;
@@ -57,7 +55,6 @@ export function checkText(text: string, what: string): string {
   throw new UsageError({ attempted, why, advice });
 }
 
-/** {@linkcode checkText} for a text that may be absent. */
 export function checkOptional(text: string | undefined, what: string): string | undefined {
   return text === undefined ? undefined : checkText(text, what);
 }
@@ -89,7 +86,7 @@ function checkValue(value: unknown, depth: number): void {
   }
 }
 
-/** A value for `JSON.stringify`, which would write numbers without a place in JSON, such as 1e400 is read as, as null. */
+/** A value for `JSON.stringify`, which would write numbers that JSON cannot represent, such as 1e400, as null. */
 function finite(_name: string, value: unknown): unknown {
   if (typeof value !== "number" || Number.isFinite(value)) return value;
   throw new UsageError({
@@ -99,10 +96,8 @@ function finite(_name: string, value: unknown): unknown {
 }
 
 /**
- * Checks the input of a trigger.
- *
- * @returns The input as JSON makes it.
- * @throws {UsageError} when it is not an object of names and values, or one that the service cannot store.
+ * @returns The input after JSON.
+ * @throws {UsageError} if it is not an object of names and values, or the service cannot store it.
  */
 export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
   const attempted = "trigger automation";
@@ -122,14 +117,13 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   return value;
 }
 
-/** How messages name the list of repositories. The programs put their own words in its place. */
+/** The list of repositories in messages. The programs replace it by their own words. */
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
 
 /**
  * Checks an id and converts it to lower case.
- *
  * @param what Name of the field, for messages.
- * @throws {UsageError} when it is not a UUID: the service answers 500 or 503 to such an id.
+ * @throws {UsageError} if it is not a UUID: the service answers 500 or 503 to such an id.
  */
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
@@ -142,15 +136,14 @@ export function checkUuid(id: string, what: string): Uuid {
   });
 }
 
-/** A token of the service, wherever it stands. Source: contract 1.3: 24 or more characters after the prefix. */
+/** A token of the service, anywhere in a text. Source: contract 1.3: 24 or more characters after the prefix. */
 const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
 /**
- * Checks an idempotency key and trims it.
- *
+ * Checks and trims an idempotency key.
  * @param maskToken Masks the access token in a text.
- * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
- * token, since logs, reports and the service's database show keys.
+ * @throws {UsageError} if it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access token, because
+ * logs, reports and the service's database show keys.
  */
 export function checkIdempotencyKey(key: string, maskToken: (text: string) => string): string {
   const attempted = "use idempotency key";
@@ -177,21 +170,20 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
 }
 
 /**
- * The rule of the service or of Git that a branch name breaks; undefined when there is none. Git refuses some names that the service
- * accepts, which would fail the run minutes later.
- *
+ * The rule of the service or of Git that a branch name breaks; undefined without one. Git refuses some names that the service accepts, which would
+ * fail the run minutes later.
  * @param name The name, trimmed.
  */
 export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
-/** The name of a branch without what Git allows in front of it: `refs/heads/main` is `main`. */
+/** A branch name without Git's optional prefix: `refs/heads/main` is `main`. */
 export function normalBranch(name: string): string {
   return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
-/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
+/** A branch name for comparisons: forges on some disks ignore case, and `refs/heads/main` is `main`. */
 export function branchKey(name: string): string {
   return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
 }
@@ -238,8 +230,8 @@ function checkWord<T extends string>(text: string, word: string, known: readonly
 }
 
 /**
- * What is wrong with the name of a harness; undefined for one that may be sent. Each revision of the service knows other agents, and refuses
- * the rest by itself: see {@linkcode unknownHarness}.
+ * The problem of a harness name; undefined for a name that may be sent. Each revision of the service supports other agents, and refuses the rest
+ * itself: see {@linkcode unknownHarness}.
  */
 export function harnessProblem(harness: string): string | undefined {
   return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a word of at most 100 characters";
@@ -252,7 +244,7 @@ function checkHarness(harness: string): OpenWord<Harness> {
   throw new UsageError({ attempted: "use harness", why, value: quoted(harness) });
 }
 
-/** What to tell of a harness that we do not know; undefined for one that we know. */
+/** A warning about a harness that the toolkit does not know; undefined for a known one. */
 export function unknownHarness(harness: string | undefined): string | undefined {
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
@@ -273,10 +265,9 @@ function checkRoot(root: string): string | null {
 }
 
 /**
- * Checks a start and normalises it as the service would, so that every attempt sends the same bytes.
- *
- * @returns The request with trimmed values; fields that are absent or undefined stay absent.
- * @throws {UsageError} when a field breaks a rule of the service; it names the first such field.
+ * Checks and normalizes a start like the service, so that every attempt sends the same bytes.
+ * @returns The request with trimmed values; absent or undefined fields stay absent.
+ * @throws {UsageError} for the first field that breaks a rule of the service.
  */
 export function validateStartRequest(request: StartRequest): StartRequest {
   const { repoId, prompt, harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = ownFields(request);
@@ -288,7 +279,7 @@ export function validateStartRequest(request: StartRequest): StartRequest {
   if (baseBranch !== undefined) valid.baseBranch = checkBranch(baseBranch, "base branch");
   if (workingBranch !== undefined) valid.workingBranch = checkBranch(workingBranch, "working branch");
   if (createBranch !== undefined) {
-    // The service silently takes any other value for false.
+    // The service silently treats any other value as false.
     if (typeof createBranch !== "boolean") {
       throw new UsageError({
         attempted: "use createBranch",
@@ -314,7 +305,7 @@ export function validateStartRequest(request: StartRequest): StartRequest {
   return { ...valid };
 }
 
-// Checks what a script passes to the library: a misspelt option or field must not start another run than the one that was meant.
+// Checks what a script passes to the library: a misspelled option or field must not start a different run.
 
 export { checkOptions, type Keys, type Kind };
 
@@ -331,7 +322,6 @@ function checkKnownWord(field: string, value: unknown, words: readonly string[])
 
 /**
  * Checks names, types and words of a start's request, before its values are checked as for the command.
- *
  * @throws {UsageError} naming the field.
  */
 export function checkRequestKeys(request: unknown): void {
