@@ -1,9 +1,7 @@
 /**
- * Files on the disk of this machine that are whole after a crash: what was written is on the disk when a function returns, and no reader
- * sees half of a file. And what is in a directory.
- *
- * On Deno this needs `--allow-read` and `--allow-write` for the directory, and nothing else.
- *
+ * Files on the disk of this machine that stay whole after a crash: written data is on the disk when a function returns, and no reader sees half of a
+ * file. Also lists directories.
+ * On Deno this needs only `--allow-read` and `--allow-write` for the directory.
  * @module
  */
 import * as Files from "node:fs";
@@ -12,72 +10,67 @@ import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
 
 /**
- * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts`
- * refuses, and whatever is not an ordinary file: it throws an `Error` whose message is a clause, `it is not an ordinary file`.
+ * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts` refuses, and
+ * everything but an ordinary file: it throws an `Error` whose message is a clause, `it is not an ordinary file`.
  */
 export interface DurableFiles {
-  /** Creates a directory with its parents. @throws when that is not possible. */
+  /** Creates a directory with its parents. @throws if that is not possible. */
   makeDirectory(path: string): void;
-  /** Names in a directory, sorted; undefined when there is no directory. @throws when it cannot be read. */
+  /** Sorted; undefined if there is no directory. @throws if it cannot be read. */
   list(directory: string): string[] | undefined;
-  /** What is known of a file; undefined when it does not exist. */
+  /** Undefined if the file does not exist. */
   facts(path: string): FileFacts | undefined;
-  /** Reads a file; undefined when it does not exist. @throws also when it has more than `maxBytes`. */
+  /** Undefined if the file does not exist. @throws also if it has more than `maxBytes`. */
   read(path: string, maxBytes: number): FileContent | undefined;
   /**
-   * Reads a file line by line, with no more of it in memory than the longest line.
-   *
+   * Reads a file line by line; memory holds only the longest line.
    * @param maxLineBytes Most bytes of a line.
    * @returns Whether there is such a file.
-   * @throws also when a line is longer, and what `onLine` throws.
+   * @throws also if a line is longer, and what `onLine` throws.
    */
   readLines(path: string, maxLineBytes: number, onLine: (line: FileLine) => void): boolean;
   /**
-   * Appends a text, which is on the disk on return. Creates the file when `bytesBefore` is 0.
-   *
-   * @param bytesBefore Length that the file must have now.
-   * @throws when it has another length, or when not all of the text can be written: no part of it is in the file then, as far as that
-   * can be undone.
+   * Appends a text, which is on the disk on return. Creates the file if `bytesBefore` is 0.
+   * @param bytesBefore Required current length of the file.
+   * @throws if it has another length, or not all of the text can be written. Then the file has no part of the text, as far as that can be undone.
    */
   append(path: string, text: string, bytesBefore: number): void;
-  /** Shortens a file, on the disk on return. @throws when that is not possible. */
+  /** Shortens a file, on the disk on return. @throws if that is not possible. */
   truncate(path: string, bytes: number): void;
-  /** Writes a file under a temporary name and renames it; on the disk on return. @throws when it cannot be written. */
+  /** Writes a file under a temporary name and renames it; on the disk on return. @throws if it cannot be written. */
   replace(path: string, text: string): void;
   /**
-   * Creates a file with its content in one step, so that of several processes exactly one succeeds; on the disk on
-   * return, with all of its content.
-   *
-   * @returns False when there is something of this name.
-   * @throws when it cannot be written.
+   * Creates a file with its content in one step, so that exactly one of several processes succeeds; on the disk on return, with all of its content.
+   * @returns False if the name is taken.
+   * @throws if it cannot be written.
    */
   create(path: string, text: string): boolean;
-  /** Renames a file, in place of another one. @throws when there is no such file. */
+  /** Renames a file, replacing another one. @throws if there is no such file. */
   move(from: string, to: string): void;
   remove(path: string): void;
-  /** Sets a file's time of change to now. @throws when there is no such file. */
+  /** Sets a file's modification time to now. @throws if there is no such file. */
   touch(path: string): void;
-  /** The time by the clock of a directory's file system, in milliseconds since 1970. @throws when the directory cannot be written. */
+  /** The time by the clock of a directory's file system, in milliseconds since 1970. @throws if the directory cannot be written. */
   timeIn(directory: string): number;
 }
 
-/** What is known of an ordinary file without reading it. */
+/** Facts of an ordinary file that need no reading. */
 interface FileFacts {
   bytes: number;
-  /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
+  /** Modification time in milliseconds since 1970, by the clock of its file system. */
   modifiedMs: number;
 }
 
 interface FileContent {
   content: Uint8Array;
-  /** When that was changed; see {@linkcode FileFacts}. */
+  /** See {@linkcode FileFacts}. */
   modifiedMs: number;
 }
 
 export interface FileLine {
-  /** Its bytes without the line feed. They are overwritten after the call. */
+  /** Without the line feed. They are overwritten after the call. */
   bytes: Uint8Array;
-  /** Where it begins, in bytes from the beginning of the file. */
+  /** Bytes from the beginning of the file. */
   offset: number;
   /** Whether a line feed ends it. Only the last line of a file may have none. */
   ended: boolean;
@@ -86,14 +79,11 @@ export interface FileLine {
 const BUFFER_BYTES = 65_536;
 const LINE_FEED = 10;
 
-/** The files of this machine. @param fs A module with the functions of `node:fs`. @default `node:fs` */
+/** @param fs A module with the functions of `node:fs`. @default `node:fs` */
 export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
-  /**
-   * Throws when a path leads through a symbolic link. Where Deno permits the directory itself and nothing above it, that is all that is
-   * looked at.
-   */
+  /** Throws if a path leads through a symbolic link. If Deno permits only the directory itself, nothing above it is checked. */
   function refuse(path: string): void {
     try {
       refuseLinks(fs, path);
@@ -104,7 +94,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  /** Facts of what is at a path, itself a link or not; undefined when there is nothing. */
+  /** Facts about a path itself, which may be a link; undefined if there is nothing. */
   function look(path: string): Files.Stats | undefined {
     refuse(path);
     const facts = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -112,11 +102,11 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     return facts;
   }
 
-  /** Does something with an open file. Without `O_NONBLOCK` opening a pipe would wait for its other end. */
+  /** Without `O_NONBLOCK` opening a pipe would wait for its other end. */
   function withFile<T>(path: string, flags: number, use: (file: number, facts: Files.Stats) => T): T {
     const file = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
     try {
-      // Another process may have put something else in its place since it was looked at.
+      // Another process may have replaced it since the check.
       const facts = fs.fstatSync(file);
       if (!facts.isFile()) throw new Error("it is not an ordinary file");
       return use(file, facts);
@@ -140,13 +130,13 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
         fs.closeSync(file);
       }
     } catch (error) {
-      // Nor is it permitted on Deno for a directory that was not named.
+      // Deno does not permit it either for a directory that was not named.
       if (isNotPermitted(error)) return;
       if (!hasCode(error, "EACCES", "EBADF", "EINVAL", "EISDIR", "ENOTSUP", "EPERM")) throw error;
     }
   }
 
-  /** Writes a new file beside `path` and hands it on; it is gone afterwards unless it was renamed. */
+  /** Writes a new file next to `path` and passes it on; it is removed afterwards unless it was renamed. */
   function withTemporary<T>(path: string, text: string, durable: boolean, use: (temporary: string) => T): T {
     const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     try {
@@ -164,12 +154,12 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     const missing: string[] = [];
     for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
     if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
-    // In one call, for which Deno asks for no more than the directory itself. Another process may create it meanwhile.
+    // In one call, for which Deno only requires the directory itself. Another process may create it in the meantime.
     fs.mkdirSync(path, { recursive: true });
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
 
-  /** Whether there is nothing at a path. What Deno may not look at counts as being there. */
+  /** Whether there is nothing at a path. A path that Deno is not permitted to read is assumed to exist. */
   function isMissing(path: string): boolean {
     try {
       return fs.statSync(path, { throwIfNoEntry: false }) === undefined;
@@ -183,7 +173,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     if (look(path) === undefined) return false;
     withFile(path, O_RDONLY, (file) => {
       let buffer = new Uint8Array(BUFFER_BYTES);
-      // Bytes from `start` to `end` of the buffer are read and not handed on; the buffer begins at `origin` of the file.
+      // Bytes from `start` to `end` of the buffer are read but not passed on yet; the buffer begins at `origin` of the file.
       let [start, end, origin, number] = [0, 0, 0, 1];
       function handOn(until: number, ended: boolean) {
         if (until - start > maxLineBytes) throw new Error(`line ${number} is longer than ${maxLineBytes} bytes`);
@@ -245,7 +235,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
           return { content: bytes.subarray(0, end), modifiedMs: mtimeMs };
         });
       } catch (error) {
-        // Another process may have removed it since it was looked at.
+        // Another process may have removed it since the check.
         if (hasCode(error, "ENOENT")) return undefined;
         throw error;
       }
@@ -284,11 +274,11 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
           fs.linkSync(temporary, path);
           return true;
         } catch (error) {
-          // A network file system may repeat a request whose answer was lost: then the name that is in the way is ours.
+          // A network file system may repeat a request whose answer was lost: then the existing name is ours.
           if (hasCode(error, "EEXIST")) return fs.lstatSync(temporary).nlink > 1;
           if (hasCode(error, "ENOENT")) throw error;
         }
-        // Not every file system has hard links. A reader may see an empty file for a moment then.
+        // Not every file system has hard links. Then a reader may see an empty file for a moment.
         try {
           withFile(path, O_WRONLY | O_CREAT | O_EXCL, (file) => {
             writeAll(file, text);
@@ -316,7 +306,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     touch(path) {
       look(path);
       withFile(path, O_RDWR, (file) => {
-        // By writing, as the file system's clock counts and not ours.
+        // By writing, because the file system's clock matters, not ours.
         const first = new Uint8Array(1);
         if (fs.readSync(file, first, 0, 1, 0) === 1) fs.writeSync(file, first, 0, 1, 0);
       });
@@ -332,15 +322,13 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes((error as { code?: string }).code ?? "");
 }
 
-// What is in a directory.
-
-/** Entries of a directory, sorted by name; undefined when it does not exist or cannot be read. */
+/** Sorted by name; undefined if the directory does not exist or cannot be read. */
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {
-  /** Its name, without the path. */
+  /** Without the path. */
   name: string;
-  /** What it is. A symbolic link is `other`, wherever it leads. */
+  /** A symbolic link is `other`, whatever its target. */
   kind: "file" | "folder" | "other";
 }
 

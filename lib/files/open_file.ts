@@ -1,16 +1,15 @@
 /**
- * Opens a file with the program that the system has for it.
- *
+ * Opens a file with the system's default program.
  * @module
  */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
-/** The program of each system that opens files. Everywhere else it is that of the desktops on Linux. */
+/** The program of each system that opens files. All other systems use the one of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
-/** Variables that a browser needs: those of the user, of the desktop and of Windows. No token is among them. */
+/** Variables that a browser needs: those of the user, of the desktop and of Windows. None of them is a token. */
 const PASSED_ON: readonly string[] = [
   "PATH",
   "HOME",
@@ -37,10 +36,8 @@ const PASSED_ON: readonly string[] = [
 
 /**
  * Opens a file, and does not wait until it is closed.
- *
  * @param path Path of the file, from the working directory.
- * @param env Reads the environment.
- * @returns Why it could not be opened, as a clause; null when its program was started.
+ * @returns Why it could not be opened, as a clause; null if its program was started.
  */
 export async function openFile(path: string, env: (name: string) => string | undefined): Promise<string | null> {
   const program = OPENERS.get(process.platform) ?? "xdg-open";

@@ -1,9 +1,6 @@
 /**
- * Who this process is, and whether another one is alive: for a file that says who is at work on a directory.
- *
- * Nothing here throws: what cannot be found out is null. On Deno the host needs `--allow-sys=hostname`; all the rest is in `/proc` and needs
- * `--allow-all`.
- *
+ * The identity of this process, and whether another one is alive: for a file that names the process that uses a directory.
+ * Nothing here throws: unknown facts are null. On Deno the host needs `--allow-sys=hostname`; all the rest is in `/proc` and needs `--allow-all`.
  * @module
  */
 import * as fs from "node:fs";
@@ -17,28 +14,27 @@ export type ProcessState =
   /** The runtime has no permission to find out. */
   | { state: "unknown" };
 
-/** A process. Two identities are of the same process when all five fields agree. */
+/** Two identities are of the same process if all five fields are equal. */
 export interface ProcessIdentity {
   host: string | null;
   /** Identifies the machine's start. Linux only. */
   bootId: string | null;
-  /** Identifies the set of processes that see each other: those of a container see no others. Linux only. */
+  /** Identifies the set of processes that see each other: processes in a container see no others. Linux only. */
   pidSpace: string | null;
   pid: number;
-  /** When it was started, in ticks since the machine's start. A number can belong to another process later. Linux only. */
+  /** Start time in ticks since the machine's start, because a number can belong to another process later. Linux only. */
   startedAt: string | null;
 }
 
 export interface Processes {
   own(): ProcessIdentity;
-  /** Looks for a process of the same machine that sees the same processes. */
+  /** Looks for a process of the same machine in the same process space. */
   find(pid: number): ProcessState;
 }
 
 /**
  * Whether a process has ended.
- *
- * @returns Undefined when that cannot be found out: it may be on another machine, or in another container.
+ * @returns Undefined if that cannot be determined: it may be on another machine, or in another container.
  */
 export function hasEnded(
   { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
@@ -46,7 +42,7 @@ export function hasEnded(
 ): boolean | undefined {
   const own = processes.own();
   if (host === null || host !== own.host) return undefined;
-  // The machine was started anew since.
+  // The machine was restarted since.
   if (bootId !== null && own.bootId !== null && bootId !== own.bootId) return true;
   if (pidSpace !== own.pidSpace) return undefined;
   const found = pid === own.pid ? { state: "alive" as const, startedAt: own.startedAt } : processes.find(pid);
@@ -55,7 +51,7 @@ export function hasEnded(
   return found.startedAt !== startedAt;
 }
 
-/** Letters of processes that have ended, and whose parent has not asked for their exit code. Source: proc_pid_stat(5), "state". */
+/** Letters of ended processes whose parent has not read their exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
 export function systemProcesses(): Processes {
@@ -67,11 +63,11 @@ export function systemProcesses(): Processes {
     }
   }
 
-  /** State and start of a process from `/proc`; null when it is not there, or cannot be read. */
+  /** State and start of a process from `/proc`; null if it does not exist, or cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
     return attempt(() => {
       const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The name before may have blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
+      // The name in front may have blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
       const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
       const [state = "", startedAt = ""] = [fields[0], fields[19]];
       return /^\d+$/.test(startedAt) ? { state, startedAt } : null;
@@ -92,7 +88,7 @@ export function systemProcesses(): Processes {
         return ENDED.includes(stat.state) ? { state: "dead" } : { state: "alive", startedAt: stat.startedAt };
       }
       try {
-        // Signal 0 is not sent: it only asks whether one could be. `/proc` can be closed to other users.
+        // Signal 0 is not sent: it only checks whether one could be. `/proc` can be closed to other users.
         process.kill(pid, 0);
         return { state: "alive", startedAt: null };
       } catch (error) {

@@ -1,7 +1,6 @@
 /**
- * Runs the system's Git in a repository of its own, with settings of its own: nothing that a checkout, a user or a machine has configured
- * counts, no hook runs, nothing asks for a password, and credentials are in no argument, no address and no file.
- *
+ * Runs the system's Git in a private repository with private settings: the configuration of a checkout, a user or a machine is ignored, no hook runs,
+ * nothing asks for a password, and credentials are in no argument, no address and no file.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -14,33 +13,29 @@ import { NETWORK_VARIABLES } from "../variables.ts";
 
 export interface GitOptions {
   /**
-   * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
-   * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   * Address of the repository to read and write, after `checkRemote`. Only its host gets the password: a proxy that asks for one gets none, and the
+   * hooks of a repository on this machine, which Git runs with our environment, do not see it.
    */
   remote: string;
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
   /**
-   * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
-   * killed could not remove it. @default no folder of another process is looked at
+   * The owner of the folder as a text, and whether the owner of another folder has ended: then its folder is removed, which a killed process could
+   * not do. @default folders of other processes are ignored
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Git in a bare repository in a temporary folder. */
 export interface SystemGit {
   /** The temporary folder, for files of the caller. */
   readonly folder: string;
   /**
-   * Runs Git.
-   *
-   * @param args Its arguments.
-   * @param input What it reads. @default {nothing}
-   * @param variables Of this call alone. @default {none}
-   * @throws {MogplexError} with exit code 69 when it takes longer than 120 seconds.
-   * @throws {UsageError} when there is no Git, or Deno may not run it.
+   * @param input Standard input. @default {nothing}
+   * @param variables For this call alone. @default {none}
+   * @throws {MogplexError} with exit code 69 if it takes longer than 120 seconds.
+   * @throws {UsageError} if there is no Git, or Deno is not permitted to run it.
    */
   run(
     args: readonly string[],
@@ -52,10 +47,10 @@ export interface SystemGit {
 }
 
 export interface GitAnswer {
-  /** Exit code; null when it was killed. */
+  /** Null if it was killed. */
   code: number | null;
   stdout: Uint8Array;
-  /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
+  /** At most the last 4000 characters. The server may have written parts of it. */
   stderr: string;
 }
 
@@ -66,8 +61,7 @@ const MAX_OUTPUT = 256 * 1024 * 1024;
 
 /**
  * Opens a repository in a temporary folder.
- *
- * @throws {UsageError} when there is no Git, or Deno may not run it.
+ * @throws {UsageError} if there is no Git, or Deno is not permitted to run it.
  */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
   const { owner } = options;
@@ -104,7 +98,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
         (error: NodeJS.ErrnoException) => reject(error.name === "AbortError" ? ended.reason : cannotRun(error)),
       );
       child.on("close", (code: number | null) => resolve({ code, stdout: Buffer.concat(chunks), stderr }));
-      // Git may end before it has read everything.
+      // Git may end before it has read all input.
       child.stdin.on("error", () => {});
       child.stdin.end(input);
     });
@@ -159,16 +153,16 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
   return { folder, run, close };
 }
 
-/** Beginning of the names of our folders, and the file in them that says whose they are. */
+/** Prefix of our folders' names, and the file in them that names the owner. */
 const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
-/** Age at which a folder goes whose owner is not known, in milliseconds: no campaign is followed for longer than 30 days. */
+/** Age at which a folder with an unknown owner is removed, in milliseconds: no campaign is followed for longer than 30 days. */
 const MAX_AGE_MS = 31 * 86_400_000;
 
-/** Removes the folders of processes that were killed. What cannot be looked at stays. */
+/** Removes the folders of killed processes. Folders that cannot be read stay. */
 function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
   function isLeft(path: string): boolean {
     const { uid, mtimeMs } = fs.lstatSync(path);
-    // In a temporary folder of all users there may be a folder of this name that another user has made.
+    // In a shared temporary folder another user may have created a folder with this name.
     if (process.getuid !== undefined && uid !== process.getuid()) return false;
     const file = `${path}/${OWNER}`;
     const facts = fs.lstatSync(file, { throwIfNoEntry: false });
@@ -182,7 +176,7 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
       try {
         if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
       } catch {
-        // Another process removes it, or it may not be looked at.
+        // Another process removes it, or it may not be read.
       }
     }
   } catch {
@@ -190,7 +184,7 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
   }
 }
 
-/** Variables that Git gets beside our own. Source: Git and curl, "Environment Variables". */
+/** Variables that are passed to Git besides our own. Source: Git and curl, "Environment Variables". */
 const PASSED_ON = [
   "PATH",
   "HOME",
@@ -210,13 +204,13 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ["credential.interactive", "false"],
   ["fetch.recurseSubmodules", "false"],
   ["gc.auto", "0"],
-  // A server must not send the password on to another one.
+  // A server must not forward the password to another one.
   ["http.followRedirects", "false"],
   ["push.recurseSubmodules", "no"],
   ["transfer.fsckObjects", "true"],
 ];
 
-/** Hands the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
+/** Passes the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
 const HELPER =
   `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
 
@@ -249,12 +243,12 @@ function environment({ env, remote }: GitOptions, folder: string): Record<string
       MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
       MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
     }),
-    // Its messages are read.
+    // We parse its messages.
     LC_ALL: "C",
   };
 }
 
-/** The one scope whose server may ask for the password: scheme, host and port; undefined where none does. */
+/** The only scope whose server may ask for the password: scheme, host and port; undefined if none may. */
 function passwordScope(remote: string): string | undefined {
   return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
 }
@@ -270,11 +264,11 @@ function cannotRun(cause: unknown): UsageError {
   }, { cause });
 }
 
-// What Git, and the server at its other end, say when they do not do what they were asked, and whether only a person can change that.
+// The messages of Git, and of the server, for a refused request, and whether only a person can fix the cause.
 //
-// Everything that is not in this table passes by itself, or is settled by a look at the branch: an outage, a full disk, a race.
+// Any other failure is temporary, or is settled by reading the branch: an outage, a full disk, a race.
 
-/** Words that are no refusal, although a hook or a status says "rejected" beside them: the server is in trouble. With their sources. */
+/** Server problems, although a hook or a status may add "rejected". With their sources. */
 const TROUBLE: readonly RegExp[] = [
   // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea says it beside "pre-receive hook
   // declined", go-gitea/gitea issue 22293; GitLab as "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
@@ -307,7 +301,7 @@ const TRUST =
   "give the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
 const SERVER = "permit it in the settings of the repository, or name another one with --home";
 
-/** Words of what only a person can change, with what to do. The first that fits counts. Each with its source. */
+/** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // curl, lib/cf-h1-proxy.c and lib/http_proxy.c: "CONNECT tunnel failed, response 403", "Received HTTP code 407 from proxy after CONNECT".
   [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],
@@ -340,22 +334,22 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // GitLab, lib/gitlab/checks and git_access.rb: "You are not allowed to push code to protected branches on this project", "You can't push
   // code to a read-only GitLab instance"; Azure DevOps: TF401027 and TF402455; Gerrit: "prohibited by Gerrit"; JGit: "creation prohibited".
   [/not allowed|not permitted|You can't push|TF40\d{4}|prohibited/i, TOKEN],
-  // Git, builtin/receive-pack.c: a hook of the server says no. It says why in lines of its own, which stand above.
+  // Git, builtin/receive-pack.c: a hook of the server refuses. Its reason is in separate lines above.
   [/hook declined/i, TOKEN],
 ];
 
 /**
- * Words of a refusal that can also be a moment's trouble which the server does not name: a 403 right after the same token was permitted, a
- * hook that could not ask its service.
+ * Refusals that can also be a temporary problem which the server does not name: a 403 right after the same token was permitted, or a hook that could
+ * not reach its service.
  */
 const DOUBTFUL = /error: 403\b|HTTP 403\b|hook declined/i;
 
-/** Whether a refusal may be a moment's trouble, so that the same is tried again before it is believed. */
+/** Whether a refusal may be temporary, so that the request is repeated before the refusal is believed. */
 export function isDoubtful(stderr: string): boolean {
   return DOUBTFUL.test(stderr);
 }
 
-/** What to do about a refusal, when only a person can change it; undefined when the same may be permitted a little later. */
+/** Advice for a refusal that only a person can fix; undefined if the same request may succeed later. */
 export function adviceOn(stderr: string): string | undefined {
   if (TROUBLE.some((words) => words.test(stderr))) return undefined;
   return REFUSALS.find(([words]) => words.test(stderr))?.[1];

@@ -1,29 +1,26 @@
 /**
- * Files on a branch of a remote repository, read and written without a checkout, and the addresses that are safe to hand to Git.
- *
- * A push is a compare-and-swap: it succeeds only when the branch is as it was read.
- *
+ * Files on a branch of a remote repository, read and written without a checkout, and the addresses that are safe for Git.
+ * A push is a compare-and-swap: it succeeds only if the branch has not changed since it was read.
  * @module
  */
 import type { Clock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { adviceOn, type GitAnswer, isDoubtful, type SystemGit } from "./git.ts";
 
-/** What {@linkcode GitBranch} waits by before it tries again, and how it shows texts of the server. */
 interface BranchOptions {
   clock: Clock;
-  /** Random numbers from 0 up to 1. */
+  /** From 0 up to 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
-  /** Masks secrets in a text of the server. */
+  /** Masks secrets in the server's texts. */
   redact: (text: string) => string;
 }
 
-/** The commit that was read, the one that is to be pushed, and the newest one after a push whose answer was lost. */
+/** The commit that was read, the one to be pushed, and the newest one after a push whose answer was lost. */
 const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
 /** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
-/** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
+/** Longest waits before another try, in milliseconds. A random part of up to half is removed, so that two jobs do not stay in step. */
 const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 interface BranchFile {
@@ -37,15 +34,14 @@ export class GitBranch {
   readonly #remote: string;
   readonly #branch: string;
   readonly #options: BranchOptions;
-  /** Whether there was such a branch when it was read or written last. */
+  /** Whether the branch existed when it was last read or written. */
   #exists = false;
-  /** Whether a push may have arrived whose answer was lost. */
+  /** Whether a push without an answer may have arrived. */
   #unsure = false;
 
   /**
-   * @param git Git.
-   * @param remote Address that `checkRemote` has checked.
-   * @param branch Name of a branch that is valid.
+   * @param remote Address after `checkRemote`.
+   * @param branch A valid branch name.
    */
   constructor(git: SystemGit, remote: string, branch: string, options: BranchOptions) {
     this.#git = git;
@@ -69,7 +65,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** Waits before another try. @returns Whether there is another one. */
+  /** @returns Whether there is another try. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -79,11 +75,10 @@ export class GitBranch {
   }
 
   /**
-   * Runs a command that talks to the server, three times if need be.
-   *
+   * Runs a command that contacts the server, up to three times.
    * @param isSettled Whether there is nothing left to do although Git has failed.
-   * @throws {UsageError} when the server refuses: three times, if that may be a moment's trouble.
-   * @throws {MogplexError} with exit code 69 when it is out of reach.
+   * @throws {UsageError} if the server refuses: three times, if that may be temporary.
+   * @throws {MogplexError} with exit code 69 if it is unreachable.
    */
   async #ask(
     attempted: string,
@@ -103,10 +98,9 @@ export class GitBranch {
   }
 
   /**
-   * Finds out whether the repository has another address now. Git follows no redirect, which could lead the password to another server, and
-   * names no new address: only a trace of its answer has it.
-   *
-   * @throws {UsageError} when it has.
+   * Checks whether the repository has a new address. Git follows no redirect, which could lead the password to another server, and does not print the
+   * new address: only a trace of its answer has it.
+   * @throws {UsageError} if it has.
    */
   async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
     if (!REDIRECT.test(stderr)) return;
@@ -115,7 +109,7 @@ export class GitBranch {
     const [, location = ""] =
       /^.*Recv header: location: (\S+)\/info\/refs\?service=git-upload-pack\s*$/im.exec(trace.stderr) ??
         [];
-    // A redirect to a page, such as one about maintenance, is no new address.
+    // A redirect to a page, such as one about maintenance, is not a new address.
     if (location === "" || !URL.canParse(location, this.#remote)) return;
     throw new UsageError({
       attempted,
@@ -134,12 +128,11 @@ export class GitBranch {
   }
 
   /**
-   * Whether the commit that was pushed is on the branch, although its push has failed: its answer may have been lost.
-   *
-   * @throws {LostRaceError} when it is not, and something else is.
+   * Whether the pushed commit is on the branch although the push has failed: its answer may have been lost.
+   * @throws {LostRaceError} if another commit is there instead.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // Not only the newest one: another writer may have added a commit to ours.
+    // Not only the newest commit: another writer may have added one on top of ours.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -150,25 +143,24 @@ export class GitBranch {
     return false;
   }
 
-  /** From now on the commit that was pushed is the one that was read. */
+  /** Makes the pushed commit the base of the next write. */
   async #takeNext(attempted: string): Promise<void> {
     await this.#run(attempted, ["update-ref", BASE, NEXT]);
     this.#exists = true;
     this.#unsure = false;
   }
 
-  /** The commit of a reference here; undefined when there is none. */
+  /** Undefined if there is no such reference here. */
   async #commitOf(reference: string): Promise<string | undefined> {
     const { code, stdout } = await this.#git.run(["rev-parse", "-q", "--verify", reference]);
     return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
   }
 
   /**
-   * Looks whether the branch still has the commit that was read or written last. Fetches nothing: what is fetched into our base would be
-   * overwritten by the next push.
-   *
-   * @throws {LostRaceError} when it has another one.
-   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when it may not be read.
+   * Checks that the branch still has the commit that was last read or written. Fetches nothing: the next push would overwrite what is fetched into
+   * our base.
+   * @throws {LostRaceError} if it has another commit.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
    */
   async checkUnmoved(): Promise<void> {
     const attempted = `look at branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -177,7 +169,7 @@ export class GitBranch {
     const list = new TextDecoder().decode(stdout);
     const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
     if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
-    // A push whose answer was lost may have arrived: the next write finds that out.
+    // A push without an answer may have arrived: the next write finds that out.
     if (this.#unsure && newest !== undefined && newest === await this.#commitOf(NEXT)) return;
     throw new LostRaceError(this.#branch);
   }
@@ -189,10 +181,9 @@ export class GitBranch {
   }
 
   /**
-   * Reads the newest commit of the branch, and nothing of its history.
-   *
-   * @returns Its ordinary files; undefined when there is no such branch. Links, programs and submodules are not among them.
-   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when it may not be read.
+   * Reads the newest commit of the branch, without its history.
+   * @returns Its ordinary files, without links, programs and submodules; undefined if there is no such branch.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
    */
   async read(): Promise<BranchFile[] | undefined> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -206,13 +197,13 @@ export class GitBranch {
     });
   }
 
-  /** Contents of files that {@linkcode GitBranch.read} has found, in their order. */
+  /** Contents of files from {@linkcode GitBranch.read}, in their order. */
   async contents(files: readonly BranchFile[]): Promise<string[]> {
     const names = files.map(({ object }) => `${object}\n`).join("");
     const output = await this.#run("read files of the branch", ["cat-file", "--batch"], names);
     let at = 0;
     return files.map(({ bytes }) => {
-      // Each content stands between a line with its facts and a line feed.
+      // Each content is between a line with its facts and a line feed.
       const from = output.indexOf(10, at) + 1;
       at = from + bytes + 1;
       return new TextDecoder().decode(output.subarray(from, from + bytes));
@@ -220,12 +211,10 @@ export class GitBranch {
   }
 
   /**
-   * Writes files in one commit on top of the one that was read, and pushes it, three times if need be. Other files of the branch stay.
-   *
-   * @param files Contents by path; a path has letters, digits, dots, dashes, underscores and slashes only.
-   * @param message Of the commit.
-   * @throws {LostRaceError} when another writer was faster. Nothing of ours is on the branch then.
-   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when the branch may not be written.
+   * Writes files in one commit on top of the one that was read, and pushes it, up to three times. Other files of the branch stay.
+   * @param files Contents by path; a path only has letters, digits, dots, dashes, underscores and slashes.
+   * @throws {LostRaceError} if another writer was faster. Then nothing of ours is on the branch.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if the branch must not be written.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
     const attempted = `write to branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -237,11 +226,11 @@ export class GitBranch {
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
     this.#unsure = true;
     try {
-      // Words do not tell a race from a push that has arrived: the branch does.
+      // The message does not distinguish a race from a push that has arrived; the branch does.
       const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
       await this.#ask(attempted, args, () => this.#hasArrived(attempted));
     } catch (error) {
-      // After an outage the next one begins with a fetch: two that work show that the repository is back.
+      // After an outage the next try begins with a fetch: two successful requests show that the repository is back.
       this.#unsure = !(error instanceof UsageError || error instanceof LostRaceError);
       throw error;
     }
@@ -252,10 +241,10 @@ export class GitBranch {
 /** Git's words for a redirect, which it does not follow. Source: Git, http.c. */
 const REDIRECT = /error: 30[1278]\b/;
 
-/** Most characters of what Git says, and of what the server says, in a message. */
+/** Most characters of Git's and the server's texts in a message. */
 const MAX_SAID = 300;
 
-/** What Git says, and what the server says in lines of its own. Both are untrusted texts: they have no control characters. */
+/** Messages of Git, and of the server in separate lines. Both are untrusted; their control characters are removed. */
 function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
@@ -272,11 +261,10 @@ function said({ stderr, code }: GitAnswer): string {
   return `${line.slice(0, MAX_SAID)}; the server says ${JSON.stringify(words.join(" ").slice(0, MAX_SAID))}`;
 }
 
-/** Another writer has changed the branch since it was read. Read it again, and decide anew. Exit code 75. */
+/** Another writer has changed the branch since it was read. Read it again, and decide again. Exit code 75. */
 export class LostRaceError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "LostRaceError";
-  /** @param branch Name of the branch. */
   constructor(branch: string) {
     super({
       attempted: `write to branch ${JSON.stringify(branch)}`,
@@ -291,7 +279,7 @@ function data(text: string): string {
   return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
 }
 
-// Addresses of Git repositories that are safe to hand to Git: no program, no credentials, no option can be in one.
+// Addresses of Git repositories that are safe for Git: they contain no program, no credentials and no option.
 
 const MAX_CHARS = 2_000;
 const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or /PATH";
@@ -300,11 +288,10 @@ const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
 
 /**
  * Checks the address of a Git repository.
- *
- * @param text HTTPS, SSH (as a URL or as `user@host:path`), or a path of this machine that is absolute.
+ * @param text HTTPS, SSH (as a URL or as `user@host:path`), or an absolute path of this machine.
  * @returns The address for Git.
- * @throws {UsageError} for everything else: `ext::` and other helpers run programs, a dash begins an option, and plain HTTP shows the
- * password to the network.
+ * @throws {UsageError} for any other text: `ext::` and other helpers run programs, a dash begins an option, and plain HTTP shows the password to the
+ * network.
  */
 export function checkRemote(text: string): string {
   // deno-lint-ignore no-control-regex
@@ -327,7 +314,7 @@ export function checkRemote(text: string): string {
     !text.includes("::") && !text.includes("://") && path.length > 0 && SSH_PLACE.test(place) &&
     /^[^-]/.test(path.join(":"))
   ) {
-    // `user:password@host/path` looks like the path of a host called `user`.
+    // `user:password@host/path` looks like a path on a host called `user`.
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
@@ -344,11 +331,11 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * An address for a message, in whatever form it was written: without its user and password, of which everything up to the last `@` may be a
- * part, and without its query and fragment. The user of an SSH address is no secret, and neither is the branch of a home.
+ * An address in any form, for a message: without its user and password, which may include everything up to the last `@`, and without its query and
+ * fragment. The user of an SSH address is not a secret, and neither is the branch of a home.
  */
 export function maskAddress(text: string): string {
-  // `git:` is in front of the address of a home.
+  // The address of a home begins with `git:`.
   const [prefix = ""] = /^(?:git:(?!\/\/))?(?:[A-Za-z][\w+.-]*:\/\/)?/.exec(text) ?? [];
   const at = text.lastIndexOf("@");
   const isSsh = /^(?:git:)?ssh:\/\/$/i.test(prefix) || !prefix.endsWith("/") && /^@[^/:]+:/.test(text.slice(at));

@@ -15,17 +15,17 @@ import { cutOpenText, type MaskText } from "../text/redact.ts";
 export const COMPACT_WIDTH = 300;
 /** Longest line in the full form, in UTF-16 units: CI systems limit the log of a job. */
 export const FULL_WIDTH = 50_000;
-/** The agent's prose is broken at a blank after this many UTF-16 units. */
+/** The agent's text is broken at a blank after this many UTF-16 units. */
 const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
-/** What is kept of each text of such a tool, in UTF-16 units: more than a line shows. */
+/** Kept part of each text of such a tool, in UTF-16 units: more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
-/** What is longer is cut off whole, and broken when it is masked: for each line that is broken off by itself all of the rest is masked. */
+/** Longer text is cut off at once, and broken when it is masked: breaking off single lines would mask the rest again for each of them. */
 const MAX_LINEWISE = 1_000;
-/** An unfinished line of prose is held back up to this many UTF-16 units. */
+/** Most UTF-16 units of an unfinished line of text that is held back. */
 const MAX_PENDING = 10_000;
 
-// Shorter words for types, so that most messages begin in one column.
+// Shorter words for types, so that most messages begin in the same column.
 const LABELS: Record<string, string> = {
   status_changed: "status",
   cancel_requested: "cancel",
@@ -33,12 +33,12 @@ const LABELS: Record<string, string> = {
   tool_finished: "tool done",
 };
 
-/** Joins lines: each line of the log has to begin with our own label, and a second line would begin with untrusted text. */
+/** Joins lines: each line of the log must begin with our own label, and a second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
 }
 
-/** Time of day by the service's clock, in UTC; the text itself when it is not a time. */
+/** Time of day by the service's clock, in UTC; the text itself if it is not a time. */
 function timeOf(createdAt: string): string {
   const ms = Date.parse(createdAt);
   return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
@@ -47,7 +47,7 @@ function timeOf(createdAt: string): string {
 /** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
 export type Row = (time: string, label: string, text: string) => string;
 
-/** A line without a time, for a CI system that writes one before each line of the log. */
+/** A line without a time, for a CI system that adds one to each line of the log. */
 export function bareRow(_time: string, label: string, text: string): string {
   return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
@@ -81,7 +81,7 @@ export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   return row(timeOf(event.createdAt), lookup(LABELS, event.type) ?? event.type, `${toolText(event)}${text}`);
 }
 
-/** Breaks at blanks only. The next piece may continue the last line. */
+/** Breaks only at blanks. The next piece may continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
   let from = 0;
@@ -96,8 +96,8 @@ function breakProse(text: string): string[] {
 }
 
 /**
- * The compact form: one line an event, but for kinds of which later revisions of the service send many. The agent's prose comes in pieces,
- * which are joined; a tool has one line, when it has finished.
+ * The compact form: one line for each event, except for kinds of which later revisions of the service send many. Pieces of the agent's text are
+ * joined; a tool gets one line, when it has finished.
  */
 export class CompactLog {
   readonly #redact: MaskText;
@@ -106,13 +106,13 @@ export class CompactLog {
   #prose = "";
   #time = "";
 
-  /** @param redact Masks secrets, before prose is broken into lines. */
+  /** @param redact Masks secrets, before text is broken into lines. */
   constructor(redact: MaskText, row: Row = timedRow) {
     this.#redact = redact;
     this.#row = row;
   }
 
-  /** Names of the tools at work. They are untrusted. */
+  /** Names of the running tools. They are untrusted. */
   get running(): string[] {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
@@ -138,12 +138,12 @@ export class CompactLog {
     return [...before, compactEvent(event, this.#row)];
   }
 
-  /** Whether prose waits for its line break. */
+  /** Whether text waits for its line break. */
   get holds(): boolean {
     return this.#prose !== "";
   }
 
-  /** Prose that has waited too long for its line break, but for the end in which a secret may have begun. */
+  /** Text that has waited too long for its line break, except for the end in which a secret may have begun. */
   overdue(): string[] {
     const at = cutOpenText(this.#prose, this.#redact);
     if (at < 0) return [];
@@ -152,18 +152,18 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** The prose that still waits for its line break. */
+  /** The text that still waits for its line break. */
   flush(): string[] {
     return this.#piece(undefined, "\n");
   }
 
-  /** Everything that is held back: prose, and tools that were not seen to finish. */
+  /** Everything that is held back: text, and tools whose end was not seen. */
   end(): string[] {
     const open = this.#unfinished(this.#tools.size);
     return [...this.flush(), ...open];
   }
 
-  /** What the log needs of a tool until it has finished. */
+  /** The part of a tool's event that the log needs until it has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
     const shown = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
@@ -173,7 +173,7 @@ export class CompactLog {
     };
   }
 
-  /** Gives up on the tools that have waited longest. */
+  /** Drops the tools that have waited longest. */
   #unfinished(count: number): string[] {
     const oldest = [...this.#tools].slice(0, count);
     for (const [call] of oldest) this.#tools.delete(call);
@@ -191,7 +191,7 @@ export class CompactLog {
 
   #piece(event: RunEvent | undefined, text: string): string[] {
     if (event !== undefined) this.#time = timeOf(event.createdAt);
-    // Kept as it came: a half of a secret that was masked by itself would hide that the other half belongs to it.
+    // Kept unmasked: masking half of a secret would hide that the other half belongs to it.
     const all = plainText(this.#prose + text);
     const end = all.lastIndexOf("\n");
     const lines = end < 0 ? [] : this.#redact(all.slice(0, end)).split("\n").flatMap(breakProse);
@@ -205,7 +205,7 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** Where an unfinished line that has become too long is broken, as it reads when it is masked; -1 for nowhere. */
+  /** Where to break an unfinished line that is too long, in its masked form; -1 for nowhere. */
   #lineEnd(text: string): number {
     if (text.length > MAX_LINEWISE) return cutOpenText(text, this.#redact);
     const masked = this.#redact(text);
@@ -222,9 +222,7 @@ export class CompactLog {
   }
 }
 
-// The end of a run's log, for reports.
-
-/** More is in the log itself and in `events.ndjson`. */
+/** The log itself and `events.ndjson` have more. */
 const LINES = 10;
 
 /**

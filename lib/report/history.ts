@@ -1,7 +1,5 @@
 /**
- * What is remembered of each run: one line of JSON in a file that grows. The file may have been edited, and other programs may have written
- * to it.
- *
+ * A file with one line of JSON for each run. People may have edited the file, and other programs may have written to it.
  * @module
  */
 import { isObject, parseJson } from "../lookup.ts";
@@ -12,28 +10,26 @@ import { jsonLine } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 
 export interface HistoryRecord {
-  /** Version of this form. */
   schemaVersion: 1;
   kind: AnyResult["kind"];
   /** When the job wrote it, in ISO 8601. */
   at: string;
-  /** UUID of the run. */
   runId: string;
-  /** The job in its CI system; null outside of CI. Runs of the same job and repository are compared. */
+  /** The job in its CI system; null outside CI. Runs of the same job and repository are compared. */
   job: string | null;
-  /** UUID of the repository; null when it is not known. */
+  /** Null if unknown. */
   repoId: string | null;
-  /** Name of the repository; null when it is not known. */
+  /** Null if unknown. */
   repository: string | null;
-  /** Agent; null for an automation run. */
+  /** Null for an automation run. */
   harness: string | null;
-  /** The beginning of the SHA-256 of the task; null when it is not known. */
+  /** The beginning of the SHA-256 of the task; null if unknown. */
   task: string | null;
   outcome: AnyResult["outcome"];
   exitCode: number;
-  /** Milliseconds that the run took, as the service says; null when it was not seen to end. */
+  /** Duration of the run in milliseconds, from the service; null if its end was not seen. */
   tookMs: number | null;
-  /** Milliseconds that the job spent on it. */
+  /** Duration of the job in milliseconds. */
   durationMs: number;
   requests: number;
   /** Key that finds the run again. */
@@ -41,27 +37,27 @@ export interface HistoryRecord {
 }
 
 interface SkippedLine {
-  /** Its number, from 1. */
+  /** From 1. */
   line: number;
-  /** What is wrong with it, as a clause. */
+  /** A clause. */
   why: string;
 }
 
 export interface History {
-  /** Records, oldest first. Of the same run the last one. */
+  /** Oldest first, with only the last record of each run. */
   records: HistoryRecord[];
-  /** The first lines that are not records, {@linkcode MAX_TOLD} at most. */
+  /** The first lines that are not records, at most {@linkcode MAX_TOLD}. */
   skipped: SkippedLine[];
   skippedCount: number;
 }
 
-/** Largest file that is read, in bytes: some 60 000 runs. */
+/** Largest file to read, in bytes: about 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TOLD = 5;
-/** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
+/** Longest text of a record, in UTF-16 units: a line is short enough for a single write. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
-/** Digits of the hash of a task: enough to tell tasks apart. */
+/** Digits of the hash of a task: enough to distinguish tasks. */
 const TASK_CHARS = 16;
 
 const OUTCOMES: readonly string[] = [
@@ -78,11 +74,10 @@ const OUTCOMES: readonly string[] = [
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
 /**
- * The record of a run; undefined when there was none, or its end is left to another job.
- *
+ * The record of a run; undefined without a run, or if its end is left to another job.
  * @param result After `cleanResult`.
  * @param at Wall time now, in milliseconds since 1970.
- * @param job The job in its CI system; null outside of CI.
+ * @param job The job in its CI system; null outside CI.
  */
 export function recordOf(result: AnyResult, at: number, job: string | null): HistoryRecord | undefined {
   const { kind, runId, outcome, exitCode, repoId, durationMs, requests } = result;
@@ -106,21 +101,21 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
   };
 }
 
-/** The line of a record, with its line break. */
+/** Includes the line break. */
 export function historyLine(record: HistoryRecord): string {
   return `${jsonLine(record)}\n`;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.length <= MAX_TEXT * 2;
 const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
-/** The years 1970 to 9999: what is outside of them cannot be written as a day and a week. */
+/** The years 1970 to 9999: other times cannot be written as a day and a week. */
 function isMoment(text: string): boolean {
   const ms = Date.parse(text);
   return ms >= 0 && ms < 253_402_300_800_000;
 }
 const isAmount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e13;
 
-/** A record; a text that says what is wrong with it otherwise. */
+/** A record; otherwise the problem, as a text. */
 function readRecord(text: string): HistoryRecord | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
@@ -156,7 +151,7 @@ function readRecord(text: string): HistoryRecord | string {
   };
 }
 
-/** Reads the content of a file. It never throws: lines that are not records are counted. */
+/** It never throws: lines that are not records are counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
   const skipped: SkippedLine[] = [];
@@ -169,7 +164,7 @@ export function readHistory(text: string): History {
       if (skipped.length < MAX_TOLD) skipped.push({ line: index + 1, why: record });
       continue;
     }
-    // The last line of a run counts, in its place.
+    // The last line of a run wins, in its own position.
     records.delete(record.runId);
     records.set(record.runId, record);
   }
@@ -177,14 +172,14 @@ export function readHistory(text: string): History {
   return { records: sorted, skipped, skippedCount };
 }
 
-// How a run compares with the runs before it.
+// Compares a run with earlier runs.
 
 interface Comparison {
-  /** The run before; undefined when there is none. */
+  /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** In words: `2 min longer, failed before too`; null when there is no run before. */
+  /** In words: `2 min longer, failed before too`; null without an earlier run. */
   text: string | null;
-  /** The runs before, newest first. */
+  /** Newest first. */
   earlier: readonly HistoryRecord[];
 }
 
@@ -200,12 +195,12 @@ const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
   error: "had no verdict",
 };
 
-/** Whether two runs are of one repository: by name where both have one, else by id. */
+/** Whether two runs are for one repository: by name if both have one, otherwise by id. */
 function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
-/** Whether two runs had one task, as far as both are known: how long another task took says nothing. */
+/** Whether two runs had one task, if both tasks are known: the duration of another task is not comparable. */
 function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.task === null || b.task === null || a.task === b.task;
 }
@@ -215,27 +210,25 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
 
-/** @param longerMs Milliseconds by which the run took longer than the one before; null when one of the two is not known. */
+/** @param longerMs Milliseconds by which the run took longer than the one before; null if one of them is unknown. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
   if (isSmall(longerMs, tookMs)) return "about as long";
   return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"}`;
 }
 
-/** @param same How many runs before had the verdict of the run, without another one in between. */
+/** @param same How many runs in a row before this one had the same verdict. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = VERBS[before];
   if (outcome !== before) return `${verb} before`;
   return `${verb} before too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
 }
 
-/** Most runs of {@linkcode Comparison.earlier}. */
 const MAX_EARLIER = 10;
 
 /**
- * Compares a run with the runs of the same kind, job, repository and task before it.
- *
- * @param run The run, whether the history has it already or not.
+ * Compares a run with the earlier runs of the same kind, job, repository and task.
+ * @param run The run; it may already be in the history.
  * @param records Of the history, oldest first.
  */
 export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[]): Comparison {
@@ -257,11 +250,11 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
 
 export interface Earlier {
   sentence: string;
-  /** The runs before, newest first. */
+  /** Newest first. */
   runs: readonly HistoryRecord[];
 }
 
-/** A comparison as a sentence of a report: when the run before was, and how they differ; null when there is none. */
+/** A comparison as a sentence: when the last run was, and how they differ; null without one. */
 export function comparisonSentence({ before, text }: Comparison): string | null {
   return before === undefined ? null : `Compared with the run before (${utcText(Date.parse(before.at))}): ${text}.`;
 }
@@ -271,21 +264,21 @@ export function comparisonSentence({ before, text }: Comparison): string | null 
 interface Week {
   /** ISO week in UTC: `2026-W48`. */
   week: string;
-  /** Its Monday, `2026-11-23`. */
+  /** The Monday, `2026-11-23`. */
   from: string;
   runs: number;
   succeeded: number;
-  /** Share of the runs that succeeded, from 0 to 1. */
+  /** Share of successful runs, from 0 to 1. */
   share: number;
-  /** Half of the runs took at most so many milliseconds; null when no time is known. */
+  /** Median duration in milliseconds; null if no duration is known. */
   p50Ms: number | null;
-  /** 95 % of the runs took at most so many milliseconds; null when no time is known. */
+  /** 95th percentile of the durations in milliseconds; null if no duration is known. */
   p95Ms: number | null;
 }
 
 const DAY = 86_400_000;
 
-/** Name and Monday of the week that a time is in. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
+/** Name and Monday of a time's week. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
 function weekOf(ms: number): { week: string; from: string } {
   const day = Math.floor(ms / DAY);
   // 1970-01-01 was a Thursday.
@@ -299,7 +292,7 @@ function weekOf(ms: number): { week: string; from: string } {
   };
 }
 
-/** The smallest of the values that at least this share of them does not exceed; null without values. @param share Above 0, at most 1. */
+/** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
 function quantile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;

@@ -1,6 +1,5 @@
 /**
- * The note of a job on its issue or pull request: what it says while the run works and at its end, and how it is written.
- *
+ * The note of a job on its issue or pull request: its text while the run is going and at its end, and how it is written.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -18,43 +17,42 @@ import { type CountEdit, LivingNote, noteMarker, type NotePlace, writeNote, type
 import { withPageLink } from "./page_link.ts";
 import { pagePath, type ReportTarget } from "./write.ts";
 
-/** A note that is going to be written. `mayLink` and `links` are for its summary. */
+/** A note to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote
   extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps" | "host"> {
   place: NotePlace;
-  /** Variable that holds the token; undefined if it is not in a variable of its own. */
+  /** Variable with the token; undefined if it is not in a separate variable. */
   tokenVariable?: string | undefined;
-  /** What distinguishes the notes of different jobs on one place: names of the job, and its node; see `noteMarker`. */
+  /** What distinguishes the notes of different jobs in one place: names of the job, and its node; see `noteMarker`. */
   job: readonly [job: string, node: string];
-  /** The job as the note names it: untrusted text, which may be empty. */
+  /** The job's name in the note: untrusted text, which may be empty. */
   label: string;
-  /** The note, where the job has begun it already. @default it begins with the run */
+  /** The note, if the job has already begun it. @default it begins with the run */
   note?: LivingNote<NoteContent> | undefined;
-  /** The task, where the note is to show it from the beginning: untrusted text. @default it is not shown */
+  /** The task, if the note shows it from the beginning: untrusted text. @default it is not shown */
   task?: string | undefined;
-  /** A line of our own above the text, which may say which run it is about. @default none */
+  /** A trusted line above the text, which may name the run. @default none */
   head?: ((end: NoteState) => string) | undefined;
 }
 
-/** Renders a summary; see the options of `renderMarkdown`. */
+/** See the options of `renderMarkdown`. */
 export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
 export interface NoteContent {
   render: RenderSummary;
   state: NoteState;
-  /** Most time to write it, in milliseconds. @default that of every note */
+  /** Time limit for writing it, in milliseconds. @default that of every note */
   limitMs?: number | undefined;
 }
 
-/** What a note has to remember of its job. */
+/** The state of its job in a note. */
 export interface NoteState {
   runId: string | null;
-  /** Exit code; null while the job goes on. */
+  /** Null while the job is running. */
   exitCode: number | null;
   hasEnded: boolean;
 }
 
-/** What writing the note of a job needs of the program. */
 export interface NoteContext {
   readonly io: { readonly env: ReadEnv };
   readonly platform: Pick<Platform, "links">;
@@ -64,32 +62,31 @@ export interface NoteContext {
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
-/** Most of a task that a note shows where it is not the whole prompt, in UTF-16 units. */
+/** Most UTF-16 units of a task in a note that does not show the whole prompt. */
 const MAX_TASK = 2_000;
 
-/** Most time for the note after a signal, in milliseconds: runners kill their jobs soon. */
+/** Time limit for the note after a signal, in milliseconds: runners soon kill their jobs. */
 const INTERRUPTED_MS = 3_000;
 
 const boundedTask = (task: string) => cutText(plainText(task), MAX_TASK);
 
-/** What a note remembers before there is a run. */
+/** The state before there is a run. */
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false };
 
-// How often a note was changed stands in its last line, where each change starts a pipeline: a job that is retried goes on counting.
+// If each change starts a pipeline, the last line of a note counts the changes: a retried job continues the count.
 
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
-/** The run that a note says it is about, and how often it says that it was changed about that. */
+/** The run that a note is about, and its number of changes about that run, according to the note. */
 function editsIn(body: string): { run: string; edits: number } {
   const [, count, run = "none"] = EDITS.exec(body) ?? [];
   return { run, edits: Number(count ?? 0) };
 }
 
 /**
- * Makes the whole text of a note and writes it.
- *
- * @param id That of the note; undefined to look for it, and else make one.
- * @param count Counts the changes. @default they are not counted
+ * Builds the whole text of a note and writes it.
+ * @param id Id of the note; undefined to look for it, and create one if there is none.
+ * @param count Counts the changes. @default not counted
  */
 export async function writeContent(
   context: NoteContext,
@@ -104,13 +101,13 @@ export async function writeContent(
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;
-  // A note with a head is about one ask. Any other one is taken over by the next run of its job.
+  // A note with a head belongs to one request. The next run of the same job reuses any other note.
   const { runId } = state;
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
   const counted = (before: string | null | undefined) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
     const known = editsIn(before ?? "");
-    // A job that found no run may be between two that follow the run of before.
+    // A job without a run may come between two jobs that follow the earlier run.
     const run = about ?? known.run;
     const edits = count(typeof before === "string" ? run === known.run ? known.edits : 0 : before);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
@@ -119,18 +116,18 @@ export async function writeContent(
   return await writeNote(place, noteMarker(...plan.job), counted, { clock, id, isEnd, limitMs });
 }
 
-/** The note of a job, which is changed while that goes on. Only what cannot be written at the end is told. */
+/** The note of a job, which is changed while the job is running. Only failures at the end are reported. */
 export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
     const written = await writeContent(context, plan, content, { id: first?.id, count });
-    // Whether it existed before the job; another one is in the place of a deleted one.
+    // Whether it existed before the job; a new one may have replaced a deleted one.
     if (first?.id !== written.id) first = written;
     return first;
   });
 }
 
-/** What a phase of a run is, for people; before there is a run it is `start`. */
+/** Names of a run's phases for people; before there is a run it is `start`. */
 const PHASES: Readonly<Record<string, string>> = {
   start: "is being started",
   queue: "waits for a sandbox",
@@ -139,18 +136,17 @@ const PHASES: Readonly<Record<string, string>> = {
   deliver: "delivers what it did",
 };
 
-/** The text of a note while the run goes on. */
 export function progressText(
   { links, runId, phase, since, task, trouble }: {
     links: MarkdownOptions["links"];
     runId: string | null;
     /** `start`, or one of the phases of a run. */
     phase: string;
-    /** When it began, in milliseconds since 1970. */
+    /** Start of the phase, in milliseconds since 1970. */
     since: number;
-    /** Untrusted text; undefined when it is not to be shown. */
+    /** Untrusted text; undefined if it must not be shown. */
     task?: string | undefined;
-    /** What keeps the run from being started. @default nothing is known */
+    /** Why the run cannot start yet. @default unknown */
     trouble?: Words | undefined;
   },
 ): string {
@@ -168,8 +164,7 @@ export function progressText(
 
 /**
  * The summary of a result.
- *
- * @param task What was asked for, where the note is to show that in place of the whole prompt.
+ * @param task The task, if the note shows it instead of the whole prompt.
  * @param targets Reports of the job: the note links the page.
  */
 export function resultContent(

@@ -1,8 +1,6 @@
 /**
- * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the
- * phases.
+ * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the phases.
  * By hand: `junit-report-builder` is 160 KB.
- *
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -12,10 +10,10 @@ import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 
-// A test suite in JUnit's XML, as the test pages of CI systems read it.
+// A test suite in JUnit's XML, for the test pages of CI systems.
 //
-// Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to tell a new failure from an old
-// one), so a name must not contain anything that differs from run to run.
+// Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to distinguish a new failure from an old one), so a
+// name must not contain anything that differs from run to run.
 //
 // Source: GitLab, lib/gitlab/ci/parsers/test/junit.rb and "Unit test reports"; the schema of Jenkins' xUnit plugin.
 
@@ -26,19 +24,19 @@ export interface Case {
   /** Unique in its suite: GitLab drops the second of two cases of one name. */
   readonly name: string;
   readonly timeMs: number;
-  /** Absent when it passed. `type` is always a word of ours: GitLab's converter obeys `yaml` and `file` there. */
+  /** Absent if it passed. `type` is always our own word: GitLab's converter obeys `yaml` and `file` there. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
-/** A suite. Names and values must have passed `plainText`. */
+/** Names and values must have passed `plainText`. */
 interface Suite {
-  /** Tells the suites of a pipeline apart. */
+  /** Distinguishes the suites of a pipeline. */
   readonly name: string;
   /** Shown in the column "Suite" of GitLab's page. */
   readonly className: string;
-  /** When the work began, in ISO 8601; null when that is not known. */
+  /** Start of the work, in ISO 8601; null if unknown. */
   readonly beganAt: string | null;
-  /** Facts about the whole suite; those with an empty value are left out by the caller. */
+  /** Facts about the whole suite; the caller leaves out empty values. */
   readonly properties: readonly (readonly [name: string, value: string])[];
   readonly cases: readonly Case[];
 }
@@ -94,8 +92,7 @@ export function renderSuite({ name, className, beganAt, properties, cases }: Sui
   ].join("\n");
 }
 
-// `failure`: the run itself failed; `error`: something else kept it from succeeding. Only exit code 0 permits a case that is
-// not red.
+// `failure`: the run itself failed; `error`: something else kept it from succeeding. Only exit code 0 permits a case that is not red.
 const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",
@@ -116,7 +113,6 @@ const MAX_MESSAGE = 500;
 // A run has at most one phase of each name.
 const MAX_PHASES = 50;
 
-/** Shown in the column "Suite" of GitLab's page. */
 function className({ kind: { noun } }: ResultView): string {
   return `Mogplex ${noun}`;
 }
@@ -128,7 +124,7 @@ function oneLine(text: string, maxLength: number): string {
 function verdictCase(view: ResultView, redact: Redact): Case {
   const { outcome, exitCode, reason, advice, nextStep, failureCode, resume, task, finalMessage } = view;
   const ofPhases = view.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
-  // Readers add up the times of all cases: the verdict has what the phases leave of the whole time.
+  // Readers add up the times of all cases: the verdict gets the part of the whole time that the phases leave.
   const passed = { name: "Verdict", timeMs: Math.max(0, view.tookMs - ofPhases) };
   const red = exitCode === 0 ? null : "error";
   const mark = MARKS[outcome] === "skipped" ? red ?? "skipped" : MARKS[outcome] ?? red;
@@ -147,7 +143,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
     ...(finalMessage ? [`What the agent said last:\n${cutText(finalMessage, MAX_TASK)}`] : []),
     ...(last.length > 0 ? [`Last lines of the log:\n${last.join("\n")}`] : []),
   ];
-  // The text repeats the reason, since several readers show only the text.
+  // The text repeats the reason, because several readers show only the text.
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
 }
 
@@ -163,7 +159,7 @@ function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boo
 
 function cases(view: ResultView, redact: Redact): Case[] {
   const { phases, outcome } = view;
-  // The phase in which a run fails did not pass, but only the verdict counts as a failure.
+  // The phase in which a run fails did not pass, but only the verdict is reported as a failure.
   const last = outcome === "success" ? undefined : phases.at(-1);
   const failed = outcome === "failed";
   const ofPhases = phases.slice(0, MAX_PHASES).map((phase) => phaseCase(phase, phase !== last, failed));
@@ -197,15 +193,14 @@ function properties(view: ResultView): [string, string][] {
 }
 
 /**
- * Renders the suite. Red for every exit code but 0; a run that was only started is skipped.
- *
- * @param result Result after `cleanResult`.
+ * Red for every exit code except 0; a run that was only started is skipped.
+ * @param result After `cleanResult`.
  * @param redact Removes secrets from text that is joined from several events.
  */
 export function renderJunit(result: AnyResult, redact: Redact): string {
   const view = viewOf(result);
   const { automationId, repoId } = view;
-  // A job may work on several automations or repositories: their ids tell its suites apart.
+  // A job may work on several automations or repositories: their ids distinguish its suites.
   const name = [
     className(view),
     ...(automationId ? [`of automation ${automationId}`] : []),

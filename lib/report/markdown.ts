@@ -1,7 +1,6 @@
 /**
- * `summary.md`, which is also the step summary on GitHub: where, what was asked and what came of it in one line; why and what to do; the
- * task, what the agent said and did last; everything else folded at the end.
- *
+ * `summary.md`, also the step summary on GitHub: repository, task and result in one line; the reason and what to do; the task and the agent's last
+ * messages; everything else folded at the end.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -36,19 +35,19 @@ export interface MarkdownOptions {
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
   /**
-   * What to do now after an outcome, for readers who cannot start the job again. No command is shown then. @default the words for those who start it
+   * What to do after an outcome, for readers who cannot start the job again. Then no command is shown. @default advice for those who start the job
    */
   steps?: Readonly<Record<string, Words>> | undefined;
-  /** Host of the forge, for readers there: the link to a pull request of another host names that. @default no host is named */
+  /** Host of the forge, for readers there: a link to a pull request on another host shows that host. @default no host is shown */
   host?: string | undefined;
-  /** How the run compares with the one before: a sentence of ours. @default the report does not say */
+  /** Comparison with the run before, as a trusted sentence. @default none */
   compared?: string | undefined;
 }
 
 // Keeps the whole far below 1 MiB, even at three bytes a unit. Source: GitHub, "Workflow commands", adding a job summary.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
-// Of the task, what the agent said and the log: each is less than MAX_SUMMARY_TEXT.
+// Limit of the task, the agent's message and the log: each is less than MAX_SUMMARY_TEXT.
 const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
 /** UTF-16 units of the task that are not folded. */
@@ -57,10 +56,8 @@ const MAX_OPEN = 800;
 const MAX_ROWS = 50;
 
 /**
- * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job
- * on its CI system.
- *
- * @param result Result after `cleanResult`.
+ * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job on its CI system.
+ * @param result After `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
 export function renderMarkdown(result: AnyResult, options: MarkdownOptions): string {
@@ -81,14 +78,14 @@ function heading(view: ResultView, { mayLink = () => true, host }: MarkdownOptio
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
   const pullHost = url === null || !URL.canParse(url) ? host : new URL(url).host;
   const end = headlineOf(view).end + (host === undefined || pullHost === host ? "" : ` (${pullHost})`);
-  // Outside of code and links, "#12" is a reference to something of the forge itself.
+  // Outside of code and links, "#12" is a reference to an object of the forge itself.
   const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
   return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
 const NOW = { strong: "What to do now:" };
 
-/** What happened: why and what to do now, the task, the agent's end of the story. */
+/** What happened: the reason and what to do now, the task, the agent's last messages. */
 function story(view: ResultView, { redact, steps, compared }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
@@ -110,7 +107,7 @@ function story(view: ResultView, { redact, steps, compared }: MarkdownOptions): 
   ];
 }
 
-/** The advice, and below it the commands in it, to be copied. */
+/** The advice, followed by its commands to copy. */
 function adviceParts(advice: string): Block[] {
   const { text, commands } = commandsIn(advice);
   return [
@@ -123,7 +120,7 @@ function part(heading: string, ...blocks: readonly Block[]): Block[] {
   return [{ heading, level: 3 }, ...blocks];
 }
 
-/** The first lines of the task, and the rest folded. */
+/** The first lines of the task, with the rest folded. */
 function taskParts(task: string): Block[] {
   const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
   const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
@@ -188,7 +185,6 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   return [`${seen} seen`, ...notes].join("; ");
 }
 
-/** Pages of the job on its CI system. */
 export function jobLinks({ job, pipeline, commit }: PlatformLinks): Fact[] {
   const pages = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
   return pages.map(([name, url]) => [name, url === undefined || webUrl(url) === undefined ? null : { link: url }]);
@@ -203,7 +199,7 @@ function phases({ phases }: ResultView): Block[] {
   return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Began", "Took"], rows }];
 }
 
-/** Why requests had to wait, and how long; empty when none had to. */
+/** Why requests had to wait, and how long; empty without waits. */
 export function waitTable({ waits }: ResultView): Block[] {
   const rows = waits.slice(0, MAX_ROWS)
     .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);

@@ -1,6 +1,5 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text. By hand: `prom-client` (67 KB) is the registry of a process that stays.
- *
+ * `metrics.txt`: the run as OpenMetrics text. By hand: `prom-client` (67 KB) is a registry for a long-running process.
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
@@ -15,11 +14,11 @@ import { cutText } from "../text/plain_text.ts";
 //
 // Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
 
-/** Labels of a sample; those whose text is null or empty are left out. */
+/** Labels with a null or empty text are left out. */
 export type Labels = Readonly<Record<string, string | null>>;
 
 export interface Family {
-  /** Without the prefix; ends in the unit when there is one. */
+  /** Without the prefix; ends in the unit if there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;
@@ -28,17 +27,17 @@ export interface Family {
 
 const MAX_LABEL = 200;
 
-/** A text as it stands in a label: cut after 200 characters, escaped. */
+/** Cut after 200 characters, escaped. */
 export function labelText(text: string): string {
   return escapeLabel(cutText(text, MAX_LABEL));
 }
 
-/** A family with one value; without samples when it is not known. */
+/** A family with one value; without samples if it is unknown. */
 export function single(name: string, help: string, value: number | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value]] };
 }
 
-/** A family that answers a question by 1 or 0; without samples when the answer is not known. */
+/** A family with the value 1 or 0; without samples if the answer is unknown. */
 function flag(name: string, help: string, value: boolean | null): Family {
   return single(name, help, value === null ? null : Number(value));
 }
@@ -62,8 +61,7 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
 
 /**
  * Renders a whole file. Families without samples are left out.
- *
- * @param prefix Beginning of every name, without `_` at its end; empty for names that are whole.
+ * @param prefix Beginning of every name, without a trailing `_`; empty for complete names.
  */
 export function renderFamilies(families: readonly Family[], prefix: string): string {
   return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
@@ -156,9 +154,8 @@ function familiesOf(view: ResultView): Family[] {
 }
 
 /**
- * Renders the metrics: `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
- *
- * @param result Result after `cleanResult`.
+ * `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
+ * @param result After `cleanResult`.
  */
 export function renderOpenmetrics(result: AnyResult): string {
   const view = viewOf(result);
@@ -166,10 +163,9 @@ export function renderOpenmetrics(result: AnyResult): string {
 }
 
 /**
- * Renders the metrics of several runs as one text: each sample has the id of its run as the label `run`, since a process with many runs shows
- * those of now. Every name is there once, with the samples of all runs.
- *
- * @param results Results after `cleanResult`.
+ * Renders the metrics of several runs as one text: each sample has the id of its run as the label `run`, because a process with many runs shows the
+ * current ones. Every name appears once, with the samples of all runs.
+ * @param results After `cleanResult`.
  */
 export function joinOpenmetrics(results: readonly AnyResult[]): string {
   const families = new Map<string, Family & { samples: [Labels, number][] }>();

@@ -1,6 +1,5 @@
 /**
- * A whole page: one file that asks for nothing else, under a policy that lets no other style and script in.
- *
+ * A whole page: one file that requests nothing else, under a policy that permits no other style or script.
  * @module
  */
 import { html, raw } from "hono/html";
@@ -11,35 +10,34 @@ import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 
-// The template of pages and their building blocks. Texts that they get are shown as texts.
+// The template of pages and their building blocks. Texts passed to them are shown as texts.
 
-/** Markup that {@linkcode markup} made. It is a String object, so the compiler does not take it for a text. */
+/** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a text. */
 export interface Html {
-  /** By this, the template knows its own markup. */
+  /** Identifies the template's own markup. */
   readonly isEscaped: true;
   toString(): string;
 }
 
-/** What can stand in {@linkcode markup}: null, undefined and false are left out, and lists are joined. */
+/** A value in {@linkcode markup}: null, undefined and false are left out, and lists are joined. */
 export type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 /**
- * Markup from a template literal: the literal is taken as it is, values are escaped. A value may stand in content and in attributes in
- * quotes, not in scripts, styles, names, and addresses that were not checked.
- *
- * It is `html` of hono with fewer types: given a promise, that would make a promise, and given an object, `[object Object]`. The name is
- * another one since `deno fmt` lays out templates with the tag `html`, which adds blanks to texts and breaks parts of tags.
+ * Markup from a template literal: the literal is used as it is, values are escaped. A value may be in content and in quoted attributes, but not in
+ * scripts, styles, names, or unchecked addresses.
+ * It is hono's `html` with fewer types: a promise would make a promise, and an object `[object Object]`. The name differs because `deno fmt` formats
+ * templates with the tag `html`, which adds blanks to texts and breaks parts of tags.
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** How something is, in colour: the words beside it say the same. */
+/** A judgment as a color; the words next to it state the same. */
 export type Tone = "good" | "bad" | "wait" | "none";
 
 // Longer than names that forges permit.
 const MAX_NAME = 500;
 const MAX_BLOCK = 50_000;
 
-/** A link. An address that must not be one is shown as text. @param text What is shown. @default the address */
+/** A link. An address that must not be a link is shown as text. @param text @default the address */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
   if (url === undefined) return markup`<bdi>${text}</bdi>`;
@@ -55,29 +53,28 @@ function framed(name: string): Html {
   return markup`<code><bdi>${name}</bdi></code>`;
 }
 
-/** A text with its line breaks. @param max Most UTF-16 units that are shown. @default {50_000} */
+/** A text with its line breaks. @param max Most UTF-16 units shown. @default {50_000} */
 export function block(text: string, max = MAX_BLOCK): Html {
   return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
 
 /**
- * A command to copy: its lines break between words, and inside of those alone that are longer than a line.
- *
- * @param max Most UTF-16 units that are shown. @default {50_000}
+ * A command to copy: its lines break between words, and inside a word only if it is longer than a line.
+ * @param max Most UTF-16 units shown. @default {50_000}
  */
 export function commandBlock(text: string, max = MAX_BLOCK): Html {
-  // Browsers break a line after a hyphen, which would tear flags.
+  // Browsers break a line after a hyphen, which would split flags.
   const parts = cutText(text, max).split(/(\s+)/);
   return markup`<pre dir="auto">${
     parts.map((part) => part.includes("-") ? markup`<span class="word">${part}</span>` : part)
   }</pre>`;
 }
 
-// What is read without opening anything.
+// Lines that are visible without opening anything.
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/** A text of which a long rest is folded. @param max Most UTF-16 units that are shown. @default {50_000} */
+/** A text; if it is long, the rest is folded. @param max Most UTF-16 units shown. @default {50_000} */
 export function longBlock(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
@@ -87,7 +84,7 @@ export function longBlock(text: string, max = MAX_BLOCK): Html {
   }`;
 }
 
-/** A time as `2026-12-01 14:05:09 UTC`; the text itself when it is not a time, null for null. */
+/** `2026-12-01 14:05:09 UTC`; the text itself if it is not a time, null for null. */
 export function time(text: string | null): Html | null {
   if (text === null) return null;
   const ms = Date.parse(text);
@@ -100,32 +97,31 @@ export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
-/** Most UTF-16 units that stand on one line of a table. */
+/** Most UTF-16 units on one line of a table. */
 export const MAX_LINE = 32;
 
-/** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
+/** A text in a list, where cells have one line; a click shows all of a long one. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
   if (text === null || text === "") return null;
   if (text.length <= MAX_LINE) return bare(text);
   return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
 }
 
-/** Whether a cell is a text of {@linkcode oneLine}. */
 function isText(cell: Cell): boolean {
   return /^<(?:bdi|details class="clip")>/.test(String(shownIn(cell) ?? ""));
 }
 
-/** The beginning of an id, with all of it in its title; null for null. */
+/** The beginning of an id, with the whole id in its title; null for null. */
 export function shortId(id: string | null): Html | null {
   return id === null ? null : markup`<code title="${cutText(id, MAX_NAME)}">${cutAtFirst(id)}</code>`;
 }
 
-/** What stands before the first hyphen of a UUID, or the text itself. */
+/** The text before the first hyphen of a UUID, or the text itself. */
 function cutAtFirst(id: string): string {
   return /^[\da-f]{8}(?=-)/.exec(id)?.[0] ?? cutText(id, MAX_LINE);
 }
 
-/** A pull request by its number, as `#7`; by its address where that has none. */
+/** A pull request by its number, as `#7`; by its address if that has none. */
 export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
@@ -134,7 +130,7 @@ export function chip(text: string, tone: Tone = "none"): Html {
   return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
 }
 
-/** Names with their values. Rows whose value is null or empty are left out; null when none is left. */
+/** Names with their values. Rows with a null or empty value are left out; null if no row is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
   const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false);
   if (known.length === 0) return null;
@@ -153,32 +149,31 @@ function isEmpty(part: Part): boolean {
   return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
 }
 
-/** A part of a page with its heading; null when it has no content. @param id Unique on the page. */
+/** A part of a page with its heading; null if it has no content. @param id Unique on the page. */
 export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
   if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
 `;
 }
 
-/** A cell: what is shown, and what it is sorted by, if that is something else. */
+/** A cell: its content, and its sort value if that differs. */
 export type Cell = Part | { readonly show: Part; readonly value: string | number };
 
 export interface Column {
   readonly name: string;
-  /** Whether it has numbers, which stand on the right. @default {false} */
+  /** Whether it has numbers, which are aligned on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether a phone leaves it out, unless the table is a list. @default {false} */
+  /** Whether a phone omits it, unless the table is a list. @default {false} */
   readonly extra?: boolean;
-  /** Whether a phone, which has no columns in lists, writes its name before the value. @default {false} */
+  /** Whether a phone, which has no columns in lists, shows its name before the value. @default {false} */
   readonly named?: boolean;
 }
 
-/** Most rows whose cells have names for a phone: they would make a long list much longer. */
+/** Most rows whose cells have names on a phone: they would make a long list much longer. */
 const MAX_NAMED = 200;
 
-/** A row of {@linkcode table}. */
 export interface TableRow {
-  /** Its kind, for the filter. @default it has none */
+  /** Its kind, for the filter. @default none */
   readonly kind?: string | undefined;
   readonly cells: readonly Cell[];
 }
@@ -202,7 +197,7 @@ function shownIn(cell: Cell): Part {
   return typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
 }
 
-/** Columns and rows without the columns in which no row has anything. */
+/** Removes the columns that are empty in all rows. */
 export function withoutEmpty(
   columns: readonly Column[],
   rows: readonly TableRow[],
@@ -218,10 +213,9 @@ function hasText(cell: Cell): boolean {
 }
 
 /**
- * A table whose first cells name their rows. It scrolls sideways where it is too wide.
- *
- * @param caption What it has in it, for those who hear the page.
- * @param shown Whether the caption is to be seen, too: not where the heading says the same. @default {false}
+ * A table whose first cells name their rows. It scrolls sideways if it is too wide.
+ * @param caption Its content, for screen readers.
+ * @param shown Whether the caption is visible; not needed below a heading with the same text. @default {false}
  */
 export function table(
   caption: string,
@@ -229,7 +223,7 @@ export function table(
   rows: readonly TableRow[],
   shown = false,
 ): Html {
-  // Texts get the room that is left: the other columns are as narrow as they can be.
+  // Texts get the remaining room: the other columns are as narrow as possible.
   const head = columns.map((column, index) => {
     const isTight = !rows.some(({ cells }) => isText(cells[index]));
     return markup`<th scope="col"${classOf(column, isTight)}>${column.name}</th>`;
@@ -249,7 +243,7 @@ export function table(
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
-/** Words of a document as markup. @param show Shows a name in them. @default as code */
+/** @param show Shows a name in them. @default as code */
 export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
   if (words === null || typeof words !== "object") return words;
   if ("name" in words) return words.name ? show(cutText(words.name, words.max ?? MAX_NAME)) : null;
@@ -259,7 +253,7 @@ export function wordsOf(words: Words, show: (name: string) => Html = framed): Pa
   return words.map((each) => wordsOf(each, show));
 }
 
-/** A name that keeps its direction to itself, in a line that is not code. */
+/** A name in a line that is not code, isolated in its text direction. */
 export function bare(name: string): Html {
   return markup`<bdi>${name}</bdi>`;
 }
@@ -273,7 +267,7 @@ export function htmlOf(blocks: readonly Block[]): Part {
     if ("code" in part) return commandBlock(part.code);
     if ("details" in part) return fold(part.summary, htmlOf(part.details));
     const { head, rows } = part;
-    // Numbers stand on the right.
+    // Numbers are aligned on the right.
     const columns = head.map((name, index) => ({ name, number: rows.every((row) => typeof row[index] === "number") }));
     return table(part.table, columns, rows.map((row) => ({ cells: row.map((cell) => wordsOf(cell)) })));
   });
@@ -281,15 +275,15 @@ export function htmlOf(blocks: readonly Block[]): Part {
 
 interface ListTools {
   readonly name: string;
-  /** What its rows are, in the plural. */
+  /** Plural noun for its rows. */
   readonly rows: string;
-  /** Kinds of rows, with their numbers. */
+  /** Kinds of rows, with their counts. */
   readonly kinds: readonly (readonly [kind: string, count: number])[];
   /** Whether it is a table that can be copied. @default {false} */
   readonly copy?: boolean;
 }
 
-/** A list with tools, which appear where scripts run. */
+/** A list with tools, which only appear if scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
   return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
@@ -298,24 +292,24 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
   }<output aria-live="polite"></output></div>${content}</div>`;
 }
 
-/** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
+/** The policy of a page: its own style, its own script if it has one, and no requests. */
 export function policyOf(script: boolean): string {
-  // Browsers ask the server for an icon where a page does not bring one.
+  // Browsers request an icon from the server if a page does not contain one.
   return `default-src 'none'; style-src 'sha256-${sha256Base64(STYLE)}'; ` +
     (script ? `script-src 'sha256-${sha256Base64(SCRIPT)}'; ` : "") +
     "img-src data:; base-uri 'none'; form-action 'none'";
 }
 
 export interface Verdict {
-  /** How it is, in colour and as a sign; undefined for a page that judges nothing: it has no sign. */
+  /** A color and a sign; undefined for a page that judges nothing: it has no sign. */
   readonly tone: Tone | undefined;
   readonly headline: Part;
   readonly line: Part;
-  /** Why, with its line breaks; null when there is nothing to say. */
+  /** With line breaks; null if there is nothing to show. */
   readonly reason: string | null;
-  /** What to do, most important first. */
+  /** Most important first. */
   readonly next: readonly Part[];
-  /** What stands at its end. @default {null} */
+  /** Content at its end. @default {null} */
   readonly more?: Part;
 }
 
@@ -348,7 +342,7 @@ export interface Page {
   readonly notes: readonly Part[];
   /** Whether it has the script, which works on lists. @default {true} */
   readonly script?: boolean;
-  /** After how many seconds the browser loads it again. @default never */
+  /** Seconds after which the browser reloads it. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
@@ -381,16 +375,16 @@ ${body}</main>
 ${script && markup`<script>${raw(SCRIPT)}</script>\n`}</body>
 </html>
 `;
-  // The template leaves these characters as they are. Parsers make line feeds of carriage returns.
+  // The template keeps these characters. Parsers replace carriage returns by line feeds.
   return holdable(made.toString()).replaceAll("\r", "&#13;");
 }
 
-// Charts as inline SVG. They keep to presentation attributes, since some places block all styles, and their colours can be told from a white
-// and from a dark background. The numbers stand beside each chart as text.
+// Charts as inline SVG. They only use presentation attributes, because some sites block all styles, and their colors are visible on a white and on a
+// dark background. The numbers are next to each chart as text.
 
 const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
 
-/** A colour of charts: 0 to 3, 4 for grey, 5 for red. Greater numbers begin again. */
+/** A color of charts: 0 to 3, 4 for gray, 5 for red. Greater numbers wrap around. */
 type Colour = number;
 
 function colourOf(colour: Colour): string {
@@ -406,9 +400,8 @@ export function swatch(colour: Colour): Html {
 }
 
 /**
- * A row of small squares, one for each thing in an order. What they mean is in its name, and beside it.
- *
- * @param label All of it in words.
+ * A row of small squares, one for each item in order. Its name and the text next to it explain them.
+ * @param label The whole content in words.
  */
 export function strip(label: string, colours: readonly Colour[]): Html {
   const paths = new Map<Colour, string>();
@@ -420,21 +413,21 @@ export function strip(label: string, colours: readonly Colour[]): Html {
 
 export interface Share {
   readonly name: string;
-  /** Its size; negative numbers count as 0. */
+  /** Negative numbers are treated as 0. */
   readonly value: number;
   readonly text: string;
   readonly colour: Colour;
-  /** Whether its end is not known: it is drawn in stripes. @default {false} */
+  /** Whether its end is unknown: then it is striped. @default {false} */
   readonly open?: boolean;
 }
 
-/** A bar of parts, each as wide as its share; null when all are 0. */
+/** A bar of parts, each as wide as its share; null if all are 0. */
 export function bar(name: string, shares: readonly Share[]): Html | null {
   const total = shares.reduce((sum, { value }) => sum + Math.max(0, value), 0);
   if (!(total > 0)) return null;
   let at = 0;
   const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour, open = false }) => {
-    // A part of a long whole is still to be seen.
+    // Even a small part of a large whole must be visible.
     const width = Math.max(2, value / total * WIDTH);
     const x = Math.min(at, WIDTH - width);
     at += value / total * WIDTH;
@@ -451,7 +444,7 @@ export function bar(name: string, shares: readonly Share[]): Html | null {
   return markup`<svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28" preserveAspectRatio="none">${parts}</svg>`;
 }
 
-/** How much of something is used, as a bar on grey. @param label All of it in words. */
+/** A bar on gray. @param label The whole content in words. */
 export function gauge(label: string, used: number, limit: number, colour: Colour): Html {
   const width = limit > 0 ? Math.round(Math.min(1, used / limit) * WIDTH) : 0;
   return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="10" viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none"><rect width="${WIDTH}" height="10" fill="#7b8591" fill-opacity="0.3" /><rect width="${width}" height="10" fill="${
@@ -459,11 +452,11 @@ export function gauge(label: string, used: number, limit: number, colour: Colour
   }" /></svg>`;
 }
 
-/** A line that goes up in steps. */
+/** A step line. */
 export interface Line {
   readonly name: string;
   readonly colour: Colour;
-  /** Whether it is drawn in dashes. @default {false} */
+  /** @default {false} */
   readonly dashed?: boolean;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
@@ -472,7 +465,7 @@ export interface Line {
 const HEIGHT = 220;
 const MAX_PARTS = 5;
 
-/** The numbers of an axis, from 0 to the first one that is not less than the greatest value. */
+/** From 0 to the first number that is not less than the greatest value. */
 function ticksOf(greatest: number): number[] {
   const least = greatest / MAX_PARTS;
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
@@ -481,11 +474,10 @@ function ticksOf(greatest: number): number[] {
 }
 
 /**
- * Lines in steps over the same time, with the numbers of the axis.
- *
- * @param label All of it in words.
+ * Step lines over the same time, with the numbers of the axis.
+ * @param label The whole content in words.
  * @param to The greatest values of both axes, which begin at 0.
- * @param ends What stands below the beginning and below the end of the time.
+ * @param ends Labels below the beginning and the end of the time.
  */
 export function steps(
   label: string,
@@ -498,9 +490,9 @@ export function steps(
   const x = (value: number) => Math.round(Math.min(1, value / to.x) * WIDTH);
   const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / top) * (HEIGHT - 4)).toFixed(1);
   const paths = lines.map(({ colour, points, dashed = false }) => {
-    // Where several points have the same place, the last one counts.
+    // If several points have the same place, the last one wins.
     const places = [...new Map(points.map(([px, py]) => [x(px), y(py)]))];
-    // A line that has a value from the beginning does not rise to it.
+    // A line with a value from the beginning does not rise to it.
     const from = places[0]?.[0] === 0 ? places.shift()?.[1] : undefined;
     const path = places.map(([px, py]) => `H${px}V${py}`).join("");
     return markup`<path d="M0 ${from ?? y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${

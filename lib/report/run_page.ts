@@ -1,6 +1,5 @@
 /**
- * `run.html`: a run for people, in a browser. Everything on it comes from the result. The parts of this file stand in the order of the page.
- *
+ * `run.html`: a run for people, in a browser. Everything on it comes from the result. The parts of this file are in the order of the page.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -51,9 +50,9 @@ import {
 } from "./page.ts";
 
 export interface Setting {
-  /** Its name: that of the flag, without dashes. */
+  /** The name of the flag, without dashes. */
   readonly name: string;
-  /** Its value as it was written; the documented default where nothing was. */
+  /** As the user wrote it; otherwise the documented default. */
   readonly value: string;
   /** `flag`, the name of the variable, or `default`. */
   readonly from: string;
@@ -62,27 +61,23 @@ export interface Setting {
 export interface RunPageOptions {
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** The runs before, fit to be shown. @default nothing is said about them */
+  /** Earlier runs, already cleaned. @default not shown */
   earlier?: Earlier | undefined;
-  /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
+  /** Settings of the job with their sources, already cleaned. @default {[]} (not shown) */
   settings?: readonly Setting[] | undefined;
-  /** The program as it was called, for commands to copy; fit to be shown. @default {"mogplex-ci"} */
+  /** The program as the user called it, for commands to copy; already cleaned. @default {"mogplex-ci"} */
   program?: string | undefined;
 }
 
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/**
- * Renders the page.
- *
- * @param result Result after `cleanResult`. Texts in it are shown as texts, and only its pull request becomes a link.
- */
+/** @param result After `cleanResult`. Its texts stay texts, and only its pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { task, finalMessage } = view;
   return page({
-    // A tab shows its beginning.
+    // A tab shows only the beginning.
     title: cutText(headlineText(view), MAX_NAME),
     verdict: verdictOf(view),
     body: [
@@ -109,7 +104,7 @@ const OUTCOME_TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
   started: "none",
 };
 
-// By exit code, for jobs that ended without a verdict of the service. What ends in a colon goes on with what became of the start.
+// By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
   [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: "],
@@ -146,7 +141,6 @@ function nextOf(view: ResultView): Part {
   return lookup(texts, outcome);
 }
 
-/** The beginning of the page. */
 function verdictOf(view: ResultView): Verdict {
   const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
   const { text, commands } = commandsIn(advice ?? "");
@@ -167,7 +161,7 @@ function verdictOf(view: ResultView): Verdict {
 const LAST_EVENTS = 5;
 const MAX_LAST_MESSAGE = 300;
 
-/** What happened last, with links into the list of events; null when nothing was seen. */
+/** The last events, with links into the list of events; null without events. */
 function lastEvents(view: ResultView): Part {
   const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
   const items = events.filter((event) => !isInner(event)).slice(-LAST_EVENTS).map((event) => {
@@ -181,12 +175,12 @@ function lastEvents(view: ResultView): Part {
     markup`<div class="step"><strong>Last events, in UTC:</strong><ol class="last">${items}</ol></div>`;
 }
 
-/** Whether an event is a line inside of a longer text, such as a frame of a stack trace or a closing brace: the line before says more. */
+/** Whether an event is a line inside a longer text, such as a frame of a stack trace or a closing brace: the line before is more useful. */
 function isInner({ type, message }: RunEvent): boolean {
   return type === "log" && (/^\s/.test(message ?? "") || !/[\p{L}\p{N}]/u.test(message ?? ""));
 }
 
-/** The time of day, in UTC, of a time in ISO 8601. */
+/** UTC. */
 function clockText(createdAt: string): string {
   const ms = Date.parse(createdAt);
   return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
@@ -220,7 +214,7 @@ const MEANINGS: Readonly<Partial<Record<string, string>>> = {
 };
 
 const GREY = 4;
-/** Most phases that are shown: a run has four kinds of them. */
+/** Most phases shown: a run has four kinds of them. */
 const MAX_PHASES = 100;
 
 interface PhaseRow extends Share {
@@ -228,9 +222,7 @@ interface PhaseRow extends Share {
   readonly meaning: string;
 }
 
-/**
- * How long a phase has taken whose end was not seen: until the last event, and in a job that started the run until the end of the job.
- */
+/** How long a phase without a known end has taken: until the last event, and in a job that started the run until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
   const began = Date.parse(startedAt);
   const last = Date.parse(events.at(-1)?.createdAt ?? "");
@@ -239,7 +231,7 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
   return Math.max(0, seen, replayed === false ? durationMs - others : 0);
 }
 
-/** Bar and table of the phases, and the time that this job spent besides; null when no phase is known. */
+/** Bar and table of the phases, and the additional time of this job; null without phases. */
 function phases(view: ResultView): Html | null {
   const { times, durationMs, replayed } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
@@ -263,7 +255,7 @@ function phases(view: ResultView): Html | null {
   });
   if (rows.length === 0) return null;
   const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
-  // Only a job that started the run was there all the time.
+  // Only the job that started the run was there from the beginning.
   if (replayed === false && ours > 0 && known.every(({ durationMs }) => durationMs !== null)) {
     const meaning = "this job, before the start and after the end";
     rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
@@ -300,11 +292,11 @@ function files({ git }: ResultView): Block[] {
   ];
 }
 
-/** Most events that are shown: a feed has 200. */
+/** Most events shown: a feed has 200. */
 const MAX_EVENTS = 400;
-/** A pause from which on it is shown, in milliseconds. */
+/** Shortest pause that is shown, in milliseconds. */
 const QUIET_MS = 60_000;
-/** Most bytes of all events together, so that the page stays far below what a browser shows at once. */
+/** Most bytes of all events together, so that a browser shows the page at once. */
 const MAX_BYTES = 2_200_000;
 const MAX_MESSAGE = 4_000;
 const MAX_WORD = 100;
@@ -315,7 +307,7 @@ const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
   ["cancelled", "wait"],
 ]);
 
-/** Bytes of a text; the units of one that has certainly few enough, since a unit takes at most three. */
+/** Bytes of a text; the number of units if it is certainly small enough, since a unit takes at most three bytes. */
 function bytesOf(text: Html, enough: number): number {
   const { length } = text.toString();
   return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
@@ -329,7 +321,7 @@ function offsetText(ms: number): string {
   return `+${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }
 
-/** A text as markup of at most so many bytes: what is escaped takes up to six. */
+/** A text as markup of at most so many bytes: an escaped character takes up to six. */
 function within(text: string, maxBytes: number, render: (text: string) => Html): Html {
   let length = text.length;
   for (;;) {
@@ -377,7 +369,7 @@ function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): 
   ];
 }
 
-/** The list of events; null without events. */
+/** Null without events. */
 function timeLine(view: ResultView): Html | null {
   const events = view.events.slice(-MAX_EVENTS);
   const [first] = events;
@@ -419,7 +411,7 @@ function requests(view: ResultView): Block[] {
   ];
 }
 
-/** The settings of the job: those that were set, and the defaults folded. */
+/** The settings that the user set, with the defaults folded. */
 function settingsOf(settings: readonly Setting[]): Block[] {
   const set = settings.filter(({ from }) => from !== "default");
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
@@ -439,7 +431,7 @@ function settingRows(settings: readonly Setting[]): Block {
   };
 }
 
-/** The scenario of the emulator that ends as a run did. */
+/** The emulator scenario with the same end as a run. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
   if (outcome === "failed") {
     if (phases.at(-1)?.name === "deliver") return "delivery-failure";
@@ -449,12 +441,12 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
   return lookup({ awaiting_input: "awaiting-input", deadline: "stuck-streaming" }, outcome);
 }
 
-/** Longest task that is a part of a command; a longer one is read from a file. */
+/** Longest task inside a command; a longer one is read from a file. */
 const MAX_TYPED_TASK = 2_000;
-/** Settings of the job that belong to what was asked for. */
+/** Settings of the job that are part of the request. */
 const ASKED: readonly string[] = ["mode", "base-branch", "root", "timeout"];
 
-/** Commands to copy; none for a result that names no run. */
+/** Empty for a result that names no run. */
 function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
@@ -474,7 +466,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   ];
 }
 
-/** The command that starts the same task again, and what is missing for it; none when the repository is not known. */
+/** The command that starts the same task again, and what is missing for it; empty if the repository is unknown. */
 function startAgain({ repository, repoId, harness, task }: ResultView, options: RunPageOptions): Block[] {
   const { program = "mogplex-ci", settings = [] } = options;
   const repo = repository ?? repoId;
@@ -502,7 +494,7 @@ function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** How the run compares, and a row for each run before it; none when no run before it is known. */
+/** How the run compares, and a row for each earlier run; empty without an earlier run. */
 function earlierRuns(earlier: Earlier | undefined): Block[] {
   if (earlier === undefined) return [];
   const rows = earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => [

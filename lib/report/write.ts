@@ -1,6 +1,5 @@
 /**
- * Writes reports. It sends no requests and throws no errors: the caller decides what a report that cannot be written means.
- *
+ * Writes reports. It sends no requests and throws no errors: the caller decides what to do if a report cannot be written.
  * @module
  */
 import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/platform.ts";
@@ -32,13 +31,12 @@ const MAX_LINKS = 20;
 /** A link, if its address may be one. */
 interface Annotation {
   label: string;
-  /** Where it leads; a link whose address `webUrl` refuses is left out. */
+  /** A link whose address `webUrl` refuses is left out. */
   address: string | null;
 }
 
 /**
  * Renders the first 20 links, which are less than 80 KB. Without any link the object is empty, which GitLab accepts as well.
- *
  * Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
  */
 export function renderLinks(links: readonly Annotation[]): string {
@@ -50,11 +48,10 @@ export function renderLinks(links: readonly Annotation[]): string {
 }
 
 /**
- * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link
- * leads to its front page.
- *
- * @param result Result after `cleanResult`.
- * @param links With the page of the run, which comes first. @default {{}}
+ * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link leads to its front
+ * page.
+ * @param result After `cleanResult`.
+ * @param links Includes the page of the run, which comes first. @default {{}}
  */
 function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
@@ -85,10 +82,7 @@ export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_requ
 /** Values by output; an absent output is not written. */
 export type Outputs = Partial<Record<OutputName, string>>;
 
-/**
- * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the
- * one that was pushed.
- */
+/** All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one. */
 export function outputsOf(result: AnyResult): Outputs {
   const { runId, status, outcome, git, replayed } = viewOf(result);
   return {
@@ -101,38 +95,38 @@ export function outputsOf(result: AnyResult): Outputs {
   };
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, since people paste outputs into scripts. */
+/**
+ * Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, because people paste outputs into
+ * scripts.
+ */
 export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, string>>>): string {
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** Outputs by the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
+/** By the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], bareValue(value)]);
   return Object.fromEntries(entries);
 }
 
-/** Renders `outputs.env`, one `NAME=value` a line. */
+/** `outputs.env`, one `NAME=value` per line. */
 function renderOutputsEnv(outputs: Outputs): string {
   return renderDotenvFile(outputVariables(outputs));
 }
 
-/** Renders `outputs.env` with all outputs of a result. */
 function renderDotenv(result: AnyResult): string {
   return renderOutputsEnv(outputsOf(result));
 }
 
-// The formats of `--report`. A new one is a renderer and a row here; a renderer reads what `viewOf` makes of a result, whatever
-// its kind.
+// The formats of `--report`. To add one, add a renderer and a row here; a renderer uses the view that `viewOf` makes of any kind of result.
 
 type Surroundings = MarkdownOptions & RunPageOptions;
 
-/** A format of `--report`. */
 interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. */
+  /** Renders a result of either kind after `cleanResult`. Pure. */
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
@@ -167,7 +161,7 @@ export const REPORT_FORMATS = {
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
 
-// The files that reports go to: reads `--report FORMAT[=PATH]`, and checks the files before anything is started.
+// The files of reports: parses `--report FORMAT[=PATH]`, and checks the files before anything is started.
 
 /** A report and its file. */
 export interface ReportTarget<F = ReportFormatName> {
@@ -187,7 +181,6 @@ function isFormat(name: string): name is ReportFormatName {
   return Object.hasOwn(REPORT_FORMATS, name);
 }
 
-/** The error for a format that is none of these. */
 export function unknownFormat(attempted: string, format: string, known: readonly string[]): UsageError {
   return new UsageError({
     attempted,
@@ -198,8 +191,6 @@ export function unknownFormat(attempted: string, format: string, known: readonly
 }
 
 /**
- * Parses a value of `--report`.
- *
  * @param text `FORMAT` or `FORMAT=PATH`.
  * @param directory Output directory, for a value without a path.
  * @throws {UsageError} if the format is unknown or the path is empty.
@@ -221,25 +212,21 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   return { format, path };
 }
 
-/** A path without `./` and repeated slashes, so that it can be compared with another one. */
+/** A path without `./` and repeated slashes, for comparisons. */
 export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
 
-/** Path of the page among these reports, without `./`; undefined when there is none. */
+/** Path of the page among these reports, without `./`; undefined without a page. */
 export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   const found = targets.find(({ format }) => format === "html");
   return found && plainPath(found.path);
 }
 
-/** The reports of a person at a terminal: the others are for CI systems and later jobs. */
+/** The reports for a person at a terminal: the others are for CI systems and later jobs. */
 export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
 
-/**
- * Every report, under its usual name in the directory.
- *
- * @param formats @default all of them
- */
+/** @param formats @default all of them */
 export function defaultTargets(
   directory: string,
   formats: readonly ReportFormatName[] = Object.keys(REPORT_FORMATS) as ReportFormatName[],
@@ -248,15 +235,13 @@ export function defaultTargets(
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 
-/** The parts of the message about a report that cannot be written. @param error What writing it threw. */
+/** @param error What writing it threw. */
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error) };
 }
 
 /**
- * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for those of
- * this run.
- *
+ * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for those of this run.
  * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
  */
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {
@@ -278,7 +263,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): vo
   }
 }
 
-// Writing that never ends a job, and the files of the CI system that reports are appended to.
+// Writing that never ends a job, and the files of the CI system to which reports are appended.
 
 export interface ReportProblem {
   /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
@@ -287,15 +272,14 @@ export interface ReportProblem {
   message: string;
 }
 
-/** The problem with a report. @param error What writing it threw. */
+/** @param error What writing it threw. */
 export function problemOf(format: string, path: string, error: unknown): ReportProblem {
   return { format, path, message: errorSentence(cannotWrite(format, path, error)) };
 }
 
-/** Writes one report; a problem is kept, and the next report is written nevertheless. */
+/** Writes one report; a problem is recorded, and the next report is still written. */
 type Attempt = (format: string, path: string, write: () => void) => void;
 
-/** Attempts to write reports, and the problems with them so far. */
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
   const problems: ReportProblem[] = [];
   return {
@@ -310,12 +294,12 @@ export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt
   };
 }
 
-/** Whether the next text would continue the last line of a file, because a program before us did not end it. */
+/** Whether the next text would continue the last line of a file, because an earlier program did not end it. */
 function isLineOpen(path: string, io: ReportIo): boolean {
   try {
     return /[^\n]$/.test(io.readFile(path) ?? "");
   } catch {
-    // Deno without read permission. CI systems give each step an empty file, so the line is most likely not open.
+    // Deno without read permission. CI systems give each step an empty file, so the line is most likely complete.
     return false;
   }
 }
@@ -327,11 +311,7 @@ interface OutputTexts {
   variables(): string;
 }
 
-/**
- * Appends outputs to the files that the CI system reads.
- *
- * @param redactToken Removes our own token from the finished text.
- */
+/** @param redactToken Removes our own token from the finished text. */
 export function appendOutputs(
   texts: OutputTexts,
   { outputs, variables }: PlatformFiles,
@@ -353,9 +333,9 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
-  /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
+  /** The program as the user called it, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
   program?: string | undefined;
-  /** The runs before; absent without a history. */
+  /** Absent without a history. */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. */
   redactToken: Redact;
@@ -366,10 +346,9 @@ function textsOf(values: Outputs): OutputTexts {
 }
 
 /**
- * Publishes the id of a run or an automation run as soon as there is one, so that a clean-up step finds it even if this process
- * is killed: GitHub output `run_id`, and `MOGPLEX_RUN_ID` in the dotenv report. The file of pipeline variables gets it at the end
- * only: CI systems do not document what they do with a name that occurs twice.
- *
+ * Publishes the id of a run or an automation run at once, so that a clean-up step finds it even if this process is killed: GitHub output `run_id`,
+ * and `MOGPLEX_RUN_ID` in the dotenv report. The file of pipeline variables gets it only at the end: CI systems do not document how they treat a
+ * repeated name.
  * @param targets All targets; only `dotenv` is written.
  */
 export function writeRunId(
@@ -392,8 +371,7 @@ export function writeRunId(
 
 /**
  * Writes all reports, and appends outputs and summary to the files of the CI system.
- *
- * @param result Of a run or an automation run; not yet cleaned.
+ * @param result Not yet cleaned.
  * @param redact Removes secrets from one text, before it is escaped.
  * @returns The reports that could not be written; all others are.
  */
