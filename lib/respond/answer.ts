@@ -1,6 +1,5 @@
 /**
- * Answers an event, or in a poll everything that is new: a mention becomes a run with a note that lives, or a stop, or a reason for neither.
- *
+ * Answers an event, or in a poll everything new: a mention becomes a run with a living note, or a stop, or a reason for neither.
  * @module
  */
 import { ApiError, MogplexError, NotFoundError } from "../errors.ts";
@@ -22,17 +21,16 @@ import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
 
 export interface AnswerOptions {
-  /** Whether to look for everything that is new, whatever the event says. */
+  /** Whether to look for everything new, whatever the event contains. */
   readonly isPoll: boolean;
   /** How far a poll looks back, in milliseconds. */
   readonly sinceMs: number;
-  /** Longest time of a poll, in milliseconds. */
+  /** Time limit of a poll, in milliseconds. */
   readonly timeoutMs: number;
-  /** Directory of the reports. */
   readonly out: string;
 }
 
-/** Answers the event of the job, or in a poll everything that is new. @returns The exit code. */
+/** Answers the event of the job, or in a poll everything new. @returns The exit code. */
 export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
   const forge = respondJob.openForge();
   const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
@@ -47,7 +45,7 @@ function none({ writer }: Responding, reason: string): number {
   return EXIT.success;
 }
 
-/** Most requests of a poll for one thread: anybody may write many comments, and other threads must be answered, too. */
+/** Most requests of a poll for one thread: anyone can write many comments, and other threads must be answered, too. */
 const THREAD_REQUESTS = 300;
 
 async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptions): Promise<number> {
@@ -58,7 +56,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   const until = clock.now() + timeoutMs;
   const since = new Date(clock.wallTime() - sinceMs).toISOString();
   let code: number = EXIT.success;
-  // Nobody else looks for these.
+  // No other job looks for these.
   if (!await endLeftNotes(job, since, () => openDecider(job).decider)) code = EXIT.unavailable;
   const news = (await threads.news(since, settings.label)).filter(({ text }) =>
     text === null || mayMention(text, settings.name)
@@ -97,7 +95,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
       }
       code ||= exitCode;
     } catch (error) {
-      // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
+      // Other users can bring a thread into a state that the forge does not fully show: that must not block the threads after it.
       if (!(error instanceof MogplexError) || !["unavailable", "forbidden"].includes(error.exit)) throw error;
       writer.note(error.message);
       if (error instanceof ApiError && error.status === 403) blocked.set(where, error.message);
@@ -110,7 +108,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   if (later > 0) {
     writer.note(`${formatCount(later, "mention")} left to the next poll: their threads took too many requests`);
   }
-  // In one thread somebody may have blocked the user of the token. In two of them a scope is missing, as far as one can tell.
+  // In one thread somebody may have blocked the token's user. In two of them a scope is probably missing.
   if (blocked.size > 1) {
     writer.note(`${forge.threads.system} refuses to write in ${blocked.size} threads: a missing scope, or a block`);
     code ||= EXIT.unavailable;
@@ -119,14 +117,14 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
 }
 
 /**
- * Masks tokens of known forms, and those that this program uses itself. Other variables of the job do not matter: an event and a poll may have
+ * Masks tokens of known forms, and those that this program uses itself. Other variables of the job are ignored: an event and a poll may have
  * different ones, and the same key needs the same prompt.
  */
 function promptRedactor({ token, forge }: Responding): Redactor {
   return createRedactor({ token, secrets: [forge.token] });
 }
 
-/** Opens what decides on mentions, with what the service says of runs. */
+/** Opens the decider for mentions, with the runs that the service reports. */
 function openDecider(job: Responding): { decider: Decider; session: Session } {
   const { settings, clock } = job;
   const { threads } = job.remembered ?? job.forge;
@@ -179,14 +177,14 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "start") {
     asked.onStart?.();
     const newDecider = () => openDecider({ ...job, forge: job.openForge(), remembered: undefined }).decider;
-    // What a poll remembers may be as old as the last run that it waited for.
+    // A poll's memory may be as old as the last run that it waited for.
     const fresh = job.remembered === undefined ? decider : newDecider();
     const started = await startRun(job, asked, decision, { decider: fresh, newDecider });
     return started.kind === "none" ? none(job, started.reason) : started.exitCode;
   }
   const { reason, tell } = decision;
   if (tell !== null) {
-    // The job that has made the note may be about to name its run there.
+    // The job that created the note may be about to name its run there.
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
       return none(job, "another job answers it");
     }
@@ -196,7 +194,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** Stops the runs of a thread. Earlier tasks that have not started do not start any more: `Decider` sees the comment. */
+/** Stops the runs of a thread. Earlier tasks that have not started will not start: `Decider` sees the comment. */
 async function stop(
   job: Responding,
   asked: Asked,
@@ -218,12 +216,12 @@ async function stop(
   for (const { mark } of starting) {
     await say(job, asked, mark, "This task was stopped. It is not known whether its run had started.");
   }
-  // What their authors see, and what lasts when others remove the note.
+  // The reaction is visible to their authors, and stays if other users remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be running."];
   lines.push("Earlier tasks of this thread that have not started are withdrawn.");
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
-  // Another job of this stop may have stopped the runs, and said so.
+  // Another job of this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");

@@ -1,6 +1,5 @@
 /**
- * The note of a mention: what it says, which mark it has, and what other jobs have written there.
- *
+ * The note of a mention: its text, its mark, and the notes of other jobs.
  * @module
  */
 import { EXIT, STOPPED } from "../exit_codes.ts";
@@ -23,7 +22,7 @@ import {
   type MarkState,
 } from "./mark.ts";
 
-/** Reacts to a mention. If the forge refuses, only the reaction is missing. */
+/** If the forge refuses, only the reaction is missing. */
 export async function react(
   { forge: { threads } }: Responding,
   { news: { thread, comment } }: Pick<Asked, "news">,
@@ -41,7 +40,7 @@ export async function removeDoubles(
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
-/** Writes the note of a mention that gets no run. */
+/** Writes the note of a mention without a run. */
 export async function say(
   job: Responding,
   asked: Pick<Asked, "news">,
@@ -61,15 +60,14 @@ export async function say(
   await removeDoubles(job, asked, await doubles().catch(() => []));
 }
 
-/** How often, and after which time, a job looks again for runs that other jobs are about to start, in milliseconds: for all mentions of a poll together. */
+/** How often, and after how many milliseconds, a job looks again for runs that other jobs are about to start: for all mentions of a poll together. */
 const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
 
 /**
- * Waits before the next look at notes that name no run yet.
- *
- * @param notes Undefined for one that could not be read.
- * @returns False without a wait: this job has waited often enough, or its own end has come, or the notes are so old that their jobs have died.
+ * Waits before the next look at notes that do not name a run yet.
+ * @param notes Undefined for an unreadable note.
+ * @returns False without a wait: this job has waited often enough, or is ending, or the notes are so old that their jobs have died.
  */
 export async function waitForNotes(
   { clock, spent }: Responding,
@@ -84,7 +82,7 @@ export async function waitForNotes(
   return true;
 }
 
-/** The note of a mention as it is by now; undefined if there is none. */
+/** The current note of a mention; undefined without one. */
 async function noteOf(
   job: Responding,
   { news: { thread } }: Pick<Asked, "news">,
@@ -96,20 +94,19 @@ async function noteOf(
   return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
 }
 
-/** Whether a note has an answer to its mention: its run, or a reason for none, or what was stopped. */
+/** Whether a note answers its mention: with a run, a reason for none, or the stopped runs. */
 export function saysEnd(marked: MarkedNote | undefined): boolean {
   return marked !== undefined && marked.mark.state !== "starting";
 }
 
-/** Whether a job has answered a mention by now. */
+/** Whether a job has answered a mention. */
 export async function isAnswered(job: Responding, asked: Pick<Asked, "news">, ask: AskId): Promise<boolean> {
   return saysEnd(await noteOf(job, asked, ask));
 }
 
 /**
- * {@linkcode noteOf}, once another job has answered, or this one has waited for that.
- *
- * @param isPatient Whether it may wait. A note that cannot be read counts as before.
+ * {@linkcode noteOf}, after another job has answered, or this one has waited for that.
+ * @param isPatient Whether it may wait. An unreadable note is treated as unchanged.
  */
 export async function noteSoon(
   job: Responding,
@@ -125,8 +122,8 @@ export async function noteSoon(
 }
 
 /**
- * Exit codes after which the same start may still work: the note says so to the next poll. Not those for a wrong token: nothing was started then,
- * and with the right one the code of this mark would not fit.
+ * Exit codes after which the same start may still work: the note tells the next poll so. Not those for a wrong token: then nothing was started, and
+ * the code of this mark would not fit the right token.
  */
 export const AGAIN: readonly number[] = [
   EXIT.unavailable,
@@ -135,21 +132,20 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
-/** What the start of a run has learned beside its result. */
+/** Facts from the start of a run besides its result. */
 export interface Doubts {
-  /** Whether the run must be cancelled, and that was not possible yet. */
+  /** Whether the run must be cancelled, which was not possible yet. */
   isUnwanted: boolean;
-  /** Whether the service has a run for the mention that nobody can name. */
+  /** Whether the service has a run for the mention whose id is unknown. */
   isHidden: boolean;
 }
 
-/** What the note of a run remembers. */
 function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
   if (runId !== null) return { runId, isOpen: isUnwanted || !hasEnded, ...(isUnwanted && { isUnwanted }) };
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
-/** What to do next: whether to ask again. Empty while the job runs, and if nothing failed. */
+/** Whether to ask again. Empty while the job is running, and if nothing failed. */
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
   if (isUnwanted && runId !== null) return "\n\nThis run is to be cancelled. Polls try it again for 24 hours.";
   if (isUnwanted && exitCode !== null) {
@@ -164,13 +160,12 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     `\`@${name} stop\` withdraws it.`;
 }
 
-/** What to do after the end of a run. */
 const stepsFor = (name: string): MarkdownOptions["steps"] => ({
   deadline: "Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
   cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
 });
 
-/** The note of a mention. @param label Name of the job, which may be empty. */
+/** @param label Name of the job, which may be empty. */
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
   { thread }: { thread: ThreadPlace },

@@ -1,6 +1,5 @@
 /**
- * A job that is tried again follows the run that its first attempt has started: the note of the mention names it.
- *
+ * A retried job follows the run that its first attempt started: the note of the mention names it.
  * @module
  */
 import { NotFoundError } from "../errors.ts";
@@ -10,7 +9,7 @@ import type { Attach, Decider } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { afterRun } from "./start_run.ts";
 
-/** Follows the run that a note names. @returns The exit code of its verdict; null if the service does not show the run any more. */
+/** @returns The exit code of its verdict; null if the service no longer shows the run. */
 export async function attachRun(
   job: Responding,
   asked: Asked,
@@ -39,7 +38,7 @@ export async function attachRun(
   return result.exitCode;
 }
 
-/** Whether a note has the address of this pipeline. A repeated execution of a workflow has an address of its own below that of the workflow. */
+/** Whether a note has the address of this pipeline. Another attempt of a workflow has its own address below that of the workflow. */
 export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
   const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
   return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));

@@ -1,7 +1,6 @@
 /**
- * Whether something that happened at a forge becomes a run: who asked for what, where, and whether it was answered before. Nothing is started
- * and nothing is written here.
- *
+ * Decides whether an event at a forge becomes a run: who asked for what, where, and whether it was already answered. Nothing is started or written
+ * here.
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -28,11 +27,11 @@ import { type RespondSettings, Rights } from "./rights.ts";
 import { isStarting, ofRun, Rivals, rivalsOf, type RunsAtWork } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
-/** A run that is to be started, or may have been. */
+/** A run to start, which may have been started before. */
 export interface Wanted {
   readonly kind: "start";
   readonly ask: AskId;
-  /** When it was asked for. */
+  /** Time of the request. */
   readonly at: string;
   readonly of: AskId;
   /** Whether a job has tried to start it before, or does so now. */
@@ -41,22 +40,21 @@ export interface Wanted {
   readonly thread: Thread;
   readonly task: string;
   readonly prompt: string;
-  /** The comment of the event, as it was written; undefined where it is not known. */
+  /** The comment's original text, from the event; undefined if unknown. */
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** What of the thread the agent does not get, for the asker; undefined when it gets all. */
+  /** What the agent does not get from the thread, as a sentence for the asker; undefined if it gets everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
 
-/** A stop of the runs of a thread. */
 export interface Stop {
   readonly kind: "stop";
   readonly ask: AskId;
-  /** When it was asked for. */
+  /** Time of the request. */
   readonly at: string;
   readonly asker: ForgeUser;
   readonly thread: Thread;
-  /** A word that people may mean otherwise, as `pause`; undefined for `stop` itself and its like. */
+  /** A word with other possible meanings, such as `pause`; undefined for `stop` itself and its synonyms. */
   readonly word: string | undefined;
 }
 
@@ -64,11 +62,11 @@ export interface Stop {
 export interface Reply {
   readonly kind: "reply";
   readonly ask: AskId;
-  /** Markdown of our own. */
+  /** Trusted Markdown. */
   readonly text: string;
 }
 
-/** The run of a mention whose note names it, for a job that is tried again. */
+/** The run of a mention whose note names it, for a retried job. */
 export interface Attach {
   readonly kind: "attach";
   readonly marked: MarkedNote;
@@ -76,7 +74,7 @@ export interface Attach {
   readonly thread: Thread;
 }
 
-/** What is to be done. `none`: there is no run; a reason that the asker should read becomes a note with the mark. */
+/** `none`: there is no run; a reason for the asker becomes a note with the mark. */
 export type Decision =
   | Wanted
   | Stop
@@ -84,7 +82,7 @@ export type Decision =
   | Reply
   | { kind: "none"; reason: string; tell: Answer | null };
 
-/** What the asker is told, and whether a job has tried to start the run before, or does so now. */
+/** The answer for the asker, and whether a job has tried to start the run before, or does so now. */
 interface Answer {
   readonly ask: AskId;
   readonly thread: Thread;
@@ -93,28 +91,28 @@ interface Answer {
 }
 
 const DAY_MS = 86_400_000;
-/** How far back a poll looks at most. */
+/** The longest time that a poll looks back. */
 export const MAX_POLL_MS = 7 * DAY_MS;
 /** Most notes of a thread that get the end of their run at once. */
 const MAX_LEFT = 5;
-/** From when on the job of a comment's event counts as lost, in milliseconds. */
+/** Age at which the job of a comment's event is assumed to be lost, in milliseconds. */
 const LATE_MS = 60 * 60_000;
-/** Most users whose right is asked for because they have written in a thread. Comments of others are left out. */
+/** Most users in a thread whose right is checked. Comments of others are left out. */
 const MAX_USERS = 30;
-/** Most of them who have asked for a stop: strangers must not hide that of a member. */
+/** Most of them who have asked for a stop: strangers must not hide the stop of a member. */
 const MAX_STOPPERS = 300;
 
 const CONFIDENTIAL = "it is confidential, and the log of a job in this project is not";
-/** Why a run that was stopped before it had started does not start. */
+/** Why a run that was stopped before its start does not start. */
 export const STOPPED = "it was stopped before a run had started";
-/** What is added to a reason where a start was tried before. */
+/** Added to a reason if a start was tried before. */
 export const MAYBE_STARTED = "An earlier try may have started its run: that is not known";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
 }
 
-/** Decides on one ask. One object for each: it remembers what the forge has said. */
+/** Decides on one request. Create one object for each: it caches the forge's answers. */
 export class Decider {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
@@ -126,7 +124,7 @@ export class Decider {
   readonly #doubles: CommentPlace[] = [];
   readonly #rights: Rights;
   readonly #rivals: Rivals;
-  /** The comment of the event, as it was written. */
+  /** The comment's original text, from the event. */
   #written: Wanted["written"];
 
   constructor(
@@ -138,9 +136,9 @@ export class Decider {
       nowMs: number;
       /** Makes the codes of the marks of a thread. */
       sealOf(thread: ThreadPlace): Promise<MarkSeal>;
-      /** Masks secrets in what goes along with a task: the same in each job, since the prompt of one key must not change. */
+      /** Masks secrets in the quote that accompanies a task: the same in each job, because the prompt of one key must not change. */
       redact: Redact;
-      /** Whether a note was written by the pipeline of this job: a job of it that is tried again follows the run that the note names. */
+      /** Whether a note was written by the pipeline of this job: a retried job follows the run in the note. */
       isOfPipeline(note: string): boolean;
     },
   ) {
@@ -154,25 +152,23 @@ export class Decider {
     this.#isOfPipeline = isOfPipeline;
   }
 
-  /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
+  /** Notes of the thread without the end of their run: it is still going, or their job has died. Available after `decide`. */
   get open(): readonly MarkedNote[] {
     return this.#open;
   }
 
-  /** Notes that jobs of the same ask have left beside the one that counts. Known once it was decided. */
+  /** Notes that other jobs have left for the same request besides the valid one. Available after `decide`. */
   get doubles(): readonly CommentPlace[] {
     return this.#doubles;
   }
 
   /**
-   * Decides.
-   *
-   * @param since What was asked for before that time (ISO 8601) is not answered. @default {undefined} (everything is)
-   * @throws {MogplexError} with exit code 69 when the forge or the service could not be asked: nothing was decided.
+   * @param since Earlier requests (ISO 8601) are not answered. @default {undefined} (everything is)
+   * @throws {MogplexError} with exit code 69 if the forge or the service could not be read: nothing was decided.
    */
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
-    // The cheapest questions come first: every comment of the repository may be an event.
+    // The cheapest checks come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in asked && asked.refused === null) {
@@ -192,7 +188,7 @@ export class Decider {
     }
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
-    // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
+    // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
@@ -211,7 +207,7 @@ export class Decider {
     const word = !("reason" in asked) && asked.what?.kind === "stop" ? asked.what.word : undefined;
     const stop: Stop = { kind: "stop", ask, at, asker, thread, word };
     if (own !== undefined && own.mark.state !== "starting") {
-      // Its run was not known then: the job could not write its note, or look for the stop.
+      // Its run was unknown then: the job could not write its note, or look for the stop.
       const isLeft = isStop && stopOf(own) !== null &&
         (await this.#rivals.runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
       if (isLeft) return stop;
@@ -222,11 +218,11 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
-    // Of a stop each bot answers for its own runs.
+    // For a stop, each bot answers for its own runs.
     if (own === undefined && !isStop && isAnsweredByOther(found.list, me, seal, ask)) {
       return quiet("another bot has answered it");
     }
-    // One reaction on a thread stands for all labels: it may be about an earlier one, whose run has ended since.
+    // A thread has one reaction for all labels: it may belong to an earlier one, whose run has finished since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered or stopped, and has no note of its own");
@@ -290,8 +286,8 @@ export class Decider {
   }
 
   /**
-   * What a stop is about, of all that was asked for before it: runs of the thread that have not ended, notes of asks whose start is not known, and
-   * asks without a note. Asked again each time: a job may be about to start its run.
+   * The targets of a stop among all earlier requests: unfinished runs of the thread, notes of requests with an unknown start, and requests without a
+   * note. Evaluated again each time: a job may be about to start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
@@ -299,12 +295,12 @@ export class Decider {
     const me = await this.#threads.me();
     const seal = await this.#sealOf(thread);
     const { list } = await this.#threads.comments(thread);
-    // The job of a stop may come when a later ask has its run.
+    // A later request may already have its run when the job of a stop starts.
     const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
     const hasRight = this.#rights.crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
-    // No poll takes up what is older: whatever became of it was not stopped.
+    // No poll handles anything older: it was not stopped.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
@@ -315,7 +311,7 @@ export class Decider {
     return { runs: await this.#rivals.runsAtWork(marks), starting, waiting };
   }
 
-  /** Whether somebody with the right has asked for a stop after an ask. Our note of it lasts when others change or remove the comment. */
+  /** Whether a user with the right has asked for a stop after a request. Our note of the stop stays if other users change or remove the comment. */
   async #isStopped(
     comments: readonly ThreadComment[],
     marks: readonly MarkedNote[],
@@ -335,7 +331,7 @@ export class Decider {
     return false;
   }
 
-  /** Whether an ask is stopped by now. Asked again after the start, which may have been tried for as long as the service was down. */
+  /** Whether a request is stopped. Checked again after the start, which may have been tried for as long as the service was down. */
   async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
     const me = await this.#threads.me();
     const { list } = await this.#threads.comments(thread);
@@ -343,8 +339,8 @@ export class Decider {
   }
 
   /**
-   * Why a run that was decided on must not be started any more; null when it may be. Asked right before the start, and of a new decider before
-   * each attempt that repeats it.
+   * Why a run must not be started although it was decided; null if it may be. Checked right before the start, and by a new decider before each
+   * repeated attempt.
    */
   async changed(wanted: Wanted): Promise<string | null> {
     const { thread: before, place, ask, of, written } = wanted;
@@ -364,7 +360,7 @@ export class Decider {
       : "source or target branch is another one now, or was protected";
   }
 
-  /** Why an ask is not valid any more, whatever else holds; null while it is. */
+  /** Why a request is no longer valid, whatever else is true; null while it is. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
     const found = await this.#askAt(thread, ask, me);
     if ("reason" in found) return found.reason;
@@ -376,14 +372,14 @@ export class Decider {
     return isChanged ? "title or description were changed" : null;
   }
 
-  /** Why the task of a note, whose start is not known, starts no more; null while polls repeat it. */
+  /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#threads.thread(place);
     if (thread === null || !thread.isOpen) return "it was closed meanwhile";
     return await this.#askWithdrawn(thread, ask, await this.#threads.me());
   }
 
-  /** The task that a mark names, for its note; undefined when the thread does not show it any more as it was. */
+  /** The task that a mark names, for its note; undefined if the thread no longer shows it unchanged. */
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
     const me = await this.#threads.me();
     const thread = await this.#threads.thread(place);
@@ -396,12 +392,11 @@ export class Decider {
     return "reason" in task ? undefined : task.text;
   }
 
-  /** See {@linkcode Rivals.rival}. */
   rival(wanted: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
-  /** An ask as the forge shows it now. */
+  /** A request as the forge shows it now. */
   async #askAt(thread: ThreadPlace, ask: AskId, me: ForgeUser): Promise<FoundAsk> {
     const { comment } = newsOf(thread, ask);
     return comment === null ? await this.#askOfLabel(thread) : await this.#askOfComment(thread, comment, me);
@@ -416,7 +411,7 @@ export class Decider {
     const { name } = this.#settings;
     const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
     const first = written === undefined ? null : readMention(written, name);
-    // A stop holds whatever became of its comment: it is the safe side.
+    // A stop holds whatever happens to its comment: that is the safe side.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
     if (what === null) return no(`nothing asks \`@${name}\` for anything at the beginning of a line`);
     if (comment.isInternal) return no("the comment is internal, and a note would show it");
@@ -434,7 +429,7 @@ export class Decider {
       return { ...by, what, line };
     }
     const reason = "the forge does not show whether somebody who may not push has changed the comment";
-    // Until then the job of its event, which can tell, may still come.
+    // Until then the job of its event, which can decide, may still start.
     return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : told(reason);
   }
 
@@ -446,7 +441,7 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
-  /** The task of an ask, with the ask that had it; or why it has no task. */
+  /** The task of a request, with the request that had it; or why there is no task. */
   async #taskOf(
     thread: Thread,
     what: Ask | null,
@@ -496,7 +491,10 @@ export class Decider {
     return { text: fixPrompt(fix, pull.target), of: ask, quote };
   }
 
-  /** The task of the last run of the thread, or of one whose start no poll tries any more. Its text is judged again: who wrote it, and whether it was changed. */
+  /**
+   * The task of the last run of the thread, or of one whose start no poll tries any more. Its text is checked again: who wrote it, and whether it was
+   * changed.
+   */
   async #lastTask(
     thread: Thread,
     ask: AskId,
@@ -525,7 +523,7 @@ export class Decider {
     return "reason" in task ? task : { ...task, of };
   }
 
-  /** What runs in a thread, and what waits for its start. */
+  /** Running and waiting runs of a thread. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const link = (note: ThreadComment) => `${thread.url}#${this.#threads.anchor}${note.id}`;
     const running = (await this.#rivals.runsAtWork(marks)).map((id) => {
@@ -540,7 +538,7 @@ export class Decider {
       : lines.join("\n\n");
   }
 
-  /** What of the thread goes along with a task. */
+  /** The part of the thread that accompanies a task. */
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
@@ -552,9 +550,9 @@ export class Decider {
     );
     const own: ThreadComment[] = [];
     const hasRight = this.#rights.crowd(MAX_USERS);
-    // The newest first: the right of so many users is asked for, and of no more.
+    // Newest first, since the rights of only so many users are checked.
     for (const comment of earlier.toReversed()) {
-      // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
+      // If a list shows an edit, a user other than the author may have made it: on Gitea everyone who may write to issues.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await hasRight(comment.author)) own.unshift(comment);
     }
@@ -565,7 +563,7 @@ export class Decider {
   }
 }
 
-/** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
+/** Whether a comment was written after a request. Some forges only have whole seconds: then the ids decide, or it is treated as later. */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
   { ask, at }: { ask: AskId; at: string },
@@ -574,7 +572,7 @@ function isLater(
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
 }
 
-/** Notes about what was asked for before a stop. */
+/** Notes of the requests before a stop. */
 function marksBefore(
   marks: readonly MarkedNote[],
   comments: readonly ThreadComment[],
@@ -589,7 +587,7 @@ interface Asker {
   readonly at: string;
 }
 
-/** Who asks for what, or why that counts as nothing. `refused`: who has to read that in a note. */
+/** Who asks for what, or why it is ignored. `refused`: who must read that in a note. */
 type FoundAsk =
   | (Asker & { what: Ask | null; line: CodeLine | undefined })
   | { reason: string; refused: Asker }
@@ -597,7 +595,7 @@ type FoundAsk =
 
 const no = (reason: string) => ({ reason, refused: null });
 
-/** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
+/** The work, the request with its task, and the forge's facts about it, as a quote. */
 interface Task {
   readonly text: string;
   readonly of: AskId;
@@ -610,7 +608,7 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
   return { text, of, quote: null };
 }
 
-/** What the forge shows of checks that are not red. */
+/** The forge's words for checks that are not red. */
 const CHECKS = {
   green: "they are green",
   pending: "they are not finished",
@@ -618,7 +616,7 @@ const CHECKS = {
   unknown: "the forge does not show them",
 } as const;
 
-/** Why there is nothing to fix, as a clause; null when there is. */
+/** Why there is nothing to fix, as a clause; null if there is something. */
 export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
   if (fix === "checks") {
     return facts.checks === "red"
@@ -631,7 +629,7 @@ export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"
   return facts.conflict === true ? null : "the forge shows no conflict with its target";
 }
 
-/** What can be written to the agent. */
+/** The commands for the agent. */
 function helpText(name: string): string {
   return [
     `- \`@${name} <task>\`: an agent does the task`,

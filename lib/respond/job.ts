@@ -1,6 +1,5 @@
 /**
- * What `respond` needs of the program that calls it: the forge of the job, a log, the service, and what runs a job.
- *
+ * What `respond` needs of the calling program: the forge of the job, a log, the service, and a way to run a job.
  * @module
  */
 import type { Platform } from "../ci/platform.ts";
@@ -30,45 +29,41 @@ interface RespondLog {
   note(text: string): void;
 }
 
-/** A job of `respond`: what stays the same for all mentions that it answers. */
+/** A job of `respond`: the part that is the same for all mentions. */
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
-  /** Opens the forge of the job. Nothing that an earlier one was asked is remembered. @throws {UsageError} when there is no token. */
+  /** Opens the forge of the job without cached answers. @throws {UsageError} without a token. */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
   /** Token of Mogplex: it seals the marks. */
   readonly token: string;
-  /** The same part of every request. The repository is that of the forge unless another one is named. */
+  /** The same part of every request. The default repository is that of the forge. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
-  /** Whether a note shows the task. */
   readonly showsTask: boolean;
-  /** Whether a run that succeeded sets the commit status; undefined for the default of the forge. */
+  /** Whether a successful run sets the commit status; undefined for the default of the forge. */
   readonly setsStatus: boolean | undefined;
-  /** Opens the service for some calls. @param timeoutMs Longest time for all of them. @default {120_000} */
+  /** Opens the service for some calls. @param timeoutMs Time limit for all of them. @default {120_000} */
   openService(timeoutMs?: number): { session: Session; call: CallOptions };
   readonly run: RunAsked;
 }
 
-/** A run to start. */
 export interface AskedStart {
   readonly request: RunRequest;
   readonly idempotencyKey: string;
-  /** Asked before each attempt of the start that repeats one. */
+  /** Called before each repeated attempt of the start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
   /** Called as soon as the run is started or found. */
   onStarted(started: StartedRun): void;
-  /** Called with the end of the run. What it returns is published. */
+  /** Called with the end of the run. Its return value is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
 /**
- * Runs one job: starts a run, or takes the one that an earlier attempt of the job has started; follows it, and publishes its end, in the note,
- * too.
- *
- * @returns The result, and the address of its page; `page` is undefined if there is none.
- * @throws {NoRun} what `onEnd` throws: nothing is published then.
- * @throws {MogplexError} when the job could not begin, or its settings are wrong.
+ * Runs one job: starts a run, or takes over the run of an earlier attempt of the job; follows it, and publishes its end, also in the note.
+ * @returns The result, and the address of its page; `page` is undefined without one.
+ * @throws {NoRun} what `onEnd` throws: then nothing is published.
+ * @throws {MogplexError} if the job could not begin, or its settings are wrong.
  */
 export type RunAsked = (
   what: AskedStart | { readonly run: Run },
@@ -77,14 +72,13 @@ export type RunAsked = (
 
 export interface RunAskedOptions {
   readonly note: PlannedNote;
-  /** Directory of the reports. */
   readonly out: string;
   /** Called before the start. */
   onSession(session: Pick<Session, "deadline" | "signal">): void;
   onNotice(notice: Notice): void;
 }
 
-/** Ends a job without a verdict, as there is no run. */
+/** Ends a job without a verdict, because there is no run. */
 export class NoRun extends Error {
   /** Whether the note already has the answer of another job. */
   readonly isAnswered: boolean;
@@ -96,33 +90,29 @@ export class NoRun extends Error {
   }
 }
 
-/** One mention. */
 export interface Asked {
   readonly news: News;
   /** Older ones are not answered; undefined for all. */
   readonly since?: string | undefined;
-  /** Directory of the reports. */
   readonly out: string;
   readonly onStart?: (() => void) | undefined;
 }
 
-/** What a job has spent for all mentions together. */
+/** Counters of a job for all mentions together. */
 export interface Spent {
-  /** How often it has waited for other jobs. */
+  /** Waits for other jobs. */
   waits: number;
-  /** How often the service gave no answer about a run of another job. */
+  /** Reads of another job's run that the service did not answer. */
   failedLooks: number;
 }
 
-/** A job that answers mentions. */
 export type Responding = RespondJob & {
   readonly forge: OpenForge;
   readonly spent: Spent;
-  /** What a poll remembers of the forge; undefined for an event. */
+  /** A poll's cache of the forge; undefined for an event. */
   readonly remembered?: RememberedThreads | undefined;
 };
 
-/** Makes the codes of the marks of a thread. */
 export async function sealFor({ forge, token }: Responding, thread: ThreadPlace): Promise<MarkSeal> {
   return markSeal({ token, origin: forge.threads.origin, repository: await forge.repositoryId(), thread });
 }

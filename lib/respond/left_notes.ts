@@ -1,6 +1,5 @@
 /**
- * Notes whose job died before the run ended: their end is written by the next job, and by polls.
- *
+ * Notes whose job died before the run finished: the next job, and polls, write their end.
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -17,19 +16,18 @@ import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
 
-/** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
+/** How long ago a run must have finished before its note is treated as abandoned, in milliseconds: until then its job may be about to complete it. */
 const LEFT_MS = 5 * 60_000;
-/** Most time for one look at such a run, in milliseconds: the job's own mention has to wait for it. */
+/** Time limit for reading such a run, in milliseconds: the job's own mention waits for it. */
 const LEFT_LOOK_MS = 20_000;
-/** After how many such looks without an answer a job leaves the rest to the next poll: one run may be slow to read while the service is well. */
+/** After this many unanswered reads, a job leaves the rest to the next poll: one run may be slow to read while the service is fine. */
 const MAX_FAILED_LOOKS = 3;
-/** Most threads in which one poll looks for notes that have no end. */
+/** Most threads in which one poll looks for unfinished notes. */
 const MAX_THREADS = 20;
 
 /**
- * Writes the end into a note whose job died before its run ended, and cancels a run that must not continue. If that fails, the next job or poll
+ * Writes the end into a note whose job died before its run finished, and cancels a run that must not continue. If that fails, the next job or poll
  * tries again.
- *
  * @returns False if a run that must be cancelled may still be running.
  */
 export async function endLeftNote(
@@ -52,7 +50,7 @@ export async function endLeftNote(
     }
     const { session } = job.openService(LEFT_LOOK_MS);
     const { result, error } = await lookJob(state.runId, completeJob({ openSession: () => session }));
-    // A run that found no sandbox has ended, although its code asks for another try.
+    // A run without a sandbox has ended, although its code asks for another try.
     const hasEnded = isTerminal(result.status ?? "");
     if (!hasEnded && error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
       const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
@@ -79,9 +77,8 @@ export async function endLeftNote(
 }
 
 /**
- * Ends the notes that jobs have left since a time, in closed threads, too, where no mention is answered any more. A failure costs nothing but
- * the notes.
- *
+ * Completes the notes that jobs have left since a time, including those in closed threads, where mentions are no longer answered. A failure only
+ * affects the notes.
  * @returns False if a run that must be cancelled may still be running.
  */
 export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {
@@ -110,7 +107,7 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
 
 const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
 
-/** Threads in which a note has no end, the newest ones. @throws {MogplexError} when the forge refuses the token. */
+/** Threads with an unfinished note, newest first. @throws {MogplexError} if the forge refuses the token. */
 async function threadsWithLeftNotes(job: Responding, since: string): Promise<readonly ThreadPlace[]> {
   const { writer, forge: { threads } } = job;
   try {

@@ -1,24 +1,23 @@
 /**
- * The mark in our own notes: what was asked, and what came of it. It is the only memory of `respond`, and is read from notes of the token's user
- * alone: any user can write the same line. Others may change these notes, on Gitea all who may write to issues. So a mark ends with a code that
- * only a holder of the token of Mogplex can make, and a mark without the right one says nothing but that there was an answer.
- *
+ * The mark in our own notes: the request and its result. It is the only memory of `respond`, and is only read from notes of the token's user: any
+ * user can write the same line. Other users may change these notes, on Gitea everyone who may write to issues. So a mark ends with a code that only a
+ * holder of the token of Mogplex can make, and a mark without the right code only shows that there was an answer.
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
 import type { CommentPlace, News, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import { hmacSha256, sha256Hex } from "../sha256.ts";
 
-/** What asked for a run: a comment, or an event that has set the label. */
+/** The source of a request: a comment, or the event that added the label. */
 export interface AskId {
   readonly kind: CommentPlace["kind"] | "label";
   readonly id: number;
 }
 
 /**
- * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `stop`: what was asked
- * for before that time, in milliseconds since 1970, starts no more. `isOpen`: the note does not have the end of the run yet. `isUnwanted`: the
- * run must be cancelled, and that was not possible yet.
+ * `starting`: it is unknown whether a run was started. `none`: there is no run, for the reason in the note. `stop`: requests before that time, in
+ * milliseconds since 1970, do not start. `isOpen`: the note does not have the end of the run yet. `isUnwanted`: the run must be cancelled, which was
+ * not possible yet.
  */
 export type MarkState = "starting" | "none" | `stop ${number}` | {
   readonly runId: string;
@@ -28,21 +27,20 @@ export type MarkState = "starting" | "none" | `stop ${number}` | {
 
 export interface Mark {
   readonly ask: AskId;
-  /** Whose task it is: the ask itself, or for `again` the one that had the task. */
+  /** The request with the task: itself, or for `again` the earlier one. */
   readonly of: AskId;
   readonly state: MarkState;
 }
 
-/** Makes the code of a mark, by its words. */
+/** Makes the code of a mark from its words. */
 export type MarkSeal = (words: string) => string;
 
-/** Purpose and version: a code that was made with the same token for anything else does not fit. */
+/** Purpose and version: a code made with the same token for any other purpose does not match. */
 const PURPOSE = "mogplex-ci/respond/mark/1";
 
 /**
- * Makes the codes of one thread: a mark that was copied to another one does not fit. With another token none of the earlier ones fits.
- *
- * @param token That of Mogplex: it has 140 bits or more, and the code says nothing about it.
+ * Makes the codes of one thread: a mark copied to another one does not match. With another token no earlier code matches.
+ * @param token Mogplex's token: it has 140 bits or more, and the code reveals nothing about it.
  */
 export function markSeal(
   { token, origin, repository, thread: { kind, number } }: {
@@ -64,20 +62,19 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
   return isUnwanted ? "to be cancelled" : isOpen ? "at work" : "ended";
 }
 
-/** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
+/** The line below the marker of a note. None of it is untrusted. */
 export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
   const what = typeof state === "string" ? state : `${state.runId} ${endWord(state)}`;
   const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
 
-/** A mark as it was found. `changed`: it is not as we have written it, or was written with another token. */
+/** A mark as it was read. `changed`: it differs from what we wrote, or was written with another token. */
 type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
 
 /**
- * The mark of a note; null when it has none. Only its third line counts: what the agent wrote stands further below.
- *
- * @param seal Undefined to take every code.
+ * Null without a mark. Only the third line is read: the agent's text is further below.
+ * @param seal Undefined to accept every code.
  */
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   const [marker = "", blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
@@ -101,7 +98,7 @@ export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly note: T;
 }
 
-/** All our own notes among comments, the oldest first. A list can show a note twice when others remove comments while it is read. */
+/** All our own notes among comments, oldest first. A list can show a note twice if other users remove comments during the read. */
 function allMarks<T extends ThreadComment>(
   comments: readonly T[],
   me: ForgeUser,
@@ -118,9 +115,8 @@ function isDouble({ mark }: MarkedNote, index: number, all: readonly MarkedNote[
 }
 
 /**
- * Our own notes among comments, the oldest first, one for each ask: of those that jobs have begun at the same moment the oldest counts.
- *
- * @param seal That of the thread; undefined to count notes alone, whatever their code.
+ * Our own notes among comments, oldest first, one for each request: if jobs began several at the same moment, the oldest one is valid.
+ * @param seal Seal of the thread; undefined to ignore the codes.
  */
 export function marksOf<T extends ThreadComment>(
   comments: readonly T[],
@@ -130,15 +126,15 @@ export function marksOf<T extends ThreadComment>(
   return allMarks(comments, me, seal).filter((...each) => !isDouble(...each));
 }
 
-/** Our own notes that say nothing, since an older one is about the same ask. */
+/** Our own notes for a request with an older note, which is the valid one. */
 export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: ForgeUser, seal: MarkSeal): T[] {
   return allMarks(comments, me, seal).filter(({ mark }) => mark.state !== "changed").filter(isDouble)
     .map(({ note }) => note);
 }
 
 /**
- * Whether another user of the forge has answered an ask with the same token of Mogplex: the token at the forge was replaced by one of a new user, or
- * two jobs listen to one name. Any user can copy such a note, and it was true when it was written: so it counts for no more than this.
+ * Whether another user of the forge has answered a request with the same token of Mogplex: the forge's token was replaced by one of a new user, or
+ * two jobs listen to one name. Any user can copy such a note, and it was true when it was written, so it proves nothing else.
  */
 export function isAnsweredByOther(
   comments: readonly ThreadComment[],
@@ -152,12 +148,12 @@ export function isAnsweredByOther(
   });
 }
 
-/** Until when a stop holds, in milliseconds since 1970; null for a mark that is none of a stop. */
+/** Requests made before this time, in milliseconds since 1970, are withdrawn; null if this mark is not a stop. */
 export function stopOf({ mark: { state } }: MarkedNote): number | null {
   return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;
 }
 
-/** Whether a mark stands for an ask that started a run, or may have: also one that others have changed. */
+/** Whether a mark's request started a run, or may have: also if other users have changed the mark. */
 export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
 }
@@ -166,12 +162,12 @@ export function isSameAsk(a: AskId, b: AskId): boolean {
   return a.kind === b.kind && a.id === b.id;
 }
 
-/** The job by which the note of an ask is found again: see `noteMarker`. */
+/** The job names for the note of a request: see `noteMarker`. */
 export function jobOfAsk(ask: AskId): readonly [job: string, node: string] {
   return [JSON.stringify(["mogplex-ci respond", ask.kind, ask.id]), ""];
 }
 
-/** The idempotency key of an ask: every process that answers it sends the same key, so that one run is started. */
+/** The idempotency key of a request: every process that answers it sends the same key, so that only one run is started. */
 export function keyOfAsk(
   { origin, repository, thread, ask, repoId }: {
     origin: string;
@@ -187,7 +183,6 @@ export function keyOfAsk(
   return `rs1-${sha256Hex(JSON.stringify(parts)).slice(0, 40)}`;
 }
 
-/** The news that led to an ask. */
 export function newsOf(thread: ThreadPlace, ask: AskId): News {
   return { thread, comment: ask.kind === "label" ? null : { kind: ask.kind, id: ask.id }, text: null };
 }

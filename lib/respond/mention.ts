@@ -1,7 +1,7 @@
 /**
- * Whether a text mentions the agent, and what it asks for. A mention counts at the beginning of a line, outside of quotes and code. Forges read
- * Markdown in different ways, so in doubt it is no mention: one that is not seen costs a second one, a run that was not asked for costs more.
- *
+ * Whether a text mentions the agent, and the request in it. A mention is only recognized at the beginning of a line, outside of quotes and code.
+ * Forges parse Markdown in different ways, so in doubt it is not a mention: a missed mention costs a second one, a run that nobody asked for costs
+ * more.
  * @module
  */
 import { type Fix, FIXES } from "../run/fix.ts";
@@ -21,53 +21,52 @@ export type Ask =
   | { kind: "again" }
   | { kind: "fix"; fix: Fix };
 
-/** How much of a text is looked at, in UTF-16 units. */
+/** Part of a text that is read, in UTF-16 units. */
 const MAX_TEXT = 100_000;
 
-/** Words that change nothing of a fixed word, and are no task. */
+/** Words that do not change a fixed word, and are not a task. */
 const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
 const STOPS = ["stop", "cancel", "abort", "halt"];
-/** Words that stop only where nothing else is said: `kill the zombie processes` is a task. */
+/** Words that stop only if nothing else is written: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
-/** Words in front of a mention that is meant as one: `Hi @mogplex please fix it`. */
+/** Words in front of a real mention: `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention".split(" ")];
-/** Words for what `fix` can fix, and words that change nothing of that. */
+/** Words for what `fix` can fix, and words that do not change that. */
 const FIX_WORDS: Readonly<Record<Fix, { names: readonly string[]; more: readonly string[] }>> = {
   checks: { names: ["check", "checks", "ci"], more: ["failing", "failed", "red"] },
   review: { names: ["review", "reviews"], more: [] },
   conflict: { names: ["conflict", "conflicts"], more: ["merge"] },
 };
-/** Words that change nothing of a stop: `stop working on it for now`. */
+/** Words that do not change a stop: `stop working on it for now`. */
 const OF_STOP = [
   ...STOPS,
   ..."agents and are both branch current doing for job jobs on pls right running runs task tasks thread what work working"
     .split(" "),
 ];
-/** What ends the first part of a sentence. */
+/** The end of the first part of a sentence. */
 const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
-/** A name in code, as in `cancel()`. */
+/** A name in code, such as `cancel()`. */
 const CALL = /\w\(/;
-/** Longest task that can be one of the fixed words, as `fix conflict`. */
+/** Longest task that can be one of the fixed words, such as `fix conflict`. */
 const MAX_WORDS = 100;
 
-/** A picture as forges paste it: a whole element without content, which ends in its line. */
+/** A picture as forges paste it: a whole element without content, on one line. */
 const PICTURE = /<img(?: [a-z]+="[^"<>`$\\]*")* ?\/?>/g;
 
-/** What may show the lines behind it as a quote or as code, or not at all, also behind a blank line: HTML, `>>>` of GitLab, formulas. */
+/** Syntax that may turn the lines after it into a quote or code, or hide them, even after a blank line: HTML, GitLab's `>>>`, formulas. */
 const OPENS = /<[a-z/!?]|>>>|\$\$|\\\[/i;
 
-/** The sign of a block of code. */
 const FENCE = /`{3}|~{3}/;
 
-/** What GitLab takes for the beginning of a block of settings, where it is the first line, or follows a line with `coding:`. */
+/** GitLab treats this as the beginning of front matter, on the first line or after a line with `coding:`. */
 const FRONT_MATTER = /^\s*(?:---|\+\+\+|;;;)/;
 
-/** A line of a paragraph that can be no part of a list, a quote or a table, and opens nothing that could end in the next line. */
+/** A line of a paragraph that cannot be part of a list, a quote or a table, and opens nothing that could end on the next line. */
 const PLAIN = /^[\p{L}@][^`<[\]\\$|~{}]*$/u;
 
-/** Characters that forges read in different ways, or leave out; a carriage return that ends no line is one. */
+/** Characters that forges treat in different ways, or drop; a carriage return inside a line is one. */
 const CONTROL = /[^\P{Cc}\t]/u;
 
 /**
@@ -83,11 +82,11 @@ export function readMention(text: string, name: string): Ask | null {
   const ask = readLines(part, name);
   if (ask === null && readLines(plainText(part), name) !== null) return { kind: "unsure", isHidden: true };
   if (ask === null) return isInside(part, name) ? { kind: "unsure", isInside: true } : null;
-  // Half a task is another task: whoever reads this one finds it too long, and says so.
+  // Half a task is a different task: the code that reads this one refuses it because of its length.
   return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
 }
 
-/** Whether a mention with a task has nothing in front of it but a greeting, the sign of a list or of emphasis. */
+/** Whether a mention with a task only has a greeting, a list marker or emphasis in front of it. */
 function isInside(text: string, name: string): boolean {
   const mention = new RegExp(
     `^ {0,3}(?:(?:[-*+]|\\d{1,3}[.)]) +)?[*_]{0,3}((?:\\p{L}[\\p{L}, .!:]{0,40}?)?)[*_]{0,3}@${name}[*_]{0,3}[\\s,:].*\\p{L}`,
@@ -108,7 +107,7 @@ function wordsIn(text: string): string[] {
 function readLines(text: string, name: string): Ask | null {
   const mention = new RegExp(`^@${name}(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
-  /** The signs that have opened a block of code; empty outside of one. */
+  /** The marker of the open block of code; empty outside of one. */
   let fence = "";
   let isTop = true;
   let mayBegin = true;
@@ -132,7 +131,7 @@ function readLines(text: string, name: string): Ask | null {
     const isBlank = /^[ \t]*$/.test(line);
     if (!isBlank) isTop = isTop && line.includes("coding:");
     mayBegin = isBlank || mayBegin && PLAIN.test(line);
-    // What a quote opens ends with it.
+    // A quote's own syntax ends with the quote.
     if (line.startsWith(">") || !FENCE.test(line)) continue;
     fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/.exec(line)?.[0] ?? "";
     if (fence === "") return unclear(at);
@@ -140,12 +139,12 @@ function readLines(text: string, name: string): Ask | null {
   return unsure;
 }
 
-/** @param text What stands behind the name. */
+/** @param text The text after the name. */
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
   const wordsOf = (line: string) =>
     line.length > MAX_WORDS || CALL.test(line) ? [line] : wordsIn(line).filter((word) => !FILLERS.includes(word));
-  // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
+  // People write it this way, and a run instead of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
   const [top = ""] = task.split("\n", 1);
   const [first = "", ...more] = top.split(CLAUSE_END).map((clause) => wordsOf(clause).filter((word) => word !== "no"))
     .find((words) => words.length > 0) ?? [];
@@ -167,7 +166,7 @@ function fixOf(words: readonly string[]): Fix | undefined {
   });
 }
 
-/** Whether a text may mention the agent at all: what costs nothing to say of a list of comments. */
+/** Whether a text may mention the agent at all: a cheap check for a list of comments. */
 export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }

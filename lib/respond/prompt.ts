@@ -1,6 +1,5 @@
 /**
- * The prompt of a run that a user asked for: the task, and behind it what persons with the right to push have written there, as a quote.
- *
+ * The prompt of a requested run: the task, followed by texts of users with push rights in the thread, as a quote.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -9,36 +8,36 @@ import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 
-/** Longest task, in UTF-16 units. A longer one is refused: half a task is another task. */
+/** Longest task, in UTF-16 units. A longer one is refused: half a task is a different task. */
 export const MAX_TASK = 20_000;
 
-/** Most of one text, and of all comments, that goes along, in UTF-16 units. */
+/** Limits of one quoted text, and of all comments, in UTF-16 units. */
 const MAX_TEXT = 8_000;
 const MAX_COMMENTS = 30_000;
 
-/** What of a thread goes along. */
+/** The part of a thread that accompanies a task. */
 export interface Told {
   readonly thread: Thread;
-  /** Whether title and description are the task itself, and so do not go along beside it. */
+  /** Whether title and description are the task itself, and so are not repeated. */
   readonly isTask: boolean;
-  /** Whether title and description were written by persons with the right, and not changed since the task was given. */
+  /** Whether title and description were written by users with the right, and not changed since the task was given. */
   readonly hasText: boolean;
-  /** Comments of persons with the right, the oldest first. */
+  /** Comments of users with the right, oldest first. */
   readonly comments: readonly ThreadComment[];
-  /** How many comments of others were left out. */
+  /** Number of other users' comments that were left out. */
   readonly leftOut: number;
-  /** How many of these are internal: a note would tell others of them. */
+  /** Number of internal comments: a note would reveal them to others. */
   readonly internal: number;
 }
 
-/** What users have who may ask, as the end of a clause. */
+/** The users who may ask, as the end of a clause. */
 export function whoMayAsk(allowUsers: readonly string[] | null): string {
   return allowUsers === null ? "may push" : "are in --allow-users";
 }
 
 /**
- * What of a thread the agent does not get because of who wrote or changed it: a sentence of ours for the asker, and why. Undefined when it gets all
- * that the prompt has a place for.
+ * What the agent does not get from the thread because of its author or editor, as a trusted sentence for the asker. Undefined if it gets everything
+ * that the prompt has room for.
  */
 export function leftOutOf(
   { isTask, hasText, leftOut, internal }: Told,
@@ -60,7 +59,7 @@ export function leftOutOf(
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   let left = MAX_COMMENTS;
-  // The newest matter most.
+  // The newest ones are the most important.
   const parts: string[] = [];
   let older = 0;
   for (const { author, text, line } of comments.toReversed()) {
@@ -76,23 +75,22 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   return parts.join("\n\n");
 }
 
-/** Masked before it is cut: otherwise half of a secret could stay, which nothing recognizes. */
+/** Masked before it is cut: otherwise half of a secret could remain, which nothing recognizes. */
 function maskedQuote(text: string, most: number, redact: Redact): string {
   return quoted(redact(plainText(text)), most);
 }
 
-/** A place in a template. */
+/** A placeholder in a template. */
 const PLACES = /\{\{ *(\w+) *\}\}/g;
 
-/** The names that a template may have in two braces. */
+/** The names of placeholders. */
 const NAMES = ["task", "title", "description", "comments", "kind", "number", "url"] as const;
 
 /**
- * Puts a prompt together.
- *
- * @param task What was asked for: untrusted text of a person with the right.
- * @param redact Masks secrets in what the thread says, and not in the task.
- * @param template Text of the user with `{{task}}` in it; undefined for the task, then the thread as a quote.
+ * Builds a prompt.
+ * @param task Untrusted text of a user with the right.
+ * @param redact Masks secrets in the thread's texts, but not in the task.
+ * @param template The user's template with `{{task}}` in it; undefined for the task, followed by the thread as a quote.
  */
 export function promptOf(
   task: string,
@@ -111,7 +109,7 @@ export function promptOf(
     url,
   };
   if (template !== undefined) {
-    // One pass: what is put in is not looked at again.
+    // One pass: inserted text is not expanded again.
     return template.replace(
       PLACES,
       (whole, name: string) => NAMES.some((each) => each === name) ? values[name as typeof NAMES[number]] : whole,
@@ -130,7 +128,7 @@ export function promptOf(
   return [values.task, "---", head, ...parts].join("\n\n");
 }
 
-/** @throws {UsageError} when a template has no place for the task, or one for something that is not known. */
+/** @throws {UsageError} if a template has no placeholder for the task, or an unknown one. */
 export function checkTemplate(template: string): void {
   const attempted = "use --template";
   const names = [...template.matchAll(PLACES)].map(([, name = ""]) => name);

@@ -1,21 +1,20 @@
 /**
- * The threads of a forge for a poll: it asks once for each person and each thread, however many mentions there are.
- *
+ * The threads of a forge for a poll: each user and each thread is requested once, however many mentions there are.
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
 import { remembered, type ThreadPlace, type Threads } from "../forge/threads.ts";
 
-/** Threads that remember what the forge has said. */
+/** Threads with cached answers. */
 export interface RememberedThreads {
   readonly threads: Threads;
-  /** Forgets what is known of a thread: something was written there. */
+  /** Forgets a thread after something was written there. */
   forget(thread: ThreadPlace): void;
 }
 
 const keyOf = ({ kind, number }: ThreadPlace) => `${kind} ${number}`;
 
-/** Remembers answers about persons, the repository and threads. What failed is asked again. */
+/** Caches answers about users, the repository and threads. Failed requests are repeated. */
 export function rememberThreads(threads: Threads): RememberedThreads {
   const rights = new Map<number, ReturnType<Threads["mayPush"]>>();
   const places = new Map<string, Pick<Threads, "thread" | "comments">>();

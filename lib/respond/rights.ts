@@ -1,23 +1,21 @@
 /**
- * Who may ask for a run: what the user of the toolkit has decided, and what the forge says of a person.
- *
+ * Who may ask for a run: the settings of the toolkit's user, and a person's rights at the forge.
  * @module
  */
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
 
-/** What a user of the toolkit has decided. */
 export interface RespondSettings {
-  /** What the agent is called, without `@`. */
+  /** Without `@`. */
   readonly name: string;
   readonly label: string;
   /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who may push. */
   readonly allowUsers: readonly string[] | null;
-  /** Most runs of 24 hours in the repository. */
+  /** In 24 hours in the repository. */
   readonly limit: number;
   readonly template: string | undefined;
-  /** Whether more people than the members may see the log of the job. */
+  /** Whether people other than the members may see the log of the job. */
   readonly isPublic: boolean;
 }
 
@@ -30,7 +28,7 @@ export async function mayAsk(
   return rightByName(settings, user) ?? await threads.mayPush(user);
 }
 
-/** Whether a user may ask, where that is known without the forge; undefined where it is not. */
+/** Whether a user may ask, if the settings alone decide that; otherwise undefined. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
   return allowUsers?.some((allowed) =>
@@ -38,7 +36,7 @@ function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: 
   );
 }
 
-/** What the forge says of persons. It remembers the answers. */
+/** Rights at the forge, with cached answers. */
 export class Rights {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
@@ -49,12 +47,12 @@ export class Rights {
     this.#settings = settings;
   }
 
-  /** What a user who may not ask lacks, as the end of a clause. @param where Behind the right to push. */
+  /** What a user without the right lacks, as the end of a clause. @param where Added after the right to push. */
   lack(where = ""): string {
     return this.#settings.allowUsers === null ? `may not push${where}` : "is not in --allow-users";
   }
 
-  /** Whether a user may ask; an error when the forge does not show it. */
+  /** Whether a user may ask; an error if the forge does not show it. */
   async of(user: ForgeUser): Promise<boolean | MogplexError> {
     const known = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
     if (known !== undefined) return known;
@@ -64,10 +62,8 @@ export class Rights {
   }
 
   /**
-   * Tells whether the forge says that a user may ask, of those who have written in a thread. What others write must not keep a member from asking:
-   * what is not shown is a no here.
-   *
-   * @param most Users whose right may be asked for: everybody may write. Of more it is a no.
+   * Checks the rights of users who have written in a thread. Texts of others must not keep a member from asking, so an unknown right is a no.
+   * @param most Most users whose right is checked, since anyone can write. The answer for further users is no.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {
     const known = this.#answers.size;
@@ -76,8 +72,8 @@ export class Rights {
   }
 
   /**
-   * Whether persons with the right alone have written title and description, and have not changed them since a time. `unknown`: the forge does
-   * not show who has changed them, or whether that user has the right.
+   * Whether only users with the right have written title and description, and have not changed them since a time. `unknown`: the forge does not show
+   * who has changed them, or whether that user has the right.
    */
   async ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "unknown" | "changed"> {
     const rights: (boolean | MogplexError | null)[] = [await this.of(author)];

@@ -1,6 +1,5 @@
 /**
- * What keeps a run from being started although it was asked for rightly: another run on the same pull request or branch, and the limit of a day.
- *
+ * Reasons against starting a valid request: another run on the same pull request or branch, and the daily limit.
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
@@ -10,26 +9,26 @@ import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHave
 import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
 
-/** What of the service has to be known. */
+/** Facts from the service. */
 export interface RunsAtWork {
-  /** The working branch of a run that has not ended; null for one that has, or is not shown. */
+  /** The working branch of an unfinished run; null if it has finished, or is not shown. */
   branchOf(runId: string): Promise<string | null>;
 }
 
 type BranchPlace = Extract<Place, { kind: "branch" }>;
 
 const DAY_MS = 86_400_000;
-/** Most runs of other threads whose branch is asked for. */
+/** Most runs of other threads whose branch is read. */
 const MAX_OTHER_RUNS = 20;
 /** Most other pull requests of one branch whose notes are read. */
 const MAX_OTHER_PULLS = 5;
-/** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
+/** How long another request is treated as starting its run, in milliseconds: its job may have died. */
 export const STARTING_MS = 10 * 60_000;
 
 const BUSY = "another run is running here";
 const BUSY_BRANCH = "a run of another thread is running on this branch";
 
-/** Looks for runs that keep another one from being started, by our own notes and by what the service says of runs. */
+/** Looks for runs that block another one, from our own notes and the runs at the service. */
 export class Rivals {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
@@ -42,9 +41,8 @@ export class Rivals {
       threads: Threads;
       settings: RespondSettings;
       runs: RunsAtWork;
-      /** Wall time in milliseconds since 1970. */
+      /** Milliseconds since 1970. */
       nowMs: number;
-      /** Makes the codes of the marks of a thread. */
       sealOf(thread: ThreadPlace): Promise<MarkSeal>;
     },
   ) {
@@ -56,10 +54,9 @@ export class Rivals {
   }
 
   /**
-   * Why a run must not be started although its note is written: another ask came first on the same pull request or branch, or others that came
-   * first have used up the limit; null when neither is so. Whose note is older came first, on all threads.
-   *
-   * @param noteId Id of the note of this ask.
+   * Why a run must not be started although its note is written: another request came first on the same pull request or branch, or earlier requests
+   * have used up the limit; null otherwise. The older note came first, across all threads.
+   * @param noteId Id of the note of this request.
    */
   async rival(
     { thread, ask, of, place }: { thread: Thread; ask: AskId; of: AskId; place: BranchPlace },
@@ -70,21 +67,21 @@ export class Rivals {
     if (this.#isBeyondLimit(today)) return this.#limitReason;
     const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
     const earlier = others.filter(({ note }) => note.id < noteId);
-    // The clock of this machine may be some minutes off: the forge has just dated the own note.
+    // The clock of this machine may be some minutes off, but the forge has just dated our note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busyText(BUSY, thread, starting.note);
-    // Also that of a later task, where this one could not be started for so long.
+    // Includes the run of a later task, if this one could not be started for so long.
     const [busy] = await this.runsAtWork(others);
     if (busy !== undefined) return this.#busyText(BUSY, thread, ofRun(others, busy)?.note);
-    // Its job has ended, or has tried for so long; a poll may do so at any time.
+    // Its job has ended, or has tried for so long; a poll may retry at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.pendingReason;
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
     return other === undefined ? null : await this.#busyBranchText(other);
   }
 
-  /** What an ask is told while another run is at work. @param thread Where the note about that run is. */
+  /** The reply while another run is going. @param thread Where the note about that run is. */
   #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
     const link = thread === null || note === undefined
       ? ""
@@ -92,12 +89,12 @@ export class Rivals {
     return `${reason}: write the task again when that has ended${link}`;
   }
 
-  /** What an ask is told while the run of another thread is at work on its branch. */
+  /** The reply while the run of another thread is going on its branch. */
   async #busyBranchText(note: PlacedComment): Promise<string> {
     return this.#busyText(BUSY_BRANCH, await this.#threads.thread(note.thread), note);
   }
 
-  /** The earlier note on another pull request of the same branch about a run that is being started, or is at work there. */
+  /** The earlier note on another pull request of the same branch, about a run that is starting or going there. */
   async #takenBranch(
     { number }: Thread,
     { workingBranch }: BranchPlace,
@@ -116,7 +113,7 @@ export class Rivals {
     return undefined;
   }
 
-  /** Runs of a thread that have not ended. Of an issue there may be many: each task has a branch of its own. */
+  /** Unfinished runs of a thread. An issue may have many: each task has its own branch. */
   async runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
     const found: string[] = [];
     for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) found.push(id);
@@ -124,8 +121,8 @@ export class Rivals {
   }
 
   /**
-   * The note about a run of the last 24 hours that another thread has asked for, and that works on the branch of a pull request: two of them can
-   * come from one branch. The service says so, whoever may have changed our note.
+   * The note about another thread's run of the last 24 hours on the branch of a pull request: two pull requests can come from one branch. The service
+   * decides it, even if somebody has changed our note.
    */
   async #busyOnBranch(
     { workingBranch }: BranchPlace,
@@ -137,7 +134,7 @@ export class Rivals {
     return (await this.#runOn(workingBranch, others))?.note;
   }
 
-  /** The note about a run that has not ended and works on a branch. */
+  /** The note about an unfinished run on a branch. */
   async #runOn<T extends ThreadComment>(
     branch: string,
     marks: readonly MarkedNote<T>[],
@@ -148,13 +145,13 @@ export class Rivals {
     return undefined;
   }
 
-  /** Why there is no run although everything else permits it; null when there may be one. */
+  /** Why there is no run although everything else permits it; null if there may be one. */
   async refusal(
     thread: Thread,
     place: BranchPlace,
     { marks, rivals, me }: {
       marks: readonly MarkedNote[];
-      /** Those whose runs keep another one from being started. */
+      /** Notes whose runs block another one. */
       rivals: readonly MarkedNote[];
       me: ForgeUser;
     },
@@ -177,35 +174,34 @@ export class Rivals {
     return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
   }
 
-  /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
+  /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */
   async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
     return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
   }
 
-  /** Whether notes name as many runs as there may be in 24 hours. */
+  /** Whether notes name as many runs as are allowed in 24 hours. */
   #isBeyondLimit(today: readonly MarkedNote[]): boolean {
     return today.filter(mayHaveRun).length >= this.#settings.limit;
   }
 }
 
-/** Notes of a thread whose runs keep another one from being started. On an issue each task has a branch of its own: the same one may not be at work twice. */
+/** Notes of a thread whose runs block another one. On an issue each task has its own branch; only the same task must not run twice. */
 export function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
   return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
 }
 
-/** Runs of which the notes do not tell the end. */
+/** Runs whose notes do not have the end. */
 function openRuns(marks: readonly MarkedNote[]): string[] {
   const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
   return [...new Set(ids)];
 }
 
-/** Whether a job is about to start a run. @param withinMs How long ago it has begun its note at most. */
+/** Whether a job is about to start a run. @param withinMs Greatest age of its note. */
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }
 
-/** What our notes say about a run. */
 export function ofRun<T extends ThreadComment>(
   marks: readonly MarkedNote<T>[],
   runId: string,

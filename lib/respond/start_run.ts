@@ -1,6 +1,5 @@
 /**
- * Starts the run of a mention: writes its note, looks once more whether the run may start, and ends the note.
- *
+ * Starts the run of a mention: writes its note, checks again whether the run may start, and completes the note.
  * @module
  */
 import { ConflictError, MogplexError } from "../errors.ts";
@@ -21,16 +20,15 @@ import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 
-/** How a start ended: the exit code of the job, or why there is no run. */
+/** The exit code of the job, or why there is no run. */
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
 
 const ANSWERED: Started = { kind: "none", reason: "another job answers it" };
 
 /**
- * Starts a run that was decided on, and follows it.
- *
- * @param newDecider Opens a decider that remembers nothing of what the forge has said.
- * @throws {MogplexError} when nothing was started.
+ * Starts the decided run, and follows it.
+ * @param newDecider Opens a decider without cached answers.
+ * @throws {MogplexError} if nothing was started.
  */
 export async function startRun(
   job: Responding,
@@ -55,7 +53,7 @@ export async function startRun(
     state: NOTHING_YET,
   });
   await react(job, asked, "seen");
-  /** Ends the note without a run. */
+  /** Completes the note without a run. */
   const end = async (why: string, exitCode: number) => {
     const reason = written.updated && exitCode === EXIT.success ? `${why}. ${MAYBE_STARTED}` : why;
     await note.end({
@@ -64,7 +62,7 @@ export async function startRun(
     }).catch(() => {});
   };
   const { request, repository } = await requestOf(job, wanted);
-  // The job that has begun the oldest note answers: another one may have begun its note at the same moment.
+  // The job with the oldest note answers: another one may have begun its note at the same moment.
   const { list } = await threads.comments(thread);
   const me = await threads.me();
   await removeDoubles(job, asked, doublesOf(list, me, seal));
@@ -73,7 +71,7 @@ export async function startRun(
   if (oldest !== undefined && oldest.note.id !== written.id) return ANSWERED;
   const refusal = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (refusal !== null) {
-    // If another job has made the note, it may be about to name its run there.
+    // If another job created the note, it may be about to name its run there.
     if (saysEnd(await noteSoon(job, asked, ask, { isPatient: written.updated }))) return ANSWERED;
     await end(refusal, EXIT.success);
     await react(job, asked, "failed");
@@ -83,7 +81,7 @@ export async function startRun(
   if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
   let session: Pick<Session, "deadline" | "signal"> | undefined;
   const withdrawal = new Withdrawal(job, wanted, newDecider);
-  /** Whether the run had ended when this job found it by its key. */
+  /** Whether the run had already finished when this job found it by its key. */
   let isOver = false;
   let isStarted = false;
   try {
@@ -140,7 +138,7 @@ export async function startRun(
   }
 }
 
-/** Reaction and commit status after a run. */
+/** Sets reaction and commit status after a run. */
 export async function afterRun(
   job: Responding,
   asked: Asked,
@@ -164,11 +162,10 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
 }
 
 /**
- * Looks for another job with the same note, after a start that has named no run: that job may have started it. After a conflict it is about to
- * name the run, if it is alive.
- *
- * @returns Whether the service has a run for the mention that nobody has named.
- * @throws {NoRun} when another job has answered.
+ * Looks for another job with the same note, after a start that has named no run: that job may have started it. After a conflict it will soon name the
+ * run, if it is alive.
+ * @returns Whether the service has a run for the mention that no note names.
+ * @throws {NoRun} if another job has answered.
  */
 async function isHidden(
   job: Responding,
@@ -185,8 +182,8 @@ async function isHidden(
 }
 
 /**
- * Takes a start back that must not happen any more. The forge is asked again before each attempt: the person may have lost the right, the comment
- * may be another one, and the branch may be protected.
+ * Withdraws a start that must no longer happen. The forge is read again before each attempt: the user may have lost the right, the comment may have
+ * changed, and the branch may be protected.
  */
 class Withdrawal {
   readonly #job: Responding;
@@ -214,10 +211,9 @@ class Withdrawal {
   }
 
   /**
-   * Decides whether a start is sent again. If an earlier attempt may have arrived, a start that must not happen is sent all the same: the answer
-   * names the run, which is then cancelled.
-   *
-   * @throws {NoRun} when no attempt can have arrived, and the run must not start.
+   * Decides whether a start is sent again. If an earlier attempt may have arrived, a start that must not happen is sent anyway: the answer names the
+   * run, which is then cancelled.
+   * @throws {NoRun} if no attempt can have arrived, and the run must not start.
    */
   async mayRepeat(mayExist: boolean): Promise<boolean> {
     if (this.#reason !== null) return true;
@@ -235,7 +231,7 @@ class Withdrawal {
     return true;
   }
 
-  /** Cancels the run that was found, if it must not continue. */
+  /** Cancels the run if it must not continue. */
   onStarted(runId: string): void {
     this.#cancel = this.#cancelled(runId);
   }
@@ -244,7 +240,7 @@ class Withdrawal {
   async #cancelled(runId: string): Promise<boolean> {
     const { clock, writer } = this.#job;
     try {
-      // The attempt that was answered may have taken so long that a stop was answered meanwhile.
+      // The answered attempt may have taken so long that a stop was answered in the meantime.
       if (this.#reason === null && await this.#newDecider().isStopped(this.#wanted)) this.#reason = STOPPED;
       if (this.#reason === null) return true;
       const { session: { client, deadline } } = this.#job.openService();
@@ -255,7 +251,7 @@ class Withdrawal {
     }
   }
 
-  /** The end of the job: if the cancellation does not hold, that is the end. */
+  /** The end of the job: if the run does not stay cancelled, that is the end. */
   async end(ended: JobEnd<RunResult>): Promise<JobEnd<RunResult>> {
     const { result } = ended;
     // After a signal there are only seconds.
@@ -273,7 +269,7 @@ class Withdrawal {
   }
 }
 
-/** The error for a run that must be cancelled, and does not stay so. */
+/** The error for a run that must be cancelled but does not stay so. */
 function openRun(runId: string, reason: string): MogplexError {
   return new MogplexError({
     attempted: `cancel run "${runId}"`,
@@ -282,7 +278,7 @@ function openRun(runId: string, reason: string): MogplexError {
   }, "unavailable");
 }
 
-/** The error for a key that has a run already, which started from another prompt. */
+/** The error for a key whose run started from another prompt. */
 function hiddenRun(): MogplexError {
   return new MogplexError({
     attempted: "start run",
@@ -296,7 +292,7 @@ function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): 
   return { ...end, error, result: { ...result, ...ending, error: resultError(error) } };
 }
 
-/** Writes into the note, once, that the service does not answer, if the start is tried again for longer. */
+/** Notes once that the service does not answer, if the start takes longer. */
 function outageTeller(
   { clock }: Responding,
   note: LivingNote<NoteContent>,
@@ -308,7 +304,7 @@ function outageTeller(
   let isTold = false;
   return (notice) => {
     if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
-    // Not each wait is told. A change that came too soon is tried again with the next notice.
+    // Not each wait is reported. A change that came too early is tried again with the next notice.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
     const trouble = `The service does not answer. The start is tried again, until ${until} at most.`;
@@ -327,11 +323,10 @@ async function setStatus(
 ): Promise<void> {
   if (!(setsStatus ?? threads.setsStatus)) return;
   const links = withPageLink(platform.links(env), page);
-  // Gitea shows no address of a job to the job.
+  // Gitea does not give a job its own address.
   const url = links.page ?? links.job ?? links.pipeline ?? thread;
-  // The events must say that the agent pushed, and to the branch that the answer to the start names: otherwise its head is a commit of somebody
-  // else. The service pushes to another branch when the last pull request of this one is closed (contract, 4.6), and what events name may
-  // be any branch.
+  // The events must show that the agent pushed to the branch in the answer to the start: otherwise its head is somebody else's commit. The service
+  // pushes to another branch if the last pull request of this one is closed (contract, 4.6), and events may name any branch.
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
   if (isOver) {

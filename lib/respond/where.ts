@@ -1,6 +1,5 @@
 /**
- * On which branch a requested run may work.
- *
+ * The branch of a requested run.
  * @module
  */
 import type { Thread, Threads } from "../forge/threads.ts";
@@ -12,10 +11,9 @@ export type Place =
   | { kind: "none"; reason: string };
 
 /**
- * A pull request's own branch, unless that is the default one, the target or protected, in any spelling: then a new branch with a pull request
- * of its own. For an issue a new one.
- *
- * @param branch The source of the pull request as the forge shows it now; null when there is none.
+ * A pull request's own branch, unless that is the default one, the target or protected, in any spelling: then a new branch with its own pull request.
+ * For an issue a new branch.
+ * @param branch The source of the pull request as the forge shows it now; null if it does not exist.
  */
 function placeOf(
   { pull }: Pick<Thread, "pull">,
@@ -40,7 +38,7 @@ function placeOf(
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
 }
 
-/** Where a run on a thread works, by what the forge shows now. @throws what the forge throws. */
+/** The branches of a run for a thread, from the forge's current state. @throws what the forge throws. */
 export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
   if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
   const [branch, { defaultBranch }] = await Promise.all([threads.branch(thread.pull.source), threads.repository()]);
