@@ -1,6 +1,5 @@
 /**
- * When a campaign ends at the earliest, and which limit decides that: {@linkcode nextStarts} on a virtual time that moves from event to event.
- *
+ * The earliest end of a campaign, and the limit that decides it: {@linkcode nextStarts} on a virtual time that moves from event to event.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
@@ -13,69 +12,66 @@ const MINUTE_MS = 60_000;
 /** Distances of waves that a plan compares, in milliseconds. */
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** Spread of run times that are not known yet: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
+/** Spread of unknown run times: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
 const SPREAD = 0.5;
 
-/** What {@linkcode forecast} computes from. Times are milliseconds since 1970 by the service's clock. */
+/** Times are milliseconds since 1970 by the service's clock. */
 export interface ForecastInput {
-  /** Now. The first wave is now as well. */
+  /** Also the time of the first wave. */
   nowMs: number;
-  /** When starts took their slots, ascending. */
+  /** Ascending. */
   slotsMs: readonly number[];
-  /** Quotas of starts that the service has. @default {QUOTAS} */
+  /** The service's start quotas. @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
   waiting: number;
-  /** When the runs were started that have not ended. @default {[]} */
+  /** Start times of the unfinished runs. @default {[]} */
   runningSinceMs?: readonly number[] | undefined;
-  /** How many of `waiting` belong to a canary that is not done; 0 when all of it runs; null for no canary. @default {null} */
+  /** How many of `waiting` belong to an unfinished canary; 0 if all of it is running; null without a canary. @default {null} */
   canary?: number | null | undefined;
   /** The file's `parallel`, 1 to 3. */
   parallel: number;
-  /** Mean time of a run, in milliseconds. */
+  /** In milliseconds. */
   meanRunMs: number;
-  /** Spread of the times: standard deviation of their logarithm; 0 for runs that all take the mean. @default {0.5} */
+  /** Standard deviation of the times' logarithm; 0 if all runs take the mean. @default {0.5} */
   spread?: number | undefined;
   /** When starts are permitted; empty for always. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** Until when the service refuses starts; null for no refusal. @default {null} */
+  /** End of the service's refusal of starts; null without one. @default {null} */
   refusedUntilMs?: number | null | undefined;
   /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
   startsPerItem?: number | undefined;
-  /** Distance of waves, in milliseconds; undefined for one process that stays until the end. */
+  /** Interval of waves, in milliseconds; undefined for one process that runs until the end. */
   waveEveryMs?: number | undefined;
-  /** Whether a process that stays sees the end of a run only at its next look. @default {false}, it sees it at once */
+  /** Whether such a process sees the end of a run only at its next read. @default {false}, it sees it at once */
   looks?: boolean | undefined;
 }
 
-/** A limit, and the end of the campaign if it did not exist. */
+/** A limit, and the end of the campaign without it. */
 interface Relaxation {
   bound: CampaignLimit;
-  /** When the campaign would end without it, in milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   endsAtMs: number;
 }
 
-/** What {@linkcode forecast} found. */
 export interface Forecast {
-  /** When the last item is collected, in milliseconds since 1970; null when the windows never open. */
+  /** When the last item is collected, in milliseconds since 1970; null if the windows never open. */
   endsAtMs: number | null;
   starts: number;
-  /** Waves until then, the last one included; 0 when nothing is to do, 1 for a process that stays. */
+  /** Waves until then, including the last one; 0 if there is nothing to do, 1 for a single process. */
   waves: number;
-  /** Minutes of a runner: one a wave, or the whole time for a process that stays. */
+  /** Minutes of a runner: one for each wave, or the whole time of a single process. */
   computeMinutes: number;
-  /** The limit without which it would end soonest; `nothing` when only the runs themselves take time. */
+  /** The limit without which the campaign would end soonest; `nothing` if only the runs themselves take time. */
   bound: CampaignLimit;
-  /** The limits that delay the end by a minute, or by a tenth of the time, the strongest first: the reason for `bound`. */
+  /** The limits that delay the end by a minute, or by a tenth of the time, strongest first: the reason for `bound`. */
   without: readonly Relaxation[];
 }
 
 /**
- * Forecasts the end of a campaign in which everything goes well, with run times around a mean.
- *
- * A gate that a person opens counts as opened at once, an automatic one as soon as the canary's runs have ended.
- *
+ * Forecasts the end of a campaign in which everything succeeds, with run times around a mean.
+ * A gate that a person opens is treated as opened at once, an automatic one as soon as the canary's runs have finished.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function forecast(input: ForecastInput): Forecast {
@@ -102,11 +98,11 @@ export function forecast(input: ForecastInput): Forecast {
 interface Plan {
   input: ForecastInput;
   windows: readonly StartWindow[];
-  /** Slots that still matter, ascending. */
+  /** Relevant slots, ascending. */
   slotsMs: readonly number[];
-  /** Time of each run that is to be started, in milliseconds. */
+  /** Time of each future run, in milliseconds. */
   runsMs: readonly number[];
-  /** When the present runs are expected to end, ascending. */
+  /** Expected ends of the current runs, ascending. */
   busyUntilMs: readonly number[];
 }
 
@@ -119,16 +115,15 @@ function planOf(input: ForecastInput): Plan {
     windows,
     slotsMs: recentSlots(input.slotsMs, nowMs),
     runsMs: looks ? seenAfterMs(runsMs, meanRunMs) : runsMs,
-    // A run that has taken longer than the mean is not about to end for that reason.
+    // A run that has exceeded the mean is not about to end for that reason.
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
   };
 }
 
 /**
- * Times of runs with a mean and a spread, in whole milliseconds: log-normal, and the same ones each time. They fill the distribution evenly,
- * so that a few hundred of them have the mean.
- *
+ * Times of runs with a mean and a spread, in whole milliseconds: log-normal and deterministic. They fill the distribution evenly, so that a few
+ * hundred of them have the mean.
  * @param spread Standard deviation of their logarithm; 0 for the mean itself.
  */
 export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
@@ -140,14 +135,14 @@ export function runTimes(count: number, meanRunMs: number, spread: number): numb
   });
 }
 
-/** Plays the campaign. @param moments Gets the moment of each wave. @returns When it is over; null when the windows never open. */
+/** Simulates the campaign. @param moments Receives the time of each wave. @returns Its end; null if the windows never open. */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
-  // When each sandbox is free, ascending: it outlives its run.
+  // When each sandbox becomes free, ascending: it outlives its run.
   const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
-  // How many runs start before the canary's gate opens; null when it is open.
+  // How many runs start before the canary's gate opens; null if it is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
   let started = 0;
   for (let at = nowMs;;) {
@@ -176,7 +171,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    // Here it is known when a sandbox is free: no further look is needed.
+    // Here it is known when a sandbox becomes free: no further read is needed.
     const next = Math.min(
       pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
       ends[0] ?? Infinity,
@@ -184,13 +179,13 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     if (next === Infinity) return null;
     const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
-    // A run that is at work may end sooner than expected.
+    // A current run may end sooner than expected.
     if (waveEveryMs === undefined || ends.length === 0) continue;
     for (let each = before + waveEveryMs; each < at; each += waveEveryMs) moments.push(each);
   }
 }
 
-/** What ends the campaign sooner when it is left out, the strongest first. */
+/** The limits without which the campaign ends sooner, strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
   const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
@@ -222,7 +217,7 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
 }
 
-/** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
+/** The limits to remove from a schedule, to see whether the file's limit of runs or the service's of sandboxes delays it. */
 function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
   if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
   const own: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
@@ -230,34 +225,33 @@ function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial
 }
 
 /**
- * The moments of the waves of a campaign in which everything goes well: one at each multiple of their
- * distance while runs are at work, and one when the next run can be started; none while there is only a wait for that.
- *
- * @returns Milliseconds since 1970, ascending; the first is now, at the last one everything has ended. Null when the windows never open.
+ * The times of the waves if everything succeeds: one at each multiple of their interval while runs are going, and one when the next run can start;
+ * none during a pure wait.
+ * @returns Milliseconds since 1970, ascending; the first is now, at the last one everything has finished. Null if the windows never open.
  */
 export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
   const moments: number[] = [];
   return play(planOf(input), moments) === null ? null : moments;
 }
 
-// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that one
-// can be held against the other.
+// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that each can be
+// checked against the other.
 
-/** What {@linkcode schedule} is computed from. Times are milliseconds since 1970. */
+/** Times are milliseconds since 1970. */
 interface ScheduleInput {
-  /** The first moment at which a run may start. */
+  /** Earliest start of a run. */
   nowMs: number;
-  /** Starts that took a slot before, ascending. */
+  /** Earlier starts, ascending. */
   slotsMs: readonly number[];
-  /** How long each run takes, in milliseconds, in the order of the starts. */
+  /** Duration of each run in milliseconds, in the order of the starts. */
   runsMs: readonly number[];
-  /** Runs at the same time, at least 1; `Infinity` for no limit. */
+  /** Simultaneous runs, at least 1; `Infinity` for no limit. */
   parallel: number;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** When the runs end that are at work now; at most `parallel` of them. @default {[]} */
+  /** Ends of the current runs; at most `parallel` of them. @default {[]} */
   busyUntilMs?: readonly number[] | undefined;
-  /** Quotas of starts. @default {QUOTAS} */
+  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
   /** When starts are permitted. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
@@ -265,18 +259,17 @@ interface ScheduleInput {
   waveEveryMs?: number | undefined;
 }
 
-/** A schedule; both times are `Infinity` when a start is never permitted. */
+/** Both times are `Infinity` if a start is never permitted. */
 export interface Schedule {
-  /** When the last run starts; `nowMs` without a run. */
+  /** `nowMs` without a run. */
   lastStartMs: number;
-  /** When the last run ends; `nowMs` without a run. */
+  /** `nowMs` without a run. */
   endsAtMs: number;
 }
 
 /**
- * The earliest times for runs that start in the given order. No order of events can bring an earlier end: each start waits only for what
- * it must, and an earlier start never delays a later one.
- *
+ * The earliest times for runs that start in the given order. No order of events can bring an earlier end: each start waits only as long as it must,
+ * and an earlier start never delays a later one.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function schedule(input: ScheduleInput): Schedule {
@@ -286,7 +279,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
   const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
   const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
-  // Sandboxes bind only where they outlive their runs: otherwise `parallel` is never more.
+  // Sandboxes are a limit only if they outlive their runs: otherwise `parallel` is never larger.
   const boxes = lingerMs === 0 ? [] : [
     ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
     ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
@@ -318,13 +311,13 @@ export function schedule(input: ScheduleInput): Schedule {
   return { lastStartMs, endsAtMs };
 }
 
-/** Puts a moment into a list of moments, keeping them ascending. */
+/** Inserts a time into an ascending list. */
 function insert(moments: number[], ms: number): void {
   const index = moments.findIndex((at) => at > ms);
   moments.splice(index < 0 ? moments.length : index, 0, ms);
 }
 
-/** The first moment of a row of moments with a distance of `everyMs`, beginning at `zeroMs`, that is not before `ms`. */
+/** The first multiple of `everyMs` after `zeroMs` that is not before `ms`. */
 function roundUp(ms: number, zeroMs: number, everyMs: number): number {
   return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }

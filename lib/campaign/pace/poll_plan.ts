@@ -1,47 +1,45 @@
 /**
- * Which run to look at next, and when: one poller for all runs of a campaign, within the request budget of its token.
- *
+ * Which run to read next, and when: one poller for all runs of a campaign, within the request budget of its token.
  * @module
  */
 import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
-/** Requests a minute that a campaign sends at most: 80 % of the limit, since other commands may use the token. */
+/** Most requests of a campaign in a minute: 80 % of the limit, since other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 
-/** The requests of the last minute. @param sentAt Points on the clock. @returns Oldest first. */
+/** The requests of the last minute. @param sentAt Times on the clock. @returns Oldest first. */
 export function recentRequests(sentAt: readonly number[], clock: Pick<Clock, "now">): number[] {
   const now = clock.now();
   return sentAt.filter((at) => at > now - REQUEST_WINDOW_MS && at <= now).sort((a, b) => a - b);
 }
 
-/** A run that has not been seen to end. Times are milliseconds of any one clock. */
+/** A run whose end was not seen. Times are milliseconds of any one clock. */
 export interface WatchedRun {
-  /** UUID of the run. */
   id: string;
   startedMs: number;
-  /** When it was last read; null when it has not been. */
+  /** Null if it was never read. */
   lastSeenMs: number | null;
-  /** Its last status; null when none is known. */
+  /** Null if unknown. */
   status: string | null;
 }
 
-/** What {@linkcode pollPlan} decides on. Times are milliseconds of any one clock. */
+/** Times are milliseconds of any one clock. */
 export interface PollInput {
   nowMs: number;
-  /** Runs, in any order. Those that have ended are passed over. */
+  /** In any order. Finished runs are ignored. */
   runs: readonly WatchedRun[];
-  /** Mean time of a run, in milliseconds. */
+  /** In milliseconds. */
   meanRunMs: number;
-  /** When requests of any kind were sent with this token; older ones than a minute do not matter. */
+  /** Times of all requests with this token; those older than a minute are ignored. */
   requestsMs: readonly number[];
 }
 
 interface Poll {
   id: string;
-  /** When, never before now. */
+  /** Never before now. */
   atMs: number;
-  /** `due` when that is when it should be looked at; `requests` when the budget delays it. */
+  /** `due` if that is when the run is due; `requests` if the budget delays it. */
   because: "due" | "requests";
 }
 
@@ -49,11 +47,11 @@ interface Poll {
 const YOUTH_MS = 60_000;
 /** Interval for a run that waits for a person, in milliseconds. */
 const PERSON_MS = 60_000;
-/** From which to which part of the mean the end is near. Two of three log-normal runs with a spread of 0.5 end there. */
+/** Where the end is near, as parts of the mean. Two of three log-normal runs with a spread of 0.5 end there. */
 const NEAR = { from: 0.65, to: 1.6 };
 /**
- * Intervals: parts of the mean, within limits in milliseconds. A run of 20 minutes takes about 40 requests: the limit of 60 a minute is shared
- * with everything else that uses the token.
+ * Intervals: parts of the mean, within limits in milliseconds. A run of 20 minutes takes about 40 requests: the limit of 60 a minute is shared with
+ * all other uses of the token.
  */
 const INTERVALS = {
   young: { share: 1 / 80, limits: [10_000, 15_000] },
@@ -67,11 +65,9 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
 }
 
 /**
- * How long after the last look a run is due for another, in milliseconds. The end of a run of 20 minutes is seen 10 to 20 seconds late on
- * average, about one percent of its time.
- *
- * @param ageMs Age of the run at the last look.
- * @param meanRunMs Mean time of a run.
+ * Time from one read to the next, in milliseconds. The end of a run of 20 minutes is seen 10 to 20 seconds late on average, about one percent of its
+ * time.
+ * @param ageMs Age of the run at the last read.
  */
 function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
   if (status === "awaiting_input") return PERSON_MS;
@@ -79,15 +75,15 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
   const age = isBefore ? ageMs < YOUTH_MS ? "young" : "before" : ageMs <= meanRunMs * NEAR.to ? "near" : "after";
   const { share, limits } = INTERVALS[age];
   const waitMs = clamp(meanRunMs * share, limits);
-  // The end may come near before the next look.
+  // The end may become near before the next read.
   return isBefore ? Math.min(waitMs, Math.max(meanRunMs * NEAR.from - ageMs, INTERVALS.near.limits[0])) : waitMs;
 }
 
-/** How old runs are when their ends are seen by the looks of a process that stays, in milliseconds. @param runsMs Their times. */
+/** Ages at which a continuous process sees the ends of runs, in milliseconds. @param runsMs Their durations. */
 export function seenAfterMs(runsMs: readonly number[], meanRunMs: number): number[] {
   const seen = new Map<number, number>();
   let ageMs = 0;
-  // All runs are looked at at the same ages.
+  // All runs are read at the same ages.
   for (const runMs of runsMs.toSorted((a, b) => a - b)) {
     while (ageMs < runMs) ageMs += pollIntervalMs(null, ageMs, meanRunMs);
     seen.set(runMs, ageMs);
@@ -96,12 +92,12 @@ export function seenAfterMs(runsMs: readonly number[], meanRunMs: number): numbe
 }
 
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {
-  // A time ahead of now comes from a clock that was set: it counts as now.
+  // A time in the future comes from a clock that was set: it is treated as now.
   const seenMs = Math.min(lastSeenMs ?? startedMs, nowMs);
   return seenMs + pollIntervalMs(status, seenMs - Math.min(startedMs, nowMs), meanRunMs);
 }
 
-/** When the budget allows one more look. */
+/** When the budget allows one more read. */
 function budgetAt({ nowMs, requestsMs }: PollInput): number {
   const sent = requestsMs.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - REQUEST_WINDOW_MS).sort((a, b) =>
     a - b
@@ -111,12 +107,10 @@ function budgetAt({ nowMs, requestsMs }: PollInput): number {
 }
 
 /**
- * Decides which run to look at next, and when.
- *
- * Of the runs that are due when a request is possible it is the one that was not seen for the longest time, so that none is forgotten when
- * the budget is short. Runs that were never read count from their start.
- *
- * @returns Null when no run is left to look at.
+ * Decides which run to read next, and when.
+ * Of the runs that are due when a request is possible, it picks the one that was not read for the longest time, so that none is forgotten if the
+ * budget is short. For runs that were never read, the start is used.
+ * @returns Null if no run is left to read.
  */
 export function pollPlan(input: PollInput): Poll | null {
   const { nowMs } = input;

@@ -1,16 +1,14 @@
 /**
- * When starts are permitted. A window is open while a clock on the wall of its zone shows a time inside it, so a change to or from summer
- * time needs no rule of its own: times that the clock leaves out are never open, times that it shows twice are open twice.
- *
+ * When starts are permitted. A window is open while a wall clock in its zone shows a time inside it, so daylight saving time needs no rule: times
+ * that the clock skips are never open, times that it shows twice are open twice.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
 
-// What a clock on the wall shows in a time zone: instants to local time, through `Intl`.
+// Wall clock time in a time zone: instants to local time, through `Intl`.
 
-/** Length of a day of 24 hours, in milliseconds. */
 export const DAY_MS = 86_400_000;
-/** Days of which the offset is remembered for each zone, before all of them are forgotten. */
+/** Days for which the offset is cached in each zone, before all of them are dropped. */
 const REMEMBERED_DAYS = 1_000;
 
 interface Zone {
@@ -19,7 +17,7 @@ interface Zone {
   days: Map<number, number | null>;
 }
 
-// A formatter takes far longer to make than to use.
+// Creating a formatter takes far longer than using it.
 const ZONES = new Map<string, Zone>();
 
 function zoneOf(name: string): Zone {
@@ -51,11 +49,10 @@ function readOffset(format: Intl.DateTimeFormat, ms: number): number {
 }
 
 /**
- * What the zone adds to UTC at an instant, in milliseconds; positive east of Greenwich.
- *
+ * The zone's offset from UTC at an instant, in milliseconds; positive east of Greenwich.
  * @param name IANA name.
  * @param ms Milliseconds since 1970.
- * @throws {RangeError} if the runtime does not know the zone, or `ms` is no instant.
+ * @throws {RangeError} if the runtime does not know the zone, or `ms` is not an instant.
  */
 function offsetAt(name: string, ms: number): number {
   const { format, days } = zoneOf(name);
@@ -72,8 +69,7 @@ function offsetAt(name: string, ms: number): number {
 }
 
 /**
- * The first instant after `fromMs`, up to `toMs`, with another offset than `fromMs`; null without one.
- *
+ * The first instant after `fromMs`, up to `toMs`, with a different offset; null without one.
  * @param toMs At most a day after `fromMs`.
  */
 function offsetChange(name: string, fromMs: number, toMs: number): number | null {
@@ -90,12 +86,12 @@ function offsetChange(name: string, fromMs: number, toMs: number): number | null
 
 const MINUTE_MS = 60_000;
 /**
- * How far to look for a change, in milliseconds. A window opens once a week or more often; one that lies in the hour that the clock leaves
- * out in spring waits one week more.
+ * How far to look for a change, in milliseconds. A window opens at least once a week; one in the hour that the clock skips in spring waits one week
+ * more.
  */
 const HORIZON_MS = 22 * DAY_MS;
 
-/** Day of the week, 1 (Monday) to 7 (Sunday), of a day counted from 1970-01-01. */
+/** 1 (Monday) to 7 (Sunday), for a day counted from 1970-01-01. */
 function weekday(day: number): number {
   // 1970-01-01 was a Thursday.
   return ((day + 3) % 7 + 7) % 7 + 1;
@@ -111,7 +107,7 @@ function isOpenAt({ days, fromMinute, toMinute, zone }: StartWindow, ms: number)
   return (today && minute >= fromMinute) || (minute < toMinute && days.includes(weekday(day - 1)));
 }
 
-/** The first instant after `ms` at which the window may open or close, or the clock of its zone changes. */
+/** The first instant after `ms` at which the window may open or close, or its zone's offset changes. */
 function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): number {
   const local = ms + offsetAt(zone, ms);
   const timeOfDay = local - Math.floor(local / DAY_MS) * DAY_MS;
@@ -130,8 +126,7 @@ function firstOpen(window: StartWindow, ms: number): number | null {
 
 /**
  * Whether starts are permitted.
- *
- * @param windows Windows, of which one open one is enough; none for always.
+ * @param windows One open window is enough; empty for always.
  * @param ms Milliseconds since 1970.
  * @throws {RangeError} if the runtime does not know a zone.
  */
@@ -140,8 +135,7 @@ function isOpen(windows: readonly StartWindow[], ms: number): boolean {
 }
 
 /**
- * The first instant from `ms` on at which starts are permitted: `ms` itself when they are; null when no window ever opens.
- *
+ * The first instant from `ms` on at which starts are permitted, which may be `ms`; null if no window ever opens.
  * @throws {RangeError} if the runtime does not know a zone.
  */
 export function nextOpening(windows: readonly StartWindow[], ms: number): number | null {
