@@ -1,65 +1,64 @@
 /**
- * What a pipeline of a campaign is made of, what a CI system makes of it, and what all formats need: the texts of users in shells and in YAML.
+ * The parts of a campaign's pipeline, the interface of a format, and what all formats need: users' texts in shells and in YAML.
  * A format is a pure function: the same input, the same bytes.
- *
  * @module
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
 import { UsageError } from "../../errors.ts";
 import { shellWord as posixWord } from "../../text/escape.ts";
 
-/** A file of the repository that the jobs of a pipeline work with. */
+/** A file of the repository that the pipeline's jobs use. */
 export interface CarriedFile {
-  /** Path below the root of the repository: relative, without `..`, checked by `checkCarriedPath`. */
+  /** Relative to the root of the repository, without `..`, checked by `checkCarriedPath`. */
   readonly path: string;
-  /** SHA-256 of its bytes, as 64 hex digits: jobs compare it before they use the file. */
+  /** SHA-256 of its bytes, as 64 hex digits: jobs check it before they use the file. */
   readonly sha256: string;
 }
 
 export type PipelineProgram =
-  /** The file `mogplex.mjs`, which lies in the repository. */
+  /** The file `mogplex.mjs` in the repository. */
   | ({ readonly kind: "file" } & CarriedFile)
-  /** A command that the image has: letters, digits and `._/-`. */
+  /** A command in the image: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
-/** When the waves of a campaign are made, as its plan and the forecast have it. */
+/** The times of a campaign's waves, from its plan and the forecast. */
 export interface WavePlan {
-  /** Time between the wave before and each wave, in milliseconds; 0 for the first, which follows the plan at once. At least one. */
+  /** Time between the previous wave and each wave, in milliseconds; 0 for the first, which follows the plan at once. At least one. */
   readonly delaysMs: readonly number[];
-  /** Index of the wave that a person has to release, since it opens a gate; null for none. */
+  /** Index of the wave that opens a gate, so that a person must release it; null without one. */
   readonly gate: number | null;
 }
 
-/** What a user says about the jobs. Every text has passed the check of its flag: it holds nothing that YAML or a shell could read wrongly. */
+/** The user's settings for the jobs. Every text has passed the check of its flag: YAML and shells cannot misread it. */
 export interface PipelineSettings {
-  /** Container image; undefined for that of the format. */
+  /** Container image; undefined for the format's default. */
   readonly image: string | undefined;
-  /** Tags, labels or queues of the machine that does the work. */
+  /** Tags, labels or queues of the runner. */
   readonly tags: readonly string[];
   /** Shortest time between two waves, in milliseconds: the schedule of systems that have one. */
   readonly everyMs: number;
-  /** For rehearsals: takes the place of every delay, in milliseconds; undefined for real delays. */
+  /** For rehearsals: replaces every delay, in milliseconds; undefined for real delays. */
   readonly rehearsalMs: number | undefined;
-  /** Whether jobs whose runner was stopped are tried again by a word that older servers do not know. */
+  /** Whether jobs with a stopped runner are retried by a word that older servers do not know. */
   readonly retryInterrupted: boolean;
-  /** The job of the CI system in which the pipeline is made and whose artifacts hold everything; undefined for a checkout. */
+  /** The CI job that creates the pipeline and whose artifacts contain everything; undefined for a checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }
 
 export interface PipelineInput {
-  /** Name of the campaign: `[a-z0-9-]`. */
+  /** `[a-z0-9-]`. */
   readonly campaign: string;
   readonly file: CarriedFile;
-  /** The files that it names, in the order in which they are read. */
+  /** The files that it names, in reading order. */
   readonly includes: readonly CarriedFile[];
   readonly program: PipelineProgram;
-  /** Where lock and journal are between two waves: `dir`, or `git:REMOTE#BRANCH`; undefined when the user did not say. */
+  /** Place of lock and journal between two waves: `dir`, or `git:REMOTE#BRANCH`; undefined by default. */
   readonly home: string | undefined;
-  /** Directory of the campaign where the pipeline was made; jobs may use another. */
+  /** Directory of the campaign where the pipeline was created; jobs may use another. */
   readonly directory: string;
   readonly waves: WavePlan;
   readonly settings: PipelineSettings;
-  /** Directory that several files are written to, below the root of the repository; undefined when the user gave none. */
+  /** Directory for several files, below the root of the repository; undefined by default. */
   readonly output: string | undefined;
 }
 
@@ -69,15 +68,15 @@ export interface PipelineFile {
   readonly text: string;
 }
 
-/** All waves of a project are made one after the other, since they share the limits of one user: the name of that group. */
+/** All waves of a project run one after the other, because they share the limits of one user: the name of that group. */
 export const GROUP = "mogplex-default";
 
-/** What a system cannot do. @param value The value at fault, as the message shows it. */
+/** The error for something that a system cannot do. @param value The value at fault, for the message. */
 export function impossible(why: string, advice: string, value?: string): UsageError {
   return new UsageError({ attempted: "make a pipeline", why, value, advice });
 }
 
-/** A value that cannot be part of a pipeline. */
+/** The error for a value that cannot be part of a pipeline. */
 export function refused(what: string, why: string, value: string, advice: string): UsageError {
   return impossible(`${what} ${why}`, advice, JSON.stringify(value));
 }
@@ -88,11 +87,9 @@ function isPlain(text: string): boolean {
 }
 
 /**
- * Checks the path of a file that jobs work with.
- *
  * @param what Which file it is, for the message.
- * @returns The path without `./` in front.
- * @throws {UsageError} when it leads out of the working directory, or has a character that tools for checksums write in another way.
+ * @returns The path without a leading `./`.
+ * @throws {UsageError} if it leads out of the working directory, or has a character that checksum tools write in another way.
  */
 export function checkCarriedPath(what: string, path: string): string {
   const short = path.replace(/^(?:\.\/+)+/, "");
@@ -112,19 +109,18 @@ export function checkCarriedPath(what: string, path: string): string {
 }
 
 /**
- * A word for a POSIX shell inside of a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are taken apart: the shell
- * puts them together again.
+ * A word for a POSIX shell inside a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are split: the shell joins them again.
  */
 export function shellWord(text: string): string {
   return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");
 }
 
-/** A script as a value: its lines stand in the file as they are. */
+/** A script as a value: its lines stay as they are in the file. */
 export function script(...lines: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The node at a path: an item of a list, or a key. */
+/** The node at a path of list indexes and keys. */
 function nodeAt(document: Document, path: readonly (string | number)[]): Node | undefined {
   const parent = document.getIn(path.slice(0, -1), true);
   const last = path.at(-1);
@@ -132,24 +128,21 @@ function nodeAt(document: Document, path: readonly (string | number)[]): Node | 
   return isMap<Node>(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === last)?.key : undefined;
 }
 
-/** Puts a comment above an item of a list, or above a key. */
 export function commentAbove(document: Document, path: readonly (string | number)[], text: string): void {
   const node = nodeAt(document, path);
   if (node === undefined) throw new Error(`Cannot comment on ${path.join(".")}: it is not there`);
   node.commentBefore = ` ${text}`;
 }
 
-/** Puts blank lines between the items of a list, or the keys of a map. */
 export function spaceOut(document: Document, path: readonly (string | number)[]): void {
   const parent = document.getIn(path, true);
   const items = isSeq<Node>(parent) ? parent.items : isMap<Node>(parent) ? parent.items.map(({ key }) => key) : [];
   for (const item of items.slice(1)) item.spaceBefore = true;
 }
 
-/** Most characters of a list that stands on one line. */
 const MAX_LIST = 100;
 
-/** The text of a file. Scripts stand in it as they are, and short lists on one line. @param head Comments in front of everything. */
+/** Scripts stay as they are, and short lists are on one line. @param head Comments at the top. */
 export function yamlText(document: Document, head: readonly string[]): string {
   document.commentBefore = head.map((line) => ` ${line}`).join("\n");
   visit(document, {
