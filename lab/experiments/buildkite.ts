@@ -191,7 +191,8 @@ async function frozen(bench: Bench): Promise<void> {
   signal(-job.running.pid, "SIGKILL");
   await job.running.ended;
   bench.check("no hook runs", !job.running.text().includes("cleaned up"), job.running.text());
-  bench.check("the run continues", await service.status(runId) === "streaming");
+  // The kernel wakes a stopped process whose group is orphaned, with SIGHUP. Source: POSIX, _exit(), "Consequences of Process Termination".
+  bench.check("the command, woken by SIGHUP, cancels its run", await service.reaches(runId, "cancelled"));
 }
 
 /** Experiments with the agent of Buildkite. */
@@ -226,7 +227,7 @@ export const BUILDKITE: readonly Experiment[] = [
     programs: [BUILDKITE_AGENT, GIT],
     tried:
       "the same with a command that does not answer, and `bootstrap` is killed with it, as an agent with `start` does: " +
-      "no hook runs, and the run continues",
+      "no hook runs, and the command, which the kernel wakes with SIGHUP, cancels its run",
     run: frozen,
   },
 ];

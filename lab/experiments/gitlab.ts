@@ -234,6 +234,10 @@ async function campaignInGit(bench: Bench): Promise<void> {
     signal(-killed.pid, "SIGKILL");
     await killed.ended;
   }
+  // Starts of the killed waves may have arrived, so waves wait for some minutes before they ask; a person need not.
+  const again = open();
+  const retry = ["campaign", "retry", "campaign.yml", "--only", "acme/*", "--home", home];
+  await bench.run(["node", "ci/mogplex.mjs", ...retry], again);
   let last = { code: null as number | null, stdout: "", stderr: "" };
   for (let waves = 0; waves < 40 && !last.stdout.includes("is done:"); waves++) last = await wave().ended;
   bench.check("the waves that follow end the campaign", last.code === 0, last.stdout + last.stderr);
