@@ -301,6 +301,7 @@ export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
 export const ROLLDOWN: Program = npmProgram("rolldown", "1.2.19", "package.json");
 export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
+export const VITEST: Program = npmProgram("vitest", "5.1.2", "vitest.mjs");
 export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
 export const DENO: Program = {
   name: "deno",

@@ -8,12 +8,14 @@ import {
   ATTW,
   DENO,
   DENO_BUNDLE,
+  NODE_24,
   type Program,
   PUBLINT,
   ROLLDOWN,
   ROLLUP,
   TYPESCRIPTS,
   VITE,
+  VITEST,
   WEBPACK,
 } from "../programs.ts";
 
@@ -237,6 +239,38 @@ export const made: campaigns.Campaigns = campaigns.createCampaigns(mod.createMog
   bench.check("wrong uses are errors", wrong.stderr.match(/TS\d+ \[ERROR\]/g)?.length === 2, wrong.stderr);
 }
 
+/** A test whose timers stand still: `vi.useFakeTimers()` takes `setImmediate` as well. */
+const FAKED = `import { expect, test, vi } from "vitest";
+import { createMogplex } from "@mogplex/ci";
+import { createEmulator } from "@mogplex/ci/testing";
+test("the kit has the real timers", async () => {
+  vi.useFakeTimers();
+  const service = createEmulator({ scenario: "stuck-streaming", repos: ["acme/web"] });
+  service.fault({ kind: "503", times: 5 });
+  const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
+  const { outcome } = await createMogplex(service.options).run(request, { throwOnFailure: false });
+  vi.useRealTimers();
+  expect(outcome).toBe("deadline");
+});
+test("a test that fails is red", () => expect(1).toBe(2));
+`;
+
+async function underVitest(bench: Bench): Promise<void> {
+  const cwd = await consumer(bench, { "faked.test.mjs": FAKED });
+  const vitest = VITEST.provide();
+  symlinkSync(dirname(vitest), join(cwd, "node_modules/vitest"));
+  const { code, stdout, stderr } = await bench.run([NODE_24.provide(), vitest, "run", "--root", cwd], {
+    cwd,
+    env: { NO_COLOR: "1" },
+  });
+  const text = `${stdout}${stderr}`;
+  bench.check(
+    "a test under fake timers passes, and one that fails is red",
+    code === 1 && /1 failed \| 1 passed/.test(text),
+    text,
+  );
+}
+
 /** Asks what people ask of a package before they use it. */
 async function judged(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, {});
@@ -249,6 +283,13 @@ async function judged(bench: Bench): Promise<void> {
 
 /** The experiments with the package. */
 export const PACKAGE: readonly Experiment[] = [
+  {
+    name: "package-vitest",
+    system: "Test runners",
+    programs: [VITEST, NODE_24],
+    tried: "a test of the packed package under the fake timers of vitest",
+    run: underVitest,
+  },
   ...[ROLLUP, ROLLDOWN, VITE, WEBPACK].map((bundler): Experiment => ({
     name: `package-${bundler.name}`,
     system: "Bundlers",
