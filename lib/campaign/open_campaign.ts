@@ -126,7 +126,7 @@ export async function withCampaign<T>(
 ): Promise<T> {
   const { clock = systemClock, onNotice, signal } = options;
   const random = internals.random ?? Math.random;
-  const io = internals.io ?? await processIo();
+  const io = internals.io ?? processIo();
   const read = internals.read ?? await readSource(source, options, io, internals);
   /** Lost races in a row. */
   let races = 0;
