@@ -291,7 +291,7 @@ export const MENTION_NAME = option("MOGPLEX_RESPOND_NAME", {
   parse: mentionName,
 });
 
-export const LABEL = option("MOGPLEX_RESPOND_LABEL", {
+export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
   name: "label",
   value: "LABEL",
   help: "Label that makes title and description a task.",

@@ -17,7 +17,7 @@ import {
   JSON_LINES,
   KEY_PART,
   KEY_SCOPE,
-  LABEL,
+  MENTION_LABEL,
   oneOf,
   ORIGIN_HOST,
   OUT,
@@ -121,7 +121,7 @@ function checkForgeOf(context: Context): Promise<Check[]> {
     isCi,
     open: () => openJobForge(context),
     allowUsers: () => option(ALLOW_USERS),
-    label: () => option(LABEL) ?? "mogplex",
+    label: () => option(MENTION_LABEL) ?? "mogplex",
   });
 }
 
@@ -241,7 +241,7 @@ export const doctorVerb: Verb = {
     REPO,
     ORIGIN_HOST,
     ALLOW_USERS,
-    LABEL,
+    MENTION_LABEL,
     [KEY_SCOPE, KEY_PART],
     [REPORT, OUT, STATE],
     RELEASES,

@@ -23,8 +23,8 @@ import {
   DAILY_LIMIT,
   HARNESS,
   HISTORY,
-  LABEL,
   LOG,
+  MENTION_LABEL,
   MENTION_NAME,
   MODE,
   OTEL_FILE,
@@ -56,7 +56,7 @@ function readSettings(context: Context): RespondSettings {
   if (template !== undefined) checkTemplate(template);
   return {
     name: option(MENTION_NAME) ?? "mogplex",
-    label: option(LABEL) ?? "mogplex",
+    label: option(MENTION_LABEL) ?? "mogplex",
     allowUsers: option(ALLOW_USERS) ?? null,
     limit: option(DAILY_LIMIT) ?? 20,
     template,
@@ -194,7 +194,7 @@ export const respondVerb: Verb = {
   group: "toolkit",
   flags: [
     [POLL, SINCE],
-    [MENTION_NAME, LABEL, ALLOW_USERS, DAILY_LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
+    [MENTION_NAME, MENTION_LABEL, ALLOW_USERS, DAILY_LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
     [REPO, ROOT, HARNESS, MODE],
     WATCHING,
     LOG,
