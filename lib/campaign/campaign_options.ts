@@ -159,8 +159,8 @@ export interface CampaignOptions extends ConnectOptions {
    */
   webhookVariable?: string | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the token in the variable of each, such as `GITHUB_TOKEN`. @default {undefined} (they
-   * are not read)
+   * Reads pull requests from the forges that hold them, with the token in the variable of each, such as `GITHUB_TOKEN`. Without it, they
+   * are not read.
    */
   forge?: CampaignForge | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */

@@ -35,7 +35,7 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
   }
   const { threads, workflowFolders, me, repository } = opened.value;
   const setup = await tried(async () => await threads.setup?.());
-  const found = setup.ok ? setup.value : undefined;
+  const settings = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
     await checkRights(allowUsers, threads, me),
@@ -43,9 +43,9 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
     workflowFolders === undefined
-      ? checkWebhook(found)
+      ? checkWebhook(settings)
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
-    checkVariables(found),
+    checkVariables(settings),
   ];
 }
 
@@ -60,15 +60,15 @@ async function checkRights(
   if (allowed.value !== undefined) {
     return await checkNames(threads, [...new Set(allowed.value)]);
   }
-  const asked = await tried(async () => {
-    const found = await (threads.hidesRights?.() ?? threads.mayPush(user));
-    if (found instanceof MogplexError) throw found;
+  const check = await tried(async () => {
+    const right = await (threads.hidesRights?.() ?? threads.mayPush(user));
+    if (right instanceof MogplexError) throw right;
   });
-  if (!asked.ok) {
+  if (!check.ok) {
     const advice = threads.hidesRights === undefined
       ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"
       : "Give its user what docs/ask.md names, or name who may ask: --allow-users";
-    return failedWith(name, asked.error, adviceOf(asked.error, advice));
+    return failedWith(name, check.error, adviceOf(check.error, advice));
   }
   return ok(name, "the token may ask who can push");
 }
@@ -81,12 +81,14 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
   const powerless: string[] = [];
   for (const each of allowed) {
     const [named = "", id] = each.split("=");
-    const asked = await tried(async () => {
+    const answer = await tried(async () => {
       const user = await threads.user(named);
       return { user, mayPush: user === null ? null : await threads.mayPush(user) };
     });
-    if (!asked.ok) return failedWith(name, asked.error, adviceOf(asked.error, "Give the token what docs/ask.md names"));
-    const { user, mayPush } = asked.value;
+    if (!answer.ok) {
+      return failedWith(name, answer.error, adviceOf(answer.error, "Give the token what docs/ask.md names"));
+    }
+    const { user, mayPush } = answer.value;
     if (user === null) wrong.push(`there is no user "${named}"`);
     else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${named}" is another account now, ${user.id}`);
     else accounts.push(`${user.name.toLowerCase()}=${user.id}`);
@@ -105,12 +107,14 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
 
 async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
   const name = "label";
-  const asked = await tried(() => {
+  const answer = await tried(() => {
     const label = read();
     return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
   });
-  if (!asked.ok) return warning(name, asked.error.message, "Give the token the right to read issues, or look yourself");
-  const { label, isThere } = asked.value;
+  if (!answer.ok) {
+    return warning(name, answer.error.message, "Give the token the right to read issues, or look yourself");
+  }
+  const { label, isThere } = answer.value;
   if (isThere) return ok(name, `${label} is there`);
   return warning(name, `there is no label ${label}`, "Create it, or set --label: until then no label starts an agent");
 }
@@ -118,10 +122,12 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
 /** Whether the token may write, if the forge reports that. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
-  const asked = await tried(async () => await threads.mayWrite?.() ?? null);
-  if (!asked.ok) return failedWith(name, asked.error, adviceOf(asked.error, "Give the token what docs/ask.md names"));
-  if (asked.value === null) return skipped(name, `${threads.system} does not say whether this token may write notes`);
-  if (asked.value) return ok(name, "the token may write notes");
+  const answer = await tried(async () => await threads.mayWrite?.() ?? null);
+  if (!answer.ok) {
+    return failedWith(name, answer.error, adviceOf(answer.error, "Give the token what docs/ask.md names"));
+  }
+  if (answer.value === null) return skipped(name, `${threads.system} does not say whether this token may write notes`);
+  if (answer.value) return ok(name, "the token may write notes");
   return failed(
     name,
     "the token lacks a right that it needs to write",
@@ -132,14 +138,14 @@ async function checkNotes(threads: Threads): Promise<Check> {
 
 async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   const name = "branch";
-  const found = await tried(() => threads.branch(branch));
-  if (!found.ok) return failedWith(name, found.error, "Give the token the right to read the repository");
-  const shown = JSON.stringify(branch);
-  if (found.value === null) return skipped(name, `there is no branch ${shown} yet, or the token does not see it`);
-  if (found.value.isProtected) return ok(name, `${shown} is protected`);
+  const answer = await tried(() => threads.branch(branch));
+  if (!answer.ok) return failedWith(name, answer.error, "Give the token the right to read the repository");
+  const quotedName = JSON.stringify(branch);
+  if (answer.value === null) return skipped(name, `there is no branch ${quotedName} yet, or the token does not see it`);
+  if (answer.value.isProtected) return ok(name, `${quotedName} is protected`);
   return warning(
     name,
-    `the default branch ${shown} is not protected; agents do not work on it, and others may`,
+    `the default branch ${quotedName} is not protected; agents do not work on it, and others may`,
     "Protect it: then nobody changes it without a review",
   );
 }
@@ -166,8 +172,8 @@ function answersComments(text: string): boolean {
 /** Whether the default branch has the workflow: comments and labels start no other one. */
 async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check> {
   const name = "trigger";
-  const shown = JSON.stringify(branch);
-  const advice = `Bring the workflow of docs/ask.md to ${shown}`;
+  const quotedName = JSON.stringify(branch);
+  const advice = `Bring the workflow of docs/ask.md to ${quotedName}`;
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
     return warning(name, looked.error.message, "Give the token the right to read the repository, or look yourself");
@@ -178,18 +184,18 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
     if (unread > 0) {
       return warning(
         name,
-        `${unread} of ${files} workflows of ${shown} were not read, and no other one calls respond for comments`,
+        `${unread} of ${files} workflows of ${quotedName} were not read, and no other one calls respond for comments`,
         `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}`,
       );
     }
-    return warning(name, `no workflow of ${shown} calls respond for comments`, advice);
+    return warning(name, `no workflow of ${quotedName} calls respond for comments`, advice);
   }
   const path = JSON.stringify(found.path);
   if (!/\bissues\b/.test(eventsOf(bareWorkflow(found.text)))) {
     const why = `${path} has no event "issues", so that a label starts nothing`;
     return warning(name, why, "Add the event: docs/ask.md has the file");
   }
-  return ok(name, `${path} of ${shown} calls respond for comments and labels`);
+  return ok(name, `${path} of ${quotedName} calls respond for comments and labels`);
 }
 
 function checkWebhook(setup: ForgeSetup | undefined): Check {

@@ -19,6 +19,6 @@ export function field(value: unknown, ...names: string[]): unknown {
 
 /** A whole number from 1 on. */
 export function numberOf(value: unknown, ...names: string[]): number | undefined {
-  const found = field(value, ...names);
-  return typeof found === "number" && Number.isSafeInteger(found) && found > 0 ? found : undefined;
+  const number = field(value, ...names);
+  return typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }

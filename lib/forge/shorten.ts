@@ -35,8 +35,8 @@ function partsOf(text: string): Part[] {
 
 /** The first texts that fit. */
 function firstOf(texts: readonly string[], limit: number): string[] {
-  let left = limit;
-  const end = texts.findIndex((text) => (left -= lengthOf(text) + 1) < 0);
+  let budget = limit;
+  const end = texts.findIndex((text) => (budget -= lengthOf(text) + 1) < 0);
   return [...texts.slice(0, end), "", "…", ""];
 }
 

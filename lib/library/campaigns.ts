@@ -172,8 +172,8 @@ export interface CampaignSettings {
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are not
-   * read)
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without it, they are not
+   * read.
    */
   forge?: CampaignForge | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */

@@ -87,8 +87,8 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
       }
       const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
       writer.out(own`${writer.untrusted(where)}, ${what}:`);
-      const asked = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
-      const exitCode = await answerOne(job, asked);
+      const request = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
+      const exitCode = await answerOne(job, request);
       if (STOPPED.includes(exitCode)) {
         writer.note("the job was stopped: the next poll answers the rest");
         return exitCode;
@@ -167,7 +167,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
     return await attachRun(job, asked, decider, decision) ??
       none(job, "its run was started, and is not there any more");
   }
-  for (const left of decider.open) await endLeftNote(job, news, { decider, left });
+  for (const leftNote of decider.open) await endLeftNote(job, news, { decider, left: leftNote });
   if (decision.kind === "reply") {
     await say(job, asked, decision, decision.text);
     await react(job, asked, "done");

@@ -163,31 +163,31 @@ export class Decider {
   }
 
   /**
-   * @param since Earlier requests (ISO 8601) are not answered. @default {undefined} (everything is)
+   * @param since Earlier requests (ISO 8601) are not answered. Without it, all requests are.
    * @throws {MogplexError} with exit code 69 if the forge or the service could not be read: nothing was decided.
    */
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
     // The cheapest checks come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
-    const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
-    if ("reason" in asked && asked.refused === null) {
-      const run = asked.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
-      return run ?? quiet(asked.reason);
+    const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
+    if ("reason" in request && request.refused === null) {
+      const run = request.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
+      return run ?? quiet(request.reason);
     }
     const thread = await this.#threads.thread(place);
     if (thread === null) {
       const noun = place.kind === "issue" ? "issue" : "pull request";
       return quiet(`the forge shows no ${noun} ${place.number} to this token`);
     }
-    const isStop = !("reason" in asked) && asked.what?.kind === "stop";
+    const isStop = !("reason" in request) && request.what?.kind === "stop";
     // A stop is often written while the thread is closed, and its run goes on behind that.
     if (!thread.isOpen && !isStop) {
-      const { ask } = "reason" in asked ? asked.refused : asked;
+      const { ask } = "reason" in request ? request.refused : request;
       return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
     }
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
-    const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
+    const { ask, asker, at } = "reason" in request ? request.refused : request;
     // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
@@ -197,48 +197,55 @@ export class Decider {
     const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet(`the user who asked ${this.#rights.lack(" to the repository")}`);
-    const found = await this.#threads.comments(place);
+    const comments = await this.#threads.comments(place);
     const seal = await this.#sealOf(place);
-    const marks = marksOf(found.list, me, seal);
+    const marks = marksOf(comments.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
     this.#open.push(...open.slice(-MAX_LEFT));
-    this.#doubles.push(...doublesOf(found.list, me, seal));
-    const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
-    const word = !("reason" in asked) && asked.what?.kind === "stop" ? asked.what.word : undefined;
+    this.#doubles.push(...doublesOf(comments.list, me, seal));
+    const ownMark = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+    const word = !("reason" in request) && request.what?.kind === "stop" ? request.what.word : undefined;
     const stop: Stop = { kind: "stop", ask, at, asker, thread, word };
-    if (own !== undefined && own.mark.state !== "starting") {
+    if (ownMark !== undefined && ownMark.mark.state !== "starting") {
       // Its run was unknown then: the job could not write its note, or look for the stop.
-      const isLeft = isStop && stopOf(own) !== null &&
-        (await this.#rivals.runsAtWork(marksBefore(marks, found.list, stop))).length > 0;
+      const isLeft = isStop && stopOf(ownMark) !== null &&
+        (await this.#rivals.runsAtWork(marksBefore(marks, comments.list, stop))).length > 0;
       if (isLeft) return stop;
-      return typeof own.mark.state === "string"
+      return typeof ownMark.mark.state === "string"
         ? quiet("it was answered")
-        : this.#attachTo(own, thread) ?? quiet("its run was started");
+        : this.#attachTo(ownMark, thread) ?? quiet("its run was started");
     }
-    if (!found.isWhole && own === undefined) {
+    if (!comments.isWhole && ownMark === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
     // For a stop, each bot answers for its own runs.
-    if (own === undefined && !isStop && isAnsweredByOther(found.list, me, seal, ask)) {
+    if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
       return quiet("another bot has answered it");
     }
     // A thread has one reaction for all labels: it may belong to an earlier one, whose run has finished since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
-    if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
+    if (ownMark === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered or stopped, and has no note of its own");
     }
     const tell = (reason: string, text = reason): Decision => ({
       kind: "none",
       reason,
-      tell: { ask, thread, text: own === undefined ? text : `${text}. ${MAYBE_STARTED}`, isTried: own !== undefined },
+      tell: {
+        ask,
+        thread,
+        text: ownMark === undefined ? text : `${text}. ${MAYBE_STARTED}`,
+        isTried: ownMark !== undefined,
+      },
     });
-    if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it again, at the beginning of a comment`);
-    const { what, line } = asked;
+    if ("reason" in request) {
+      return tell(request.reason, `${request.reason}: write it again, at the beginning of a comment`);
+    }
+    const { what, line } = request;
     if (what?.kind === "stop") return stop;
     if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#settings.name) };
     if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
-    if (await this.#isStopped(found.list, marks, { ask, at, me })) {
-      return tell(own === undefined ? STOPPED : "it was stopped");
+    if (await this.#isStopped(comments.list, marks, { ask, at, me })) {
+      return tell(ownMark === undefined ? STOPPED : "it was stopped");
     }
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell(CONFIDENTIAL);
@@ -247,19 +254,19 @@ export class Decider {
     if ("reason" in task) return tell(task.reason);
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
-    if (own === undefined) {
+    if (ownMark === undefined) {
       const no = await this.#rivals.refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
-    const told = await this.#told(thread, found.list, { me, at, ask });
+    const content = await this.#told(thread, comments.list, { me, at, ask });
     const { template } = this.#settings;
-    const prompt = promptOf(withQuote(task.text, task.quote), told, { redact: this.#redact, template });
-    const leftOut = leftOutOf(told, this.#settings);
+    const prompt = promptOf(withQuote(task.text, task.quote), content, { redact: this.#redact, template });
+    const leftOut = leftOutOf(content, this.#settings);
     const wanted = {
       ask,
       at,
       of: task.of,
-      isTried: own !== undefined,
+      isTried: ownMark !== undefined,
       asker,
       thread,
       task: task.text,
@@ -362,13 +369,13 @@ export class Decider {
 
   /** Why a request is no longer valid, whatever else is true; null while it is. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
-    const found = await this.#askAt(thread, ask, me);
-    if ("reason" in found) return found.reason;
-    if (!isSameAsk(found.ask, ask)) return "the label was set again";
-    const right = await this.#rights.of(found.asker);
+    const request = await this.#askAt(thread, ask, me);
+    if ("reason" in request) return request.reason;
+    if (!isSameAsk(request.ask, ask)) return "the label was set again";
+    const right = await this.#rights.of(request.asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return `the user who asked ${this.#rights.lack(" to the repository")} any more`;
-    const isChanged = ask.kind === "label" && await this.#rights.ownsText(thread, found.at) !== "yes";
+    const isChanged = ask.kind === "label" && await this.#rights.ownsText(thread, request.at) !== "yes";
     return isChanged ? "title or description were changed" : null;
   }
 
@@ -383,9 +390,9 @@ export class Decider {
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
     const me = await this.#threads.me();
     const thread = await this.#threads.thread(place);
-    const found = thread === null ? null : await this.#askAt(place, of, me);
-    if (thread === null || found === null || "reason" in found || !isSameAsk(found.ask, of)) return undefined;
-    const { what, at, line } = found;
+    const request = thread === null ? null : await this.#askAt(place, of, me);
+    if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
+    const { what, at, line } = request;
     if (what?.kind === "fix") return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target);
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
@@ -417,20 +424,20 @@ export class Decider {
     if (comment.isInternal) return no("the comment is internal, and a note would show it");
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
-    const told = (reason: string) => ({ reason, refused: by });
-    if (comment.editedAt !== null) return told("the comment was changed after it was written");
+    const refusal = (reason: string) => ({ reason, refused: by });
+    if (comment.editedAt !== null) return refusal("the comment was changed after it was written");
     if (what.kind === "unsure") {
       const why = what.isInside === true
         ? "the mention is not at the beginning of a line"
         : "the mention may be a part of a quote, of code or of HTML";
-      return told(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
+      return refusal(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
     }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
     }
     const reason = "the forge does not show whether somebody who may not push has changed the comment";
     // Until then the job of its event, which can decide, may still start.
-    return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : told(reason);
+    return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
 
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
@@ -508,18 +515,18 @@ export class Decider {
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
-    const found = await this.#askAt(thread, of, me);
-    if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
-    const isTask = found.what === null || ["task", "fix"].includes(found.what.kind);
-    if (!isTask || !isSameAsk(found.ask, of)) {
+    const request = await this.#askAt(thread, of, me);
+    if ("reason" in request) return { reason: `the last task cannot be taken again: ${request.reason}` };
+    const isTask = request.what === null || ["task", "fix"].includes(request.what.kind);
+    if (!isTask || !isSameAsk(request.ask, of)) {
       return { reason: "the last task is not there any more" };
     }
-    const right = await this.#rights.of(found.asker);
+    const right = await this.#rights.of(request.asker);
     if (right instanceof MogplexError) {
       return { reason: "the forge does not show whether the user who gave the last task may push" };
     }
     if (!right) return { reason: `the user who gave the last task ${this.#rights.lack()} any more` };
-    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
+    const task = await this.#taskOf(thread, request.what, { ask: of, at: request.at, line: request.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }
 
@@ -548,18 +555,25 @@ export class Decider {
     const earlier = comments.filter((comment) =>
       !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
     );
-    const own: ThreadComment[] = [];
+    const allowedComments: ThreadComment[] = [];
     const hasRight = this.#rights.crowd(MAX_USERS);
     // Newest first, since the rights of only so many users are checked.
     for (const comment of earlier.toReversed()) {
       // If a list shows an edit, a user other than the author may have made it: on Gitea everyone who may write to issues.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
-      if (await hasRight(comment.author)) own.unshift(comment);
+      if (await hasRight(comment.author)) allowedComments.unshift(comment);
     }
     const isTask = ask.kind === "label";
     const hasText = !isTask && await this.#rights.ownsText(thread, at) === "yes";
     const internal = earlier.filter(({ isInternal }) => isInternal).length;
-    return { thread, isTask, hasText, comments: own, leftOut: earlier.length - own.length, internal };
+    return {
+      thread,
+      isTask,
+      hasText,
+      comments: allowedComments,
+      leftOut: earlier.length - allowedComments.length,
+      internal,
+    };
   }
 }
 

@@ -86,16 +86,18 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
   let isDone = true;
   for (const thread of await threadsWithLeftNotes(job, since)) {
     try {
-      const asked = { news: { thread, comment: null, text: null } };
+      const target = { news: { thread, comment: null, text: null } };
       const decider = openDecider();
       const seal = await sealFor(job, thread);
-      for (const left of marksOf((await threads.comments(thread)).list, await threads.me(), seal).filter(isLeft)) {
-        isDone = await endLeftNote(job, { thread }, { decider, left }) && isDone;
-        const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
-        const reason = left.mark.state === "starting" && isOld ? await decider.withdrawn(thread, left.mark.ask) : null;
+      for (const leftNote of marksOf((await threads.comments(thread)).list, await threads.me(), seal).filter(isLeft)) {
+        isDone = await endLeftNote(job, { thread }, { decider, left: leftNote }) && isDone;
+        const isOld = clock.wallTime() - Date.parse(leftNote.note.createdAt) > STARTING_MS;
+        const reason = leftNote.mark.state === "starting" && isOld
+          ? await decider.withdrawn(thread, leftNote.mark.ask)
+          : null;
         if (reason === null) continue;
-        await say(job, asked, left.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
-        await react(job, { news: newsOf(thread, left.mark.ask) }, "failed");
+        await say(job, target, leftNote.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
+        await react(job, { news: newsOf(thread, leftNote.mark.ask) }, "failed");
       }
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;

@@ -58,7 +58,7 @@ export function leftOutOf(
 }
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {
-  let left = MAX_COMMENTS;
+  let budget = MAX_COMMENTS;
   // The newest ones are the most important.
   const parts: string[] = [];
   let older = 0;
@@ -66,8 +66,8 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
     const part = `${author.name} wrote:\n${
       maskedQuote(line === undefined ? text : `${line.place}:\n${text}`, MAX_TEXT, redact)
     }`;
-    left -= part.length;
-    if (left < 0) older++;
+    budget -= part.length;
+    if (budget < 0) older++;
     else parts.unshift(part);
   }
   if (older > 0) parts.unshift(`${formatCount(older, "older comment")} left out: together they are too long.`);

@@ -20,14 +20,14 @@ export function rememberThreads(threads: Threads): RememberedThreads {
   const places = new Map<string, Pick<Threads, "thread" | "comments">>();
   const ofPlace = (place: ThreadPlace) => {
     const key = keyOf(place);
-    const known = places.get(key) ?? {
+    const reads = places.get(key) ?? {
       thread: remembered(() => threads.thread(place)),
       comments: remembered(() => threads.comments(place)),
     };
-    places.set(key, known);
-    return known;
+    places.set(key, reads);
+    return reads;
   };
-  const known: Partial<Threads> = {
+  const overrides: Partial<Threads> = {
     repository: remembered(() => threads.repository()),
     thread: (place) => ofPlace(place).thread(place),
     comments: (place) => ofPlace(place).comments(place),
@@ -41,7 +41,7 @@ export function rememberThreads(threads: Threads): RememberedThreads {
   return {
     threads: new Proxy(threads, {
       get(target, name) {
-        const value: unknown = Reflect.get(known, name) ?? Reflect.get(target, name);
+        const value: unknown = Reflect.get(overrides, name) ?? Reflect.get(target, name);
         return typeof value === "function" ? value.bind(target) : value;
       },
     }),

@@ -54,8 +54,8 @@ export class Rights {
 
   /** Whether a user may ask; an error if the forge does not show it. */
   async of(user: ForgeUser): Promise<boolean | MogplexError> {
-    const known = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
-    if (known !== undefined) return known;
+    const answer = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
+    if (answer !== undefined) return answer;
     const right = await this.#threads.mayPush(user);
     this.#answers.set(user.id, right);
     return right;
@@ -66,9 +66,9 @@ export class Rights {
    * @param most Most users whose right is checked, since anyone can write. The answer for further users is no.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {
-    const known = this.#answers.size;
+    const sizeBefore = this.#answers.size;
     return async (user) =>
-      (this.#answers.has(user.id) || this.#answers.size - known < most) && await this.of(user) === true;
+      (this.#answers.has(user.id) || this.#answers.size - sizeBefore < most) && await this.of(user) === true;
   }
 
   /**

@@ -107,17 +107,17 @@ export class Rivals {
       const place: ThreadPlace = { kind: "pull", number: other };
       const { list } = await this.#threads.comments(place);
       const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
-      const found = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
-      if (found !== undefined) return { ...found.note, thread: place };
+      const rival = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
+      if (rival !== undefined) return { ...rival.note, thread: place };
     }
     return undefined;
   }
 
   /** Unfinished runs of a thread. An issue may have many: each task has its own branch. */
   async runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
-    const found: string[] = [];
-    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) found.push(id);
-    return found;
+    const runIds: string[] = [];
+    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) runIds.push(id);
+    return runIds;
   }
 
   /**

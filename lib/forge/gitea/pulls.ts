@@ -84,23 +84,23 @@ export async function readGitea(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
-  const found: (PullRequest | string)[] = [];
+  const pulls: (PullRequest | string)[] = [];
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
-  for (const address of addresses) found.push(await readPull(address));
+  for (const address of addresses) pulls.push(await readPull(address));
   // `mergeable` is false for a conflict and for a server that has not checked yet. A request makes it check, even if it postpones the check for pull
   // requests without activity for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
-    const open = [...found.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
+    const open = [...pulls.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
     if (open.length === 0) break;
     await client.wait(waitMs);
     for (const [index] of open) {
       const address = addresses[index];
-      if (address !== undefined) found[index] = await readPull(address);
+      if (address !== undefined) pulls[index] = await readPull(address);
     }
   }
   const outcomes: PullRequestOutcome[] = [];
-  for (const [index, pull] of found.entries()) {
+  for (const [index, pull] of pulls.entries()) {
     const address = addresses[index] as PullRequestAddress;
     outcomes.push(typeof pull === "string" ? { ok: false, reason: pull } : await factsOf(client, address, pull));
   }
@@ -198,14 +198,14 @@ const MAX_PAGES = 20;
 export async function allPages<T>(
   read: (query: string) => Promise<readonly T[] | undefined>,
 ): Promise<T[] | undefined> {
-  const found: T[] = [];
+  const rows: T[] = [];
   for (let page = 1; page <= MAX_PAGES; page++) {
     const some = await read(`limit=${PAGE}&page=${page}`);
     if (some === undefined) return undefined;
-    found.push(...some);
+    rows.push(...some);
     if (some.length < SHORT_PAGE) break;
   }
-  return found;
+  return rows;
 }
 
 /** A map, because the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
@@ -292,13 +292,15 @@ async function reviewOf(
   const requests = words.filter(({ state, user, team }) =>
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
-  const asked = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
+  const reviewer = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
   const decisions = words.filter(({ official }) => official !== false);
-  if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
+  if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) {
+    return { review: "changes-requested", asked: reviewer };
+  }
   const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
-  if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
+  if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked: reviewer };
   // An approval that is not enough shows that a reviewer has looked at it.
-  return { review: asked !== null || approvals > 0 ? "requested" : "not-requested", asked };
+  return { review: reviewer !== null || approvals > 0 ? "requested" : "not-requested", asked: reviewer };
 }
 
 /** Whether the branch is the default one, or protected; null if that is not shown. */
@@ -334,17 +336,17 @@ export async function findGitea(
 ): Promise<string | null | undefined> {
   // The list cannot be filtered by branch; newest first.
   for (let page = 1; page <= MAX_PAGES; page++) {
-    const found = await client.getShown(
+    const pulls = await client.getShown(
       `find the pull request of branch "${branch}" of ${repository}`,
       `/repos/${repository}/pulls?state=all&limit=${PAGE}&page=${page}`,
       z.nullable(z.array(pullRequestSchema)),
     );
-    if (found === undefined) return undefined;
-    const own = found?.find(({ head, base, created_at: created }) =>
+    if (pulls === undefined) return undefined;
+    const match = pulls?.find(({ head, base, created_at: created }) =>
       head.label === branch && head.repo_id === base.repo_id && Date.parse(created) >= since
     );
-    if (own !== undefined) return own.html_url;
-    const last = found?.at(-1);
+    if (match !== undefined) return match.html_url;
+    const last = pulls?.at(-1);
     if (last === undefined || Date.parse(last.created_at) < since) break;
   }
   return null;

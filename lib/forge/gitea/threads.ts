@@ -139,8 +139,8 @@ export class GiteaThreads implements Threads {
 
   async user(name: string): Promise<ForgeUser | null> {
     const path = `/users/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#client.get(`read user "${name}"`, path, userSchema));
-    return found === null ? null : toUser(found);
+    const account = await orNull(this.#client.get(`read user "${name}"`, path, userSchema));
+    return account === null ? null : toUser(account);
   }
 
   async hasLabel(label: string): Promise<boolean> {
@@ -170,8 +170,8 @@ export class GiteaThreads implements Threads {
   }
 
   async repository() {
-    const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
-    return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+    const repository = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    return { id: repository.id, name: repository.full_name, defaultBranch: repository.default_branch };
   }
 
   workflow(wanted: WorkflowWanted) {
@@ -216,15 +216,15 @@ export class GiteaThreads implements Threads {
       const line = (await this.#lineComments(thread)).find((each) => each.id === id);
       return line === undefined ? null : { ...line, isEditHidden: hasTextEditors(await this.#allTeams()) };
     }
-    const found = await orNull(this.#client.call({
+    const answer = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
       path: `${this.#path}/issues/comments/${id}`,
       // Without a body if it is not a comment.
       read: (value) => value === undefined ? { comment: null } : wrapped(z.safeParse(commentSchema, value).data),
     }));
-    const comment = found?.comment ?? null;
-    const own = comment === null ? undefined : threadOf(comment);
-    if (comment === null || own?.kind !== thread.kind || own.number !== thread.number) return null;
+    const comment = answer?.comment ?? null;
+    const place = comment === null ? undefined : threadOf(comment);
+    if (comment === null || place?.kind !== thread.kind || place.number !== thread.number) return null;
     return { ...toComment(comment), isEditHidden: hasTextEditors(await this.#allTeams()) };
   }
 
@@ -250,25 +250,25 @@ export class GiteaThreads implements Threads {
     const full = reviews.filter(({ comments_count: count }) => count !== 0);
     const list: ThreadComment[] = [];
     for (const { id } of full.slice(-most)) {
-      const found = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
-      list.push(...(found ?? []).map((each) => toComment(each, "review")));
+      const rows = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
+      list.push(...(rows ?? []).map((each) => toComment(each, "review")));
     }
     return list;
   }
 
   async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
-    const found = await this.#permission(name);
-    if (found instanceof MogplexError) return found;
+    const permission = await this.#permission(name);
+    if (permission instanceof MogplexError) return permission;
     // The name may belong to another account now.
-    if (found === null || found.user?.id !== id) return false;
+    if (permission === null || permission.user?.id !== id) return false;
     // This is true for owners of an organization, and for members of its teams that administer the repository.
-    if (["owner", "admin"].includes(found.permission)) return true;
+    if (["owner", "admin"].includes(permission.permission)) return true;
     const teams = await this.#allTeams();
-    if (teams !== null && teams.length === 0) return found.permission === "write";
+    if (teams !== null && teams.length === 0) return permission.permission === "write";
     if (teams === null) return this.#hiddenTeams();
     // In an organization that word ignores what teams may do to the code, or is about something other than the code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
-    const isWriter = found.permission === "write" && await this.#is(this.#askingRights, path);
+    const isWriter = permission.permission === "write" && await this.#is(this.#askingRights, path);
     let [gives, isOverstated] = [false, false];
     let hidden: MogplexError | undefined;
     for (const team of teams.filter((each) => givesCode(each) || hidesCode(each) || isWriter && overstates(each))) {
@@ -284,8 +284,8 @@ export class GiteaThreads implements Threads {
   async hidesRights(): Promise<MogplexError | null> {
     // Anyone may ask for their own right, so ask for another user's.
     const [owner = ""] = this.#repository.split("/");
-    const found = await this.#permission(owner);
-    if (found instanceof MogplexError) return found;
+    const permission = await this.#permission(owner);
+    if (permission instanceof MogplexError) return permission;
     const teams = await this.#allTeams();
     if (teams === null) return this.#hiddenTeams();
     for (const team of teams.filter((each) => givesCode(each) || hidesCode(each) || overstates(each))) {
@@ -339,8 +339,8 @@ export class GiteaThreads implements Threads {
   }
 
   async #sees({ id }: Team): Promise<boolean> {
-    const known = this.#seen.get(id);
-    if (known !== undefined) return known;
+    const answer = this.#seen.get(id);
+    if (answer !== undefined) return answer;
     let sees = false;
     try {
       sees = await this.#is(this.#askingRights, `/teams/${id}`);
@@ -364,9 +364,9 @@ export class GiteaThreads implements Threads {
 
   async branch(name: string) {
     const path = `${this.#path}/branches/${name.split("/").map(encodeURIComponent).join("/")}`;
-    const found = await orNull(this.#client.get("read a branch", path, branchSchema));
-    if (found === null || found.name !== name) return null;
-    return { isProtected: found.protected, commit: found.commit?.id ?? null };
+    const branch = await orNull(this.#client.get("read a branch", path, branchSchema));
+    if (branch === null || branch.name !== name) return null;
+    return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
   #address(number: number): PullRequestAddress {

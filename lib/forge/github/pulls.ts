@@ -230,15 +230,15 @@ function readBody(body: unknown): Answered | undefined {
 
 /** The outcome for one alias of a query. */
 function outcomeOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullRequestOutcome {
-  const own = errors.filter(({ path }) => path[0] === alias);
+  const ownErrors = errors.filter(({ path }) => path[0] === alias);
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
-  if (!isObject(node) || own.some(({ path }) => path.length < 3)) return notShown(own);
+  if (!isObject(node) || ownErrors.some(({ path }) => path.length < 3)) return notShown(ownErrors);
   // A part that took too long is not hidden: its earlier value still holds.
-  const trouble = own.filter(({ type }) => !REFUSALS.includes(type));
+  const trouble = ownErrors.filter(({ type }) => !REFUSALS.includes(type));
   if (trouble.length > 0) return notShown(trouble);
   // The name of a team may be hidden, but the request for its review is not.
-  const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
+  const hidden = ownErrors.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
   const facts = factsOf(node, new Set(hidden));
   if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
   const place = readAddress([GITHUB_ADDRESS], facts.url);
@@ -313,12 +313,12 @@ p0: repository(owner: $o, name: $n) {
     isLimit,
     read: readBody,
   });
-  const found = isObject(data.p0) ? data.p0.pullRequests : undefined;
-  const nodes = isObject(found) ? found.nodes : undefined;
+  const connection = isObject(data.p0) ? data.p0.pullRequests : undefined;
+  const nodes = isObject(connection) ? connection.nodes : undefined;
   if (!Array.isArray(nodes)) return undefined;
-  const own = nodes.find((node) =>
+  const match = nodes.find((node) =>
     isObject(node) && node.isCrossRepository === false && Date.parse(String(node.createdAt)) >= since
   );
-  if (own === undefined) return null;
-  return isObject(own) && typeof own.url === "string" ? own.url : undefined;
+  if (match === undefined) return null;
+  return isObject(match) && typeof match.url === "string" ? match.url : undefined;
 }

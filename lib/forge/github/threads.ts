@@ -226,8 +226,8 @@ export class GithubThreads implements Threads {
 
   async user(name: string): Promise<ForgeUser | null> {
     const path = `/users/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#client.get(`read user "${name}"`, path, user));
-    return found === null ? null : toUser(found);
+    const account = await orNull(this.#client.get(`read user "${name}"`, path, user));
+    return account === null ? null : toUser(account);
   }
 
   async hasLabel(label: string): Promise<boolean> {
@@ -236,8 +236,8 @@ export class GithubThreads implements Threads {
   }
 
   async repository() {
-    const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
-    return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+    const repository = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    return { id: repository.id, name: repository.full_name, defaultBranch: repository.default_branch };
   }
 
   workflow(wanted: WorkflowWanted) {
@@ -247,9 +247,9 @@ export class GithubThreads implements Threads {
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const [o = "", n = ""] = this.#repository.split("/");
     const { data } = await this.#query(`read ${wordsOf(place)}`, THREAD, { o, n, i: place.number }, answerSchema);
-    const found = data.repository?.issueOrPullRequest;
-    if (!found || (found.__typename === "Issue") !== (place.kind === "issue")) return null;
-    const { userContentEdits: edits, timelineItems: titles } = found;
+    const subject = data.repository?.issueOrPullRequest;
+    if (!subject || (subject.__typename === "Issue") !== (place.kind === "issue")) return null;
+    const { userContentEdits: edits, timelineItems: titles } = subject;
     const isWhole = (edits === null || edits.totalCount <= edits.nodes.length) &&
       titles.totalCount <= titles.nodes.length;
     const changes = [
@@ -259,37 +259,37 @@ export class GithubThreads implements Threads {
       })),
       ...titles.nodes.map((event) => ({ by: event?.actor ? toActor(event.actor) : null, at: event?.createdAt ?? "" })),
       // The first edit is the original text.
-    ].filter(({ at }) => at !== found.createdAt).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-    const { headRefName: source, baseRefName: target } = found;
+    ].filter(({ at }) => at !== subject.createdAt).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+    const { headRefName: source, baseRefName: target } = subject;
     return {
       ...place,
-      url: found.url,
-      isOpen: (found.issueState ?? found.pullState) === "OPEN",
-      title: found.title,
-      text: found.body,
-      author: toActor(found.author),
-      createdAt: found.createdAt,
+      url: subject.url,
+      isOpen: (subject.issueState ?? subject.pullState) === "OPEN",
+      title: subject.title,
+      text: subject.body,
+      author: toActor(subject.author),
+      createdAt: subject.createdAt,
       changes: isWhole ? changes : null,
       pull: source === undefined || target === undefined
         ? null
-        : { source, target, isForeign: found.isCrossRepository !== false, commit: found.headRefOid ?? null },
+        : { source, target, isForeign: subject.isCrossRepository !== false, commit: subject.headRefOid ?? null },
     };
   }
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
     const what = `read comment ${id} of ${wordsOf(thread)}`;
-    const found = await orNull(this.#client.get(what, `${this.#path}/${areaOf(kind)}/comments/${id}`, commentSchema));
-    const place = (kind === "review" ? found?.pull_request_url : found?.issue_url) ?? "";
-    if (found === null || !place.endsWith(`/${areaOf(kind)}/${thread.number}`)) return null;
+    const row = await orNull(this.#client.get(what, `${this.#path}/${areaOf(kind)}/comments/${id}`, commentSchema));
+    const place = (kind === "review" ? row?.pull_request_url : row?.issue_url) ?? "";
+    if (row === null || !place.endsWith(`/${areaOf(kind)}/${thread.number}`)) return null;
     const fields = "... on IssueComment { lastEditedAt } ... on PullRequestReviewComment { lastEditedAt }";
     const query = `query($id: ID!) { node(id: $id) { ${fields} } }`;
     const { data } = await this.#query(
       `read when comment ${id} was edited`,
       query,
-      { id: found.node_id },
+      { id: row.node_id },
       editedSchema,
     );
-    return { ...toComment(found, kind), editedAt: data.node === null ? found.updated_at : data.node.lastEditedAt };
+    return { ...toComment(row, kind), editedAt: data.node === null ? row.updated_at : data.node.lastEditedAt };
   }
 
   async comments(thread: ThreadPlace) {
@@ -299,19 +299,19 @@ export class GithubThreads implements Threads {
       const { list, isWhole } = await this.#list(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
       return { list: list.map((each) => toComment(each, kind)), isWhole };
     });
-    const found = await Promise.all(read);
-    const list = found.flatMap((each) => each.list);
+    const lists = await Promise.all(read);
+    const list = lists.flatMap((each) => each.list);
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    return { list, isWhole: found.every((each) => each.isWhole) };
+    return { list, isWhole: lists.every((each) => each.isWhole) };
   }
 
   async mayPush({ id, name }: ForgeUser): Promise<boolean> {
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
-    const found = await orNull(
+    const permission = await orNull(
       this.#client.get(`read the rights of a user of ${this.#repository}`, path, permissionSchema),
     );
     // The name may belong to another account now.
-    return found !== null && found.user?.id === id && MAY_PUSH.includes(found.permission);
+    return permission !== null && permission.user?.id === id && MAY_PUSH.includes(permission.permission);
   }
 
   async labelled(thread: ThreadPlace, label: string) {
@@ -325,15 +325,15 @@ export class GithubThreads implements Threads {
 
   async branch(name: string) {
     const path = `branches/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
+    const branch = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
     // After a rename, the answer is about the new name of the branch.
-    if (found === null || found.name !== name) return null;
+    if (branch === null || branch.name !== name) return null;
     // Older servers have no rules.
     const rules = await orNull(
       this.#client.get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema),
     );
-    const isProtected = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
-    return { isProtected, commit: found.commit?.sha ?? null };
+    const isProtected = branch.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
+    return { isProtected, commit: branch.commit?.sha ?? null };
   }
 
   #address(number: number): PullRequestAddress {

@@ -121,25 +121,25 @@ async function logOf(client: ForgeClient, path: string, name: string): Promise<s
 async function reviewOf(client: ForgeClient, address: PullRequestAddress): Promise<Findings> {
   const what = `read the open threads of merge request ${address.url}`;
   const path = pathOf(address);
-  const found = await client.getShown(
+  const discussions = await client.getShown(
     what,
     `${path}/discussions?per_page=${PAGE}`,
     z.array(discussionSchema),
   );
-  const all = (found ?? []).map(({ notes }) => notes.filter(({ system }) => !system));
+  const all = (discussions ?? []).map(({ notes }) => notes.filter(({ system }) => !system));
   const open = all.filter((notes) =>
     notes.some(({ resolvable, resolved }) => resolvable === true && resolved !== true)
   );
   const notes = [...await wordsOfReviewers(client, address, all.flat()), ...open.flat()];
-  const shown = notes.filter(({ imported, internal }) => imported !== true && internal !== true);
-  const rights = await rightsOf(client, address, shown);
-  const remarks = shown.map(({ author: { id, username }, body, position }): Remark => ({
+  const visibleNotes = notes.filter(({ imported, internal }) => imported !== true && internal !== true);
+  const rights = await rightsOf(client, address, visibleNotes);
+  const remarks = visibleNotes.map(({ author: { id, username }, body, position }): Remark => ({
     author: { id, name: username, isBot: null },
     mayPush: rights.get(id) === true,
     place: placeOf(position?.new_path ?? position?.old_path, position?.new_line ?? position?.old_line),
     text: body,
   }));
-  return { ...NO_FINDINGS, remarks, leftOut: notes.length - shown.length };
+  return { ...NO_FINDINGS, remarks, leftOut: notes.length - visibleNotes.length };
 }
 
 /** The last comment of each reviewer who requests changes, unless it is in a thread: the text of the review. */
@@ -147,8 +147,8 @@ async function wordsOfReviewers(client: ForgeClient, address: PullRequestAddress
   const what = `read the reviewers of merge request ${address.url}`;
   const reviewers = await client.getShown(what, `${pathOf(address)}/reviewers`, z.array(reviewerSchema)) ?? [];
   return reviewers.filter(({ state }) => state === "requested_changes").flatMap(({ user: { id } }) => {
-    const own = notes.filter(({ author, resolvable }) => author.id === id && resolvable !== true);
-    return own.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).slice(-1);
+    const ownNotes = notes.filter(({ author, resolvable }) => author.id === id && resolvable !== true);
+    return ownNotes.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).slice(-1);
   });
 }
 

@@ -145,8 +145,8 @@ async function allChecksOf(
   address: PullRequestAddress,
   request: MergeRequest,
 ): Promise<ChecksState | null> {
-  const own = checksOf(request);
-  if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
+  const checks = checksOf(request);
+  if (checks === "red" || request.detailed_merge_status !== "status_checks_must_pass") return checks;
   const external = await part(client, address, "status_checks", statusChecksSchema);
   // They are known not to have passed, even if they are not shown.
   return external?.some(({ status }) => status === "failed") ? "red" : "pending";
@@ -228,12 +228,12 @@ async function guardOf(
   { source_branch: branch }: MergeRequest,
 ): Promise<boolean | null> {
   try {
-    const found = await client.get(
+    const row = await client.get(
       `read the branch of merge request ${url}`,
       `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
       branchSchema,
     );
-    return found.protected || found.default === true;
+    return row.protected || row.default === true;
   } catch (error) {
     // The rest of the merge request is known anyway. Only a follow-up is not possible without this.
     if (error instanceof MogplexError) return null;
@@ -252,14 +252,14 @@ export async function findGitlab(
   { repository, branch, since }: { repository: string; branch: string; since: number },
 ): Promise<string | null | undefined> {
   const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
-  const found = await client.getShown(
+  const requests = await client.getShown(
     `find the merge request of branch "${branch}" of ${repository}`,
     `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
     listSchema,
   );
-  if (found === undefined) return undefined;
-  const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
+  if (requests === undefined) return undefined;
+  const match = requests.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
     typeof source === "number" && source === target && Date.parse(created) >= since
   );
-  return own?.web_url ?? null;
+  return match?.web_url ?? null;
 }

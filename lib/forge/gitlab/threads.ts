@@ -224,29 +224,29 @@ export class GitlabThreads implements Threads {
   }
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
-    const found = await orNull(this.#client.get(`read ${wordsOf(place)}`, this.#threadPath(place), threadSchema));
-    if (found === null) return null;
+    const row = await orNull(this.#client.get(`read ${wordsOf(place)}`, this.#threadPath(place), threadSchema));
+    if (row === null) return null;
     const { list, isWhole } = await this.#notes(place);
     const changes = list.filter(({ system, body }) => system && CHANGE.test(body))
       .map((note) => ({ by: authorOf(note), at: note.created_at }));
     const moved = list.findLast(({ system, body }) => system && MOVED.test(body));
-    const { source_branch: source, target_branch: target } = found;
+    const { source_branch: source, target_branch: target } = row;
     return {
       ...place,
-      url: found.web_url,
-      isOpen: found.state === "opened",
-      title: found.title,
-      text: found.description ?? "",
-      author: authorOf(found),
-      createdAt: found.created_at,
+      url: row.web_url,
+      isOpen: row.state === "opened",
+      title: row.title,
+      text: row.description ?? "",
+      author: authorOf(row),
+      createdAt: row.created_at,
       movedAt: moved?.created_at,
-      isInternal: found.confidential === true,
+      isInternal: row.confidential === true,
       changes: isWhole ? changes : null,
       pull: place.kind === "issue" || source === undefined || target === undefined ? null : {
         source,
         target,
-        isForeign: typeof found.source_project_id !== "number" || found.source_project_id !== found.target_project_id,
-        commit: found.sha ?? null,
+        isForeign: typeof row.source_project_id !== "number" || row.source_project_id !== row.target_project_id,
+        commit: row.sha ?? null,
       },
     };
   }
@@ -261,10 +261,10 @@ export class GitlabThreads implements Threads {
     const note = await orNull(this.#client.get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
     if (note === null || note.system) return null;
     const author = await orNull(this.#client.get("read the author of a note", `/users/${note.author.id}`, user));
-    const shown = authorOf(note);
+    const writer = authorOf(note);
     return {
       ...toComment(note),
-      author: shown === IMPORTED ? shown : { ...shown, isBot: author?.bot ?? shown.isBot },
+      author: writer === IMPORTED ? writer : { ...writer, isBot: author?.bot ?? writer.isBot },
       editedAt: await this.#editedAt(note),
     };
   }
@@ -315,20 +315,20 @@ export class GitlabThreads implements Threads {
     const last = list.filter((event) => event.label?.name === label).sort((a, b) => a.id - b.id).at(-1);
     if (last === undefined || last.action !== "add" || !last.user) return null;
     const by = toUser(last.user);
-    const shown = await orNull(this.#client.get("read the user who set a label", `/users/${by.id}`, user));
-    return { id: last.id, by: { ...by, isBot: shown?.bot ?? by.isBot }, at: last.created_at };
+    const account = await orNull(this.#client.get("read the user who set a label", `/users/${by.id}`, user));
+    return { id: last.id, by: { ...by, isBot: account?.bot ?? by.isBot }, at: last.created_at };
   }
 
   async branch(name: string) {
     const path = `${this.#path}/repository/branches/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#client.get("read a branch", path, branchSchema));
-    if (found === null || found.name !== name) return null;
-    return { isProtected: found.protected, commit: found.commit?.id ?? null };
+    const branch = await orNull(this.#client.get("read a branch", path, branchSchema));
+    if (branch === null || branch.name !== name) return null;
+    return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
   /** Both need the role Maintainer. */
   async setup(): Promise<ForgeSetup> {
-    const shown = async <T>(asked: Promise<T>): Promise<T | null> => {
+    const orHidden = async <T>(asked: Promise<T>): Promise<T | null> => {
       try {
         return await asked;
       } catch (error) {
@@ -336,16 +336,16 @@ export class GitlabThreads implements Threads {
         throw error;
       }
     };
-    const hooks = await shown(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
-    const project = await shown(this.#client.get("read the project", this.#path, variablesSchema));
-    const own = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
-    const webhook = own === undefined
+    const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
+    const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
+    const ownHooks = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
+    const webhook = ownHooks === undefined
       ? null
-      : own.length === 0
+      : ownHooks.length === 0
       ? "none"
-      : !own.some((hook) => hook.note_events)
+      : !ownHooks.some((hook) => hook.note_events)
       ? "no-comments"
-      : own.some((hook) => hook.issues_events)
+      : ownHooks.some((hook) => hook.issues_events)
       ? "complete"
       : "no-issues";
     const role = project?.ci_pipeline_variables_minimum_override_role;
