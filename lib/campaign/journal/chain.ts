@@ -7,10 +7,10 @@
  * - `schema`, `seq`, `previous`, `at`, `wave`, `type`, then the fields of its type: see `record.ts`.
  * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record it is SHA-256 of the JSON text
  *   `["mogplex-ci/journal/1",CAMPAIGN,ROUND]`.
- * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It tells a changed last line, which no
- *   other line is bound to yet, and whether a line was written whole.
+ * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It reveals a changed last line, which no
+ *   other line is bound to yet, and a line that was only partly written.
  *
- * The chain detects accidents, not attackers: who changes a line on purpose can compute the hashes again.
+ * The chain detects accidents, not attackers: anyone who changes a line on purpose can compute the hashes again.
  *
  * @module
  */
@@ -37,8 +37,6 @@ import {
   type RecordResult,
   type StartKind,
 } from "./record.ts";
-
-// Makes a record's texts fit for the journal before it is written.
 
 const timeOrNull = (text: string | null) => text !== null && isTime(text) ? text : null;
 const statusOf = (text: string) => oneLine(text, MAX_STATUS) || "unknown";
@@ -71,7 +69,7 @@ function fitDetails(details: Details): Details {
 
 /**
  * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be fixed (an address, a
- * branch, a time of the service) becomes null. Ids, keys, numbers, and times of our own are left as they are.
+ * branch, a time of the service) becomes null. Ids, keys, numbers and our own times are left as they are.
  *
  * @param body Its reason must be masked already.
  * @param nowText Stands in for a time of the service that must be there, in ISO 8601.
@@ -152,7 +150,6 @@ export interface ChainProblem {
   kind: "cut" | "damaged" | "newer" | "other";
 }
 
-/** Outcome of {@linkcode Chain.read}. */
 type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
 /** The end of a journal, to which the next record is bound. */
@@ -161,13 +158,13 @@ export interface Chain {
   readonly seq: number;
   /** Number of the present wave; 0 before the first. */
   readonly wave: number;
-  /** Takes the next line, without its line feed. After a problem the chain is as before. */
+  /** Takes the next line, without its line feed. After a problem the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
   /**
-   * Makes the lines of new records and goes on from them.
+   * Makes the lines of new records and continues the chain from them.
    *
    * @param at This machine's time, in ISO 8601.
-   * @throws {Error} when a body cannot be made fit: that is a mistake in our code. The chain is as before then.
+   * @throws {Error} when a body cannot be made fit, which is a bug. The chain is then unchanged.
    */
   make(
     bodies: readonly (RecordBody & { lock?: string | undefined })[],

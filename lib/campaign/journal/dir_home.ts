@@ -36,13 +36,11 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
 
 /** A last line that was not written whole. */
 interface TornLine {
-  /** Where it stands. */
   place: string;
-  /** What is missing: only its line feed, or more, so that it has to go. */
+  /** What is missing: only its line feed, or more, in which case the line is removed. */
   missing: "line feed" | "more";
 }
 
-/** The segments of a directory. */
 interface Segments {
   /**
    * Reads all records into the chain, which has to be at its beginning.
@@ -59,7 +57,6 @@ function nameOf(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }
 
-/** Number of the segment in which a record stands. */
 function segmentOf(seq: number): number {
   return Math.floor((seq - 1) / SEGMENT_RECORDS) + 1;
 }
@@ -78,7 +75,6 @@ interface SegmentsPlace {
 function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace, chain: Chain): Segments {
   const folder = `${directory}/journal`;
   const shown = `${shownAs}/journal`;
-  /** Bytes of the last segment. */
   let bytes = 0;
 
   /** Numbers of the segments that are there. @throws {UsageError} when one is missing. */
@@ -98,7 +94,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     }
   }
 
-  /** Hands the lines of a segment on; what `onLine` throws is thrown as it is. */
+  /** Passes on the lines of a segment. Errors that `onLine` throws are not wrapped. */
   function eachLine(path: string, onLine: (line: FileLine) => void): void {
     let failure: { error: unknown } | undefined;
     attempt(path, () => {
@@ -118,7 +114,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Reads a segment. In the last one a line that is cut may stand at the end; it is returned. */
   function readSegment(
     segment: number,
     isLast: boolean,
@@ -152,7 +147,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     return torn;
   }
 
-  /** Writes in the last segment, or in a new one. */
   function write(path: string, act: () => void): void {
     try {
       act();
@@ -227,7 +221,7 @@ export interface DirHomeOptions {
   shownAs?: string | undefined;
   /** See {@linkcode LockChecks.requestHash}. */
   requestHash?: LockChecks["requestHash"];
-  /** Hears what was repaired or taken over. */
+  /** Receives what was repaired or taken over. */
   onNotice: OnNotice;
 }
 
@@ -247,7 +241,7 @@ function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "fil
     const times = file === undefined ? null : parseJson(new TextDecoder().decode(file.content));
     if (!Array.isArray(times)) return [];
     const offset = clock.now() - clock.wallTime();
-    // A time that is yet to come was written before the clock was set back.
+    // A time in the future was written before the clock was set back.
     return recentRequests(times.filter((at) => Number.isFinite(at)).map((at: number) => at + offset), clock);
   } catch {
     return [];
@@ -266,7 +260,7 @@ function writeSent(
     files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
-    // The journal is what counts.
+    // Only the journal matters.
   }
 }
 
@@ -277,8 +271,8 @@ const IGNORED = "# Says which process is at work here, and is of no use anywhere
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
  *
  * @param directory Its path. It is created when it is opened for writing.
- * @throws {UsageError} when it is no directory, or is reached through a symbolic link.
- * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
+ * @throws {UsageError} when it is not a directory, or is reached through a symbolic link.
+ * @throws {MogplexError} with exit code 75 when another process is using it, 69 when the disk cannot be used.
  */
 // deno-lint-ignore require-await
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
@@ -300,7 +294,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   let failed: unknown;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** Lets calls that came at the same time have their turn one after the other. */
+  /** Runs simultaneous calls one after another. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
     const result = last.then(act, act);
     last = result.catch(() => {});
@@ -335,7 +329,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     try {
       return to.append(bodies, new Date(clock.wallTime()).toISOString());
     } catch (error) {
-      // What is on the disk now is not sure.
+      // The disk may now hold anything.
       if (error instanceof MogplexError) failed = error;
       throw error;
     }

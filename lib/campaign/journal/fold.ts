@@ -1,6 +1,6 @@
 /**
  * Makes the memory of a campaign from the records of its journal. Pure, and one record at a time: reading a journal takes time in proportion
- * to the number of its records, and keeps none of them.
+ * to the number of its records, and no record is kept.
  *
  * @module
  */
@@ -41,7 +41,7 @@ const FITTING =
 /**
  * Takes the next record into the memory.
  *
- * @param place Where the record stands, for messages.
+ * @param place Place of the record, for messages.
  * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
  */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
@@ -104,7 +104,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "renamed": {
       const item = itemOf(memory, record.item, place);
       item.renamed = record.repository === item.item.repository ? null : record.repository;
-      // By its name it was said to be another repository's: the forge says it again.
+      // It was treated as another repository's because of its name. The forge is asked again.
       if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
       return;
     }
@@ -160,7 +160,7 @@ const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "overdue",
 ];
 
-/** Ends after which the same start can end once more: a person answers, or settles it. */
+/** Ends after which the same start can end again: a person answers, or settles it. */
 const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 
 /** The status of a run that has no sandbox yet. */
@@ -218,7 +218,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
     item.starts.push(start);
   }
   start.intentSeq = record.seq;
-  // What was sent before and never answered may have taken a slot, and stays counted.
+  // An earlier request that was never answered may have taken a slot, so its slot still counts.
   start.openSlotMs = Date.parse(sentAt);
   addSlot(memory.slotsMs, start.openSlotMs);
   if (!(isAgain && item.settle)) item.adopt = false;
@@ -272,7 +272,6 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   setState(memory, item, "running", "none");
 }
 
-/** The status of a run has changed. */
 function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">): void {
   const start = lastStart(item, record.start);
   if (start.runId === null) throw new Contradiction(`start ${start.number} has no run`);
@@ -291,7 +290,6 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
   setState(memory, item, "running", "none");
 }
 
-/** A start has ended, or was refused. */
 function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
   const start = lastStart(item, record.start);
@@ -372,7 +370,7 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
 }
 
 /**
- * How late the end of a run was seen. The time of a record is that of the machine that wrote it. A run that had ended before its start was
+ * How late the end of a run was seen. The time of a record comes from the machine that wrote it. A run that had ended before its start was
  * answered, since the key of the start found it, could not be seen earlier.
  */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
@@ -400,7 +398,7 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.reason = isGood
     ? null
     : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
-  // What was read before it is not true any more.
+  // What was read before it is out of date.
   if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
   setSucceeded(memory, item);
 }
@@ -411,7 +409,6 @@ function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, isSkipped ? "skipped" : "succeeded", isSkipped ? "none" : "ended");
 }
 
-/** What an item becomes when a start has ended. */
 function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
   const rule = ruleOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
@@ -427,7 +424,6 @@ function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tal
   return { state: as, tally };
 }
 
-/** Whether too many runs of an item in a row have found no sandbox. */
 function isWithoutSandbox({ sandboxFailures }: ItemMemory, as: StartVerdict): boolean {
   return as === "quota" && sandboxFailures >= MAX_WITHOUT_SANDBOX;
 }
@@ -447,7 +443,7 @@ function applyLingering(
   for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
     if (now.includes(id)) continue;
     lingering.delete(id);
-    // What was started again has taken another one.
+    // An item that was started again has taken another sandbox.
     const last = items.get(id)?.starts.at(-1);
     if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
     lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
@@ -483,7 +479,7 @@ const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
   reason: null,
 };
 
-/** A word that this version does not know says nothing. */
+/** A word that this version does not know is ignored. */
 function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
 }
@@ -498,7 +494,7 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   setSucceeded(memory, item);
 }
 
-/** A person allowed another attempt. An item at work goes on: its run would have to end first. */
+/** A person allowed another attempt. A running item is left alone: its run would have to end first. */
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
@@ -527,7 +523,7 @@ function applyRetry(
   setState(memory, item, "waiting", "none");
 }
 
-/** A person gave up an item. A run continues to its end, which counts if it is good. */
+/** A person gave up an item. Its run continues, and a success is still recorded. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, at, reason, cancel = false } = record;
   item.skipped = { by, at, reason, cancel };
@@ -594,7 +590,7 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
   else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
 }
 
-/** How far this machine's time is from the service's, which every start tells. */
+/** Records how far this machine's time is from the service's: every start shows it. */
 function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
   const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
   if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
@@ -611,12 +607,12 @@ function noteTold(memory: CampaignMemory, { text, at }: Of<"note">): void {
 
 const TOLD = "a webhook is told: ";
 
-/** The text of the note that remembers what a webhook was told. */
+/** The text of the note that records an event sent to a webhook. */
 export function toldNote(event: NotifyEvent): string {
   return `${TOLD}${event}`;
 }
 
-/** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
+/** The last event sent to a webhook, if it still holds. A gate stays closed while runs end. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
     case "note":
@@ -633,7 +629,7 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
   }
 }
 
-/** How long an open start that nothing sends again by itself is waited for, in milliseconds. */
+/** How long to wait for an open start that is not sent again automatically, in milliseconds. */
 const OPEN_MS = 86_400_000;
 
 /**
@@ -651,7 +647,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
     item.reason = NO_ANSWER;
     const { skipped, settle, settleTries, starts } = item;
     const isSkipped = skipped?.cancel === true;
-    // What a person wants found is asked for once at least.
+    // A start that a person wants found is asked for at least once.
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
@@ -725,10 +721,8 @@ function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory
   };
 }
 
-/** The hash of a follow-up's request. */
 type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
 
-/** The hash of an item's request with one of the tasks. */
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**

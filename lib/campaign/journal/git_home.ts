@@ -1,10 +1,9 @@
 /**
- * A home that is a branch of a Git repository: every wave reads it and adds a commit, and one before that if
- * it starts something. In between, lock and journal are in a directory
- * that only this process knows.
+ * A home that is a branch of a Git repository: every wave reads it and adds a commit, and one before that if it starts something. In between,
+ * lock and journal are in a directory that only this process knows.
  *
- * Two jobs may make a wave at the same time: the second push fails, and its job reads the branch again. What it has started meanwhile is found
- * by its keys, since the same start sends the same key.
+ * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. It finds the runs that it has started
+ * by their keys, since the same start sends the same key.
  *
  * @module
  */
@@ -30,7 +29,7 @@ const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
 /** Most bytes of one of them. A segment has 1000 records, and a lock of 10 000 items some megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** How records are counted in the message of a commit, by their type. The rest is not worth a word. */
+/** How records are counted in the message of a commit, by type. Other types are not mentioned. */
 const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["intent", "intent"],
   ["withdrawn", "withdrawal"],
@@ -60,8 +59,8 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
 /**
  * Opens a branch as a home.
  *
- * @throws {UsageError} when the branch has a file that is too large, or may not be read.
- * @throws {MogplexError} with exit code 69 when it is out of reach.
+ * @throws {UsageError} when the branch has a file that is too large, or access to it is denied.
+ * @throws {MogplexError} with exit code 69 when it cannot be reached.
  */
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;

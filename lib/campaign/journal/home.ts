@@ -14,7 +14,7 @@ import type { JournalRecord, RecordBody } from "./record.ts";
 /**
  * Takes a record while a journal is read.
  *
- * @param place Where it stands, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
+ * @param place Its place, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
@@ -55,9 +55,9 @@ export interface Home {
   /**
    * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
    *
-   * @param onlyNews Whether records that only tell of a wave, and of what stopped it, are left out: a wave that refuses to go on must not get
+   * @param onlyNews Whether to leave out records that only report a wave and what stopped it: a wave that refuses to continue must not get
    * in the way of one on another machine. @default {false}
-   * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is lost then, and has to be decided anew.
+   * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is then lost and must be decided again.
    * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
    */
   flush(onlyNews?: boolean): Promise<void>;
@@ -76,7 +76,7 @@ export interface Home {
    * first. A token has only so many a minute. {@linkcode Home.close} keeps them for the next process.
    */
   readonly sentAt: number[];
-  /** Which other process is at work there, in a few words; null without one, or if it cannot be found out. Never throws. */
+  /** Which other process is using it, in a few words; null without one, or if that cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;
@@ -88,16 +88,16 @@ export interface Home {
 /** Most bytes of GitHub's file about the event of a workflow. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
-/** Where the environment is asked. */
+/** Where to look in the environment. */
 export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
   io: Pick<Io, "readFile">;
-  /** Whether nothing is on the branch yet: what is not known is worth a word only then. */
+  /** Whether the branch is still empty. Only then is an unknown visibility worth a warning. */
   isNew: boolean;
 }
 
-/** GitHub's word for who may read the repository of the workflow; undefined when the file about the event does not say it. */
+/** GitHub's visibility of the workflow's repository; undefined when the event file does not contain it. */
 function githubVisibility({ env, io }: ShownPlace): string | undefined {
   const path = env("GITHUB_EVENT_PATH");
   if (!path) return undefined;
@@ -108,7 +108,7 @@ function githubVisibility({ env, io }: ShownPlace): string | undefined {
     if (typeof visibility === "string") return visibility;
     return typeof isPrivate === "boolean" ? isPrivate ? "private" : "public" : undefined;
   } catch {
-    // The file may be missing, or be something else: then it does not say it.
+    // The file may be missing, or be something else.
     return undefined;
   }
 }
@@ -127,15 +127,15 @@ function visibilityOf(place: ShownPlace): string | undefined {
   }
 }
 
-/** Addresses of one repository may differ in these. */
+/** Removes what may differ between addresses of one repository. */
 function plain(address: string): string {
   return address.replace(/\/+$/, "").replace(/\.git$/, "").toLowerCase();
 }
 
 /**
- * A warning about a branch that is public, as one sentence; null when there is nothing to say.
+ * A warning about a public branch, as one sentence; null without one.
  *
- * @param remote Address of the repository of the branch. Only of the repository of the job something is known.
+ * @param remote Address of the branch's repository. Visibility is known only for the job's own repository.
  */
 export function shownText(remote: string, place: ShownPlace): string | null {
   const own = place.platform.remote(place.env);

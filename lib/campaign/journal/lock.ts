@@ -45,7 +45,7 @@ export interface LockItem {
   /** Index of its task in {@linkcode Lock.tasks}. */
   task: number;
   canary: boolean;
-  /** Why it cannot be started, or is not to be; null for an ordinary item. */
+  /** Why it cannot or must not be started; null for an ordinary item. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
@@ -79,8 +79,6 @@ export interface Lock {
 /** A lock before it has its hash. */
 export type UnsealedLock = Omit<Lock, "hash">;
 
-// What a lock may contain.
-
 /** Most characters of a prompt, with all that is put into it later. The service takes 100 000. */
 const MAX_PROMPT = 1_000_000;
 /** Most items of a lock. */
@@ -93,7 +91,7 @@ function variables() {
   return z.record(z.string().check(maxLength(200)), z.string().check(maxLength(MAX_PROMPT)));
 }
 
-/** Whether this runtime knows a time zone: another one would end the campaign without a sentence. */
+/** Whether this runtime knows a time zone. An unknown one would end the campaign without a clear message. */
 function isZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
@@ -117,7 +115,7 @@ function makeItemSchema() {
     canary: z.boolean(),
     excluded: z.nullable(z.object({ as: z.enum(["invalid", "skipped"]), reason: visible(MAX_REASON) })),
   }).check(
-    // Of a repository that the service does not know there is nothing but its name.
+    // For a repository unknown to the service, only the name is set.
     z.refine(({ excluded, baseBranch }) => excluded?.as === "invalid" || baseBranch !== "", "it has no base branch"),
     z.refine(
       ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(uuid, repositoryId).success,
@@ -186,13 +184,12 @@ const schema: z.ZodMiniType<Lock> = z.lazy(makeSchema);
 
 type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
 
-/** Checks a parsed lock, each field by itself. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
+/** Checks each field of a parsed lock on its own. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
 function readLockValue(value: unknown): LockResult {
   const { success, data, error } = z.safeParse(schema, value);
   return success ? { ok: true, lock: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
 }
 
-/** Checks a parsed item; undefined when it is not valid. */
 function readItemValue(value: unknown): LockItem | undefined {
   return z.safeParse(itemSchema, value).data;
 }
@@ -224,7 +221,7 @@ export function itemId(repository: string, baseBranch: string, root: string | nu
 /**
  * Text of a lock: JSON with one line for each item. Equal items have equal lines.
  *
- * @throws {Error} when it could not be read again: that is a mistake in our code.
+ * @throws {Error} when it could not be read again, which is a bug.
  */
 export function lockText(lock: Lock): string {
   const checked = readLockValue(lock);
@@ -237,22 +234,22 @@ export function lockText(lock: Lock): string {
 
 /**
  * The hash of a lock over all of its settings and items: SHA-256 of the lines `mogplex-ci/campaign-lock/1`, then of the JSON text of the
- * settings, then of each item, each as the 64 hex digits of its own SHA-256.
+ * settings, then of each item, each as the 64 hex digits of its SHA-256.
  */
 function hashOf({ items, hash: _, ...settings }: Lock): string {
   const lines = [settings, ...items].map((part) => sha256Hex(JSON.stringify(part)));
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
-/** Gives a lock its own hash. To be done whenever something in it has changed. @throws {Error} when it is not valid. */
+/** Gives a lock its hash. Call it after every change. @throws {Error} when it is not valid. */
 export function sealLock(lock: UnsealedLock): Lock {
   const checked = readLockValue({ ...lock, hash: "0".repeat(64) });
   if (!checked.ok) throw new Error(`Cannot seal the lock: ${checked.problem}`);
-  // The order of the fields is that of the reader.
+  // The fields are in the order of the reader.
   return { ...lock, hash: hashOf(checked.lock) };
 }
 
-/** Whether a lock has its own hash. */
+/** Whether the hash of a lock is correct. */
 export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }
@@ -358,7 +355,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     try {
       own = requestHash(task, item);
     } catch (cause) {
-      // The texts do not fit together, which is a mistake of the lock, and has words of its own.
+      // The texts do not fit together. That is a mistake in the lock, and gets the lock's message.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }

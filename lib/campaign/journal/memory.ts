@@ -11,7 +11,6 @@ import type { FollowUp, Person, PullRequestMemory, StartKind } from "./record.ts
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
-  /** Its number, from 1. */
   readonly number: number;
   kind: StartKind;
   /** What a follow-up has to fix; null for a task. */
@@ -27,7 +26,7 @@ export interface StartMemory {
   sentAt: string;
   /** When it was first sent of those times that may have begun its run. */
   firstSentAt: string;
-  /** Whether a webhook was told that it has had no answer for long. */
+  /** Whether a webhook was notified that it has had no answer for a long time. */
   isTold: boolean;
   /** When it took its slot, by the service; null when that is not known. */
   slotAt: string | null;
@@ -44,12 +43,12 @@ export interface StartMemory {
   runningAt: string | null;
   /** When a look found by one clock alone that it has taken much too long, by the clock of that machine; null if the last look did not. */
   doubtedAt: string | null;
-  /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
+  /** How it ended; null while it has not. With `needs-input` the run continues when a person answers. */
   end: StartVerdict | null;
   reason: string | null;
   /** Whether the agent changed something; null when unknown. */
   changed: boolean | null;
-  /** Whether it counts as an attempt. */
+  /** Whether it uses up an attempt. */
   counted: boolean;
   /** Our estimate of the slot that it took, in milliseconds since 1970, until the journal says whether it did. */
   openSlotMs: number | null;
@@ -61,7 +60,6 @@ export interface StartMemory {
   intentSeq: number;
 }
 
-/** What an item was before its last intent. */
 export interface BeforeIntent {
   /** The start under the same number; null when the intent began a new one. */
   start: StartMemory | null;
@@ -82,13 +80,12 @@ export interface ItemMemory {
   sent: number;
   /** Starts that counted as attempts. */
   attempts: number;
-  /** Attempts that it may have: those of the lock, and more after a retry by hand. */
+  /** Attempts allowed: the number in the lock, plus retries by hand. */
   allowed: number;
   /** Starts in a row that failed because of the service or the network. */
   serviceFailures: number;
   /** Runs in a row that found no sandbox. */
   sandboxFailures: number;
-  /** How often a person allowed another attempt. */
   retries: number;
   /** Whether a person asked for its next start, which goes first. */
   asked: boolean;
@@ -105,7 +102,7 @@ export interface ItemMemory {
     /** Whether its run is cancelled, also one that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether its open start is to be settled: the run that is found is its attempt. */
+  /** Whether its open start must be settled: the run that is found is its attempt. */
   settle: boolean;
   /** How often its open start was sent since a person decided about it. */
   settleTries: number;
@@ -120,7 +117,7 @@ export interface ItemMemory {
   pull: PullRequestMemory | null;
   /** How many files its run changed at least, by its events; null when they name none. */
   files: number | null;
-  /** What the next start, or the one at work, has to fix on its branch; null when that is the task. */
+  /** What the next or running start has to fix on its branch; null when it does the task. */
   followUp: FollowUp | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
@@ -142,7 +139,6 @@ interface GateMemory {
   } | null;
 }
 
-/** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
   /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
@@ -156,13 +152,12 @@ export interface CampaignMemory {
   readonly items: ReadonlyMap<string, ItemMemory>;
   /** Starts by the UUID of their run. */
   readonly runs: ReadonlyMap<string, StartMemory>;
-  /** Number of items by verdict or state. */
   readonly counts: Record<ItemState, number>;
-  /** Items that a start has brought to an end, and those of them that are failures. Items that will be started again are neither. */
+  /** Items whose start has ended, and the failures among them. Items that will be started again are in neither. */
   ended: number;
   failures: number;
   readonly gates: Readonly<Record<"canary" | "threshold", GateMemory>>;
-  /** Who stopped the campaign; null when it was not stopped, or goes on again. */
+  /** Who stopped the campaign; null when it was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean } | null;
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
   wave: number;
@@ -173,11 +168,11 @@ export interface CampaignMemory {
   tokenRefused: boolean;
   /** Starts in a row whose answer was lost, and when the last one was sent, by the service; null when the last answer arrived. */
   unanswered: { count: number; lastMs: number } | null;
-  /** What a webhook was told last; null when nothing was, or it has gone on since. */
+  /** The last event sent to a webhook; null when none was sent, or the campaign has continued since. */
   told: NotifyEvent | null;
-  /** How many times a webhook was told something. */
+  /** How many events were sent to a webhook. */
   toldCount: number;
-  /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
+  /** Number of active sandboxes if other users' sandboxes blocked a start, otherwise null. */
   sandboxes: number | null;
   /** Items whose run has ended, and whose sandbox was active when sandboxes were looked at last: when both was, by the service. */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
@@ -192,11 +187,11 @@ export interface CampaignMemory {
   lastAt: string | null;
   /** When starts took their slots, in milliseconds since 1970 by the service, ascending. A start without an answer counts. */
   readonly slotsMs: number[];
-  /** Until when the service refuses starts, as it said, in milliseconds since 1970; null when it has accepted one since. */
+  /** When the service accepts starts again, by its own answer, in milliseconds since 1970; null when it has accepted one since. */
   refusedUntilMs: number | null;
   /** Starts in a row that ended for want of a sandbox, and when the last one did, by the service; null for none. */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Number of the record that tells of the last of them. */
+  /** Number of the record of the last one. */
   sandboxRefusalSeq: number;
 }
 
@@ -276,7 +271,7 @@ export function isSpent({ end, runId }: StartMemory): boolean {
 }
 
 /**
- * Whether the last start of an item is open: its request may have arrived, and no answer says what became of it, so an agent may be running.
+ * Whether the last start of an item is open: its request may have arrived, and no answer shows what happened to it, so an agent may be running.
  * A refused connection, and a refusal by the service, are answers.
  */
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
@@ -284,7 +279,7 @@ export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
-/** How long a start without an answer waits until it needs a person, in milliseconds. */
+/** How long a start may wait for an answer before it needs attention, in milliseconds. */
 const LONG_OPEN_MS = 2 * 3_600_000;
 
 /** Whether an open start has had no answer for so long that a person should look. */
@@ -300,7 +295,7 @@ export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   return isSpent(last) ? last.number + 1 : last.number;
 }
 
-/** How long a sandbox stays active after its run, as far as the journal shows; null when none was seen to. In milliseconds. */
+/** How long a sandbox stays active after its run, according to the journal, in milliseconds; null when none was seen to. */
 export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
@@ -315,7 +310,7 @@ export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number 
   return [...lateMs].sort((a, b) => a - b)[Math.floor(lateMs.length / 2)] ?? 0;
 }
 
-/** The name that the item's repository has now, as far as that was seen. Its id proves that it is the same repository. */
+/** The last known name of the item's repository. Its id proves that it is the same repository. */
 export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
   return renamed ?? item.repository;
 }

@@ -1,5 +1,5 @@
 /**
- * A home in the memory of this process: for tests, and for scripts that begin anew each time. Nothing is written to a disk.
+ * A home in the memory of this process: for tests, and for scripts that start from scratch each time. Nothing is written to a disk.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { type LockChecks, lockText, parseLock } from "./lock.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**
- * Makes a home in the memory of this process. It lives as long as a reference to it: give the same one to everything that is to go on
- * with a campaign, also after an error or with another client. A campaign in it ends with the process; its runs do not.
+ * Makes a home in the memory of this process. It lives as long as a reference to it: pass the same one to everything that continues
+ * the campaign, also after an error or with another client. A campaign in it ends with the process; its runs do not.
  *
  * @example A test
  * ```ts
@@ -36,7 +36,6 @@ export function isMemoryHome(value: unknown): value is MemoryHome {
   return value instanceof MemoryStore;
 }
 
-/** What {@linkcode openMemoryHome} needs. */
 interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
   /** Its wall time is in the records, for people. */
   clock: Clock;
@@ -49,7 +48,6 @@ export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): 
   return MemoryStore.open(memory as MemoryStore, options);
 }
 
-/** What messages call it. */
 const SHOWN_AS = "the home in memory";
 
 /** A home in the memory of this process. Only `memoryHome()` makes one. */

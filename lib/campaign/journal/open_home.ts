@@ -1,5 +1,5 @@
 /**
- * Which home is meant by a text, and how it is opened.
+ * Parses the name of a home, and opens the home.
  *
  * @module
  */
@@ -37,8 +37,8 @@ function refused(text: string, why: string, advice: string): UsageError {
  * Reads the name of a home.
  *
  * @param text `dir`, or `git:REMOTE#BRANCH`.
- * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. What a checkout says of itself
- * does not count: another person may have written it, and credentials would go there.
+ * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. The origin in a checkout
+ * is not used: another person may have written it, and credentials would go there.
  * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
@@ -83,7 +83,7 @@ export async function openHome(address: HomeAddress, directory: string, options:
       return facts !== null && hasEnded(facts, options.processes) === true;
     },
   };
-  // Calls of Git take the time of this machine, whatever clock the campaign has.
+  // Calls of Git always use this machine's time, even if the campaign has another clock.
   const clock: Clock = { ...systemClock, during: (work) => options.clock.during?.(work) ?? work };
   const git = await openGit({ ...options, remote: address.remote, clock, owner });
   const redact = createRedactor({ env: options.env });

@@ -35,11 +35,11 @@ export type RecordBody =
     key: string;
     /** Our estimate of the service's time, in ISO 8601. Only for the quota, when no answer gives a better one. */
     sentAt: string;
-    /** Working branch that the request asks for; null when the service names it. */
+    /** Working branch in the request; null when the service names it. */
     branch: string | null;
     /** What a follow-up has to fix; absent for a task. */
     followUp?: FollowUp | undefined;
-    /** Lines of what the forge showed of it, which stand behind the task: whoever sends the start again sends the same. Absent without any. */
+    /** Lines of what the forge showed of it. They follow the task, and are the same when the start is sent again. Absent without any. */
     quote?: readonly string[] | undefined;
   }
   /** An intent that was shared with other machines, and whose request was not sent: everything is as before it. */
@@ -91,7 +91,7 @@ export type RecordBody =
     createdAt: string | null;
     updatedAt: string | null;
   }
-  /** Sandboxes that others use keep the next start from being sent, or those of ended runs have changed. `used`: all active ones of the user. */
+  /** Other users' sandboxes block the next start, or sandboxes of ended runs have changed. `used`: all active ones of the user. */
   /** `lingering`: items whose run has ended and whose sandbox is active, at the time `seenAt` of the service. */
   | { type: "sandboxes"; used: number; lingering?: readonly string[] | undefined; seenAt?: string | undefined }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
@@ -128,11 +128,10 @@ export type RecordBody =
     followUp?: FollowUp | undefined;
     settle?: boolean | undefined;
   }
-  /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, also those of open starts. */
+  /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, including runs of open starts. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string; cancel?: boolean | undefined }
   /** A person stopped the campaign. `cancel`: what runs is cancelled as well. */
   | { type: "stopped"; by: Person; cancel: boolean }
-  /** A person let it go on. */
   | { type: "resumed"; by: Person }
   /** Anything else that a reader should know: a repaired line, a change of the clock. */
   | { type: "note"; text: string };

@@ -1,11 +1,11 @@
 /**
- * One writer a directory: `writer.json` says which process is at work, and of several processes that want to be, exactly one gets it.
+ * One writer a directory: `writer.json` names the process that writes. If several processes try, exactly one succeeds.
  *
  * A process becomes the writer by creating a file that did not exist, which only one can do:
  *
  * - `writer.json`, if it does not exist.
  * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
- *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts anew.
+ *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts again.
  * - To end its work, a writer first takes over from itself in the same way, so that no other process can, and then removes both files.
  *
  * @module
@@ -21,12 +21,11 @@ import { sha256Hex } from "../../sha256.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { diskError } from "./home.ts";
 
-/** What {@linkcode takeDirectory} needs. */
 interface WriterWorld {
   files: DurableFiles;
   processes: Processes;
   clock: Clock;
-  /** Hears when an entry of unknown state was taken over. */
+  /** Called when an entry of unknown state was taken over. */
   onNotice: OnNotice;
 }
 
@@ -54,10 +53,10 @@ const MAX_TRIES = 100;
 let openTokens: Set<string> | undefined;
 
 /**
- * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on. Every step of it is one call of
+ * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds. Every step is one call of
  * {@linkcode DurableFiles}.
  *
- * @throws {MogplexError} with exit code 75 when another process is at work, 69 when the disk cannot be used.
+ * @throws {MogplexError} with exit code 75 when another process is the writer, 69 when the disk cannot be used.
  * @throws {UsageError} when there is something else in its place.
  */
 export function takeDirectory(directory: string, world: WriterWorld): Writer {
@@ -97,7 +96,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
       } catch {
-        // Not a file of ours: it does no harm.
+        // Not one of our files: it does no harm.
       }
     }
   }
@@ -171,7 +170,7 @@ function newToken(): string {
 /**
  * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
  *
- * @param timeMs Tells the time, by the clock that the touch was made by.
+ * @param timeMs Returns the time, by the clock that timed the touch.
  */
 function judge(
   entry: WriterEntry,
@@ -183,7 +182,7 @@ function judge(
   const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
     facts.pidSpace === own.pidSpace;
   if (here && facts.pid === own.pid) {
-    // Our own, or that of a process that had our number before.
+    // It is ours, or belongs to a process that had our number before.
     return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
   }
   if (here) {
@@ -227,7 +226,7 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Which process is at work in a directory, in a few words; null when none is. Writes nothing.
+ * Which process is writing in a directory, in a few words; null without one. Writes nothing.
  *
  * @throws when that cannot be read.
  */
@@ -240,7 +239,7 @@ export function writerAtWork(
   return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
 }
 
-// An entry of a directory's chain of writers: the file in which a process says that it is at work.
+// An entry of a directory's chain of writers: the file by which a process claims the directory.
 
 interface WriterFacts extends ProcessIdentity {
   /** 32 random hex digits. */
@@ -253,7 +252,7 @@ interface WriterEntry {
   path: string;
   /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
   id: string;
-  /** What it says; null when it cannot be understood. */
+  /** Null when it cannot be parsed. */
   facts: WriterFacts | null;
   /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
   touchedMs: number;
@@ -265,7 +264,7 @@ const MAX_BYTES = 4096;
 const MAX_ENTRIES = 50;
 
 /**
- * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is at work.
+ * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is the writer.
  *
  * @throws when a file cannot be read.
  */
@@ -284,7 +283,7 @@ function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
   return entries;
 }
 
-/** What a writer file says; null when its text is not that of a writer file. */
+/** Parses a writer file; null for any other text. */
 export function parseWriter(text: string): WriterFacts | null {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return null;
@@ -311,7 +310,6 @@ export function writerText(facts: WriterFacts): string {
   return `${JSON.stringify({ schema: 1, ...facts }, null, 2)}\n`;
 }
 
-/** Path of the writer file of a directory. */
 function writerPath(directory: string): string {
   return `${directory}/writer.json`;
 }
