@@ -33,11 +33,10 @@ import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { isFinal } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
 
-/** What a view needs beside the memory. */
 interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
-  /** Mean time of a run, in milliseconds; null when none has ended, which counts as {@linkcode DEFAULT_MEAN_RUN_MS}. */
+  /** Mean time of a run, in milliseconds; null when none has ended; {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
   /**
    * When the campaign was looked at last, in milliseconds since 1970: the next wave is due some time after it. @default the time of the last
@@ -46,13 +45,13 @@ interface ViewInput {
   lookedAtMs?: number | undefined;
   /** Active sandboxes of the user; null when they were not read. @default what the journal says */
   sandboxes?: number | null | undefined;
-  /** Which other process is at work on it. @default {null} */
+  /** Which other process is working on it. @default {null} */
   writer?: string | null | undefined;
-  /** Whether a process stays until the end, and so need not wait for the next wave to see it. @default whether another one is at work */
+  /** Whether a process stays until the end, and so sees it without another wave. @default whether another process is working on it */
   stays?: boolean | undefined;
   /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
   brief?: boolean | undefined;
-  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default three days */
+  /** Time without activity after which a pull request is stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
   /** Pull requests that could not be read just now, and have an earlier state in the journal. @default {0} */
   failed?: number | undefined;
@@ -70,16 +69,16 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const pendingCancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
-  // Sandboxes that were not read count as those of our own runs.
+  // If sandboxes were not read, our open runs are counted instead.
   const ready = readyItems(memory, nowMs);
   const waiting = ready.items.length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = paceOf(nextStarts(now), ready);
-  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
+  // The time of a record comes from the machine that wrote it, but quotas use the service's time.
   const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
-  // Runs that wait for a person end in no time that could be foreseen.
+  // The end of a run that waits for a person cannot be predicted.
   const nextMs = isAtRest(memory)
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
@@ -168,7 +167,7 @@ function openStarts(memory: CampaignMemory): StartMemory[] {
   return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
 }
 
-/** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
+/** Shortest and longest time until the next wave while runs are open, in milliseconds. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
 
 /** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
@@ -199,7 +198,7 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
 
 /**
  * Sandboxes in use: at least one for each open run, and no more than there can be, since one that has just booted may have been counted twice.
- * Those of ended runs are counted only where sandboxes were read.
+ * Sandboxes of ended runs are counted only if sandboxes were read.
  */
 function sandboxesView(
   { lingering }: CampaignMemory,
@@ -212,7 +211,7 @@ function sandboxesView(
 }
 
 /**
- * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. A run keeps its place until its end is seen.
+ * When the campaign ends at the earliest, in milliseconds since 1970; null if that is unknown. A run keeps its place until its end is seen.
  * When a person answers is unknown, so runs that wait for one are left out, and keep their sandboxes.
  */
 function endMs(
@@ -231,7 +230,7 @@ function endMs(
   return forecast({ ...input, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
 }
 
-/** What the campaign was planned with, and what remembers it. */
+/** The plan of the campaign, and its journal. */
 function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
   // The newest plan has the last one.

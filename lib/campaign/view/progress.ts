@@ -1,5 +1,5 @@
 /**
- * Where a campaign stands, computed from its memory: which items come next, which gate is due, and whether anything happens by itself.
+ * The progress of a campaign, computed from its memory: which items come next, which gate is due, and whether it continues without a person.
  *
  * @module
  */
@@ -23,7 +23,6 @@ import {
 /** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
-/** Verdicts that make the campaign end with 1. */
 const BAD = ITEM_VERDICTS.filter((verdict) => verdict !== "needs-input" && !GOOD_VERDICTS.includes(verdict));
 
 /** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
@@ -31,7 +30,7 @@ function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
 
-/** Whether the run of an item is to be cancelled, also one that an open start may have begun. */
+/** Whether the run of an item must be cancelled, including one that an open start may have begun. */
 export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory): boolean {
   return stopped?.cancel === true || skipped?.cancel === true;
 }
@@ -41,12 +40,12 @@ function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
 
-/** Items whose open start is to be settled. A campaign that goes on sends the others again by itself. */
+/** Items whose open start must be settled. A campaign that continues sends the others again. */
 export function toSettle(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToSettle(memory, item)).sort(byLastTry);
 }
 
-/** The time that an item's start was sent last, in milliseconds since 1970 by the service. */
+/** When an item's start was sent last, in milliseconds since 1970 by the service. */
 function lastTryMs({ starts }: ItemMemory): number {
   return Date.parse(starts.at(-1)?.sentAt ?? "");
 }
@@ -104,7 +103,6 @@ interface Ready {
   held: { because: "refused" | "unanswered"; nextMs: number } | null;
 }
 
-/** Finds what may be started now. @param isShared See {@linkcode readyMs}. */
 export function readyItems(memory: CampaignMemory, nowMs: number, isShared = false): Ready {
   const { unanswered } = memory;
   const all = startableItems(memory).map((item) => ({ item, at: readyMs(item, nowMs, isShared) }));
@@ -137,12 +135,11 @@ export function longOpenStarts({ items }: CampaignMemory, nowMs: number): ItemMe
   return [...items.values()].filter((item) => isLongOpen(item, nowMs));
 }
 
-/** Whether a webhook has to be told of open starts. */
+/** Whether a webhook must be notified of open starts. */
 export function hasUntoldStarts(memory: CampaignMemory, nowMs: number): boolean {
   return longOpenStarts(memory, nowMs).some(({ starts }) => starts.at(-1)?.isTold === false);
 }
 
-/** Number of open starts, in words. */
 export function openStartsText(count: number): string {
   return `${formatCount(count, "start")} ${count === 1 ? "has" : "have"} no answer, so ${
     count === 1 ? "an agent" : "agents"
@@ -153,7 +150,7 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
-/** Whether an item has ended well. While its pull request is fixed, it still has. */
+/** Whether an item succeeded. It still has while a follow-up fixes its pull request. */
 function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
@@ -219,7 +216,7 @@ export function followUpsRefused({ lock, items }: CampaignMemory): { repository:
 }
 
 /**
- * Items whose pull request has red checks, and that are to be fixed by a follow-up: names, in the order of the lock. Each gets as many as the
+ * Names of the items whose red checks a follow-up must fix, in the order of the lock. Each gets as many follow-ups as the
  * file allows, one after the other.
  */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">): string[] {
@@ -231,7 +228,7 @@ export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "ite
   ).map(({ item }) => item.id);
 }
 
-/** Number of open pull requests, and of those whose state is not known; without those of skipped items. */
+/** Number of open pull requests and of pull requests in an unknown state, without skipped items. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
@@ -243,7 +240,7 @@ function openPullRequests({ items }: CampaignMemory): { open: number; unread: nu
 }
 
 /**
- * Why nothing may be started although quotas allow it; null when something may be. Items of a canary that are to be started again pass its
+ * Why nothing may be started although quotas allow it; null when something may be. Items of a canary that will be started again pass its
  * closed gate.
  */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
@@ -274,7 +271,7 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const own = canaryOf(memory);
   if (own.length === 0 || own.some(({ state }) => !isFinal(state))) return undefined;
   const reason = canaryReason(own, canary.gate);
-  // Closed already, it is closed anew when items that were started again have ended otherwise.
+  // A closed gate is closed again when items that were started again have ended differently.
   if (reason === null || gate.closed && gate.reason === reason) return undefined;
   return { type: "gate", gate: "canary", reason };
 }
@@ -293,7 +290,6 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
   return { type: "gate", gate: "threshold", reason };
 }
 
-/** The gate to close now; undefined if none. */
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {
   return canaryGate(memory) ?? thresholdGate(memory);
 }
@@ -302,17 +298,16 @@ function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly It
   return states.reduce((sum, state) => sum + counts[state], 0);
 }
 
-/** Number of items that have no verdict. */
 function openCount(memory: Pick<CampaignMemory, "counts">): number {
   return countOf(memory, OPEN_STATES);
 }
 
-/** Number of items that wait for a start, also of those that a canary holds back. */
+/** Number of items that wait for a start, including items that a canary holds back. */
 export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** What the journal says of the pace. The rest says who asks; `failed`: pull requests that could not be read just now. */
+/** The pace according to the journal. The caller adds the rest; `failed`: pull requests that could not be read just now. */
 export function paceInput(
   memory: CampaignMemory,
   { failed = 0, ...rest }:
@@ -343,7 +338,7 @@ export function paceInput(
   };
 }
 
-/** What the journal says of the end. The rest says who asks. */
+/** The end according to the journal. The caller adds the rest. */
 export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
@@ -362,7 +357,7 @@ export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
-/** Where the campaign is, and why when it does not go on by itself. */
+/** The state of the campaign, and the reason if it does not continue without a person. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
   const settles = toSettle(memory).length > 0;
@@ -382,7 +377,7 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   return { state: counts.running > 0 ? "running" : "waiting", reason: null };
 }
 
-/** Whether nothing more happens by itself: it is done, or only a person can make it go on, and no run is at work. */
+/** Whether it is at rest: it is done, or only a person can make it continue, and no run is open. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (toSettle(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
@@ -392,7 +387,7 @@ export function isAtRest(memory: CampaignMemory): boolean {
 
 /**
  * Whether runs that wait for a person are all that is left, or all that keeps the others from starting: they hold the sandboxes, or are the
- * canary. The others start by themselves as soon as a person has answered, so the campaign is not at rest for their sake.
+ * canary. The others start as soon as a person has answered.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
@@ -405,7 +400,7 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
 /** The rows of exit codes that a campaign can end with. */
 type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
 
-/** The row of exit codes that belongs to a campaign now; null while it goes on. */
+/** The row of exit codes that belongs to a campaign now; null while it continues. */
 export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
@@ -415,7 +410,7 @@ export function exitOf(memory: CampaignMemory): CampaignExit | null {
   return memory.counts["needs-input"] > 0 ? "awaitingInput" : "success";
 }
 
-/** The exit code that belongs to a campaign now: 0 while it goes on. */
+/** The exit code that belongs to a campaign now: 0 while it continues. */
 export function exitCodeOf(memory: CampaignMemory): number {
   return EXIT[exitOf(memory) ?? "success"];
 }

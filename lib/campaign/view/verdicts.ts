@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Verdicts of an item: nothing more happens to it by itself. The order is the order of tables: what needs a person comes first. */
+/** Verdicts of an item: it does not continue without a person. They are in the order of tables: what needs attention comes first. */
 export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
   "unknown",
@@ -23,7 +23,7 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
 
 /**
- * What became of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
+ * The result of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
  * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`: by
  * another person. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
  * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
@@ -41,11 +41,11 @@ export type ItemVerdict =
   | "succeeded"
   | "unchanged";
 
-/** States of an item that is still to get a verdict, in the order of tables. */
+/** States of an item without a verdict, in the order of tables. */
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
- * Where an item without a verdict is. `waiting`: it has not been started, or is to be started again. `starting`: its start was sent, and
+ * The state of an item without a verdict. `waiting`: it has not been started, or will be started again. `starting`: its start was sent, and
  * no answer is recorded: an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a limit. `service`: its last start failed
  * because of the service or the network, and has begun no run.
  */
@@ -59,7 +59,7 @@ export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
 
-/** Whether nothing more happens to an item by itself: a run that waits for a person goes on when it is answered. */
+/** Whether an item has ended. A run that waits for a person continues when it is answered. */
 export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
@@ -75,9 +75,9 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 ];
 
 /**
- * The state of a campaign. `planned`: no wave was made. `running`: runs are at work. `waiting`: nothing runs, and the next start waits for a
+ * The state of a campaign. `planned`: no wave was made. `running`: runs are open. `waiting`: nothing runs, and the next start waits for a
  * quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing is started any more,
- * and runs are still at work. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
+ * and runs are still open. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";
 
@@ -96,13 +96,13 @@ interface VerdictRule {
   state?: OpenState;
   /** More about the item, for people; empty for nothing. */
   remark: string;
-  /** Whether the start counts as an attempt of its item. */
+  /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
   /** Whether it is a failure: it makes the campaign end with 1. */
   failure: boolean;
-  /** Whether the item counts among the ended ones, of which `stop-after-failures` is a share. */
+  /** Whether the item is one of the ended items, of which `stop-after-failures` is a share. */
   ended: boolean;
-  /** Whether the item is started again by itself: `attempts`, while it has attempts; `free`, without using one up. */
+  /** Whether the item is started again automatically: `attempts`, while it has attempts; `free`, without using one up. */
   again: "never" | "attempts" | "free";
 }
 
@@ -254,7 +254,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   },
 ];
 
-/** What follows from the verdict of a start. */
 export function ruleOf(verdict: StartVerdict): VerdictRule {
   const rule = VERDICT_RULES.find((each) => each.verdict === verdict);
   if (rule === undefined) throw new Error(`Cannot find how ${verdict} counts`);

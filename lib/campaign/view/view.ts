@@ -29,11 +29,11 @@ export interface PullRequestView {
   reason: string | null;
   /** Newest commit of its branch, which the rest is about; null when the forge did not show it. @default an older record */
   commit?: string | null | undefined;
-  /** Why it is not that of the item's run, or may not be; null when it is. @default an older record */
+  /** Why it does not, or might not, belong to the item's run; null when it does. @default an older record */
   foreign?: string | null | undefined;
   /** Whether its branch is the default branch, or protected; null when that was not shown. @default an older record */
   guarded?: boolean | null | undefined;
-  /** Whether it has to take in what its base branch has got since. @default an older record */
+  /** Whether it must take in newer commits of its base branch. @default an older record */
   behind?: boolean | undefined;
   /** Whether its base branch has a merge queue. @default an older record */
   queue?: boolean | undefined;
@@ -45,7 +45,7 @@ export interface PullRequestView {
   deletions?: number | null | undefined;
 }
 
-/** What a pull request waits for that does not come by itself, most urgent first. */
+/** What a pull request waits for that needs a person, most urgent first. */
 export type PullRequestTrouble =
   /** It was closed without being merged. */
   | "closed-unmerged"
@@ -76,9 +76,9 @@ export interface CampaignItem {
   baseBranch: string;
   /** Root directory; null for the repository's root. */
   root: string | null;
-  /** Its verdict, or where it is. */
+  /** Its verdict or state. */
   verdict: ItemState;
-  /** Whether nothing more happens to it by itself. A run that waits for a person (`needs-input`) has not ended. */
+  /** Whether it has ended. A run that waits for a person (`needs-input`) has not. */
   isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
@@ -86,7 +86,7 @@ export interface CampaignItem {
   skippedBy?: string | undefined;
   /** Starts that were sent, of any kind. */
   starts: number;
-  /** Starts that counted as attempts. */
+  /** Starts that used up an attempt. */
   attempts: number;
   /** UUID of its newest run. */
   runId: string | null;
@@ -103,7 +103,7 @@ export interface CampaignItem {
   files?: number | undefined;
   /** Whether the pull request is required, and no forge was asked for it. @default it was, or none is required */
   unchecked?: boolean | undefined;
-  /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
+  /** What its pull request waits for; null when it waits for nothing, or the item did not succeed. */
   stuck: PullRequestTrouble | null;
   /** When its newest run was started, also where a later start found it, in ISO 8601, by the service's clock. */
   startedAt: string | null;
@@ -121,7 +121,7 @@ export interface CauseGroup {
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
-  /** What their pull requests wait for; null when the items themselves have no good end. */
+  /** What their pull requests wait for; null when the items did not succeed. */
   stuck: PullRequestTrouble | null;
   /** Owners of the pull requests, else of the repositories; each once, empty for items that did not end well. */
   owners: readonly string[];
@@ -129,7 +129,7 @@ export interface CauseGroup {
   items: readonly string[];
 }
 
-/** A quota of starts, as far as it is used. */
+/** Use of the quotas of starts. */
 export interface QuotaView {
   /** Starts in the last minute, with the limit; null for a local Mogplex that limits no starts. */
   minute: { used: number; limit: number | null };
@@ -153,7 +153,7 @@ export interface GateApproval {
   note: string | null;
 }
 
-/** What a campaign was planned with, and what remembers it. */
+/** The plan of a campaign, and its journal. */
 export interface CampaignAbout {
   /**
    * Title of the task, with the names of its variables: pull requests have it, too. Without one, the first line of the task, by which the
@@ -213,22 +213,22 @@ export interface CampaignView {
   lastError: string | null;
   /** Which other process has the campaign open for writing now, in a few words; null if no process has. */
   writer: string | null;
-  /** When the next wave is due, in ISO 8601; in the past when it is late, null when it is done, and when only a person can make it go on. */
+  /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done, or only a person can make it continue. */
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, by the mean of the runs so far; not before the next wave, unless a process stays. Null when it is done, or cannot
-   * be told.
+   * Earliest end, in ISO 8601, by the mean of the runs so far; not before the next wave, unless a process stays. Null when it is done, or the end cannot
+   * be estimated.
    */
   endsAt: string | null;
   /**
-   * Exit code that belongs to it now: 0 while it goes on. After `run()` that of `run()`: 4 when only people can go on, 75 when it goes on
+   * Exit code that belongs to it now: 0 while it continues. After `run()`, the code of `run()`: 4 when it needs a person, 75 when it continues
    * without us.
    */
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
-  /** What it was planned with, and what remembers it. @default a view that is only drawn */
+  /** Its plan and its journal. @default a view that is only drawn */
   about?: CampaignAbout | undefined;
 }

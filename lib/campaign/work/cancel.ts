@@ -30,7 +30,7 @@ export interface ToCancel extends OpenRun {
 }
 
 /**
- * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, whatever became of the others.
+ * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, even if others fail.
  *
  * @returns Names of the items that have changed, and what went wrong.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
@@ -92,7 +92,7 @@ export async function cancelRuns(
   return { changed, failures };
 }
 
-/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself or is gone, which is recorded. */
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had already ended or is gone, which is recorded. */
 async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   return await unlessGone(work, open, async () => {
     if (!work.proven.has(runIdOf(open))) await read(work, open);

@@ -1,5 +1,5 @@
 /**
- * Follows a campaign in one process: looks at its runs, starts what the quotas allow, and waits for whatever comes first.
+ * Follows a campaign in one process: looks at its runs, starts what the quotas allow, and waits for the next event.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { startSome } from "./start_item.ts";
 import { readPullRequests, type Rest, serviceNow, type Work } from "./work.ts";
 
 /**
- * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
+ * Follows a campaign until nothing more happens without a person, or until the deadline of the session.
  *
  * @throws an error that a retry cannot fix (see `laterFailure`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
@@ -33,10 +33,10 @@ const OBEY_AGAIN_MS = 60_000;
 const ELSEWHERE_MS = 60_000;
 /** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
 const STREAM_MS = 5 * 60_000;
-/** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
+/** Waits between looks after a stream has reported an end, in milliseconds: the service may write the verdict later. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** Whether a run waits for a person. Its stream has told of its end, and does so again each time it is opened: only looks show an answer. */
+/** Whether a run waits for a person. Its stream has reported its end, and does so again each time it is opened: only looks show an answer. */
 function isWaiting({ start }: OpenRun): boolean {
   return start.status === "awaiting_input";
 }
@@ -46,17 +46,17 @@ class Follower {
   readonly #pacer;
   /** Points on the clock of the last look at each run. */
   readonly #seenAt = new Map<string, number>();
-  /** What the next start waits for; undefined when that is to be found out. */
+  /** What the next start waits for; undefined when that must be determined. */
   #rest: Rest | undefined;
-  /** Point on the clock at which the decisions of people are obeyed again. */
+  /** Point on the clock at which people's decisions are carried out again. */
   #obeyAt = -Infinity;
-  /** Point on the clock at which the home is looked at for what other machines have written. */
+  /** Point on the clock at which the home is checked for changes by other machines. */
   #elsewhereAt: number;
   #failures = 0;
   /** Why the last step failed; undefined when it worked. */
   #error: MogplexError | undefined;
   readonly #streams: RunStreams;
-  /** Looks that are due because a stream told of an end: when, and how many there were. */
+  /** Looks that are due because a stream reported an end: when, and how many there were. */
   readonly #soon = new Map<string, { at: number; count: number }>();
 
   constructor(work: Work) {
@@ -89,7 +89,7 @@ class Follower {
         // The last end may have brought a pull request, and a pull request another start.
         if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
       }
-      // The service was out of reach at the end: that is the reason to leave.
+      // The service could not be reached at the end: that is the reason to leave.
       const { failures } = this.#work;
       const all = this.#error === undefined ? failures : [...failures, this.#error];
       if (all.length > 0) throw worstOf(all);
@@ -176,7 +176,7 @@ class Follower {
     return this.#seenAt.has(runId) ? "awaiting_input" : null;
   }
 
-  /** Whether a stream tells of the run's end, so that no look is due. */
+  /** Whether a stream will report the run's end, so that no look is due. */
   #isStreamed(open: OpenRun): boolean {
     const runId = open.start.runId ?? "";
     const seenAt = this.#seenAt.get(runId);
@@ -190,7 +190,7 @@ class Follower {
     const now = this.#work.session.clock.now();
     this.#seenAt.set(runId, now);
     const { count = 0 } = this.#soon.get(runId) ?? {};
-    // That it has begun to work is a change as well, and not what the stream told of.
+    // The run's start is a change as well, and not the end that the stream reported.
     const goesOn = this.#work.store.openRuns().some((each) => each.start.runId === runId && !isWaiting(each));
     const waitMs = this.#soon.has(runId) && goesOn ? SOON_MS[count] : undefined;
     if (waitMs === undefined) this.#soon.delete(runId);

@@ -16,12 +16,10 @@ export interface Judgement {
   reason: string | null;
 }
 
-/** What {@linkcode judgeRun} knows beside the run. */
 interface Evidence {
   facts: EventFacts;
   /** Whether events and run show that no agent has begun; null if the events could not be read. */
   isUnbegun: boolean | null;
-  /** What the campaign requires. */
   success: CampaignFile["success"];
   /** Why an address of a pull request in an event does not prove one, as a clause; null if it does. */
   doubt: (address: string) => string | null;
@@ -57,7 +55,6 @@ export function judgeRun(
   }
 }
 
-/** The judgement on a run that succeeded. */
 function judgeSuccess(
   facts: EventFacts,
   { require, acceptUnchanged }: CampaignFile["success"],
@@ -82,7 +79,7 @@ function judgeSuccess(
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
 }
 
-/** Whether a run failed as one does whose agent has never begun. Only its events prove that. */
+/** Whether a run failed as if its agent had never begun. Only its events prove that. */
 export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {
   return lackedSandbox(run) || lackedQueue(run);
 }

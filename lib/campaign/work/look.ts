@@ -36,7 +36,6 @@ const EVENT_ATTEMPTS = 4;
 /** How long after the end of a run its events are waited for, in milliseconds: only they show what it has changed, or that no agent began. */
 const EVENTS_MS = 30 * 60_000;
 
-/** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
 
 /**
@@ -44,7 +43,7 @@ const CANCEL_MS = 30_000;
  * person may wait as long as it needs.
  *
  * @returns Whether the journal has something new.
- * @throws {UsageError} when the run is of another repository, or everything that is looked for may be of another user.
+ * @throws {UsageError} when the run is of another repository, or everything that is looked for may belong to another user.
  * @throws what the client and the journal throw.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
@@ -52,10 +51,10 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
 }
 
 /**
- * Does something with a run. When the service does not have it any more, its item has ended by that.
+ * Does something with a run. When the service no longer has it, its item has ended.
  *
  * @returns What `act` returns; undefined when the run is gone, which is recorded.
- * @throws {UsageError} when the token may be that of another user.
+ * @throws {UsageError} when the token may belong to another user.
  */
 export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
   try {
@@ -147,7 +146,6 @@ export function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run)
   noteBoot(booting, run);
 }
 
-/** Remembers whether a run has a sandbox. */
 function noteBoot(
   booting: Set<string>,
   { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
@@ -196,12 +194,11 @@ function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" 
   return clock.wallTime() - Date.parse(start.doubtedAt ?? "") >= APART_MS ? "yes" : "by one clock";
 }
 
-/** Whether another request may tell of a run that this one has not told of. */
+/** Whether another request may find a run that this one has not found. */
 function isOutage(error: unknown): boolean {
   return error instanceof MogplexError && error.exit === "unavailable";
 }
 
-/** Whether a run has ended, or waits for a person. */
 function isJudged({ status }: Run): boolean {
   return isTerminal(status) || status === "awaiting_input";
 }
@@ -216,14 +213,13 @@ function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
-/** Whether an earlier look has seen that the run has ended. A start that found an ended run does not count. */
+/** Whether an earlier look has seen that the run has ended. A start that found an ended run is no such look. */
 function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
 
-/** Whether a run shows the work of an agent. */
 function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
   const agent = new AgentWatch();
   for (const event of events) agent.take(event);
@@ -244,7 +240,7 @@ export async function take(
 ): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   await noteName(work, open.item, facts.pullRequest.url);
-  // Its pull request is there already, and the forge says whether it is any better.
+  // Its pull request exists already, and the forge shows whether it has improved.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
   const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
     facts,
@@ -292,7 +288,7 @@ function doubtOf(
     return `the run names ${shown}, which is in another repository`;
   }
   if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
-  // An emulator on this machine has pages of its own.
+  // An emulator on this machine serves its own pages.
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }
@@ -322,7 +318,7 @@ export async function recordEnd(work: Work, open: OpenRun, run: Run, facts: Even
   work.seen.sandboxes = null;
 }
 
-/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
+/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended before the cancel. */
 export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
   const latest = clock.now() + CANCEL_MS;
@@ -334,7 +330,7 @@ export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byI
 }
 
 /**
- * Proves that the token can read the runs of the campaign, since no route tells whose token it is: those at work, or else the newest one.
+ * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, or else the newest one.
  * Needs no request for runs that this process has read or started.
  *
  * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
@@ -351,11 +347,11 @@ export async function proveUser(work: Work): Promise<void> {
       prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
       if (error instanceof NotFoundError) {
-        // It may be gone with its repository: another run may prove whose the token is.
+        // It may be gone with its repository. Another run may prove whose token it is.
         missing ??= { open: each, cause: error };
         continue;
       }
-      // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
+      // Another run has proven whose token it is. A run that cannot be read for now does not block the start of other items.
       if (laterFailure(error) === undefined || proven.size === 0) throw error;
     }
   }

@@ -13,7 +13,6 @@ type Of<T extends RecordBody["type"]> = Extract<RecordBody, { type: T }>;
 
 export type Intent = Of<"intent">;
 
-/** A start that the service has accepted, as the journal had it. */
 export interface OwnStart {
   intent: Intent;
   started: Of<"started">;
@@ -59,7 +58,7 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
  * Records the starts that this process has made and that the journal, read again, does not have, and withdraws the intents that it has and
  * that have begun nothing.
  *
- * @param tell Hears of runs that cannot be recorded.
+ * @param tell Called for runs that cannot be recorded.
  * @throws what the journal throws.
  */
 export async function recordOwnStarts(

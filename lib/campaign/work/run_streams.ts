@@ -1,6 +1,6 @@
 /**
- * The event streams of a campaign's runs, where the service has some: each tells at once that its run ends, for one request in place of
- * many looks. What a stream says is only a reason to look: verdicts come from the run itself.
+ * The event streams of a campaign's runs, where the service has some: each reports at once that its run has ended, and one request replaces
+ * many looks. A stream event is only a reason to look: verdicts come from the run itself.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { isTerminalType } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 
-/** Time to wait before a stream that broke is opened again, in milliseconds. */
+/** Wait before a broken stream is opened again, in milliseconds. */
 const AGAIN_MS = 60_000;
 
 export class RunStreams {
@@ -30,19 +30,18 @@ export class RunStreams {
     this.#pace = pace;
   }
 
-  /** Whether a stream of the run is open. */
   isLive(runId: string): boolean {
     return this.#live.has(runId);
   }
 
-  /** Runs whose streams have told of an end since the last call. */
+  /** Runs whose streams have reported an end since the last call. */
   takeEnded(): string[] {
     const ended = [...this.#ended];
     this.#ended.clear();
     return ended;
   }
 
-  /** Opens streams for runs that have none, and closes those of all others. */
+  /** Opens streams for runs that have none, and closes all other streams. */
   keep(runIds: readonly string[]): void {
     const wanted = new Set(runIds);
     for (const [runId, controller] of this.#live) if (!wanted.has(runId)) controller.abort();
@@ -52,7 +51,7 @@ export class RunStreams {
     }
   }
 
-  /** Waits for `ms` milliseconds, or until a stream tells of an end. @throws `signal.reason` if the session's signal aborts. */
+  /** Waits for `ms` milliseconds, or until a stream reports an end. @throws `signal.reason` if the session's signal aborts. */
   async sleep(ms: number): Promise<void> {
     const { clock, signal } = this.#session;
     if (this.#ended.size > 0) return;

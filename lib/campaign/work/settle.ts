@@ -1,5 +1,5 @@
 /**
- * Does what people have decided about runs: cancels those that are at work, and settles open starts. Such a start may have begun a run that
+ * Carries out people's decisions about runs: cancels running ones, and settles open starts. Such a start may have begun a run that
  * no one has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
  *
  * @module
@@ -17,20 +17,19 @@ import { proveUser } from "./look.ts";
 import { startItem } from "./start_item.ts";
 import { type Rest, serviceNow, type Work } from "./work.ts";
 
-/** What happened to an open start. */
 interface Settled {
   item: string;
-  /** What became of its start, as a clause. */
+  /** What happened to its start, as a clause. */
   text: string;
   /** Whether the service gave no answer again. */
   unanswered: boolean;
 }
 
 /**
- * Obeys a decision about open starts at once.
+ * Carries out a decision about open starts at once.
  *
  * @param only Names of the items.
- * @returns What became of each, and why not all of them are settled; undefined when they are.
+ * @returns The result of each, and why some are not settled; undefined when all are.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
@@ -54,11 +53,11 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
 }
 
 /**
- * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, whatever became of the others; what went
+ * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail; what went
  * wrong is in {@linkcode Work.failures}.
  *
  * @param only Items whose open start this is about, and nothing else. @default everything that was decided
- * @param told Gets what became of each open start.
+ * @param told Receives the result of each open start.
  * @returns What the rest waits for; null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
@@ -80,7 +79,7 @@ export async function obeyDecisions(
   const found: ToCancel[] = [];
   let rest: Rest | null = null;
   try {
-    // Asked for with the token of another user, it would begin a run there.
+    // With another user's token, the request would begin a run there.
     await proveUser(work);
     for (const item of items) {
       const held = freeMs(work) ?? { because: "unanswered" as const, nextMs: dueMs(work, item) };
@@ -103,7 +102,7 @@ export async function obeyDecisions(
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
-/** Asks for one open start. @returns Its run, where it is to be cancelled. */
+/** Asks for one open start. @returns Its run, if it must be cancelled. */
 async function ask(
   work: Work,
   item: ItemMemory,
@@ -148,7 +147,7 @@ function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory)
   return Math.max(readyMs(item, nowMs, isShared), pausedUntilMs(memory, nowMs) ?? -Infinity);
 }
 
-/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Nothing but the quotas of starts counts. */
+/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Only the quotas of starts matter. */
 function freeMs(
   { session, store: { memory: { slotsMs, refusedUntilMs } } }: Work,
 ): Pick<Rest, "because" | "nextMs"> | null {

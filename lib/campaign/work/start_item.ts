@@ -72,11 +72,11 @@ interface Announced {
   isSent: boolean;
 }
 
-/** How long an announced start may wait for its request, in milliseconds. After five others take it for abandoned. */
+/** How long an announced start may wait for its request, in milliseconds. After five minutes other machines treat it as abandoned. */
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
- * Tells other machines which starts are about to be sent: if this one is lost, they know of each request that may have arrived.
+ * Announces to other machines which starts are about to be sent: if this one is lost, they know each request that may have arrived.
  *
  * @param batch Gets the starts, unless they could not be shared.
  * @throws what {@linkcode Store.share} throws; nothing was announced then.
@@ -100,7 +100,7 @@ async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
   await withdrawIntents(store, unsent.map(({ intent }) => intent));
 }
 
-/** Times without those of announced starts, which have to pass the quotas once. */
+/** Times without announced starts, which have to pass the quotas once. */
 function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
   const slots = [...slotsMs];
   for (const { intent } of batch) {
@@ -124,7 +124,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await store.record(gate);
       await work.gateClosed(gate.gate, gate.reason);
     }
-    // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
+    // Answers have whole seconds: with a new one the time may be earlier again, and the list of sandboxes would be read endlessly.
     nowMs = Math.max(nowMs, serviceNow(session));
     if (session.clock.now() - (batch[0]?.atMs ?? Infinity) > ANNOUNCED_MS) await withdraw(work, batch);
     let { items, held } = batch.length > 0
@@ -138,7 +138,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     };
     let { starts, ...rest } = nextStarts(input);
     if (starts === 0 && rest.because === "pull-requests" && items.some(({ followUp }) => followUp !== null)) {
-      // They bring no further pull request.
+      // They add no further pull request.
       items = items.filter(({ followUp }) => followUp !== null);
       ({ starts, ...rest } = nextStarts({ ...input, waiting: items.length, pullRequests: null }));
     }
@@ -206,7 +206,6 @@ function bootingRuns({ store, booting }: Work, places: ReadonlySet<string>): num
   }).length;
 }
 
-/** Where a sandbox works, as a text. */
 function placeOf(repositoryId: string, branch: string): string {
   return `${repositoryId} ${branch}`;
 }
@@ -233,13 +232,12 @@ function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>
   }).map(({ item }) => item.id);
 }
 
-/** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */
+/** Records that other users' sandboxes block starts, so that a reader of the journal sees why nothing is started. */
 async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
   if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
   if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
 }
 
-/** What became of a start. */
 type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
   /** `replayed`: its key found a run that existed before. */
@@ -261,7 +259,7 @@ const LIMIT_MS = 60_000;
 const LONGEST_MS = 86_400_000;
 
 /**
- * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
+ * Starts an item, or sends its unanswered start again. The same key finds the run that the first request may have started.
  *
  * @param ready Its intent, where other machines know of that already.
  * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
@@ -284,7 +282,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
       key,
       memory: session.memory,
       call: { signal, deadline },
-      // Each attempt that may take a slot is a record of its own: the quota counts them.
+      // Each attempt that may take a slot has its own record: the quota counts them.
       async announce() {
         if (ready === undefined || ready.isSent) return await store.record(announced = intent());
         ready.isSent = true;
@@ -301,7 +299,7 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
       return await start.send();
     } catch (error) {
       ({ failed, isUnsure } = start);
-      // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
+      // The caller's signal, or what the journal threw. A failed start does not change the pace of other requests.
       if (failed?.error !== error) throw error;
       return undefined;
     }
@@ -329,7 +327,7 @@ async function planOf(work: Work, memory: ItemMemory) {
   const { session, lock } = work;
   const start = nextStart(memory);
   const last = memory.starts.at(-1);
-  // What may have begun a run is sent as it was, whatever the item is to do next.
+  // A start that may have begun a run is sent unchanged, even if the item has another task now.
   const open = isOpenStart(memory) ? last : undefined;
   const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
   const item = task === undefined ? memory.item : { ...memory.item, task };
@@ -434,14 +432,13 @@ async function isOfItem({ session: { client, signal }, pace }: Work, { item }: I
   }
 }
 
-/** Whether the repository of an item is gone, for a token that reaches others. @throws as {@linkcode proveAccess} does. */
+/** Whether the repository of an item is gone, although the token reaches others. @throws as {@linkcode proveAccess} does. */
 async function isGone(work: Work, item: LockItem): Promise<boolean> {
   if (await lists(work, item.repositoryId)) return false;
   await proveAccess(work, item);
   return true;
 }
 
-/** Whether the service has refused the token. */
 function isRefusal(error: unknown): error is MogplexError {
   return error instanceof MogplexError && (error.exit === "unauthorized" || error.exit === "forbidden");
 }
@@ -454,7 +451,6 @@ function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict 
 
 type Ended = Extract<RecordBody, { type: "ended" }>;
 
-/** Records the end of a start that brought no run. */
 async function recordRefused(
   { store }: Work,
   item: string,
@@ -505,7 +501,7 @@ function startedOutcome(
   return { kind: "started", start, found, replayed: run.replayed, old };
 }
 
-/** Says in one line which items had a run before the plan. */
+/** Reports in one line which items had a run before the plan. */
 function tellOld({ session }: Work, [first, ...others]: readonly string[]): void {
   if (first === undefined) return;
   const message = others.length === 0
@@ -515,7 +511,7 @@ function tellOld({ session }: Work, [first, ...others]: readonly string[]): void
   session.notify({ kind: "text", message });
 }
 
-/** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
+/** Why the run in the service's answer cannot belong to the start, as a clause; undefined when it can. */
 function notOurs(
   { store: { memory } }: Work,
   { starts }: ItemMemory,

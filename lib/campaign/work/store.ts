@@ -1,5 +1,5 @@
 /**
- * The journal of a campaign together with what it says now: a record that is written is taken into the memory at once.
+ * The journal of a campaign together with its memory: each record that is written is applied to the memory at once.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export class Store {
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { lock: { hash: lock }, lockHash } = this.memory;
-    // What nothing carries yet is carried by the next record.
+    // A lock hash that no record carries yet goes into the next record.
     const [first, ...rest] = bodies;
     const carried = first === undefined || lock === lockHash.current ? bodies : [{ ...first, lock }, ...rest];
     for (const record of await this.#home.append(carried)) this.#take(record);
@@ -59,7 +59,7 @@ export class Store {
 
   /**
    * Replaces the lock. The records carry its hash, and are written first: a crash in between leaves the lock that was there, with which the
-   * campaign goes on.
+   * campaign continues.
    *
    * @param lock With its hash.
    * @param bodies Why it changes.
@@ -77,9 +77,9 @@ export class Store {
   }
 
   /**
-   * Shares the journal with other machines. Runs can be followed while its place is out of reach: {@linkcode Store.unshared} says so then.
+   * Shares the journal with other machines. Runs can be followed while its place cannot be reached; {@linkcode Store.unshared} then has the reason.
    *
-   * @throws what {@linkcode Home.flush} throws that does not pass by itself.
+   * @throws what {@linkcode Home.flush} throws, unless waiting can fix it.
    */
   async share(): Promise<void> {
     try {
@@ -96,7 +96,7 @@ export class Store {
     return this.#home.isShared;
   }
 
-  /** See {@linkcode Home.checkUnmoved}. What else keeps it from looking is for the next push to say. */
+  /** See {@linkcode Home.checkUnmoved}. Other failures are left to the next push. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();
@@ -121,7 +121,6 @@ export class Store {
     return fitBody(body, at).map((fit) => ({ schema: 1, seq, previous: "", at, wave, ...fit }));
   }
 
-  /** Items with a run that has not ended, and its start, oldest first. */
   openRuns(): { item: ItemMemory; start: StartMemory }[] {
     return [...this.#open].flatMap((item) => {
       const start = item.starts.at(-1);

@@ -42,7 +42,7 @@ const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
 const END_GUARD_MS = 1_500;
 
-/** When a run ends if it takes as long as those before, in milliseconds since 1970 by the service; NaN when that cannot be said. */
+/** When a run ends if it takes as long as those before, in milliseconds since 1970 by the service; NaN when that is unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
@@ -80,7 +80,7 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
     isNew = await lookAtRun(work, open);
   } catch (error) {
     work.session.signal?.throwIfAborted();
-    // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
+    // A run that cannot be read does not block other starts. When the service cannot be reached, the start fails with that reason.
     if (laterFailure(error) === undefined) throw error;
     unread.push(error);
     return;
@@ -93,9 +93,9 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
-  /** Names of the items whose runs it would cancel, also those of open starts, after a stop or a skip with `--cancel`. */
+  /** Names of the items whose runs it would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
   cancels: string[];
-  /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
+  /** Names of the items that it would start at most. Other users' sandboxes and the results of the reads can change that. */
   starts: string[];
   view: CampaignView;
 }

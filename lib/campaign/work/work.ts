@@ -45,7 +45,7 @@ export interface Work extends Listener {
   readonly named: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
-  /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
+  /** What went wrong with single items when people's decisions were last carried out. */
   readonly failures: unknown[];
   /** What this process has started, and what it has announced and not sent. */
   readonly started: OwnStarts;
@@ -55,13 +55,12 @@ export interface Work extends Listener {
   readonly booting: Set<string>;
   /** Reads pull requests; undefined if they are not asked for, or without a token. */
   readonly pulls: PullRequests | undefined;
-  /** Hosts of forges, also of those for which there is no token. */
+  /** Hosts of forges, including forges without a token. */
   readonly forgeHosts: readonly string[];
   /** Spaces out the requests. */
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
-  /** Masks secrets. */
   readonly redact: (text: string) => string;
 }
 
@@ -71,7 +70,7 @@ export function troubleBody(reason: string, error: MogplexError): Extract<Record
 }
 
 /**
- * Tells the client that the token has worked before, where the journal shows it: the service's first answer may then be a 401 that passes.
+ * Informs the client that the token has worked before, if the journal shows it: the service's first answer may then be a 401 that passes.
  * Not after a wave that ended with a refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
@@ -183,8 +182,8 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
   return [...new Set([...changed, ...items])];
 }
 
-// Tells a repository that is gone from a token that reaches nothing of the campaign: only the first is a fact about the item. No route
-// tells whose token it is, and nothing is changed by looking.
+// Distinguishes a deleted repository from a token that reaches nothing of the campaign: only the first is a fact about the item. No route
+// shows whose token it is, and looking changes nothing.
 
 /** Most other repositories, and most other runs, that are looked for. */
 const OTHERS = 5;
@@ -235,7 +234,7 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
 }
 
 /**
- * What it means that the service does not find a run. A repository that is removed takes its runs with it; a token of another user finds
+ * Finds out why the service does not find a run. A repository that is removed takes its runs with it; another user's token finds
  * nothing at all.
  *
  * @param item The item of the run.
@@ -275,7 +274,7 @@ export async function whyGone(
   throw error;
 }
 
-/** Whether a person has given an item up, and nothing else is left to do: whose the token is does not matter any more. */
+/** Whether a person has given up an item and nothing else is left to do. It no longer matters whose token it is. */
 function isGivenUp(memory: CampaignMemory, id: string): boolean {
   if (memory.stopped?.cancel) return false;
   return [...memory.items.values()].every(({ item, state, skipped }) =>
@@ -294,7 +293,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
 }
 
 /**
- * Proves that the token reaches the repository of an item, or at least another one of the campaign. To be called when the service refuses
+ * Proves that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
  * a start because it does not know the repository, before that is recorded.
  *
  * @throws {UsageError} when it reaches none: it belongs to another user than the one who planned, or that user has lost the access.
@@ -303,7 +302,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const { session: { client }, pace, proven } = work;
   const others = othersOf(work, item);
-  // With a run that was read there is no doubt whose the token is, and one repository tells nothing about the others.
+  // A run that was read proves whose token it is, and one repository shows nothing about the others.
   if (others.length === 0 && proven.size > 0) return;
   for (const id of [item.repositoryId, ...others]) {
     const found = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
