@@ -29,10 +29,10 @@ interface Cleaner {
 
 /** Caches results for equal texts: events and items repeat types, branches, reasons and much else. */
 export function remember(clean: (text: string) => string): (text: string) => string {
-  const known = new Map<string, string>();
+  const results = new Map<string, string>();
   return (text) => {
-    let result = known.get(text);
-    if (result === undefined) known.set(text, result = clean(text));
+    let result = results.get(text);
+    if (result === undefined) results.set(text, result = clean(text));
     return result;
   };
 }
@@ -164,9 +164,9 @@ function hideFromDir(fields: Fields, name: string): void {
 
 /** The fields with texts to mask. Events are always included, since reading all of them would be slow. */
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
-  const own = { ...result, events: [] } as unknown as AnyResult;
-  const shown = cleanResult(own, redact, redact.token) as unknown as Fields;
-  const differs = (name: string, value: unknown) => JSON.stringify(shown[name]) !== JSON.stringify(value);
+  const withoutEvents = { ...result, events: [] } as unknown as AnyResult;
+  const clean = cleanResult(withoutEvents, redact, redact.token) as unknown as Fields;
+  const differs = (name: string, value: unknown) => JSON.stringify(clean[name]) !== JSON.stringify(value);
   return Object.entries(result)
     .filter(([name, value]) => name === "events" ? (value as unknown[]).length > 0 : differs(name, value))
     .map(([name]) => name);

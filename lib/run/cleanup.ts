@@ -135,10 +135,10 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
   const { request, idempotencyKey } = state;
   try {
     if (runId === null && request !== null && idempotencyKey !== null) {
-      const found = await find(options, request, idempotencyKey);
-      runId = found.runId;
-      const cancels = always || found.begun || wouldCancel(state, found.owned);
-      writer.update({ runId, owned: found.owned, parting: cancels ? "cancelling" : "detached" });
+      const match = await find(options, request, idempotencyKey);
+      runId = match.runId;
+      const cancels = always || match.begun || wouldCancel(state, match.owned);
+      writer.update({ runId, owned: match.owned, parting: cancels ? "cancelling" : "detached" });
       if (!cancels) {
         const text = `the key of the start belongs to run "${runId}", which another job started`;
         return { action: "nothing", text, runId, status: null };
@@ -149,9 +149,9 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
     writer.update({ status, parting: ended ? "ended" : "cancelling" });
     return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
   } catch (error) {
-    const known = error instanceof MogplexError;
+    const isOurs = error instanceof MogplexError;
     const lasts = error instanceof UsageError || error instanceof UnauthorizedError || error instanceof ForbiddenError;
-    if (!known || lasts) throw error;
+    if (!isOurs || lasts) throw error;
     return { action: "failed", text: error.message, runId, status: null };
   }
 }

@@ -35,9 +35,9 @@ export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
 ): Promise<Findings> {
-  const own: Remark[] = [];
-  for (const remark of remarks) if (await may(remark)) own.push(remark);
-  return { ...rest, remarks: own, leftOut: leftOut + remarks.length - own.length };
+  const allowedRemarks: Remark[] = [];
+  for (const remark of remarks) if (await may(remark)) allowedRemarks.push(remark);
+  return { ...rest, remarks: allowedRemarks, leftOut: leftOut + remarks.length - allowedRemarks.length };
 }
 
 /** Limits of the quote for one check, for one remark, and in all, in UTF-16 units. */
@@ -58,15 +58,15 @@ function partOf(head: string, lines: readonly (string | null)[], max: number, re
  */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {
   if (checks.length + remarks.length === 0) return null;
-  let left = MAX_QUOTE;
+  let budget = MAX_QUOTE;
   let cut = leftOut;
   const parts: string[] = [];
   const ofCheck = ({ name, url, text }: FailedCheck) => partOf("Failed check", [name, url, text], MAX_CHECK, redact);
   const ofRemark = ({ author: { name }, place, text }: Remark) =>
     partOf("Remark", [place === null ? `${name}:` : `${place}, ${name}:`, text], MAX_REMARK, redact);
   for (const part of [...checks.map(ofCheck), ...remarks.map(ofRemark)]) {
-    left -= part.length;
-    if (left < 0) cut++;
+    budget -= part.length;
+    if (budget < 0) cut++;
     else parts.push(part);
   }
   const head =

@@ -218,10 +218,10 @@ export class AutomationFollower {
     const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
     const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
     const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
-    const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
+    const question = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
     return new DeadlineError({
       attempted: `wait for automation run "${this.#reader.runId}" any longer`,
-      why: `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}${notStarted}${why}${asked}`,
+      why: `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}${notStarted}${why}${question}`,
     });
   }
 }

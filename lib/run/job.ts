@@ -138,14 +138,14 @@ export class Job<I extends JobItem, R extends Resumable> {
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
     const { interrupts } = this.#options;
     const { outcome, text } = await stopping;
-    const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
+    const verdict = outcome === "success" || outcome === "failed" ? outcome : undefined;
     // The operation finished just as the signal arrived: read its links for the reports, if there is time.
     const limitMs = this.#leaveBy - this.#session.clock.now();
-    if (own !== undefined && limitMs > 0) {
-      await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
+    if (verdict !== undefined && limitMs > 0) {
+      await this.#drain({ kind: "rest", outcome: verdict, limitMs, signal: new AbortController().signal });
     }
     const reason = interruptReason(interrupts, text);
-    return await this.#stopped(own, interrupts?.signal.reason, reason, text);
+    return await this.#stopped(verdict, interrupts?.signal.reason, reason, text);
   }
 
   /** The caller's signal ended the call; the operation is left alone. */
@@ -310,10 +310,10 @@ function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   // Nobody looks for a cancelled run; its id is enough.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
-  const found = key === null || isCancelled
+  const advice = key === null || isCancelled
     ? ""
     : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
-  return MogplexError.tellRun(new AbortedError(`${ending}; ${clause}${found}`, reason), {
+  return MogplexError.tellRun(new AbortedError(`${ending}; ${clause}${advice}`, reason), {
     runId,
     idempotencyKey: key,
   });
@@ -324,9 +324,9 @@ type SentStart = { readonly mayExist: boolean; readonly key: string };
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
 export function startError(error: unknown, { mayExist, key }: SentStart, signal: AbortSignal | undefined): unknown {
   if (!mayExist) return error;
-  const known = { runId: null, idempotencyKey: key };
-  if (signal?.aborted && error === signal.reason) return abortedError(error, known);
-  return error instanceof MogplexError ? MogplexError.tellRun(error, known) : error;
+  const facts = { runId: null, idempotencyKey: key };
+  if (signal?.aborted && error === signal.reason) return abortedError(error, facts);
+  return error instanceof MogplexError ? MogplexError.tellRun(error, facts) : error;
 }
 
 /** Makes a result print with the same masked secrets as reports. */
@@ -364,9 +364,9 @@ function withRun<R extends AnyResult>(
   const { runId } = result;
   if (!mayExist) return error;
   const idempotencyKey = result.idempotencyKey;
-  const known = { runId, idempotencyKey, said: stopped, ending };
-  const told = aborted ? abortedError(error, known) : error;
-  return told instanceof MogplexError ? MogplexError.tellRun(told, { runId, idempotencyKey, result }) : told;
+  const facts = { runId, idempotencyKey, said: stopped, ending };
+  const failure = aborted ? abortedError(error, facts) : error;
+  return failure instanceof MogplexError ? MogplexError.tellRun(failure, { runId, idempotencyKey, result }) : failure;
 }
 
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
@@ -463,9 +463,9 @@ export class StatusWatch {
   announceUnknown(): void {
     const status = this.#status;
     if (status === undefined || this.#known.includes(status)) return;
-    const shown = cutText(status, MAX_STATUS_LENGTH);
-    if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
-    this.#announced.add(detach(shown));
+    const word = cutText(status, MAX_STATUS_LENGTH);
+    if (this.#announced.has(word) || this.#announced.size >= MAX_ANNOUNCED) return;
+    this.#announced.add(detach(word));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }

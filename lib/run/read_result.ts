@@ -139,8 +139,8 @@ function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitC
 function resultOfEvents(events: readonly RunEvent[]): RunResult {
   const { pushedBranch, workingBranch, pullRequest, changed, failureCode } = factsFromEvents(events);
   const payload = (name: string) => {
-    const found = events.map((event) => event.payload[name]).find((value) => typeof value === "string");
-    return typeof found === "string" ? found : null;
+    const text = events.map((event) => event.payload[name]).find((value) => typeof value === "string");
+    return typeof text === "string" ? text : null;
   };
   return {
     ...emptyRunResult(),
@@ -173,8 +173,8 @@ export function readResult(files: readonly ReadFile[]): AnyResult {
     else events = eventsIn(file);
   }
   if (result !== undefined && result.kind === "automation-run") return result;
-  const found = events ?? [];
-  const { eventCount, ...rest } = result ?? resultOfEvents(found);
+  const list = events ?? [];
+  const { eventCount, ...rest } = result ?? resultOfEvents(list);
   if (events === undefined) return { ...rest, eventCount };
-  return { ...rest, events: found, eventsOmitted: 0, eventCount: { ...eventCount, seen: found.length } };
+  return { ...rest, events: list, eventsOmitted: 0, eventCount: { ...eventCount, seen: list.length } };
 }

@@ -59,7 +59,7 @@ export function runKeys() {
 
 /** Options for following an existing run. */
 export function attachKeys() {
-  const own = {
+  const jobKeys = {
     timeoutMs: "number",
     tokenShare: "number",
     stream: "boolean",
@@ -68,7 +68,7 @@ export function attachKeys() {
     cancelOn: "list",
     onItem: "function",
   } as const;
-  return { ...verbKeys(), ...own };
+  return { ...verbKeys(), ...jobKeys };
 }
 
 export interface StartPlan {

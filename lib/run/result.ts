@@ -432,9 +432,13 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
   const isPiece = kind === "assistant_delta";
   const before = isPiece && facts.speaking ? facts.said ?? "" : "";
   if (before.length >= MAX_SAID) return facts;
-  const said = before + (message ?? "");
-  if (textOf(said) === null) return facts;
-  return { ...facts, said: said.length > MAX_SAID ? detach(said.slice(0, MAX_SAID)) : said, speaking: isPiece };
+  const wholeText = before + (message ?? "");
+  if (textOf(wholeText) === null) return facts;
+  return {
+    ...facts,
+    said: wholeText.length > MAX_SAID ? detach(wholeText.slice(0, MAX_SAID)) : wholeText,
+    speaking: isPiece,
+  };
 }
 
 /**

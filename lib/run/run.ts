@@ -236,9 +236,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
     const { request } = this.#target;
-    const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
-    if (left !== undefined && await this.#attachTo(left)) return;
-    const plan = await this.#planOf(this.#target, left);
+    const earlierRun = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
+    if (earlierRun !== undefined && await this.#attachTo(earlierRun)) return;
+    const plan = await this.#planOf(this.#target, earlierRun);
     this.#plan = plan;
     const { onStarting, byTask, mayRepeat } = this.#options;
     this.#series = runSeries(this.#session, plan, {
@@ -322,8 +322,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       job,
       runId,
     });
-    const found = { ...run, replayed: true };
-    this.#announce({ runId, run: found, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
+    const replay = { ...run, replayed: true };
+    this.#announce({ runId, run: replay, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
     return true;
   }
 
@@ -450,14 +450,14 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    const asked = this.#later?.asked ?? null;
+    const laterHash = this.#later?.asked ?? null;
     this.#state?.begin({
       idempotencyKey,
       owned,
       startedAt,
       onInterrupt,
       requestHash: hash,
-      asked,
+      asked: laterHash,
       request,
       job,
       runId: null,

@@ -388,9 +388,9 @@ function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number)
 
 /** Multiplicative decrease. */
 function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
-  const own = looks.filter((look) => look > atMs - WINDOW_MS).length;
-  if (refusals === 0) return own > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
-  const factor = own === 0 ? BLIND_FACTOR : refusals === 1 ? SECOND_FACTOR : LATER_FACTOR;
+  const recentLooks = looks.filter((look) => look > atMs - WINDOW_MS).length;
+  if (refusals === 0) return recentLooks > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
+  const factor = recentLooks === 0 ? BLIND_FACTOR : refusals === 1 ? SECOND_FACTOR : LATER_FACTOR;
   return Math.min(floorMs * factor, MAX_FLOOR_MS);
 }
 

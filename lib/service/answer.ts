@@ -265,9 +265,9 @@ export async function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, op
 function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as { code?: unknown }).code;
-  const own = typeof code === "string" && !error.message.includes(code) ? `${error.message} (${code})` : error.message;
+  const text = typeof code === "string" && !error.message.includes(code) ? `${error.message} (${code})` : error.message;
   const inner = error.cause === undefined || depth > 2 ? "" : describe(error.cause, depth + 1);
-  return inner === "" || own.includes(inner) ? own : `${own}: ${inner}`;
+  return inner === "" || text.includes(inner) ? text : `${text}: ${inner}`;
 }
 
 /**

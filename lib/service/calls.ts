@@ -279,8 +279,8 @@ export class KnownRepos {
   /** Remembers the repository in an answer. @returns False if another one is known. */
   learn(run: Pick<Run, "runId" | "repoId">): boolean {
     const [runId, repoId] = [run.runId.toLowerCase(), run.repoId.toLowerCase()];
-    const known = this.#repos.get(runId);
-    if (known !== undefined) return known === repoId;
+    const repoOfRun = this.#repos.get(runId);
+    if (repoOfRun !== undefined) return repoOfRun === repoId;
     if (!isUuid(runId) || !isUuid(repoId)) return true;
     const [oldest] = this.#repos.keys();
     if (this.#repos.size >= MAX_KNOWN && oldest !== undefined) this.#repos.delete(oldest);
@@ -356,9 +356,9 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     },
     async reachesRepository(id, call) {
       if (reached.has(id)) return true;
-      const found = await listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
-      if (found.length > 0) reached.add(id);
-      return found.length > 0;
+      const rows = await listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
+      if (rows.length > 0) reached.add(id);
+      return rows.length > 0;
     },
     async startRun(request, { idempotencyKey: key }, call) {
       const limits = new CallLimits(world, "start run", call);

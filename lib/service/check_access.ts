@@ -224,25 +224,30 @@ function countRepositories({ length }: readonly Repo[]): string {
 const LISTS_THEM = `${REPOS_LIST} shows the names`;
 
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
-  const given = JSON.stringify(wanted);
+  const quotedName = JSON.stringify(wanted);
   const name = repoName(wanted).toLowerCase();
   if (!repos?.ok) {
     if (name.includes("/")) {
-      return skipped("repository", `${given} is looked up when a job starts; the list could not be read`);
+      return skipped("repository", `${quotedName} is looked up when a job starts; the list could not be read`);
     }
-    return failed("repository", `${given} is neither owner/name nor an id`, LISTS_THEM, "usage");
+    return failed("repository", `${quotedName} is neither owner/name nor an id`, LISTS_THEM, "usage");
   }
-  const known = repos.value.filter((repo) => isUuid(repo.id));
-  const rows = known.filter((repo) => repo.full_name.toLowerCase() === name);
+  const reachable = repos.value.filter((repo) => isUuid(repo.id));
+  const rows = reachable.filter((repo) => repo.full_name.toLowerCase() === name);
   const same = rowOf(rows);
   if (same !== undefined) return ok("repository", foundRepository(same));
   if (rows.length > 1) {
-    return failed("repository", `several have the name ${given}`, `Give the id of one: ${rowsText(rows)}`, "usage");
+    return failed(
+      "repository",
+      `several have the name ${quotedName}`,
+      `Give the id of one: ${rowsText(rows)}`,
+      "usage",
+    );
   }
-  const listed = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
-  const meant = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
-  const advice = `${meant}${LISTS_THEM}`;
-  return failed("repository", `${given} is not found; ${listed}`, advice, "usage");
+  const listed = reachable.length === 0 ? "no listed repository has that name" : `there are ${shortList(reachable)}`;
+  const suggestion = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
+  const advice = `${suggestion}${LISTS_THEM}`;
+  return failed("repository", `${quotedName} is not found; ${listed}`, advice, "usage");
 }
 
 /** Checks the repository; without answers it is not looked up. @param near Names that the user may have meant. */
@@ -254,8 +259,8 @@ function checkRepository(
 ): Check {
   if (wanted === undefined) {
     if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "none is given, and none is needed");
-    const found = repos?.ok ? `none is given; the token reaches ${countRepositories(repos.value)}` : "none is given";
-    return failed("repository", found, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
+    const why = repos?.ok ? `none is given; the token reaches ${countRepositories(repos.value)}` : "none is given";
+    return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
   }
   if (!isUuid(wanted)) return resolveName(wanted, repos, near);
   if (!repos?.ok) return follows("repository", "access");
@@ -310,16 +315,16 @@ export async function checkService(
     };
   }
   const client = clientFor({ ...connection, clock, fetch, userAgent: userAgent(platform.name) });
-  const asked = await ask(client, wanted, clock.now() + ALL_MS);
+  const answers = await ask(client, wanted, clock.now() + ALL_MS);
   return {
-    access: checkAccess(asked),
-    scopes: checkScopes(asked, purpose),
-    server: checkServer(asked),
+    access: checkAccess(answers),
+    scopes: checkScopes(answers, purpose),
+    server: checkServer(answers),
     repository: checkRepository(
       wanted,
-      asked.repos,
+      answers.repos,
       purpose,
-      await namesMeant(client, wanted, asked, clock.now() + ALL_MS),
+      await namesMeant(client, wanted, answers, clock.now() + ALL_MS),
     ),
   };
 }

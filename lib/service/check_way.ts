@@ -63,29 +63,29 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine):
 /** Variables for certificate authorities that a runtime reads. Source: Deno, "Environment variables": Node's since 2.8. */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
-  const own = authorityVariable(machine.runtime);
-  return name === "deno" && isAtLeast(version, "2.8") ? [own, "NODE_EXTRA_CA_CERTS"] : [own];
+  const variable = authorityVariable(machine.runtime);
+  return name === "deno" && isAtLeast(version, "2.8") ? [variable, "NODE_EXTRA_CA_CERTS"] : [variable];
 }
 
 /** Checks proxies and certificates in the environment. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
   if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
-  const own = authorityVariables(machine);
+  const variables = authorityVariables(machine);
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
       "proxy",
       "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody on the way can read the token",
-      `Unset it, and name the certificate of your own authority in ${own[0]}`,
+      `Unset it, and name the certificate of your own authority in ${variables[0]}`,
     );
   }
   const proxy = proxyFor(origin, env, machine);
   if (proxy !== undefined && proxy.advice !== null && !isLoopback(origin.host)) {
     return warning("proxy", `${machine.runtime} does not use ${proxy.place}`, `To use it: ${proxy.advice}`);
   }
-  const authority = own.find((each) => env(each));
-  const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !own.includes(each) && env(each));
+  const authority = variables.find((each) => env(each));
+  const unread = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"].find((each) => !variables.includes(each) && env(each));
   if (authority === undefined && unread !== undefined) {
-    return warning("proxy", `${machine.runtime} does not read ${unread}`, `Set ${own[0]} to the same file`);
+    return warning("proxy", `${machine.runtime} does not read ${unread}`, `Set ${variables[0]} to the same file`);
   }
   return ok(
     "proxy",

@@ -89,7 +89,7 @@ export function connectedClient<C extends object>(
   memory?: TokenMemory,
 ): C & ClientFacts {
   const { origin, tokenPlace, addressPlace, clock = systemClock, onNotice, random = Math.random } = options;
-  const known = memory ?? newTokenMemory(
+  const tokenMemory = memory ?? newTokenMemory(
     PROCESS.paceOf(clock, options.token, origin),
     typeof options.token === "object",
   );
@@ -99,11 +99,11 @@ export function connectedClient<C extends object>(
   const transport = createTransport({
     ...options,
     onSend() {
-      known.pace.sent(clock.now());
+      tokenMemory.pace.sent(clock.now());
       options.onSend?.();
     },
   });
-  const world = { clock, onNotice, random, memory: known };
+  const world = { clock, onNotice, random, memory: tokenMemory };
   const caller = createCaller({ api: routesAt(origin), transport, world, tokenPlace, addressPlace });
   const client = {
     origin,
@@ -120,7 +120,7 @@ export function connectedClient<C extends object>(
     options.onSend?.();
   }
   const made: ClientSource = { options, count };
-  PROCESS.keepClient(client, { token: known, streams: PROCESS.streamsOf(origin, options.fetch), made });
+  PROCESS.keepClient(client, { token: tokenMemory, streams: PROCESS.streamsOf(origin, options.fetch), made });
   return client;
 }
 

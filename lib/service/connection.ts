@@ -192,11 +192,11 @@ export function findToken(options: ConnectionOptions): FoundToken {
     const why = "none was given, and with `env: null` no variable is read";
     throw new UnauthorizedError({ attempted: "read token", why, advice: "give the option token" });
   }
-  const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
-  const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
+  const setting = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
+  const named = setting("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
   const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");
   const value = env(variable);
-  const path = own("MOGPLEX_API_KEY_FILE");
+  const path = setting("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {
     // The documented command does not check where it runs.
     const isCi = dropIn || systemName(env) !== "none";
@@ -328,12 +328,12 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       return last;
     },
     async get(limits) {
-      const asked = current ??= ask();
+      const answer = current ??= ask();
       try {
-        return await waitForHook("read token", "token", asked, limits);
+        return await waitForHook("read token", "token", answer, limits);
       } catch (error) {
         // A failure, or a function that does not return, is not kept: the next request calls it again.
-        if (current === asked) current = undefined;
+        if (current === answer) current = undefined;
         throw error;
       }
     },

@@ -67,8 +67,8 @@ function describe(
 ): Described {
   const facts = factsOf(answer, failure === undefined ? null : excerpt(failure.code, redact, 60), redact);
   const where = describeAnswer(answer, facts, redact);
-  const shown = excerpt(failure?.message ?? answer.text, redact);
-  return { attempted, answer, facts, where, said: shown === "" ? `(${where})` : `(${where}): "${shown}"`, redact };
+  const quote = excerpt(failure?.message ?? answer.text, redact);
+  return { attempted, answer, facts, where, said: quote === "" ? `(${where})` : `(${where}): "${quote}"`, redact };
 }
 
 function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {

@@ -50,10 +50,10 @@ class ProcessMemory {
 
   /** Whether a service has event streams. @param fetch The caller's; undefined for the runtime's own. */
   streamsOf(origin: string, fetch: object | undefined): StreamMemory {
-    const known = this.#streams.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
-    this.#streams.set(fetch ?? OWN_FETCH, known);
-    const memory = known.get(origin) ?? newStreamMemory();
-    known.set(origin, memory);
+    const byOrigin = this.#streams.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
+    this.#streams.set(fetch ?? OWN_FETCH, byOrigin);
+    const memory = byOrigin.get(origin) ?? newStreamMemory();
+    byOrigin.set(origin, memory);
     return memory;
   }
 
@@ -186,10 +186,10 @@ class TokenPace {
   /** Adds a follower. @returns Removes it again. */
   join(): () => void {
     this.#followers++;
-    let left = false;
+    let hasLeft = false;
     return () => {
-      if (!left) this.#followers--;
-      left = true;
+      if (!hasLeft) this.#followers--;
+      hasLeft = true;
     };
   }
 
@@ -201,10 +201,10 @@ class TokenPace {
 
   /** Called after a refusal because the token has used up its requests. @param namedMs Its `Retry-After`, in milliseconds. */
   refused(atMs: number, namedMs: number | null): void {
-    const known = this.#blockedUntil > atMs;
+    const isBlocked = this.#blockedUntil > atMs;
     this.#blockedUntil = Math.max(this.#blockedUntil, atMs + (namedMs ?? 0));
     // Simultaneous requests are refused together.
-    if (!known) this.#turnMs = Math.min(this.#turnMs * SLOWER, MAX_TURN_MS);
+    if (!isBlocked) this.#turnMs = Math.min(this.#turnMs * SLOWER, MAX_TURN_MS);
     this.#calmSince = this.#blockedUntil;
   }
 

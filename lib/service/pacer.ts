@@ -87,12 +87,12 @@ export class Pacer {
     // Log each wait of a start: it is for another permitted start each time. Polling simply continues.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;
-    const known = lasting && this.#isKnown(trouble);
+    const isRepeated = lasting && this.#isKnown(trouble);
     if (lasting) this.#trouble = { what: trouble, until: clock.now() + delayMs + FORGET_MS };
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null && namedMs <= delayMs;
-    notify({ kind: "wait", what, cause, detail, attempt, delayMs, fromService: named, untilMs }, known);
-    if (!known) this.spoke();
+    notify({ kind: "wait", what, cause, detail, attempt, delayMs, fromService: named, untilMs }, isRepeated);
+    if (!isRepeated) this.spoke();
     return await this.pause(delayMs);
   }
 

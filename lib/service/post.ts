@@ -80,9 +80,9 @@ async function sendOnce(
     return await withLimit(ask, { clock, limitMs, signal: undefined });
   } catch (thrown) {
     if (thrown instanceof MogplexError) throw thrown;
-    const known = redact ?? createRedactor();
+    const redactor = redact ?? createRedactor();
     // Deno's message has the address, whose query may contain a key.
-    const mask = (text: string) => known(text.replaceAll(url, new URL(url).origin));
+    const mask = (text: string) => redactor(text.replaceAll(url, new URL(url).origin));
     if (thrown instanceof NetworkFailure) {
       const { detail, cause } = explainLoss(thrown, mask);
       const why = `the network failed: ${excerpt(detail, mask, 300)}`;

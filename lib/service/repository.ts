@@ -54,14 +54,14 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
     if (repoId !== undefined) return checkUuid(repoId, "repository id");
     throw new UsageError({ attempted, why: "a repository is missing", advice: "give its name or its id" });
   }
-  const given = checkText(repo, "repository").trim();
-  if (isUuid(given)) return given.toLowerCase();
-  const name = repoName(given);
+  const text = checkText(repo, "repository").trim();
+  if (isUuid(text)) return text.toLowerCase();
+  const name = repoName(text);
   if (NAME.test(name)) return name;
   throw new UsageError({
     attempted: "use repository",
     why: "it must be owner/name or an id (UUID)",
-    value: JSON.stringify(given.slice(0, 80)),
+    value: JSON.stringify(text.slice(0, 80)),
     advice: `${REPOS_LIST} shows names and ids`,
   });
 }
@@ -101,9 +101,9 @@ export function rowOf<R extends Pick<Repo, "root_directory">>(
 ): R | undefined {
   if (rows.length === 1) return rows[0];
   const withRoot = (wanted: string | null) => rows.filter((row) => normalRoot(row.root_directory) === wanted);
-  const given = normalRoot(root ?? null);
-  const own = withRoot(given);
-  const fitting = own.length > 0 ? own : withRoot(null);
+  const folder = normalRoot(root ?? null);
+  const sameFolder = withRoot(folder);
+  const fitting = sameFolder.length > 0 ? sameFolder : withRoot(null);
   return fitting.length === 1 ? fitting[0] : undefined;
 }
 
@@ -173,8 +173,8 @@ export async function findRepository(
   const last = page.at(-1);
   // Rows of one name are listed together, so no more of them follow after another name.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === wanted;
-  const found = isCut ? undefined : rowOf(rows, root);
-  if (found !== undefined) return { id: found.id.toLowerCase(), defaultBranch: found.default_branch };
+  const match = isCut ? undefined : rowOf(rows, root);
+  if (match !== undefined) return { id: match.id.toLowerCase(), defaultBranch: match.default_branch };
   const refused = (why: string, advice: string) =>
     new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
   if (rows.length > 1 && !isCut) {

@@ -198,9 +198,9 @@ export function createTransport(options: TransportOptions): Transport {
   async function tokenOf(signal: AbortSignal, sending: Sending): Promise<string> {
     if (source === undefined) return token as string;
     sending.inHook = { attempted: "read token", name: "token" };
-    const given = await source.get({ clock, signal });
+    const freshToken = await source.get({ clock, signal });
     sending.inHook = undefined;
-    return given;
+    return freshToken;
   }
 
   async function fetchOnce(
@@ -305,7 +305,7 @@ export function createTransport(options: TransportOptions): Transport {
     sending: Sending,
     verdict: Promise<Verdict<T>>,
   ): Promise<T> {
-    const known = await verdict.catch((thrown) => {
+    const outcome = await verdict.catch((thrown) => {
       throw sendingError(thrown, {
         attempted: what,
         limitMs,
@@ -315,8 +315,8 @@ export function createTransport(options: TransportOptions): Transport {
         ownFetch: options.fetch !== undefined,
       });
     });
-    if (!known.ok) throw known.error;
-    return known.value;
+    if (!outcome.ok) throw outcome.error;
+    return outcome.value;
   }
 
   return {

@@ -248,8 +248,8 @@ function checkHarness(harness: string): OpenWord<Harness> {
 export function unknownHarness(harness: string | undefined): string | undefined {
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
-  const meant = near === undefined ? `known are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
-  return `the harness ${quoted(harness)} is not known to this version; ${meant}`;
+  const advice = near === undefined ? `known are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
+  return `the harness ${quoted(harness)} is not known to this version; ${advice}`;
 }
 
 function checkMode(mode: string): Mode {
