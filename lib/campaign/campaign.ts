@@ -1,5 +1,5 @@
 /**
- * Campaigns for scripts and for the command line: plan one, make a wave, follow it to its end, read how it stands.
+ * Campaigns for scripts and for the command line: plan one, make a wave, follow it to its end, read its state.
  *
  * @module
  */
@@ -60,7 +60,7 @@ import {
 } from "./work/work.ts";
 
 /**
- * Reads what a campaign looks like, from its lock and journal: nothing is changed, even while another process works on it. With `forge` the
+ * Reads the state of a campaign from its lock and journal. Changes nothing, even while another process works on it. With `forge` the
  * pull requests are read as well; without it no request is sent.
  *
  * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a lock or journal that was changed.
@@ -83,28 +83,28 @@ export async function readCampaignWith(
 
 // A step on a campaign: one wave, or many in one process until the campaign is done.
 
-/** How a campaign stands after a step on it. */
+/** The state of a campaign after a step. */
 export type CampaignStand =
-  /** It has its exit code, which is that of the view. */
+  /** It has its exit code, the same as the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * It has none yet. `goes on`: by the next step; `gated`: when a gate is opened; `stopped`: when it is resumed. `why` and `advice` are
+   * It has no exit code yet. `goes on`: continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed. `why` and `advice` are
    * clauses: what it waits for, and what to do.
    */
   | { state: "goes on" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
-   * A signal ended the step, and the campaign goes on. `view` is null when there is no plan yet; `why` tells what became of the runs; `by` is
+   * A signal ended the step, and the campaign continues. `view` is null when there is no plan yet; `why` is what happened to the runs; `by` is
    * the reason of the signal.
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
-/** The exit code of a step: that of {@linkcode exitCodeNow}, or the code of the signal. */
+/** The exit code of a step: the result of {@linkcode exitCodeNow}, or the code of the signal. */
 export function exitCodeOfStand(stand: CampaignStand): number {
   if (stand.state === "interrupted") return exitCodeFor(stand.by);
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** The outcome of a step, for events: `started` when the campaign goes on without us, `awaiting_input` when only a person can go on. */
+/** The outcome of a step, for events: `started` when the campaign continues without us, `awaiting_input` when it needs a person. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -127,7 +127,6 @@ function verdictOf({ exitCode }: CampaignView): EndOutcome {
   return exitCode === EXIT.awaitingInput ? "awaiting_input" : "failed";
 }
 
-/** How far a campaign is. */
 export function progressOf(view: Pick<CampaignView, "counts">): CampaignProgress {
   const { ended, items } = totalsOf(view);
   return { done: ended, total: items };
@@ -143,9 +142,9 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 export interface StepInternals extends CampaignInternals {
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
-  /** What a signal does to the runs at work. @default {"auto"} (they go on) */
+  /** What a signal does to open runs. @default {"auto"} (they continue) */
   onInterrupt?: OnInterrupt | undefined;
-  /** Whether a signal cancels the runs at work, asked when it has come. @default what `onInterrupt` says */
+  /** Whether a signal cancels open runs; called when the signal arrives. @default what `onInterrupt` says */
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
@@ -169,7 +168,7 @@ export async function makeWave(
 }
 
 /**
- * Follows a campaign until it is done, or only a person can make it go on, or `timeoutMs` has passed: the work of `campaign run`.
+ * Follows a campaign until it is done, or only a person can make it continue, or `timeoutMs` has passed: the work of `campaign run`.
  *
  * @throws what {@linkcode makeWave} throws.
  */
@@ -224,7 +223,7 @@ async function makeStep(
     }
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    // After a lost race the time is not given a second time.
+    // A lost race does not restart the time limit.
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
     expectToken(session, opened.store);
@@ -244,7 +243,7 @@ async function makeStep(
       sendNotification: () => sendNotification(opened, notificationContext()),
     });
     const stand = await step.run().catch(async (error) => {
-      // After a lost race everything is read again and decided anew.
+      // After a lost race everything is read and decided again.
       if (error instanceof LostRaceError) throw error;
       internals.onFailed?.(step.isPlanned ? step.view() : null);
       await noteTrouble(opened, error, step.redact);
@@ -263,7 +262,7 @@ function doneView({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
   return view.state === "done" ? view : undefined;
 }
 
-/** How a person calls a campaign that a script works on; null when there is no file to call it with, or no directory. */
+/** The command for a campaign that a script works on; null without a file or a directory. */
 function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
   return {
@@ -276,24 +275,23 @@ function commandOf(source: CampaignSource, { directory, home, memory }: Campaign
   };
 }
 
-/** Forgets what stopped an earlier wave, where this one has nothing to do: it is one that ends without an error. */
+/** Clears what stopped an earlier wave if this wave has nothing to do: it ends without an error. */
 async function clearTrouble(store: Store): Promise<void> {
   if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
-/** Records what stopped a step, for readers of the journal. What cannot be recorded is in the error alone. */
+/** Records what stopped a step, for readers of the journal. If that fails, only the error has it. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether no later wave fixes an error by itself: a token that is refused, a journal that was changed. */
+/** Whether no later wave can fix an error: a token that is refused, a journal that was changed. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
-/** What a {@linkcode Step} needs beside session and campaign. */
 interface StepSettings extends Pick<StepInternals, "onView"> {
   once: boolean;
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
@@ -324,12 +322,11 @@ const SHARE_MS = 5 * 60_000;
 /** An event without the progress, which each has. */
 type WithoutProgress<E> = E extends unknown ? Omit<E, "progress"> : never;
 
-/** Plans where there is no lock, works until the end of the wave or of the campaign, and says how the campaign stands. */
+/** Plans where there is no lock, works until the end of the wave or of the campaign, and returns the state of the campaign. */
 class Step {
   readonly #session: Session;
   readonly #opened: OpenedCampaign;
   readonly #settings: StepSettings;
-  /** Masks secrets in texts for the journal. */
   readonly redact: Redactor;
   readonly #pace: RequestPace;
   #work: Work | undefined;
@@ -337,7 +334,7 @@ class Step {
   /** The items as the last events have them. */
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
-  /** After a signal: what became of the runs, as a clause. */
+  /** After a signal: what happened to the runs, as a clause. */
   #stopping: Promise<string> | undefined;
 
   constructor(session: Session, opened: OpenedCampaign, settings: StepSettings) {
@@ -349,7 +346,7 @@ class Step {
     this.#sharedAt = session.clock.now();
   }
 
-  /** Works, and returns how the campaign stands. @throws what stopped it, unless that was a signal. */
+  /** Works, and returns the state of the campaign. @throws what stopped it, unless that was a signal. */
   async run(): Promise<CampaignStand> {
     const { interrupts } = this.#settings;
     // In the handler itself: the requests must leave before anything else reacts to the signal.
@@ -378,7 +375,7 @@ class Step {
       const plan = await planLock(this.#session, this.#opened, skipInvalid, this.#pace);
       this.#pace.pacer = undefined;
       await writePlan(this.#opened, plan.lock);
-      // A place that may not be written is found before anything is started.
+      // A place without write access is noticed before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);
     }
@@ -407,7 +404,7 @@ class Step {
       for (const [id, item] of memory.items) this.#items.set(id, this.#itemView(work, item));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
-      // One that stays has to learn soon that it may write, and counts its lost races from here.
+      // A process that stays must learn soon whether it may write, and its lost races are counted from here.
       if (!this.#settings.once) await work.store.share();
       await this.#advance(work);
     } else await clearTrouble(work.store);
@@ -424,7 +421,7 @@ class Step {
   async #advance(work: Work): Promise<void> {
     const { once } = this.#settings;
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    // One that is at rest may go on: a wave sees whether people have ended the runs that are open.
+    // A campaign at rest may continue: a wave sees whether people have ended the open runs.
     if (once || isAtRest(work.store.memory)) await runWave(work);
     if (!once) await followToRest(work);
   }
@@ -452,7 +449,7 @@ class Step {
   }
 
   /**
-   * Notifies people who have to act although it stays: on questions of agents, or on starts without an answer. One that is at rest tells it
+   * Notifies people who must act while this process stays: on questions of agents, or on starts without an answer. A campaign at rest sends this
    * at its end.
    */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
@@ -511,12 +508,10 @@ class Step {
     return { state: "goes on", view, why, advice: "the next call goes on" };
   }
 
-  /** Whether there is a plan to show. */
   get isPlanned(): boolean {
     return (this.#work ?? this.#opened.store) !== undefined;
   }
 
-  /** What the campaign looks like now. @param brief See `ViewInput.brief`. @param stays See `ViewInput.stays`. */
   view(brief = false, stays = false): CampaignView {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
@@ -533,7 +528,7 @@ class Step {
     });
   }
 
-  /** Cancels the runs of a campaign whose time is over, if the caller asked for that. Nothing may be left to do then. */
+  /** Cancels the runs of a campaign after its timeout, if the caller asked for that. There may be nothing to cancel. */
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
     if (!this.#settings.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) return undefined;

@@ -25,8 +25,8 @@ export interface CampaignProgress {
 /**
  * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
  *
- * - `wave`: a wave begins, which looks at runs that are at work and starts new ones; `wave` is its number, from 1.
- * - `item`: something about a repository has changed: its verdict or state, from `before` to that of `item`; or, where both are the same,
+ * - `wave`: a wave begins. It looks at open runs and starts new ones; `wave` is its number, from 1.
+ * - `item`: something about a repository has changed: its verdict or state, from `before` to the one in `item`; or, if both are the same,
  *   another field of `item`, such as what its pull request waits for.
  * - `gate`: nothing more is started until a person approves, for `reason`: after the canary, or for too many failures.
  * - `waiting`: `limit` delays the next start until `nextAt` in ISO 8601; null if time alone does not end the wait. Sent when either changes.
@@ -45,14 +45,14 @@ export type CampaignEvent =
     type: "item";
     /** The repository as it is now. */
     item: CampaignItem;
-    /** Its verdict or state as it was told last. */
+    /** Its verdict or state in the event before. */
     before: ItemState;
     /** How far the campaign is. */
     progress: CampaignProgress;
   }
   | {
     type: "gate";
-    /** Which gate is closed: that after the canary, or that for too many failures. */
+    /** Which gate is closed: `canary`, or `threshold` for too many failures. */
     gate: "canary" | "threshold";
     /** Why, in one line. */
     reason: string;
@@ -79,14 +79,14 @@ export type CampaignEvent =
 
 /** The last event of a campaign that is followed. */
 export interface CampaignEnd {
-  /** Tells it from other events. */
+  /** Distinguishes it from other events. */
   type: "end";
   /**
-   * Our verdict; `awaiting_input` when only people can go on (they answer a run, or open a gate), `started` when the campaign goes on without
+   * Our verdict; `awaiting_input` when it needs a person (to answer a run or open a gate), `started` when the campaign continues without
    * us, `interrupted` when it was cancelled.
    */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code that belongs to it: 4 when only people can go on, 75 when the campaign goes on without us. */
+  /** Exit code that belongs to it: 4 when it needs a person, 75 when the campaign continues without us. */
   exitCode: number;
   /** What the campaign looks like. */
   result: CampaignView;
@@ -94,7 +94,7 @@ export interface CampaignEnd {
   progress: CampaignProgress;
 }
 
-// What a person is told when a campaign needs one.
+// The message to a person when a campaign needs one.
 
 /** What a webhook gets with `format: json`, and the function of a script. Its schema is `schema/campaign-notification.schema.json`. */
 export interface CampaignNotification {
@@ -122,15 +122,15 @@ export interface CampaignNotification {
   job: string | null;
   /** Address of the page of the campaign; null where the CI system shows no files of a job. */
   page: string | null;
-  /** Command that goes on with it, for a person to run; null where only a script holds the campaign. */
+  /** Command that continues it, for a person to run; null if only a script holds the campaign. */
   command: string | null;
   /** When this was made, in ISO 8601. */
   at: string;
 }
 
 /**
- * Is told in place of the webhook of a campaign. The campaign waits for its promise. When it fails it is called up to two times more, within
- * 30 seconds in all; when all fail, the next call of `run()` or `advance()` tells the same again, with the same `id`.
+ * Called instead of the webhook of a campaign. The campaign waits for its promise. If it fails, it is called up to two times more, within
+ * 30 seconds in all. If all fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
@@ -163,15 +163,15 @@ export interface CampaignOptions extends ConnectOptions {
    * are not read.
    */
   forge?: CampaignForge | undefined;
-  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
+  /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
-  /** Is told in place of the webhook of the campaign. @default the webhook is told, if there is one */
+  /** Called instead of the webhook of the campaign. @default the webhook is called, if there is one */
   notifier?: Notifier | undefined;
 }
 
 /** Options of {@linkcode Campaigns.plan}. */
 export interface PlanCampaignOptions extends CampaignOptions {
-  /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
+  /** Whether repositories that cannot be used are kept as `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
@@ -223,6 +223,6 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
 
 /** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
-  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
+  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then continues without us. @default 30 days */
   timeoutMs?: number | undefined;
 }

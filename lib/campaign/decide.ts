@@ -79,7 +79,7 @@ export interface DecideOptions extends CampaignOptions {
  * Records a decision, and carries out at once what it says about open starts.
  *
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
+ * @throws {MogplexError} with exit code 75 when another process is using the directory.
  */
 export async function decideCampaign(
   source: CampaignSource,
@@ -120,7 +120,7 @@ export async function decideCampaign(
   });
 }
 
-/** Where a person finds the items. */
+/** Where to find the items. */
 function listsText(opened: OpenedCampaign): string {
   return `${ownCommand(opened, "status", "--all")} lists the items`;
 }
@@ -148,8 +148,8 @@ function isName(glob: string): boolean {
 }
 
 /**
- * Items that fit a selection. An item that has ended well is selected by its whole name only: a glob must not bring a second pull request to
- * everything that it fits.
+ * Items that match a selection. A succeeded item is selected only by its whole name: a glob must not bring a second pull request to
+ * everything that it matches.
  *
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
@@ -190,7 +190,7 @@ function selected(
   throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? cancelled ?? lists });
 }
 
-/** Items that can be started again: what is at work must end first, and what the plan found invalid needs another plan. */
+/** Items that can be started again: open runs must end first, and items that the plan found invalid need another plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const found = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
@@ -216,15 +216,13 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
   throw new UsageError({ attempted, why, advice: "name the others by --only, and fix this one by hand" });
 }
 
-/** A decision that the journal has. */
 interface Recorded {
   items: string[];
   text: string;
-  /** Names of items whose open start is to be settled now. */
+  /** Names of items whose open start must be settled now. */
   settles: string[];
 }
 
-/** Open starts among items: their names. */
 function openOf(items: readonly ItemMemory[]): string[] {
   return items.filter(isOpenStart).map(({ item }) => item.id);
 }
@@ -266,7 +264,6 @@ interface Deciding {
 
 type Of<K extends Decision["kind"]> = Extract<Decision, { kind: K }>;
 
-/** Records a decision, unless `dryRun`. */
 async function recordDecision(
   opened: OpenedCampaign,
   store: Store,
@@ -391,7 +388,7 @@ async function recordSkip(
     const isAtWork = hasRun(item) || isOpenStart(item);
     if (isAtWork && item.starts.at(-1)?.missing) return true;
     if (cancel && isAtWork && skipped?.cancel !== true) return true;
-    // A pull request that cannot be read counts as open until its item is skipped.
+    // A pull request that cannot be read is treated as open until its item is skipped.
     const isLeftOut = state === "skipped" || skipped !== null && state !== "unknown";
     return !isLeftOut && (!WELL.includes(state) || pull?.state === "unreadable");
   });
@@ -425,14 +422,14 @@ async function recordSkip(
   return { items: ids, text: parts.join("; "), settles: open };
 }
 
-/** What an agent still does whose item was skipped, and how to end it. */
+/** What the agent of a skipped item still does, and how to end it. */
 function stillRunning(runs: number): string {
   return runs === 1
     ? "its run is still running: --cancel cancels it"
     : `${formatCount(runs, "run")} are still running: --cancel cancels them`;
 }
 
-/** Settles open starts now, as far as that is possible here. @returns What became of them, for people, and why some are left. */
+/** Settles open starts now, if that is possible here. @returns Their results, for people, and why some are left. */
 async function settleHere(
   opened: OpenedCampaign,
   store: Store,

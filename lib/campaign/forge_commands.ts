@@ -9,7 +9,7 @@ import type { MergeMethod } from "../forge/forge.ts";
 import type { PullRequestAddress } from "../forge/model.ts";
 import type { CampaignItem, PullRequestView } from "./view/view.ts";
 
-/** What is to become of pull requests. */
+/** What to do with pull requests. */
 type PullRequestAction = "merge" | "close";
 
 /** From when on a pull request is ready to be merged: once a person has approved it, or once its checks are green. */
@@ -25,7 +25,7 @@ interface ForgeCommands {
   behind: string[];
   /** Names of items whose pull request was not read, or that is at no forge with commands. */
   unread: string[];
-  /** Names of items whose pull request is in another repository, or on another branch than the run's, as far as that is known. */
+  /** Names of items whose pull request is known to be in another repository, or on another branch than the run's. */
   elsewhere: string[];
 }
 
@@ -41,14 +41,14 @@ interface ForgeCommandOptions {
   all?: boolean | undefined;
 }
 
-/** Whether a pull request may be merged: nothing that is known speaks against it. */
+/** Whether a pull request may be merged: nothing known prevents it. */
 function isReady({ draft, checks, review, conflict }: PullRequestView, { ready, all }: ForgeCommandOptions): boolean {
   if (draft || conflict === true || checks === "red" || review === "changes-requested") return false;
   if (all) return checks !== null;
   return ready === "green" ? checks === "green" : (checks === "green" || checks === "none") && review === "approved";
 }
 
-/** Whether a pull request is not that of its item's run, or may not be. */
+/** Whether a pull request does not, or might not, belong to its item's run. */
 function isElsewhere(
   { repository, renamed = repository, pullRequestState: pull }: CampaignItem,
   address: PullRequestAddress,
@@ -60,7 +60,7 @@ function isElsewhere(
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
 /**
- * Makes the lines for pull requests that are open.
+ * Makes the lines for open pull requests.
  *
  * @param items Items to make lines for. What is merged or closed has none.
  */

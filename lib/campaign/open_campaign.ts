@@ -63,9 +63,9 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Gets each lock that is read, with the prompts that no view has. */
   onLock?: ((lock: Lock) => void) | undefined;
-  /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
+  /** The command for the campaign. @default the command `mogplex-ci` with its file and directory */
   command?: CampaignCommand | undefined;
-  /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. */
+  /** Receives the function that masks the file's secret, as soon as the file is read and before any message. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 
@@ -105,7 +105,7 @@ export interface OpenedCampaign {
 /** Attempts in a row of a job to write to a home that other machines write to as well. */
 const ATTEMPTS = 5;
 
-/** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
+/** Longest wait before another attempt, in milliseconds. The wait is a random part of it, so that two jobs do not stay in step. */
 const RACE_WAIT_MS = 10_000;
 
 /**
@@ -115,7 +115,7 @@ const RACE_WAIT_MS = 10_000;
  * @param source See {@linkcode CampaignSource}.
  * @param access `read` changes nothing, and works while another process writes.
  * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
+ * @throws {MogplexError} with exit code 75 when another process is using the directory, 69 when it cannot be used.
  */
 export async function withCampaign<T>(
   source: CampaignSource,
@@ -128,7 +128,6 @@ export async function withCampaign<T>(
   const random = internals.random ?? Math.random;
   const io = internals.io ?? processIo();
   const read = internals.read ?? await readSource(source, options, io, internals);
-  /** Lost races in a row. */
   let races = 0;
   const known = internalsWith(internals, { io, read, started: noOwnStarts(), onShared: () => void (races = 0) });
   for (let isFirst = true;; isFirst = false) {
@@ -199,14 +198,13 @@ async function attempt<T>(
  */
 async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
   if (error instanceof LostRaceError) throw error;
-  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
+  // A step that refuses to continue must not get in the way of others: records that only report this are not shared.
   await home.flush(error instanceof UsageError).catch((problem) => {
     if (problem instanceof LostRaceError) throw problem;
   });
   throw error;
 }
 
-/** Opens the home, and folds its journal. */
 async function openAll(
   source: CampaignSource,
   options: CampaignOptions,
@@ -276,7 +274,7 @@ const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
- * Where a campaign is: what the caller says, then the variable, then the file.
+ * Where a campaign is: the caller's value, then the variable, then the file.
  *
  * @param fileHome What the file says: a directory, or a branch.
  * @returns `home` is undefined if it was not given: then it is the directory.
@@ -294,7 +292,7 @@ export function placeOf(
   };
 }
 
-/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
+/** Reads the journal again, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
   const store = lock === undefined
@@ -324,8 +322,8 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
 }
 
 /**
- * The error about a branch without a plan. It may be lost: planning anew would forget what people have stopped and skipped, and begin with
- * repositories whose owners said no.
+ * The error about a branch without a plan. It may be lost: a new plan would forget what people have stopped and skipped, and would include
+ * repositories whose owners declined.
  */
 function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
@@ -354,7 +352,7 @@ export function checkWhole(opened: OpenedCampaign): void {
   });
 }
 
-/** Says that the file has changed since it was planned; null when it has not. */
+/** A sentence if the file has changed since it was planned, otherwise null. */
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;

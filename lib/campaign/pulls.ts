@@ -68,7 +68,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request that its forge does not show. What was known of it is not known any more. */
+/** A pull request that its forge does not show. What was known of it is out of date. */
 function unreadable(reason: string): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   return { state: "unreadable", draft: false, ...unknown, reason };
@@ -94,7 +94,7 @@ export class PullRequests {
     this.#tell = tell;
   }
 
-  /** Pull requests that could not be read when they were last tried: what the journal says of them may be old. */
+  /** Pull requests that could not be read when last tried: their state in the journal may be old. */
   get failed(): number {
     return this.#failed.size;
   }
@@ -131,13 +131,13 @@ export class PullRequests {
       const body = await this.#settle(memory, item);
       if (body !== undefined) await take(body);
       const now = this.#clock.now();
-      // A forge that does not answer would take its longest time for every item.
+      // A forge that does not answer would use up the timeout for every item.
       if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
     const wanted = new Map<string, ItemMemory[]>();
     for (const item of memory.items.values()) {
       const { pullRequest: url, pull, state } = item;
-      // What is merged stays so.
+      // A merged pull request stays merged.
       if (url === null || pull?.state === "merged" || state === "skipped") continue;
       wanted.set(url, [...wanted.get(url) ?? [], item]);
     }
@@ -165,7 +165,7 @@ export class PullRequests {
   /**
    * Reads the failed checks, or the open remarks, of a pull request.
    *
-   * @returns Undefined when that cannot be read: it is told once.
+   * @returns Undefined when that cannot be read, which is reported once.
    * @throws `signal.reason` if the signal of the forges aborts.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
@@ -183,7 +183,7 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Says once why an item gets no follow-up. */
+  /** Reports once why an item gets no follow-up. */
   tellNoFollowUp(repository: string, reason: string): void {
     this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
   }
@@ -241,7 +241,7 @@ export class PullRequests {
   }
 }
 
-/** Items whose pull request is in a repository of another name, as far as names were seen: they may have been renamed. */
+/** Items whose pull request is in a repository of another name, by the names seen so far: it may have been renamed. */
 export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter((item) => {
     const repository = item.pullRequest === null ? undefined : parsePullRequest(item.pullRequest)?.repository;
@@ -305,21 +305,21 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
   });
 }
 
-// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
+// On which branch a follow-up may work. It pushes there without a review, and events are not trusted: the branch is the one
 // that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
 
-/** The start of the item's task whose run is the newest: its pull request is that of the item. */
+/** The newest start of the item's task that has a run: its pull request is the item's. */
 function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
   return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
 }
 
-/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
+/** The branch of an item's run, if we know it ourselves; otherwise null. */
 function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   const start = taskStart(item);
   return start?.branch ?? start?.answered ?? null;
 }
 
-/** Why a pull request is not that of the item's run, as a clause; null when it is. */
+/** Why a pull request does not belong to the item's run, as a clause; null when it does. */
 function foreignReason(
   item: Pick<ItemMemory, "item" | "renamed" | "starts">,
   { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
@@ -336,7 +336,7 @@ function foreignReason(
     : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
 }
 
-/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
+/** The branch for a follow-up of an item; otherwise why it cannot have one, as a clause. */
 export function followUpBranch(
   item: Pick<ItemMemory, "item" | "starts" | "pull">,
 ): { branch: string; reason: null } | { branch: null; reason: string } {
@@ -362,7 +362,7 @@ export function followUpBranch(
 
 // What pull requests wait for that only a person can bring about, in words.
 
-/** How long nothing happens until a pull request counts as stuck, in milliseconds. */
+/** Time without activity after which a pull request is stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
 /** The causes, most urgent first, with what they say. */
@@ -383,7 +383,7 @@ export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[]
 /** Most owners that a group names. */
 const MAX_OWNERS = 20;
 
-/** What keeps a pull request that is open from being merged. */
+/** What blocks the merge of an open pull request. */
 function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "failed-checks";
@@ -397,10 +397,10 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
 /**
  * What the pull request of an item waits for; null for nothing.
  *
- * @param item Only an item that ended well has a pull request to wait for; what is wrong with any other is its verdict.
+ * @param item Only a succeeded item has a pull request to wait for; the verdict explains all others.
  * @param changed Whether its newest run changed something; null when that is not known.
  * @param nowMs Now, in milliseconds since 1970.
- * @param stuckAfterMs How long nothing happens until it counts as stuck, in milliseconds.
+ * @param stuckAfterMs Time without activity after which it is stuck, in milliseconds.
  */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
@@ -415,7 +415,7 @@ export function stuckCause(
   return pull.state === "unreadable" ? "unreadable" : stuckOpen(pull, nowMs, stuckAfterMs);
 }
 
-/** Who has to act on an item's pull request: who has it in hand, else whose repository it is. */
+/** Who has to act on an item's pull request: its assignee, otherwise the owner of the repository. */
 export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
