@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
-import { codesOf, commandVocabulary, flagsOf, type VerbFlag } from "../../../lib/cli/verb.ts";
+import { codesOf, commandVocabulary, flagsOf, type Verb, type VerbFlag } from "../../../lib/cli/verb.ts";
 import { ENVIRONMENT } from "../../../lib/cli/environment.ts";
 import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
@@ -109,4 +109,29 @@ test("commandVocabulary().words() writes commands with the program as it was cal
     "call `node mogplex.mjs campaign plan a.yml`; the file of `mogplex-ci-2` stays",
   );
   expect(commandVocabulary().words(message)).toBe(message);
+});
+
+test("a verb's file reads no row of options.ts that none of its verbs lists", async () => {
+  const strays: string[] = [];
+  for (const folder of ["verbs", "campaign"]) {
+    const top = join(CLI, folder);
+    for (const file of readdirSync(top).filter((name) => name.endsWith(".ts"))) {
+      const values: unknown[] = Object.values(await import(join(top, file)));
+      const verbs = values.flat().filter((value): value is Verb => VERBS.includes(value as Verb));
+      if (verbs.length === 0) continue;
+      const listed = new Set<unknown>(verbs.flatMap(flagsOf));
+      const text = readFileSync(join(top, file), "utf8");
+      // Other files, and this one, have rows of the same names.
+      const imported = /import \{([^}]*)\} from "\.\.\/options\.ts"/.exec(text)?.[1] ?? "";
+      const read = text.matchAll(
+        /\b(?:option|flags\.(?:has|get|all))\(([A-Z][A-Z_]+)\)/g,
+      );
+      for (const [, name = ""] of read) {
+        if (new RegExp(`\\b${name}\\b`).test(imported) && !listed.has(TABLE[name as keyof typeof TABLE])) {
+          strays.push(`${file} ${name}`);
+        }
+      }
+    }
+  }
+  expect([...new Set(strays)]).toEqual([]);
 });
