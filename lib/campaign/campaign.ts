@@ -88,8 +88,8 @@ export type CampaignStand =
   /** It has its exit code, the same as the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * It has no exit code yet. `goes on`: continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed. `why` and `advice` are
-   * clauses: what it waits for, and what to do.
+   * It has no exit code yet. `goes on`: it continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed.
+   * `why` and `advice` are clauses: what it waits for, and what to do.
    */
   | { state: "goes on" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**

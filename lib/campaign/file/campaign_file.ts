@@ -35,7 +35,7 @@ export type RepositoryEntry =
     baseBranch: string | undefined;
     /** Root directory, normalised: null for the repository's root, undefined for the repository's stored one. */
     root: string | null | undefined;
-    /** Variables of this entry. They win over those of the file. */
+    /** Variables of this entry. They override variables of the file. */
     variables: Readonly<Record<string, string>>;
     place: Place;
   }
@@ -68,13 +68,13 @@ export type Threshold = { kind: "count"; count: number } | { kind: "share"; shar
 interface Canary {
   /** How many: 1 or more. */
   size: number;
-  /** `automatic`: goes on by itself if all of them ended well. `manual`: waits for `approve`. */
+  /** `automatic`: continues if all of them succeeded. `manual`: waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
 /**
- * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
- * otherwise. `done`: every item has its verdict.
+ * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: the campaign needs a person to continue
+ * for another reason. `done`: every item has its verdict.
  */
 export type NotifyEvent = "gated" | "stuck" | "done";
 
@@ -105,7 +105,6 @@ export interface CampaignFile {
   name: string;
   /** Part of every key; empty by default. */
   round: string;
-  /** Where lock and journal are: a directory, or `git:origin#BRANCH`; null when the file does not say. */
   home: string | null;
   /** First line of every prompt, with templates; null for none. */
   title: string | null;
@@ -114,9 +113,9 @@ export interface CampaignFile {
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];
   exclude: readonly string[];
-  /** Which agent. `mode` is null when the service is to choose. */
+  /** Which agent. `mode` is null when the service chooses. */
   agent: { harness: string; mode: string | null };
-  /** Working branch, with templates; null when the service is to name it. */
+  /** Working branch, with templates; null when the service names it. */
   branch: string | null;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {

@@ -61,7 +61,7 @@ function found(node: TreeNode): string {
     : `it is ${typeof node.value === "string" ? excerpt(node.value) : node.text}`;
 }
 
-/** A text in quotes, for the advice to write it so. */
+/** A text in quotes, for the advice to quote it. */
 function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
@@ -119,7 +119,7 @@ function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
   return issue.path.length === 0 || node !== undefined && nodeAt(node, issue.path) === undefined;
 }
 
-/** Replaces an issue of a union by those of the alternative that was meant, if there is one. */
+/** Replaces an issue of a union by the issues of the alternative that was meant, if there is one. */
 function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   const path = [...base, ...issue.path];
   if (issue.code !== "invalid_union") return [{ issue, path }];

@@ -33,7 +33,7 @@ export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
 
 /**
- * A text as every checkout of it has it: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
+ * A text as it is in every checkout: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
  * depend on a setting of Git.
  */
 function normalised(text: string): string {
@@ -138,9 +138,9 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
   }
 }
 
-// The entries of `repositories`, lists included, and globs of `exclude`. Mistakes are those of single entries and of duplicates.
+// The entries of `repositories`, lists included, and globs of `exclude`. Reports mistakes in single entries, and duplicates.
 
-/** What becomes of the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
+/** What happens to the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
 /** Name of the list that comes from standard input, in places. */
@@ -185,7 +185,7 @@ export class EntryReader {
     return [...new Set(list.items.flatMap((item) => Object.keys(textsOf(nodeAt(item, ["variables"])))))];
   }
 
-  /** Remembers what an identity stands for. @returns Whether it is new; it is a mistake if not. */
+  /** Remembers the place of an identity. @returns Whether it is new; a second one is a mistake. */
   #isNew(identity: readonly unknown[], place: Place, key: string, what: string): boolean {
     const id = JSON.stringify(identity);
     const first = this.#known.get(id);
@@ -271,7 +271,7 @@ export class EntryReader {
   }
 
   /**
-   * The entries of `repositories` that have no mistake of their own, in the order of the file.
+   * The entries of `repositories` without mistakes, in the order of the file.
    *
    * @param wrong Indexes of entries in which the schema found a mistake.
    */
@@ -313,7 +313,7 @@ export class EntryReader {
   }
 }
 
-// Templates: `{{ name }}` stands for the value of a variable. `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
+// Templates: `{{ name }}` is replaced by the value of a variable. `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
 //
 // A value is inserted as it is: braces in it are no template.
 
@@ -344,7 +344,6 @@ const MAX_TEXT = 1_000_000;
 // Sticky, and nothing that it repeats can contain the next `{{`: a text of any kind is read in linear time.
 const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
 
-/** Takes a template apart, in linear time. */
 export function parseTemplate(text: string): Template {
   const parts: TemplatePart[] = [];
   const problems: TemplateProblem[] = [];
@@ -438,7 +437,7 @@ interface TaskItem {
   repository: string;
   /** Root directory; null for the repository's root, which is an empty text. */
   root: string | null;
-  /** Variables of the item. They win over those of the file. */
+  /** Variables of the item. They override variables of the file. */
   variables: Readonly<Record<string, string>>;
 }
 
@@ -481,7 +480,7 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
 export const MAX_TITLE = 72;
 const MAX_MISSING = 100;
-/** Stands for a value that only the service knows, in checks. */
+/** Placeholder in checks for a value that only the service knows. */
 const UNKNOWN = "x";
 
 export interface TaskText {
@@ -503,7 +502,7 @@ interface CheckedTask {
 
 type Values = Readonly<Record<string, string>>;
 
-/** The values for an entry, as far as they are known before the service is asked. */
+/** The values for an entry that are known before the service is asked. */
 function valuesOf({ campaign, round, variables }: CheckedTask, entry?: RepositoryEntry): Values {
   const one = entry?.kind === "repository" ? entry : undefined;
   const isNamed = one?.repo.includes("/") === true;
@@ -599,7 +598,7 @@ class Branches {
   /** Every beginning of a branch that ends before a slash. */
   readonly #above = new Map<string, string>();
 
-  /** What keeps a branch from standing beside those before it. */
+  /** Why a branch cannot exist beside the branches before it. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {

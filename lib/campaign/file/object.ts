@@ -52,7 +52,7 @@ export interface CampaignDefinition {
   readonly version?: 1 | undefined;
   /** Its name: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
   readonly name: string;
-  /** Part of the key of every start: with another round, the same campaign starts anew. @default {""} */
+  /** Part of the key of every start: with another round, the same campaign starts from scratch. @default {""} */
   readonly round?: string | undefined;
   /** A directory, or `git:origin#BRANCH`; the option `home` wins. */
   readonly home?: string | undefined;
@@ -74,7 +74,7 @@ export interface CampaignDefinition {
   readonly agent?: { readonly harness?: OpenWord<Harness> | undefined; readonly mode?: Mode | undefined } | undefined;
   /** Name of the working branches. A template. @default the service names them */
   readonly branch?: string | undefined;
-  /** What counts as a success. @default {{ require: "run", acceptUnchanged: false }} */
+  /** What makes a run a success. @default {{ require: "run", acceptUnchanged: false }} */
   readonly success?: {
     readonly require?: "run" | "changes" | "pull-request" | undefined;
     readonly acceptUnchanged?: boolean | undefined;
@@ -101,7 +101,7 @@ export interface CampaignDefinition {
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
-  /** A webhook that is told when the campaign needs a person, or is done. */
+  /** A webhook that is called when the campaign needs a person, or is done. */
   readonly notify?: {
     readonly webhookVariable: string;
     readonly host: string;
@@ -126,9 +126,9 @@ export type CampaignRepository =
   | { readonly file: string };
 
 /**
- * The tree of an object, with the keys of a file. Offsets in it count its values. From then on the mistakes are in the words of the object.
+ * The tree of an object, with the keys of a file. Offsets in it count its values. Later mistakes use the keys of the object.
  *
- * @param mistakes Gets what is no plain data.
+ * @param mistakes Receives values that are not plain data.
  */
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
   /** Paths of the values, as the caller wrote them. */

@@ -1,5 +1,5 @@
 /**
- * Reads a campaign file with everything that it names, and tells all mistakes at once. Sends nothing.
+ * Reads a campaign file with everything that it names, and reports all mistakes at once. Sends nothing.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface ReadCampaignOptions {
   allowOutside?: boolean | undefined;
   /** Variable with the address of a webhook that is permitted beside those with a usual name. */
   webhookVariable?: string | undefined;
-  /** What becomes of the list `-`. @default {"refuse"} */
+  /** What happens to the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
   /** What is read. @default {"all"} */
   purpose?: ReadPurpose | undefined;
@@ -41,11 +41,11 @@ export interface ReadCampaignOptions {
 
 /**
  * What a file is read for. `all`: for a plan or a wave. `task`: for its task, without the rule for the name of the webhook's variable. `place`: to
- * find the campaign, without its task and its list, and without the files that it names; the hash is that of the file alone.
+ * find the campaign, without its task and its list, and without the files that it names; the hash covers the file alone.
  */
 export type ReadPurpose = "all" | "task" | "place";
 
-/** Stands in the place of task and list where only the place of a campaign is read. */
+/** Placeholder for task and list if only the place of a campaign is read. */
 const NOTHING: RestOfFile = { skippedStdin: true, exclude: [], repositories: [], variables: {}, prompt: "" };
 
 /**
@@ -88,13 +88,13 @@ export async function readCampaignObject(
   return await readTree(tree, { path: null, text: JSON.stringify(dataOf(tree.root), inOrder) }, mistakes, io, options);
 }
 
-/** For `JSON.stringify`: keys in the order of the alphabet, as that in which a script names them says nothing. */
+/** For `JSON.stringify`: keys in alphabetical order, since their order in a script means nothing. */
 function inOrder(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Judges a campaign, and reads what it names. @param whole Its text, for the hash, and its path; null for an object. */
+/** Checks a campaign, and reads the files that it names. @param whole Its text, for the hash, and its path; null for an object. */
 async function readTree(
   tree: CheckedTree,
   { path, text }: { path: string | null; text: string },
@@ -125,7 +125,6 @@ async function readTree(
   };
 }
 
-/** What {@linkcode readRest} returns. */
 interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "variables" | "prompt"> {
   skippedStdin: boolean;
 }
@@ -195,7 +194,7 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** The place of a part of a value: where the same text stands in the file, else the place of the value. */
+/** The place of a part of a value: the place of the same text in the file, otherwise the place of the value. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,
@@ -227,7 +226,6 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
   return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
 }
 
-/** The result of a file without mistakes. */
 function fileOf(
   read: CampaignInput,
   task: { prompt: string; variables: CampaignFile["variables"] },

@@ -35,7 +35,7 @@ export function globProblem(glob: string): string | undefined {
 }
 
 /**
- * Whether a name fits a glob, without regard to case. The time is proportional to the product of both lengths, whatever they are.
+ * Whether a name matches a glob, ignoring case. The time is always proportional to the product of both lengths.
  *
  * @param name `owner/name`.
  */
@@ -70,7 +70,7 @@ const MAX_NAME = 100;
 /** Longest working branch, in characters, before and after its variables have their values. */
 export const MAX_BRANCH = 200;
 
-/** Names that templates give to values of their own. */
+/** Names of built-in template values. */
 export const BUILT_IN_VARIABLES: readonly string[] = [
   "campaign",
   "repository.name",
@@ -169,7 +169,7 @@ export function freeVariable(text: string): string | undefined {
   return isRead(name) ? "the toolkit reads this variable for something else; give it a name of your own" : undefined;
 }
 
-/** Names of variables that a campaign file may have sent somewhere by itself. */
+/** Names of variables that a campaign file may send somewhere without further permission. */
 const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
 
 /**
@@ -185,7 +185,7 @@ export function webhookVariable(text: string, permitted: string | undefined, per
       `rename it, or permit it by ${permit}`;
 }
 
-/** Host of an address, with its port where it is not that of HTTPS. */
+/** Host of an address, with its port unless that is 443. */
 export function hostName(text: string): string | undefined {
   const allowed = "it must be the host of the address alone, as in hooks.slack.com or chat.example.com:8443";
   const address = /^https?:\/\/([^/?#@]+)/i.exec(text)?.[1];

@@ -10,7 +10,7 @@ import { excerpt, type MistakeList } from "./mistakes.ts";
 
 // A campaign file as a tree: every value and every key knows its place.
 
-/** Where a value stands: offsets in the text, in UTF-16 units, the end excluded. */
+/** Place of a value: offsets in the text, in UTF-16 units, the end excluded. */
 interface Span {
   start: number;
   end: number;
@@ -44,7 +44,7 @@ export interface MapNode extends Span {
   entries: Map<string, Entry>;
 }
 
-/** A value that is not used, since a mistake was found in it. Nothing else is said about it. */
+/** A value that is not used because it has a mistake. No other mistake of it is reported. */
 interface BrokenNode extends Span {
   kind: "broken";
 }
@@ -90,7 +90,7 @@ export class Source {
     return this.text.slice(this.#lines[line], this.#lines[line + 1]).replace(/\r?\n$/, "");
   }
 
-  /** The end of the text, where an editor's cursor stands after the last character. */
+  /** The end of the text: an editor's cursor after the last character. */
   get end(): number {
     return this.text.length;
   }
@@ -187,7 +187,7 @@ class Converter {
   /**
    * @param mistakes Gets what is not permitted.
    * @param properties Offsets of anchors and tags, ascending.
-   * @param brokenFrom From here on, a value in the place of a key is probably no mistake of its own.
+   * @param brokenFrom From here on, a value where a key belongs is probably not a separate mistake.
    */
   constructor(
     source: Source,
@@ -306,7 +306,7 @@ class Converter {
   }
 }
 
-// What is said about text that is not YAML, or that another reader of YAML takes for something else.
+// Messages about text that is not YAML, or that another YAML reader interprets differently.
 
 /** Words for the parser's errors, by a part of the parser's own message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
@@ -357,7 +357,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
 /**
- * What is said about an error of the YAML parser.
+ * The message about an error of the YAML parser.
  *
  * @param message The parser's message.
  * @param line The line of the error.
@@ -421,7 +421,7 @@ function keyIn(line: string): Path | undefined {
   return key === undefined ? undefined : [key];
 }
 
-/** The first word of a line without a key, in place of the key. */
+/** The first word of a line without a key, used instead of a key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
@@ -454,7 +454,7 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   const own = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
   if (/:(?:\s|$)/.test(line.slice(before))) return own;
-  // The text of this line goes on in the next one, which has a key.
+  // The text of this line continues in the next one, which has a key.
   const from = source.text.indexOf("\n", offset) + 1;
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
@@ -497,7 +497,7 @@ function tokensOf(text: string): Tokens {
   let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
-    // The mark before the content of a text. It and the other two marks stand for nothing in the file.
+    // The mark before the content of a text. It and the other two marks have no text in the file.
     isContent = lexeme === "\x1f";
     for (const token of parser.next(lexeme)) {
       tokens.push(token);
@@ -512,7 +512,7 @@ function tokensOf(text: string): Tokens {
   return { tokens, properties, tooDeepAt: undefined };
 }
 
-/** Thrown to end the work of the composer, which has no limit of its own. */
+/** Thrown to stop the composer, which has no limit itself. */
 class TooManyErrors extends Error {}
 
 function offsetOf(source: unknown): number {
@@ -521,7 +521,7 @@ function offsetOf(source: unknown): number {
   return (source as { offset: number }).offset;
 }
 
-/** Builds the first document. Errors are collected; a second document and directives are told apart by their tokens. */
+/** Builds the first document. Errors are collected; a second document and directives are recognized by their tokens. */
 function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
   const problems: SyntaxProblem[] = [];
   const composer = new Composer({
@@ -553,7 +553,7 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
   return { contents, problems };
 }
 
-/** Everything before a second document, with what is not permitted there taken out and told. */
+/** Everything before a second document. What is not permitted there is removed and reported. */
 function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const kept: CST.Token[] = [];
   for (const token of found.tokens) {
@@ -608,7 +608,7 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
 /**
  * Reads YAML or JSON.
  *
- * @param mistakes Gets every mistake of syntax.
+ * @param mistakes Receives every mistake of syntax.
  * @throws nothing on purpose, whatever the text is.
  */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {

@@ -1,6 +1,6 @@
 /**
- * Tells a webhook, or a function of a script, that a campaign needs a person, or is done: each event at least once. The journal remembers for
- * all machines what was told. A webhook that fails changes nothing: it is tried some times, and the next call tells it again.
+ * Notifies a webhook or a script's function that a campaign needs a person or is done: each event at least once. The journal remembers for
+ * all machines what was sent. A failing webhook changes nothing: it is tried several times, and the next call sends the event again.
  *
  * A message has no text of an agent, of the service or of the task in it, and no name of a repository of the campaign.
  *
@@ -27,19 +27,18 @@ import { type CampaignCommand, campaignCommand, countSentences } from "../report
 import { CAMPAIGN_FORMATS } from "../report/write.ts";
 import type { Store } from "../work/store.ts";
 
-/** What is needed to send a notification. */
 export interface NotificationContext {
   env: ReadEnv;
   fetch: Fetch | undefined;
   clock: Clock;
   signal: AbortSignal | undefined;
   random: (() => number) | undefined;
-  /** How a person calls the campaign; null where only a script holds it. */
+  /** The command for the campaign; null if only a script holds it. */
   command: CampaignCommand | null;
-  /** Is told in place of the webhook. */
+  /** Called instead of the webhook. */
   notifier: Notifier | undefined;
   links: PlatformLinks;
-  /** Hears why nothing was told; the message has no secret in it. */
+  /** Called with the reason why nothing was sent; the message contains no secret. */
   note: (message: string) => void;
 }
 
@@ -49,10 +48,10 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 /**
  * Sends the event of the campaign to its webhook, unless it was sent before.
  *
- * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
+ * The journal is shared first, so that the slower of two machines sees what the other did. The event is recorded as sent when the webhook
  * has taken it: after a crash in between it is sent again, with the same id.
  *
- * @param stuck Whether an error has stopped the campaign that no later wave fixes by itself.
+ * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
  */
 export async function sendNotification(
@@ -91,7 +90,6 @@ export async function sendNotification(
   note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next call tells it again`);
 }
 
-/** The event to send; null if none. */
 function eventOf(memory: CampaignMemory): NotifyEvent | null {
   const { state } = campaignState(memory);
   if (state === "done") return "done";
@@ -155,7 +153,7 @@ function plain(text: string): string {
   return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
 }
 
-/** An address that may stand in a message; null for everything else. */
+/** An address that a message may contain; null for everything else. */
 function addressOrNull(text: string | undefined): string | null {
   return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
 }
@@ -253,7 +251,7 @@ const bare = (word: string, url: string) => `${word}: ${url}`;
 /** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
 
-/** Source: Adaptive Cards, "RichTextBlock": its texts are no Markdown, as those of a `TextBlock` are. */
+/** Source: Adaptive Cards, "RichTextBlock": its texts are not Markdown, unlike the texts of a `TextBlock`. */
 function cardText(text: string, more: Record<string, unknown> = {}) {
   return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }

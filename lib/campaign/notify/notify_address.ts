@@ -39,7 +39,7 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   return { ok: true, url: url.href };
 }
 
-/** Shortest part of a path that is masked by itself, in characters: shorter ones are ordinary words. */
+/** Shortest part of a path that is masked separately, in characters: shorter ones are ordinary words. */
 const MIN_PART = 16;
 
 /** The parts of an address that must appear nowhere: all behind the scheme, all behind the host, and long parts of the path or the query. */

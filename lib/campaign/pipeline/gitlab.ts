@@ -38,7 +38,7 @@ const PARENT = "campaign.gitlab-ci.yml";
 
 /** Folder in which all jobs work: the files at their paths, the program, and the directories of the waves. */
 const FOLDER = "mogplex-pipeline";
-/** Folder in it with a directory for each wave. A number of its own keeps the artifacts of two waves apart. */
+/** Folder in it with a directory for each wave. Each wave has its own number, which keeps the artifacts of two waves apart. */
 const WAVES = "mogplex-waves";
 /** Directory in it with the reports of the whole. */
 const DIRECTORY = "mogplex-campaign";
@@ -195,7 +195,7 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
-/** Says who is at work on a machine, and means nothing on another one. */
+/** Names the process that writes on one machine; meaningless on another. */
 const NOT_KEPT = [`${NEWEST}/**/writer*.json`];
 
 interface Row {
@@ -203,7 +203,7 @@ interface Row {
   first: number;
 }
 
-/** A file: its jobs, and what stands between the job `plan` and the end. */
+/** A file: its jobs, and what is between the job `plan` and the end. */
 class PipelineDocument {
   readonly #input: PipelineInput;
   readonly #days: number;

@@ -83,7 +83,7 @@ export async function makePipelineWith(
   return await withCampaign(path, options, internalsWith(internals, { read }), "read", (opened) => {
     const store = plannedStore(opened, "make a pipeline");
     const waves = wavePlan(store.memory, {
-      // This machine's clock may be behind that of the service.
+      // This machine's clock may be behind the service's.
       nowMs: Math.max(opened.clock.wallTime(), store.memory.slotsMs.at(-1) ?? 0),
       meanRunMs: store.meanRunMs ?? meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),

@@ -33,7 +33,7 @@ export interface LockChanges {
   added: string[];
   /** Names of items that left the list. They are skipped from now on. */
   skipped: string[];
-  /** Names of items that left the list, and go on because they were started. */
+  /** Names of items that left the list, and continue because they were started. */
   kept: string[];
   /** Everything else that a reader should know, one sentence each. */
   notes: string[];
@@ -58,12 +58,12 @@ export function makeLock(input: LockInput): { lock: UnsealedLock; changes: LockC
   };
 }
 
-/** Whether anything was sent. Until then a plan is made anew. */
+/** Whether anything was sent. Until then a new plan replaces the old one. */
 export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items that the journal has and the list does not any more: the journal could not be read without them. */
+/** Items in the journal that are no longer in the list: the journal could not be read without them. */
 function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
@@ -115,7 +115,6 @@ function lockItem(
   return { ...resolved, requestHash: hash, task: index, canary: false };
 }
 
-/** Why an item that left the list is not started any more. */
 const LEFT = { as: "skipped", reason: "it left the list before it was started" } as const;
 
 function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLock; changes: LockChanges } {
@@ -147,7 +146,7 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
       changes.skipped.push(item.id);
       items.push({ ...item, excluded: LEFT });
     } else if (item.excluded.as === "skipped" || isNamed(before, item)) items.push(item);
-    // What is invalid otherwise is judged anew below.
+    // Other invalid items are checked again below.
   }
   const ids = new Set(items.map(({ id }) => id));
   for (const now of resolved) {
@@ -166,7 +165,7 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
   return { lock: { ...lock, fileHash, tasks, success, limits, canary, onFailedChecks, windows, items }, changes };
 }
 
-/** Pairs what the lists say with what is locked. An entry without a branch of its own goes with the branch that was locked. */
+/** Pairs what the lists say with what is locked. An entry without a branch matches the branch that was locked. */
 function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
@@ -191,7 +190,7 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   return pairs;
 }
 
-/** What makes two items the same, in whatever spelling they are. */
+/** What makes two items the same, in any spelling. */
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
@@ -203,7 +202,6 @@ function identityOf(
   ]);
 }
 
-/** Whether the journal speaks of an item. */
 function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
   const item = items.get(id);
   return item !== undefined && (item.sent > 0 || item.skipped !== null || item.retries > 0);
@@ -216,7 +214,7 @@ function settingsNotes(file: CampaignFile, lock: Lock): string[] {
   );
 }
 
-/** Remarks on a locked item that the lists now show otherwise. */
+/** Remarks on a locked item that is now different in the lists. */
 function notesOn(locked: LockItem, now: ResolvedItem): string[] {
   const notes = [];
   if (locked.repository !== now.repository) {
@@ -254,7 +252,6 @@ export function adoptTask(
 
 type Frame = Pick<Lock, "campaign" | "round">;
 
-/** The hash of an item's request: see `requestHash`. */
 export function hashOfItem(
   frame: Frame,
   task: LockTask,
@@ -279,7 +276,7 @@ function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockT
   return task;
 }
 
-/** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
+/** The task of a follow-up. For red checks the campaign file may have its own text. */
 function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
   if (followUp !== "checks" || onFailedChecks === null) return fixPrompt(followUp, item.baseBranch);
   const { repository, root, variables } = item;
@@ -287,7 +284,7 @@ function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: 
   return renderTemplate(onFailedChecks.prompt, values).trim();
 }
 
-/** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
+/** The hash of a follow-up's request: like an item's, with the working branch instead of the pattern. */
 export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
   return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });

@@ -28,7 +28,6 @@ import { expectToken, serviceNow } from "../work/work.ts";
 import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
 import { type EntryProblem, openListing, RequestPace, resolveEntries } from "./resolve.ts";
 
-/** A new lock, before it is written. */
 interface NewPlan {
   lock: Lock;
   changes: LockChanges;
@@ -51,7 +50,7 @@ export async function planCampaignWith(
   });
 }
 
-/** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
+/** Writes a new lock, unless this is a dry run, and computes how long the campaign will take. */
 async function planOf(
   opened: OpenedCampaign,
   session: Session,
@@ -59,7 +58,7 @@ async function planOf(
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan.lock);
-  // The journal is read with the new lock, also where that is not written.
+  // The journal is read with the new lock, even if that is not written.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
@@ -119,7 +118,6 @@ export async function planLock(
   };
 }
 
-/** Most problems in a message. */
 const MAX_PROBLEMS = 100;
 
 /** Repositories of a campaign cannot be used: its message has a line for each. Nothing was planned. Exit code 2. */
@@ -133,7 +131,6 @@ export class RepositoriesError extends UsageError {
   }
 }
 
-/** The error about entries that cannot be used. */
 function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource): RepositoriesError {
   const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
   if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);

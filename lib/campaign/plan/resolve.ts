@@ -26,7 +26,7 @@ import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
 /** Longest time of one request with its retries, in milliseconds. */
 const REQUEST_MS = 60_000;
-/** Shortest wait that is told, in milliseconds. */
+/** Shortest wait that is reported, in milliseconds. */
 const TOLD_MS = 2_000;
 
 interface RequestPaceOptions {
@@ -36,7 +36,7 @@ interface RequestPaceOptions {
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
-  /** Hears of a wait that the requests of an earlier process, or a 429, make necessary. */
+  /** Called for a wait that an earlier process's requests or a 429 make necessary. */
   notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
@@ -45,20 +45,20 @@ export class RequestPace {
   readonly #options: RequestPaceOptions;
   /**
    * How long requests may wait altogether after a 429, in milliseconds. A wave that ends by one costs the campaign the time until the next
-   * wave; a process that stays comes back by itself. @default {0}
+   * wave; a process that stays tries again. @default {0}
    */
   patienceMs = 0;
   /** Waits out every failure that time can fix, until its deadline. @default only what `patienceMs` allows */
   pacer: Pacer | undefined;
   /** The last 429, and the point on the clock until which it holds for every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
-  /** Whether the last request failed for want of the service, after its retries: the next ones then ask once each, until one is answered. */
+  /** Whether the last request failed because the service was unavailable, after its retries: the next ones then ask once each, until one is answered. */
   #isDown = false;
   /** Points on the clock at which requests were sent, oldest first. */
   readonly #sentAt: number[];
   /** How many requests of the client are among them. */
   #counted: number;
-  /** Point on the clock up to which they are those of an earlier process; -Infinity once a wait for them was told. */
+  /** Point on the clock until which they belong to an earlier process; -Infinity once a wait for them was reported. */
   #earlierUntil: number;
 
   /** @param sentAt Points on the clock at which requests were sent so far, oldest first; this one's are added. @default {[]} */
@@ -69,7 +69,7 @@ export class RequestPace {
     this.#counted = options.client.requests;
   }
 
-  /** Takes what the client has sent since the last count. Calls overlap, so none can tell which of them are its own. */
+  /** Takes what the client has sent since the last count. Calls overlap, so no call knows which requests are its own. */
   count(): void {
     const { client: { requests }, clock } = this.#options;
     this.#sentAt.push(...Array.from({ length: requests - this.#counted }, () => clock.now()));
@@ -89,7 +89,7 @@ export class RequestPace {
     return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
   }
 
-  /** Waits until a request fits, and says so once where an earlier process has sent what it waits for. */
+  /** Waits until a request fits, and reports this once if it waits because of an earlier process's requests. */
   async #wait(): Promise<void> {
     const { clock, signal } = this.#options;
     const waitMs = this.waitMs;
@@ -290,7 +290,7 @@ class SplitListing implements Listing {
     }
   }
 
-  /** Those of the characters that occur in any name behind the prefix, where the names seen so far suggest that they are few. */
+  /** The characters that occur in any name after the prefix, if the names seen so far suggest that they are few. */
   async #occurring(prefix: string, page: readonly ListedRepo[], chars: readonly string[]): Promise<readonly string[]> {
     const rests = page.map((repo) => lower(repo).slice(prefix.length));
     const seen = new Set(rests.flatMap((rest) => [...rest]));
@@ -372,9 +372,8 @@ export interface EntryProblem {
   advice: string | undefined;
 }
 
-/** What {@linkcode resolveEntries} found. */
 interface Resolved {
-  /** Items in the order of the file; those of `skipInvalid` are excluded as `invalid`. */
+  /** Items in the order of the file; with `skipInvalid`, unusable ones are excluded as `invalid`. */
   items: ResolvedItem[];
   /** Entries that cannot become items. */
   problems: EntryProblem[];
@@ -387,9 +386,7 @@ const FALLBACK_BRANCH = "main";
 
 /** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
-/** Most characters of a root directory. */
 const MAX_ROOT = 1024;
-/** Most characters of a name in a message. */
 const MAX_SHOWN = 300;
 
 function fitsAny(globs: readonly string[], name: string): boolean {
@@ -457,7 +454,7 @@ class Collector {
 
   add(item: Omit<ResolvedItem, "id" | "excluded">, place: Place): void {
     const id = itemId(item.repository, item.baseBranch, item.root);
-    // Forges do not tell upper from lower case in the names of repositories.
+    // Forges ignore case in the names of repositories.
     const name = itemId(item.repository.toLowerCase(), item.baseBranch, item.root);
     const identity = JSON.stringify([item.repositoryId, item.baseBranch, item.root]);
     const first = this.#named.get(identity) ?? this.#named.get(name);
@@ -533,7 +530,7 @@ function addListed(
   }
 }
 
-/** Adds the repository of a name; refuses a name with several rows of which none is to be preferred. */
+/** Adds the repository of a name; refuses a name with several equally good rows. */
 function addRow(
   into: Collector,
   rows: readonly ListedRepo[],
@@ -582,7 +579,7 @@ const NEAR_NAMES = 5_000;
  * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch. Of a
  * repository with sub-projects it takes the row of the whole.
  *
- * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items, in place of problems.
+ * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items instead of problems.
  * @throws {UsageError} when a list cannot be read in full.
  * @throws what the client throws.
  */

@@ -48,7 +48,7 @@ const MAX_NAMED = 20;
  * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
  * small ones.
  *
- * @param problem Message of the error that stopped the last step, which the view does not know (a token of another user, for example).
+ * @param problem Message of the error that stopped the last step, which is not in the view (another user's token, for example).
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
   const context: Context = { view, command };
@@ -90,7 +90,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** Items whose runs are still running although somebody has skipped them, by who did. */
+/** Skipped items whose runs are still running, by the person who skipped them. */
 function stillRunning({ view, command }: Context, names: ReadonlyMap<string, string>): Attention[] {
   const people = new Map<string, CampaignItem[]>();
   for (const item of view.items) {
@@ -161,7 +161,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   }
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
-  // A process that stays makes its waves when something is due, and says nothing in between.
+  // A process that stays makes its waves when something is due, and writes nothing in between.
   if (writer !== null) return undefined;
   if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
     return ofCampaign(

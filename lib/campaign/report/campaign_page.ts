@@ -1,5 +1,5 @@
 /**
- * `campaign.html`: a campaign for people, in a browser: how it stands, what needs a person, then everything else.
+ * `campaign.html`: a campaign for people, in a browser: its state, what needs attention, then everything else.
  *
  * @module
  */
@@ -123,7 +123,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   });
 }
 
-/** What needs a person: items, and what is about the campaign as a whole. What comes afterwards needs nobody yet. */
+/** What needs a person: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
 function needsPerson(entries: readonly Attention[]): Part {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
@@ -170,7 +170,7 @@ function tasks(prompts: readonly string[]): Html | null {
 /** Most UTF-16 units of the task in the head. */
 const MAX_TASK_LINE = 240;
 
-/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null without items. */
+/** The items as one bar with its legend: done, needs attention, running, left out, and not started. Null without items. */
 function shares(view: CampaignView): Html | null {
   const { items, good, bad, running } = totalsOf(view);
   const { skipped } = view.counts;

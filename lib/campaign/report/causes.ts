@@ -1,5 +1,5 @@
 /**
- * Items that did not end well, grouped by identical cause.
+ * Items that did not succeed, grouped by identical cause.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
 import type { CampaignItem, CauseGroup } from "../view/view.ts";
 
-// What a reason says when the parts are left out that differ from item to item: numbers, ids, hashes, temporary folders, names of
+// A reason without the parts that differ from item to item: numbers, ids, hashes, temporary folders, names of
 // repositories and branches.
 
 /** A reason with places for the parts that differ. There is one text more than there are values. */
 interface CausePattern {
   readonly texts: readonly string[];
-  /** What stands at the places, in order. */
+  /** Values at the places, in order. */
   readonly values: readonly string[];
 }
 
@@ -38,7 +38,7 @@ const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
 const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
 const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
 
-// A UUID; a number of its own, with its sign; a number with its unit; a run of letters and digits, in which hashes, ids and further
+// A UUID; a separate number, with its sign; a number with its unit; a run of letters and digits, in which hashes, ids and further
 // numbers are looked for.
 const VARIABLE = new RegExp(
   [
@@ -121,7 +121,7 @@ function variables(text: string, to: Builder): void {
   });
 }
 
-/** Where a path in a temporary folder stands in a token; undefined without one. A file name at its end is not part of it. */
+/** Place of a path in a temporary folder within a token; undefined without one. A file name at its end is not part of it. */
 function temporaryPath(token: string): { from: number; until: number } | undefined {
   const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
   if (match === null) return undefined;
@@ -215,7 +215,7 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
   return to.end();
 }
 
-/** What is grouped: verdicts that are no good end, and starts that fail because of the service. A person has skipped the skipped ones. */
+/** What is grouped: verdicts other than success, and starts that fail because of the service. Skipped items were skipped by a person. */
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
@@ -269,7 +269,7 @@ function wordOf(group: Group, digits: number): string {
   return texts.length === 1 && texts[0] === "" ? verdict : `${slugOf(group)}-${hashOf(group.key).slice(0, digits)}`;
 }
 
-/** Unique words. Those of other groups do not depend on a group, unless two have the same slug and the same short hash. */
+/** Unique words. A word does not depend on other groups, unless two have the same slug and the same short hash. */
 function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
   const short = groups.map((group) => wordOf(group, SHORT_HASH));
   const times = new Map<string, number>();
@@ -299,7 +299,7 @@ function merge(group: Group, { values }: CausePattern): void {
  * Groups items by verdict and cause: two reasons are the same cause when they differ only in numbers, ids, hashes, temporary folders
  * and names of repositories and branches. Where all items of a group agree, its text shows these parts. Takes linear time.
  *
- * @param items All items of the campaign, for their names; every one that did not end well is in exactly one group.
+ * @param items All items of the campaign, for their names; every one that did not succeed is in exactly one group.
  * Items whose pull request is stuck follow, by what they wait for.
  * @param unanswered Names of the items whose start has had no answer for so long that a person should look. @default none
  *

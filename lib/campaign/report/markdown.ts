@@ -48,7 +48,7 @@ export interface CampaignMarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** Tasks for the page, after redaction. @default {[]} (it says nothing of them) */
+  /** Tasks for the page, after redaction. @default {[]} (they are not mentioned) */
   prompts?: readonly string[] | undefined;
 }
 
@@ -73,7 +73,7 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
 
 /**
  * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
- * CI system. Long lists are cut, and say so.
+ * CI system. Long lists are cut, with a remark.
  *
  * @param view View after `cleanCampaign`.
  * @returns Less than 600 KB of UTF-8.

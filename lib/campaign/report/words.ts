@@ -15,7 +15,7 @@ import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../vi
 import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { isTrouble } from "./causes.ts";
 
-/** Verdicts and states in the order of tables: what needs a person, what is at work, what is good. */
+/** Verdicts and states in the order of tables: what needs attention, what is running, what succeeded. */
 export const STATES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter(isTrouble),
   ...OPEN_STATES,
@@ -33,9 +33,9 @@ interface Totals {
   ended: number;
   /** Succeeded, or without need of a change. */
   good: number;
-  /** Without a good end, so that a person has to decide. */
+  /** Not succeeded: a person has to decide. */
   bad: number;
-  /** With a run that works: it has not ended, and waits for no person. */
+  /** With a run that has not ended and waits for no person. */
   running: number;
 }
 
@@ -97,7 +97,7 @@ export function startsText({ minute, hour, day }: QuotaView): string {
     .filter((part) => part !== null).join(", ") || NO_QUOTAS;
 }
 
-/** Stands for the quotas of a local Mogplex that has none. */
+/** Shown for a local Mogplex without quotas. */
 export const NO_QUOTAS = "not limited";
 
 /** What the next start waits for, after "waits for". */
@@ -128,7 +128,7 @@ export function boundText(
 /**
  * What the next start waits for, after "the next start"; null when no item is ready for one.
  *
- * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default whether one is at work
+ * @param stays Whether this process makes the starts, so that there is no wave to wait for. @default whether a process is working on it
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;
@@ -168,7 +168,7 @@ function doneText(view: CampaignView): string {
 
 const NOTHING_RUNS = "nothing runs";
 
-/** How many runs somebody wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
+/** How many runs a person wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
 function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boolean): string | null {
   if (cancels === 0) return null;
   const runs = formatCount(cancels, "run");
@@ -176,7 +176,7 @@ function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boole
 }
 
 /**
- * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
+ * What the campaign does and waits for, after its state.
  *
  * @param stays See {@linkcode nextStartText}.
  */
@@ -207,12 +207,12 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   return details[state]();
 }
 
-/** Delay after which a wave that is due counts as late, in milliseconds: schedules of CI systems are often late themselves. */
+/** Delay after which a due wave is late, in milliseconds: schedules of CI systems are often late themselves. */
 export const LATE_MS = 15 * 60_000;
 
 /**
- * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a process is at
- * work, which does what is due.
+ * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a running
+ * process does what is due.
  */
 export function waveTimeText({ nextWaveAt, writer }: CampaignView, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
@@ -227,7 +227,7 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
   return end !== null && end > nowMs ? end : null;
 }
 
-/** What the earliest end of a campaign goes by, after its time. */
+/** The basis of a campaign's earliest end, after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view) ? "by the mean of the runs so far" : "by a guess, as no run has ended";
 }
@@ -237,7 +237,7 @@ function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
 }
 
 /**
- * What a process that stays says of the time to come. `start`: when the next start is due, unless the end of a run may bring it before. `end`: the
+ * What a process that stays shows about the future. `start`: when the next start is due, unless the end of a run may bring it before. `end`: the
  * earliest end, once a run has ended. Milliseconds since 1970; null for what is not known.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
@@ -255,7 +255,7 @@ export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" 
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
 
-/** What became of the pull requests, and how to read those that were not read; null without pull requests. */
+/** The states of the pull requests, and how to read the unread ones; null without pull requests. */
 export function pullRequestWords(items: readonly CampaignItem[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);
@@ -288,7 +288,7 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   );
 }
 
-// Commands about a campaign, for people to copy.
+// Commands to copy.
 
 /** How a campaign is called on the command line. */
 export interface CampaignCommand {
@@ -303,7 +303,7 @@ export interface CampaignCommand {
 /** Verbs that record a decision. */
 const DECISIONS: readonly string[] = ["approve", "resume", "retry", "skip", "stop"];
 
-/** Stands in the place of a command line that is not known. */
+/** Placeholder for an unknown command line. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 /**

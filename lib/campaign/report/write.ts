@@ -97,7 +97,7 @@ function renderCampaignCsv({ items, at }: CampaignView): string {
 
 // `campaign.json`: the campaign for programs. Its schema is `schema/campaign-report.schema.json`.
 
-/** A field on lines of its own; a list has one line for each entry. */
+/** A field on separate lines; a list has one line for each entry. */
 function field([name, value]: [string, unknown]): string {
   const text = Array.isArray(value) && value.length > 0
     ? `[\n${value.map((entry) => `    ${jsonText(entry)}`).join(",\n")}\n  ]`
@@ -116,7 +116,7 @@ function renderCampaignJson(view: CampaignView): string {
 
 // `junit.xml`: a test case for each item, for the test pages of CI systems.
 
-/** Null for a case that passed. `failure`: the agent did not bring what was asked for; `error`: something else kept it from that. */
+/** Null for a case that passed. `failure`: the agent did not deliver; `error`: something else prevented it. */
 const MARKS: Readonly<Record<ItemState, Mark | null>> = {
   "needs-input": "error",
   unknown: "error",
@@ -196,7 +196,7 @@ function earliest(items: readonly CampaignItem[]): string | null {
 }
 
 /**
- * Renders the suite. An item without a verdict is skipped, and so is one that a person skipped. The round is no part of the suite's name:
+ * Renders the suite. An item without a verdict is skipped, and so is one that a person skipped. The round is not part of the suite's name:
  * GitLab then compares a round with the one before.
  *
  * @param view View after `cleanCampaign`.
@@ -223,7 +223,7 @@ function renderCampaignJunit(view: CampaignView): string {
 
 // `metrics.txt`: the campaign as OpenMetrics text.
 
-/** A pull request that was not read counts as `not-read` alone. */
+/** A pull request that was not read is only in `not-read`. */
 function pullRequests(items: readonly CampaignItem[]): Family[] {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;

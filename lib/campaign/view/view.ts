@@ -213,7 +213,7 @@ export interface CampaignView {
   lastError: string | null;
   /** Which other process has the campaign open for writing now, in a few words; null if no process has. */
   writer: string | null;
-  /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done, or only a person can make it continue. */
+  /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done or needs a person to continue. */
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitingFor: CampaignLimit | null;
