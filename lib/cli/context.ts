@@ -57,11 +57,11 @@ export function openContext(call: Call, options: MainOptions): Context {
   const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
-    const found = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
-    const { token } = found;
+    const connection = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
+    const { token } = connection;
     const secrets = () => [...forgeSecrets({ forges, env: io.env, tokenInstead }), ...extras?.secrets(io.env) ?? []];
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
-    return found;
+    return connection;
   });
   const settings = new Map<string, Setting>();
   return {

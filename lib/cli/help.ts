@@ -127,13 +127,13 @@ function exitParts(verb: Verb): string[] {
   );
   const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
   // The common table explains verdicts. Differences in the shared wording do not matter to readers.
-  const own = meanings?.success === undefined ? "" : exitRows(
+  const exitCodes = meanings?.success === undefined ? "" : exitRows(
     column,
     (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
     meanings,
   );
   return [
-    line + own,
+    line + exitCodes,
     ...verdict === undefined ? [] : [`With --${verdict.flag.name} it ends with the codes of follow.\n`],
   ];
 }
@@ -143,15 +143,15 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
     row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
   return columns(rows.map((row) => {
-    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
-    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
+    const meaningOfVerb = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
+    return [row.code, plain(meaningOfVerb ?? (row[column] === "same" ? row.toolkit : row[column]))];
   }));
 }
 
 /** The differences of another row of the same words from the row shown in full. */
 function otherRowHelp(verb: Verb, shown: Verb): string {
-  const known = flagsOf(shown).map(({ name }) => name);
-  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
+  const mainFlags = flagsOf(shown).map(({ name }) => name);
+  const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
   const without = (shown.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
   // A drop-in verb reads less than the other verbs, which is worth a line.
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
@@ -159,7 +159,7 @@ function otherRowHelp(verb: Verb, shown: Verb): string {
   return [
     `Without ${without} (${verb.name} ${verb.usage}):\n  ${
       wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
-    }\n${own.length === 0 ? "" : columns(own.map(flagRow))}${commands(verb.examples)}`,
+    }\n${extraFlags.length === 0 ? "" : columns(extraFlags.map(flagRow))}${commands(verb.examples)}`,
     ...exitParts(verb),
   ].join("\n");
 }

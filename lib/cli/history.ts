@@ -106,8 +106,8 @@ export function printHistory(context: Context, path: string): number {
     for (const week of weeks) writer.json({ type: "week", ...week });
     return EXIT.success;
   }
-  const left = weeks.length - MAX_WEEKS;
-  if (left > 0) writer.note(`${formatCount(left, "earlier week")} left out: --json has all`);
+  const hiddenWeeks = weeks.length - MAX_WEEKS;
+  if (hiddenWeeks > 0) writer.note(`${formatCount(hiddenWeeks, "earlier week")} left out: --json has all`);
   const rows = weeks.slice(-MAX_WEEKS).map(({ week, runs, share, p50Ms, p95Ms }) => [
     week,
     String(runs),

@@ -196,11 +196,11 @@ function unknownVerb(args: readonly string[]): UsageError {
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
-  const known = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
+  const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
     why: "unknown verb",
-    advice: didYouMean(first, known) ?? "see --help",
+    advice: didYouMean(first, words) ?? "see --help",
   });
 }
 
@@ -241,16 +241,16 @@ function parseCall(call: Call): VerbFlags {
  * @throws {UsageError} naming the flags that select the other row.
  */
 function checkRow({ verb, args }: FoundVerb): void {
-  const own = flagsOf(verb).map(({ name }) => name);
+  const flagNames = flagsOf(verb).map(({ name }) => name);
   const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
   for (const arg of possibleFlags(args)) {
     const name = flagName(arg);
-    if (name === undefined || own.includes(name)) continue;
+    if (name === undefined || flagNames.includes(name)) continue;
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
     if (other === undefined) {
-      const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
+      const hint = nearest(name, [...flagNames, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
       // Parsing reports mistakes in flags of this row.
-      if (hint === undefined || own.includes(hint)) continue;
+      if (hint === undefined || flagNames.includes(hint)) continue;
       throw new UsageError({
         attempted: `parse arguments of ${wordsOf(verb)}`,
         why: `unknown flag "--${name}"`,

@@ -92,10 +92,10 @@ export function requiredRunId(context: Context, attempted: string): string {
  */
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
-  const given = option(REPO);
-  const note = given === undefined ? undefined : laptop?.hostNote(given);
+  const repoOption = option(REPO);
+  const note = repoOption === undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
-  const repo = given ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted) : undefined);
+  const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted) : undefined);
   if (repo !== undefined) return repo;
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
 }
@@ -130,8 +130,8 @@ export function statePath(context: Context, out: string = outDirectory(context))
 export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
   const flag = flags.all(REPORT);
-  const given = flag.length > 0 ? flag : [option(REPORT) ?? ""];
-  const wanted = given.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
+  const values = flag.length > 0 ? flag : [option(REPORT) ?? ""];
+  const wanted = values.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
   const isPerson = isLaptop(context) && context.io.isTerminal("stdout");
   const targets = wanted.length > 0
     ? wanted.map((each) => parseReportTarget(each, out))

@@ -56,13 +56,13 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
 /** @throws {UsageError} without a task, if two sources of the same rank have one, or if it cannot be read. */
 export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
-  const given = givenPrompts(context);
-  const [source, other] = given.length > 0 ? given : variablePrompts(context);
+  const prompts = givenPrompts(context);
+  const [source, other] = prompts.length > 0 ? prompts : variablePrompts(context);
   if (source === undefined) {
     throw new UsageError({ attempted: "start run", why: "a prompt is missing", advice: `give ${vocabulary.prompt}` });
   }
   if (other !== undefined) {
-    const names = given.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
+    const names = prompts.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
     throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
   }
   return await source();
@@ -179,9 +179,9 @@ function inputPair(text: string): [name: string, value: unknown] {
 /** The object in a file; `-` is standard input. @throws {UsageError} if there is none. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
-  const given = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
+  const content = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
   // Editors and shells on Windows write a byte order mark first.
-  const text = given.replace(/^\ufeff/, "");
+  const text = content.replace(/^\ufeff/, "");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -226,11 +226,11 @@ export function guardCheckout(
   args: readonly string[] = runtimeArgs(),
 ): void {
   if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !platform.isCi) return;
-  const found = steeringFile(io, systems.variables());
-  if (found === undefined) return;
+  const match = steeringFile(io, systems.variables());
+  if (match === undefined) return;
   throw new UsageError({
-    attempted: `trust ${found.name}`,
-    why: `Bun read the file "${found.file}" of the checkout, which sets it`,
+    attempted: `trust ${match.name}`,
+    why: `Bun read the file "${match.file}" of the checkout, which sets it`,
     advice: "start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null",
   });
 }

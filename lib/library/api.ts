@@ -288,11 +288,11 @@ type Calls = ReturnType<typeof allCalls> & { request: SendRequest };
 
 /** Makes the methods of a client for scripts. They refuse names and types that they do not have before anything is sent. */
 export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi {
-  const own = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
+  const hooks = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
   const calls = ownClient(
     client as Calls & ClientFacts,
     (caller, redact): Calls => ({ ...allCalls(caller, redact), request: requestCall(caller, redact, client.origin) }),
-    own,
+    hooks,
   );
   const methods = Object.entries(argumentKeys()).map(([name, keys]) => {
     const method = calls[name as keyof Methods] as (...given: unknown[]) => Promise<unknown>;

@@ -274,9 +274,9 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       : typeof home === "string"
       ? { home }
       : { memory: home };
-    const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
+    const overrides = { fetch: connector.sender, ...rest, ...place, notifier: notify };
     const connected = await connector.connect({ ...options, onNotice, signal: wait });
-    return overlay({ ...connected, signal: options.signal }, own);
+    return overlay({ ...connected, signal: options.signal }, overrides);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
   const sayer = (options: CampaignOptions) => hookCaller("onEvent", settings.onEvent, options);
@@ -288,10 +288,10 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     async advance(options = {}) {
       checkOptions("advance campaign", options, waveKeys());
-      const own = ownFields(options);
-      const { signal, approvedBy } = own;
+      const fields = ownFields(options);
+      const { signal, approvedBy } = fields;
       const more = await all({ approvedBy }, signal);
-      const stand = await makeWave(source, overlay(more, { onEvent: sayer(more) }), stopInternals(own, undefined));
+      const stand = await makeWave(source, overlay(more, { onEvent: sayer(more) }), stopInternals(fields, undefined));
       return viewAfter(stand, { signal, throwOnFailure: false });
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
@@ -384,10 +384,10 @@ function runHandle(
       checkOptions("run campaign", given, keys);
       checkFollowTimeout(options.timeoutMs);
       const { timeoutMs, approvedBy } = options;
-      let told = false;
+      let isAnnounced = false;
       const start = (view: CampaignView) => {
-        if (!told) onStarted(view);
-        told = true;
+        if (!isAnnounced) onStarted(view);
+        isAnnounced = true;
         progress = progressOf(view);
       };
       const more = await all({ timeoutMs, approvedBy }, signal);
@@ -402,7 +402,7 @@ function runHandle(
       const stand = withVerdict(
         await followCampaign(source, overlay(more, { onEvent: take }), {
           ...stopInternals(options, [signal, stop.signal], stop.signal),
-          onView: (view) => told || start(view()),
+          onView: (view) => isAnnounced || start(view()),
           onFailed: (view) => view !== null && start(view),
         }),
       );
@@ -455,8 +455,8 @@ function viewAfter(
   if (stand.state === "interrupted" && (stand.view === null || isLeft(stand, cancelled))) {
     const isStarted = stand.view?.items.some(({ starts }) => starts > 0) === true;
     const isCallers = signal?.aborted === true && stand.by === signal.reason;
-    const left = leftSentence(stand.by);
-    if (left !== undefined) throw new AbortedError(`${left}; ${clauseOf(stand)}`, stand.by);
+    const sentence = leftSentence(stand.by);
+    if (sentence !== undefined) throw new AbortedError(`${sentence}; ${clauseOf(stand)}`, stand.by);
     throw isStarted && isCallers
       ? new AbortedError(`The signal ended the call; ${clauseOf(stand)}`, stand.by)
       : stand.by;

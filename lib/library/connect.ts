@@ -130,18 +130,18 @@ function headerEntries(headers: object, attempted: string): [name: string, value
 function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, string> {
   const entries = headerEntries(headers, attempted);
   for (const [name, value] of entries) {
-    const shown = JSON.stringify(name.slice(0, 80));
+    const quotedName = JSON.stringify(name.slice(0, 80));
     if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
       throw new UsageError({
         attempted,
-        why: `'headers' must not have ${shown}, which the toolkit sets itself`,
+        why: `'headers' must not have ${quotedName}, which the toolkit sets itself`,
       });
     }
     try {
       if (typeof value !== "string") throw new TypeError("no text");
       new Headers([[name, value]]);
     } catch (cause) {
-      throw new UsageError({ attempted, why: `'headers' has an entry ${shown} that is no header` }, { cause });
+      throw new UsageError({ attempted, why: `'headers' has an entry ${quotedName} that is no header` }, { cause });
     }
   }
   return Object.fromEntries(entries);
@@ -290,25 +290,25 @@ export class Connector {
     const onNotice = teller && onClock(clock, teller);
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
-    const found = this.#kept === undefined
+    const source = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined, noEnvironment: this.#options.env === null })
       : { token: this.#kept, tokenPlace: "the option token" };
     for (const message of this.#parent === undefined ? originNotices(origin) : []) {
       callHook(onNotice, { kind: "text", message });
     }
-    const own = userAgent(systemName(env));
+    const agentName = userAgent(systemName(env));
     const tell = onRequest && hookCaller("onRequest", onRequest, { clock, onNotice });
     const log = this.#log;
     const options = {
       ...origin,
-      ...found,
+      ...source,
       secrets,
       env,
       addressPlace: url === undefined ? undefined : "the option url",
       fetch,
       clock,
       headers: this.#headers,
-      userAgent: agent === undefined ? own : `${agent} ${own}`,
+      userAgent: agent === undefined ? agentName : `${agent} ${agentName}`,
       onBeforeRequest: onBeforeRequest && (async (request: OutgoingRequest) => {
         await onBeforeRequest(request);
         request.headers = checkHeaders(request.headers, "set headers");
@@ -374,8 +374,8 @@ export class Connector {
 
 /** Options over others, with nothing that every object inherits: one that is undefined leaves the other one. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
-  const given = Object.entries(over).filter(([, value]) => value !== undefined);
-  return ownFields({ ...under, ...Object.fromEntries(given) } as A & B);
+  const entries = Object.entries(over).filter(([, value]) => value !== undefined);
+  return ownFields({ ...under, ...Object.fromEntries(entries) } as A & B);
 }
 
 /**
@@ -391,11 +391,11 @@ export function apart<O extends object>(
 ): { connect: Connect; rest: O } {
   try {
     const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys }, undefined, OF_EMULATOR);
-    const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
+    const ownEntries = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
     const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
     let connector: Connector | undefined;
     const connect: Connect = async (options) =>
-      await (connector ??= new Connector(Object.fromEntries(own))).connectVerb(options);
+      await (connector ??= new Connector(Object.fromEntries(ownEntries))).connectVerb(options);
     return { connect, rest: Object.fromEntries(rest) as O };
   } catch (error) {
     return { connect: () => Promise.reject(error), rest: {} as O };

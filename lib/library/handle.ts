@@ -161,8 +161,8 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       this.#wake();
     });
     this.#result = this.#end.then((end) => work.settle(end, signal)).catch((error) => {
-      const left = leftSentence(error);
-      throw left === undefined ? error : new AbortedError(`${left}; nothing was started`, error);
+      const sentence = leftSentence(error);
+      throw sentence === undefined ? error : new AbortedError(`${sentence}; nothing was started`, error);
     });
     // Also keeps a handle that is not awaited from raising `unhandledRejection`.
     this.#result.then(
@@ -354,7 +354,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
   { options: given, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
 ): RunWorkHandle<HandleItem<J, R>, R, S> {
   const options = ownFields(given);
-  const known: KnownOfRun = { runId: null, status: null };
+  const facts: KnownOfRun = { runId: null, status: null };
   const cancelled = new AbortController();
   const last = (end: JobEnd<R>, signal: AbortSignal): End<R> | undefined => {
     const { result } = end;
@@ -362,8 +362,8 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
     return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
   };
   const learn = ({ runId, status }: Partial<KnownOfRun>) => {
-    known.runId = runId ?? known.runId;
-    known.status = status ?? known.status;
+    facts.runId = runId ?? facts.runId;
+    facts.status = status ?? facts.status;
   };
   const work: HandleWork<HandleItem<J, R>, R, S, JobEnd<R>> = {
     signal: signalIn(options),
@@ -406,11 +406,11 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
     async cancel(started) {
       cancelled.abort();
       // A further start may have begun another run.
-      await cancel({ ...started, runId: known.runId ?? started.runId });
+      await cancel({ ...started, runId: facts.runId ?? started.runId });
     },
     missed: MISSED,
   };
-  return runHandleOf(work, known);
+  return runHandleOf(work, facts);
 }
 
 // Handles of runs: `mogplex.run()` and `mogplex.attach()`.

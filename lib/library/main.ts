@@ -33,8 +33,8 @@ function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;
     const isNew = reason !== null && !error.message.toLowerCase().includes(reason.toLowerCase());
-    const said = isNew ? [`reason: ${reason}`] : [];
-    return [...error.lines.map((text) => `error: ${text}`), ...said];
+    const reasonLines = isNew ? [`reason: ${reason}`] : [];
+    return [...error.lines.map((text) => `error: ${text}`), ...reasonLines];
   }
   const other = otherVersion(error);
   if (other !== undefined) return [`error: ${messageOf(error)}`, `error: ${other}`];

@@ -314,9 +314,9 @@ function mogplexOf(connector: Connector): Mogplex {
     withOptions: (more) => mogplexOf(connector.derive(more)),
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
-      const given = await all<StartOptions>("start run", more, startKeys(), ofFollowing);
-      const onStarted = hookCaller("onStarted", given.onStarted, given);
-      return await start(request, overlay(given, { onStarted }));
+      const allOptions = await all<StartOptions>("start run", more, startKeys(), ofFollowing);
+      const onStarted = hookCaller("onStarted", allOptions.onStarted, allOptions);
+      return await start(request, overlay(allOptions, { onStarted }));
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     resume: (known, more = {}) => resumeHandle(connect, known, more),
@@ -326,9 +326,9 @@ function mogplexOf(connector: Connector): Mogplex {
       list: listed,
       async trigger(id, request, more) {
         const other = { keys: attachAutomationKeys(), advice: "only run() and attach() have it, which follow the run" };
-        const given = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
-        const onTriggered = hookCaller("onTriggered", given.onTriggered, given);
-        return await triggerAutomation(id, request, overlay(given, { onTriggered }));
+        const allOptions = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
+        const onTriggered = hookCaller("onTriggered", allOptions.onTriggered, allOptions);
+        return await triggerAutomation(id, request, overlay(allOptions, { onTriggered }));
       },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
       attach: (id, runId, more = {}) => attachAutomationHandle(connect, id, runId, more),

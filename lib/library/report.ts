@@ -73,8 +73,8 @@ export function scriptMask(attempted: string, options: MaskOptions, readFile?: R
   checkSecrets(secrets);
   const connector = mogplex && connectorOf(attempted, mogplex, "'mogplex'");
   const { env = connector?.env ?? environmentVariable, token = knownToken(env, readFile) } = options;
-  const own = createRedactor({ token, env, secrets });
-  return { redact: connector === undefined ? own : joinRedactors(connector.redact, own), env };
+  const redactor = createRedactor({ token, env, secrets });
+  return { redact: connector === undefined ? redactor : joinRedactors(connector.redact, redactor), env };
 }
 
 /** The names and types of {@linkcode MaskOptions}. */

@@ -165,10 +165,10 @@ export class CompactLog {
 
   /** The part of a tool's event that the log needs until it has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
-    const shown = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
+    const shorten = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
-      message: shown(message),
-      toolName: shown(toolName),
+      message: shorten(message),
+      toolName: shorten(toolName),
       createdAt: detach(cutText(createdAt, MAX_TOOL_TEXT)),
     };
   }

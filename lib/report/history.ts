@@ -302,9 +302,9 @@ export function weeksOf(records: readonly HistoryRecord[]): Week[] {
   const weeks = new Map<string, { from: string; records: HistoryRecord[] }>();
   for (const record of records) {
     const { week, from } = weekOf(Date.parse(record.at));
-    const found = weeks.get(week) ?? { from, records: [] };
-    found.records.push(record);
-    weeks.set(week, found);
+    const entry = weeks.get(week) ?? { from, records: [] };
+    entry.records.push(record);
+    weeks.set(week, entry);
   }
   return [...weeks].map(([week, { from, records }]) => {
     const times = records.flatMap(({ tookMs }) => tookMs ?? []);

@@ -106,10 +106,10 @@ export async function writeContent(
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
   const counted = (before: string | null | undefined) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
-    const known = editsIn(before ?? "");
+    const earlier = editsIn(before ?? "");
     // A job without a run may come between two jobs that follow the earlier run.
-    const run = about ?? known.run;
-    const edits = count(typeof before === "string" ? run === known.run ? known.edits : 0 : before);
+    const run = about ?? earlier.run;
+    const edits = count(typeof before === "string" ? run === earlier.run ? earlier.edits : 0 : before);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
   const isEnd = state.exitCode !== null;
@@ -182,8 +182,8 @@ export function resultContent(
   const { page } = withPageLink(platform.links(io.env), pagePath(targets));
   return {
     render: (mayLink, links) => {
-      const shown = task === undefined ? result : { ...result, task: boundedTask(task) };
-      const clean = cleanResult(shown, redact, redact.token);
+      const boundedResult = task === undefined ? result : { ...result, task: boundedTask(task) };
+      const clean = cleanResult(boundedResult, redact, redact.token);
       return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, steps, host, compared });
     },
     state: {

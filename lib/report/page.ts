@@ -132,9 +132,11 @@ export function chip(text: string, tone: Tone = "none"): Html {
 
 /** Names with their values. Rows with a null or empty value are left out; null if no row is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
-  const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false);
-  if (known.length === 0) return null;
-  return markup`<dl class="facts">${known.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+  const filledRows = rows.filter(([, value]) =>
+    value !== null && value !== undefined && value !== "" && value !== false
+  );
+  if (filledRows.length === 0) return null;
+  return markup`<dl class="facts">${filledRows.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
 export function numbers(rows: readonly (readonly [name: string, value: string | number, tone: Tone])[]): Html {
@@ -184,13 +186,13 @@ function classOf({ number = false, extra = false }: Column, isTight = false): Ht
 }
 
 function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean): Html {
-  const shown = shownIn(cell);
+  const content = shownIn(cell);
   const value = typeof cell === "object" && cell !== null && "value" in cell ? markup` data-v="${cell.value}"` : null;
   if (isFirst) {
-    return markup`<th scope="row"${value}>${shown}</th>`;
+    return markup`<th scope="row"${value}>${content}</th>`;
   }
   const name = isNamed && column.named ? markup` data-n="${column.name}"` : null;
-  return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
+  return markup`<td${classOf(column)}${value}${name}>${content}</td>`;
 }
 
 function shownIn(cell: Cell): Part {
@@ -202,14 +204,14 @@ export function withoutEmpty(
   columns: readonly Column[],
   rows: readonly TableRow[],
 ): [columns: readonly Column[], rows: readonly TableRow[]] {
-  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
-  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
+  const isFilled = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
+  const only = <T>(list: readonly T[]) => list.filter((_, index) => isFilled[index]);
   return [only(columns), rows.map(({ kind, cells }) => ({ kind, cells: only(cells) }))];
 }
 
 function hasText(cell: Cell): boolean {
-  const shown = shownIn(cell);
-  return !isEmpty(shown) && shown !== "";
+  const content = shownIn(cell);
+  return !isEmpty(content) && content !== "";
 }
 
 /**

@@ -234,10 +234,10 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
 /** Bar and table of the phases, and the additional time of this job; null without phases. */
 function phases(view: ResultView): Html | null {
   const { times, durationMs, replayed } = view;
-  const known = times?.durationMs === undefined || times.durationMs === null
+  const visiblePhases = times?.durationMs === undefined || times.durationMs === null
     ? view.phases.slice(0, MAX_PHASES)
     : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
-  const rows: PhaseRow[] = known.map(({ name, startedAt, durationMs }, index) => {
+  const rows: PhaseRow[] = visiblePhases.map(({ name, startedAt, durationMs }, index) => {
     const value = durationMs ?? openMs(view, startedAt);
     return {
       name,
@@ -256,7 +256,7 @@ function phases(view: ResultView): Html | null {
   if (rows.length === 0) return null;
   const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
   // Only the job that started the run was there from the beginning.
-  if (replayed === false && ours > 0 && known.every(({ durationMs }) => durationMs !== null)) {
+  if (replayed === false && ours > 0 && visiblePhases.every(({ durationMs }) => durationMs !== null)) {
     const meaning = "this job, before the start and after the end";
     rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
   }
@@ -382,21 +382,21 @@ function timeLine(view: ResultView): Html | null {
   let before = NaN;
   const items = events.map((event, index) => {
     const kind = cutText(event.type, MAX_WORD);
-    const known = kinds.get(kind);
-    kinds.set(kind, { count: (known?.count ?? 0) + 1, first: known?.first ?? index + 1 });
+    const entry = kinds.get(kind);
+    kinds.set(kind, { count: (entry?.count ?? 0) + 1, first: entry?.first ?? index + 1 });
     const ms = Date.parse(event.createdAt);
     const quietMs = ms - before;
     if (!Number.isNaN(ms)) before = ms;
     const gap = quietMs >= QUIET_MS && markup`<li class="gap">quiet for ${formatDuration(quietMs)}</li>`;
     return markup`${gap}${eventItem(event, index + 1, beganMs, maxBytes)}`;
   });
-  const found = [...kinds];
+  const entries = [...kinds];
   const notes = eventNotes(view, view.events.length - events.length).join(" ");
   return markup`<p class="soft">${notes} Times count from the start of the ${view.kind.noun}.</p><nav aria-label="first event of each type"><ul class="legend">${
-    found.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}"><bdi>${kind}</bdi></a> (${count})</li>`)
+    entries.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}"><bdi>${kind}</bdi></a> (${count})</li>`)
   }</ul></nav>${
     list(
-      { name: "lines", rows: "events", kinds: found.map(([kind, { count }]) => [kind, count]) },
+      { name: "lines", rows: "events", kinds: entries.map(([kind, { count }]) => [kind, count]) },
       markup`<ol class="events" data-rows>${items}</ol>`,
     )
   }`;

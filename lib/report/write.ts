@@ -219,8 +219,8 @@ export function plainPath(path: string): string {
 
 /** Path of the page among these reports, without `./`; undefined without a page. */
 export function pagePath(targets: readonly ReportTarget[]): string | undefined {
-  const found = targets.find(({ format }) => format === "html");
-  return found && plainPath(found.path);
+  const target = targets.find(({ format }) => format === "html");
+  return target && plainPath(target.path);
 }
 
 /** The reports for a person at a terminal: the others are for CI systems and later jobs. */

@@ -77,8 +77,15 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
     const tokenInstead = (variable: string) => variable === GITHUB.variable ? githubToken(env) : undefined;
-    const own = { option, vocabulary, given: givenToken(env), notes: ACTION_NOTES, forges: FORGES, tokenInstead };
-    const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
+    const actionParts = {
+      option,
+      vocabulary,
+      given: givenToken(env),
+      notes: ACTION_NOTES,
+      forges: FORGES,
+      tokenInstead,
+    };
+    const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...actionParts };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
   } catch (error) {

@@ -130,12 +130,12 @@ export async function endWithCampaign(
   const live = json
     ? undefined
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
-  const known = new Set<string>();
+  const messages = new Set<string>();
   let latest: (() => CampaignView) | undefined;
   const reports = new PacedReports(clock, () => {
     if (latest === undefined) return;
     const view = { ...latest(), writer: "campaign run" };
-    void publishCampaign(context, place, view, { problem: null, note: null, known });
+    void publishCampaign(context, place, view, { problem: null, note: null, known: messages });
   });
   const onView = (view: (brief?: boolean) => CampaignView) => {
     latest = view;
@@ -169,7 +169,7 @@ export async function endWithCampaign(
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
   const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
-    await publishCampaign(context, place, view, { problem, note, known });
+    await publishCampaign(context, place, view, { problem, note, known: messages });
     if (json) writer.json({ type: "campaign", ...writer.clean(view) });
     else printStatus(context, place, view, { problem, short });
   };
@@ -337,10 +337,10 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
-  const given = option(DIR);
+  const dir = option(DIR);
   // A setting in the file needs no flag in the printed commands.
   const home = option(HOME);
-  const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
+  const place = placeOf({ directory: dir, home }, readFileHome(path, io), io.env);
   const { directory } = place;
   const allowOutside = flags.has(ALLOW_OUTSIDE);
   const webhookVariable = option(WEBHOOK_VARIABLE);
@@ -348,7 +348,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
     program: context.vocabulary.program,
     file: path,
     flags: [
-      ...given === undefined ? [] : ["--dir", given],
+      ...dir === undefined ? [] : ["--dir", dir],
       ...home === undefined ? [] : ["--home", home],
     ],
     permits: [

@@ -172,23 +172,23 @@ function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   for (const spans of outlook(screen, view, nowMs)) screen.line(...spans);
   const rows = height - OTHER_LINES;
   if (rows > 0 && view.items.length > 0) {
-    const shown = chosen(view.items, rows);
-    if (shown.length > 0) {
+    const visibleItems = chosen(view.items, rows);
+    if (visibleItems.length > 0) {
       // Columns that fit all items do not move while rows come and go.
-      const measured = view.items.length <= MAX_MEASURED ? view.items : shown;
+      const measured = view.items.length <= MAX_MEASURED ? view.items : visibleItems;
       const table = new ItemTable(screen, view.items, measured, nowMs);
       table.heading();
-      for (const item of shown) table.row(item);
+      for (const item of visibleItems) table.row(item);
     }
-    const others = othersText(view, shown);
+    const others = othersText(view, visibleItems);
     if (others !== "") screen.line({ text: `  … ${others}`, style: "dim" });
   }
   return screen.lines.slice(0, Math.max(1, height));
 }
 
 function parts(spans: readonly (Span | undefined)[]): Span[] {
-  const given = spans.filter((span) => span !== undefined);
-  return given.flatMap((span, index) => index === 0 ? [span] : [{ text: " · ", style: "dim" as const }, span]);
+  const visibleSpans = spans.filter((span) => span !== undefined);
+  return visibleSpans.flatMap((span, index) => index === 0 ? [span] : [{ text: " · ", style: "dim" as const }, span]);
 }
 
 function progress(screen: Screen, view: CampaignView): Span[] {
@@ -266,9 +266,9 @@ const VERDICT = 11;
 
 /** The items whose verdict, run or pull request has changed. */
 function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
-  const known = new Map(before.map((item) => [item.id, item]));
+  const itemsBefore = new Map(before.map((item) => [item.id, item]));
   return after.filter((item) => {
-    const old = known.get(item.id);
+    const old = itemsBefore.get(item.id);
     if (old === undefined) return true;
     return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest ||
       pullRequestText(old) !== pullRequestText(item);

@@ -46,14 +46,14 @@ async function plan(context: Context): Promise<number> {
     dryRun,
   };
   const internals = internalsWith(place.internals, { readsStdin: true });
-  const found = await planCampaignWith(place.path, options, internals);
-  if (!dryRun) await refreshReports(context, place, found.view);
+  const campaignPlan = await planCampaignWith(place.path, options, internals);
+  if (!dryRun) await refreshReports(context, place, campaignPlan.view);
   if (flags.has(JSON_OBJECT)) {
-    writer.json(writer.clean({ dryRun, ...found }));
+    writer.json(writer.clean({ dryRun, ...campaignPlan }));
     return EXIT.success;
   }
-  const basis = basisText(found.view, options.meanRunMs !== undefined);
-  const lines = planText(found, { all: flags.has(ALL_PLANNED), dryRun, basis });
+  const basis = basisText(campaignPlan.view, options.meanRunMs !== undefined);
+  const lines = planText(campaignPlan, { all: flags.has(ALL_PLANNED), dryRun, basis });
   writer.out(...lines.map((line) => indented(context, line)));
   if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
   return EXIT.success;
@@ -64,11 +64,11 @@ const MAX_NAMES = 10;
 
 function named(label: string, names: readonly string[], all: boolean): string[] {
   if (names.length === 0) return [];
-  const shown = all ? names : names.slice(0, MAX_NAMES);
-  const rest = names.length - shown.length;
+  const visibleNames = all ? names : names.slice(0, MAX_NAMES);
+  const rest = names.length - visibleNames.length;
   return [
     `${label} ${formatCount(names.length, "item")}:`,
-    ...shown.map((name) => `  ${name}`),
+    ...visibleNames.map((name) => `  ${name}`),
     ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : [],
   ];
 }

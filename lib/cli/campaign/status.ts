@@ -104,17 +104,17 @@ function contentOf(
 async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
   const { io, clock, platform, writer } = context;
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
-    let shown = "";
+    let lastContent = "";
     // A single reader, which does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {
       const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);
-      if (content !== shown) {
-        if (shown !== "" && isInteractive(context) && !context.flags.has(JSON_OBJECT)) writer.clear();
+      if (content !== lastContent) {
+        if (lastContent !== "" && isInteractive(context) && !context.flags.has(JSON_OBJECT)) writer.clear();
         print(context, place, view);
-        shown = content;
+        lastContent = content;
       }
       if (view.state === "done") return view;
       if (isAtRest(view)) {

@@ -116,18 +116,18 @@ function entry(screen: Screen, one: Attention): void {
 function itemsLine(screen: Screen, { items, count }: Attention): void {
   const apart = items.some((item) => item.includes(" ("));
   const room = (screen.width - 4) * 2 - "and 10000 more".length;
-  const shown: string[] = [];
+  const names: string[] = [];
   let used = 0;
   for (const item of items) {
     const name = screen.text(item);
     used += cellWidth(name) + 2;
-    if (apart ? shown.length === MAX_LINES : shown.length > 0 && used > room) break;
-    shown.push(name);
+    if (apart ? names.length === MAX_LINES : names.length > 0 && used > room) break;
+    names.push(name);
   }
-  const more = count - shown.length;
+  const more = count - names.length;
   const rest = more > 0 ? [`and ${more} more`] : [];
-  if (apart) { for (const line of [...shown, ...rest]) screen.line({ text: `    ${line}`, style: "dim" }); }
-  else screen.paragraph(4, [shown.join(", "), ...rest].join(" "), "dim");
+  if (apart) { for (const line of [...names, ...rest]) screen.line({ text: `    ${line}`, style: "dim" }); }
+  else screen.paragraph(4, [names.join(", "), ...rest].join(" "), "dim");
 }
 
 function titleOf({ title, count }: Attention): string {
@@ -181,8 +181,8 @@ function rowsOf(
     const style = styleOf(verdict);
     const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
     // One more row takes no more space than the line with the count.
-    const shown = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
-    return { verdict, shown, hidden: found.length - shown.length };
+    const visibleItems = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
+    return { verdict, shown: visibleItems, hidden: found.length - visibleItems.length };
   });
 }
 

@@ -108,19 +108,19 @@ function scriptSeconds(env: ReadEnv): number | undefined {
  * @throws {UsageError} if the script's limit is not a whole number of minutes, or leaves less than the requested time.
  */
 function timeout(env: ReadEnv): string | undefined {
-  const asked = env(inputVariable(TIMEOUT.variable))?.trim() ?? "";
-  const own = ["", "0"].includes(asked) ? undefined : asked;
+  const input = env(inputVariable(TIMEOUT.variable))?.trim() ?? "";
+  const seconds = ["", "0"].includes(input) ? undefined : input;
   const script = scriptSeconds(env);
-  if (script === undefined) return own ?? env(TIMEOUT.variable);
+  if (script === undefined) return seconds ?? env(TIMEOUT.variable);
   const most = script - Math.min(RESERVE_SECONDS, Math.floor(script / 2));
-  if (Number(own) > most) {
+  if (Number(seconds) > most) {
     throw new UsageError({
-      attempted: `wait ${own} seconds (input timeout)`,
+      attempted: `wait ${seconds} seconds (input timeout)`,
       why: `the script may take ${script}`,
       advice: `give at most ${most}, or more time (inputs timeout-minutes and job-timeout, maximum of the runner)`,
     });
   }
-  return own ?? String(most);
+  return seconds ?? String(most);
 }
 
 /** Variables with the same purpose: an input for one of them hides the others. */

@@ -46,9 +46,9 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
   const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
   const named = namedBy(context, after);
-  const given = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
-  const asked = hashOf(["mogplex-ci/follow-up/1", named, ...given, work]);
-  return { asked, task: work.task ?? null, make: () => makeRequest(context, { after, named, work }) };
+  const inputs = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
+  const requestHash = hashOf(["mogplex-ci/follow-up/1", named, ...inputs, work]);
+  return { asked: requestHash, task: work.task ?? null, make: () => makeRequest(context, { after, named, work }) };
 }
 
 /**

@@ -114,20 +114,20 @@ export async function chooseFolder(
   for (let count = 1; count <= MAX_FOLDERS; count++) {
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
-    const found = await rememberedRun(session, io, path, isSame, call);
+    const earlierRun = await rememberedRun(session, io, path, isSame, call);
     // A finished run does not block the folder.
-    if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
+    if (earlierRun === undefined || earlierRun.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
         writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
       }
       return { request, out, resumePath: undefined };
     }
-    if (found.same && !wantsNew && !ownKey) {
-      writer.note(sentenceOf(found));
+    if (earlierRun.same && !wantsNew && !ownKey) {
+      writer.note(sentenceOf(earlierRun));
       return { request, out, resumePath: path, maxEndAgeMs: UNSEEN_MS };
     }
     if (option(STATE) !== undefined) {
-      const why = `run "${found.runId ?? "unknown"}" of that state file goes on`;
+      const why = `run "${earlierRun.runId ?? "unknown"}" of that state file goes on`;
       throw new UsageError({
         attempted: "start run",
         why,

@@ -99,7 +99,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   let runId: string | null = null;
   let phase = "queue";
   let since = context.clock.wallTime();
-  let told: string | undefined;
+  let lastPhase: string | undefined;
   const content = (): NoteContent => ({
     render: (_mayLink, links) => progressText({ links, runId, phase, since, task: plan.task }),
     state: { runId, exitCode: null, hasEnded: false },
@@ -113,12 +113,12 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       const begun = item.type === "event" && beginsPhase(item.event) || phase;
       if (begun !== phase) [phase, since] = [begun, context.clock.wallTime()];
       if (item.type === "end" || runId === null) return;
-      const isNew = told === undefined;
-      if (!isNew && told === phase) return;
+      const isNew = lastPhase === undefined;
+      if (!isNew && lastPhase === phase) return;
       const isBegun = note.isBegun;
       if (!isBegun) note.begin(content()).catch(() => {});
       // A change that came too early is tried again with the next item.
-      if (!isBegun || note.change(content, isNew)) told = phase;
+      if (!isBegun || note.change(content, isNew)) lastPhase = phase;
     },
     async ended(result, compared) {
       if (result.outcome === "started") return;

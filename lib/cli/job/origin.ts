@@ -58,8 +58,8 @@ export function repositoryOfFolder(context: Context, attempted: string): string 
   if (origin === undefined) throw refuse("a repository is missing, and this folder has no remote origin", "");
   const host = hostOf(origin) ?? "";
   if (![KNOWN_HOST, ...hosts].includes(host)) {
-    const known = [KNOWN_HOST, ...hosts].join(" or ");
-    throw refuse(`a repository is missing, and origin is on ${host}, not on ${known}`, name);
+    const hostNames = [KNOWN_HOST, ...hosts].join(" or ");
+    throw refuse(`a repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
   if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin names none", "");
   const upstream = names.get("upstream");

@@ -157,12 +157,12 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN);
       const { kind, outcome, reason } = result;
       // The reason describes what a signal stopped, and what is still going.
-      const said = error instanceof InterruptedError
+      const errorText = error instanceof InterruptedError
         ? reason
         : error instanceof Error
         ? vocabulary.words(error.message)
         : null;
-      const isReason = said !== null && said === reason;
+      const isReason = errorText !== null && errorText === reason;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (json) writer.json({ type: "result", ...resultFields(clean) });
       else {
@@ -182,7 +182,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
         const style = lookup(COLOURS, outcome) ?? "yellow";
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
-      if (said !== null && !(together && isReason)) writer.error(said);
+      if (errorText !== null && !(together && isReason)) writer.error(errorText);
       if (opens) await laptop.openPage(context, page);
     },
   };

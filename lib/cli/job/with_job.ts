@@ -83,25 +83,25 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     }
   }
   const unopened: Refusable = { places: () => openPlaces(context), requests: () => 0, close() {} };
-  const asked = await step(unopened, () => plan.read());
-  const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, asked));
+  const request = await step(unopened, () => plan.read());
+  const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { ...unopened, requests: session.requests, close: () => interrupts.close() };
   // Without a choice, `F` is what every folder has.
   const folder = await step(
     connected,
-    async () => await plan.place?.(asked, session) ?? { out: outDirectory(context) } as F,
+    async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
   );
   const places = await step(connected, () => openPlaces(context, folder.out));
   const placed = { ...connected, places: () => places };
   const published = await step(placed, async () => {
     const extra = await context.extras?.open(context);
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
-    return { places, log: asked.log, eventFiles: files, extra };
+    return { places, log: request.log, eventFiles: files, extra };
   });
   return await step(placed, async () => {
     const publish = prepare(AT_END, context, published);
-    const live = openLog(context, plan, { asked, session, listeners, extra: published.extra });
-    const job = openWork({ asked, folder, places, session, live }, {
+    const live = openLog(context, plan, { asked: request, session, listeners, extra: published.extra });
+    const job = openWork({ asked: request, folder, places, session, live }, {
       publish,
       interrupts,
       files: published.eventFiles,

@@ -351,8 +351,8 @@ function wholeSeconds(ms: number): string {
 function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const shown = parts[0] === 0 ? parts.slice(1) : parts;
-  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
+  const visibleParts = parts[0] === 0 ? parts.slice(1) : parts;
+  return visibleParts.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
 }
 
 /** Time and its limit, phase or tools in use, status, silence. Untrusted text. */

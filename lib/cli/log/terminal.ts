@@ -117,27 +117,27 @@ export class Screen {
 
   #add(spans: readonly Span[], width: number): void {
     const { colour, escapeLine = escapeLogLine } = this.#options;
-    const shown: Span[] = [];
+    const visibleSpans: Span[] = [];
     let used = 0;
     for (const { text, style } of spans) {
       const cut = width === Infinity ? text : cutCells(text, width - used);
       used += cellWidth(cut);
-      shown.push({ text: cut, style });
+      visibleSpans.push({ text: cut, style });
       if (cut !== text) break;
     }
-    const plain = shown.map(({ text }) => text).join("").trimEnd();
+    const plain = visibleSpans.map(({ text }) => text).join("").trimEnd();
     const safe = escapeLine(plain);
     // A line that a CI system could read as a command loses its colors: they would hide the command from the check.
     if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
-    else this.lines.push(paint(shown) as SafeLine);
+    else this.lines.push(paint(visibleSpans) as SafeLine);
   }
 }
 
 function paint(spans: readonly Span[]): string {
   const last = spans.findLastIndex(({ text }) => text.trimEnd() !== "");
   return spans.slice(0, last + 1).map(({ text, style }, index) => {
-    const shown = index === last ? text.trimEnd() : text;
-    return style === undefined || shown.trim() === "" ? shown : coloured(style, shown);
+    const content = index === last ? text.trimEnd() : text;
+    return style === undefined || content.trim() === "" ? content : coloured(style, content);
   }).join("");
 }
 

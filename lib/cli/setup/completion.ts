@@ -41,8 +41,8 @@ function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] 
   const next = names.map((name) => name.split(" ")).filter((words) =>
     words.length > typed.length && typed.every((word, at) => words[at] === word)
   ).map((words) => words[typed.length] ?? "");
-  const own = rows.length === 0 ? [] : [...flags.map(({ name }) => `--${name}`), "--help"];
-  return [...new Set([...next, ...own, ...(given.length === 0 ? ["help", "--help", "--version"] : [])])]
+  const flagWords = rows.length === 0 ? [] : [...flags.map(({ name }) => `--${name}`), "--help"];
+  return [...new Set([...next, ...flagWords, ...(given.length === 0 ? ["help", "--help", "--version"] : [])])]
     .filter((word) => !word.startsWith("-") || !given.includes(word));
 }
 

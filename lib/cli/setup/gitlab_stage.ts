@@ -54,9 +54,9 @@ function includedPaths(include: unknown): string[] | undefined {
  * @param read Reads a file of the repository; undefined if there is none. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
-  let left = MAX_FILES;
+  let budget = MAX_FILES;
   const look = (path: string): Stages => {
-    const text = left-- > 0 ? read(path) : undefined;
+    const text = budget-- > 0 ? read(path) : undefined;
     if (text === undefined) return { kind: path === PIPELINE_FILE ? "default" : "unknown" };
     const pipeline = pipelineOf(text);
     if (pipeline === undefined) return { kind: text.trim() === "" ? "default" : "unknown" };

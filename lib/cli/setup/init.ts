@@ -94,15 +94,15 @@ export async function initRepository(context: Context): Promise<number> {
   }
   const stages = recipe.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
-  const known = SAFE_NAME.test(repo) ? repo : undefined;
-  const job = jobFile(recipe, known, stage);
+  const safeName = SAFE_NAME.test(repo) ? repo : undefined;
+  const job = jobFile(recipe, safeName, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has(UNINSTALL)) {
     const written = [system, respondRecipe(system)].filter((each) => each !== undefined);
     const jobs = new Map<string, string[]>();
     for (const each of written) {
       for (const path of [each.file, each.beside]) {
-        if (path) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
+        if (path) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, safeName, stage)]);
       }
     }
     uninstall(context, steps, jobs);
@@ -121,7 +121,7 @@ export async function initRepository(context: Context): Promise<number> {
       ),
     );
   }
-  steps.say(`Setting up ${name}${known === undefined ? "" : ` for the repository ${known}`}`);
+  steps.say(`Setting up ${name}${safeName === undefined ? "" : ` for the repository ${safeName}`}`);
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
@@ -150,11 +150,11 @@ export async function initRepository(context: Context): Promise<number> {
   const asks = flags.has(RESPOND);
   const trial = asks && recipe.file.endsWith("mogplex-respond.yml")
     ? 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions'
-    : `try it: ${TOOL} doctor${asks ? " --for respond" : ""} --repo ${known ?? "OWNER/NAME"}`;
+    : `try it: ${TOOL} doctor${asks ? " --for respond" : ""} --repo ${safeName ?? "OWNER/NAME"}`;
   const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and ${trial}`;
-  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
+  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : safeName)}.`, next);
   if (file === "") {
     steps.say(
       `A job that you write yourself calls ${TOOL} run --follow, and in a step that always runs ` +
@@ -200,10 +200,10 @@ class Steps {
   /** Writes a new file; leaves an existing one alone. */
   add(path: string, text: string, note?: string): void {
     const old = present(this.#context, path);
-    const shown = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
-    if (old === undefined) this.write(path, text, shown);
+    const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
+    if (old === undefined) this.write(path, text, lines);
     else if (old === text) this.say(`keep ${path}, which is as it should be`);
-    else this.say(`keep ${path}, which differs from what init would write:`, ...shown);
+    else this.say(`keep ${path}, which differs from what init would write:`, ...lines);
   }
 }
 
@@ -337,14 +337,14 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
     [file, ...marks].some((path) => exists(context, path))
   );
-  const found = marked.length > 0 ? marked : [...RECIPES].filter(([, { hosts }]) => hosts?.test(host));
-  const [first, other] = found;
+  const matches = marked.length > 0 ? marked : [...RECIPES].filter(([, { hosts }]) => hosts?.test(host));
+  const [first, other] = matches;
   if (first !== undefined && other === undefined) return first;
   const why = first === undefined
     ? "no file here shows which CI system this repository uses"
-    : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
+    : `it uses several CI systems: ${matches.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
-  const [example = ""] = found.length > 0 ? found.map(([name]) => name) : names;
+  const [example = ""] = matches.length > 0 ? matches.map(([name]) => name) : names;
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
   const which = `name it: ${call} (or ${others}: ${TERMINAL} writes no job)`;
@@ -354,21 +354,23 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
 
 /** The command with the name of a system, as the user called it: npm passes a script its name and its `package.json`. */
 function callAgain({ flags, io, vocabulary }: Context, name: string): string {
-  const given = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
+  const flagWords = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
-  if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...given);
-  return commandLine(vocabulary.program, "init", name, ...given);
+  if (file !== undefined) {
+    return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...flagWords);
+  }
+  return commandLine(vocabulary.program, "init", name, ...flagWords);
 }
 
 /** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
 function needRespondRecipe(name: string, recipe: Recipe): Recipe {
-  const found = respondRecipe(recipe);
-  if (found !== undefined) return found;
-  const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
+  const match = respondRecipe(recipe);
+  if (match !== undefined) return match;
+  const systems = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
   throw new UsageError({
     attempted: ATTEMPTED,
     why: `a job of ${name} is not started by a comment`,
-    advice: `--respond works with ${known.join(", ")}`,
+    advice: `--respond works with ${systems.join(", ")}`,
   });
 }
 
@@ -387,7 +389,7 @@ function uninstall(
   steps: Steps,
   jobs: ReadonlyMap<string, readonly string[]>,
 ): void {
-  const own = isUnchanged(context);
+  const isProgramUnchanged = isUnchanged(context);
   const gone = new Set<string>();
   for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
     const old = present(context, path);
@@ -399,19 +401,19 @@ function uninstall(
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
-    if (own) steps.remove(path);
+    if (isProgramUnchanged) steps.remove(path);
     else steps.say(`keep ${path}, which was changed`);
   }
   const isMissing = (path: string) => path !== PIPELINE_FILE && (gone.has(path) || !exists(context, path));
-  const left = [...jobs.keys()].filter((path) =>
+  const brokenIncludes = [...jobs.keys()].filter((path) =>
     isMissing(path) && isIncluded(path, (each) => readOrNothing(context, each))
   );
-  if (left.length > 0) {
+  if (brokenIncludes.length > 0) {
     steps.say(
       "",
       `The pipeline is invalid while it includes a file that is missing. Remove from the include of ${PIPELINE_FILE}:`,
     );
-    steps.say("", ...left.map((path) => `  - local: ${path}`));
+    steps.say("", ...brokenIncludes.map((path) => `  - local: ${path}`));
   }
   try {
     if (!context.flags.has(DRY_RUN)) context.io.removeDirectory(FOLDER);

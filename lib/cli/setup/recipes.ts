@@ -436,11 +436,11 @@ ${
 export function jobFile(recipe: Recipe, name: string | undefined, stage: string): string {
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
-  const given = name === undefined ? repo : name;
+  const repoName = name === undefined ? repo : name;
   const when = weekly ? "On Mondays, or by hand," : "On the schedule that you make, or by hand,";
   return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent does the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
-${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
+${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
 /** Undefined if no comment can start a job of the system. */

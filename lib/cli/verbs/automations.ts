@@ -116,7 +116,7 @@ export const automationsListVerb: Verb = {
     }
     const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
     const { session } = openOneShot(context);
-    const found: Automation[] = [];
+    const rows: Automation[] = [];
     let incomplete = false;
     const options = {
       pageSize: Math.min(wanted, MAX_AUTOMATIONS),
@@ -125,10 +125,10 @@ export const automationsListVerb: Verb = {
     };
     const automations = automationsOf(session, options);
     let next = await automations.next();
-    for (; !next.done; next = await automations.next()) found.push(shownAutomation(next.value));
+    for (; !next.done; next = await automations.next()) rows.push(shownAutomation(next.value));
     // An incomplete list has its own notice.
     const more = next.value && !incomplete;
-    printList(writer, flags.has(JSON_LINES), found, automationCells);
+    printList(writer, flags.has(JSON_LINES), rows, automationCells);
     if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
     return EXIT.success;
   },

@@ -76,8 +76,8 @@ const STARTS: readonly Purpose[] = ["run"];
 
 /** The repository; by default the folder's, for a person. A folder without one is not an error here: then the repository is not checked. */
 function repositoryOf(context: Context): string | undefined {
-  const given = context.option(REPO)?.trim();
-  if (given !== undefined || !STARTS.includes(purposeOf(context))) return given;
+  const repo = context.option(REPO)?.trim();
+  if (repo !== undefined || !STARTS.includes(purposeOf(context))) return repo;
   return context.laptop?.repositoryOfFolder(context, "check repository");
 }
 
@@ -110,9 +110,9 @@ async function checkThere(
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };
-  const asked = await checkService(context, connection, purposeOf(context), repositoryOf(context));
-  const reached = asked.access.state === "ok" ? way.map(withoutToken) : way;
-  return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
+  const checks = await checkService(context, connection, purposeOf(context), repositoryOf(context));
+  const reached = checks.access.state === "ok" ? way.map(withoutToken) : way;
+  return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(checks))];
 }
 
 function checkForgeOf(context: Context): Promise<Check[]> {
@@ -216,8 +216,8 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
   const { words } = context.vocabulary;
-  const found = await checkAll(context, machine);
-  const checks = found.map((check) => ({ ...check, advice: check.advice && words(check.advice) }));
+  const results = await checkAll(context, machine);
+  const checks = results.map((check) => ({ ...check, advice: check.advice && words(check.advice) }));
   const exitCode = firstFailure(checks)?.code ?? EXIT.success;
   if (flags.has(JSON_LINES)) {
     writer.json({ checks, exitCode });

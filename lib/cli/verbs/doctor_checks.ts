@@ -206,7 +206,7 @@ export function ciName({ platform }: Pick<Context, "platform">): string {
 export async function checkCi(context: Context): Promise<Check> {
   const { platform } = context;
   const { scope, missing, own } = await keyOf(context);
-  const found = [
+  const parts = [
     ciName(context),
     isLaptop(context) && !own ? LAPTOP : lookup(STARTS, scope) ?? "",
     ...platform.isCi ? uses(context) : [],
@@ -214,26 +214,26 @@ export async function checkCi(context: Context): Promise<Check> {
   if (missing.length > 0) {
     return warning(
       "ci",
-      `${found.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
+      `${parts.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
       "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
     );
   }
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;
-  return ok("ci", [...found, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
+  return ok("ci", [...parts, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
 }
 
 export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
   }
-  const known: readonly string[] = VARIABLES;
+  const ownNames: readonly string[] = VARIABLES;
   const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim()];
-  const odd = names.filter((name) => /^mogplex_/i.test(name) && !known.includes(name) && !others.includes(name))
+  const odd = names.filter((name) => /^mogplex_/i.test(name) && !ownNames.includes(name) && !others.includes(name))
     .filter((name) => io.env(name));
-  const set = known.filter((name) => io.env(name));
+  const set = ownNames.filter((name) => io.env(name));
   if (odd.length === 0) return ok("variables", set.length === 0 ? "no MOGPLEX_ variable is set" : set.join(", "));
   const advice = odd.map((name) => {
-    const hint = nearest(name.toUpperCase(), known);
+    const hint = nearest(name.toUpperCase(), ownNames);
     return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} in place of ${name}?`;
   });
   return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));

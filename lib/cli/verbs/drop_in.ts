@@ -129,9 +129,9 @@ export const runsGetVerb: Verb = {
     const { flags, writer } = context;
     const runId = requiredArgument(context, "runs get", "run-id");
     const { client, call } = openDropIn(context);
-    const found = await client.getRun(runId, call);
-    if (flags.has(JSON_LINES)) writer.json(found);
-    else writer.out(...runLines(found).map((line) => writer.untrusted(line)));
+    const run = await client.getRun(runId, call);
+    if (flags.has(JSON_LINES)) writer.json(run);
+    else writer.out(...runLines(run).map((line) => writer.untrusted(line)));
     return EXIT.success;
   },
 };

@@ -83,10 +83,10 @@ function toldOnce(context: Context): Context {
   const { writer } = context;
   let isTold = false;
   const connection = () => {
-    const found = context.connection();
-    for (const notice of isTold ? [] : found.notices) writer.note(notice);
+    const connection = context.connection();
+    for (const notice of isTold ? [] : connection.notices) writer.note(notice);
     isTold = true;
-    return { ...found, notices: [] };
+    return { ...connection, notices: [] };
   };
   return { ...context, connection };
 }
