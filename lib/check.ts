@@ -16,7 +16,7 @@ export interface Check {
   state: CheckState;
   /** What the check found, as part of a sentence. */
   finding: string;
-  /** What to do; null when there is nothing to do. */
+  /** What to do; null for nothing. */
   advice: string | null;
   /** False if the token may not start runs; absent otherwise. */
   startsRuns?: boolean;
@@ -49,12 +49,12 @@ export function follows(name: string, cause: string): Check {
   return skipped(name, `${cause} failed`);
 }
 
-/** What an error says to do, as a sentence of its own; `other` if it says nothing. */
+/** The advice of an error as a sentence; `other` without one. */
 export function adviceOf({ advice }: MogplexError, other: string): string {
   return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
 }
 
-/** A check that failed with the error that a job would end with. The error's own advice is not said beside `advice`. */
+/** A check that failed with the error that a job would end with. `advice` replaces the error's own advice. */
 export function failedWith(name: string, error: MogplexError, advice: string): Check {
   return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
 }

@@ -1,5 +1,5 @@
 /**
- * Checks the names and the types of what a script passes: of the library's options, and of those of the emulator for tests.
+ * Checks the names and types of options that a script passes to the library or to the emulator for tests.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { UsageError } from "./errors.ts";
 import { lookup } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 
-/** What `typeof` says of a value, or what it has to be; `any` for a value that other code checks. */
+/** The `typeof` of a value, or the required one; `any` for a value that other code checks. */
 export type Kind = "string" | "number" | "boolean" | "function" | "object" | "list" | "signal" | "clock" | "any";
 
 /** The keys of an object of type `T`, with the kind of each. */
@@ -69,9 +69,9 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
 }
 
 /**
- * Refuses what has no names: a spread takes a number, a list and null for nothing.
+ * Refuses values without names: a spread treats a number, a list and null as empty.
  *
- * @throws {UsageError} when it is no object.
+ * @throws {UsageError} when it is not an object.
  */
 function checkObject(attempted: string, value: unknown, what = "options"): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
@@ -85,9 +85,9 @@ function checkObject(attempted: string, value: unknown, what = "options"): void 
  * @param options What the caller gave.
  * @param keys All options that there are.
  * @param what What the message calls it. @default {"options"}
- * @param other Options of other calls, and what to say of one of them.
- * @returns The options, without what stands on `Object.prototype`.
- * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
+ * @param other Options of other calls, and the remark about each.
+ * @returns The options, without keys from `Object.prototype`.
+ * @throws {UsageError} when it is not an object, or has an unknown key or a value of another type.
  */
 export function checkOptions<T>(
   attempted: string,
@@ -111,7 +111,7 @@ export function checkOptions<T>(
     }
     checkKind(attempted, key, value, kind);
   }
-  // Some code of the process may have written to `Object.prototype`: what stands there was not given.
+  // Other code in the process may have written to `Object.prototype`: those keys are not options of the caller.
   const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
   if (foreign.length === 0) return options;
   return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };

@@ -36,7 +36,7 @@ export interface Clock {
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
   /**
-   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stands still until it ends, or for about
+   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stops until it ends, or for about
    * half a minute of real time.
    *
    * @returns What the work returns or throws.
@@ -44,7 +44,7 @@ export interface Clock {
   during?<T>(work: Promise<T>): Promise<T>;
 }
 
-/** Reason to abort what nobody needs any more. One for all: making one, with its stack, takes longer than the rest of an abort. */
+/** Reason to abort what is no longer needed. It is shared: making one, with its stack, takes longer than the rest of an abort. */
 export const OVER: DOMException = new DOMException("Nobody needs it any more", "AbortError");
 
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
@@ -117,10 +117,10 @@ const REQUEST_TURNS = 6;
 // Its limit must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;
 
-// Real time for which the clock stands still for one piece of work, in milliseconds: the work may itself wait for this clock.
+// Real time for which the clock stops for one piece of work, in milliseconds: the work may itself wait for this clock.
 const WORK_MS = 30_000;
 
-// The virtual clock needs the real event loop. A test may replace the timers of the process by timers that stand still.
+// The virtual clock needs the real event loop. A test may replace the timers of the process with timers that never fire.
 const realSetTimeout = globalThis.setTimeout;
 const realClearTimeout = globalThis.clearTimeout;
 const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediate;
@@ -135,7 +135,7 @@ export function loopTurn(isLong: boolean): Promise<void> {
   });
 }
 
-/** Gives everything else that waits in the event loop its turn, signals and timers included. @param clock Stands still meanwhile if it is virtual. */
+/** Lets everything else in the event loop run, signals and timers included. @param clock Stops meanwhile if it is virtual. */
 export async function pause(clock: Clock): Promise<void> {
   const turn = loopTurn(false);
   await (clock.during?.(turn) ?? turn);
@@ -146,7 +146,7 @@ export async function pause(clock: Clock): Promise<void> {
  *
  * Any number of sleepers share it: time moves to the earliest of them once the event loop is idle.
  *
- * @throws {UsageError} for an option that there is not.
+ * @throws {UsageError} for an unknown option.
  */
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   checkOptions(
@@ -158,7 +158,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let now = 0;
   let wallOffset = startMs;
   let scheduled = false;
-  /** Work for which the clock stands still. */
+  /** Work for which the clock stops. */
   const atWork = new Set<Promise<unknown>>();
   let idle = () => {};
   const sleepers: Sleeper[] = [];
@@ -168,7 +168,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   function wakeDue(waiting: Sleeper[]) {
     while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
-  /** Waits until no work is going on. What has not ended in time counts no longer. */
+  /** Waits until all work has ended. Work that takes too long is ignored. */
   async function workDone(): Promise<void> {
     const begun = [...atWork];
     await new Promise<void>((resolve) => {

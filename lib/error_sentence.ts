@@ -1,5 +1,5 @@
 /**
- * What errors are made of: the sentence of their parts, what is known of the run, and the message of whatever was thrown.
+ * What errors are made of: the sentence made of their parts, what is known of the run, and the message of any thrown value.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** What is said by something that was thrown, which may be anything. Of Deno's flags the first missing one is never all. */
+/** The message of a thrown value, which may be anything. Deno names only the first missing flag, so there may be more. */
 export function messageOf(thrown: unknown): string {
   if (isNotPermitted(thrown)) {
     return thrown.message.replace(
@@ -45,7 +45,7 @@ export interface ResultSoFar {
   idempotencyKey: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict: `deadline` or `error` when there is none of the service. */
+  /** Our verdict: `deadline` or `error` when the service gave none. */
   outcome: string;
   /** Exit code that belongs to the verdict. */
   exitCode: number;

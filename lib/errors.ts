@@ -21,7 +21,7 @@ export type { ErrorParts, ResultSoFar };
 
 // Two copies of the package in one process, such as an installed one and one in a bundled plug-in, know each other's errors by a brand.
 
-/** What an error says of the copy that it comes from. */
+/** Identifies the copy of the package that an error comes from. */
 interface Brand {
   /** Version of the package. */
   version: string;
@@ -131,7 +131,7 @@ export class MogplexError extends Error {
     return null;
   }
 
-  /** UUID of the run that the call started, found or followed; null when there is none, or it is not known. */
+  /** UUID of the run that the call started, found or followed; null when there is none or it is unknown. */
   get runId(): string | null {
     return this.#run.runId;
   }
@@ -159,7 +159,7 @@ export class MogplexError extends Error {
    * @internal
    */
   static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
-    // One of another copy of the package keeps what it knows.
+    // An error of another copy of the package keeps what it knows.
     if (#run in error) error.#run = { ...error.#run, ...facts };
     return error;
   }
@@ -220,7 +220,7 @@ export interface AnswerFacts {
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
+/** The service answered with an error. The status selects the class of the service's own errors; the code refines it. */
 export class ApiError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "ApiError";
@@ -333,7 +333,7 @@ export class StartUnknownError extends MogplexError {
   }
 }
 
-/** The caller's deadline passed while the run went on. Exit code 124. */
+/** The caller's deadline passed while the run continued. Exit code 124. */
 export class DeadlineError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DeadlineError";
@@ -344,8 +344,9 @@ export class DeadlineError extends MogplexError {
 }
 
 /**
- * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code is that
- * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours. Also for who awaits a handle whose last loop was left.
+ * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code depends on
+ * the reason: 124 for a `TimeoutError`, the code of one of our own errors, otherwise 130. Also thrown to a caller that awaits a handle after
+ * leaving its last loop.
  */
 export class AbortedError extends MogplexError {
   /** @internal */
@@ -368,14 +369,14 @@ export class InterruptedError extends MogplexError {
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
   readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
-  /** @param message What was stopped by what, and what goes on. */
+  /** @param message What was stopped by what, and what continues. */
   constructor(signal: InterruptSignal, message: string = `Stopped by ${signal}`) {
     super(message, EXIT_OF_SIGNAL[signal]);
     this.signal = signal;
   }
 }
 
-/** The row of the table of exit codes for whatever was thrown. */
+/** The row of the table of exit codes for any thrown value. */
 export function exitNameOf(thrown: unknown): ExitName {
   if (thrown instanceof MogplexError) return thrown.exit;
   if (otherVersion(thrown) !== undefined) return "usage";
@@ -384,7 +385,7 @@ export function exitNameOf(thrown: unknown): ExitName {
 }
 
 /**
- * The exit code of toolkit verbs for whatever was thrown: the error's own, also of its `toJSON()`, which crosses workers and queues; 124 for a
+ * The exit code of toolkit verbs for any thrown value: the error's own, also of its `toJSON()`, which crosses workers and queues; 124 for a
  * `TimeoutError` and 130 for an `AbortError`, the reasons of an `AbortSignal`; 2 for an error of an incompatible version of this package; 70 for
  * everything else.
  */

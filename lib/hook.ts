@@ -1,6 +1,6 @@
 /**
- * Functions that a script gives us to be called, async ones too. One that comes before an effect is awaited, and stops the effect when it
- * fails. One that comes after it is not waited for, and never breaks what it tells of.
+ * Functions, also async ones, that a script passes to be called. A hook before an effect is awaited, and stops the effect when it
+ * fails. A hook after the effect is not awaited, and never breaks what it reports.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
 
-/** A function of the caller that gets one value. What it returns is a promise or does not matter. */
+/** A function of the caller that gets one value. Only a returned promise matters. */
 type Hook<A> = ((given: A) => unknown) | undefined;
 
 function isPromise(returned: unknown): returned is PromiseLike<unknown> {
   return typeof returned === "object" && returned !== null && "then" in returned;
 }
 
-/** Tells a hook what has happened. @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it */
+/** Calls a hook with what has happened. @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it */
 export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
     const returned = hook?.(given);
@@ -27,7 +27,7 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
   }
 }
 
-/** The same hook on a clock that stands still while its promise is pending, if it is a virtual one. */
+/** The same hook; a virtual clock stops while its promise is pending. */
 export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown): (given: A) => unknown {
   return (given) => {
     const returned = hook(given);
@@ -43,7 +43,7 @@ interface HookCall {
 /**
  * A hook as a function that never throws: the face of the library wraps each hook of a caller that comes after an effect. The program's own
  * hooks are called as they are, since what they throw is a bug. The first failure becomes a notice, so that a hook which always fails does
- * not fill the log. Nobody waits for the hook, but a virtual clock stands still while it is at work.
+ * not fill the log. The hook is not awaited, but a virtual clock stops while it runs.
  */
 export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: HookCall): (given: A) => void {
   const timed = hook && onClock(clock, hook);
@@ -71,7 +71,7 @@ export interface HookLimits {
 }
 
 /**
- * Waits for the work of a hook, on a clock that stands still meanwhile if it is a virtual one.
+ * Waits for the work of a hook. A virtual clock stops meanwhile.
  *
  * @param attempted The effect, after "Cannot".
  * @throws {DeadlineError} when it has not ended at the deadline; `signal.reason` if the signal aborts; what the work throws.
@@ -99,7 +99,7 @@ export async function waitForHook<T>(
 }
 
 /**
- * What a hook before an effect has thrown, as an error that names it. Its exit code is that of the cause; a cause that has none of its own is
+ * Wraps what a hook before an effect has thrown in an error that names the hook. It has the exit code of the cause; a cause without one is
  * a mistake in what the caller gave, before anything was sent, and no defect of ours: 2.
  *
  * @param redact Masks secrets in its message.

@@ -17,10 +17,10 @@ export type Stream = "stdout" | "stderr";
 /** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
 type LinkRule = "refuse" | "follow";
 
-/** What a read does with bytes that are not UTF-8. `replace` is for what is searched and never sent: it refuses nothing. */
+/** What a read does with bytes that are not UTF-8. `replace` is for texts that are searched and never sent: it refuses nothing. */
 type DecodeRule = "refuse" | "replace";
 
-/** Most bytes of a text that is read without a limit of its own: the largest that the service takes has half a million. */
+/** Most bytes of a text that is read without another limit: the largest that the service takes has half a million. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** A file that is written piece by piece. */
@@ -47,7 +47,7 @@ export interface Io {
    *
    * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
    * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
-   * @param decoding What becomes of bytes that are not UTF-8. @default {"refuse"}
+   * @param decoding What to do with bytes that are not UTF-8. @default {"refuse"}
    * @throws when the file cannot be read, or is refused: directories, pipes and devices always are; the message is a clause:
    * `it is not an ordinary file`.
    */
@@ -63,7 +63,7 @@ export interface Io {
    * when `path` exists and is not an ordinary file.
    */
   writeFile(path: string, text: string, always?: boolean): void;
-  /** Makes an empty file that grows, in place of an old one. @throws as {@linkcode Io.writeFile} does. */
+  /** Creates an empty file that grows, replacing an old one. @throws as {@linkcode Io.writeFile} does. */
   growFile(path: string): GrowingFile;
   /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
   appendFile(path: string, text: string, links?: LinkRule): void;
@@ -88,7 +88,7 @@ export function parentOf(path: string): string {
 }
 
 /**
- * How many leading parts of an absolute path the caller chose and no checkout controls: those of the working directory, but never
+ * How many leading parts of an absolute path the caller chose and no checkout controls: the parts of the working directory, but never
  * the last two.
  */
 function trustedParts(parts: readonly string[]): number {
@@ -198,7 +198,7 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** What `read` returns; undefined when there is no such file. */
+/** Undefined when there is no such file. */
 function unlessAbsent<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -276,7 +276,6 @@ async function readStdin(): Promise<string> {
 const LOOK_MS = 1_000;
 /** Names of the shells in which CI systems run scripts. */
 const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;
-/** Most parents that are looked at. */
 const MAX_PARENTS = 8;
 
 /** Name and parent of a process; undefined where that cannot be read: elsewhere than on Linux, and on Deno without all permissions. */
@@ -318,7 +317,7 @@ function onParentGone(parent: number, gone: () => void): () => void {
   return () => over.abort(OVER);
 }
 
-/** Whether an error of a stream says that its reader has closed it, which is not an error: `| head -1`. */
+/** Whether a stream failed because its reader has closed it, as in `| head -1`. That is not an error. */
 function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean {
   return code === "EPIPE" || name === "BrokenPipe";
 }
@@ -330,11 +329,10 @@ export function unwrittenLine(error: unknown): string {
 
 /** The {@linkcode Io} of this process, and the exit code with which it ends. */
 interface ProcessIo extends Io {
-  /** Sets the exit code of the process, which ends by itself: 69 in place of 0 if stdout could not be written. */
+  /** Sets the exit code with which the process will end: 69 instead of 0 if stdout could not be written. */
   setExitCode(code: number): void;
 }
 
-/** The {@linkcode Io} of this process. */
 export function processIo(): ProcessIo {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };

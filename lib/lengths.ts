@@ -1,7 +1,7 @@
 /**
  * Checks of how long a text or a list is.
  *
- * Those of zod look at everything that has a field `length`, also at a map where a text or list was expected, and convert that field to a
+ * Zod's own checks look at everything with a field `length`, even a map where a text or list was expected, and convert that field to a
  * number. A map from a YAML file cannot be converted, so `name: { length: {} }` threw a `TypeError` (zod 4.6.7, `_whenHasLength`).
  *
  * @module

@@ -16,14 +16,14 @@ export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: stri
 }
 
 /**
- * The own fields of what a caller passes, without what every object inherits: some code of the process may have written to
+ * The own fields of what a caller passes, without what every object inherits: other code in the process may have written to
  * `Object.prototype`, by mistake or as an attack, and that must not be sent.
  */
 export function ownFields<T extends object>(value: T): T {
   return Object.assign(Object.create(null), value);
 }
 
-/** Whether a value is an object with named fields, and no list. */
+/** Whether a value is an object with named fields, not a list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -206,7 +206,7 @@ export interface TriggerResult {
   automationId: string;
   /** UUID of the automation run; null when the work was suppressed by a limit. */
   jobRunId: string | null;
-  /** What became of the trigger; `replayed` in later revisions. */
+  /** Result of the trigger; `replayed` in later revisions. */
   outcome: OpenWord<"queued" | "suppressed" | "replayed">;
   /** Why the run did not start at once. */
   reason: string | null;
@@ -219,7 +219,7 @@ export interface TriggerResult {
 }
 
 /**
- * A run of an automation. Its statuses are `pending running success failed cancelled`: not those of {@linkcode Run}. The client
+ * A run of an automation. Its statuses are `pending running success failed cancelled`, and differ from {@linkcode Run}'s. The client
  * drops all other fields of the service's record, since they hold resume tokens and raw records of calls.
  */
 export interface AutomationRun {

@@ -24,7 +24,7 @@ function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
 
-/** Fewest letters of a beginning that stands for a name. */
+/** Fewest letters of a prefix that can mean a name. */
 const BEGINNING = 3;
 
 /** The first letters of the parts of a name: `pr` for `pull-request`. */
@@ -53,13 +53,13 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
 
-/** Advice for a word that is none of `known`: the nearest one; undefined when none is near. */
+/** Advice for a word that is not in `known`: the nearest one; undefined when none is near. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word.trim(), known);
   return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
 }
 
-/** The same, with all of `known` behind it. */
+/** The same, followed by all of `known`. */
 export function meantOrKnown(word: string, known: readonly string[]): string {
   const meant = didYouMean(word, known);
   return `${meant === undefined ? "" : `${meant} `}there are ${known.join(", ")}`;

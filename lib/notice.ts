@@ -36,7 +36,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** Nothing else was told for a minute. */
+    /** Nothing else was reported for a minute. */
     kind: "heartbeat";
     /** Status of the run, or a few words on what is waited for, such as `waiting for a sandbox`. */
     status: RunStatus;
@@ -60,7 +60,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** The service sent an unknown status; it counts as not finished. */
+    /** The service sent an unknown status, which is treated as not finished. */
     kind: "unknown_status";
     /** The status, as the service sent it. Untrusted text. */
     status: string;
@@ -96,7 +96,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** A function of the caller, such as `onItem`, threw or rejected. Each function is told once a call; the work goes on. */
+    /** A function of the caller, such as `onItem`, threw or rejected. Each function is reported once per call; the work continues. */
     kind: "hook_failed";
     /** Name of the function. */
     hook: string;

@@ -40,7 +40,7 @@ interface ModuleMeta {
  *
  * @param meta `import.meta` of the caller.
  * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has an
- * `import.meta` of its own, and must not run our command.
+ * separate `import.meta`, and must not run our command.
  */
 export function isMain(meta: ModuleMeta, fileName?: string): boolean {
   try {
@@ -75,7 +75,7 @@ export function printText(text: string): void {
   }
 }
 
-/** Sets the exit code of the process, which ends by itself when all work is done. */
+/** Sets the exit code with which the process ends when all work is done. */
 export function setExitCode(code: number): void {
   process.exitCode = code;
 }
@@ -86,10 +86,10 @@ export interface TerminalSize {
   rows: number;
 }
 
-/** Size of the terminal behind stdout; undefined when there is none, or it does not say. */
+/** Size of the terminal behind stdout; undefined without a terminal or a size. */
 export function terminalSize(): TerminalSize | undefined {
   const { isTTY, columns, rows } = process.stdout;
-  // Some pseudo-terminals say 0 by 0.
+  // Some pseudo-terminals report 0 by 0.
   return isTTY && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
@@ -106,12 +106,12 @@ interface Started {
   cwd: string | undefined;
   /** Name of the runtime: `node`, `bun` or `deno`. */
   runtime: string;
-  /** Flags of the runtime, as the user gave them. Deno does not tell them. @default {[]} */
+  /** Flags of the runtime, as the user gave them. Deno does not reveal them. @default {[]} */
   flags?: readonly string[];
 }
 
 /**
- * A program as a user would call it again. A link or a wrapper on the PATH has a name without an extension, and is called by it; a
+ * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name; a
  * file is given to its runtime, with the flags that it was given: `node mogplex.mjs`.
  *
  * @param fallback Name for a file that a package manager put away, or whose path needs quotes.
@@ -122,7 +122,7 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
   if (runtime === "deno") {
-    // Deno does not tell its flags, reads files of the checkout, and permits nothing by itself: the program names what it needs.
+    // Deno does not reveal its flags, reads files of the checkout, and permits nothing by default: the program names what it needs.
     const deno = "deno run --no-config --no-lock --no-prompt";
     return `${deno} $(${deno} --allow-env ${path} permissions) ${path}`;
   }

@@ -52,7 +52,7 @@ export class RequestPace {
   pacer: Pacer | undefined;
   /** The last 429, and the point on the clock until which it holds for every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
-  /** Whether the last request failed because the service was unavailable, after its retries: the next ones then ask once each, until one is answered. */
+  /** Whether the last request failed after its retries because the service was unavailable: the next ones then try once each. */
   #isDown = false;
   /** Points on the clock at which requests were sent, oldest first. */
   readonly #sentAt: number[];
