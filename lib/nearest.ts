@@ -33,8 +33,8 @@ function initials(name: string): string {
 }
 
 /**
- * The entry of `known` that is nearest to `word`: the same but for case, underscores and dashes; else the only one that it begins, or that it is
- * the initials of; else the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third of their
+ * The entry of `known` that is nearest to `word`: the same except for case, underscores and dashes; otherwise the only one that it begins, or that it is
+ * the initials of; otherwise the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third of their
  * letters).
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {

@@ -112,7 +112,7 @@ export type Notice =
     message: string;
   };
 
-/** A notice whose words are still to be made: only those of the kind `text` have them. */
+/** A notice without its message. Only the kind `text` already has one. */
 export type NoticeFacts = WithoutWords<Notice>;
 
 type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;

@@ -132,7 +132,6 @@ export function progressOf(view: Pick<CampaignView, "counts">): CampaignProgress
   return { done: ended, total: items };
 }
 
-/** The view of a campaign that has a plan. */
 export function viewOfStand({ view }: CampaignStand): CampaignView {
   if (view === null) throw new Error("Cannot show the campaign: it has no plan");
   return view;

@@ -250,14 +250,11 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = 
   ];
 }
 
-/** What a decision is recorded with. */
 interface Deciding {
   opened: OpenedCampaign;
   store: Store;
-  /** What is attempted, for errors. */
   attempted: string;
   by: string;
-  /** Whether nothing is written. */
   dryRun: boolean;
   view: CampaignView;
 }

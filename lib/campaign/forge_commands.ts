@@ -9,13 +9,11 @@ import type { MergeMethod } from "../forge/forge.ts";
 import type { PullRequestAddress } from "../forge/model.ts";
 import type { CampaignItem, PullRequestView } from "./view/view.ts";
 
-/** What to do with pull requests. */
 type PullRequestAction = "merge" | "close";
 
 /** From when on a pull request is ready to be merged: once a person has approved it, or once its checks are green. */
 export type Readiness = "approved" | "green";
 
-/** The lines, and what was left out. */
 interface ForgeCommands {
   /** One command a pull request, in words and quotes of a POSIX shell. */
   lines: string[];

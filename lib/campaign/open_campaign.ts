@@ -49,7 +49,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   io?: Io | undefined;
   /** Keeps lock and journal. @default the file system */
   files?: DurableFiles | undefined;
-  /** The processes of this machine. @default those of the system */
+  /** The processes of this machine. @default the system's processes */
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
@@ -76,10 +76,9 @@ export interface OpenedCampaign {
   /** Path of the file, as the user wrote it; or the object. */
   source: CampaignSource;
   directory: string;
-  /** Whether its home is in memory, and no directory. */
+  /** Whether its home is in memory and not a directory. */
   isInMemory: boolean;
   file: CampaignFile;
-  /** Hash of the file with its includes. */
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
@@ -270,7 +269,6 @@ async function openAll(
 /** CI systems whose recipes keep the directory in a cache or an artifact. */
 const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 
-/** Directory of a campaign when none is given. */
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**

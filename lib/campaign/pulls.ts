@@ -40,7 +40,6 @@ const MAX_TOLD = 20;
 /** Takes a record into the memory, and writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
-/** What a reading may say to people. */
 type Tell = (message: string) => void;
 
 function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
@@ -183,7 +182,6 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Reports once why an item gets no follow-up. */
   tellNoFollowUp(repository: string, reason: string): void {
     this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
   }
@@ -380,7 +378,6 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
 /** The causes, most urgent first. Each is the word of its group. */
 export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
-/** Most owners that a group names. */
 const MAX_OWNERS = 20;
 
 /** What blocks the merge of an open pull request. */
@@ -473,7 +470,7 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
   return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
 }
 
-/** What to do about pull requests that were not read; null when all were. No token helps with those of an emulator on this machine. */
+/** What to do about pull requests that were not read; null when all were. No token helps with an emulator on this machine. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some(({ pullRequest, pullRequestState }) =>
     pullRequest !== null && pullRequestState === null &&

@@ -61,7 +61,6 @@ function found(node: TreeNode): string {
     : `it is ${typeof node.value === "string" ? excerpt(node.value) : node.text}`;
 }
 
-/** A text in quotes, for the advice to quote it. */
 function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
@@ -103,7 +102,6 @@ function messageFor(issue: Issue, node: TreeNode, isText: boolean): string {
   }`;
 }
 
-/** The message about a key that is not known. */
 function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
   if (/^\/[/*]/.test(key)) return 'this is no key; a comment begins with "#"';
   const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);

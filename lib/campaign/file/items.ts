@@ -26,10 +26,8 @@ export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
 /** Most bytes of the campaign file, and of the file with its task. */
 export const MAX_FILE_BYTES = 1024 * 1024;
-/** Most bytes of a list. */
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
-/** A file that was read, or why not. */
 type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
 
 /**
@@ -87,7 +85,6 @@ export class Includes {
     return this.#texts;
   }
 
-  /** The path of a file as it is opened. */
   pathOf(name: string): string {
     if (name.startsWith("/") || this.#folder === ".") return name.replace(/^(?:\.\/)+/, "");
     return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
@@ -320,7 +317,6 @@ export class EntryReader {
 /** Part of a template: a text, or a variable with the place where it is written. */
 type TemplatePart = string | { name: string; offset: number; length: number };
 
-/** What is wrong at a place of a template. */
 interface TemplateProblem {
   /** Offset in the text, in UTF-16 units. */
   offset: number;

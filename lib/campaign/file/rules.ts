@@ -17,7 +17,6 @@ import { CAMPAIGN_NAME, type StartWindow } from "./campaign_file.ts";
 
 // Globs of repository names: `*` for any characters within owner or name, `**` for any characters, `?` for one.
 
-/** Longest glob, in characters. */
 const MAX_GLOB = 250;
 
 /** What is wrong with a glob, and what is allowed; undefined when it is a good one. */
@@ -268,7 +267,6 @@ export function runTimeout(text: string): string | undefined {
   return ms !== undefined && ms >= RUN_TIMEOUT.min && ms <= RUN_TIMEOUT.max ? undefined : RUN_TIMEOUT_FORMS;
 }
 
-/** What is allowed as longest time of a run. */
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
 export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a share from 1% to 100%";
@@ -281,7 +279,6 @@ export function percentage(text: string): string | undefined {
 
 const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00 Europe/Vienna"';
-/** The zone of a window that names none. */
 const DEFAULT_ZONE = "UTC";
 
 /** A window, or what is wrong with its text and what is allowed. */

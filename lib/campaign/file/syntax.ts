@@ -51,7 +51,6 @@ interface BrokenNode extends Span {
 
 export type TreeNode = ScalarNode | ListNode | MapNode | BrokenNode;
 
-/** Keys and indexes from the root to a value. */
 export type Path = readonly PropertyKey[];
 
 /** The text of a file and the places in it. */
@@ -469,7 +468,6 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
 
 /** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
 export const MAX_DEPTH = 20;
-/** Most errors of the parser that are looked at. */
 const MAX_ERRORS = 200;
 
 const EMPTY = "the file is empty; begin it with version: 1";
@@ -609,7 +607,7 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
  * Reads YAML or JSON.
  *
  * @param mistakes Receives every mistake of syntax.
- * @throws nothing on purpose, whatever the text is.
+ * @throws nothing on purpose, for any text.
  */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };

@@ -72,7 +72,7 @@ function fitDetails(details: Details): Details {
  * branch, a time of the service) becomes null. Ids, keys, numbers and our own times are left as they are.
  *
  * @param body Its reason must be masked already.
- * @param nowText Stands in for a time of the service that must be there, in ISO 8601.
+ * @param nowText Replaces an unfit time of the service that is required, in ISO 8601.
  * @returns Several bodies where one names too many items.
  */
 export function fitBody(body: RecordBody, nowText: string): RecordBody[] {

@@ -71,7 +71,6 @@ interface SegmentsPlace {
   shownAs: string;
 }
 
-/** The segments below a directory. */
 function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace, chain: Chain): Segments {
   const folder = `${directory}/journal`;
   const shown = `${shownAs}/journal`;
@@ -264,7 +263,7 @@ function writeSent(
   }
 }
 
-/** What no artifact and no commit may contain. */
+/** Text of `.gitignore`: what artifacts and commits must not contain. */
 const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
 
 /**

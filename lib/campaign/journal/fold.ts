@@ -316,7 +316,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   start.createdAt = record.createdAt ?? start.createdAt;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
   if (as !== "needs-input") noteLate(memory, start, record);
-  // Its sandbox may be free, or stay for a while: until sandboxes are read again, nobody knows whose they are.
+  // Its sandbox may be free, or stay for a while: until sandboxes are read again, their owners are unknown.
   if (runId !== null && as !== "needs-input") memory.sandboxes = null;
 
   if (as === "quota" && retryAt !== null) {
@@ -362,7 +362,7 @@ function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot,
 /** Why the state of an item with an open start is `starting`. */
 const NO_ANSWER = "no answer to its start yet; an agent may be running";
 
-/** An open start stays open, whatever keeps its answer away. Only an answer about its run, or a person, ends it. */
+/** An open start stays open, even if its answer never comes. Only an answer about its run, or a person, ends it. */
 function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): void {
   if (as === "service") item.serviceFailures++;
   item.reason = NO_ANSWER;

@@ -20,7 +20,6 @@ interface GitHomeOptions extends DirHomeOptions {
   directory: string;
   /** Removes what the home has made on this machine. Never throws. */
   release: () => Promise<void>;
-  /** Called after each successful push. */
   onShared?: (() => void) | undefined;
 }
 

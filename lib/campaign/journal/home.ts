@@ -58,7 +58,7 @@ export interface Home {
    * @param onlyNews Whether to leave out records that only report a wave and what stopped it: a wave that refuses to continue must not get
    * in the way of one on another machine. @default {false}
    * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is then lost and must be decided again.
-   * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
+   * @throws {MogplexError} with exit code 69 when the place cannot be reached, 2 without write access.
    */
   flush(onlyNews?: boolean): Promise<void>;
   /** Whether other machines read and write it, so that they must learn of a start before its request is sent. */
@@ -68,7 +68,7 @@ export interface Home {
    * {@linkcode Home.flush} still notices.
    *
    * @throws {LostRaceError} when one has.
-   * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be read.
+   * @throws {MogplexError} with exit code 69 when the place cannot be reached, 2 without read access.
    */
   checkUnmoved(): Promise<void>;
   /**
@@ -88,7 +88,6 @@ export interface Home {
 /** Most bytes of GitHub's file about the event of a workflow. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
-/** Where to look in the environment. */
 export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
@@ -149,7 +148,7 @@ export function shownText(remote: string, place: ShownPlace): string | null {
     "its repository; nothing here says whether that is everybody";
 }
 
-// What an error of the disk means for a campaign: whether its directory is the wrong one, or out of reach for a while.
+// What an error of the disk means for a campaign: whether its directory is the wrong one, or temporarily unavailable.
 
 /** Codes of errors that say that there is something else in its place. Source: POSIX, errno.h. */
 const ELSEWHERE: readonly string[] = ["EEXIST", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "ENOENT", "EINVAL"];

@@ -38,7 +38,6 @@ export interface LockItem {
   baseBranch: string;
   /** Root directory; null for the repository's root. Sent with every start. */
   root: string | null;
-  /** Variables of this item alone. */
   variables: Readonly<Record<string, string>>;
   /** SHA-256 over prompt text with its variables, agent and branch, as 64 hex digits. Empty for `invalid` items. */
   requestHash: string;
@@ -62,7 +61,7 @@ export interface Lock {
   origin: string;
   /** SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. */
   hash: string;
-  /** SHA-256 of the file with its includes, as 64 hex digits: tells whether the file has changed since. */
+  /** SHA-256 of the file with its includes, as 64 hex digits: shows whether the file has changed since. */
   fileHash: string;
   tasks: readonly LockTask[];
   success: CampaignFile["success"];
@@ -76,12 +75,10 @@ export interface Lock {
   items: readonly LockItem[];
 }
 
-/** A lock before it has its hash. */
 export type UnsealedLock = Omit<Lock, "hash">;
 
 /** Most characters of a prompt, with all that is put into it later. The service takes 100 000. */
 const MAX_PROMPT = 1_000_000;
-/** Most items of a lock. */
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
 const MAX_WINDOWS = 1000;
@@ -254,7 +251,7 @@ export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }
 
-/** Two items that a campaign cannot tell apart: the names of the first such pair. */
+/** The names of the first two items that a campaign cannot distinguish. */
 function doubleOf(items: readonly LockItem[]): [string, string] | undefined {
   const seen = new Map<string, string>();
   for (const { id, repositoryId, baseBranch, root, excluded } of items) {

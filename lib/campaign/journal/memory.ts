@@ -56,7 +56,7 @@ export interface StartMemory {
   lost: boolean;
   /** Whether the service did not find its run when it was looked at last, nor anything else of the campaign. */
   missing: boolean;
-  /** Number of the record that says that it is sent. */
+  /** Number of its `intent` record. */
   intentSeq: number;
 }
 
@@ -71,20 +71,19 @@ export interface BeforeIntent {
 
 export interface ItemMemory {
   readonly item: LockItem;
-  /** Its verdict, or where it is. */
+  /** Its verdict or state. */
   state: ItemState;
   readonly starts: StartMemory[];
   /** What a withdrawal of its last intent restores; null when that start may have been sent. */
   beforeIntent: BeforeIntent | null;
   /** How often a start was sent: more than its starts when some were refused. */
   sent: number;
-  /** Starts that counted as attempts. */
+  /** Starts that used up an attempt. */
   attempts: number;
   /** Attempts allowed: the number in the lock, plus retries by hand. */
   allowed: number;
   /** Starts in a row that failed because of the service or the network. */
   serviceFailures: number;
-  /** Runs in a row that found no sandbox. */
   sandboxFailures: number;
   retries: number;
   /** Whether a person asked for its next start, which goes first. */
@@ -144,7 +143,7 @@ export interface CampaignMemory {
   /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
   readonly quotas: readonly Quota[];
   /**
-   * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
+   * Hashes of the lock that the journal carries: the last one, and the one before until something else is recorded. A crash may
    * come between such a record and the lock. Null for none.
    */
   readonly lockHash: { current: string | null; before: string | null };

@@ -52,11 +52,10 @@ const SHOWN_AS = "the home in memory";
 
 /** A home in the memory of this process. Only `memoryHome()` makes one. */
 export interface MemoryHome {
-  /** Tells it from a home that is a text. */
+  /** Distinguishes it from a home that is a text. */
   readonly kind: "memory";
 }
 
-/** Lock and journal of a campaign, in memory. */
 class MemoryStore implements MemoryHome {
   readonly kind = "memory";
   #lock: Uint8Array | undefined;

@@ -61,7 +61,6 @@ export type RecordBody =
   }
   /** The status of a run has changed, and it has not ended. `overdue`: one clock alone shows that it has taken much too long. */
   | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null; overdue?: true | undefined }
-  /** A start has ended, or was refused. */
   | {
     type: "ended";
     item: string;
@@ -160,13 +159,10 @@ export const MAX_REASON = 500;
 export const MAX_STATUS = 64;
 /** Most characters of a branch's name. Source: longest name of a file in Git's own storage. */
 export const MAX_BRANCH = 255;
-/** Most characters of an address. */
 const MAX_URL = 2048;
-/** Most characters of the name of a person. */
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;
-/** Most characters of the name of a repository. */
 export const MAX_REPOSITORY = 300;
 /** Most lines of a quote, and most characters of one of them. */
 const MAX_QUOTE = 10_000;

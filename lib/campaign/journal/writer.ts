@@ -29,7 +29,6 @@ interface WriterWorld {
   onNotice: OnNotice;
 }
 
-/** The right to write in a directory. */
 export interface Writer {
   /**
    * @throws {MogplexError} with exit code 75 when another process has taken over, which it does after 5 minutes without a touch; 69 when
@@ -49,7 +48,6 @@ const STALE_MS = 300_000;
 /** Each further try means that another process has won something meanwhile. */
 const MAX_TRIES = 100;
 
-/** Tokens of the writers that this process has open. */
 let openTokens: Set<string> | undefined;
 
 /**

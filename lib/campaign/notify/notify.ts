@@ -260,7 +260,7 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
 const AGAIN_MS: readonly number[] = [1_000, 5_000];
 
 /**
- * Tells the function of a script, with at most three tries: after a campaign is done, nothing else may call it again.
+ * Calls the function of a script, with at most three tries: after a campaign is done, nothing else may call it again.
  *
  * @returns Why the last try failed, as a clause; null when one did not.
  * @throws `signal.reason` if the signal aborts.

@@ -18,8 +18,8 @@ function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
 }
 
 /**
- * Finds the address. The file names its host: a call of a secret address can do more than tell something (some of them start a deployment),
- * and who may write the file may not see what variables hold.
+ * Finds the address. The file names its host: a request to a secret address can do more than notify (some of them start a deployment),
+ * and people who can write the file may not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";

@@ -108,7 +108,7 @@ export class RequestPace {
 
   /**
    * Waits until a request fits, and sends it. A 429 answers for all requests until the time that it names: nothing is sent until then. It
-   * is waited for as long as {@linkcode RequestPace.patienceMs} allows.
+   * is waited for within {@linkcode RequestPace.patienceMs}.
    *
    * @param send Gets the limits of the call.
    * @throws what `send` throws; `signal.reason` if the signal aborts.
@@ -199,7 +199,7 @@ const isLetter = (char: string) => char >= "a" && char <= "z";
 
 /**
  * The characters that may follow the prefix in names that the page does not show. The service sorts by name; digits come before letters, and
- * letters in their order, whatever the collation of its database is. Punctuation and capitals have no such certain place.
+ * letters in their order, with any collation of its database. Punctuation and capitals have no such certain place.
  *
  * @param last The last name of the page, as the service writes it.
  */
@@ -212,7 +212,7 @@ function unseen(chars: readonly string[], prefix: string, last: string): readonl
 }
 
 /**
- * Whether the name sorts before `last` in every collation, whatever the case of its letters is: they are the same up to a place where `last`
+ * Whether the name sorts before `last` in every collation, in any case of its letters: they are the same up to a place where `last`
  * has a letter or digit that comes later. Capitals in `last` prove nothing, since some collations sort all of them first.
  */
 function sortsBefore(name: string, last: string): boolean {

@@ -14,7 +14,6 @@ import type { CampaignItem, CauseGroup } from "../view/view.ts";
 /** A reason with places for the parts that differ. There is one text more than there are values. */
 interface CausePattern {
   readonly texts: readonly string[];
-  /** Values at the places, in order. */
   readonly values: readonly string[];
 }
 
@@ -100,7 +99,7 @@ function isRandom(run: string): boolean {
   return run.length >= MIN_ID && (run.match(/\d[A-Za-z]|[A-Za-z]\d/g)?.length ?? 0) >= 3;
 }
 
-/** Every match of a pattern as a value, or whatever `each` makes of it; the rest as text. */
+/** Every match of a pattern as a value, or the result of `each`; the rest as text. */
 function split(text: string, pattern: RegExp, to: Builder, each: (match: string) => void): void {
   let end = 0;
   for (const match of text.matchAll(pattern)) {

@@ -31,7 +31,6 @@ function instant(time: string | null): string | null {
   return isoTimeOrNull(instantMs(time));
 }
 
-/** The known counts, in the order of tables. */
 function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["counts"] {
   return Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"];
 }

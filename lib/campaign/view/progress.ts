@@ -54,7 +54,7 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
   return lastTryMs(a) - lastTryMs(b);
 }
 
-// When a start may be sent, after starts without an answer: all of them pause then, since each may begin a run that nobody sees, and takes
+// When a start may be sent, after starts without an answer: all of them pause then, since each may begin an unseen run, and takes
 // one of the day's 150 starts.
 
 /** How long nothing is started, by the number of starts in a row without an answer, in milliseconds. */

@@ -330,7 +330,7 @@ export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byI
 }
 
 /**
- * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, or else the newest one.
+ * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
  * Needs no request for runs that this process has read or started.
  *
  * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.

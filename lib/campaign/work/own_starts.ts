@@ -38,13 +38,13 @@ function missingRecords(item: ItemMemory, { intent, started }: OwnStart): Record
   return isOpenStart(item) && known.end === null ? [started] : [intent, started];
 }
 
-/** Whether the journal has an intent as the last word about its start: nobody has sent that start since. */
+/** Whether an intent is the journal's last record about its start: the start was not sent again since. */
 function isLastWord({ starts, beforeIntent }: ItemMemory, { key, sentAt }: Intent): boolean {
   const last = starts.at(-1);
   return beforeIntent !== null && last?.key === key && last.sentAt === sentAt && last.openSlotMs !== null;
 }
 
-/** Withdraws the intents that nobody has sent. @throws what the journal throws. */
+/** Withdraws the intents that were not sent. @throws what the journal throws. */
 export async function withdrawIntents(store: Store, intents: Iterable<Intent>): Promise<void> {
   const bodies = [...intents].flatMap((intent): RecordBody[] => {
     const item = store.memory.items.get(intent.item);

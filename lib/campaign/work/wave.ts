@@ -42,7 +42,7 @@ const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
 const END_GUARD_MS = 1_500;
 
-/** When a run ends if it takes as long as those before, in milliseconds since 1970 by the service; NaN when that is unknown. */
+/** When a run ends if it takes as long as earlier runs, in milliseconds since 1970 by the service; NaN when that is unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
