@@ -33,9 +33,9 @@ function initials(name: string): string {
 }
 
 /**
- * The entry of `known` that is nearest to `word`: the same except for case, underscores and dashes; otherwise the only one that it begins, or that it is
- * the initials of; otherwise the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third of their
- * letters).
+ * The entry of `known` that is nearest to `word`: the same except for case, underscores and dashes; otherwise the only one that it begins, or
+ * whose initials it is; otherwise the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third
+ * of their letters).
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const same = known.find((name) => plain(name) === plain(word));

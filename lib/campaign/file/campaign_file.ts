@@ -6,7 +6,6 @@
 
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
-/** What a run must bring for its item to succeed. */
 type Requirement = "run" | "changes" | "pull-request";
 
 export interface FilePlace {
@@ -64,7 +63,6 @@ export interface StartWindow {
 /** When a campaign stops because of failures: a number of items, or a share (more than 0, at most 1) of those that ended. */
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
-/** The first items, which go before all others. */
 interface Canary {
   /** How many: 1 or more. */
   size: number;
