@@ -107,14 +107,14 @@ export async function decideCampaign(
       before = view();
     }
     // After a lost race the journal may have the decision already: it is shared before anything is sent.
-    const own = recorded ??
+    const result = recorded ??
       await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
-    const { items, text, settles } = own;
+    const { items, text, settles } = result;
     if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
     store = await reopen(opened) ?? store;
     if (settles.length === 0) return { items, text, view: view() };
     await opened.home.flush();
-    recorded = own;
+    recorded = result;
     const { texts, error } = await settleHere(opened, store, settles, options, internals);
     return { items, text: [text, ...texts].join("; "), view: view(), error };
   });
@@ -166,8 +166,8 @@ function selected(
   const names = itemNames(shown);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
-    const known = causes.map(({ word }) => word).join(", ");
-    const advice = known === "" ? "no item has a cause now" : `there are ${known}`;
+    const words = causes.map(({ word }) => word).join(", ");
+    const advice = words === "" ? "no item has a cause now" : `there are ${words}`;
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const named = new Set(group?.items);
@@ -192,10 +192,10 @@ function selected(
 
 /** Items that can be started again: open runs must end first, and items that the plan found invalid need another plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
-  const found = items.filter((item) =>
+  const matches = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
   );
-  if (found.length > 0) return found;
+  if (matches.length > 0) return matches;
   if (items.some(({ item }) => item.excluded?.as === "invalid")) {
     const why = "the plan could not use these repositories";
     throw new UsageError({ attempted, why, advice: "correct the file, and plan again" });

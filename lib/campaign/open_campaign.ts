@@ -128,10 +128,15 @@ export async function withCampaign<T>(
   const io = internals.io ?? processIo();
   const read = internals.read ?? await readSource(source, options, io, internals);
   let races = 0;
-  const known = internalsWith(internals, { io, read, started: noOwnStarts(), onShared: () => void (races = 0) });
+  const callInternals = internalsWith(internals, {
+    io,
+    read,
+    started: noOwnStarts(),
+    onShared: () => void (races = 0),
+  });
   for (let isFirst = true;; isFirst = false) {
     try {
-      return await attempt(source, options, known, access, async (opened) => {
+      return await attempt(source, options, callInternals, access, async (opened) => {
         if (isFirst) warnOfReaders(opened, onNotice);
         return await use(opened);
       });
@@ -370,10 +375,10 @@ export function ownCommand(
   ...args: readonly string[]
 ): string {
   if (typeof source !== "string") return `\`${verb}()\``;
-  const own = placeOf({}, file.home, () => undefined);
+  const defaultPlace = placeOf({}, file.home, () => undefined);
   const flags = [
-    ...directory === own.directory ? [] : ["--dir", directory],
-    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
+    ...directory === defaultPlace.directory ? [] : ["--dir", directory],
+    ...branch === null || branch.home === defaultPlace.home ? [] : ["--home", branch.home],
   ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, verb, ...args)}\``;
 }

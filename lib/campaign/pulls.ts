@@ -327,11 +327,11 @@ function foreignReason(
   if (!name.includes("/")) return "the name of the item's repository is not known, only its id";
   if (repository.toLowerCase() !== name.toLowerCase()) return `it is in another repository, ${repository}`;
   if (isForeign) return "its branch is none of this repository";
-  const own = ownBranch(item);
-  if (own === null) return "neither the request nor the answer to its start named a branch";
-  return branch === own
+  const expectedBranch = ownBranch(item);
+  if (expectedBranch === null) return "neither the request nor the answer to its start named a branch";
+  return branch === expectedBranch
     ? null
-    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
+    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(expectedBranch)}`;
 }
 
 /** The branch for a follow-up of an item; otherwise why it cannot have one, as a clause. */
@@ -340,14 +340,14 @@ export function followUpBranch(
 ): { branch: string; reason: null } | { branch: null; reason: string } {
   const { pull, item: { baseBranch } } = item;
   const none = (reason: string) => ({ branch: null, reason });
-  const own = ownBranch(item);
+  const expectedBranch = ownBranch(item);
   if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
   if (pull.state !== "open") {
     return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
   }
   if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
-  if (own === null) return none("neither the request nor the answer to its start named a branch");
-  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
+  if (expectedBranch === null) return none("neither the request nor the answer to its start named a branch");
+  if (branchKey(expectedBranch) === branchKey(baseBranch)) return none("its branch is the base branch");
   if (pull.guarded !== false) {
     return none(
       pull.guarded === true
@@ -355,7 +355,7 @@ export function followUpBranch(
         : "its forge does not show whether its branch is protected",
     );
   }
-  return { branch: own, reason: null };
+  return { branch: expectedBranch, reason: null };
 }
 
 // What pull requests wait for that only a person can bring about, in words.
@@ -420,10 +420,10 @@ export function ownerOf({ repository, pullRequestState }: CampaignItem): string 
 /** Groups of items whose pull requests wait for the same, most urgent first. */
 export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
-    const own = items.filter((item) => item.stuck === stuck);
-    if (own.length === 0) return [];
-    const owners = [...new Set(own.map(ownerOf))].slice(0, MAX_OWNERS);
-    const ids = own.map(({ id }) => id);
+    const stuckItems = items.filter((item) => item.stuck === stuck);
+    if (stuckItems.length === 0) return [];
+    const owners = [...new Set(stuckItems.map(ownerOf))].slice(0, MAX_OWNERS);
+    const ids = stuckItems.map(({ id }) => id);
     return [{ verdict: "succeeded", cause: CAUSES[stuck], word: stuck, stuck, owners, items: ids }];
   });
 }
@@ -457,17 +457,17 @@ export function pullRequestText(
  * read; null without pull requests.
  */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
-  const own = items.filter(({ pullRequest }) => pullRequest !== null);
-  if (own.length === 0) return null;
-  const stuck = own.filter((item) => item.stuck !== null && item.pullRequestState?.state === "open").length;
+  const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
+  if (itemsWithPull.length === 0) return null;
+  const stuck = itemsWithPull.filter((item) => item.stuck !== null && item.pullRequestState?.state === "open").length;
   const counts = (["open", "merged", "closed", "unreadable"] as const).map((state) => {
-    const count = own.filter((item) => item.pullRequestState?.state === state).length;
+    const count = itemsWithPull.filter((item) => item.pullRequestState?.state === state).length;
     return count === 0 ? "" : `${count} ${state}${state === "open" && stuck > 0 ? ` (${stuck} stuck)` : ""}`;
   });
-  const unread = own.filter(({ pullRequestState }) => pullRequestState === null).length;
-  if (unread === own.length) return formatCount(own.length, "pull request");
+  const unread = itemsWithPull.filter(({ pullRequestState }) => pullRequestState === null).length;
+  if (unread === itemsWithPull.length) return formatCount(itemsWithPull.length, "pull request");
   const parts = [...counts, unread === 0 ? "" : `${unread} not read`].filter((part) => part !== "");
-  return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
+  return `${formatCount(itemsWithPull.length, "pull request")}: ${parts.join(", ")}`;
 }
 
 /** What to do about pull requests that were not read; null when all were. No token helps with an emulator on this machine. */

@@ -75,8 +75,8 @@ function hint(issue: Issue, node: TreeNode, isText: boolean): string {
   if (expected === "string" && typeof node.value !== "string") return `; ${inQuotes(node.text)}`;
   if (typeof node.value !== "string") return "";
   if (expected === "boolean") {
-    const meant = /^(?:y|yes|on|true|1)$/i.test(node.value) || /^(?:n|no|off|false|0)$/i.test(node.value);
-    return meant ? `; did you mean ${/^[yot1]/i.test(node.value) && !/^off$/i.test(node.value)}?` : "";
+    const isBooleanWord = /^(?:y|yes|on|true|1)$/i.test(node.value) || /^(?:n|no|off|false|0)$/i.test(node.value);
+    return isBooleanWord ? `; did you mean ${/^[yot1]/i.test(node.value) && !/^off$/i.test(node.value)}?` : "";
   }
   if (expected === "array") {
     const parts = node.value.split(/[,\n]/).map((part) => part.trim()).filter((part) => part !== "");
@@ -122,8 +122,8 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   const path = [...base, ...issue.path];
   if (issue.code !== "invalid_union") return [{ issue, path }];
   const node = nodeAt(root, path);
-  const meant = issue.errors.filter((errors) => !errors.some((each) => isOtherForm(each, node)));
-  const [only, ...others] = meant;
+  const candidates = issue.errors.filter((errors) => !errors.some((each) => isOtherForm(each, node)));
+  const [only, ...others] = candidates;
   if (only === undefined || others.length > 0) return [{ issue, path }];
   return only.flatMap((each) => leavesOf(each, path, root));
 }
@@ -132,9 +132,9 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
-  const known = [...new Set(unknown.flatMap(({ message }) => message.split(", ")))];
+  const knownKeys = [...new Set(unknown.flatMap(({ message }) => message.split(", ")))];
   for (const key of node.entries.keys()) {
-    const word = known.includes(key) ? undefined : near(key, known);
+    const word = knownKeys.includes(key) ? undefined : near(key, knownKeys);
     if (word !== undefined) return `; did you mean "${word}" by ${excerpt(key)}?`;
   }
   return "";
@@ -155,9 +155,9 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
     const node = nodeAt(root, path);
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys.slice(0, 1_000)) {
-        const own = [...path, key];
-        const start = keyStartAt(root, own) ?? 0;
-        add(start, start, own, unknownKey(key, issue.message.split(", "), path.length === 0));
+        const keyPath = [...path, key];
+        const start = keyStartAt(root, keyPath) ?? 0;
+        add(start, start, keyPath, unknownKey(key, issue.message.split(", "), path.length === 0));
       }
     } else if (issue.code === "invalid_key") {
       const start = keyStartAt(root, path) ?? 0;

@@ -358,8 +358,8 @@ export function parseTemplate(text: string): Template {
     VARIABLE.lastIndex = at;
     const [all, name] = VARIABLE.exec(text) ?? [];
     if (all === undefined || name === undefined) {
-      const shown = /^\{\{[^\n]{0,30}/.exec(text.slice(at, at + 32))?.[0] ?? "{{";
-      const message = `${JSON.stringify(shown)} is no variable; write {{ name }}, or {{{{ for the text {{`;
+      const variableText = /^\{\{[^\n]{0,30}/.exec(text.slice(at, at + 32))?.[0] ?? "{{";
+      const message = `${JSON.stringify(variableText)} is no variable; write {{ name }}, or {{{{ for the text {{`;
       if (problems.length < MAX_PROBLEMS) problems.push({ offset: at, length: 2, message });
       at += 2;
       continue;
@@ -527,15 +527,15 @@ function isBlank({ parts }: Template, values: Values): boolean {
 function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   const { texts, entries, variables, entryVariables } = task;
   const ofFile = [...Object.keys(variables), ...BUILT_IN_VARIABLES];
-  const known = [...new Set([...ofFile, ...entryVariables])];
+  const knownVariables = [...new Set([...ofFile, ...entryVariables])];
   let complete = true;
   for (const { key, text, placeOf } of texts) {
-    for (const { offset, length, message } of templateProblems(text, known)) {
+    for (const { offset, length, message } of templateProblems(text, knownVariables)) {
       complete = false;
       mistakes.add(placeOf(offset, length), key, message);
     }
     const some = parseTemplate(text).parts.flatMap((part) => typeof part === "string" ? [] : [part])
-      .filter(({ name }) => !ofFile.includes(name) && known.includes(name));
+      .filter(({ name }) => !ofFile.includes(name) && knownVariables.includes(name));
     for (const { name, offset, length } of some.slice(0, MAX_MISSING)) {
       const without = entries.filter((each) => each.kind !== "repository" || !Object.hasOwn(each.variables, name));
       const [first] = without;

@@ -171,20 +171,20 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
     // The caller has chosen the names of variables.
     const isChosen = path.at(-1) === "variables";
     for (const [name, inner] of Object.entries(value)) {
-      const own = [...path, name];
+      const fieldPath = [...path, name];
       // An option that is not set is one that was left out.
       if (inner === undefined) continue;
       if (name === "__proto__") {
-        broken(own, at, `there is no key ${excerpt(name)}; remove it`);
+        broken(fieldPath, at, `there is no key ${excerpt(name)}; remove it`);
         continue;
       }
       const key = isChosen ? name : fileKey(name);
       if (!isChosen && FILE_KEYS.includes(name)) {
-        broken(own, at, `the keys of an object are in camelCase; write ${objectKey(name)}`);
+        broken(fieldPath, at, `the keys of an object are in camelCase; write ${objectKey(name)}`);
       }
       const inFile = [...filePath, key];
-      callerKeys.set(keyOf(inFile), keyOf(own));
-      entries.set(key, { key, keyStart: paths.length, value: nodeOf(inner, own, inFile) });
+      callerKeys.set(keyOf(inFile), keyOf(fieldPath));
+      entries.set(key, { key, keyStart: paths.length, value: nodeOf(inner, fieldPath, inFile) });
     }
     return { kind: "map", entries, ...span };
   }

@@ -150,11 +150,11 @@ const OF_THE_SYSTEM: readonly string[] = [
 
 /** Whether the toolkit reads a variable for something else. */
 function isRead(name: string): boolean {
-  const known = [
+  const names = [
     ...[...OF_THE_SYSTEM, ...NETWORK_VARIABLES, ...TRACE_VARIABLES, ...PERSON_VARIABLES, ...platformVariables()],
     ...VARIABLES,
   ];
-  return name.startsWith("MOGPLEX_") && !WEBHOOK.test(name) || known.some((each) => each.toUpperCase() === name);
+  return name.startsWith("MOGPLEX_") && !WEBHOOK.test(name) || names.some((each) => each.toUpperCase() === name);
 }
 
 /** Name of an environment variable that no CI system, no other service and no other part of the toolkit uses: its value is sent to a host. */

@@ -272,12 +272,12 @@ class Converter {
         continue;
       }
       const keyEnd = (pair.key as Node | null)?.range?.[1] ?? start;
-      const own = [...path, key];
+      const keyPath = [...path, key];
       const first = entries.get(key);
       if (first !== undefined) {
         const { line } = this.#source.placeAt(first.keyStart);
-        this.#add(keyStart, own, `duplicate key: it is also in line ${line}; remove one of the two`);
-      } else entries.set(key, { key, keyStart, value: this.convert(pair.value, keyEnd, own) });
+        this.#add(keyStart, keyPath, `duplicate key: it is also in line ${line}; remove one of the two`);
+      } else entries.set(key, { key, keyStart, value: this.convert(pair.value, keyEnd, keyPath) });
     }
     return { kind: "map", entries, start, end };
   }
@@ -450,20 +450,20 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   if (message.startsWith("Block collections")) return { ...plain, path: path.slice(0, -1) };
   if (message.startsWith("Implicit map keys need")) return { ...plain, path: firstWord(line) };
   if (!/^(?:Nested mappings|Implicit keys)/.test(message)) return plain;
-  const own = { ...plain, path: path.slice(0, -1) };
+  const keyMistake = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
-  if (/:(?:\s|$)/.test(line.slice(before))) return own;
+  if (/:(?:\s|$)/.test(line.slice(before))) return keyMistake;
   // The text of this line continues in the next one, which has a key.
   const from = source.text.indexOf("\n", offset) + 1;
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
   if (line.slice(0, before).trim() === "" && indentation <= before) {
-    return { ...own, path: firstWord(line), message: syntaxMessage("Implicit map keys need", line) };
+    return { ...keyMistake, path: firstWord(line), message: syntaxMessage("Implicit map keys need", line) };
   }
   const advice =
     "this line is indented as if it continued the value before it; give the keys of a map the same indentation";
   const next = from + blanks.length;
-  return { path: keyIn(source.lineAt(next)) ?? own.path, offset: next, message: advice };
+  return { path: keyIn(source.lineAt(next)) ?? keyMistake.path, offset: next, message: advice };
 }
 
 /** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
@@ -553,9 +553,9 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
 
 /** Everything before a second document. What is not permitted there is removed and reported. */
 function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
-  const kept: CST.Token[] = [];
+  const tokens: CST.Token[] = [];
   for (const token of found.tokens) {
-    if (token.type === "document" && kept.some(({ type }) => type === "document")) {
+    if (token.type === "document" && tokens.some(({ type }) => type === "document")) {
       mistakes.add(
         source.placeAt(token.offset),
         "",
@@ -569,9 +569,9 @@ function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tok
         "",
         "a directive (a line that begins with %) is not permitted; remove it",
       );
-    } else kept.push(token);
+    } else tokens.push(token);
   }
-  return { ...found, tokens: kept };
+  return { ...found, tokens };
 }
 
 /** Characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
@@ -611,19 +611,19 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
  */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
-  const found = tokensOf(source.text);
-  if (found.tooDeepAt !== undefined) {
+  const result = tokensOf(source.text);
+  if (result.tooDeepAt !== undefined) {
     const message = `the file is nested more than ${MAX_DEPTH} levels deep; check brackets and indentation`;
-    mistakes.add(source.placeAt(found.tooDeepAt), "", message);
+    mistakes.add(source.placeAt(result.tooDeepAt), "", message);
     return { root: undefined, brokenFrom: 0 };
   }
-  const { contents, problems } = compose(onlyDocument(found, source, mistakes));
+  const { contents, problems } = compose(onlyDocument(result, source, mistakes));
   if (contents === null && problems.length === 0) {
     if (mistakes.empty) mistakes.add(source.placeAt(0), "", EMPTY);
     return { root: undefined, brokenFrom: 0 };
   }
   const noticedFrom = Math.min(...problems.map(({ offset }) => offset));
-  const converter = new Converter(source, mistakes, found.properties, noticedFrom);
+  const converter = new Converter(source, mistakes, result.properties, noticedFrom);
   const root = converter.convert(contents, 0, []);
   if (root.kind === "scalar" && root.value === null && problems.length === 0) {
     mistakes.add(source.placeAt(0), "", EMPTY);

@@ -73,16 +73,16 @@ interface SegmentsPlace {
 
 function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace, chain: Chain): Segments {
   const folder = `${directory}/journal`;
-  const shown = `${shownAs}/journal`;
+  const journalName = `${shownAs}/journal`;
   let bytes = 0;
 
   /** Numbers of the segments that are there. @throws {UsageError} when one is missing. */
   function numbers(): number[] {
     const names = attempt(folder, () => files.list(folder)) ?? [];
-    const found = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
-    const gap = found.findIndex((number, index) => number !== index + 1);
-    if (gap < 0) return found;
-    throw refused({ why: "a segment is missing", kind: "damaged" }, `${shown}/${nameOf(gap + 1)}`);
+    const segments = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
+    const gap = segments.findIndex((number, index) => number !== index + 1);
+    if (gap < 0) return segments;
+    throw refused({ why: "a segment is missing", kind: "damaged" }, `${journalName}/${nameOf(gap + 1)}`);
   }
 
   function attempt<T>(path: string, read: () => T): T {
@@ -123,7 +123,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     let torn: TornLine & { offset: number; problem: ChainProblem } | undefined;
     bytes = 0;
     eachLine(path, (line) => {
-      const place = `${shown}/${nameOf(segment)}:${++number}`;
+      const place = `${journalName}/${nameOf(segment)}:${++number}`;
       if (torn !== undefined) throw refused(torn.problem, torn.place);
       if (!line.ended && !isLast) throw refused({ why: "the segment is cut", kind: "damaged" }, place);
       const result = chain.read(line.bytes);

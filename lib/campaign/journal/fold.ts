@@ -706,9 +706,9 @@ function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory
     items.set(id, { ...item, starts });
   }
   const runs = new Map<string, StartMemory>();
-  const own = runs.get.bind(runs);
+  const originalGet = runs.get.bind(runs);
   runs.get = (id) => {
-    const start = own(id) ?? memory.runs.get(id);
+    const start = originalGet(id) ?? memory.runs.get(id);
     return start === undefined ? undefined : copies.get(start) ?? start;
   };
   return {

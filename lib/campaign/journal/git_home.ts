@@ -64,7 +64,7 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
   /** Lengths of the files as the branch has them, by path. */
-  const known = new Map<string, number>();
+  const sizes = new Map<string, number>();
 
   async function take(): Promise<void> {
     files.makeDirectory(`${directory}/journal`);
@@ -81,7 +81,7 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
     const contents = await branch.contents(ours);
     for (const [index, { path, bytes }] of ours.entries()) {
       files.replace(`${directory}/${path}`, contents[index] ?? "");
-      known.set(path, bytes);
+      sizes.set(path, bytes);
     }
   }
 
@@ -111,15 +111,15 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
 
   function changed(): Map<string, string> {
     const names = ["lock.json", ...(files.list(`${directory}/journal`) ?? []).map((name) => `journal/${name}`)];
-    const found = new Map<string, string>();
+    const changes = new Map<string, string>();
     for (const name of names.filter((each) => OURS.test(each))) {
       const facts = files.facts(`${directory}/${name}`);
-      if (facts === undefined || name !== "lock.json" && known.get(name) === facts.bytes) continue;
+      if (facts === undefined || name !== "lock.json" && sizes.get(name) === facts.bytes) continue;
       const file = files.read(`${directory}/${name}`, MAX_FILE_BYTES);
       if (file === undefined) continue;
-      found.set(name, new TextDecoder().decode(file.content));
+      changes.set(name, new TextDecoder().decode(file.content));
     }
-    return found;
+    return changes;
   }
 
   return {
@@ -136,9 +136,9 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
     },
     async flush(onlyNews = false) {
       if (!isDirty || access === "read" || onlyNews && !hasNews) return;
-      const found = changed();
-      await branch.write(found, messageOf(campaign, wave, lockWritten, counts));
-      for (const name of found.keys()) known.set(name, files.facts(`${directory}/${name}`)?.bytes ?? 0);
+      const changes = changed();
+      await branch.write(changes, messageOf(campaign, wave, lockWritten, counts));
+      for (const name of changes.keys()) sizes.set(name, files.facts(`${directory}/${name}`)?.bytes ?? 0);
       isDirty = lockWritten = hasNews = false;
       counts.clear();
       onShared?.();

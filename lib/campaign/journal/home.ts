@@ -137,8 +137,8 @@ function plain(address: string): string {
  * @param remote Address of the branch's repository. Visibility is known only for the job's own repository.
  */
 export function shownText(remote: string, place: ShownPlace): string | null {
-  const own = place.platform.remote(place.env);
-  const visibility = own !== undefined && plain(own) === plain(remote) ? visibilityOf(place) : undefined;
+  const jobRemote = place.platform.remote(place.env);
+  const visibility = jobRemote !== undefined && plain(jobRemote) === plain(remote) ? visibilityOf(place) : undefined;
   if (visibility === "public") {
     return "everybody can read the branch of this campaign, with the whole task and the names of all repositories in it: " +
       "the repository is public; keep it in a private one, or in a directory (--home dir)";

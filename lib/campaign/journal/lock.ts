@@ -333,9 +333,9 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
 
   const lock = readByLines(bytes) ?? readWhole();
   if (lock.campaign !== campaign || lock.round !== round) {
-    const own = campaignText({ name: lock.campaign, round: lock.round });
+    const lockName = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
-      `it belongs to ${own}, and the campaign file to ${campaignText({ name: campaign, round })}`,
+      `it belongs to ${lockName}, and the campaign file to ${campaignText({ name: campaign, round })}`,
       "keep each campaign and each round in a directory (--dir) or branch (--home) of its own",
     );
   }
@@ -348,15 +348,15 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     const name = JSON.stringify(item.id);
     if (task === undefined) throw refused(`item ${name} has task ${item.task}, which is not there`);
     if (requestHash === undefined || item.excluded?.as === "invalid") continue;
-    let own: string;
+    let hash: string;
     try {
-      own = requestHash(task, item);
+      hash = requestHash(task, item);
     } catch (cause) {
       // The texts do not fit together. That is a mistake in the lock, and gets the lock's message.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }
-    if (own !== item.requestHash) throw refused(`prompt, variables or agent of item ${name} were changed in it`);
+    if (hash !== item.requestHash) throw refused(`prompt, variables or agent of item ${name} were changed in it`);
   }
   return lock;
 }

@@ -400,14 +400,14 @@ function makeTests(): Map<unknown, [string, Test][]> {
   const flag: Test = (value) => typeof value === "boolean";
   const orNull = (test: Test): Test => (value) => value === null || test(value);
   const orAbsent = (test: Test): Test => (value) => value === undefined || test(value);
-  const shown = (most: number, least = 1) =>
+  const visibleText = (most: number, least = 1) =>
     text((value) => value.length >= least && value.length <= most && isVisible(value));
   const time = text(isTime);
   const id = text(isUuid);
-  const status = shown(MAX_STATUS);
-  const start = { item: shown(MAX_ITEM_ID), start: number };
+  const status = visibleText(MAX_STATUS);
+  const start = { item: visibleText(MAX_ITEM_ID), start: number };
   const times = { createdAt: orNull(time), updatedAt: orNull(time) };
-  const branch = orNull(shown(MAX_BRANCH));
+  const branch = orNull(visibleText(MAX_BRANCH));
   const rows: Record<string, Record<string, Test>> = {
     wave: {},
     intent: {
@@ -433,7 +433,7 @@ function makeTests(): Map<unknown, [string, Test][]> {
       runId: orNull(id),
       slot: flag,
       retryAt: orNull(time),
-      reason: orNull(shown(MAX_REASON, 0)),
+      reason: orNull(visibleText(MAX_REASON, 0)),
       status: orNull(status),
       changed: orNull(flag),
       branch,
@@ -464,8 +464,8 @@ export function isUsualRecord(value: unknown): value is JournalRecord {
   const record = value as Record<string, unknown>;
   const fields = (tests ??= makeTests()).get(record.type);
   if (fields === undefined) return false;
-  const known = fields.filter(([name]) => Object.hasOwn(record, name)).length;
-  return Object.keys(record).length === known && fields.every(([name, test]) => test(record[name]));
+  const knownFields = fields.filter(([name]) => Object.hasOwn(record, name)).length;
+  return Object.keys(record).length === knownFields && fields.every(([name, test]) => test(record[name]));
 }
 
 export type RecordResult = { ok: true; record: JournalRecord } | { ok: false; problem: string };

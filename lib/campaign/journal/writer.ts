@@ -176,19 +176,20 @@ function judge(
   timeMs: () => number,
 ): "ended" | "stale" | "at work" {
   const { facts } = entry;
-  const own = world.processes.own();
-  const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
-    facts.pidSpace === own.pidSpace;
-  if (here && facts.pid === own.pid) {
+  const thisProcess = world.processes.own();
+  const here = facts !== null && facts.host !== null && facts.host === thisProcess.host &&
+    facts.bootId === thisProcess.bootId &&
+    facts.pidSpace === thisProcess.pidSpace;
+  if (here && facts.pid === thisProcess.pid) {
     // It is ours, or belongs to a process that had our number before.
-    return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
+    return facts.startedAt === thisProcess.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
   }
   if (here) {
-    const found = world.processes.find(facts.pid);
-    if (found.state === "dead") return "ended";
-    if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
+    const otherProcess = world.processes.find(facts.pid);
+    if (otherProcess.state === "dead") return "ended";
+    if (otherProcess.state === "alive" && otherProcess.startedAt !== null && facts.startedAt !== null) {
       // Another process may have got the number since.
-      return found.startedAt === facts.startedAt ? "at work" : "ended";
+      return otherProcess.startedAt === facts.startedAt ? "at work" : "ended";
     }
   }
   // A time in the future comes from a clock that was set back; such a file would never grow old.

@@ -64,12 +64,12 @@ export async function sendNotification(
 ): Promise<void> {
   const { env, fetch, clock, random, signal, note, notifier } = context;
   const { notify } = file;
-  const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
+  const events = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
   if (store === undefined || signal?.aborted) return;
   const isOpen = hasUntoldStarts(store.memory, clock.wallTime() - store.memory.skewMs);
   const event = eventOf(store.memory) ?? (stuck || isOpen ? "stuck" : null);
   const isNews = event !== store.memory.told || event === "stuck" && isOpen;
-  if (event === null || !isNews || !told.includes(event)) return;
+  if (event === null || !isNews || !events.includes(event)) return;
   const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
   if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
   try {
@@ -273,8 +273,8 @@ async function callNotifier(
   const until = clock.now() + WHOLE_MS;
   for (let tried = 0;; tried++) {
     try {
-      const told = Promise.resolve({ ...message }).then(notifier);
-      await withLimit(() => clock.during?.(told) ?? told, { clock, limitMs: until - clock.now(), signal });
+      const delivery = Promise.resolve({ ...message }).then(notifier);
+      await withLimit(() => clock.during?.(delivery) ?? delivery, { clock, limitMs: until - clock.now(), signal });
       return null;
     } catch (error) {
       signal?.throwIfAborted();

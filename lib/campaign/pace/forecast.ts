@@ -220,8 +220,8 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
 /** The limits to remove from a schedule, to see whether the file's limit of runs or the service's of sandboxes delays it. */
 function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
   if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
-  const own: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
-  return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
+  const parallelLimit: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
+  return lingerMs === 0 ? [parallelLimit] : [parallelLimit, ["sandboxes", { lingerMs: 0 }]];
 }
 
 /**

@@ -401,8 +401,8 @@ function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: numbe
   const parts: PipelineFile[] = [];
   for (let first = 0; first < delaysMs.length; first += MAX_WAVES) {
     const name = `part-${parts.length + 1}`;
-    const own = gate !== null && gate >= first && gate < first + MAX_WAVES ? gate - first : null;
-    const waves = { delaysMs: delaysMs.slice(first, first + MAX_WAVES), gate: own };
+    const gateWave = gate !== null && gate >= first && gate < first + MAX_WAVES ? gate - first : null;
+    const waves = { delaysMs: delaysMs.slice(first, first + MAX_WAVES), gate: gateWave };
     const document = new PipelineDocument(input, days);
     parts.push(document.waves(`${name}.yml`, `${name} of the waves`, { waves, first: first + 1 }, false));
   }

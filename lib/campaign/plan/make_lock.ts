@@ -44,14 +44,14 @@ export function makeLock(input: LockInput): { lock: UnsealedLock; changes: LockC
   const { before } = input;
   if (before !== undefined && wasStarted(before)) return laterLock(input, before);
   const lock = firstLock(input);
-  const known = new Set(before?.lock.items.map(({ id }) => id));
+  const idsBefore = new Set(before?.lock.items.map(({ id }) => id));
   const ids = new Set(lock.items.map(({ id }) => id));
   const named = before === undefined ? [] : namedItems(lock, before, ids);
   return {
     lock: { ...lock, items: [...lock.items, ...named] },
     changes: {
-      added: lock.items.filter(({ id }) => !known.has(id)).map(({ id }) => id),
-      skipped: [...known].filter((id) => !ids.has(id)),
+      added: lock.items.filter(({ id }) => !idsBefore.has(id)).map(({ id }) => id),
+      skipped: [...idsBefore].filter((id) => !ids.has(id)),
       kept: [],
       notes: before === undefined ? [] : ["nothing was started yet, so the plan was made anew"],
     },
@@ -239,9 +239,9 @@ export function adoptTask(
   ids: ReadonlySet<string>,
 ): UnsealedLock {
   const task = lockTaskOf(file);
-  const found = lock.tasks.findIndex((each) => isSame(each, task));
-  const tasks = found >= 0 ? lock.tasks : [...lock.tasks, task];
-  const index = found >= 0 ? found : tasks.length - 1;
+  const taskIndex = lock.tasks.findIndex((each) => isSame(each, task));
+  const tasks = taskIndex >= 0 ? lock.tasks : [...lock.tasks, task];
+  const index = taskIndex >= 0 ? taskIndex : tasks.length - 1;
   const items = lock.items.map((item) =>
     ids.has(item.id) ? { ...item, task: index, requestHash: hashOfItem(lock, task, item) } : item
   );

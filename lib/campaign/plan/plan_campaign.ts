@@ -170,16 +170,16 @@ function checkBranches(lock: UnsealedLock): void {
 
 /** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
 export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
-  const known = store ?? await Store.open(home, lock);
-  const { seq, lockHash } = known.memory;
+  const openStore = store ?? await Store.open(home, lock);
+  const { seq, lockHash } = openStore.memory;
   if (lockHash.current === lock.hash) await home.writeLock(lock);
-  else await known.changeLock(lock, { type: "note", text: seq === 0 ? "planned" : "planned again" });
+  else await openStore.changeLock(lock, { type: "note", text: seq === 0 ? "planned" : "planned again" });
 }
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   return [0, ...WAVE_DISTANCES_MS].map((everyMs) => {
-    const found = everyMs === 0 ? whole : forecast({ ...input, waveEveryMs: everyMs });
-    const { endsAtMs, waves, computeMinutes } = found;
+    const timing = everyMs === 0 ? whole : forecast({ ...input, waveEveryMs: everyMs });
+    const { endsAtMs, waves, computeMinutes } = timing;
     return { everyMs, endsAt: isoTimeOrNull(endsAtMs), waves, computeMinutes };
   });
 }

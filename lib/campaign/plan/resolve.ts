@@ -241,21 +241,21 @@ class SplitListing implements Listing {
   }
 
   async byId(id: string): Promise<ListedRepo | undefined> {
-    const found = await this.#pace.request((call) => this.#client.listRepos({ id, limit: 1 }, call));
-    return found[0];
+    const rows = await this.#pace.request((call) => this.#client.listRepos({ id, limit: 1 }, call));
+    return rows[0];
   }
 
   async read(prefix: string, wanted?: readonly string[]): Promise<ListedRepo[]> {
-    const found = new Map<string, ListedRepo>();
+    const reposById = new Map<string, ListedRepo>();
     const names = wanted?.filter((name) => name.startsWith(prefix.toLowerCase()));
     if (names?.length === 0) return [];
     this.#requests = 0;
     const shortest = prefix.toLowerCase();
-    await this.#readInto(found, names === undefined ? shortest : common(names, shortest), {
+    await this.#readInto(reposById, names === undefined ? shortest : common(names, shortest), {
       chars: ALPHABET,
       wanted: names,
     });
-    return [...found.values()];
+    return [...reposById.values()];
   }
 
   async #readInto(
@@ -311,11 +311,11 @@ class SplitListing implements Listing {
 
   async #queryFor(prefix: string, found: ReadonlyMap<string, ListedRepo>): Promise<string> {
     if (!/[\\%_]/.test(prefix)) return prefix;
-    const known = [...found.values()].find((repo) => /^[a-z]/.test(lower(repo)));
-    if (this.#obeys === undefined && known !== undefined) {
+    const sample = [...found.values()].find((repo) => /^[a-z]/.test(lower(repo)));
+    if (this.#obeys === undefined && sample !== undefined) {
       // A backslash before a letter changes nothing on a service that obeys it. On another one, this finds nothing.
-      const rows = await this.#ask(`\\${escaped(known.full_name)}`, PAGE, prefix);
-      this.#obeys = rows.some((repo) => repo.id === known.id);
+      const rows = await this.#ask(`\\${escaped(sample.full_name)}`, PAGE, prefix);
+      this.#obeys = rows.some((repo) => repo.id === sample.id);
     }
     // A wildcard finds more than we look for, never less.
     return this.#obeys === true ? escaped(prefix) : prefix;
@@ -411,7 +411,7 @@ type ReposByName = Map<string, readonly ListedRepo[]>;
 
 /** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
 async function readNamed(entries: readonly Named[], listing: Listing): Promise<ReposByName> {
-  const found: ReposByName = new Map();
+  const reposByName: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
   for (const { repo } of entries) {
     if (isUuid(repo)) continue;
@@ -420,16 +420,16 @@ async function readNamed(entries: readonly Named[], listing: Listing): Promise<R
   }
   for (const [owner, names] of byOwner) {
     const repos = await listing.read(owner, [...names]);
-    for (const [name, rows] of byFullName(repos)) found.set(name, rows);
-    for (const repo of repos) found.set(repo.id.toLowerCase(), [repo]);
+    for (const [name, rows] of byFullName(repos)) reposByName.set(name, rows);
+    for (const repo of repos) reposByName.set(repo.id.toLowerCase(), [repo]);
   }
   for (const { repo } of entries) {
     const id = repo.toLowerCase();
-    if (!isUuid(repo) || found.has(id)) continue;
+    if (!isUuid(repo) || reposByName.has(id)) continue;
     const listed = await listing.byId(id);
-    if (listed !== undefined) found.set(id, [listed]);
+    if (listed !== undefined) reposByName.set(id, [listed]);
   }
-  return found;
+  return reposByName;
 }
 
 /** Collects items and problems, and finds items that are named twice. */
@@ -516,8 +516,8 @@ function addListed(
 ): void {
   const repositoryId = repo.id.toLowerCase();
   const baseBranch = entry.baseBranch ?? normalBranch(repo.default_branch ?? FALLBACK_BRANCH);
-  const own = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
-  const root = entry.root === undefined ? own.ok ? own.root : repo.root_directory : entry.root;
+  const ownRoot = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
+  const root = entry.root === undefined ? ownRoot.ok ? ownRoot.root : repo.root_directory : entry.root;
   const why = settingsProblem(repo.full_name, baseBranch, root);
   if (why === undefined) {
     const isDefault = entry.baseBranch === undefined && entry.root === undefined;
@@ -589,17 +589,17 @@ export async function resolveEntries(
   skipInvalid: boolean,
 ): Promise<Resolved> {
   const named = repositories.filter((entry) => entry.kind === "repository");
-  const found = await readNamed(named, listing);
+  const reposByName = await readNamed(named, listing);
   const into = new Collector(skipInvalid);
   const namedIds = new Set(
     named.flatMap(({ repo }) =>
-      found.get(repo.toLowerCase())?.map(({ id }) => id.toLowerCase()) ?? [repo.toLowerCase()]
+      reposByName.get(repo.toLowerCase())?.map(({ id }) => id.toLowerCase()) ?? [repo.toLowerCase()]
     ),
   );
   for (const entry of repositories) {
     if (entry.kind === "repository") {
-      const name = found.get(entry.repo.toLowerCase())?.[0]?.full_name ?? entry.repo;
-      if (!fitsAny(exclude, name)) addNamed(into, entry, found);
+      const name = reposByName.get(entry.repo.toLowerCase())?.[0]?.full_name ?? entry.repo;
+      if (!fitsAny(exclude, name)) addNamed(into, entry, reposByName);
       continue;
     }
     const { query, place } = entry;

@@ -63,13 +63,13 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...(whole === undefined ? [] : [whole]),
     ...groups.map((group): Attention => {
-      const shown = group.items.slice(0, MAX_NAMED).map((id) => {
+      const visibleNames = group.items.slice(0, MAX_NAMED).map((id) => {
         const item = items.get(id);
         return item === undefined ? id : located(item, names.get(id) ?? id);
       });
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
       const { verdict: title, cause, items: ids } = group;
-      const common = { count: ids.length, ids, items: shown, steps };
+      const common = { count: ids.length, ids, items: visibleNames, steps };
       if (group.stuck === null) return { title, cause, ...common };
       const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
       return { title: `stuck: ${group.word}`, cause: held, ...common };
@@ -98,14 +98,14 @@ function stillRunning({ view, command }: Context, names: ReadonlyMap<string, str
   }
   return [...people].map(([by, items]): Attention => {
     const isOne = items.length === 1;
-    const shown = items.slice(0, MAX_NAMED).map(({ id }) => names.get(id) ?? id);
-    const only = isOne ? shown[0] ?? "" : "NAME";
+    const visibleNames = items.slice(0, MAX_NAMED).map(({ id }) => names.get(id) ?? id);
+    const only = isOne ? visibleNames[0] ?? "" : "NAME";
     return {
       title: "running",
       cause: `skipped by ${by}; ${isOne ? "its run is still running" : "their runs are still running"}`,
       count: items.length,
       ids: items.map(({ id }) => id),
-      items: shown,
+      items: visibleNames,
       steps: [
         step(
           isOne ? "To cancel it:" : "To cancel one:",

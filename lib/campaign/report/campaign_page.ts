@@ -161,10 +161,12 @@ function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
   const earlier = prompts.slice(0, -1);
-  const shown = earlier.slice(-MAX_EARLIER).reverse();
+  const visiblePrompts = earlier.slice(-MAX_EARLIER).reverse();
   const count = formatCount(earlier.length, "earlier task");
   const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} of them` : count;
-  return markup`${longBlock(newest)}${earlier.length > 0 && fold(title, shown.map((prompt) => longBlock(prompt)))}`;
+  return markup`${longBlock(newest)}${
+    earlier.length > 0 && fold(title, visiblePrompts.map((prompt) => longBlock(prompt)))
+  }`;
 }
 
 /** Most UTF-16 units of the task in the head. */
@@ -198,9 +200,9 @@ function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
 const MAX_OWNERS = 5;
 /** Since when the items of an entry are stuck, and whose they are. */
 function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
-  const found = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
-  const times = found.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
-  const owners = [...new Set(found.map(ownerOf))].filter(Boolean);
+  const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
+  const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
+  const owners = [...new Set(rows.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
     ...(times.length > 0 ? [`waits for a person for ${spanText(nowMs - Math.min(...times))}`] : []),

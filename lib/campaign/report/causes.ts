@@ -131,8 +131,8 @@ function temporaryPath(token: string): { from: number; until: number } | undefin
   );
   if (root < 0 || root === parts.length - 1) return undefined;
   const last = parts.at(-1) ?? "";
-  const kept = parts.length > root + 2 && FILE_NAME.test(last) ? last.length : 0;
-  return { from: match.index, until: match.index + path.length - kept };
+  const nameLength = parts.length > root + 2 && FILE_NAME.test(last) ? last.length : 0;
+  return { from: match.index, until: match.index + path.length - nameLength };
 }
 
 /** Whether the short name of a repository is meant, and not a word that only looks like it. */

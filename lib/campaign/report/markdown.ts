@@ -122,11 +122,11 @@ function attention(
 ): Block[] {
   const entries = attentionOf(view, command, problem).map(entry);
   if (entries.length === 0) return [{ text: "Nothing needs attention." }];
-  const kept = fitting(entries, (blocks) => bytesOf(markdownOf(blocks)) + 1, MAX_ATTENTION_BYTES);
+  const visibleEntries = fitting(entries, (blocks) => bytesOf(markdownOf(blocks)) + 1, MAX_ATTENTION_BYTES);
   return [
     { heading: "Needs attention", level: 3 },
-    ...kept.flat(),
-    ...rest(entries.length - kept.length, "see `campaign.json`, `causes`"),
+    ...visibleEntries.flat(),
+    ...rest(entries.length - visibleEntries.length, "see `campaign.json`, `causes`"),
   ];
 }
 
@@ -210,12 +210,12 @@ function bytesOf(text: string): number {
 
 /** As many values from the beginning as fit. @param sizeOf Bytes that a value takes. */
 function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
-  const kept: T[] = [];
+  const fittingValues: T[] = [];
   let bytes = 0;
   for (const value of values) {
     bytes += sizeOf(value);
-    if (bytes > maxBytes || kept.length >= maxCount) break;
-    kept.push(value);
+    if (bytes > maxBytes || fittingValues.length >= maxCount) break;
+    fittingValues.push(value);
   }
-  return kept;
+  return fittingValues;
 }

@@ -35,10 +35,10 @@ function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
   const ended = ({ endedAt }: CampaignItem) => instantMs(endedAt) ?? 0;
-  const found = items.filter(({ pullRequest }) => pullRequest !== null)
+  const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null)
     .sort((a, b) => rank(a) - rank(b) || ended(b) - ended(a));
   return renderLinks(
-    found.map(({ id, verdict, pullRequest }) => ({
+    itemsWithPull.map(({ id, verdict, pullRequest }) => ({
       label: `${names.get(id) ?? id} (${verdict}): ${pullRequest}`,
       address: pullRequest,
     })),
@@ -225,8 +225,9 @@ function renderCampaignJunit(view: CampaignView): string {
 
 /** A pull request that was not read is only in `not-read`. */
 function pullRequests(items: readonly CampaignItem[]): Family[] {
-  const own = items.filter(({ pullRequest }) => pullRequest !== null);
-  const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
+  const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
+  const count = (state: string) =>
+    itemsWithPull.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
   const states = ["open", "merged", "closed", "unreadable", "not-read"];
   return [
     {

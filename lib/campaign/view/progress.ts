@@ -268,9 +268,9 @@ function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"):
 function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const { lock: { canary }, gates: { canary: gate } } = memory;
   if (canary === null || gate.approved !== null) return undefined;
-  const own = canaryOf(memory);
-  if (own.length === 0 || own.some(({ state }) => !isFinal(state))) return undefined;
-  const reason = canaryReason(own, canary.gate);
+  const canaries = canaryOf(memory);
+  if (canaries.length === 0 || canaries.some(({ state }) => !isFinal(state))) return undefined;
+  const reason = canaryReason(canaries, canary.gate);
   // A closed gate is closed again when items that were started again have ended differently.
   if (reason === null || gate.closed && gate.reason === reason) return undefined;
   return { type: "gate", gate: "canary", reason };

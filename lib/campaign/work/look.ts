@@ -281,18 +281,18 @@ function doubtOf(
 ): string | null {
   const repository = nameOf(item);
   const address = parsePullRequest(text, origin);
-  const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
-  if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;
+  const quotedUrl = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
+  if (address === undefined) return `the run names ${quotedUrl}, which is no address of a pull request`;
   if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
   if (address.repository.toLowerCase() !== repository.toLowerCase()) {
-    return `the run names ${shown}, which is in another repository`;
+    return `the run names ${quotedUrl}, which is in another repository`;
   }
-  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
+  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${quotedUrl}`;
   // An emulator on this machine serves its own pages.
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }
-  return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
+  return `the run names ${quotedUrl}, whose host is not known: --forge-host names a forge of one's own`;
 }
 
 export async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {

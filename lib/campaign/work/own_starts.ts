@@ -31,11 +31,11 @@ export function noOwnStarts(): OwnStarts {
 
 /** Records of a start that the journal does not have; null when there is no place for it. */
 function missingRecords(item: ItemMemory, { intent, started }: OwnStart): RecordBody[] | null {
-  const known = item.starts.find(({ key }) => key === intent.key);
-  if (known === undefined) return hasRun(item) || nextStart(item) !== intent.start ? null : [intent, started];
-  if (known.runId !== null) return known.runId === started.runId.toLowerCase() ? [] : null;
-  if (item.starts.at(-1) !== known) return null;
-  return isOpenStart(item) && known.end === null ? [started] : [intent, started];
+  const earlierStart = item.starts.find(({ key }) => key === intent.key);
+  if (earlierStart === undefined) return hasRun(item) || nextStart(item) !== intent.start ? null : [intent, started];
+  if (earlierStart.runId !== null) return earlierStart.runId === started.runId.toLowerCase() ? [] : null;
+  if (item.starts.at(-1) !== earlierStart) return null;
+  return isOpenStart(item) && earlierStart.end === null ? [started] : [intent, started];
 }
 
 /** Whether an intent is the journal's last record about its start: the start was not sent again since. */
@@ -67,9 +67,9 @@ export async function recordOwnStarts(
   tell: (message: string) => void,
 ): Promise<void> {
   await withdrawIntents(store, starts.unsent.values());
-  for (const own of starts.accepted.values()) {
-    const item = store.memory.items.get(own.started.item);
-    const bodies = item === undefined ? null : missingRecords(item, own);
+  for (const acceptedStart of starts.accepted.values()) {
+    const item = store.memory.items.get(acceptedStart.started.item);
+    const bodies = item === undefined ? null : missingRecords(item, acceptedStart);
     try {
       if (bodies !== null) {
         await store.record(...bodies);
@@ -79,7 +79,7 @@ export async function recordOwnStarts(
       if (!(error instanceof UsageError)) throw error;
     }
     tell(
-      `run "${own.started.runId}" of ${own.started.item} was started by this job, and the journal of the other one has no ` +
+      `run "${acceptedStart.started.runId}" of ${acceptedStart.started.item} was started by this job, and the journal of the other one has no ` +
         "place for it: look at it in the app",
     );
   }

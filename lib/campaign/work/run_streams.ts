@@ -75,9 +75,9 @@ export class RunStreams {
       this.#absent = true;
       return;
     }
-    const own = new AbortController();
-    this.#live.set(runId, own);
-    const signal = AbortSignal.any([own.signal, this.#closed.signal]);
+    const controller = new AbortController();
+    this.#live.set(runId, controller);
+    const signal = AbortSignal.any([controller.signal, this.#closed.signal]);
     try {
       const stream = await this.#pace.request((call) =>
         reader.open(undefined, { ...call, signal, maxAttempts: 1 }, clock.now())

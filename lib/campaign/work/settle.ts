@@ -33,23 +33,23 @@ interface Settled {
  * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
-  const told: Settled[] = [];
-  const rest = await obeyDecisions(work, only, (settled) => told.push(settled)).catch((error) => {
+  const settledItems: Settled[] = [];
+  const rest = await obeyDecisions(work, only, (settled) => settledItems.push(settled)).catch((error) => {
     if (!work.failures.includes(error)) throw error;
     return null;
   });
-  if (work.failures.length > 0) return { told, error: worstOf(work.failures) };
-  if (rest === null) return { told, error: undefined };
+  if (work.failures.length > 0) return { told: settledItems, error: worstOf(work.failures) };
+  if (rest === null) return { told: settledItems, error: undefined };
   const attempted = "settle all open starts now";
   const advice = "the decision is recorded, and the next wave goes on";
-  if (told.some(({ unanswered }) => unanswered)) {
+  if (settledItems.some(({ unanswered }) => unanswered)) {
     const why = "the service gave no answer";
-    return { told, error: new MogplexError({ attempted, why, advice }, "unavailable") };
+    return { told: settledItems, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
   const why = "asking for one takes a start of the quota, and none is free";
   const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
-  return { told, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
+  return { told: settledItems, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
 /**
@@ -69,14 +69,14 @@ export async function obeyDecisions(
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
-  const known = only === undefined ? store.openRuns().filter(({ item }) => isToCancel(store.memory, item)) : [];
-  await cancelAll(work, known.map((open) => ({ ...open, isFound: false, why: null })));
+  const openRuns = only === undefined ? store.openRuns().filter(({ item }) => isToCancel(store.memory, item)) : [];
+  await cancelAll(work, openRuns.map((open) => ({ ...open, isFound: false, why: null })));
   const items = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
   if (items.length === 0) {
     stopIfHopeless(failures);
     return null;
   }
-  const found: ToCancel[] = [];
+  const runsToCancel: ToCancel[] = [];
   let rest: Rest | null = null;
   try {
     // With another user's token, the request would begin a run there.
@@ -87,18 +87,18 @@ export async function obeyDecisions(
         rest = rest === null || (held.nextMs ?? 0) < (rest.nextMs ?? 0) ? held : rest;
         continue;
       }
-      found.push(...await ask(work, item, told));
+      runsToCancel.push(...await ask(work, item, told));
       await work.changed(item.item.id);
     }
   } catch (error) {
     session.signal?.throwIfAborted();
     failures.push(error);
   }
-  await cancelAll(work, found);
+  await cancelAll(work, runsToCancel);
   stopIfHopeless(failures);
-  const left = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
-  if (left.length === 0) return null;
-  const nextMs = Math.min(...left.map((item) => dueMs(work, item)).filter(Number.isFinite));
+  const openItems = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
+  if (openItems.length === 0) return null;
+  const nextMs = Math.min(...openItems.map((item) => dueMs(work, item)).filter(Number.isFinite));
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 

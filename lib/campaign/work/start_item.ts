@@ -494,11 +494,11 @@ function startedOutcome(
   if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   proven.add(run.runId.toLowerCase());
   if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
-  const found = hasEnded(run.status);
+  const isEnded = hasEnded(run.status);
   // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
   const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
-  const old = run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs;
-  return { kind: "started", start, found, replayed: run.replayed, old };
+  const old = run.replayed && isEnded && start.number === 1 && Date.parse(run.createdAt) < plannedMs;
+  return { kind: "started", start, found: isEnded, replayed: run.replayed, old };
 }
 
 /** Reports in one line which items had a run before the plan. */

@@ -124,11 +124,11 @@ export async function previewWave(
     );
     const settles = toSettle(memory);
     const cancels = [...open.map(({ item }) => item), ...settles].filter((item) => isToCancel(memory, item));
-    const kept = settles.filter((item) => !isToCancel(memory, item));
+    const unansweredItems = settles.filter((item) => !isToCancel(memory, item));
     return Promise.resolve({
       reads: open.filter(({ item }) => !isToCancel(memory, item)).map(({ item }) => item.item.id),
       cancels: cancels.map(({ item }) => item.id),
-      starts: [...kept, ...items.slice(0, starts)].map(({ item }) => item.id),
+      starts: [...unansweredItems, ...items.slice(0, starts)].map(({ item }) => item.id),
       view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs }),
     });
   });

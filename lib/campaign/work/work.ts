@@ -228,9 +228,9 @@ async function reaches(
 
 /** Whether the service lists a repository. Its id belongs to one user. */
 export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
-  const found = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
-  if (found.length > 0) proven.add(id);
-  return found.length > 0;
+  const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
+  if (rows.length > 0) proven.add(id);
+  return rows.length > 0;
 }
 
 /**
@@ -305,8 +305,8 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   // A run that was read proves whose token it is, and one repository shows nothing about the others.
   if (others.length === 0 && proven.size > 0) return;
   for (const id of [item.repositoryId, ...others]) {
-    const found = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
-    if (found.length > 0) return;
+    const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
+    if (rows.length > 0) return;
   }
   const also = others.length === 0 ? "" : `, and none of ${others.length} others of the campaign`;
   throw new UsageError({
