@@ -33,12 +33,15 @@ test("Processes.find() tells a process that lives from one that has gone", async
 
 test.skipIf(!LINUX)("Processes.find() calls a process dead although its exit code was not collected", async () => {
   const processes = await systemProcesses();
-  // The shell's child ends; the program that replaces the shell never asks for it.
-  const shell = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  // The shell's child ends once another program has replaced the shell; that one never asks for it.
+  const shell = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
   const [line] = await once(shell.stdout, "data");
   const pid = Number(String(line));
-  const state = () => spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
-  while (!state().startsWith("Z")) await new Promise((resolve) => setTimeout(resolve, 5));
+  const column = (name: string, of: number) =>
+    spawnSync("ps", ["-o", `${name}=`, "-p", String(of)], { encoding: "utf8" }).stdout.trim();
+  while (column("comm", shell.pid ?? 0) !== "sleep") await new Promise((resolve) => setTimeout(resolve, 5));
+  process.kill(pid, "SIGKILL");
+  while (!column("stat", pid).startsWith("Z")) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(processes.find(pid)).toEqual({ state: "dead" });
   shell.kill("SIGKILL");
 });
