@@ -88,10 +88,10 @@ export type CampaignStand =
   /** It has its exit code, the same as the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * It has no exit code yet. `goes on`: it continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed.
+   * It has no exit code yet. `active`: it continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed.
    * `why` and `advice` are clauses: what it waits for, and what to do.
    */
-  | { state: "goes on" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
+  | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
    * A signal ended the step, and the campaign continues. `view` is null when there is no plan yet; `why` is what happened to the runs; `by` is
    * the reason of the signal.
@@ -409,7 +409,7 @@ class Step {
     } else await clearTrouble(work.store);
     const why = await this.#cancelLate(work);
     const stand = this.#stand(work);
-    if (stand.state === "goes on" && why !== undefined) stand.why = why;
+    if (stand.state === "active" && why !== undefined) stand.why = why;
     if (stand.state === "done") {
       const { view } = stand;
       this.#tell(work, { type: "end", outcome: verdictOf(view), exitCode: view.exitCode, result: view });
@@ -504,7 +504,7 @@ class Step {
     const why = `${formatCount(running, "run")} at work${asks}, and ${
       formatCount(toStartCount(memory), "item")
     } to be started`;
-    return { state: "goes on", view, why, advice: "the next call goes on" };
+    return { state: "active", view, why, advice: "the next call continues" };
   }
 
   get isPlanned(): boolean {

@@ -474,7 +474,7 @@ function clauseOf(stand: CampaignStand): string {
 /** What a script does about a closed gate. */
 const APPROVE = "call `approve()` when a person has said yes, and then go on";
 
-/** Not every item of a campaign has ended well, or the campaign has not ended. It goes on with the next call, unless it is done. */
+/** Not every item of a campaign succeeded, or the campaign is not finished. It continues with the next call, unless it is done. */
 export class CampaignVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "CampaignVerdictError";
@@ -482,7 +482,7 @@ export class CampaignVerdictError extends MogplexError {
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
   /**
-   * Our verdict; `awaiting_input` when only people can go on, `started` when the campaign goes on without us, `interrupted` when it was
+   * Our verdict; `awaiting_input` if only a person can continue, `started` when the campaign continues without us, `interrupted` when it was
    * cancelled.
    */
   readonly outcome: CampaignEnd["outcome"];

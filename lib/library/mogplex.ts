@@ -82,8 +82,8 @@ export interface MogplexAutomations {
    * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`.
-   * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `cancelOn` has `abort`.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode MogplexAutomations.trigger} throws.
    * @example Trigger and wait
    * ```ts ignore
@@ -96,19 +96,19 @@ export interface MogplexAutomations {
    * Follows the run of an automation that exists to its end.
    *
    * Its items are a `status` first and at each change, a `waiting` when it starts or stops waiting for people, and an `end` last. After a
-   * 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status counts as not finished.
+   * 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as not finished.
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
    * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue, unless `cancelOn` has `timeout`;
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has `timeout`;
    * call again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or an id is out of range.
-   * @throws {AbortedError} if `signal` aborts. The run goes on, unless `cancelOn` has `abort`.
+   * @throws {AbortedError} if `signal` aborts. The run continues, unless `cancelOn` has `abort`.
    * @example Go on with a run that another process triggered
    * ```ts ignore
    * for await (const item of mogplex.automations.attach(id, runId)) {
@@ -152,9 +152,9 @@ export interface Mogplex {
    * events of a long run: use `eventsFile` or `onItem` to get them.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`.
-   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is at work.
-   * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `cancelOn` has `abort`.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
+   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is running.
+   * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict
    * ```ts ignore
@@ -203,7 +203,7 @@ export interface Mogplex {
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `cancelOn` has `timeout`; attach again to resume.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`; attach again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.

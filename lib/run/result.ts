@@ -69,7 +69,7 @@ export interface RunPhase {
   name: string;
   /** When it began, in ISO 8601. */
   startedAt: string;
-  /** Milliseconds; null while it goes on, or when its end was not seen. */
+  /** Milliseconds; null while it is running, or when its end was not seen. */
   durationMs: number | null;
 }
 
@@ -241,7 +241,7 @@ export interface AutomationResult {
   createdAt: string | null;
   /** When it began, in ISO 8601; null while it waits for a slot. */
   startedAt: string | null;
-  /** When it ended, in ISO 8601; null while it goes on. */
+  /** When it ended, in ISO 8601; null while it is running. */
   completedAt: string | null;
   /** Milliseconds that the run took, as the service says. */
   runDurationMs: number | null;

@@ -177,7 +177,7 @@ export interface Session extends Connected<ServiceClient> {
 export interface VerbOptions {
   /**
    * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent, and in any case where a
-   * run is followed by its id. The run itself goes on.
+   * run is followed by its id. The run itself continues.
    */
   signal?: AbortSignal | undefined;
   /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. */
