@@ -103,7 +103,7 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   const { code, stderr } = await world.campaign("run", ["--timeout", "5m"]);
   expect({ code, stderr }).toEqual({
     code: 75,
-    stderr: "note: the campaign is not done: 3 runs at work, and 1 item to be started; the next call goes on\n",
+    stderr: "note: the campaign is not done: 3 runs at work, and 1 item to be started; the next call continues\n",
   });
   expect((await world.campaign("run")).code).toBe(0);
   expect(world.runs().length).toBe(4);
@@ -138,7 +138,7 @@ test("campaign run ends with 75 at its timeout while a question keeps the others
   const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
   expect([code, stderr]).toEqual([
     75,
-    "note: the campaign is not done: 0 runs at work, 1 waiting for an answer, and 2 items to be started; the next call goes on\n",
+    "note: the campaign is not done: 0 runs at work, 1 waiting for an answer, and 2 items to be started; the next call continues\n",
   ]);
 });
 
