@@ -78,7 +78,8 @@ pause() { # SECONDS CODE REASON: leaves at the deadline
 }
 stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   trap '' INT TERM
-  [ -z "$child" ] || kill "$child" 2>/dev/null
+  # Not $child: the signal may have come between a process and the line that names it.
+  [ -z "${!:-}" ] || kill "$!" 2>/dev/null
   limit=2
   # The start was under way: sending it again finds its run.
   if [ -z "$run" ] && [ -n "$maybe" ]; then start && about_run && run=$id; fi
