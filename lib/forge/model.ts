@@ -49,8 +49,24 @@ export interface PullRequestFacts {
   /** ISO 8601; `updatedAt` is the time of the last activity. */
   createdAt: string;
   updatedAt: string;
+  /** When it was merged, in ISO 8601; null if it was not, or if that is not shown. */
+  mergedAt: string | null;
+  /** When it was closed without a merge, in ISO 8601; null if it was not, or if that is not shown. */
+  closedAt: string | null;
   /** What could not be read, as a clause; null if everything could. */
   problem: string | null;
+}
+
+/** When it was merged, or closed without a merge. GitHub and Gitea close what they merge, so only the state distinguishes the two. */
+export function endTimes(
+  state: PullRequestStatus,
+  mergedAt: string | null | undefined,
+  closedAt: string | null | undefined,
+): Pick<PullRequestFacts, "mergedAt" | "closedAt"> {
+  return {
+    mergedAt: state === "merged" ? mergedAt ?? null : null,
+    closedAt: state === "closed" ? closedAt ?? null : null,
+  };
 }
 
 /**

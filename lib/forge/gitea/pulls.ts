@@ -6,7 +6,14 @@ import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import type { ForgeClient } from "../client.ts";
-import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
+import {
+  type ChecksState,
+  endTimes,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+  type ReviewState,
+} from "../model.ts";
 
 export const GITEA_ADDRESS: AddressForm = {
   name: "gitea",
@@ -46,6 +53,7 @@ const pullRequestSchema = z.lazy(() => {
     merge_base: z.nullish(z.string()),
     created_at: z.string(),
     updated_at: z.string(),
+    ...{ merged_at: z.nullish(z.string()), closed_at: z.nullish(z.string()) },
     ...{ additions: count, deletions: count, changed_files: count },
     // `requested_reviewers` also contains users who gave a review without a request.
     assignees: z.nullish(z.array(userSchema)),
@@ -173,6 +181,7 @@ async function factsOf(
       deletions: pull.deletions ?? null,
       createdAt: pull.created_at,
       updatedAt: pull.updated_at,
+      ...endTimes(state, pull.merged_at, pull.closed_at),
       problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
     },
   };

@@ -7,7 +7,14 @@ import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
-import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
+import {
+  type ChecksState,
+  endTimes,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+  type ReviewState,
+} from "../model.ts";
 
 export const GITHUB_ADDRESS: AddressForm = {
   name: "github",
@@ -34,7 +41,7 @@ export function restOf(api: string): string {
 // self-hosted servers have no queues, and refuse a query that names one.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
-  number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
+  number url state isDraft createdAt updatedAt mergedAt closedAt mergeable reviewDecision headRefName
   additions deletions changedFiles headRefOid isCrossRepository mergeStateStatus${
     knowsQueues ? " isMergeQueueEnabled" : ""
   }
@@ -63,6 +70,7 @@ const schema = z.lazy(() => {
     isDraft: z.boolean(),
     createdAt: z.string(),
     updatedAt: z.string(),
+    ...{ mergedAt: z.nullish(z.string()), closedAt: z.nullish(z.string()) },
     mergeable: z.nullable(z.string()),
     reviewDecision: z.nullable(z.string()),
     headRefName: z.string(),
@@ -170,6 +178,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     deletions: node.deletions ?? null,
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
+    ...endTimes(STATES[node.state], node.mergedAt, node.closedAt),
     problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
   };
 }

@@ -7,7 +7,14 @@ import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
 import type { ForgeClient } from "../client.ts";
-import type { ChecksState, PullRequestAddress, PullRequestFacts, PullRequestOutcome, ReviewState } from "../model.ts";
+import {
+  type ChecksState,
+  endTimes,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+  type ReviewState,
+} from "../model.ts";
 
 export const GITLAB_ADDRESS: AddressForm = {
   name: "gitlab",
@@ -29,6 +36,7 @@ const mergeRequestSchema = z.lazy(() => {
     work_in_progress: z.nullish(z.boolean()),
     created_at: z.string(),
     updated_at: z.string(),
+    ...{ merged_at: z.nullish(z.string()), closed_at: z.nullish(z.string()) },
     source_branch: z.string(),
     source_project_id: z.nullish(z.int()),
     target_project_id: z.nullish(z.int()),
@@ -134,6 +142,7 @@ async function factsOf(
       deletions: null,
       createdAt: request.created_at,
       updatedAt: request.updated_at,
+      ...endTimes(state, request.merged_at, request.closed_at),
       problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
     },
   };

@@ -37,6 +37,8 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
     hasQueue: false,
     createdAt: "2026-03-01T10:00:00Z",
     updatedAt: "2026-03-01T11:00:00Z",
+    mergedAt: null,
+    closedAt: null,
     problem: null,
   });
 });
@@ -49,8 +51,17 @@ test.each<[Node, Record<string, unknown>]>([
   [{ mergeStateStatus: "BEHIND" }, { isBehind: true }],
   [{ isMergeQueueEnabled: true }, { hasQueue: true }],
   [{ headRefOid: null }, { commit: null }],
-  [{ state: "MERGED" }, { state: "merged" }],
-  [{ state: "CLOSED" }, { state: "closed" }],
+  // GitHub closes what it merges: both times are there.
+  [{ state: "MERGED", mergedAt: "2026-03-02T09:00:00Z", closedAt: "2026-03-02T09:00:00Z" }, {
+    state: "merged",
+    mergedAt: "2026-03-02T09:00:00Z",
+    closedAt: null,
+  }],
+  [{ state: "CLOSED", closedAt: "2026-03-02T09:00:00Z" }, {
+    state: "closed",
+    mergedAt: null,
+    closedAt: "2026-03-02T09:00:00Z",
+  }],
   [rollup("FAILURE"), { checks: "red" }],
   [rollup("ERROR"), { checks: "red" }],
   [rollup("EXPECTED"), { checks: "pending" }],

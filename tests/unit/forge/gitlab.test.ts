@@ -34,6 +34,8 @@ test("Forges reads what GitLab says of a merge request in the same words", async
     hasQueue: false,
     createdAt: "2026-03-01T10:00:00.000Z",
     updatedAt: "2026-03-01T11:00:00.000Z",
+    mergedAt: null,
+    closedAt: null,
     problem: null,
   });
   expect(gitlab.received.map(({ path }) => path)).toEqual([
@@ -47,8 +49,18 @@ const REVIEWERS = { reviewers: [{ username: "kim" }] };
 const reviewer = (state: string) => ({ reviewers: [{ user: { username: "kim" }, state }] });
 
 test.each<[string, Request, Record<string, unknown>]>([
-  ["merged", aRequest({ state: "merged" }), { state: "merged", review: null, problem: null }],
-  ["closed", aRequest({ state: "closed" }), { state: "closed", problem: null }],
+  ["merged", aRequest({ state: "merged", merged_at: "2026-03-02T09:00:00Z" }), {
+    state: "merged",
+    review: null,
+    problem: null,
+    mergedAt: "2026-03-02T09:00:00Z",
+    closedAt: null,
+  }],
+  ["closed", aRequest({ state: "closed", closed_at: "2026-03-02T09:00:00Z" }), {
+    state: "closed",
+    problem: null,
+    closedAt: "2026-03-02T09:00:00Z",
+  }],
   ["locked", aRequest({ state: "locked" }), { state: "open" }],
   ["of a fork", aRequest({ source_project_id: 9 }), { isForeign: true }],
   ["with more files than it shows", aRequest({ changes_count: "1000+" }), { files: 1_000 }],
