@@ -5,7 +5,7 @@
  * @module
  */
 import { ALL_FORGES, parsePullRequest } from "../forge/all.ts";
-import type { MergeMethod } from "../forge/forge.ts";
+import type { MergeMethod } from "../forge/model.ts";
 import type { PullRequestAddress } from "../forge/model.ts";
 import type { CampaignItem, PullRequestView } from "./view/view.ts";
 

@@ -6,9 +6,10 @@ import type { ReadEnv } from "../ci/platform.ts";
 import type { AddressForm } from "./address.ts";
 import type { ClientPlace, ForgeClient } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
-import type { PullRequestAddress, PullRequestOutcome } from "./model.ts";
+import type { MergeMethod, PullRequestAddress, PullRequestOutcome } from "./model.ts";
 import type { NotePlace } from "./note.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
+import type { ForgeWrites } from "./writes.ts";
 
 /** One kind of forge. Each is a file of this folder; `all.ts` and the programs list the forges that they support. */
 export interface Forge extends ClientPlace {
@@ -25,6 +26,8 @@ export interface Forge extends ClientPlace {
   /** Without a trailing slash. @param origin Scheme, host and port of its server. */
   api(origin: string): string;
   readonly pulls: ForgePulls;
+  /** What is changed at pull requests; absent if nothing can be changed. */
+  readonly writes?: ForgeWrites;
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
   threads?(client: ForgeClient, place: RepositoryPlace): Threads;
   readonly notes?: ForgeNotes;
@@ -122,8 +125,6 @@ interface JobNotes {
     matrix: string,
   ): { readonly job: readonly [job: string, node: string]; readonly label: string; readonly namesPipeline: boolean };
 }
-
-export type MergeMethod = "merge" | "squash" | "rebase";
 
 /** Command lines that a person reads and runs, quoted for a POSIX shell. */
 interface ForgeCommandLines {

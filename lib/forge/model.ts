@@ -89,3 +89,5 @@ export interface PullRequestAddress {
   number: number;
   url: string;
 }
+
+export type MergeMethod = "merge" | "squash" | "rebase";

@@ -9,7 +9,7 @@ import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { FORGE_NAMES_TEXT, FORGE_TOKENS_TEXT } from "../../forge/all.ts";
-import type { MergeMethod } from "../../forge/forge.ts";
+import type { MergeMethod } from "../../forge/model.ts";
 import { formatCount } from "../../text/duration.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";

@@ -1,0 +1,94 @@
+/**
+ * What is changed at a forge: merges, review requests, labels, comments, closed pull requests. Every write is pinned where the forge can pin it.
+ * Nothing here decides whether a write is allowed, and no write is sent a second time after a lost answer.
+ * @module
+ */
+import type { ForgeClient } from "./client.ts";
+import type { ForgeUser } from "./findings.ts";
+import type { MergeMethod, PullRequestAddress } from "./model.ts";
+
+export interface MergeOrder {
+  readonly address: PullRequestAddress;
+  /** The head that was judged. Any other head is not merged. */
+  readonly commit: string;
+  readonly method: MergeMethod;
+  /** Title and body of the commit, already harmless. Not used where the method makes no commit. */
+  readonly title: string;
+  readonly body: string;
+  /** Whether the target has a merge queue. GitLab's trains are found out by the write itself. */
+  readonly hasQueue: boolean;
+}
+
+export type MergeOutcome =
+  /** `commit`: the commit on the target; null if the forge does not show it. */
+  | { readonly kind: "merged"; readonly commit: string | null }
+  /** In a queue or a train. */
+  | { readonly kind: "queued" }
+  /** The forge merges later. `handle` identifies the merge. */
+  | { readonly kind: "pending"; readonly handle: string }
+  /** Another merge of the same pull request is pending, with options that are not ours. */
+  | { readonly kind: "foreign"; readonly handle: string }
+  /** The head is another commit. */
+  | { readonly kind: "moved" }
+  /** The forge asks to try again later. */
+  | { readonly kind: "later"; readonly reason: string }
+  /** The answer was lost: the forge may have merged. Read the progress before anything else is sent. */
+  | { readonly kind: "lost"; readonly reason: string }
+  /** `reason`: the forge's words, harmless, as a clause. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+export type MergeProgress =
+  | MergeOutcome
+  /** Open, and neither pending nor in a queue: it was never sent, failed, or was removed. */
+  | { readonly kind: "out"; readonly reason: string };
+
+export interface Reviewers {
+  readonly users: readonly string[];
+  /** As the forge writes them: `owner/team` on GitHub and Gitea, a group on GitLab. */
+  readonly teams: readonly string[];
+}
+
+/** Rights of the token, by what needs them, as a clause: `the permission "contents: write"`. */
+export interface WriteNeeds {
+  readonly merge: string;
+  readonly update: string;
+  readonly ask: string;
+  readonly label: string;
+  readonly close: string;
+  readonly deleteBranch: string;
+}
+
+/**
+ * Writes of one forge. Each method throws what the client throws. The error of a refused token has exit code 64, of a missing right 65.
+ */
+export interface ForgeWrites {
+  readonly needs: WriteNeeds;
+  merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
+  /** Reads what happened to a merge; sends nothing that changes something. @param handle Null without one. */
+  progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
+  /** Takes it out of the queue or train. @returns False if it was not in one. */
+  leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
+  /** Brings the branch up to date with its target. @returns `refused`: the forge's words. */
+  update(
+    client: ForgeClient,
+    address: PullRequestAddress,
+    commit: string,
+  ): Promise<"updated" | "moved" | { readonly refused: string }>;
+  /** Adds reviewers. @returns `refused`: the forge's words, if it accepts one of them not. */
+  requestReview(
+    client: ForgeClient,
+    address: PullRequestAddress,
+    reviewers: Reviewers,
+  ): Promise<"requested" | { readonly refused: string }>;
+  addLabels(client: ForgeClient, address: PullRequestAddress, labels: readonly string[]): Promise<void>;
+  close(client: ForgeClient, address: PullRequestAddress): Promise<void>;
+  /** Deletes a branch of the repository if it is still at a commit. */
+  deleteBranch(
+    client: ForgeClient,
+    address: PullRequestAddress,
+    branch: string,
+    commit: string,
+  ): Promise<"deleted" | "moved" | "gone">;
+  /** The user of the token; null if the forge does not show it, as for the token of a job. */
+  me(client: ForgeClient): Promise<ForgeUser | null>;
+}
