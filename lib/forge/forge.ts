@@ -6,6 +6,7 @@ import type { ReadEnv } from "../ci/platform.ts";
 import type { AddressForm } from "./address.ts";
 import type { ClientPlace, ForgeClient } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
+import type { ForgeMerging } from "./merging.ts";
 import type { MergeMethod, PullRequestAddress, PullRequestOutcome } from "./model.ts";
 import type { NotePlace } from "./note.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
@@ -26,6 +27,8 @@ export interface Forge extends ClientPlace {
   /** Without a trailing slash. @param origin Scheme, host and port of its server. */
   api(origin: string): string;
   readonly pulls: ForgePulls;
+  /** Absent if nothing can be merged there. */
+  readonly merging?: ForgeMerging;
   /** What is changed at pull requests; absent if nothing can be changed. */
   readonly writes?: ForgeWrites;
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
