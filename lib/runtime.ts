@@ -126,8 +126,8 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
     const deno = "deno run --no-config --no-lock --no-prompt";
     return `${deno} $(${deno} --allow-env ${path} permissions) ${path}`;
   }
-  const own = flags.every((flag) => /^[\w./:@=+-]+$/.test(flag)) ? flags : [];
-  return [runtime, ...own, path].join(" ");
+  const plainFlags = flags.every((flag) => /^[\w./:@=+-]+$/.test(flag)) ? flags : [];
+  return [runtime, ...plainFlags, path].join(" ");
 }
 
 /** Path of the file that the runtime was started with; empty when there is none. */

@@ -281,12 +281,12 @@ export function definePlatform(table: PlatformTable): Platform {
   const { hidesNode = false, countsAttempts = false, showsColours = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
-    const own = env(JOB_VARIABLE) || null;
+    const setting = env(JOB_VARIABLE) || null;
     return {
-      server: serverUrl(read(env, table.server), table.serverOrigin ?? false) ?? own,
-      project: read(env, table.project) ?? own,
-      pipeline: read(env, table.pipeline) ?? own,
-      job: read(env, table.job) ?? own,
+      server: serverUrl(read(env, table.server), table.serverOrigin ?? false) ?? setting,
+      project: read(env, table.project) ?? setting,
+      pipeline: read(env, table.pipeline) ?? setting,
+      job: read(env, table.job) ?? setting,
       node: read(env, table.node) ?? "",
       attempt: read(env, table.attempt),
       date: utcDate(read(env, table.created)),
@@ -437,8 +437,8 @@ function isSet(env: ReadEnv, mark: string): boolean {
  * An unknown system sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
  */
 export function systemName(env: ReadEnv): string {
-  const found = MARKS.find(([mark]) => isSet(env, mark));
-  if (found !== undefined) return found[1];
+  const match = MARKS.find(([mark]) => isSet(env, mark));
+  if (match !== undefined) return match[1];
   const isCi = !["", "0", "false"].includes(env("CI")?.toLowerCase() ?? "");
   return isCi || env(JOB_VARIABLE) ? "ci" : "none";
 }

@@ -47,10 +47,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       io.write("stdout", helpText());
       return EXIT.success;
     }
-    const shown = flags.get("print-scenario");
-    if (shown !== undefined) {
-      builtInScenarios(shown);
-      io.write("stdout", lookup(SCENARIO_TEXTS, shown)?.trimStart() + "\n");
+    const scenarioName = flags.get("print-scenario");
+    if (scenarioName !== undefined) {
+      builtInScenarios(scenarioName);
+      io.write("stdout", lookup(SCENARIO_TEXTS, scenarioName)?.trimStart() + "\n");
       return EXIT.success;
     }
     const options = readOptions(io, flags);
@@ -182,10 +182,10 @@ function commandEnvironment(
   base: Readonly<Record<string, string | undefined>>,
   { url, token, repos, startLimits = true }: Target,
 ): Record<string, string | undefined> {
-  const kept = Object.fromEntries(Object.entries(base).filter(([name]) => !REMOVED.includes(name)));
+  const environment = Object.fromEntries(Object.entries(base).filter(([name]) => !REMOVED.includes(name)));
   const repo = repos[0] === undefined ? {} : { MOGPLEX_REPO_ID: repos[0].id };
   return {
-    ...kept,
+    ...environment,
     MOGPLEX_DEV: "1",
     MOGPLEX_URL: url,
     MOGPLEX_API_KEY: token,

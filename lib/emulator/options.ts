@@ -279,11 +279,11 @@ function readRevision(flags: ParsedFlags): Revision {
   if (flags.all("harness").length > 0) revision.agentOutput = true;
   for (const [flag, value] of [["with", true], ["without", false]] as const) {
     for (const name of flags.all(flag)) {
-      const known = SWITCHES.find((each) => each === name);
-      if (known === undefined) {
+      const switchName = SWITCHES.find((each) => each === name);
+      if (switchName === undefined) {
         throw badArgument(`there is no switch "${name}"`, `there are ${SWITCHES.join(", ")}`);
       }
-      revision[known] = value;
+      revision[switchName] = value;
     }
   }
   return revision;
@@ -327,11 +327,11 @@ function readProjects(flags: ParsedFlags): Projects[] {
 }
 
 function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {
-  const known = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
+  const harnesses = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
   const commands = pair(flags, "harness");
-  const wrong = commands.find(([name]) => !known.includes(name));
+  const wrong = commands.find(([name]) => !harnesses.includes(name));
   if (wrong !== undefined) {
-    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${known.join(", ")}`);
+    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${harnesses.join(", ")}`);
   }
   if (commands.length > 0 && flags.all("repo").length + flags.all("repos").length === 0) {
     throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH" or "--repos N"');

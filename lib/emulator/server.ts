@@ -116,7 +116,7 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   if (repos.length === 0) return fixture;
   const merged = fixture ?? builtInFixture([]);
   const user = mainUser(merged);
-  const added = repos.map(({ fullName, path }) => {
+  const localRepos = repos.map(({ fullName, path }) => {
     if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
       throw new UsageError({
         attempted: `use repository "${fullName}"`,
@@ -131,11 +131,14 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
         advice: "clone one there, or run git init",
       });
     }
-    const known = merged.repos.find((repo) => repo.full_name === fullName);
-    return { ...(known ?? plainRepo(fullName, branch, user)), default_branch: branch };
+    const fixtureRepo = merged.repos.find((repo) => repo.full_name === fullName);
+    return { ...(fixtureRepo ?? plainRepo(fullName, branch, user)), default_branch: branch };
   });
-  const names = new Set(added.map((repo) => repo.full_name));
-  return parseFixture({ ...merged, repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...added] });
+  const names = new Set(localRepos.map((repo) => repo.full_name));
+  return parseFixture({
+    ...merged,
+    repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...localRepos],
+  });
 }
 
 /** Drivers that run the commands. @param store Git repositories of the projects, if there are any. */
@@ -194,8 +197,8 @@ function branchFinder(repos: readonly LocalRepo[]) {
 
 /** The account of the first user with a token of both scopes. @throws {UsageError} when the fixture has no such token. */
 function account({ world }: Emulator): Account {
-  const found = firstAccount(world);
-  if (found !== undefined) return found;
+  const match = firstAccount(world);
+  if (match !== undefined) return match;
   throw new UsageError({
     attempted: "start emulator",
     why: "the fixture has no live token with both scopes",

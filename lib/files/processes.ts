@@ -40,15 +40,15 @@ export function hasEnded(
   { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
   processes: Processes,
 ): boolean | undefined {
-  const own = processes.own();
-  if (host === null || host !== own.host) return undefined;
+  const self = processes.own();
+  if (host === null || host !== self.host) return undefined;
   // The machine was restarted since.
-  if (bootId !== null && own.bootId !== null && bootId !== own.bootId) return true;
-  if (pidSpace !== own.pidSpace) return undefined;
-  const found = pid === own.pid ? { state: "alive" as const, startedAt: own.startedAt } : processes.find(pid);
-  if (found.state === "dead") return true;
-  if (found.state === "unknown" || found.startedAt === null || startedAt === null) return undefined;
-  return found.startedAt !== startedAt;
+  if (bootId !== null && self.bootId !== null && bootId !== self.bootId) return true;
+  if (pidSpace !== self.pidSpace) return undefined;
+  const match = pid === self.pid ? { state: "alive" as const, startedAt: self.startedAt } : processes.find(pid);
+  if (match.state === "dead") return true;
+  if (match.state === "unknown" || match.startedAt === null || startedAt === null) return undefined;
+  return match.startedAt !== startedAt;
 }
 
 /** Letters of ended processes whose parent has not read their exit code. Source: proc_pid_stat(5), "state". */

@@ -216,7 +216,7 @@ const HELPER =
 
 function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
   const scope = passwordScope(remote);
-  const kept = PASSED_ON.flatMap((name) => {
+  const entries = PASSED_ON.flatMap((name) => {
     const value = env(name);
     return value === undefined ? [] : [[name, value]];
   });
@@ -226,7 +226,7 @@ function environment({ env, remote }: GitOptions, folder: string): Record<string
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
   return {
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(entries),
     ...Object.fromEntries(settings),
     GIT_CONFIG_COUNT: String(all.length),
     GIT_CONFIG_GLOBAL: "/dev/null",

@@ -340,9 +340,9 @@ export function maskAddress(text: string): string {
   const at = text.lastIndexOf("@");
   const isSsh = /^(?:git:)?ssh:\/\/$/i.test(prefix) || !prefix.endsWith("/") && /^@[^/:]+:/.test(text.slice(at));
   const isPlain = isSsh && /^[A-Za-z0-9_][\w.-]*$/.test(text.slice(prefix.length, at));
-  const shown = at < prefix.length || isPlain ? text : `${prefix}***${text.slice(at)}`;
+  const address = at < prefix.length || isPlain ? text : `${prefix}***${text.slice(at)}`;
   const isHome = /^git:(?!\/\/)/.test(prefix);
-  return (isHome ? shown : shown.replace(/#.+/, "#***")).replace(/\?[^#]*/, "?***");
+  return (isHome ? address : address.replace(/#.+/, "#***")).replace(/\?[^#]*/, "?***");
 }
 
 function checkUrl(text: string, url: URL): void {

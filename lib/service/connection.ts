@@ -193,8 +193,8 @@ export function findToken(options: ConnectionOptions): FoundToken {
     throw new UnauthorizedError({ attempted: "read token", why, advice: "give the option token" });
   }
   const setting = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
-  const named = setting("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
-  const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");
+  const variableName = setting("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
+  const variable = checkTokenVariable(variableName, "read token", "MOGPLEX_TOKEN_VARIABLE");
   const value = env(variable);
   const path = setting("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {

@@ -117,16 +117,16 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
 
 /** Names that the user may have meant, nearest first. A failure to find any is not an error. */
 export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
-  const wanted = foldName(name);
-  const slash = wanted.lastIndexOf("/") + 1;
+  const foldedName = foldName(name);
+  const slash = foldedName.lastIndexOf("/") + 1;
   try {
-    for (const q of [wanted.slice(0, slash), wanted.slice(slash)]) {
+    for (const q of [foldedName.slice(0, slash), foldedName.slice(slash)]) {
       const names = (await client.listRepos({ q, limit: PAGE }, call)).map(({ full_name }) => full_name)
         .filter((each) => NAME.test(each));
-      const best = nearest(wanted, names.map(foldName));
+      const best = nearest(foldedName, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
       // All with this very name under another owner, or the one with a typing error.
-      const same = names.filter((each) => foldName(each).endsWith(`/${wanted.slice(slash)}`));
+      const same = names.filter((each) => foldName(each).endsWith(`/${foldedName.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
     }
@@ -166,13 +166,13 @@ export async function findRepository(
   root?: string | null,
 ): Promise<FoundRepository> {
   if (isUuid(repository)) return { id: repository, defaultBranch: null };
-  const wanted = foldName(repository);
+  const foldedName = foldName(repository);
   // The underscore is a wildcard of the service: it finds more, never less.
-  const page = await client.listRepos({ q: wanted, limit: PAGE }, call);
-  const rows = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
+  const page = await client.listRepos({ q: foldedName, limit: PAGE }, call);
+  const rows = page.filter((repo) => lower(repo) === foldedName && isUuid(repo.id));
   const last = page.at(-1);
   // Rows of one name are listed together, so no more of them follow after another name.
-  const isCut = page.length >= PAGE && last !== undefined && lower(last) === wanted;
+  const isCut = page.length >= PAGE && last !== undefined && lower(last) === foldedName;
   const match = isCut ? undefined : rowOf(rows, root);
   if (match !== undefined) return { id: match.id.toLowerCase(), defaultBranch: match.default_branch };
   const refused = (why: string, advice: string) =>
@@ -181,7 +181,7 @@ export async function findRepository(
     throw refused("several repositories have this name", `give the id of one: ${rowsText(rows)}`);
   }
   if (page.length >= PAGE) throw refused(`the service lists only ${PAGE} of the names that contain it`, "give its id");
-  const near = await namesNear(client, wanted, call);
+  const near = await namesNear(client, foldedName, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
     : `${REPOS_LIST} shows the names that the token reaches; a hidden repository is found by its id alone`;

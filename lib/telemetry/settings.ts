@@ -97,13 +97,13 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
 
 /** Undefined if spans cannot be sent there. */
 function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
-  const own = read(env, TRACES_ENDPOINT);
-  const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
-  const text = own ?? read(env, ENDPOINT) ?? "";
+  const endpoint = read(env, TRACES_ENDPOINT);
+  const source = endpoint === undefined ? ENDPOINT : TRACES_ENDPOINT;
+  const text = endpoint ?? read(env, ENDPOINT) ?? "";
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const usable = url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === "";
   if (!usable) return { url: undefined, source };
-  if (own === undefined) url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  if (endpoint === undefined) url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
   return { url, source };
 }
 
@@ -119,10 +119,10 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
 
 /** The variable for traces wins over the common one. */
 function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
-  const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
+  const tracesName = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
   const common = `OTEL_EXPORTER_OTLP_${name}`;
-  const value = read(env, own);
-  return value === undefined ? [read(env, common), common] : [value, own];
+  const value = read(env, tracesName);
+  return value === undefined ? [read(env, common), common] : [value, tracesName];
 }
 
 /** Pairs of `key=value,key=value`, percent-decoded; undefined for each part with another form. */
@@ -149,15 +149,15 @@ const SAMPLERS = new Map<string, Pick<Sampler, "byParent" | "root">>([
 
 function samplerOf(env: ReadEnv, warnings: string[]): Sampler {
   const name = read(env, "OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
-  const found = SAMPLERS.get(name);
-  if (found === undefined) {
+  const sampler = SAMPLERS.get(name);
+  if (sampler === undefined) {
     warnings.push(`OTEL_TRACES_SAMPLER must be one of ${[...SAMPLERS.keys()].join(", ")}: all traces are recorded`);
     return { byParent: true, root: "on", share: 1 };
   }
-  const argument = found.root === "share" ? read(env, "OTEL_TRACES_SAMPLER_ARG") ?? "1" : "1";
+  const argument = sampler.root === "share" ? read(env, "OTEL_TRACES_SAMPLER_ARG") ?? "1" : "1";
   const isShare = /^(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})$/.test(argument) && Number(argument) <= 1;
   if (!isShare) warnings.push("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1: all traces are recorded");
-  return { ...found, share: isShare ? Number(argument) : 1 };
+  return { ...sampler, share: isShare ? Number(argument) : 1 };
 }
 
 function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {

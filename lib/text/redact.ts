@@ -369,8 +369,8 @@ export function giveRedactor(value: object, redact: Redactor): void {
 }
 
 export function withOwn(value: unknown, redact: Redactor): Redactor {
-  const own = (value as { [OWN_REDACTOR]?: Redactor } | null | undefined)?.[OWN_REDACTOR];
-  return own === undefined ? redact : joinRedactors(own, redact);
+  const redactor = (value as { [OWN_REDACTOR]?: Redactor } | null | undefined)?.[OWN_REDACTOR];
+  return redactor === undefined ? redact : joinRedactors(redactor, redact);
 }
 
 /**

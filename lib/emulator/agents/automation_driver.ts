@@ -29,21 +29,23 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const suppressed = new Map<Scenario, number>();
 
   // A trigger is asked about several times, so that there is no nth one.
-  const own = scenarios.filter(({ automation, match }) => automation !== undefined && match.every === undefined);
+  const automationScenarios = scenarios.filter(({ automation, match }) =>
+    automation !== undefined && match.every === undefined
+  );
 
   function story(trigger: Trigger): { scenario: Scenario; story: AutomationStory } | undefined {
     const { repo, key, automation } = trigger;
     const facts = { repo: repo.full_name, key, automation: automation.name, revision: world.revision };
-    const scenario = own.find(({ match }) => matches(match, facts));
+    const scenario = automationScenarios.find(({ match }) => matches(match, facts));
     return scenario?.automation === undefined ? undefined : { scenario, story: scenario.automation };
   }
 
   function play(run: AutomationRunRow, trigger: Trigger, startMs: number | undefined): void {
-    const found = story(trigger);
-    if (found === undefined) return;
-    const factor = found.scenario.speed * speed;
-    const slotMs = world.clock.nowMs() + (found.story.slotAfter ?? 0) * 1_000 / factor;
-    plays.set(run.id, { run, moments: schedule(found.story.steps, factor), next: 0, startMs, slotMs });
+    const match = story(trigger);
+    if (match === undefined) return;
+    const factor = match.scenario.speed * speed;
+    const slotMs = world.clock.nowMs() + (match.story.slotAfter ?? 0) * 1_000 / factor;
+    plays.set(run.id, { run, moments: schedule(match.story.steps, factor), next: 0, startMs, slotMs });
   }
 
   function apply(run: AutomationRunRow, { status, error = null, wait, resume }: AutomationStep): void {
@@ -111,12 +113,12 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
 
   return {
     suppresses(trigger) {
-      const found = story(trigger);
-      if (found?.story.suppress === undefined) return undefined;
-      const count = suppressed.get(found.scenario) ?? 0;
-      if (count >= (found.story.times ?? Infinity)) return undefined;
-      suppressed.set(found.scenario, count + 1);
-      return found.story.suppress;
+      const match = story(trigger);
+      if (match?.story.suppress === undefined) return undefined;
+      const count = suppressed.get(match.scenario) ?? 0;
+      if (count >= (match.story.times ?? Infinity)) return undefined;
+      suppressed.set(match.scenario, count + 1);
+      return match.story.suppress;
     },
     holds: (trigger) => story(trigger)?.story.slotAfter !== undefined,
     waits: (run, trigger) => play(run, trigger, undefined),

@@ -343,8 +343,8 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
     },
     end() {
       if (last.length === 0) return;
-      const left = count - MAX_LINE_EVENTS - last.length;
-      tell(`${left > 0 ? `(${left} lines left out)\n` : ""}${last.join("")}`);
+      const omittedCount = count - MAX_LINE_EVENTS - last.length;
+      tell(`${omittedCount > 0 ? `(${omittedCount} lines left out)\n` : ""}${last.join("")}`);
       last.length = 0;
     },
   };

@@ -60,9 +60,9 @@ export async function prepareCheckout(
   try {
     await git(directory, ["clone", "--quiet", "--no-checkout", otherEnd("upload-pack"), "--", path, "."], { signal });
     const names = await git(directory, ["for-each-ref", "--format=%(refname)", "refs/remotes/origin"], { signal });
-    const known = new Set(names.split("\n").map((name) => name.replace("refs/remotes/origin/", "")));
-    branch = agentBranch(run, (name) => known.has(name));
-    const created = !known.has(branch);
+    const branches = new Set(names.split("\n").map((name) => name.replace("refs/remotes/origin/", "")));
+    branch = agentBranch(run, (name) => branches.has(name));
+    const created = !branches.has(branch);
     const start = `refs/remotes/origin/${created ? run.base_branch : branch}`;
     await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], { signal });
     return { directory, branch, created };
@@ -156,13 +156,13 @@ export class ProjectStore {
    * @throws {GitError} if Git fails.
    */
   path(fullName: string, branch: string): Promise<string> {
-    const known = this.#made.get(fullName);
-    if (known !== undefined) return known;
-    const made = this.#make(fullName, branch);
-    this.#made.set(fullName, made);
+    const existingRepository = this.#made.get(fullName);
+    if (existingRepository !== undefined) return existingRepository;
+    const creation = this.#make(fullName, branch);
+    this.#made.set(fullName, creation);
     // The next run tries again.
-    made.catch(() => this.#made.delete(fullName));
-    return made;
+    creation.catch(() => this.#made.delete(fullName));
+    return creation;
   }
 
   async #make(fullName: string, branch: string): Promise<string> {
@@ -215,7 +215,7 @@ const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
  * @param names Further variables to pass on, if they are set. @default {[]}
  */
 export function chosenEnvironment(names: readonly string[] = []): Record<string, string> {
-  const kept = [...PASSED_ON, ...names].flatMap((name) => {
+  const entries = [...PASSED_ON, ...names].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
@@ -224,7 +224,7 @@ export function chosenEnvironment(names: readonly string[] = []): Record<string,
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
   return {
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(entries),
     ...IDENTITY,
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",

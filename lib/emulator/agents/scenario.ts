@@ -460,8 +460,8 @@ function badPlaceholder(text: string): string | undefined {
   if (unknown === undefined) return undefined;
   const name = unknown[2] ?? "";
   const hint = nearest(name, PLACEHOLDERS);
-  const known = hint === undefined ? `there are ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
-  return `"\${${name}}" stands for nothing (${known}); write "$\${${name}}" for the text itself`;
+  const advice = hint === undefined ? `there are ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
+  return `"\${${name}}" stands for nothing (${advice}); write "$\${${name}}" for the text itself`;
 }
 
 /** The path of the first text below a value that has a `${…}` which stands for nothing, and what is wrong with it. */
@@ -475,8 +475,8 @@ function findBadPlaceholder(
   }
   if (value === null || typeof value !== "object") return undefined;
   for (const [key, nested] of Object.entries(value)) {
-    const found = findBadPlaceholder(nested, [...path, Array.isArray(value) ? Number(key) : key]);
-    if (found !== undefined) return found;
+    const placeholder = findBadPlaceholder(nested, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (placeholder !== undefined) return placeholder;
   }
   return undefined;
 }

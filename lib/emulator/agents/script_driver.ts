@@ -235,11 +235,11 @@ export function scriptDriver(
 
   return {
     queued(run) {
-      const known = facts(run);
-      const scenario = chooser.choose(known);
+      const runFacts = facts(run);
+      const scenario = chooser.choose(runFacts);
       if (scenario === undefined) return onUnfit?.(run.id);
       if (scenario.refuseQueue !== undefined) throw new QueueError(scenario.refuseQueue);
-      const moments = momentsOf(scenario, known);
+      const moments = momentsOf(scenario, runFacts);
       // No worker ever takes a run without steps.
       if (moments.length === 0) return;
       onPlay?.(run);

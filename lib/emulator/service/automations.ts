@@ -469,8 +469,8 @@ function enqueue(world: World, order: Order, fields: Record<string, unknown>): Q
     recordDispatch(world, run, { event_kind: "enqueue", outcome: "suppressed", reason, metadata });
     return { run, reason };
   };
-  const known = world.store.automationRuns.get(world.store.automationRunKeys.get(key) ?? "");
-  if (known !== undefined) return suppress(known, "IDEMPOTENT_DUPLICATE");
+  const duplicate = world.store.automationRuns.get(world.store.automationRunKeys.get(key) ?? "");
+  if (duplicate !== undefined) return suppress(duplicate, "IDEMPOTENT_DUPLICATE");
   const scripted = world.automationDriver.suppresses({ automation: row, repo, key });
   if (scripted !== undefined) return suppress(null, scripted);
   if (activeRuns(world, "repo_id", repo.id, active) >= MAX_ACTIVE_PER_REPO) return suppress(null, "REPO_PENDING_LIMIT");

@@ -116,8 +116,8 @@ export function runAction(world: World, action: string, args: ControlArguments):
     const advice = near === undefined ? `there are ${actions.join(", ")}` : `did you mean '${near}'?`;
     throw badArgument(`unknown action "${action}"`, advice);
   }
-  const known = lookup(ARGUMENTS, action) ?? [];
-  const keys = Object.fromEntries(known.map((name) => [name, "any" as const]));
+  const names = lookup(ARGUMENTS, action) ?? [];
+  const keys = Object.fromEntries(names.map((name) => [name, "any" as const]));
   return run(world, checkOptions(`run control action "${action}"`, args, keys, "arguments")) ?? {};
 }
 
@@ -149,11 +149,11 @@ const TIME_FIELD = /(?:_at|At)$/;
 
 /** Overwrites fields of a record. A text in a time field is read as a time. */
 function overwrite(record: object, set: Record<string, unknown>): void {
-  const known = Object.keys(record);
+  const fieldNames = Object.keys(record);
   const alias = (name: string) => {
-    if (known.includes(name)) return name;
+    if (fieldNames.includes(name)) return name;
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    return known.includes(camel) ? camel : name;
+    return fieldNames.includes(camel) ? camel : name;
   };
   for (const [name, value] of Object.entries(set)) {
     const field = alias(name);
@@ -198,8 +198,8 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   if (!isList) throw badArgument('"scopes" must be a list of texts');
   if (typeof token !== "string" || !token.startsWith("mog_")) throw badArgument('"token" must start with "mog_"');
   if (store.tokens.has(token)) throw badArgument('there is a token with the text of "token" already');
-  const known = [...store.users.values()].find(({ key }) => key === user);
-  const row = known ??
+  const existingUser = [...store.users.values()].find(({ key }) => key === user);
+  const row = existingUser ??
     { key: user, id: crypto.randomUUID(), providerKeys: [], defaultModel: null, hostedSandboxAccess: true };
   store.users.set(row.id, row);
   const key = crypto.randomUUID();

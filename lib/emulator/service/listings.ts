@@ -24,11 +24,11 @@ interface RepoFilter {
 export function listRepos(world: World, userId: string, { query, id, limit }: RepoFilter): Repo[] {
   if (id !== null && !isUuid(id)) return [];
   world.store.guard("select", "repos");
-  const wanted = id?.toLowerCase();
+  const lowerId = id?.toLowerCase();
   const fits = query === null ? () => true : likeFinder(storeText(query));
   const rows = [...world.store.repos.values()].filter((repo) => {
     if (repo.userId !== userId || repo.hidden) return false;
-    return wanted === undefined ? fits(repo.full_name) : repo.id === wanted;
+    return lowerId === undefined ? fits(repo.full_name) : repo.id === lowerId;
   });
   // A repository and the sub-projects in it have one name, and nothing orders them: no caller may count on it.
   const turn = world.store.repoLists++ % 2 === 0 ? 1 : -1;
@@ -59,11 +59,11 @@ interface SandboxFilter {
  */
 export function listSandboxes(world: World, userId: string, { repoId, status, limit }: SandboxFilter): Sandbox[] {
   world.store.guard("select", "sandboxes");
-  const wanted = repoId === null ? null : parseUuid(repoId);
+  const repoUuid = repoId === null ? null : parseUuid(repoId);
   storeText(status);
   world.driver.catchUp();
   const rows = [...world.store.sandboxes.values()].filter((row) =>
-    row.userId === userId && (wanted === null || row.repo_id === wanted) &&
+    row.userId === userId && (repoUuid === null || row.repo_id === repoUuid) &&
     (status === null || sandboxStatus(world, row) === status)
   );
   const activity = (row: SandboxRow) => row.last_active_at ?? Number.POSITIVE_INFINITY;
@@ -153,10 +153,10 @@ const PRESET_MODEL = "openai/gpt-mini";
 /** Built-in agents of which the user has no copy, then the user's own agents by name. */
 export function listAgents(world: World, userId: string): PresentedAgent[] {
   world.store.guard("select", "agents");
-  const own = world.store.agents.filter((agent) => agent.userId === userId);
-  own.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  const shown = own.slice(0, MAX_AGENTS);
-  const copied = new Set(shown.map((agent) => agent.source_template));
+  const rows = world.store.agents.filter((agent) => agent.userId === userId);
+  rows.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  const userAgents = rows.slice(0, MAX_AGENTS);
+  const copied = new Set(userAgents.map((agent) => agent.source_template));
   const model = world.store.users.get(userId)?.defaultModel ?? PRESET_MODEL;
   const presets = PRESETS.filter((preset) => !copied.has(preset.name)).map((preset) => ({
     id: `preset:${preset.name}`,
@@ -167,7 +167,7 @@ export function listAgents(world: World, userId: string): PresentedAgent[] {
     category: preset.category,
     preset: true,
   }));
-  const agents = shown.map(({ id, name, slug, model, description, category }) => ({
+  const agents = userAgents.map(({ id, name, slug, model, description, category }) => ({
     id,
     name,
     slug,
@@ -272,9 +272,9 @@ export function openPull(
   const title = firstLine(pull.prompt, MAX_TITLE_LENGTH);
   const pulls = world.pulls.get(repo) ?? [];
   world.pulls.set(repo, pulls);
-  const known = pulls.find((candidate) => candidate.branch === branch);
-  const number = known?.number ?? pulls.length + 1;
-  if (known !== undefined) Object.assign(known, { title, base, diff });
+  const openPull = pulls.find((candidate) => candidate.branch === branch);
+  const number = openPull?.number ?? pulls.length + 1;
+  if (openPull !== undefined) Object.assign(openPull, { title, base, diff });
   else pulls.push({ number, repo, title, base, branch, diff });
   return `${world.origin}/${repo}/pull/${number}`;
 }

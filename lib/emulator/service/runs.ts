@@ -255,9 +255,9 @@ function normaliseStart(
     mode: readMode(body.mode, revision),
     ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
   };
-  const wanted = trimmedOrNull(body.workingBranch) ??
+  const branchName = trimmedOrNull(body.workingBranch) ??
     (createBranch ? generatedBranch(key, sha256Hex(canonicalJson(hashed))) : baseBranch);
-  const workingBranch = readBranch(wanted, "working branch");
+  const workingBranch = readBranch(branchName, "working branch");
   if (createBranch && workingBranch === baseBranch) {
     throw bad("Working branch must differ from base branch when createBranch is true");
   }
@@ -276,10 +276,10 @@ const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
 
 function readHarness(body: Body, revision: Revision): string {
   const harness = trimmedOrNull(body.harness) ?? "codex";
-  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
-  if (!known.includes(harness)) throw bad("Invalid harness");
-  const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
-  if (harness === "mogplex" && !bound) throw bad("Invalid harness");
+  const harnesses: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
+  if (!harnesses.includes(harness)) throw bad("Invalid harness");
+  const isOwnBranch = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
+  if (harness === "mogplex" && !isOwnBranch) throw bad("Invalid harness");
   return harness;
 }
 

@@ -207,7 +207,7 @@ export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixtur
   if (all.length === 0) return fixture;
   const names = new Set(fixture.repos.map((repo) => repo.full_name));
   const owners = new Set<string>();
-  const added: FixtureRepo[] = [];
+  const repos: FixtureRepo[] = [];
   for (const projects of all) {
     if (owners.has(projects.owner)) {
       throw new UsageError({
@@ -217,7 +217,7 @@ export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixtur
       });
     }
     owners.add(projects.owner);
-    added.push(...projectRepos(projects, mainUser(fixture)).filter((repo) => !names.has(repo.full_name)));
+    repos.push(...projectRepos(projects, mainUser(fixture)).filter((repo) => !names.has(repo.full_name)));
   }
-  return parseFixture({ ...fixture, repos: [...fixture.repos, ...added] });
+  return parseFixture({ ...fixture, repos: [...fixture.repos, ...repos] });
 }

@@ -213,9 +213,9 @@ function matchesRoute(route: string, method: string, path: string): boolean {
   const [first, second] = route.split(" ");
   const pattern = second ?? first ?? "";
   if (second !== undefined && first !== method) return false;
-  const wanted = pattern.split("/");
+  const parts = pattern.split("/");
   const actual = (path.startsWith(API_PREFIX) ? path.slice(API_PREFIX.length) : path).split("/");
-  return wanted.length === actual.length && wanted.every((part, index) => part === "*" || part === actual[index]);
+  return parts.length === actual.length && parts.every((part, index) => part === "*" || part === actual[index]);
 }
 
 // Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.

@@ -261,10 +261,10 @@ const MAX_LINES = 5_000;
 function diffOf(diff: string): Html {
   if (diff === "") return markup`<p class="soft">Nothing was changed.</p>`;
   const lines = diff.replace(/\n$/, "").split("\n");
-  const shown = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
-  const left = lines.length - shown.length;
-  return markup`<pre class="diff">${shown}</pre>${
-    left > 0 && markup`<p class="soft">${left} more lines are not shown.</p>`
+  const visibleLines = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
+  const omittedCount = lines.length - visibleLines.length;
+  return markup`<pre class="diff">${visibleLines}</pre>${
+    omittedCount > 0 && markup`<p class="soft">${omittedCount} more lines are not shown.</p>`
   }`;
 }
 

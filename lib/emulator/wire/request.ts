@@ -233,9 +233,9 @@ const MAX_TARGET = 200;
 export function requestLine({ atMs, method, target, status, tookMs, fault }: LoggedRequest): string {
   const time = new Date(atMs).toISOString().slice(11, 19);
   const short = target.startsWith(`${API_PREFIX}/`) ? target.slice(API_PREFIX.length) : target;
-  const shown = `${method} ${short.length > MAX_TARGET ? `${short.slice(0, MAX_TARGET)}...` : short}`;
+  const requestText = `${method} ${short.length > MAX_TARGET ? `${short.slice(0, MAX_TARGET)}...` : short}`;
   const how = fault === undefined ? "" : `  (fault ${fault})`;
-  return `${time}  ${status ?? "---"}  ${shown.replace(/[^\x20-\x7e]/g, "?")}  ${Math.round(tookMs)} ms${how}`;
+  return `${time}  ${status ?? "---"}  ${requestText.replace(/[^\x20-\x7e]/g, "?")}  ${Math.round(tookMs)} ms${how}`;
 }
 
 /**

@@ -473,10 +473,10 @@ export function addRoutes(app: Hono, world: World): string[] {
   }
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of api.routes) {
-    const known = methods.get(path) ?? new Set(["OPTIONS"]);
-    if (method !== "ALL") known.add(method);
-    if (method === "GET") known.add("HEAD");
-    methods.set(path, known);
+    const pathMethods = methods.get(path) ?? new Set(["OPTIONS"]);
+    if (method !== "ALL") pathMethods.add(method);
+    if (method === "GET") pathMethods.add("HEAD");
+    methods.set(path, pathMethods);
   }
   app.route("/", api);
   for (const [path, allowed] of methods) app.all(path, otherMethods(allowed));
@@ -563,8 +563,8 @@ export function addControlRoute(
     if (problem !== undefined) return fail(403, "FORBIDDEN", problem);
     try {
       const body = new TextDecoder().decode(await readBody(c.req.raw));
-      const made = control(c.req.param("action"), body === "" ? {} : JSON.parse(body));
-      return jsonReply(JSON.stringify({ ok: true, ...made }), 200);
+      const answer = control(c.req.param("action"), body === "" ? {} : JSON.parse(body));
+      return jsonReply(JSON.stringify({ ok: true, ...answer }), 200);
     } catch (error) {
       if (error instanceof BodyTooLarge) return bare(413);
       return jsonReply(JSON.stringify({ ok: false, error: messageOf(error) }), 400);
