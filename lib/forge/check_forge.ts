@@ -20,7 +20,7 @@ interface ForgeCheckOptions {
 
 /** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
-  const names = ["rights", "notes", "label", "branch", "trigger", "variables"];
+  const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "variables"];
   if (!isCi) {
     const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
     return ["forge", ...names].map((name) => skipped(name, why));
@@ -42,8 +42,8 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     await checkNotes(threads),
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
-    workflowFolders === undefined
-      ? checkWebhook(settings)
+    ...workflowFolders === undefined
+      ? [checkWebhook(settings), checkSchedule(settings?.polls, "schedules are shown to the role Maintainer alone")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
     checkVariables(settings),
   ];
@@ -169,33 +169,53 @@ function answersComments(text: string): boolean {
   return (isCommand || isAction) && /\bissue_comment\b/.test(eventsOf(bare));
 }
 
-/** Whether the default branch has the workflow: comments and labels start no other one. */
-async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check> {
+/** Whether the default branch has the workflow, and how often it polls: comments and labels start no other one. */
+async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check[]> {
   const name = "trigger";
   const quotedName = JSON.stringify(branch);
   const advice = `Bring the workflow of docs/ask.md to ${quotedName}`;
+  const unknown = follows("schedule", name);
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
-    return warning(name, looked.error.message, "Give the token the right to read the repository, or look yourself");
+    const how = "Give the token the right to read the repository, or look yourself";
+    return [warning(name, looked.error.message, how), unknown];
   }
-  if (looked.value === undefined) return skipped(name, `${threads.system} is not asked for workflows`);
+  if (looked.value === undefined) return [skipped(name, `${threads.system} is not asked for workflows`), unknown];
   const { found, files, unread } = looked.value;
   if (found === null) {
-    if (unread > 0) {
-      return warning(
-        name,
-        `${unread} of ${files} workflows of ${quotedName} were not read, and no other one calls respond for comments`,
-        `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}`,
-      );
-    }
-    return warning(name, `no workflow of ${quotedName} calls respond for comments`, advice);
+    const why = unread > 0
+      ? `${unread} of ${files} workflows of ${quotedName} were not read, and no other one calls respond for comments`
+      : `no workflow of ${quotedName} calls respond for comments`;
+    const how = unread > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
+    return [warning(name, why, how), unknown];
   }
   const path = JSON.stringify(found.path);
-  if (!/\bissues\b/.test(eventsOf(bareWorkflow(found.text)))) {
-    const why = `${path} has no event "issues", so that a label starts nothing`;
-    return warning(name, why, "Add the event: docs/ask.md has the file");
+  const events = eventsOf(bareWorkflow(found.text));
+  const schedule = checkSchedule(
+    [...events.matchAll(/\bcron["']?\s*:\s*["']?([^"'}\n]+)/g)].map(([, cron = ""]) => cron),
+  );
+  if (/\bissues\b/.test(events)) {
+    return [ok(name, `${path} of ${quotedName} calls respond for comments and labels`), schedule];
   }
-  return ok(name, `${path} of ${quotedName} calls respond for comments and labels`);
+  const why = `${path} has no event "issues", so that a label starts nothing`;
+  return [warning(name, why, "Add the event: docs/ask.md has the file"), schedule];
+}
+
+/** A cron pattern in one of the words of `init --schedule`, if it is one of them. */
+function scheduleWord(cron: string): string {
+  const fields = cron.trim().split(/\s+/);
+  const times = fields.slice(0, 2).map((field) => /^\d+$/.test(field) ? "fixed" : field).join(" ");
+  const isEachDay = fields.length === 5 && fields.slice(2).every((field) => field === "*");
+  if (isEachDay && times === "fixed *") return "hourly";
+  return isEachDay && times === "fixed fixed" ? "daily" : JSON.stringify(cron.trim());
+}
+
+/** @param polls Cron patterns; none if they are not shown. @param hidden Why they are not shown. */
+function checkSchedule(polls: readonly string[] | null | undefined, hidden = ""): Check {
+  const name = "schedule";
+  if (polls === null || polls === undefined) return skipped(name, hidden);
+  if (polls.length > 0) return ok(name, `a poll looks for missed mentions: ${polls.map(scheduleWord).join(", ")}`);
+  return ok(name, "none: nothing picks up what no event has started, see docs/ask.md");
 }
 
 function checkWebhook(setup: ForgeSetup | undefined): Check {

@@ -109,6 +109,8 @@ export interface ForgeSetup {
   readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
   /** Whether any user may pass variables to a pipeline. */
   readonly mayHaveVariables: boolean | null;
+  /** Cron patterns of the active schedules that look for mentions. */
+  readonly polls: readonly string[] | null;
 }
 
 export interface WorkflowWanted {

@@ -98,6 +98,13 @@ const eventSchema = z.lazy(() => z.object({ note: z.nullish(noteSchema) }));
 const hookSchema = z.lazy(() =>
   z.object({ url: z.string(), note_events: z.nullish(z.boolean()), issues_events: z.nullish(z.boolean()) })
 );
+// Source: GitLab, "Pipeline schedules API", https://docs.gitlab.com/api/pipeline_schedules/. Only Maintainers and the owner of a schedule see its
+// variables: `Entities::Ci::PipelineScheduleDetails`.
+const schedulesSchema = z.lazy(() => z.object({ id: z.int(), active: z.boolean(), cron: z.string() }));
+const scheduleSchema = z.lazy(() => z.object({ variables: z.nullish(z.array(z.object({ key: z.string() }))) }));
+/** Most schedules whose variables are read: each costs a request. */
+const MAX_SCHEDULES = 20;
+const POLL_VARIABLE = "MOGPLEX_POLL";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
 const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
 
@@ -105,6 +112,16 @@ const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_ov
 const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
+
+/** The answer, or null if it is not shown to this token. */
+async function orHidden<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;
+    throw error;
+  }
+}
 
 /**
  * A change of title or description, in GitLab's words, which are English whatever the user's language is. If a change of the description ticks a
@@ -326,16 +343,8 @@ export class GitlabThreads implements Threads {
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
-  /** Both need the role Maintainer. */
+  /** All of it needs the role Maintainer. */
   async setup(): Promise<ForgeSetup> {
-    const orHidden = async <T>(asked: Promise<T>): Promise<T | null> => {
-      try {
-        return await asked;
-      } catch (error) {
-        if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;
-        throw error;
-      }
-    };
     const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
     const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
     const ownHooks = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
@@ -349,7 +358,24 @@ export class GitlabThreads implements Threads {
       ? "complete"
       : "no-issues";
     const role = project?.ci_pipeline_variables_minimum_override_role;
-    return { webhook, mayHaveVariables: typeof role === "string" ? role !== "no_one_allowed" : null };
+    const mayHaveVariables = typeof role === "string" ? role !== "no_one_allowed" : null;
+    return { webhook, mayHaveVariables, polls: await this.#polls() };
+  }
+
+  async #polls(): Promise<string[] | null> {
+    const what = "read the pipeline schedules";
+    const path = `${this.#path}/pipeline_schedules`;
+    const schedules = await orHidden(this.#list(what, `${path}?scope=active`, schedulesSchema));
+    if (schedules === null) return null;
+    const active = schedules.list.filter((schedule) => schedule.active);
+    const polls: string[] = [];
+    let isWhole = schedules.isWhole && active.length <= MAX_SCHEDULES;
+    for (const { id, cron } of active.slice(0, MAX_SCHEDULES)) {
+      const variables = (await orHidden(this.#client.get(what, `${path}/${id}`, scheduleSchema)))?.variables;
+      if (variables?.some(({ key }) => key === POLL_VARIABLE)) polls.push(cron);
+      else if (!variables) isWhole = false;
+    }
+    return polls.length > 0 || isWhole ? polls : null;
   }
 
   /** Only the number is used: the server may be below a path of its host. */

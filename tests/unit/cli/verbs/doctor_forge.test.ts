@@ -35,6 +35,7 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
   expect(checks.get("notes")).toBe("ok: the token may write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
   expect(checks.get("trigger")).toStartWith("skipped: webhooks are shown");
+  expect(checks.get("schedule")).toBe("skipped: schedules are shown to the role Maintainer alone");
   expect(checks.get("variables")).toStartWith("skipped: ");
 });
 
@@ -57,6 +58,23 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     (gitlab) => gitlab.hooks = [{ url: "https://other.example", note_events: true, issues_events: true }],
     "trigger",
     "warning: no webhook",
+  ],
+  [(gitlab) => gitlab.schedules = [], "schedule", "ok: none: nothing picks up what no event has started"],
+  [
+    (gitlab) =>
+      gitlab.schedules = [
+        { id: 1, active: true, cron: "0 1 * * 1", variables: [] },
+        { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
+        { id: 3, active: true, cron: "*/5 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
+        { id: 4, active: false, cron: "0 0 * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
+      ],
+    "schedule",
+    'ok: a poll looks for missed mentions: hourly, "*/5 * * * *"',
+  ],
+  [
+    (gitlab) => gitlab.schedules = [{ id: 1, active: true, cron: "23 5 * * *" }],
+    "schedule",
+    "skipped: schedules are shown to the role Maintainer alone",
   ],
   [(gitlab) => gitlab.variablesRole = "no_one_allowed", "variables", "warning: nobody may pass variables"],
   [(gitlab) => gitlab.variablesRole = "developer", "variables", "ok: "],
@@ -127,7 +145,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    "skipped  forge, rights, notes, label, branch, trigger, variables  only a job at the forge can check ",
+    "skipped  forge, rights, notes, label, branch, trigger, schedule, variables  only a job at the forge can check ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(

@@ -53,6 +53,8 @@ export interface GitlabProject extends Served {
   discussions: { author: string; body: string; path: string; line: number }[];
   /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
   hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
+  /** Source: https://docs.gitlab.com/api/pipeline_schedules/; `variables` is absent where the token may not read them. */
+  schedules: { id: number; active: boolean; cron: string; variables?: { key: string; value: string }[] }[] | null;
   /** Source: https://docs.gitlab.com/api/labels/ */
   labels: string[];
   /** Who may pass variables to a pipeline; undefined: not shown. */
@@ -121,6 +123,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     failedJobs: [],
     discussions: [],
     hooks: null,
+    schedules: null,
     labels: ["mogplex", "mogplex-later"],
     variablesRole: undefined,
     scopes: ["api"],
@@ -188,6 +191,13 @@ export function gitlabProject(now: () => string): GitlabProject {
     }
     if (rest === "/hooks") {
       return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
+    }
+    const [, schedule] = /^\/pipeline_schedules(?:\/(\d+))?$/.exec(rest) ?? [];
+    if (rest.startsWith("/pipeline_schedules")) {
+      if (server.schedules === null) return json(403, { message: "403 Forbidden" });
+      if (schedule !== undefined) return json(200, server.schedules.find(({ id }) => id === Number(schedule)));
+      const active = server.schedules.filter((each) => each.active || url.searchParams.get("scope") !== "active");
+      return listed(active.map(({ variables: _, ...each }) => each));
     }
     if (rest === "/events") {
       // `after` is a day that is left out, as it ends in the time zone of the server: here the one where it ends last, UTC-12.

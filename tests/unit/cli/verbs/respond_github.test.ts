@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { main as action } from "../../../../lib/cli/action/main.ts";
 import { main } from "../../../../lib/cli/main.ts";
-import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { delivering } from "../../emulator/scenarios.ts";
@@ -291,11 +291,11 @@ test("doctor --for respond goes by the scopes of a classic token, and says that 
   }
 });
 
-/** State and words of the check of `doctor --for respond` that looks for the workflow. */
-async function triggerOf(at: At): Promise<string> {
+/** State and words of a check of `doctor --for respond`: by default of the one that looks for the workflow. */
+async function checkOf(at: At, wanted = "trigger"): Promise<string> {
   const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond", "--json"]);
   const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
-  const found = checks.find(({ name }) => name === "trigger");
+  const found = checks.find(({ name }) => name === wanted);
   return `${found?.state}: ${found?.finding}`;
 }
 
@@ -334,17 +334,34 @@ for (const [what, text, words] of WORKFLOWS) {
     const at = place();
     at.github.files.set(".github/workflows/a.yml", text);
     at.github.files.set(".github/workflows/release.yml", "on: push\n").set(".github/workflows/notes.txt", EXAMPLE);
-    expect(await triggerOf(at)).toBe(words);
+    expect(await checkOf(at)).toBe(words);
   });
 }
+
+test("doctor --for respond says how often the workflow on GitHub polls", async () => {
+  const schedules = [
+    [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
+    [SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
+    [SCHEDULES[2], "ok: none: nothing picks up what no event has started, see docs/ask.md"],
+  ] as const;
+  for (const [schedule, words] of schedules) {
+    const at = place();
+    const recipe = RECIPE && respondRecipe(RECIPE, schedule);
+    at.github.files.set(".github/workflows/a.yml", recipe === undefined ? "" : jobFile(recipe, "acme/api", ""));
+    expect(await checkOf(at, "schedule")).toBe(words);
+  }
+  const at = place();
+  at.github.files.set(".github/workflows/a.yml", EXAMPLE.replace("23 * * * *", "0 */2 * * 1-5"));
+  expect(await checkOf(at, "schedule")).toBe('ok: a poll looks for missed mentions: "0 */2 * * 1-5"');
+});
 
 test("doctor --for respond says that the default branch on GitHub has no workflow, or that it may not look", async () => {
   const at = place();
   at.github.files.set("respond.yml", EXAMPLE);
-  expect(await triggerOf(at)).toBe(NONE);
+  expect(await checkOf(at)).toBe(NONE);
   const refused = Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused });
-  expect(await triggerOf(at)).toMatch(
+  expect(await checkOf(at)).toMatch(
     /^warning: Cannot read the workflows of the default branch: .* may not read this/,
   );
 });
@@ -352,12 +369,12 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
 test("doctor --for respond reads few workflows, those with its name first, and says how many it has not read", async () => {
   const at = place();
   for (let index = 0; index < 30; index++) at.github.files.set(`.github/workflows/a${index}.yml`, "on: push\n");
-  expect(await triggerOf(at)).toStartWith(
+  expect(await checkOf(at)).toStartWith(
     'warning: 10 of 30 workflows of "main" were not read, and no other one calls',
   );
   expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(21);
   at.github.files.set(".github/workflows/z-mogplex.yml", EXAMPLE);
   at.github.requests.length = 0;
-  expect(await triggerOf(at)).toStartWith('ok: ".github/workflows/z-mogplex.yml"');
+  expect(await checkOf(at)).toStartWith('ok: ".github/workflows/z-mogplex.yml"');
   expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(2);
 });
