@@ -6,7 +6,9 @@
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { detected } from "../ci/detect.ts";
 import { openSession, type Session } from "../run/session.ts";
+import { callHook } from "../hook.ts";
 import { lookup } from "../lookup.ts";
+import { isShortRunId, isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { approveAll, closedGates } from "./work/wave.ts";
 import { sealLock } from "./journal/lock.ts";
@@ -44,8 +46,10 @@ export interface Selection {
   failed?: boolean | undefined;
   /** The word of a cause, as `status` shows it. */
   cause?: string | undefined;
-  /** Globs of names of repositories or items. @default {[]} */
+  /** Globs of names of repositories or items, and ids of runs. @default {[]} */
   only?: readonly string[] | undefined;
+  /** Whether the first digits of a run's id, at least 8, are enough. @default {false} */
+  shortIds?: boolean | undefined;
 }
 
 export type Decision =
@@ -153,13 +157,8 @@ function isName(glob: string): boolean {
  *
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
-function selected(
-  opened: OpenedCampaign,
-  store: Store,
-  attempted: string,
-  { failed, cause, only = [] }: Selection,
-  { causes, items: shown }: CampaignView,
-): ItemMemory[] {
+function selected(deciding: Deciding, { failed, cause, only = [], shortIds = false }: Selection): ItemMemory[] {
+  const { opened, store, attempted, view: { causes, items: shown } } = deciding;
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
@@ -171,9 +170,13 @@ function selected(
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const named = new Set(group?.items);
-  const fits = (glob: string, { item, state }: ItemMemory) =>
-    [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
-    (!WELL.includes(state) || isName(glob));
+  const runIds = new Map(only.map((glob) => [glob, runIdOf(deciding, glob, shortIds)]));
+  const fits = (glob: string, { item, state, starts }: ItemMemory) => {
+    const runId = runIds.get(glob);
+    if (runId !== undefined) return starts.some((start) => start.runId?.toLowerCase() === runId);
+    return [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
+      (!WELL.includes(state) || isName(glob));
+  };
   const items = [...store.memory.items.values()].filter((each) =>
     (!failed || FAILED.includes(each.state)) && (group === undefined || named.has(each.item.id)) &&
     (only.length === 0 || only.some((glob) => fits(glob, each)))
@@ -188,6 +191,29 @@ function selected(
     ? `--failed leaves out cancelled items: for them give --cause WORD or --only GLOB; ${lists}`
     : undefined;
   throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? cancelled ?? lists });
+}
+
+/**
+ * The run of the campaign that a text names by its id, or by the first digits of it, which is noted; undefined when it names none.
+ *
+ * @throws {UsageError} when more than one run begins with the digits.
+ */
+function runIdOf(
+  { store: { memory }, attempted, onNotice }: Deciding,
+  text: string,
+  shortIds: boolean,
+): string | undefined {
+  if (!isUuid(text) && !(shortIds && isShortRunId(text))) return undefined;
+  const digits = text.toLowerCase();
+  const all = [...memory.items.values()].flatMap(({ starts }) => starts.map(({ runId }) => runId?.toLowerCase()));
+  const matches = [...new Set(all)].filter((runId) => runId !== undefined).filter((runId) => runId.startsWith(digits));
+  if (matches.length <= 1) {
+    const [runId] = matches;
+    if (runId !== undefined && runId !== digits) callHook(onNotice, { kind: "text", message: `run ${runId}` });
+    return runId;
+  }
+  const why = "more than one run begins with these digits";
+  throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
 /** Items that can be started again: open runs must end first, and items that the plan found invalid need another plan. */
@@ -257,6 +283,7 @@ interface Deciding {
   by: string;
   dryRun: boolean;
   view: CampaignView;
+  onNotice: DecideOptions["onNotice"];
 }
 
 type Of<K extends Decision["kind"]> = Extract<Decision, { kind: K }>;
@@ -265,10 +292,10 @@ async function recordDecision(
   opened: OpenedCampaign,
   store: Store,
   decision: Decision,
-  { by, dryRun = false }: DecideOptions,
+  { by, dryRun = false, onNotice }: DecideOptions,
   view: CampaignView,
 ): Promise<Recorded> {
-  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view };
+  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice };
   switch (decision.kind) {
     case "retry":
       return await recordRetry(deciding, decision);
@@ -283,12 +310,10 @@ async function recordDecision(
   }
 }
 
-async function recordRetry(
-  { opened, store, attempted, by, dryRun, view }: Deciding,
-  { select, adopt }: Of<"retry">,
-): Promise<Recorded> {
+async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): Promise<Recorded> {
+  const { opened, store, attempted, by, dryRun, view } = deciding;
   const followUp = followUpOf(view, select.cause);
-  const items = retriable(selected(opened, store, attempted, select, view), attempted);
+  const items = retriable(selected(deciding, select), attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
   const open = items.filter(isOpenStart);
   const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
@@ -376,11 +401,9 @@ async function recordResume({ store, attempted, by, dryRun }: Deciding): Promise
   return { items: [], text: `the next wave starts runs again${stay}`, settles: [] };
 }
 
-async function recordSkip(
-  { opened, store, attempted, by, dryRun, view }: Deciding,
-  { select, reason, cancel = false }: Of<"skip">,
-): Promise<Recorded> {
-  const items = selected(opened, store, attempted, select, view).filter((item) => {
+async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {
+  const { opened, store, attempted, by, dryRun } = deciding;
+  const items = selected(deciding, select).filter((item) => {
     const { state, skipped, pull } = item;
     const isAtWork = hasRun(item) || isOpenStart(item);
     if (isAtWork && item.starts.at(-1)?.missing) return true;

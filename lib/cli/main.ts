@@ -16,6 +16,7 @@ import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { hostNote, repositoryOfFolder } from "./job/origin.ts";
+import { wholeRunId } from "./job/short_run_id.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
@@ -107,6 +108,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             openPage,
             repositoryOfFolder,
             hostNote,
+            wholeRunId,
           },
           dropIn: group === "drop-in",
         },

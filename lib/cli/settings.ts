@@ -77,11 +77,21 @@ export function givenRunId(context: Context): string | null {
   return isUuid(runId) ? runId.toLowerCase() : null;
 }
 
+/** A person may give the first digits of an id. @throws {UsageError} See `wholeRunId` in `job/short_run_id.ts`. */
+function wholeRunId(context: Context, runId: string): string {
+  return context.laptop?.wholeRunId(context, runId) ?? runId;
+}
+
+/** The argument of a verb that is about one run. @throws {UsageError} if it is missing or empty. */
+export function runIdArgument(context: Context, verb: string): string {
+  return wholeRunId(context, requiredArgument(context, verb, "run-id"));
+}
+
 /** The argument, otherwise `MOGPLEX_RUN_ID`. @throws {UsageError} without either. */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
-  if (runId !== "") return runId;
+  if (runId !== "") return wholeRunId(context, runId);
   throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
 }
 

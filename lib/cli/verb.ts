@@ -188,7 +188,9 @@ export interface Laptop {
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `repositoryOfFolder` in `job/origin.ts`. */
   repositoryOfFolder(context: Context, attempted: string): string | undefined;
-  /** See `hostNote` there. */
+  /** See `wholeRunId` in `job/short_run_id.ts`. */
+  wholeRunId(context: Context, text: string): string;
+  /** See `hostNote` in `job/origin.ts`. */
   hostNote(repo: string): string | undefined;
   /** See `openPage` in `job/laptop.ts`. */
   openPage(context: Context, path: string): Promise<void>;

@@ -68,6 +68,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A text that was checked: {@linkcode isUuid}. `hono/client` does not encode path parameters, so no other text becomes one. */
 export type Uuid = string & { readonly isUuid: true };
 
+/** Whether a text may be the beginning of a UUID: at least its first 8 digits, and not all. */
+export function isShortRunId(text: string): boolean {
+  return /^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(text);
+}
+
 /** Upper or lower case. */
 export function isUuid(text: string): text is Uuid {
   return UUID.test(text);

@@ -41,7 +41,7 @@ import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
 import { HOME, SHOW_TASK } from "../options.ts";
-import { requiredArgument } from "../settings.ts";
+import { isLaptop, requiredArgument } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import {
   ALLOW_OUTSIDE,
@@ -244,8 +244,9 @@ export function printStatus(
 
 // Records a decision about a campaign and explains its effect.
 
-export function readSelection({ flags, option }: Context): Selection {
-  return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY) };
+export function readSelection(context: Context): Selection {
+  const { flags, option } = context;
+  return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY), shortIds: isLaptop(context) };
 }
 
 /** Most names of items that are printed. */

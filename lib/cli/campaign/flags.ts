@@ -71,7 +71,7 @@ export const ONLY: Option<string> = {
   name: "only",
   value: "GLOB",
   multiple: true,
-  help: "Items of repositories whose name fits, as in acme/legacy-*",
+  help: "Items of repositories whose name fits, as in acme/legacy-*; or of a run, by its id",
   parse: anyText,
 };
 

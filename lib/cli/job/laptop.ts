@@ -247,6 +247,7 @@ export function rememberStart(context: Context, { run }: StartedRun, out: string
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),
     runId: run.runId,
+    origin: context.connection().origin,
     repository: short(asked.repository),
     branch: short(run.branch.working),
     folder: folder ?? out,

@@ -1,5 +1,5 @@
 /**
- * Exit codes that several verbs share, and their meanings for them.
+ * Exit codes that several verbs share, with their meanings, and a remark of theirs.
  * @module
  */
 import type { ExitName } from "../../exit_codes.ts";
@@ -35,3 +35,6 @@ export const OF_RUNS: Meanings = {
   rateLimited: "429, or no free sandbox, for longer than the deadline allows",
   deadline: "--timeout passed; the run goes on unless asked otherwise",
 };
+
+/** A remark of verbs that are about one run. */
+export const SHORT_IDS = "Outside CI the first 8 digits of an id are enough.";

@@ -38,9 +38,9 @@ import {
   ROOT,
   wholeNumber,
 } from "../options.ts";
-import { requiredArgument } from "../settings.ts";
+import { requiredArgument, runIdArgument } from "../settings.ts";
 import type { Context, Option, Verb, VerbFlag, VerbFlags } from "../verb.ts";
-import { OF_RUNS } from "./codes.ts";
+import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
@@ -122,12 +122,13 @@ export const runsGetVerb: Verb = {
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Print a run",
+  remark: SHORT_IDS,
   group: "drop-in",
   flags: [JSON_LINES],
   examples: ['mogplex-ci runs get "$RUN_ID" --json | jq -r .status'],
   async run(context) {
     const { flags, writer } = context;
-    const runId = requiredArgument(context, "runs get", "run-id");
+    const runId = runIdArgument(context, "runs get");
     const { client, call } = openDropIn(context);
     const run = await client.getRun(runId, call);
     if (flags.has(JSON_LINES)) writer.json(run);
@@ -230,6 +231,7 @@ export const runsEventsVerb: Verb = {
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Print the events of a run; with --follow until it ends",
+  remark: SHORT_IDS,
   group: "drop-in",
   flags: [
     FOLLOW,
@@ -241,7 +243,7 @@ export const runsEventsVerb: Verb = {
   examples: ['mogplex-ci runs events "$RUN_ID" --follow --timeout 600'],
   async run(context) {
     const { flags, writer } = context;
-    const runId = requiredArgument(context, "runs events", "run-id");
+    const runId = runIdArgument(context, "runs events");
     const timeoutMs = context.option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS;
     const wantsVerdict = flags.has(EXIT_STATUS);
     if (!flags.has(FOLLOW)) {
@@ -262,12 +264,13 @@ export const runsCancelVerb: Verb = {
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Cancel a run; a run that has ended is not an error",
+  remark: SHORT_IDS,
   group: "drop-in",
   flags: [JSON_LINES],
   examples: ['mogplex-ci runs cancel "$RUN_ID"'],
   async run(context) {
     const { flags, writer } = context;
-    const runId = requiredArgument(context, "runs cancel", "run-id");
+    const runId = runIdArgument(context, "runs cancel");
     const { client, call } = openDropIn(context);
     const result = await client.cancelRun(runId, call);
     if (flags.has(JSON_LINES)) writer.json(result);

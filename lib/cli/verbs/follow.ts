@@ -10,7 +10,7 @@ import { withJob } from "../job/with_job.ts";
 import { JSON_LINES, LOG, OPEN, REPORTING, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
 import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
-import { OF_RUNS } from "./codes.ts";
+import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
 /** Attaches to an existing run, for command and component. @returns The exit code. */
 export async function followRun(context: Context): Promise<number> {
@@ -35,6 +35,7 @@ export const followVerb: Verb = {
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Attach to a run and end with its verdict",
+  remark: SHORT_IDS,
   group: "toolkit",
   flags: [WATCHING, LOG, TOKEN_SHARE, REPORTING, [OPEN], STATE, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],

@@ -12,6 +12,7 @@ import { withJob } from "../job/with_job.ts";
 import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING } from "../options.ts";
 import { givenRunId, namesRun, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
+import { SHORT_IDS } from "./codes.ts";
 
 const FROM: Option<string> = {
   name: "from",
@@ -54,6 +55,7 @@ export const reportVerb: Verb = {
   usage: "<run-id> | --from FILE | --history FILE",
   maxPositionals: 1,
   summary: "Write reports for an existing run and end with its verdict, without waiting",
+  remark: SHORT_IDS,
   group: "toolkit",
   flags: [[FROM], REPORTING, [OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],

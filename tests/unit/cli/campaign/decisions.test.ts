@@ -229,3 +229,18 @@ test("campaign retry --adopt-changes reads the files that the campaign file name
   expect(stderr).not.toContain("has changed since the plan");
   expect([...world.emulator.world.store.runs.values()].at(-1)?.prompt).toContain("Fix it well");
 });
+
+test("campaign retry takes the item of a run by the first digits of its id outside CI, and by the whole id in CI", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  const runId = JSON.parse(world.report("campaign.json")).items[1].runId as string;
+  const short = ["--only", runId.slice(0, 8), "--dry-run"];
+  expect(await world.campaign("retry", short)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`\n  ${project(2)}@main\n`),
+    stderr: `note: run ${runId}\n`,
+  });
+  const ci = { env: { CI: "true" } };
+  expect((await world.campaign("retry", short, ci)).code).toBe(2);
+  expect(await world.campaign("retry", ["--only", runId], ci)).toMatchObject({ code: 0, stderr: "" });
+});

@@ -1,0 +1,100 @@
+/**
+ * The first digits of a run's id, as tables show them, in place of the whole id: looked up in what this folder and this machine remember, without
+ * a request.
+ * @module
+ */
+import { readFileHome } from "../../campaign/file/read.ts";
+import { placeOf } from "../../campaign/open_campaign.ts";
+import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
+import { UsageError } from "../../errors.ts";
+import { isObject, parseJson } from "../../lookup.ts";
+import { readState, stateSeal } from "../../run/state.ts";
+import { isShortRunId, isUuid } from "../../service/contract.ts";
+import { isLaptop, statePath } from "../settings.ts";
+import type { Context } from "../verb.ts";
+import { recentFile, recentLines } from "./laptop.ts";
+
+/** The campaign file that `campaign new` writes. */
+const CAMPAIGN_FILE = "campaign.yml";
+/** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
+const MAX_CAMPAIGN_BYTES = 67_108_864;
+
+interface Place {
+  /** Its name, for messages. */
+  name: string;
+  runIds: string[];
+}
+
+/**
+ * The whole id of a run, and a note that shows it. Any other text, and any text in CI, is returned as it is.
+ * @throws {UsageError} if no run, or more than one, begins with the digits.
+ * @throws {UnauthorizedError} without a token.
+ */
+export function wholeRunId(context: Context, text: string): string {
+  if (!isLaptop(context) || !isShortRunId(text)) return text;
+  const digits = text.toLowerCase();
+  const places = [campaignPlace(context), statePlace(context), recentPlace(context)].filter((place) =>
+    place !== undefined
+  );
+  const matches = [...new Set(places.flatMap(({ runIds }) => runIds))].filter((id) => id.startsWith(digits));
+  const [runId] = matches;
+  const problem = { attempted: "use run id", value: JSON.stringify(text) };
+  if (runId === undefined) {
+    const names = places.map(({ name }) => name);
+    const searched = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+    throw new UsageError({ ...problem, why: `no run in ${searched} begins with it`, advice: "give the whole id" });
+  }
+  if (matches.length > 1) {
+    throw new UsageError({
+      ...problem,
+      why: "more than one run begins with it",
+      advice: `give one of ${matches.join(", ")}`,
+    });
+  }
+  context.writer.note(`run ${runId}`);
+  return runId;
+}
+
+function uuids(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === "string").filter(isUuid).map((id) => id.toLowerCase());
+}
+
+/** The runs of this folder's campaign, from the report that each of its waves writes. */
+function campaignPlace(context: Context): Place {
+  const { io } = context;
+  const { directory } = placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env);
+  const path = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`;
+  const view = parseJson(readText(context, path));
+  const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
+  const items: unknown[] = isOurs && Array.isArray(view.items) ? view.items : [];
+  return { name: path, runIds: uuids(items.map((item) => isObject(item) ? item.runId : null)) };
+}
+
+function readText({ io }: Context, path: string): string {
+  try {
+    return io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "";
+  } catch {
+    // Deno may not be allowed to read it.
+    return "";
+  }
+}
+
+function statePlace(context: Context): Place {
+  const { io, clock } = context;
+  const path = statePath(context);
+  const { token } = context.connection();
+  const state = token === undefined
+    ? undefined
+    : readState(io, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
+      ?.proven(stateSeal(token));
+  return { name: path, runIds: uuids([state?.runId ?? null]) };
+}
+
+/** Undefined if this machine remembers no runs. */
+function recentPlace(context: Context): Place | undefined {
+  const path = recentFile(context);
+  if (path === undefined) return undefined;
+  const { origin } = context.connection();
+  const starts = recentLines(context, path).map(parseJson).filter(isObject).filter((start) => start.origin === origin);
+  return { name: `the recent runs of ${origin}`, runIds: uuids(starts.map(({ runId }) => runId)) };
+}

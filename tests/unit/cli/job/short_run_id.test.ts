@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import { project } from "../../campaign/world.ts";
+import { cliWorld } from "../campaign/world.ts";
+import { world } from "../world.ts";
+
+const HOME = { HOME: "/h/me" };
+const RECENT = "/h/me/.local/state/mogplex-ci/recent.ndjson";
+const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", "acme/api"];
+const VERBS = [["follow"], ["report"], ["runs", "get"], ["runs", "events"], ["runs", "cancel"]];
+
+/** A line of the file of recent runs. */
+const start = (runId: string, origin = "https://mogplex.com") =>
+  `${JSON.stringify({ startedAt: "2026-12-01T00:00:00.000Z", runId, origin })}\n`;
+
+test("wholeRunId() finds a run that this machine started by its first digits, in each verb, and prints its id first", async () => {
+  const { cli, emulator } = world("success");
+  const { io } = await cli(RUN, { env: HOME });
+  const recent = { [RECENT]: io.files.get(RECENT) ?? "" };
+  const [runId = ""] = emulator.world.store.runs.keys();
+  for (const verb of VERBS) {
+    const { code, stderr } = await cli([...verb, runId.slice(0, 8)], { env: HOME, files: recent });
+    expect([verb, code, stderr.split("\n")[0]]).toEqual([verb, 0, "note: run <run>"]);
+  }
+  const upper = await cli(["runs", "get", runId.slice(0, 13).toUpperCase(), "--json"], { env: HOME, files: recent });
+  expect(JSON.parse(upper.stdout).runId).toBe("<run>");
+});
+
+test("wholeRunId() finds the run of the folder's state file when this machine remembers none", async () => {
+  const { cli, emulator } = world("success");
+  const { io } = await cli(RUN, { env: { ...HOME, MOGPLEX_RECENT: "off" } });
+  const files = { "mogplex-ci/run.json": io.files.get("mogplex-ci/run.json") ?? "" };
+  const [runId = ""] = emulator.world.store.runs.keys();
+  const get = ["runs", "get", runId.slice(0, 8)];
+  expect((await cli(get, { files })).code).toBe(0);
+  const forged = { "mogplex-ci/run.json": (files["mogplex-ci/run.json"] ?? "").replace("success", "failed") };
+  expect((await cli(get, { files: forged })).code).toBe(2);
+});
+
+test("wholeRunId() finds the runs of this folder's campaign, whose directory the campaign file may name", async () => {
+  const world = cliWorld({ count: 1 });
+  await world.campaign("run");
+  const report = world.report("campaign.json");
+  const { runId } = JSON.parse(report).items[0];
+  const get = (files: Record<string, string>) => world.cli(["runs", "get", runId.slice(0, 8)], { files });
+  expect((await get({ "mogplex-campaign/campaign.json": report })).code).toBe(0);
+  const file = `${world.files.get("campaign.yml")}\nhome: work/c1\n`;
+  expect((await get({ "work/c1/campaign.json": report, "campaign.yml": file })).code).toBe(0);
+  const other = report.replaceAll("https://mogplex.com", "http://127.0.0.1:4000");
+  expect((await get({ "mogplex-campaign/campaign.json": other })).code).toBe(2);
+  expect(report).toContain(project(1));
+});
+
+test("wholeRunId() names what was searched when no run begins with the digits, and sends nothing", async () => {
+  const { cli, requests } = world("success");
+  const files = { [RECENT]: start("1d29863d-0000-4000-8000-000000000001", "http://127.0.0.1:4000") };
+  const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
+  expect([code, requests]).toEqual([2, []]);
+  expect(stderr).toBe(
+    "error: Cannot use run id as no run in mogplex-campaign/campaign.json, mogplex-ci/run.json or the recent runs of " +
+      'https://mogplex.com begins with it: "1d29863d"; give the whole id\n',
+  );
+});
+
+test("wholeRunId() names the runs that begin with the digits when there are more than one", async () => {
+  const { cli, requests } = world("success");
+  const ids = ["1d29863d-0000-4000-8000-000000000001", "1d29863d-0000-4000-8000-000000000002"];
+  const files = { [RECENT]: ids.map((id) => start(id)).join("") };
+  const { code, stderr } = await cli(["follow", "1d29863d"], { env: HOME, files });
+  expect([code, requests]).toEqual([2, []]);
+  expect(stderr).toContain(
+    `Cannot use run id as more than one run begins with it: "1d29863d"; give one of ${ids.join(", ")}\n`,
+  );
+});
+
+test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", async () => {
+  const { cli, requests } = world("success");
+  const files = { [RECENT]: start("1d29863d-0000-4000-8000-000000000001") };
+  const short = await cli(["follow", "1d29863"], { env: HOME, files });
+  const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
+  expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
+  for (const { stderr } of [short, inCi]) expect(stderr).toContain("Cannot use run id as it must be a UUID");
+});
+
+test("wholeRunId() ends with 64 when there is no token, since it compares the service of each run", async () => {
+  const { cli } = world("success");
+  expect((await cli(["follow", "1d29863d"], { env: { ...HOME, MOGPLEX_API_KEY: "" } })).code).toBe(64);
+});
