@@ -91,3 +91,5 @@ export interface PullRequestAddress {
 }
 
 export type MergeMethod = "merge" | "squash" | "rebase";
+
+export const MERGE_METHODS = ["merge", "squash", "rebase"] as const satisfies readonly MergeMethod[];

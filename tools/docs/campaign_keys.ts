@@ -173,6 +173,28 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description:
       "If the checks of a pull request are red, starts a run on its branch that fixes them. Needs a token of the forge. Default: none.",
   },
+  "merge.when": { description: "`approved`: people have approved the present commit, and its checks are green." },
+  "merge.after": {
+    description: "Time after the last approval that was needed: at most `720h`; a number is in seconds.",
+    examples: ["24h"],
+  },
+  "merge.at-most": { description: "Most merges in 24 hours, those of people included. Default: no limit." },
+  "merge.method": { description: "How its commits get into the target. Default: a method that the repository allows." },
+  "merge.update": {
+    description: "Brings a branch up to date with its target where that is required. It may end approvals.",
+  },
+  "merge.without-checks[]": { pattern: GLOB, maxLength: 250 },
+  "merge.without-checks": {
+    description: "Globs of repositories that have no CI: pull requests without a check are merged there.",
+  },
+  "merge": {
+    description:
+      "Waves merge the pull requests that people have approved. Needs `MOGPLEX_MERGE_TOKEN_VARIABLE`. Default: nothing is merged.",
+  },
+  "not-people[]": { minLength: 1, maxLength: 100, examples: ["renovate-approver"] },
+  "not-people": {
+    description: "Names of programs that look like people to a forge: their approvals do not count.",
+  },
   "notify.webhook-variable": {
     description:
       "Environment variable with the secret address. Its name must begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` permits another one.",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MergeMethod } from "../../forge/model.ts";
 
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
@@ -98,6 +99,20 @@ export interface Notify {
   on: readonly NotifyEvent[];
 }
 
+/** What waves merge by themselves: what people have approved, and nothing else. */
+export interface MergeRules {
+  /** Time between the last approval that was needed and the merge, in milliseconds. */
+  afterMs: number;
+  /** Most merges in 24 hours, those of people included; null for no limit. */
+  atMost: number | null;
+  /** Null for a method that the repository allows. */
+  method: MergeMethod | null;
+  /** Whether a branch that must be up to date is brought up to date. */
+  update: boolean;
+  /** Globs of repositories that have no CI: pull requests without a check are merged there. */
+  withoutChecks: readonly string[];
+}
+
 export interface CampaignFile {
   /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
   name: string;
@@ -132,6 +147,10 @@ export interface CampaignFile {
   canary: Canary | null;
   /** Task, with templates, and most attempts of a follow-up that fixes red checks of a pull request; null for none. */
   onFailedChecks: { prompt: string; attempts: number } | null;
+  /** What waves merge; null for nothing. */
+  merge: MergeRules | null;
+  /** Names of programs that look like people to a forge: their approvals do not count. */
+  notPeople: readonly string[];
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
   /** The webhook and its events; null without a webhook. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MergeMethod } from "../../forge/model.ts";
 import type { Harness, Mode, OpenWord } from "../../model.ts";
 import type { NotifyEvent, NotifyFormat, Place } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
@@ -12,14 +13,17 @@ import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 /** The keys of a campaign file that are written in another way in an object. */
 const FILE_KEYS: readonly string[] = [
   "accept-unchanged",
+  "at-most",
   "base-branch",
   "exclude-file",
+  "not-people",
   "on-failed-checks",
   "open-pull-requests",
   "prompt-file",
   "run-timeout",
   "stop-after-failures",
   "webhook-variable",
+  "without-checks",
 ];
 
 const FILE_KEY = new RegExp(`(?<![\\w-])(?:${FILE_KEYS.join("|")})(?![\\w-])`, "g");
@@ -30,7 +34,7 @@ function objectKey(key: string): string {
 }
 
 /** A key of an object as a file has it: `prompt-file`. */
-function fileKey(key: string): string {
+export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
@@ -101,6 +105,26 @@ export interface CampaignDefinition {
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
+  /**
+   * Merges pull requests that people have approved. Waves do it with the tokens in `MOGPLEX_MERGE_TOKEN_VARIABLE`.
+   * @default nothing is merged
+   */
+  readonly merge?: {
+    /** The only word. */
+    readonly when: "approved";
+    /** Time after the last approval that was needed, up to `"720h"`; a number is in seconds. @default {0} */
+    readonly after?: number | string | undefined;
+    /** Most merges in 24 hours, from 1 to 1 000, those of people included. @default no limit */
+    readonly atMost?: number | undefined;
+    /** @default a method that the repository allows */
+    readonly method?: MergeMethod | undefined;
+    /** Whether a branch that must be up to date is brought up to date. @default {false} */
+    readonly update?: boolean | undefined;
+    /** Globs of repositories that have no CI: pull requests without a check are merged there. @default {[]} */
+    readonly withoutChecks?: readonly string[] | undefined;
+  } | undefined;
+  /** Names of programs that look like people to a forge: their approvals do not count. @default {[]} */
+  readonly notPeople?: readonly string[] | undefined;
   /** A webhook that is called when the campaign needs a person, or is done. */
   readonly notify?: {
     readonly webhookVariable: string;

@@ -7,7 +7,15 @@ import * as z from "zod/mini";
 import { ownFields } from "../../lookup.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { parseDuration } from "../../text/duration.ts";
-import type { CampaignFile, Place, ReadCampaign, RepositoryEntry, StartWindow, Threshold } from "./campaign_file.ts";
+import type {
+  CampaignFile,
+  MergeRules,
+  Place,
+  ReadCampaign,
+  RepositoryEntry,
+  StartWindow,
+  Threshold,
+} from "./campaign_file.ts";
 import { type CheckedTree, reportAmbiguous, reportIssues } from "./issues.ts";
 import {
   EntryReader,
@@ -226,6 +234,12 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
   return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
 }
 
+function mergeRulesOf(rules: NonNullable<CampaignInput["merge"]>): MergeRules {
+  const { after, method, update, "at-most": atMost, "without-checks": withoutChecks } = ownFields(rules);
+  const afterMs = parseDuration(String(after)) ?? 0;
+  return { afterMs, atMost: atMost ?? null, method: method ?? null, update, withoutChecks };
+}
+
 function fileOf(
   read: CampaignInput,
   task: { prompt: string; variables: CampaignFile["variables"] },
@@ -233,7 +247,7 @@ function fileOf(
   exclude: readonly string[],
 ): CampaignFile {
   const input = ownFields(read);
-  const { success, canary, notify, "on-failed-checks": checks } = input;
+  const { success, canary, merge, notify, "on-failed-checks": checks } = input;
   const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
@@ -257,6 +271,8 @@ function fileOf(
       openPullRequests: limits["open-pull-requests"] ?? null,
     },
     onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
+    merge: merge === undefined ? null : mergeRulesOf(merge),
+    notPeople: input["not-people"],
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
     windows: windowsOf(input.windows),
     notify: notify === undefined

@@ -269,6 +269,16 @@ export function runTimeout(text: string): string | undefined {
 
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
+/** Longest wait before a merge, in seconds: 30 days. */
+export const MAX_WAIT_S = 2_592_000;
+
+export const WAIT_FORMS = `it must be a duration of at most 720h: ${DURATION_FORMS}`;
+
+export function waitTime(text: string): string | undefined {
+  const ms = parseDuration(text);
+  return ms !== undefined && ms <= MAX_WAIT_S * 1_000 ? undefined : WAIT_FORMS;
+}
+
 export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a share from 1% to 100%";
 
 export function percentage(text: string): string | undefined {

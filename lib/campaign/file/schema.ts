@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { MERGE_METHODS } from "../../forge/model.ts";
 import { maxLength, minLength } from "../../lengths.ts";
 import { MAX_PROMPT_LENGTH, MODES } from "../../service/contract.ts";
 import { harnessProblem } from "../../service/validate.ts";
@@ -131,6 +132,25 @@ function limits() {
   });
 }
 
+function waitTime() {
+  const error = () => rules.WAIT_FORMS;
+  return z.union([
+    z.int({ error }).check(z.minimum(0, { error }), z.maximum(rules.MAX_WAIT_S, { error })),
+    text(rules.WAIT_FORMS, rules.waitTime),
+  ], { error });
+}
+
+function merge() {
+  return map({
+    "when": choice(["approved"]),
+    "after": z._default(waitTime(), "0s"),
+    "at-most": z.optional(whole(1, 1_000)),
+    "method": z.optional(choice(MERGE_METHODS)),
+    "update": z._default(flag(), false),
+    "without-checks": z._default(globs(), []),
+  });
+}
+
 function notify() {
   return map({
     "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
@@ -180,6 +200,8 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
+    "merge": z.optional(merge()),
+    "not-people": z._default(list(text("it must be a text", line(1, 100)), 0, 100), []),
     "notify": z.optional(notify()),
   });
 }

@@ -6,12 +6,14 @@
  */
 import * as z from "zod/mini";
 import { MogplexError, UsageError } from "../../errors.ts";
+import { MERGE_METHODS } from "../../forge/model.ts";
 import { maxLength, minLength } from "../../lengths.ts";
 import { decodeUtf8 } from "../../runtime.ts";
 import { uuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { CAMPAIGN_NAME, type CampaignFile } from "../file/campaign_file.ts";
 import { campaignText } from "../file/mistakes.ts";
+import { MAX_WAIT_S } from "../file/rules.ts";
 import {
   hex,
   isWebUrl,
@@ -70,6 +72,8 @@ export interface Lock {
   canary: CampaignFile["canary"];
   /** What is done about red checks of pull requests; null for nothing. */
   onFailedChecks: CampaignFile["onFailedChecks"];
+  merge: CampaignFile["merge"];
+  notPeople: CampaignFile["notPeople"];
   windows: CampaignFile["windows"];
   /** Items, canary first, then in the order of the file. */
   items: readonly LockItem[];
@@ -165,6 +169,14 @@ function makeSchema() {
     }),
     canary: z.nullable(z.object({ size: whole(1, MAX_ITEMS), gate: z.enum(["automatic", "manual"]) })),
     onFailedChecks: z.nullable(z.object({ prompt, attempts: whole(1, 1000) })),
+    merge: z.nullable(z.object({
+      afterMs: whole(0, MAX_WAIT_S * 1_000),
+      atMost: z.nullable(whole(1, 1000)),
+      method: z.nullable(z.enum(MERGE_METHODS)),
+      update: z.boolean(),
+      withoutChecks: z.array(visible(MAX_REPOSITORY, 1)).check(maxLength(1000, "it has more than 1000 globs")),
+    })),
+    notPeople: z.array(visible(100, 1)).check(maxLength(100, "it has more than 100 names")),
     windows: z.array(z.object({
       text: visible(200),
       days: z.array(whole(1, 7)),

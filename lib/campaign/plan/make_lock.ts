@@ -8,6 +8,7 @@ import { fixPrompt, withQuote } from "../../run/fix.ts";
 import { normaliseRoot } from "../../service/contract.ts";
 import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
+import { fileKey } from "../file/object.ts";
 import { renderTask, renderTemplate, variablesOf } from "../file/items.ts";
 import { requestHash } from "../journal/chain.ts";
 import type { Lock, LockItem, LockTask, UnsealedLock } from "../journal/lock.ts";
@@ -93,6 +94,8 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
     limits,
     canary: file.canary,
     onFailedChecks: file.onFailedChecks,
+    merge: file.merge,
+    notPeople: file.notPeople,
     windows,
     items: [
       ...[...canary].map((item) => ({ ...item, canary: true })),
@@ -155,14 +158,15 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
     items.push(lockItem(file, task, index, now));
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
-  const { success, limits, canary, windows } = file;
+  const { success, limits, canary, merge, notPeople, windows } = file;
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
   // The key of a follow-up that has no answer yet follows from the text that it was sent with.
   const isOpen = [...before.items.values()].some(({ state, followUp }) =>
     state === "starting" && followUp === "checks"
   );
   const { onFailedChecks } = isOpen ? lock : file;
-  return { lock: { ...lock, fileHash, tasks, success, limits, canary, onFailedChecks, windows, items }, changes };
+  const settings = { success, limits, canary, onFailedChecks, merge, notPeople, windows };
+  return { lock: { ...lock, fileHash, tasks, ...settings, items }, changes };
 }
 
 /** Pairs what the lists say with what is locked. An entry without a branch matches the branch that was locked. */
@@ -208,9 +212,9 @@ function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
 }
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
-  const names = ["success", "limits", "canary", "windows", "onFailedChecks"] as const;
+  const names = ["success", "limits", "canary", "windows", "onFailedChecks", "merge", "notPeople"] as const;
   return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
-    `${name === "onFailedChecks" ? "on-failed-checks" : name} changed, and holds from now on`
+    `${fileKey(name)} changed, and holds from now on`
   );
 }
 

@@ -52,6 +52,8 @@ const LOCK_TEXT = `{
     "gate": "manual"
   },
   "onFailedChecks": null,
+  "merge": null,
+  "notPeople": [],
   "windows": [],
   "items": [
     {"id":"acme/project-0001@main","repository":"acme/project-0001","repositoryId":"45fd71af-0000-4000-8000-000000000001","baseBranch":"main","root":null,"variables":{},"requestHash":"0a7ca32ea890ac79880792b26e5a5695d454b4a596cf23eb5d440035254f37a3","task":0,"canary":true,"excluded":null},

@@ -47,6 +47,8 @@ test("readCampaignFile() reads the example of the documents with everything that
       openPullRequests: null,
     },
     onFailedChecks: null,
+    merge: null,
+    notPeople: [],
     canary: { size: 3, gate: "automatic" },
     windows: [{
       text: "Mon-Fri 20:00-06:00 Europe/Vienna",
@@ -79,9 +81,27 @@ test("readCampaignFile() fills in defaults when a file has only what is required
     limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
     canary: null,
     onFailedChecks: null,
+    merge: null,
+    notPeople: [],
     windows: [],
   });
   expect(includes).toEqual([]);
+});
+
+test("readCampaignFile() reads what waves merge, and whose approvals do not count", async () => {
+  const { file: short } = await read(fileWith({ merge: "merge: { when: approved }" }));
+  expect([short.merge, short.notPeople]).toEqual([
+    { afterMs: 0, atMost: null, method: null, update: false, withoutChecks: [] },
+    [],
+  ]);
+  const { file } = await read(fileWith({
+    merge:
+      "merge: { when: approved, after: 24h, at-most: 5, method: squash, update: true, without-checks: [acme/docs-*] }\nnot-people: [approver]",
+  }));
+  expect([file.merge, file.notPeople]).toEqual([
+    { afterMs: 86_400_000, atMost: 5, method: "squash", update: true, withoutChecks: ["acme/docs-*"] },
+    ["approver"],
+  ]);
 });
 
 test("readCampaignFile() keeps the defaults of keys that are left out beside others", async () => {

@@ -42,6 +42,8 @@ test.each<[string, Record<string, unknown>, string]>([
   ["no entry", { repositories: [] }, "/repositories minItems"],
   ["a wrong window", { windows: ["Mon"] }, "/windows/0 pattern"],
   ["a wrong variable", { variables: { "a b": "x" } }, "/variables propertyNames"],
+  ["a merge without its condition", { merge: {} }, "/merge required"],
+  ["another condition of a merge", { merge: { when: "green" } }, "/merge/when enum"],
   ["a canary without size", { canary: {} }, "/canary required"],
 ])("campaign.schema.json refuses %s", (_name, change, expected) => {
   expect(errorsOf({ ...GOOD, ...change })).toContain(expected);
@@ -80,6 +82,12 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
     { "run-timeout": "86400" },
   ],
   canary: [{ size: 1 }, { size: 1_000, gate: "manual" }],
+  merge: [
+    { when: "approved" },
+    { when: "approved", after: 0, "at-most": 1_000, method: "rebase", update: false, "without-checks": [] },
+    { when: "approved", after: "720h", "without-checks": ["acme/*"] },
+  ],
+  "not-people": [["approver"], []],
   windows: [["Mon 08:00-09:00"], [" daily  8:00-24:00   Europe/Vienna "], ["sat-MON,wed 23:59-0:00 UTC"]],
 };
 

@@ -47,6 +47,8 @@ const FULL = lockOf([
 ], {
   canary: { size: 1, gate: "manual" },
   onFailedChecks: { prompt: "Fix {{ ticket }}", attempts: 2 },
+  merge: { afterMs: 3_600_000, atMost: 5, method: "squash", update: true, withoutChecks: ["acme/docs"] },
+  notPeople: ["approver"],
   limits: {
     parallel: 1,
     attempts: 2,

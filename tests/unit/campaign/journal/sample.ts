@@ -63,6 +63,8 @@ export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock
     limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
     canary: null,
     onFailedChecks: null,
+    merge: null,
+    notPeople: [],
     windows: [],
     items: typeof items === "number" ? Array.from({ length: items }, (_, index) => lockItem(index)) : items,
     ...fields,
