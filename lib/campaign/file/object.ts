@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { MergeMethod } from "../../forge/model.ts";
 import type { Harness, Mode, OpenWord } from "../../model.ts";
 import type { NotifyEvent, NotifyFormat, Place } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
@@ -117,7 +116,7 @@ export interface CampaignDefinition {
     /** Most merges in 24 hours, from 1 to 1 000, those of people included. @default no limit */
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
-    readonly method?: MergeMethod | undefined;
+    readonly method?: "merge" | "squash" | "rebase" | undefined;
     /** Whether a branch that must be up to date is brought up to date. @default {false} */
     readonly update?: boolean | undefined;
     /** Globs of repositories that have no CI: pull requests without a check are merged there. @default {[]} */
