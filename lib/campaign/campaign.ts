@@ -18,6 +18,7 @@ import { formatCount } from "../text/duration.ts";
 import { joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import type { ItemMemory } from "./journal/memory.ts";
+import type { GateName } from "./journal/record.ts";
 import { itemView, makeView } from "./view/make_view.ts";
 import { type NotificationContext, sendNotification } from "./notify/notify.ts";
 import {
@@ -431,7 +432,7 @@ class Step {
     await this.#notifyIfStuck(work);
   }
 
-  async #gateClosed(work: Work, gate: "canary" | "threshold", reason: string): Promise<void> {
+  async #gateClosed(work: Work, gate: GateName, reason: string): Promise<void> {
     this.#tellView();
     this.#tell(work, { type: "gate", gate, reason });
     await this.#settings.sendNotification();

@@ -28,7 +28,7 @@ export interface CampaignProgress {
  * - `wave`: a wave begins. It looks at open runs and starts new ones; `wave` is its number, from 1.
  * - `item`: something about a repository has changed: its verdict or state, from `before` to the one in `item`; or, if both are the same,
  *   another field of `item`, such as what its pull request waits for.
- * - `gate`: nothing more is started until a person approves, for `reason`: after the canary, or for too many failures.
+ * - `gate`: nothing more is started, or merged, until a person approves, for `reason`.
  * - `waiting`: `limit` delays the next start until `nextAt` in ISO 8601; null if time alone does not end the wait. Sent when either changes.
  * - `gap`: events were dropped, because the loop was slow or late.
  * - `end`: the last one; see {@linkcode CampaignEnd}.
@@ -52,8 +52,8 @@ export type CampaignEvent =
   }
   | {
     type: "gate";
-    /** Which gate is closed: `canary`, or `threshold` for too many failures. */
-    gate: "canary" | "threshold";
+    /** Which gate is closed: `canary`, `threshold` for too many failures, or `merge` for targets that merges have broken. */
+    gate: "canary" | "threshold" | "merge";
     /** Why, in one line. */
     reason: string;
     /** How far the campaign is. */

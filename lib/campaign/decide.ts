@@ -315,6 +315,7 @@ async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): 
   const followUp = followUpOf(view, select.cause);
   const items = retriable(selected(deciding, select), attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
+  const { user } = opened;
   const open = items.filter(isOpenStart);
   const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
   const ids = items.map(({ item }) => item.id);
@@ -326,9 +327,9 @@ async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): 
     openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
   );
   const bodies: RecordBody[] = [
-    { type: "retry" as const, items: again, by, adopt, followUp },
-    { type: "retry" as const, items: same ?? [], by, adopt: false, settle: true },
-    { type: "retry" as const, items: other ?? [], by, adopt, settle: true },
+    { type: "retry" as const, items: again, by, user, adopt, followUp },
+    { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true },
+    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true },
   ].filter(({ items }) => items.length > 0);
   if (!dryRun && adopt) await store.changeLock(next, ...bodies);
   else if (!dryRun) await store.record(...bodies);

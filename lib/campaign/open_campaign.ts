@@ -19,12 +19,15 @@ import type { CampaignDefinition } from "./file/object.ts";
 import { readCampaignFile, readCampaignObject, type ReadPurpose } from "./file/read.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { detectPlatform } from "../ci/detect.ts";
-import type { Platform, PlatformLinks } from "../ci/platform.ts";
+import { personOf, type Platform, type PlatformLinks } from "../ci/platform.ts";
+import { ALL_FORGES } from "../forge/all.ts";
+import { jobUser } from "../forge/open.ts";
 import { environmentVariable } from "../runtime.ts";
 import { checkLockHash } from "./journal/fold.ts";
 import { type Home, type ShownPlace, shownText } from "./journal/home.ts";
 import { type HomeAddress, openHome, parseHome } from "./journal/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
+import type { ForgePerson, Person } from "./journal/record.ts";
 import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
@@ -97,6 +100,9 @@ export interface OpenedCampaign {
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
   started: OwnStarts;
+  /** Who started this job or command, by the environment; and the user of the forge whose CI system runs it, where that is shown. */
+  person: Person;
+  user: ForgePerson | undefined;
   /** See {@linkcode CampaignInternals.onLock}. */
   onLock: CampaignInternals["onLock"];
 }
@@ -257,6 +263,8 @@ async function openAll(
     shown: address.kind === "git" && access === "write" ? { remote: address.remote, env, platform, io } : null,
     store: undefined,
     started,
+    person: mask(personOf(env)),
+    user: jobUser(ALL_FORGES, env, platform.name),
     onLock: internals.onLock,
   };
   try {

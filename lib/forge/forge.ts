@@ -109,6 +109,8 @@ export interface ForgeJob {
    * @throws {UsageError} if the job must have one and the environment does not show it.
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
+  /** Variables with name and id of the user who started the job; null if no variable has the id. */
+  readonly user: { readonly name: string; readonly id: string | null };
   readonly notes: JobNotes;
   /** Further variables that are read, for `permissions`. */
   readonly variables: readonly string[];

@@ -45,6 +45,7 @@ export const GITEA: Forge = {
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["gitea", "forgejo"],
+    user: { name: "GITHUB_ACTOR", id: null },
     host: ownHost,
     // The job's own token, in a variable with GitHub's name, is not allowed to ask who may push.
     tokenVariable: () => VARIABLE,

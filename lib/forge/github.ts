@@ -31,6 +31,8 @@ export const GITHUB: Forge = {
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],
+    // Source: GitHub, "Variables reference".
+    user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
     host: (env) => isGiteaJob(env) ? undefined : serverHost(env),
     tokenVariable: () => VARIABLE,
     advice: {

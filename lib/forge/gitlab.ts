@@ -43,6 +43,8 @@ export const GITLAB: Forge = {
   notes: GITLAB_NOTES,
   job: {
     ciSystems: ["gitlab"],
+    // Source: GitLab, "Predefined CI/CD variables".
+    user: { name: "GITLAB_USER_LOGIN", id: "GITLAB_USER_ID" },
     host: serverHost,
     tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
     secretVariable: namedVariable,

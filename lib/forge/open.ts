@@ -50,6 +50,20 @@ export function forgeOfJob(forges: readonly Forge[], ciSystem: string): JobForge
   return forges.find((forge): forge is JobForge => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
+/** The user who started the job, by the variables of the forge that runs it; undefined outside of such a job. */
+export function jobUser(
+  forges: readonly Forge[],
+  env: ReadEnv,
+  ciSystem: string,
+): { host: string; name: string; id: number | null } | undefined {
+  const job = forgeOfJob(forges, ciSystem)?.job;
+  const host = job?.host(env);
+  const name = job === undefined ? "" : env(job.user.name)?.trim() ?? "";
+  if (job === undefined || host === undefined || name === "") return undefined;
+  const id = Number(job.user.id === null ? "" : env(job.user.id));
+  return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
+}
+
 /** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, the forge lacks a part, or there is no token. */
 export function openForge(options: OpenOptions): OpenForge {
   const { forges, env, ciSystem, readFile } = options;

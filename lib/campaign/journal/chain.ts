@@ -19,6 +19,7 @@ import { isUuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { LockTask } from "./lock.ts";
 import {
+  isCommit,
   isTime,
   isUsualRecord,
   isVisible,
@@ -115,11 +116,25 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
         by: personOf(body.by),
         reason: reasonOf(body.reason),
       }));
+    case "merge": {
+      const { commit, handle, reason } = body;
+      return [{
+        ...body,
+        commit: commit !== null && isCommit(commit) ? commit : null,
+        ...(handle !== undefined && { handle: oneLine(handle, MAX_STATUS) }),
+        reason: reason === null ? null : reasonOf(reason),
+      }];
+    }
+    case "merge-intent":
+    case "merge-update":
+    case "planned":
     case "stopped":
     case "resumed":
       return [{ ...body, by: personOf(body.by) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
+    case "merge-branch":
+    case "merge-target":
     case "renamed":
     case "sandboxes":
     case "wave":

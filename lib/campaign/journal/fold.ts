@@ -17,6 +17,7 @@ import {
 } from "../view/verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
+import { addRequester, applyMerge } from "./merge_memory.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -119,6 +120,18 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       const gate = memory.gates[record.gate];
       gate.closed = false;
       gate.approved = { by, note, at, ended: memory.ended, failures: memory.failures };
+      return;
+    }
+    case "planned":
+      addRequester(memory.planners, record);
+      return;
+    case "merge-intent":
+    case "merge":
+    case "merge-target":
+    case "merge-branch":
+    case "merge-update": {
+      const problem = applyMerge(itemOf(memory, record.item, place), record);
+      if (problem !== undefined) throw new Contradiction(problem);
       return;
     }
     case "retry":
@@ -498,11 +511,14 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
-  { adopt, by, followUp, settle = false }: Of<"retry">,
+  { adopt, by, user, followUp, settle = false }: Of<"retry">,
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
   // The file's own rule asks for follow-ups by this name.
-  item.asked ||= by !== "on-failed-checks";
+  if (by !== "on-failed-checks") {
+    item.asked = true;
+    addRequester(item.requesters, { by, user });
+  }
   if (settle && isOpenStart(item)) {
     item.retries++;
     item.allowed = Math.max(item.allowed, item.attempts + 1);
@@ -703,7 +719,8 @@ function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory
       copies.set(start, copy);
       return copy;
     });
-    items.set(id, { ...item, starts });
+    const merge = item.merge === null ? null : { ...item.merge };
+    items.set(id, { ...item, starts, merge, requesters: [...item.requesters] });
   }
   const runs = new Map<string, StartMemory>();
   const originalGet = runs.get.bind(runs);

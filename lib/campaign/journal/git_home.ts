@@ -38,6 +38,7 @@ const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["approved", "approval"],
   ["retry", "retry"],
   ["skipped", "skip"],
+  ["merge-intent", "merge"],
   ["stopped", "stop"],
   ["resumed", "resumption"],
 ];

@@ -7,7 +7,8 @@ import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from ".
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
-import type { FollowUp, Person, PullRequestMemory, StartKind } from "./record.ts";
+import type { MergeMemory, Requester } from "./merge_memory.ts";
+import type { FollowUp, GateName, Person, PullRequestMemory, StartKind } from "./record.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
@@ -118,11 +119,17 @@ export interface ItemMemory {
   files: number | null;
   /** What the next or running start has to fix on its branch; null when it does the task. */
   followUp: FollowUp | null;
+  /** Who asked for it again. */
+  readonly requesters: Requester[];
+  /** Its last merge, as far as it is known; null when none was asked for. */
+  merge: MergeMemory | null;
+  /** Commit of its branch that was brought up to date last; null for none. */
+  updatedHead: string | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
 
-/** A gate: nothing is started while it is closed. */
+/** A gate: nothing is started, or merged, while it is closed. */
 interface GateMemory {
   closed: boolean;
   /** Why it was closed last; null when it never was. */
@@ -155,7 +162,9 @@ export interface CampaignMemory {
   /** Items whose start has ended, and the failures among them. Items that will be started again are in neither. */
   ended: number;
   failures: number;
-  readonly gates: Readonly<Record<"canary" | "threshold", GateMemory>>;
+  readonly gates: Readonly<Record<GateName, GateMemory>>;
+  /** Who planned it. */
+  readonly planners: Requester[];
   /** Who stopped the campaign; null when it was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean } | null;
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
@@ -225,6 +234,9 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       pull: null,
       files: null,
       followUp: null,
+      requesters: [],
+      merge: null,
+      updatedHead: null,
       tally: "none",
     });
   }
@@ -238,7 +250,8 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     counts,
     ended: 0,
     failures: 0,
-    gates: { canary: gate(), threshold: gate() },
+    gates: { canary: gate(), threshold: gate(), merge: gate() },
+    planners: [],
     stopped: null,
     wave: 0,
     waveAt: null,

@@ -6,7 +6,7 @@
  */
 import * as z from "zod/mini";
 import { EXIT } from "../../exit_codes.ts";
-import { CHECKS_STATES, REVIEW_STATES } from "../../forge/model.ts";
+import { CHECKS_STATES, type ChecksState, MERGE_METHODS, type MergeMethod, REVIEW_STATES } from "../../forge/model.ts";
 import { maxLength, minLength } from "../../lengths.ts";
 import type { Fix } from "../../run/fix.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
@@ -18,6 +18,55 @@ export type StartKind = "task" | "follow-up";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
+
+/** The user of a forge who started the job of its CI system, by the variables of the job. */
+export interface ForgePerson {
+  /** Host of the forge. */
+  readonly host: string;
+  readonly name: string;
+  /** Null where the CI system does not show it. */
+  readonly id: number | null;
+}
+
+/** Rules that a person has set aside for a merge. */
+export type MergeException = "review" | "checks" | "own-approval";
+
+const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const satisfies readonly MergeException[];
+
+/**
+ * What is known of a merge that was asked for.
+ *
+ * - `merged`: at the commit that was judged; `elsewhere`: somebody else has merged it, maybe at another commit.
+ * - `queued`, `pending`, `foreign`: the forge merges it later; `foreign` was asked for by somebody else.
+ * - `refused`: by the forge; `out`: it was in the queue, and is not any more.
+ * - `left`: we took it out of the queue; `withdrawn`: nothing was sent; `unanswered`: no answer came, and it is not merged.
+ */
+export type MergeWord =
+  | "merged"
+  | "elsewhere"
+  | "queued"
+  | "pending"
+  | "foreign"
+  | "refused"
+  | "out"
+  | "left"
+  | "withdrawn"
+  | "unanswered";
+
+const MERGE_WORDS = [
+  "merged",
+  "elsewhere",
+  "queued",
+  "pending",
+  "foreign",
+  "refused",
+  "out",
+  "left",
+  "withdrawn",
+  "unanswered",
+] as const satisfies readonly MergeWord[];
+
+export type GateName = "canary" | "threshold" | "merge";
 
 export type FollowUp = Fix;
 
@@ -113,9 +162,46 @@ export type RecordBody =
   }
   /** The service has another name for the item's repository now. */
   | { type: "renamed"; item: string; repository: string }
-  /** Nothing is started from here on until a person approves. */
-  | { type: "gate"; gate: "canary" | "threshold"; reason: string }
-  | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
+  /** Nothing is started (or, for `merge`, merged) from here on until a person approves. */
+  | { type: "gate"; gate: GateName; reason: string }
+  | { type: "approved"; gate: GateName; by: Person; note: string | null }
+  /** A plan was written. */
+  | { type: "planned"; by: Person; user?: ForgePerson | undefined }
+  /** A merge is about to be asked for. It is shared with other machines before the request is sent. */
+  | {
+    type: "merge-intent";
+    item: string;
+    url: string;
+    /** The forge's own id of the repository. */
+    repositoryId: string;
+    head: string;
+    /** Name of the target branch. */
+    base: string;
+    method: MergeMethod;
+    by: Person;
+    /** Absent for none. */
+    exceptions?: readonly MergeException[] | undefined;
+    /** Checks of the target's newest commit; null when they are not shown. */
+    targetChecks: ChecksState | null;
+    deleteBranch?: true | undefined;
+  }
+  /** What is known of the merge that the last intent of the item is about. */
+  | {
+    type: "merge";
+    item: string;
+    as: MergeWord;
+    /** The commit on the target; null when there is none, or it is not shown. */
+    commit: string | null;
+    /** By which the forge knows a pending merge. Absent without one. */
+    handle?: string | undefined;
+    reason: string | null;
+  }
+  /** The checks of the target at the merge commit have finished, or are not waited for any more: null. */
+  | { type: "merge-target"; item: string; checks: ChecksState | null }
+  /** The branch of a merged pull request. `kept`: it has other commits, or could not be deleted. */
+  | { type: "merge-branch"; item: string; as: "deleted" | "gone" | "kept" }
+  /** The branch of a pull request was brought up to date with its target. `head`: its commit before that. */
+  | { type: "merge-update"; item: string; head: string; by: Person }
   /** A person allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
   /** `followUp`: on the branch of its pull request, to fix that; absent for another attempt at the task. */
   /** `settle`: their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
@@ -124,6 +210,7 @@ export type RecordBody =
     items: readonly string[];
     by: Person;
     adopt: boolean;
+    user?: ForgePerson | undefined;
     followUp?: FollowUp | undefined;
     settle?: boolean | undefined;
   }
@@ -198,6 +285,11 @@ export function isWebUrl(text: string): boolean {
   }
 }
 
+/** Whether a text is the whole name of a commit. */
+export function isCommit(text: string): boolean {
+  return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
+}
+
 /** The `schema` of a value that a newer version has written; undefined for any other. */
 export function newerSchema(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
@@ -249,7 +341,7 @@ export function problemOf(error: z.core.$ZodError): string {
 // What a record may contain. Records that are read are checked; those that are written are made fit, so that the texts of a service never
 // make a journal that cannot be read again.
 
-const GATES = ["canary", "threshold"] as const;
+export const GATES = ["canary", "threshold", "merge"] as const satisfies readonly GateName[];
 const ENDS: readonly StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
 function makeSchema() {
@@ -271,7 +363,14 @@ function makeSchema() {
   const by = visible(MAX_PERSON, 1);
   const reason = visible(MAX_REASON);
   const branch = z.nullable(visible(MAX_BRANCH, 1));
+  const commit = z.string().check(z.refine(isCommit, "it is not a commit"));
   const gate = z.enum(GATES);
+  const checks = z.nullable(z.enum(CHECKS_STATES));
+  const user = z.optional(z.object({
+    host: visible(MAX_REPOSITORY, 1),
+    name: visible(MAX_PERSON, 1),
+    id: z.nullable(whole(1, Number.MAX_SAFE_INTEGER)),
+  }));
   const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
   const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
@@ -355,7 +454,7 @@ function makeSchema() {
       url: webUrl(),
       details: z.optional(z.object({
         draft: z.boolean(),
-        checks: z.nullable(z.enum(CHECKS_STATES)),
+        checks,
         review: z.nullable(z.enum(REVIEW_STATES)),
         conflict: z.nullable(z.boolean()),
         owner: z.nullable(by),
@@ -370,11 +469,39 @@ function makeSchema() {
     }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),
     z.object({ ...place, type: z.literal("approved"), gate, by, note: z.nullable(reason) }),
+    z.object({ ...place, type: z.literal("planned"), by, user }),
+    z.object({
+      ...place,
+      type: z.literal("merge-intent"),
+      item,
+      url: webUrl(),
+      repositoryId: visible(MAX_STATUS, 1),
+      head: commit,
+      base: visible(MAX_BRANCH, 1),
+      method: z.enum(MERGE_METHODS),
+      by,
+      exceptions: z.optional(z.array(z.enum(MERGE_EXCEPTIONS)).check(maxLength(MERGE_EXCEPTIONS.length))),
+      targetChecks: checks,
+      deleteBranch: z.optional(z.literal(true)),
+    }),
+    z.object({
+      ...place,
+      type: z.literal("merge"),
+      item,
+      as: z.enum(MERGE_WORDS),
+      commit: z.nullable(commit),
+      handle: z.optional(visible(MAX_REPOSITORY, 1)),
+      reason: z.nullable(reason),
+    }),
+    z.object({ ...place, type: z.literal("merge-target"), item, checks }),
+    z.object({ ...place, type: z.literal("merge-branch"), item, as: z.enum(["deleted", "gone", "kept"]) }),
+    z.object({ ...place, type: z.literal("merge-update"), item, head: commit, by }),
     z.object({
       ...place,
       type: z.literal("retry"),
       items,
       by,
+      user,
       adopt: z.boolean(),
       followUp,
       settle: z.optional(z.boolean()),

@@ -92,6 +92,7 @@ export async function sendNotification(
 
 function eventOf(memory: CampaignMemory): NotifyEvent | null {
   const { state } = campaignState(memory);
+  if (memory.gates.merge.closed) return "gated";
   if (state === "done") return "done";
   if (state === "gated" || memory.gates.threshold.closed) return "gated";
   return state === "waiting" && waitsForAnswers(memory) ? "stuck" : null;

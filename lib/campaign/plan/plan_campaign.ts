@@ -169,11 +169,10 @@ function checkBranches(lock: UnsealedLock): void {
 }
 
 /** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
-export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
+export async function writePlan({ home, store, person, user }: OpenedCampaign, lock: Lock): Promise<void> {
   const openStore = store ?? await Store.open(home, lock);
-  const { seq, lockHash } = openStore.memory;
-  if (lockHash.current === lock.hash) await home.writeLock(lock);
-  else await openStore.changeLock(lock, { type: "note", text: seq === 0 ? "planned" : "planned again" });
+  if (openStore.memory.lockHash.current === lock.hash) await home.writeLock(lock);
+  else await openStore.changeLock(lock, { type: "planned", by: person, user });
 }
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {

@@ -12,6 +12,7 @@ import {
   type StartMemory,
   usualLateMs,
 } from "../journal/memory.ts";
+import { GATES } from "../journal/record.ts";
 import { forecast } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import {
@@ -236,7 +237,7 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   // The newest plan has the last one.
   const { title = null, prompt = "" } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
-  const approvals = (["canary", "threshold"] as const).flatMap((gate) => {
+  const approvals = GATES.flatMap((gate) => {
     const { approved } = gates[gate];
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });

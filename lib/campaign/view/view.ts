@@ -144,7 +144,7 @@ export interface QuotaView {
 /** A gate that a person has opened. */
 export interface GateApproval {
   /** Which one. */
-  gate: "canary" | "threshold";
+  gate: "canary" | "threshold" | "merge";
   /** Who opened it last: the user of the CI system, or the name that was given. */
   by: string;
   /** When, in ISO 8601, by the clock of that machine. */

@@ -6,7 +6,7 @@
  */
 import { laterFailure } from "../../service/retry.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import type { CampaignMemory } from "../journal/memory.ts";
+import { type GateName, GATES } from "../journal/record.ts";
 import { makeView } from "../view/make_view.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
@@ -134,10 +134,8 @@ export async function previewWave(
   });
 }
 
-type GateName = keyof CampaignMemory["gates"];
-
 export function closedGates({ memory: { gates } }: Store): GateName[] {
-  return (["canary", "threshold"] as const).filter((gate) => gates[gate].closed);
+  return GATES.filter((gate) => gates[gate].closed);
 }
 
 /**

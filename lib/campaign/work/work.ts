@@ -13,7 +13,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
-import type { RecordBody } from "../journal/record.ts";
+import type { GateName, RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused } from "../view/progress.ts";
@@ -29,7 +29,7 @@ export type Rest = Omit<Pace, "starts">;
 interface Listener {
   /** @param item Name of the item that has changed. */
   changed(item: string): Promise<void>;
-  gateClosed(gate: "canary" | "threshold", reason: string): Promise<void>;
+  gateClosed(gate: GateName, reason: string): Promise<void>;
   /** Nothing more is started now. */
   waits(rest: Rest): Promise<void>;
 }

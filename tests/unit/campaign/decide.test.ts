@@ -266,7 +266,7 @@ test("more than 100 items are decided about at once", async () => {
   const world = campaignWorld({ count: 250 });
   await world.plan();
   expect((await world.decide(skip({ only: ["acme/*"] }))).items.length).toBe(250);
-  expect((await world.records()).map(({ type }) => type)).toEqual(["note", "skipped", "skipped", "skipped"]);
+  expect((await world.records()).map(({ type }) => type)).toEqual(["planned", "skipped", "skipped", "skipped"]);
   const { code } = await world.advance();
   expect([code, world.starts.length]).toEqual([0, 0]);
 });

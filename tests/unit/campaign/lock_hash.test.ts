@@ -120,7 +120,7 @@ for (const [what, change] of EDITS) {
       /^2 Cannot continue the campaign: settings or items of the lock were changed: they do not have its hash; restore/;
     expect(await failureOf(() => world.advance())).toMatch(refused);
     expect(await failureOf(() => world.read())).toMatch(refused);
-    expect([world.starts, (await world.records()).map(({ type }) => type)]).toEqual([[], ["note"]]);
+    expect([world.starts, (await world.records()).map(({ type }) => type)]).toEqual([[], ["planned"]]);
     world.files.put(LOCK, planned);
     if (what === "the hash itself") return;
     edit(world, change);
@@ -145,7 +145,7 @@ test("plan writes the hash of the lock into its first record, before the lock", 
   const world = campaignWorld({ count: 3, file: FILE });
   await world.plan();
   const { hash } = JSON.parse(lockOf(world));
-  expect((await world.records()).map(({ type, lock }) => [type, lock])).toEqual([["note", hash]]);
+  expect((await world.records()).map(({ type, lock }) => [type, lock])).toEqual([["planned", hash]]);
   // A crash between the two leaves a record without a lock: the next plan brings its own.
   world.files.remove(LOCK);
   await world.plan();
@@ -161,8 +161,7 @@ test("plan and retry --adopt-changes compute the hash anew, and the record of th
   world.write({ ...FILE, repositories: [...FILE.repositories, project(3)] });
   await world.plan();
   expect((await world.records()).at(-1)).toMatchObject({
-    type: "note",
-    text: "planned again",
+    type: "planned",
     lock: hashOf(lockOf(world)),
   });
   world.write({ ...FILE, prompt: "A better task" });

@@ -27,7 +27,9 @@ test("planCampaign() writes a lock with each request frozen, and starts nothing"
     { id: `${project(3)}@main`, baseBranch: "main", root: null, canary: false },
   ]);
   expect(new Set(lock?.items.map(({ requestHash }) => requestHash)).size).toBe(3);
-  expect(await world.records()).toEqual([expect.objectContaining({ type: "note", text: "planned", lock: lock?.hash })]);
+  expect(await world.records()).toEqual([
+    expect.objectContaining({ type: "planned", by: "unknown", lock: lock?.hash }),
+  ]);
 });
 
 test("planCampaign() with dryRun writes nothing, not even a directory", async () => {
@@ -378,4 +380,25 @@ test("planCampaign() refuses a branch that is the base branch of a repository, w
     /^2 Cannot plan campaign: branch becomes "main", which is the base branch of acme\/project-0001; choose another/,
   );
   expect(await world.lock()).toBeUndefined();
+});
+
+/** Variables of a job of GitHub Actions. Source: GitHub, "Variables reference". */
+const JOB = {
+  GITHUB_ACTIONS: "true",
+  GITHUB_SERVER_URL: "https://github.com",
+  GITHUB_ACTOR: "ann",
+  GITHUB_ACTOR_ID: "17",
+};
+
+test("planCampaign() and a retry record who asked, with the user's id at the forge where the job shows it", async () => {
+  const world = campaignWorld({ count: 1, env: JOB, scenarios: "play: agent-failure" });
+  await world.plan();
+  await world.waves(["done"]);
+  await world.decide({ kind: "retry", select: { failed: true }, adopt: false }, { by: "ann" });
+  const user = { host: "github.com", name: "ann", id: 17 };
+  const records = (await world.records()).filter(({ type }) => type === "planned" || type === "retry");
+  expect(records).toEqual([
+    expect.objectContaining({ type: "planned", by: "ann", user }),
+    expect.objectContaining({ type: "retry", by: "ann", user }),
+  ]);
 });

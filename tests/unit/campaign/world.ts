@@ -76,6 +76,8 @@ export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "s
   scenarios?: string;
   /** Keys of the campaign file. @default {{}} */
   file?: Record<string, unknown>;
+  /** Further variables of the environment. @default {{}} */
+  env?: Record<string, string>;
   /** The GitHub that holds the pull requests. @default {undefined} (there is no token for one) */
   github?: GithubForge | undefined;
 }
@@ -138,7 +140,7 @@ export async function failureOf(act: () => Promise<unknown>): Promise<string> {
 }
 
 export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
-  const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
+  const { count = 3, scenarios = "play: success", file = {}, github, env = {}, ...more } = options;
   const clock = virtualClock();
   const emulator = makeEmulator({
     clock,
@@ -177,7 +179,8 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     },
     url: "http://localhost",
     env: (name: string) =>
-      name === "MOGPLEX_DEV" ? "1" : name === "GITHUB_TOKEN" && github !== undefined ? GITHUB_TOKEN : undefined,
+      new Map(Object.entries(env)).get(name) ??
+        (name === "MOGPLEX_DEV" ? "1" : name === "GITHUB_TOKEN" && github !== undefined ? GITHUB_TOKEN : undefined),
     forge: {},
     fetch: fetch as typeof globalThis.fetch,
     clock,

@@ -72,7 +72,6 @@ test("a webhook is told once that a campaign is gated, and once that it is done,
   const text = JSON.stringify(calls);
   for (const secret of [world.token, "Replace moment in", "https://github.com"]) expect(text).not.toContain(secret);
   expect((await world.records()).filter(({ type }) => type === "note")).toMatchObject([
-    { text: "planned" },
     { text: "a webhook is told: gated" },
     { text: "a webhook is told: done" },
   ]);

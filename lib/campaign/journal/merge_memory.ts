@@ -1,0 +1,109 @@
+/**
+ * What a journal remembers of merges, and of the people who asked for the work: their approvals do not count.
+ *
+ * @module
+ */
+import type { ChecksState, MergeMethod } from "../../forge/model.ts";
+import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } from "./record.ts";
+
+/** Somebody who asked for the work of an item. */
+export interface Requester {
+  readonly by: Person;
+  /** Undefined where no forge has shown the user. */
+  readonly user: ForgePerson | undefined;
+}
+
+/** The last merge that was asked for. */
+export interface MergeMemory {
+  readonly url: string;
+  readonly repositoryId: string;
+  /** The commit that was judged. */
+  readonly head: string;
+  /** Name of the target branch. */
+  readonly base: string;
+  readonly method: MergeMethod;
+  readonly by: Person;
+  readonly exceptions: readonly MergeException[];
+  /** Checks of the target before it; null when they were not shown. */
+  readonly targetChecks: ChecksState | null;
+  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  readonly at: string;
+  /** `open`: no answer is known. */
+  state: MergeWord | "open";
+  /** When its state was recorded, likewise. */
+  stateAt: string;
+  /** The commit on the target. */
+  commit: string | null;
+  handle: string | null;
+  reason: string | null;
+  /** Checks of the target at that commit. `waiting`: they have not finished; null when they are not shown. */
+  target: ChecksState | "waiting" | null;
+  /** What has to be done about its branch: `delete`, or nothing any more. */
+  branch: "delete" | "deleted" | "gone" | "kept" | null;
+}
+
+type MergeRecord = Extract<
+  JournalRecord,
+  { type: "merge-intent" | "merge" | "merge-target" | "merge-branch" | "merge-update" }
+>;
+
+/** States of a merge that may still be carried out by the forge. */
+const OPEN_MERGES: readonly MergeMemory["state"][] = ["open", "queued", "pending", "foreign"];
+
+interface MergeItem {
+  merge: MergeMemory | null;
+  updatedHead: string | null;
+  pull: { state: string } | null;
+}
+
+/** Takes a record into the memory of its item. @returns Why it contradicts the records before it, as a clause; undefined if it does not. */
+export function applyMerge(item: MergeItem, record: MergeRecord): string | undefined {
+  if (record.type === "merge-update") {
+    item.updatedHead = record.head;
+    return undefined;
+  }
+  const { merge } = item;
+  if (record.type === "merge-intent") {
+    if (merge !== null && (OPEN_MERGES.includes(merge.state) || isMerged(merge))) {
+      return `an earlier merge is ${merge.state}`;
+    }
+    const { url, repositoryId, head, base, method, by, exceptions = [], targetChecks, at, deleteBranch } = record;
+    item.merge = {
+      ...{ url, repositoryId, head, base, method, by, exceptions, targetChecks, at },
+      ...{ state: "open", stateAt: at, commit: null, handle: null, reason: null, target: null },
+      branch: deleteBranch === true ? "delete" : null,
+    };
+    return undefined;
+  }
+  if (merge === null) return "no merge was asked for";
+  if (record.type === "merge-branch") {
+    merge.branch = record.as;
+    return undefined;
+  }
+  if (record.type === "merge-target") {
+    merge.target = record.checks;
+    return undefined;
+  }
+  if (!OPEN_MERGES.includes(merge.state)) return `its merge is ${merge.state}`;
+  const { as: state, at: stateAt, commit, reason, handle = null } = record;
+  Object.assign(merge, { state, stateAt, commit, reason, handle: handle ?? merge.handle });
+  if (!isMerged(merge)) return undefined;
+  // Only a target that was green can show that the merge has broken it.
+  if (state === "merged" && merge.targetChecks === "green" && commit !== null) merge.target = "waiting";
+  if (state !== "merged") merge.branch = null;
+  if (item.pull !== null) item.pull = { ...item.pull, state: "merged" };
+  return undefined;
+}
+
+/** Whether the pull request is merged, by us or by somebody else. */
+function isMerged({ state }: Pick<MergeMemory, "state">): boolean {
+  return state === "merged" || state === "elsewhere";
+}
+
+export function addRequester(
+  requesters: Requester[],
+  { by, user }: { by: Person; user?: ForgePerson | undefined },
+): void {
+  const isSame = (other: Requester) => other.by === by && JSON.stringify(other.user) === JSON.stringify(user);
+  if (!requesters.some(isSame)) requesters.push({ by, user });
+}
