@@ -63,7 +63,7 @@ function rowHelp(verb: Verb): string {
 }
 
 /** In the order of the help. */
-const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Keys"];
+const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Rehearsal", "Keys"];
 
 /** With fewer flags, headings would only scatter them. */
 const MIN_GROUPED = 10;

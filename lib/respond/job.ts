@@ -54,7 +54,7 @@ export interface AskedStart {
   /** Called before each repeated attempt of the start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
   /** Called as soon as the run is started or found. */
-  onStarted(started: StartedRun): void;
+  onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
   /** Called with the end of the run. Its return value is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }

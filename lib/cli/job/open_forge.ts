@@ -7,7 +7,7 @@ import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../f
 import type { Context } from "../verb.ts";
 
 /** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
-const MAX_EVENT = 2 ** 25;
+export const MAX_EVENT = 2 ** 25;
 
 /** The options for opening a forge, from the context of a verb. */
 export function openOptions(

@@ -45,6 +45,7 @@ import { outDirectory, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
+import { DRY_RUN, refuseRehearsalFlags, REHEARSAL, rehearseMention } from "./rehearse.ts";
 import { announce } from "./run_follow.ts";
 
 const DAY_MS = 86_400_000;
@@ -61,6 +62,22 @@ function readSettings(context: Context): RespondSettings {
     limit: option(DAILY_LIMIT) ?? 20,
     template,
     isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
+  };
+}
+
+/** The settings that a job and its rehearsal share. */
+function readJob(context: Context): Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus"> {
+  const { option } = context;
+  return {
+    settings: readSettings(context),
+    request: {
+      repo: option(REPO),
+      harness: option(HARNESS),
+      mode: option(MODE) as StartRequest["mode"],
+      rootDirectory: option(ROOT),
+    },
+    showsTask: option(SHOW_TASK) !== false,
+    setsStatus: option(COMMIT_STATUS),
   };
 }
 
@@ -97,25 +114,17 @@ export async function respond(program: Context): Promise<number> {
   checkAddress(program);
   const context = toldOnce(program);
   const { flags, option, io, clock, platform, writer } = context;
-  const settings = readSettings(context);
+  const same = readJob(context);
   const job: RespondJob = {
+    ...same,
     io,
     clock,
     platform,
     writer,
     openForge: () => openJobForge(context),
-    settings,
     token: context.connection().token,
-    request: {
-      repo: option(REPO),
-      harness: option(HARNESS),
-      mode: option(MODE) as StartRequest["mode"],
-      rootDirectory: option(ROOT),
-    },
-    showsTask: option(SHOW_TASK) !== false,
-    setsStatus: option(COMMIT_STATUS),
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
-    run: (what, options) => runAsked(context, settings.name, what, options),
+    run: (what, options) => runAsked(context, same.settings.name, what, options),
   };
   return await answer(job, {
     isPoll: flags.has(POLL),
@@ -202,12 +211,21 @@ export const respondVerb: Verb = {
     [REPORT, OUT, HISTORY, OTEL_FILE],
     SHOW_TASK,
     STATE,
+    REHEARSAL,
   ],
   meanings: {
     ...OF_RUNS,
     success: "the run ended well; or there was nothing to start, and a line says why",
     unavailable: "forge or service could not be asked: nothing was started, and the next event or poll takes it up",
   },
-  examples: ["mogplex-ci respond", "mogplex-ci respond --poll --since 6h"],
-  run: respond,
+  examples: [
+    "mogplex-ci respond",
+    "mogplex-ci respond --poll --since 6h",
+    'mogplex-ci respond --dry-run --text "@mogplex fix the failing test"',
+  ],
+  async run(context) {
+    if (context.flags.has(DRY_RUN)) return await rehearseMention(context, readJob(context));
+    refuseRehearsalFlags(context);
+    return await respond(context);
+  },
 };

@@ -1,0 +1,119 @@
+/**
+ * `respond --dry-run`: shows what a job would do with a mention. Nothing is sent, started or written.
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { forgeOfJob } from "../../forge/open.ts";
+import { type Association, ASSOCIATIONS, assumedEvent, assumedText, assumptionsOf } from "../../respond/assumed.ts";
+import type { RespondJob } from "../../respond/job.ts";
+import { rehearse } from "../../respond/rehearsal.ts";
+import { own } from "../../text/safe_line.ts";
+import { MAX_EVENT } from "../job/open_forge.ts";
+import { oneOf, REPO } from "../options.ts";
+import type { Context, Option, VerbFlag } from "../verb.ts";
+
+export const DRY_RUN: VerbFlag = {
+  name: "dry-run",
+  help: "Print decision, prompt and note for --text or --event; send, start and write nothing",
+  heading: "Rehearsal",
+};
+const TEXT: Option<string> = {
+  name: "text",
+  value: "TEXT",
+  help: "The comment, on issue 1, by a user who may push",
+  heading: "Rehearsal",
+  parse: (text) => text,
+};
+const EVENT: Option<string> = {
+  name: "event",
+  value: "FILE",
+  help: "The event of a webhook as JSON, instead of --text",
+  heading: "Rehearsal",
+  parse: (text) => text,
+};
+const PULL_REQUEST: VerbFlag = {
+  name: "pull-request",
+  help: "With --text: the comment is on a pull request",
+  heading: "Rehearsal",
+};
+const AS: Option<string> = {
+  name: "as",
+  value: "NAME",
+  help: "The user who asks",
+  heading: "Rehearsal",
+  parse: (text) => text.replace(/^@/, ""),
+};
+const ASSOCIATION: Option<Association> = {
+  name: "association",
+  value: "WORD",
+  help: `Relation of that user to the repository: ${ASSOCIATIONS.join(", ")}; the first three may push`,
+  heading: "Rehearsal",
+  parse: oneOf(ASSOCIATIONS),
+};
+
+const DETAILS = [TEXT, EVENT, PULL_REQUEST, AS, ASSOCIATION];
+export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, ...DETAILS];
+
+const ATTEMPTED = "rehearse a mention";
+
+/** @throws {UsageError} for a flag of the rehearsal without `--dry-run`. */
+export function refuseRehearsalFlags({ flags }: Context): void {
+  const flag = DETAILS.find((each) => flags.has(each) || flags.get(each) !== undefined);
+  if (flag === undefined) return;
+  const advice = "add --dry-run, or leave out the flag";
+  throw new UsageError({ attempted: "respond", why: `--${flag.name} is for a rehearsal`, advice });
+}
+
+/** Prints what a job would do. @returns The exit code of the job. */
+export async function rehearseMention(
+  context: Context,
+  job: Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
+): Promise<number> {
+  const { io, clock, platform, writer } = context;
+  const assumed = await readAssumed(context);
+  const say = (...lines: readonly string[]) => writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
+  const quote = (head: string, text: string) => say("", head, ...text.split("\n").map((line) => `  ${line}`.trimEnd()));
+  say("Rehearsal: nothing is sent, started or written. Assumed:");
+  say(...assumptionsOf(assumed).map((each) => `  ${each}`));
+  const { exitCode, request, notes, log } = await rehearse({ ...job, io, clock, platform, writer }, assumed);
+  const where = request?.workingBranch === undefined
+    ? "on a new branch, with a new pull request"
+    : `on the branch ${request.workingBranch}`;
+  say("", request === null ? "Decision: no run would start" : `Decision: a run would start ${where}`);
+  writer.out(...log.map((line) => own`  ${line}`));
+  if (request !== null) quote("Prompt:", request.prompt);
+  const [first, last] = [notes[0], notes.at(-1)];
+  if (first === undefined) say("", "No note would be written.");
+  else quote(request === null ? "Note:" : "Note at the start:", first);
+  if (request !== null && last !== undefined) quote("Note at the end, if the run succeeds:", last);
+  return exitCode;
+}
+
+async function readAssumed(context: Context) {
+  const { io, option, flags, forges, platform, clock } = context;
+  const [text, path] = [option(TEXT), option(EVENT)];
+  const wishes = {
+    repository: option(REPO),
+    name: option(AS),
+    association: option(ASSOCIATION),
+    nowMs: clock.wallTime(),
+  };
+  if ((text === undefined) === (path === undefined)) {
+    const why = text === undefined ? "there is no comment" : "--text and --event exclude each other";
+    throw new UsageError({ attempted: ATTEMPTED, why, advice: 'give --text "@mogplex <task>", or --event FILE' });
+  }
+  if (path !== undefined) {
+    if (flags.has(PULL_REQUEST)) {
+      const advice = "leave out --pull-request";
+      throw new UsageError({ attempted: ATTEMPTED, why: "the event names its issue or pull request", advice });
+    }
+    const event = io.readFile(path, MAX_EVENT, "follow", "replace");
+    if (event !== undefined) return await assumedEvent(event, forges, wishes);
+    throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
+  }
+  const forge = forgeOfJob(forges, platform.name) ?? forges.find(({ publicHost }) => publicHost !== undefined);
+  if (forge === undefined || text === undefined) {
+    throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
+  }
+  return assumedText(text, forge, flags.has(PULL_REQUEST), wishes);
+}

@@ -1,0 +1,240 @@
+/**
+ * What a rehearsal takes as the answers of the forge: from a text, or from the event of a webhook.
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { addressAt } from "../forge/address.ts";
+import type { ForgeUser } from "../forge/findings.ts";
+import type { Forge } from "../forge/forge.ts";
+import { field, numberOf } from "../forge/payload.ts";
+import type { AskEvent, Thread, ThreadComment } from "../forge/threads.ts";
+import { isObject, lookup, parseJson } from "../lookup.ts";
+
+/** The relation of a user to a repository, in GitHub's words. The first three may push. */
+export const ASSOCIATIONS = ["owner", "member", "collaborator", "contributor", "none"] as const;
+export type Association = typeof ASSOCIATIONS[number];
+
+const mayPush = (association: string) => ["owner", "member", "collaborator"].includes(association.toLowerCase());
+
+export interface Assumed {
+  readonly forge: Forge;
+  /** Scheme and host. */
+  readonly origin: string;
+  /** `owner/name`. */
+  readonly repository: string;
+  readonly defaultBranch: string;
+  readonly event: AskEvent;
+  readonly thread: Thread;
+  readonly asker: ForgeUser;
+  /** Null for a label. */
+  readonly comment: ThreadComment | null;
+  /** Null without one. */
+  readonly label: { readonly id: number; readonly name: string; readonly by: ForgeUser; readonly at: string } | null;
+  /** Ids of the users who may push. */
+  readonly pushers: readonly number[];
+}
+
+/** What the user says about the assumed forge. */
+export interface AssumedWishes {
+  readonly repository: string | undefined;
+  /** Name of the user who asks. */
+  readonly name: string | undefined;
+  readonly association: Association | undefined;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/** Facts of an event, as far as it has them. */
+interface Facts {
+  origin?: string | undefined;
+  repository?: string | undefined;
+  defaultBranch?: string | undefined;
+  title?: string | undefined;
+  text?: string | undefined;
+  url?: string | undefined;
+  isOpen?: boolean;
+  isForeign?: boolean;
+  isInternal?: boolean;
+  source?: string | undefined;
+  target?: string | undefined;
+  asker?: string | undefined;
+  isBot?: boolean;
+  association?: string | undefined;
+  author?: string | undefined;
+  authorAssociation?: string | undefined;
+  comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean } | undefined;
+  label?: string | undefined;
+}
+
+/** A comment on issue 1 or on pull request 1. */
+export function assumedText(text: string, forge: Forge, isPull: boolean, wishes: AssumedWishes): Assumed {
+  const place = { kind: isPull ? "pull" as const : "issue" as const, number: 1 };
+  const comment = { id: 1, text };
+  const news = { thread: place, comment: { kind: "comment" as const, id: comment.id }, text, written: text };
+  return assume(forge, { kind: "ask", news }, { comment }, wishes);
+}
+
+/**
+ * The comment or the label of an event.
+ * @param forges The known forges: the form of the event shows which one sent it.
+ * @throws {UsageError} if it is about neither.
+ */
+export async function assumedEvent(text: string, forges: readonly Forge[], wishes: AssumedWishes): Promise<Assumed> {
+  const attempted = "read the event";
+  const body = parseJson(text);
+  if (!isObject(body)) throw new UsageError({ attempted, why: "it is not a JSON object" });
+  const isGitlab = typeof field(body, "object_kind") === "string";
+  // Gitea and Forgejo have both names of a user.
+  const isGitea = typeof field(body, "sender", "username") === "string";
+  const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
+  const forge = forges.find((each) => each.name === name);
+  if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is from no forge that is known" });
+  const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
+  const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
+  const variables: Readonly<Record<string, string>> = {
+    CI_PROJECT_ID: String(id),
+    GITHUB_EVENT_NAME: workflowName(body),
+  };
+  const event = await forge.job.event((variable) => lookup(variables, variable), text, () => Promise.resolve(id));
+  if (event.kind === "ask") return assume(forge, event, facts, wishes);
+  const why = event.kind === "nothing" ? event.reason : "it names no issue or pull request with a comment or a label";
+  throw new UsageError({ attempted, why, advice: "give the event of a comment or of a label" });
+}
+
+/** Source: GitHub, "Webhook events and payloads". */
+function workflowName(body: unknown): string {
+  if (isObject(field(body, "comment"))) return "issue_comment";
+  return isObject(field(body, "pull_request")) ? "pull_request_target" : "issues";
+}
+
+const textAt = (body: unknown, ...path: string[]): string | undefined => {
+  const value = field(body, ...path);
+  return typeof value === "string" ? value : undefined;
+};
+
+/** Source: GitHub, "Webhook events and payloads", `issue_comment`, `issues` and `pull_request`; Gitea and Forgejo send the same fields. */
+function workflowFacts(body: unknown): Facts {
+  const holder = isObject(field(body, "pull_request")) ? "pull_request" : "issue";
+  const at = (...path: string[]) => textAt(body, holder, ...path);
+  const id = numberOf(body, "comment", "id");
+  const url = at("html_url");
+  const branches = [at("head", "repo", "full_name"), at("base", "repo", "full_name")];
+  return {
+    origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
+    repository: textAt(body, "repository", "full_name"),
+    defaultBranch: textAt(body, "repository", "default_branch"),
+    title: at("title"),
+    text: at("body"),
+    url,
+    isOpen: at("state") !== "closed",
+    isForeign: branches[0] !== branches[1],
+    source: at("head", "ref"),
+    target: at("base", "ref"),
+    asker: textAt(body, "comment", "user", "login") ?? textAt(body, "sender", "login"),
+    isBot: textAt(body, "comment", "user", "type") === "Bot",
+    association: textAt(body, "comment", "author_association"),
+    author: at("user", "login"),
+    authorAssociation: at("author_association"),
+    comment: id === undefined
+      ? undefined
+      : { id, text: textAt(body, "comment", "body") ?? "", isEdited: field(body, "action") === "edited" },
+    label: textAt(body, "label", "name"),
+  };
+}
+
+/** Source: GitLab, "Webhook events", comment, issue and merge request events. It names no author of the issue, and no rights. */
+function gitlabFacts(body: unknown): Facts {
+  const isNote = field(body, "object_kind") === "note";
+  const holder = !isNote ? "object_attributes" : isObject(field(body, "merge_request")) ? "merge_request" : "issue";
+  const at = (...path: string[]) => textAt(body, holder, ...path);
+  const url = textAt(body, "project", "web_url");
+  const labels = field(body, "labels");
+  const id = isNote ? numberOf(body, "object_attributes", "id") : undefined;
+  return {
+    origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
+    repository: textAt(body, "project", "path_with_namespace"),
+    defaultBranch: textAt(body, "project", "default_branch"),
+    title: at("title"),
+    text: at("description"),
+    url: isNote ? textAt(body, "object_attributes", "url")?.replace(/#.*/, "") : at("url"),
+    isOpen: !["closed", "merged", "locked"].includes(at("state") ?? ""),
+    isForeign: numberOf(body, holder, "source_project_id") !== numberOf(body, holder, "target_project_id"),
+    isInternal: field(body, holder, "confidential") === true,
+    source: at("source_branch"),
+    target: at("target_branch"),
+    asker: textAt(body, "user", "username"),
+    comment: id === undefined ? undefined : {
+      id,
+      text: textAt(body, "object_attributes", "note") ?? "",
+      isEdited: textAt(body, "object_attributes", "action") === "update",
+      isInternal: field(body, "object_attributes", "internal") === true,
+    },
+    label: Array.isArray(labels) ? labels.map((each) => textAt(each, "title"))[0] : undefined,
+  };
+}
+
+function assume(
+  forge: Forge,
+  event: Extract<AskEvent, { kind: "ask" }>,
+  facts: Facts,
+  { repository: wanted, name, association, nowMs }: AssumedWishes,
+): Assumed {
+  const at = new Date(nowMs).toISOString();
+  const place = event.news.thread;
+  const origin = facts.origin ?? `https://${forge.publicHost ?? `${forge.name}.example`}`;
+  const repository = facts.repository ?? wanted ?? "acme/web";
+  const defaultBranch = facts.defaultBranch ?? "main";
+  const asker: ForgeUser = { id: 1, name: name ?? facts.asker ?? "you", isBot: facts.isBot ?? false };
+  const isAuthor = facts.author === undefined || facts.author === facts.asker;
+  const author: ForgeUser = isAuthor ? asker : { id: 2, name: facts.author ?? "", isBot: false };
+  const pull = addressAt(forge.address, origin, repository, place.number).url;
+  const { comment } = facts;
+  return {
+    ...{ forge, origin, repository, defaultBranch, event, asker },
+    thread: {
+      ...place,
+      url: facts.url ?? (place.kind === "pull" ? pull : pull.replace(/\w+(?=\/\d+$)/, "issues")),
+      isOpen: facts.isOpen ?? true,
+      title: facts.title ?? "An example",
+      text: facts.text ?? "The description of the example.",
+      author,
+      createdAt: at,
+      isInternal: facts.isInternal ?? false,
+      changes: [],
+      pull: place.kind === "issue" ? null : {
+        source: facts.source ?? "feature",
+        target: facts.target ?? defaultBranch,
+        isForeign: facts.isForeign ?? false,
+        commit: null,
+      },
+    },
+    comment: comment === undefined ? null : {
+      ...{ kind: "comment", id: comment.id, text: comment.text, author: asker, createdAt: at },
+      editedAt: comment.isEdited === true ? at : null,
+      isInternal: comment.isInternal === true,
+    },
+    label: facts.label === undefined ? null : { id: 1, name: facts.label, by: asker, at },
+    pushers: [
+      ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
+      ...!isAuthor && mayPush(facts.authorAssociation ?? "owner") ? [author.id] : [],
+    ],
+  };
+}
+
+/** Sentences about what was assumed. They contain untrusted names. */
+export function assumptionsOf({ forge, repository, thread, asker, comment, pushers }: Assumed): string[] {
+  const { kind, number, pull, author, isOpen } = thread;
+  const by = (user: ForgeUser) => `by ${user.name}, who ${pushers.includes(user.id) ? "may" : "may not"} push`;
+  const place = `${kind === "issue" ? "Issue" : "Pull request"} ${number} of ${repository} on ${forge.system}`;
+  return [
+    `${place} is ${isOpen ? "open" : "closed"}.`,
+    ...pull === null ? [] : [
+      `Its branch is ${pull.source}${
+        pull.isForeign ? " of a fork" : ""
+      }. A check failed, a review asks for changes, and ` +
+      "there is a conflict.",
+    ],
+    `The ${comment === null ? "label was set" : "comment is"} ${by(asker)}.`,
+    `Title and description are ${by(author)}.`,
+  ];
+}

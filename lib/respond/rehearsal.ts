@@ -1,0 +1,195 @@
+/**
+ * A rehearsal of one mention: the code of a job, with a forge in memory. Nothing is sent, started or written.
+ * @module
+ */
+import { ForgeClient } from "../forge/client.ts";
+import { addressAt } from "../forge/address.ts";
+import { NO_FINDINGS } from "../forge/findings.ts";
+import type { NotePlace } from "../forge/note.ts";
+import type { OpenForge } from "../forge/open.ts";
+import type { CommentPlace, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import { resultContent } from "../report/job_note.ts";
+import { emptyRunResult, type RunResult } from "../run/result.ts";
+import { openSession } from "../run/session.ts";
+import { resolveConnection } from "../service/connection.ts";
+import type { Fetch } from "../service/transport.ts";
+import { own, type SafeLine } from "../text/safe_line.ts";
+import { answer } from "./answer.ts";
+import type { Assumed } from "./assumed.ts";
+import type { AskedStart, RespondJob, RunAsked } from "./job.ts";
+
+/** What a job would do with a mention. */
+export interface Rehearsal {
+  /** The exit code of the job; 0 if it would start a run that succeeds. */
+  readonly exitCode: number;
+  /** The run that would start; null without one. */
+  readonly request: AskedStart["request"] | null;
+  /** The text of the note after each change, oldest first, without its hidden lines. */
+  readonly notes: readonly string[];
+  /** What the job would log. */
+  readonly log: readonly SafeLine[];
+}
+
+/** No token is needed: this one seals the marks of notes that nobody else ever sees. */
+const TOKEN = "rehearsal";
+const RUN_ID = "00000000-0000-4000-8000-000000000000";
+
+const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"));
+
+/** @param job The settings of the job. */
+export async function rehearse(
+  job: Pick<RespondJob, "io" | "clock" | "platform" | "settings" | "request" | "showsTask" | "setsStatus" | "writer">,
+  assumed: Assumed,
+): Promise<Rehearsal> {
+  const { clock, platform, writer } = job;
+  const log: SafeLine[] = [];
+  const forge = new ForgeInMemory(assumed, clock);
+  let request: AskedStart["request"] | null = null;
+  const run: RunAsked = async (what, { note: planned, onSession }) => {
+    if (!("request" in what)) throw new Error("A rehearsal has no earlier run");
+    request = what.request;
+    onSession({ deadline: Infinity, signal: undefined });
+    what.onStarted({ runId: RUN_ID, run: { status: "running" } });
+    const { result } = await what.onEnd({ result: resultOf(what.request, assumed), error: undefined });
+    const { task, steps, host, note } = planned;
+    await note?.end(resultContent(job, result, { task, steps, host }));
+    return { result };
+  };
+  const connection = resolveConnection({ env: () => undefined, token: TOKEN, noEnvironment: true });
+  const exitCode = await answer({
+    ...job,
+    token: TOKEN,
+    openForge: () => forge.open(),
+    openService: () => {
+      const session = openSession({ env: () => undefined, clock, fetch: refuse }, { connection, platform });
+      return { session, call: { deadline: session.deadline } };
+    },
+    writer: {
+      redact: writer.redact,
+      untrusted: (text) => writer.untrusted(text),
+      out: (...lines) => void log.push(...lines),
+      note: (text) => void log.push(own`note: ${writer.untrusted(text)}`),
+    },
+    run,
+  }, { isPoll: false, sinceMs: 0, timeoutMs: 0, out: "" });
+  return { exitCode, request, notes: forge.written, log };
+}
+
+/** The result of a run that succeeded. */
+function resultOf({ prompt, workingBranch, baseBranch }: AskedStart["request"], assumed: Assumed): RunResult {
+  const { forge, origin, repository, thread } = assumed;
+  const branch = workingBranch ?? "mogplex/example";
+  const number = workingBranch === undefined ? thread.number + 1 : thread.number;
+  return {
+    ...emptyRunResult(),
+    runId: RUN_ID,
+    repository,
+    task: prompt,
+    status: "success",
+    outcome: "success",
+    exitCode: 0,
+    replayed: false,
+    mayExist: true,
+    branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
+    pullRequest: { state: "open", url: addressAt(forge.address, origin, repository, number).url },
+    changed: true,
+  };
+}
+
+const REPOSITORY_ID = 1;
+const BOT = { id: 1_000, name: "mogplex-bot", isBot: true };
+
+/** The assumed thread and our notes in it. */
+class ForgeInMemory {
+  /** Texts of our note, oldest first. */
+  readonly written: string[] = [];
+  readonly #assumed: Assumed;
+  readonly #comments: ThreadComment[];
+  readonly #client: ForgeClient;
+  readonly #clock: RespondJob["clock"];
+  #userPath = "";
+
+  constructor(assumed: Assumed, clock: RespondJob["clock"]) {
+    const { forge, origin, comment } = assumed;
+    this.#assumed = assumed;
+    this.#clock = clock;
+    this.#comments = comment === null ? [] : [comment];
+    const token = { token: TOKEN, place: "a rehearsal" };
+    const world = { clock, fetch: (url: string, init: Parameters<Fetch>[1]) => this.#answer(url, init) };
+    this.#client = new ForgeClient(world, forge, forge.api(origin), token);
+  }
+
+  /** The requests of `writeNote`, and no other. */
+  // deno-lint-ignore require-await
+  async #answer(url: string, { method = "GET", body }: Parameters<Fetch>[1]) {
+    if (method === "GET" && url.endsWith(this.#userPath)) return Response.json({ id: BOT.id });
+    if (body === undefined) throw new Error(`A rehearsal sends nothing: ${url}`);
+    const { body: text } = JSON.parse(body) as { body: string };
+    const last = Math.max(0, ...this.#comments.map(({ id }) => id));
+    const id = method === "POST" ? last + 1 : Number(/(\d+)$/.exec(url)?.[1]);
+    const note = { ...{ kind: "comment" as const, id, text, author: BOT }, editedAt: null, isInternal: false };
+    const createdAt = new Date(this.#clock.wallTime()).toISOString();
+    this.#comments.splice(0, Infinity, ...this.#comments.filter((each) => each.id !== id), { ...note, createdAt });
+    this.written.push(text.replaceAll(/^<!-- .* -->\n*/gm, "").trim());
+    return Response.json({ id, body: text });
+  }
+
+  open(): OpenForge {
+    const { forge, event } = this.#assumed;
+    const { job } = forge;
+    return {
+      threads: this.#threads(),
+      token: TOKEN,
+      tokenPlace: "a rehearsal",
+      repositoryId: () => Promise.resolve(REPOSITORY_ID),
+      event: () => Promise.resolve(event),
+      notes: (thread) => this.#notes(thread),
+      mayLink: () => job?.notes.linksPulls === true,
+      pullFrom: () => Promise.resolve(null),
+    };
+  }
+
+  /** The place of the forge's own notes: its limits are real, its comments are in memory. */
+  #notes(thread: ThreadPlace): NotePlace {
+    const { forge: { notes }, repository } = this.#assumed;
+    if (notes === undefined) throw new Error("This forge has no notes");
+    const place = notes.open(this.#client, repository, thread);
+    this.#userPath = place.userPath;
+    const rows = this.#comments.map(({ id, text, author }) => ({ id, text, author: author.id, mayBeProgram: true }));
+    return { ...place, find: (_client, _what, isEnough) => isEnough(rows).then(() => ({ isWhole: true })) };
+  }
+
+  #threads(): Threads {
+    const { forge, origin, repository, defaultBranch, thread, label, pushers, comment } = this.#assumed;
+    const real = forge.threads?.(this.#client, { origin, repository });
+    if (real === undefined) throw new Error("This forge has no threads");
+    const isThread = ({ kind, number }: ThreadPlace) => kind === thread.kind && number === thread.number;
+    const isAsk = (place: CommentPlace) => place.kind === comment?.kind && place.id === comment.id;
+    const notes = () => this.#comments.filter(({ author }) => author.id === BOT.id);
+    const answers: Partial<Threads> = {
+      me: () => Promise.resolve(BOT),
+      repository: () => Promise.resolve({ id: REPOSITORY_ID, name: repository, defaultBranch }),
+      thread: (place) => Promise.resolve(isThread(place) ? thread : null),
+      comment: (_thread, place) => Promise.resolve(isAsk(place) ? comment : null),
+      comments: () => Promise.resolve({ list: [...this.#comments], isWhole: true }),
+      mayPush: ({ id }) => Promise.resolve(pushers.includes(id)),
+      labelled: (_thread, name) => Promise.resolve(label?.name === name ? label : null),
+      branch: (name) =>
+        Promise.resolve(name === thread.pull?.source ? { isProtected: name === defaultBranch, commit: null } : null),
+      // A run of `fix` starts if there is something to fix.
+      facts: () => Promise.resolve({ checks: "red", review: "changes-requested", conflict: true }),
+      findings: () => Promise.resolve(NO_FINDINGS),
+      commentsOf: () => Promise.resolve(notes().map((note) => ({ ...note, thread }))),
+      pullsFrom: () => Promise.resolve([thread.number]),
+      isAnswered: () => Promise.resolve(false),
+      remove: () => Promise.resolve(),
+      react: () => Promise.resolve(),
+    };
+    return new Proxy(real, {
+      get(target, name) {
+        const value: unknown = Reflect.get(answers, name) ?? Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+}
