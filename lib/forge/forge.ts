@@ -3,6 +3,7 @@
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
+import type { TreeReader } from "../git/tree.ts";
 import type { AddressForm } from "./address.ts";
 import type { ClientPlace, ForgeClient } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
@@ -34,6 +35,7 @@ export interface Forge extends ClientPlace {
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
   threads?(client: ForgeClient, place: RepositoryPlace): Threads;
   readonly notes?: ForgeNotes;
+  readonly files?: ForgeFiles;
   /** Jobs of the forge's own CI system; absent if no job can detect that it runs at such a forge. */
   readonly job?: ForgeJob;
   /** Command lines for people; absent without a program for them. */
@@ -70,6 +72,13 @@ export interface ForgePulls {
   findings(client: ForgeClient, address: PullRequestAddress, of: FindingsOf): Promise<Findings>;
 }
 
+export interface ForgeFiles {
+  /** What a token must have to read files: `the permission "contents: read"`. */
+  readonly needs: string;
+  /** @param repository See {@linkcode RepositoryPlace}. */
+  open(client: ForgeClient, repository: string): TreeReader;
+}
+
 export interface ForgeNotes {
   /** The forge's word for one: `note`. */
   readonly noun: string;
@@ -88,6 +97,8 @@ export interface ForgeJob {
   tokenVariable(env: ReadEnv): string;
   /** The same for masking, without a check; absent if it is the variable of the forge. */
   secretVariable?(env: ReadEnv): string;
+  /** User and variable of a token that Git alone accepts; absent without one. */
+  readonly git?: { readonly username: string; readonly variable: string };
   /** What to do without a token: for reading the forge, and for writing the note of a job. */
   readonly advice: { readonly ask: string; readonly note: string };
   /** Without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */

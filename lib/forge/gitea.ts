@@ -9,6 +9,7 @@ import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { GITEA_NOTES, GITEA_TOKEN_NEEDS } from "./gitea/comments.ts";
+import { giteaFiles } from "./gitea/files.ts";
 import { giteaFindings } from "./gitea/findings.ts";
 import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
 import { GiteaThreads } from "./gitea/threads.ts";
@@ -42,6 +43,7 @@ export const GITEA: Forge = {
   pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
   threads: (client, place) => new GiteaThreads(client, place),
   notes: GITEA_NOTES,
+  files: { needs: 'the scope "read:repository"', open: giteaFiles },
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["gitea", "forgejo"],

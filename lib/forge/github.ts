@@ -5,6 +5,7 @@
 import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
+import { githubFiles } from "./github/files.ts";
 import { githubFindings } from "./github/findings.ts";
 import { GITHUB_NOTES, GITHUB_TOKEN_NEEDS } from "./github/notes.ts";
 import { findGithub, GITHUB_ADDRESS, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github/pulls.ts";
@@ -28,6 +29,7 @@ export const GITHUB: Forge = {
   pulls: { largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub, findings: githubFindings },
   threads: (client, place) => new GithubThreads(client, place),
   notes: GITHUB_NOTES,
+  files: { needs: 'the permission "contents: read"', open: githubFiles },
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],

@@ -9,6 +9,7 @@ import { checkTokenVariable } from "../service/connection.ts";
 import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
+import { gitlabFiles } from "./gitlab/files.ts";
 import { gitlabFindings } from "./gitlab/findings.ts";
 import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
 import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
@@ -41,6 +42,7 @@ export const GITLAB: Forge = {
   },
   threads: (client, place) => new GitlabThreads(client, place),
   notes: GITLAB_NOTES,
+  files: { needs: 'the scope "read_api" and the role Reporter', open: gitlabFiles },
   job: {
     ciSystems: ["gitlab"],
     // Source: GitLab, "Predefined CI/CD variables".
@@ -48,6 +50,8 @@ export const GITLAB: Forge = {
     host: serverHost,
     tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
     secretVariable: namedVariable,
+    // The API answers 404 about files to this token.
+    git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
     advice: {
       ask: 'put a token there, with the scope "api" and the role Developer',
       note:

@@ -146,18 +146,13 @@ export function openJobNote(
 
 /** Opens the repository of a pull request, for a job that need not run there. @throws {UsageError} if there is no token for its host. */
 export function openForgeAt(options: OpenOptions, address: PullRequestAddress): Threads {
-  const { forges, env, world, ciSystem } = options;
+  const { forges, env, world } = options;
   const { origin, host, repository } = address;
   const forge = forges.find(({ name }) => name === address.forge);
   if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${address.forge}`);
-  const jobForge = forgeOfJob(forges, ciSystem);
-  const isThere = jobForge === forge && jobForge.job.host(env) === host;
-  const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
-  const token = tokenOfJob === undefined || tokenOfJob instanceof UsageError
-    ? resolveForgeAccess(forges, env)?.tokenFor({ forge: forge.name, host })
-    : tokenOfJob;
+  const token = tokenAt(options, forge, host);
+  if (token instanceof UsageError) throw token;
   if (token === undefined) {
-    if (tokenOfJob !== undefined) throw tokenOfJob;
     const { variable } = forge;
     // A variable does not permit sending its token to any other host.
     const isForHost = forge.tokenHost(env) === host;
@@ -192,6 +187,16 @@ const hostnameOf = (url: string) => new URL(url).hostname;
 function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
+}
+
+/** The token for a host: the job's, or the one in the environment. An error if the job's cannot be used; undefined without one. */
+export function tokenAt(options: OpenOptions, forge: Forge, host: string): ForgeToken | UsageError | undefined {
+  const { forges, env, ciSystem } = options;
+  const jobForge = forgeOfJob(forges, ciSystem);
+  const isThere = jobForge === forge && jobForge.job.host(env) === host;
+  const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
+  if (tokenOfJob !== undefined && !(tokenOfJob instanceof UsageError)) return tokenOfJob;
+  return resolveForgeAccess(forges, env)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */

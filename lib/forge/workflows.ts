@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { contentOf } from "./blob.ts";
 import type { ForgeClient } from "./client.ts";
 import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
 
@@ -13,13 +14,6 @@ const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encod
 
 /** Most files that are read: each costs a request. */
 const MAX_FILES = 20;
-
-/** Null if the answer has no text, as for a very large file. */
-function textOf({ content, encoding }: z.output<typeof fileSchema>): string | null {
-  const base64 = (content ?? "").replace(/\s/g, "");
-  if (encoding !== "base64" || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return null;
-  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
-}
 
 /** @param repository Path of the repository below the API. @throws what the client throws. */
 export async function findWorkflow(
@@ -37,7 +31,8 @@ export async function findWorkflow(
     for (const { path } of files.slice(0, MAX_FILES)) {
       const address = path.split("/").map(encodeURIComponent).join("/");
       const file = await orNull(client.get(what, `${repository}/contents/${address}`, fileSchema));
-      const text = file === null ? null : textOf(file);
+      const content = file === null ? null : contentOf(file);
+      const text = content === null || content.length === 0 ? null : new TextDecoder().decode(content);
       if (text !== null) read++;
       if (text !== null && isIt(text)) {
         return { found: { path, text }, files: files.length, unread: files.length - read };

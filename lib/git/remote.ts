@@ -21,7 +21,7 @@ const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogp
 /** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
 /** Longest waits before another try, in milliseconds. A random part of up to half is removed, so that two jobs do not stay in step. */
-const WAITS_MS: readonly number[] = [2_000, 6_000];
+export const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 interface BranchFile {
   path: string;
@@ -245,7 +245,7 @@ const REDIRECT = /error: 30[1278]\b/;
 const MAX_SAID = 300;
 
 /** Messages of Git, and of the server in separate lines. Both are untrusted; their control characters are removed. */
-function said({ stderr, code }: GitAnswer): string {
+export function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
     .map((line) => line.trim()).filter((line) => line !== "" && !/^(?:To|From) |^hint:/.test(line));

@@ -1,0 +1,207 @@
+/**
+ * Reads files of a repository at a fixed commit: by the API of its forge, by Git with the credentials of the job, or by Git without any.
+ * @module
+ */
+import { ApiError, MogplexError, UsageError } from "../errors.ts";
+import { openGitFiles } from "../git/files.ts";
+import { checkRemote } from "../git/remote.ts";
+import { readTreeFile, type RepositoryFile, type TreeReader } from "../git/tree.ts";
+import { foldName } from "../service/repository.ts";
+import { plainText } from "../text/plain_text.ts";
+import { createRedactor } from "../text/redact.ts";
+import { readAddress } from "./address.ts";
+import { ForgeClient } from "./client.ts";
+import type { Forge } from "./forge.ts";
+import { forgeOfJob, type OpenOptions, tokenAt } from "./open.ts";
+
+export interface WantedRepository {
+  /** `owner/name`, with all groups. */
+  readonly name: string;
+  /** Scheme, host and port of its server; undefined if only the name is known. */
+  readonly origin?: string | undefined;
+  /** Whether the user gave the origin. Then Git sends `MOGPLEX_GIT_TOKEN` there. */
+  readonly isNamed?: boolean | undefined;
+}
+
+export interface RepositoryFiles {
+  /** Scheme, host and port of the server. */
+  readonly origin: string;
+  /** How files are read, for messages: `the API of GitHub with variable GITHUB_TOKEN`. */
+  readonly way: string;
+  /**
+   * @param branch Undefined for the default branch.
+   * @returns The newest commit; null if the branch does not exist.
+   * @throws {MogplexError} with exit code 65 if the server refuses, otherwise 69.
+   */
+  head(branch?: string): Promise<string | null>;
+  /**
+   * Reads a file of at most 1 MB by its tree and blob; no link is followed.
+   * @param path From the root of the repository, with slashes.
+   * @throws as {@linkcode RepositoryFiles.head} does.
+   */
+  file(commit: string, path: string): Promise<RepositoryFile>;
+  /** Removes temporary files. Never throws. */
+  close(): Promise<void>;
+}
+
+export interface FilesOptions extends OpenOptions {
+  /** @default the system's Git */
+  openGit?: typeof openGitFiles | undefined;
+}
+
+interface Place {
+  readonly origin: string;
+  /** Undefined if the server is no forge that is known: then only Git can read it. */
+  readonly forge: Forge | undefined;
+}
+
+interface Way {
+  readonly name: string;
+  open(): Promise<TreeReader & { close?(): Promise<void> }>;
+}
+
+/**
+ * Finds the first way to read a repository that works on its default branch.
+ * @throws {MogplexError} if none works: exit code 69 if a server did not answer, otherwise 65.
+ */
+export async function openRepositoryFiles(options: FilesOptions, wanted: WantedRepository): Promise<RepositoryFiles> {
+  const attempted = `read repository ${JSON.stringify(wanted.name)}`;
+  const places = placesOf(options, wanted);
+  const failures: { way: string; error: MogplexError }[] = [];
+  for (const place of places) {
+    for (const way of waysOf(options, wanted, place)) {
+      try {
+        const reader = await way.open();
+        try {
+          const commit = await reader.head();
+          if (commit !== null) await reader.entry(commit, { path: "", id: commit }, ".mogplex");
+          return filesOf(reader, place.origin, way.name, attempted);
+        } catch (error) {
+          await reader.close?.();
+          throw error;
+        }
+      } catch (error) {
+        if (!(error instanceof MogplexError)) throw error;
+        failures.push({ way: way.name, error });
+      }
+    }
+  }
+  const why = failures.map(({ way, error }) => `${way}: ${error.why}`).join("; ");
+  const exit = failures.every(({ error }) => isRefusal(error)) ? "forbidden" : "unavailable";
+  throw new MogplexError({ attempted, why: why || "no server is known", advice: adviceFor(places) }, exit);
+}
+
+function filesOf(
+  reader: TreeReader & { close?(): Promise<void> },
+  origin: string,
+  way: string,
+  attempted: string,
+): RepositoryFiles {
+  async function judged<T>(read: Promise<T>): Promise<T> {
+    try {
+      return await read;
+    } catch (error) {
+      if (!(error instanceof MogplexError)) throw error;
+      const exit = isRefusal(error) ? "forbidden" : "unavailable";
+      throw new MogplexError({ attempted, why: `${way}: ${error.why}` }, exit, { cause: error });
+    }
+  }
+  return {
+    ...{ origin, way },
+    head: (branch) => judged(reader.head(branch)),
+    file: (commit, path) => judged(readTreeFile(reader, commit, path)),
+    close: async () => await reader.close?.(),
+  };
+}
+
+/** Whether the server has answered that this way cannot read the repository, or it cannot be tried here. A hidden repository is 404. */
+function isRefusal(error: MogplexError): boolean {
+  return ["unauthorized", "forbidden", "usage"].includes(error.exit) ||
+    error instanceof ApiError && error.status === 404;
+}
+
+function adviceFor(places: readonly Place[]): string {
+  const forges = new Set(places.map(({ forge }) => forge).filter((forge) => forge?.files !== undefined));
+  const tokens = [...forges].flatMap((forge) =>
+    forge === undefined ? [] : [`put a token with ${forge.files?.needs} into ${forge.variable}`]
+  );
+  return tokens.join(", or ") || "name its server: --repo https://HOST/OWNER/NAME";
+}
+
+/** The servers that may have the repository, the likeliest first. */
+function placesOf(options: OpenOptions, { name, origin }: WantedRepository): Place[] {
+  const { forges, env, ciSystem } = options;
+  const hostOf = (url: string) => new URL(url).host;
+  const job = forgeOfJob(forges, ciSystem);
+  const jobRepository = job && readAddress([job.address], `${job.job.pullsAt(env)}1`);
+  if (origin !== undefined) {
+    const host = hostOf(origin);
+    const isJob = job?.job.host(env) === host;
+    const forge = isJob ? job : forges.find((each) => each.publicHost === host || each.tokenHost(env) === host);
+    return [{ origin, forge }];
+  }
+  const ofJob = jobRepository && { origin: jobRepository.origin, forge: job };
+  const isOwn = jobRepository !== undefined && foldName(jobRepository.repository) === foldName(name);
+  if (ofJob && isOwn) return [ofJob];
+  const places: Place[] = forges.flatMap((forge) => {
+    const host = forge.tokenHost(env);
+    if (host === undefined || tokenAt(options, forge, host) === undefined) return [];
+    return [ofJob?.forge === forge && hostOf(ofJob.origin) === host ? ofJob : { origin: `https://${host}`, forge }];
+  });
+  if (ofJob) places.push(ofJob);
+  // The service works with GitHub; elsewhere somebody else may have a repository of the same name.
+  const github = forges.find(({ publicHost }) => publicHost === "github.com");
+  if (github !== undefined) places.push({ origin: "https://github.com", forge: github });
+  return places.filter((place, index) => places.findIndex((each) => each.origin === place.origin) === index);
+}
+
+function waysOf(options: FilesOptions, { name, isNamed = false }: WantedRepository, { origin, forge }: Place): Way[] {
+  const { env, world, ciSystem, forges, openGit = openGitFiles } = options;
+  const { host } = new URL(origin);
+  const ways: Way[] = [];
+  const job = forgeOfJob(forges, ciSystem);
+  const isJob = job !== undefined && job === forge && job.job.host(env) === host;
+  const token = forge && tokenAt(options, forge, host);
+  const hasToken = token !== undefined && !(token instanceof UsageError);
+  if (forge?.files !== undefined && token !== undefined) {
+    const { files } = forge;
+    ways.push({
+      name: `the API of ${forge.system}${hasToken ? ` with ${token.place}` : ""}`,
+      // deno-lint-ignore require-await
+      async open() {
+        if (!hasToken) throw token;
+        const api = isJob ? job.job.api(env) : forge.api(origin);
+        return files.open(new ForgeClient(world, forge, api, token), name);
+      },
+    });
+  }
+  const byGit = (place: string, credentials?: { username: string; password: string }): Way => ({
+    name: `Git at ${host} ${place}`,
+    async open() {
+      const secrets = credentials === undefined ? [] : [credentials.password];
+      const redact = createRedactor({ env, secrets });
+      return await openGit({
+        remote: checkRemote(`${origin}/${name}.git`),
+        ...{ credentials, env, redact: (text) => redact(plainText(text)) },
+        ...{ clock: world.clock, random: world.random ?? Math.random, signal: world.signal },
+      });
+    },
+  });
+  for (const { username, variable } of gitTokens(isJob ? job.job.git : undefined, isNamed)) {
+    const password = env(variable)?.trim() ?? "";
+    const user = variable === "MOGPLEX_GIT_TOKEN" ? env("MOGPLEX_GIT_USERNAME") : undefined;
+    if (password !== "") ways.push(byGit(`with variable ${variable}`, { username: user || username, password }));
+  }
+  if (hasToken) ways.push(byGit(`with ${token.place}`, { username: "x-access-token", password: token.token }));
+  ways.push(byGit("without a token"));
+  return ways;
+}
+
+/** Tokens that only Git can use. */
+function gitTokens(
+  ofJob: { readonly username: string; readonly variable: string } | undefined,
+  isNamed: boolean,
+): { username: string; variable: string }[] {
+  const ofUser = { username: "mogplex-ci", variable: "MOGPLEX_GIT_TOKEN" };
+  return [...isNamed ? [ofUser] : [], ...ofJob === undefined ? [] : [ofJob]];
+}

@@ -1,0 +1,62 @@
+/**
+ * Files of a GitHub repository, by trees and blobs: its contents routes follow links.
+ * @module
+ */
+import * as z from "zod/mini";
+import { ApiError, MogplexError } from "../../errors.ts";
+import type { TreeFolder, TreeReader } from "../../git/tree.ts";
+import { readBlob } from "../blob.ts";
+import type { ForgeClient } from "../client.ts";
+import { restOf } from "./pulls.ts";
+
+// Source: GitHub, "REST API endpoints for Git references", "… for Git trees" and "… for repositories", https://docs.github.com/en/rest/git
+const repositorySchema = z.lazy(() => z.object({ default_branch: z.string() }));
+const referenceSchema = z.lazy(() => z.object({ ref: z.string(), object: z.object({ sha: z.string() }) }));
+const treeSchema = z.lazy(() =>
+  z.object({
+    tree: z.array(z.object({ path: z.string(), mode: z.string(), sha: z.string(), size: z.nullish(z.int()) })),
+    truncated: z.boolean(),
+  })
+);
+
+/** Whether a branch does not exist; 409 is the answer about a repository without commits. */
+const isNoBranch = (error: unknown) => error instanceof ApiError && [404, 409].includes(error.status);
+
+export function githubFiles(client: ForgeClient, repository: string): TreeReader {
+  const path = `${restOf(client.api)}/repos/${repository}`;
+
+  async function defaultBranch(): Promise<string> {
+    return (await client.get(`read repository ${repository}`, path, repositorySchema)).default_branch;
+  }
+
+  async function commitOf(branch: string): Promise<string | undefined> {
+    const name = branch.split("/").map(encodeURIComponent).join("/");
+    try {
+      const { ref, object } = await client.get("read a branch", `${path}/git/ref/heads/${name}`, referenceSchema);
+      return ref === `refs/heads/${branch}` ? object.sha : undefined;
+    } catch (error) {
+      if (isNoBranch(error)) return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    async head(branch) {
+      const commit = branch === undefined ? undefined : await commitOf(branch);
+      if (commit !== undefined) return commit;
+      // The same 404 is the answer about a repository that is not shown.
+      const name = await defaultBranch();
+      return branch === undefined ? await commitOf(name) ?? null : null;
+    },
+    async entry(_commit, folder: TreeFolder, name) {
+      const what = "read a folder";
+      const { tree, truncated } = await client.get(what, `${path}/git/trees/${folder.id}`, treeSchema);
+      const row = tree.find((each) => each.path === name);
+      if (row !== undefined) return { mode: row.mode, id: row.sha, bytes: row.size ?? undefined };
+      if (!truncated) return undefined;
+      const why = "GitHub does not list all of its entries";
+      throw new MogplexError({ attempted: what, why, value: JSON.stringify(folder.path) }, "unavailable");
+    },
+    blob: async (_commit, _folder, id) => await readBlob(client, `${path}/git/blobs/${id}`),
+  };
+}
