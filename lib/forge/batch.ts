@@ -9,6 +9,7 @@ import type { Findings, FindingsOf } from "./findings.ts";
 import type { Forge, WantedBranch } from "./forge.ts";
 import type { PullRequestAddress, PullRequestFacts, PullRequestOutcome } from "./model.ts";
 import type { ForgeAccess } from "./open.ts";
+import { PullRequestWriter } from "./writer.ts";
 
 /** Every requested address is in exactly one of these. Keys are the addresses as they were requested. */
 export interface ForgeReading {
@@ -173,6 +174,19 @@ export class Forges {
       this.#world.signal?.throwIfAborted();
       return undefined;
     }
+  }
+
+  /**
+   * @param command For messages: `campaign merge`.
+   * @returns Undefined if there is no token for its host, the text is not the address of a pull request, or nothing can be changed at this forge.
+   */
+  writer(url: string, command: string): PullRequestWriter | undefined {
+    const place = this.#placeOf(url);
+    if (place === undefined) return undefined;
+    const { address, reach: { forge, client } } = place;
+    const { writes, notes } = forge;
+    if (writes === undefined || notes === undefined) return undefined;
+    return new PullRequestWriter({ ...forge, writes, notes }, client, address, command);
   }
 
   /**

@@ -10,7 +10,7 @@ import { isObject, parseJson } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
-import { type CallOptions, callWithin, isUnauthorized } from "../service/retry.ts";
+import { type CallOptions, callWithin, isAmbiguous, isUnauthorized } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 /** `place` is for messages: `variable GITHUB_TOKEN`. */
@@ -48,6 +48,13 @@ interface ForgeCall<T> {
   body?: unknown;
   /** Any request may be repeated, so the method must be idempotent. @default by `body` */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
+  /**
+   * Whether the request changes something. Writes to a host are at least a second apart. `once`: it is repeated only if the forge has certainly not
+   * carried it out, and {@linkcode isLost} shows whether it may have. @default a read, or a note, which limits itself
+   */
+  write?: "once" | "repeatable" | undefined;
+  /** Reads the value from a refusal that is an answer to this request, status 400 to 499; undefined if it is an error. */
+  refusal?(status: number, body: unknown): T | undefined;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed if the forge is too slow for this one. Then it is sent only once. @default {false} */
@@ -71,11 +78,18 @@ const BUDGET = 3_000;
 /** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute if it names no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
+/** The same for a write, so that a limit that lasts some minutes is waited for. */
+const WRITE_CALL_MS = 15 * 60_000;
+/** Shortest time between two writes to a host, in milliseconds. Source: GitHub, "Best practices for using the REST API", mutative requests. */
+const WRITE_PAUSE_MS = 1_000;
 /** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
 /** Answers about the token: no CI system may retry. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
+
+/** When the next write to a host may be sent, on its clock: clients with different tokens share that. */
+const nextWrites = new WeakMap<Clock, Map<string, number>>();
 
 interface CallRules {
   limits: CallOptions;
@@ -163,13 +177,30 @@ export class ForgeClient {
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
   }
 
-  #judge<T>({ what, read, isLimit }: ForgeCall<T>, answer: Answer): Verdict<T> {
+  /** Waits until this host may have another write. */
+  async #waitForTurn(): Promise<void> {
+    const { clock, signal } = this.#world;
+    const times = nextWrites.get(clock) ?? new Map<string, number>();
+    nextWrites.set(clock, times);
+    const { host } = new URL(this.api);
+    const now = clock.now();
+    const turn = Math.max(now, times.get(host) ?? now);
+    times.set(host, turn + WRITE_PAUSE_MS);
+    if (turn > now) await clock.sleep(turn - now, { signal });
+  }
+
+  #judge<T>(call: ForgeCall<T>, answer: Answer): Verdict<T> {
+    const { what, read, isLimit } = call;
     const { redact } = this.#transport;
     const good = answer.status >= 200 && answer.status < 300;
     const body = good ? parseJson(answer.text) : undefined;
     const limited = isLimited(answer) || good && isLimit?.(body) === true;
     const value = good && !limited ? read(body, answer.text, answer.headers) : undefined;
     if (value !== undefined) return { ok: true, value };
+    if (answer.status >= 400 && answer.status < 500 && !limited && !isPage(answer)) {
+      const refusal = call.refusal?.(answer.status, parseJson(answer.text));
+      if (refusal !== undefined) return { ok: true, value: refusal };
+    }
     const path = movedTo(answer, this.api);
     if (path !== undefined) throw new Moved(path);
     const facts = factsOf(answer, null, redact);
@@ -190,15 +221,18 @@ export class ForgeClient {
         "unavailable",
       );
     }
-    const usual = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const callMs = call.write === undefined ? CALL_MS : WRITE_CALL_MS;
+    const usual = { signal, deadline: clock.now() + callMs, requestTimeoutMs: ATTEMPT_MS };
     const options = { ...usual, ...this.#rules.limits };
     const world = { clock, onNotice, random, memory: this.#memory };
-    const lasts = (error: unknown) => isUnauthorized(error) || call.divisible === true && isTooMuch(error);
+    const lasts = (error: unknown) =>
+      isUnauthorized(error) || call.divisible === true && isTooMuch(error) || call.write === "once" && !isUnsent(error);
     // A redirect is followed and is not a failure.
     const onFailure = async (error: unknown) =>
       error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);
-    return await callWithin(world, { what, options, lasts, onFailure }, (limits) =>
-      this.#transport.call({
+    return await callWithin(world, { what, options, lasts, onFailure }, async (limits) => {
+      if (call.write !== undefined) await this.#waitForTurn();
+      return await this.#transport.call({
         what,
         send: (send) =>
           send(this.api + path, {
@@ -208,7 +242,8 @@ export class ForgeClient {
             body: body === undefined ? null : JSON.stringify(body),
           }),
         judge: (answer) => this.#judge(call, answer),
-      }, limits));
+      }, limits);
+    });
   }
 
   /**
@@ -281,7 +316,7 @@ export class ForgeClient {
   }
 
   /** Sends a request for which only the status matters. @throws what {@linkcode ForgeClient.call} throws. */
-  async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body"> = {}): Promise<void> {
+  async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body" | "write"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
 }
@@ -354,4 +389,15 @@ function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): num
 export function isTooMuch(error: unknown): boolean {
   return error instanceof NetworkError ||
     error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
+}
+
+/** Whether the forge has certainly not carried out a request that failed with this error: it was over a limit, or never sent. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof RateLimitedError || error instanceof NetworkError && !isAmbiguous(error);
+}
+
+/** Whether the forge may have carried out a write that failed with this error. Then its outcome must be read. */
+export function isLost(error: unknown): error is MogplexError {
+  if (!(error instanceof MogplexError) || isUnsent(error)) return false;
+  return isAmbiguous(error) || error instanceof UnavailableError && error.status >= 500;
 }

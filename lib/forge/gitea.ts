@@ -13,6 +13,7 @@ import { giteaFiles } from "./gitea/files.ts";
 import { giteaFindings } from "./gitea/findings.ts";
 import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
 import { GiteaThreads } from "./gitea/threads.ts";
+import { GITEA_WRITES } from "./gitea/writes.ts";
 import type { PullRequestAddress } from "./model.ts";
 import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
 
@@ -42,6 +43,7 @@ export const GITEA: Forge = {
   api,
   pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
   threads: (client, place) => new GiteaThreads(client, place),
+  writes: GITEA_WRITES,
   notes: GITEA_NOTES,
   files: { needs: 'the scope "read:repository"', open: giteaFiles },
   job: {

@@ -14,6 +14,7 @@ import { gitlabFindings } from "./gitlab/findings.ts";
 import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
 import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
 import { GitlabThreads } from "./gitlab/threads.ts";
+import { GITLAB_WRITES } from "./gitlab/writes.ts";
 import { field, nothing, numberOf, UNREADABLE } from "./payload.ts";
 import type { AskEvent } from "./threads.ts";
 
@@ -41,6 +42,7 @@ export const GITLAB: Forge = {
     findings: gitlabFindings,
   },
   threads: (client, place) => new GitlabThreads(client, place),
+  writes: GITLAB_WRITES,
   notes: GITLAB_NOTES,
   files: { needs: 'the scope "read_api" and the role Reporter', open: gitlabFiles },
   job: {

@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError } from "../errors.ts";
 import { TimedOut, withLimit } from "../service/answer.ts";
 import { sha256Hex } from "../sha256.ts";
-import type { ForgeClient } from "./client.ts";
+import { type ForgeClient, isLost } from "./client.ts";
 
 /** The parts of a comment that show whether it is our note. */
 export interface NoteRow {
@@ -226,6 +226,10 @@ class NoteWriter {
     return { id, updated: true };
   }
 
+  async post(body: string): Promise<void> {
+    await this.#client.send(this.#what("create"), this.#place.path, { body: { body }, write: "once" });
+  }
+
   /** @throws {Unknown} if the forge may have created the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
     const { id } = await this.#client.call({
@@ -239,6 +243,29 @@ class NoteWriter {
       },
     });
     return { id, updated: false };
+  }
+}
+
+/** How long after a lost answer the comment is looked for, in milliseconds: a list may lag behind. */
+const LOOK_MS = [1_000, 5_000, 15_000];
+
+/**
+ * Posts a comment that begins with a marker, unless ours with that marker is there. It is sent once: after a lost answer it is only looked for.
+ * @throws {MogplexError} that `isLost` recognizes, if the comment was not found after a lost answer.
+ */
+export async function postComment(place: NotePlace, marker: string, text: string): Promise<void> {
+  const { client, reason } = place;
+  const writer = new NoteWriter(client.within({ limits: {}, reason }), place);
+  if (await writer.find(marker) !== undefined) return;
+  try {
+    await writer.post(bodyOf(marker, text));
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    for (const ms of LOOK_MS) {
+      await client.wait(ms);
+      if (await writer.find(marker) !== undefined) return;
+    }
+    throw error;
   }
 }
 

@@ -48,6 +48,20 @@ export interface Reviewers {
   readonly teams: readonly string[];
 }
 
+/** `refused`: the forge's words, harmless, as a clause. */
+export interface Refused {
+  readonly refused: string;
+}
+
+/** What people can set at a pull request, as it is now. */
+export interface PullRequestMarks {
+  readonly isOpen: boolean;
+  /** Users and teams who were requested to review it. */
+  readonly users: readonly string[];
+  readonly teams: readonly string[];
+  readonly labels: readonly string[];
+}
+
 /** Rights of the token, by what needs them, as a clause: `the permission "contents: write"`. */
 export interface WriteNeeds {
   readonly merge: string;
@@ -63,23 +77,26 @@ export interface WriteNeeds {
  */
 export interface ForgeWrites {
   readonly needs: WriteNeeds;
+  /** Name of the user of a job's own token, whose merges start no workflow; absent without one. */
+  readonly jobUser?: string;
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
   /** Reads what happened to a merge; sends nothing that changes something. @param handle Null without one. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
   /** Takes it out of the queue or train. @returns False if it was not in one. */
   leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
-  /** Brings the branch up to date with its target. @returns `refused`: the forge's words. */
+  /** Brings the branch up to date with its target. */
   update(
     client: ForgeClient,
     address: PullRequestAddress,
     commit: string,
-  ): Promise<"updated" | "moved" | { readonly refused: string }>;
-  /** Adds reviewers. @returns `refused`: the forge's words, if it accepts one of them not. */
+  ): Promise<"updated" | "moved" | Refused>;
+  /** Adds reviewers; the present ones stay. */
   requestReview(
     client: ForgeClient,
     address: PullRequestAddress,
     reviewers: Reviewers,
-  ): Promise<"requested" | { readonly refused: string }>;
+  ): Promise<"requested" | Refused>;
+  marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks>;
   addLabels(client: ForgeClient, address: PullRequestAddress, labels: readonly string[]): Promise<void>;
   close(client: ForgeClient, address: PullRequestAddress): Promise<void>;
   /** Deletes a branch of the repository if it is still at a commit. */
@@ -88,7 +105,7 @@ export interface ForgeWrites {
     address: PullRequestAddress,
     branch: string,
     commit: string,
-  ): Promise<"deleted" | "moved" | "gone">;
+  ): Promise<"deleted" | "moved" | "gone" | Refused>;
   /** The user of the token; null if the forge does not show it, as for the token of a job. */
   me(client: ForgeClient): Promise<ForgeUser | null>;
 }

@@ -204,7 +204,7 @@ function errorsOf(body: Record<string, unknown>): PartError[] {
 }
 
 /** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error once the hour's points are used up. */
-function isLimit(body: unknown): boolean {
+export function isLimit(body: unknown): boolean {
   if (!isObject(body)) return false;
   const { errors } = body;
   const isSecondary = Array.isArray(errors) &&

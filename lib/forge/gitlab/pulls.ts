@@ -83,7 +83,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
   return await factsOf(client, address, request);
 }
 
-function pathOf({ repository, number }: PullRequestAddress): string {
+export function pathOf({ repository, number }: PullRequestAddress): string {
   return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
 }
 

@@ -1,0 +1,201 @@
+/**
+ * Writes of Gitea and Forgejo. Merges are pinned and made at once: their scheduled merge drops the pin.
+ * Source: Gitea, API reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
+ * @module
+ */
+import * as z from "zod/mini";
+import type { ForgeClient } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
+import type { PullRequestAddress } from "../model.ts";
+import { wordsOfRefusal } from "../refusal.ts";
+import { isGone } from "../threads.ts";
+import type { ForgeWrites, MergeOrder, MergeOutcome, MergeProgress, PullRequestMarks, Refused } from "../writes.ts";
+import { listOf } from "./comments.ts";
+import { wholeList } from "../pages.ts";
+
+const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
+const pullSchema = z.lazy(() =>
+  z.object({
+    state: z.string(),
+    merged: z.boolean(),
+    merge_commit_sha: z.nullish(z.string()),
+    head: z.object({ sha: z.string() }),
+    requested_reviewers: z.nullish(z.array(userSchema)),
+    requested_reviewers_teams: z.nullish(z.array(z.object({ name: z.string() }))),
+    labels: z.nullish(z.array(z.object({ name: z.string() }))),
+  })
+);
+const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), commit: z.object({ id: z.string() }) }));
+const labelSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
+
+function pathOf({ repository, number }: PullRequestAddress, part = ""): string {
+  return `/repos/${repository}/pulls/${number}${part}`;
+}
+
+async function read(client: ForgeClient, address: PullRequestAddress) {
+  return await client.get(`read pull request ${address.url}`, pathOf(address), pullSchema);
+}
+
+async function merge(
+  client: ForgeClient,
+  { address, commit, method, title, body }: MergeOrder,
+): Promise<MergeOutcome> {
+  const outcome = await client.call<MergeOutcome>({
+    what: `merge pull request ${address.url}`,
+    path: pathOf(address, "/merge"),
+    write: "once",
+    body: {
+      Do: method,
+      head_commit_id: commit,
+      ...method !== "rebase" && { MergeTitleField: title, MergeMessageField: body },
+    },
+    // The answer is empty: the commit is read below.
+    read: () => ({ kind: "merged", commit: null }),
+    refusal(status, answer) {
+      const reason = wordsOfRefusal(answer);
+      if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
+      // Other words are a conflict.
+      if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
+      return status === 422 || status === 423 ? { kind: "refused", reason } : undefined;
+    },
+  });
+  if (outcome.kind !== "merged") return outcome;
+  const now = await progress(client, address);
+  return now.kind === "merged" ? now : outcome;
+}
+
+async function progress(client: ForgeClient, address: PullRequestAddress): Promise<MergeProgress> {
+  const { merged, state, merge_commit_sha: commit } = await read(client, address);
+  if (merged) return { kind: "merged", commit: commit ?? null };
+  return { kind: "out", reason: state === "open" ? "it is open" : "it was closed without being merged" };
+}
+
+/** Gitea cannot pin it: the head is read right before. */
+async function update(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  commit: string,
+): Promise<"updated" | "moved" | Refused> {
+  if ((await read(client, address)).head.sha !== commit) return "moved";
+  return await client.call<"updated" | Refused>({
+    what: `update the branch of pull request ${address.url}`,
+    path: pathOf(address, "/update?style=merge"),
+    method: "POST",
+    write: "once",
+    read: () => "updated",
+    refusal: (status, body) => status === 409 || status === 422 ? { refused: wordsOfRefusal(body) } : undefined,
+  });
+}
+
+async function requestReview(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  { users, teams }: { users: readonly string[]; teams: readonly string[] },
+): Promise<"requested" | Refused> {
+  return await client.call<"requested" | Refused>({
+    what: `request reviews of pull request ${address.url}`,
+    path: pathOf(address, "/requested_reviewers"),
+    write: "repeatable",
+    body: { reviewers: users, team_reviewers: teams.map((team) => team.replace(/^.*\//, "")) },
+    read: () => "requested",
+    // 404: there is no such user or team.
+    refusal: (status, body) => status === 404 || status === 422 ? { refused: wordsOfRefusal(body) } : undefined,
+  });
+}
+
+async function marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks> {
+  const pull = await read(client, address);
+  const [owner = ""] = address.repository.split("/");
+  return {
+    isOpen: pull.state === "open",
+    users: (pull.requested_reviewers ?? []).map(({ login }) => login),
+    teams: (pull.requested_reviewers_teams ?? []).map(({ name }) => `${owner}/${name}`),
+    labels: (pull.labels ?? []).map(({ name }) => name),
+  };
+}
+
+/** Gitea ignores names of labels that do not exist; the other forges create such labels. */
+async function addLabels(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  labels: readonly string[],
+): Promise<void> {
+  const { repository, number, url } = address;
+  const what = `read the labels of ${repository}`;
+  const own = await wholeList(what, listOf(client, what, `/repos/${repository}/labels`, labelSchema));
+  const [owner = ""] = repository.split("/");
+  // The owner may be a user, who has no labels.
+  const shared = await client.getShown(what, `/orgs/${owner}/labels?limit=50`, z.array(labelSchema)) ?? [];
+  const ids: number[] = [];
+  for (const name of labels) {
+    const label = [...own, ...shared].find((each) => each.name === name) ?? await client.call({
+      what: `create label "${name}" in ${repository}`,
+      path: `/repos/${repository}/labels`,
+      body: { name, color: "#ededed" },
+      write: "once",
+      read: (value) => z.safeParse(labelSchema, value).data,
+    });
+    ids.push(label.id);
+  }
+  const path = `/repos/${repository}/issues/${number}/labels`;
+  await client.send(`label pull request ${url}`, path, { body: { labels: ids }, write: "repeatable" });
+}
+
+/** Gitea cannot pin it: the branch is read right before. */
+async function deleteBranch(
+  client: ForgeClient,
+  { repository }: PullRequestAddress,
+  branch: string,
+  commit: string,
+): Promise<"deleted" | "moved" | "gone" | Refused> {
+  const path = `/repos/${repository}/branches/${branch.split("/").map(encodeURIComponent).join("/")}`;
+  const row = await client.get(`read branch "${branch}" of ${repository}`, path, branchSchema).catch((error) => {
+    if (isGone(error)) return undefined;
+    throw error;
+  });
+  if (row === undefined) return "gone";
+  if (row.commit.id !== commit) return "moved";
+  if (row.protected) return { refused: "the branch is protected" };
+  return await client.call<"deleted" | "gone" | Refused>({
+    what: `delete branch "${branch}" of ${repository}`,
+    path,
+    method: "DELETE",
+    write: "once",
+    read: () => "deleted",
+    refusal: (status) => status === 404 ? "gone" : undefined,
+  });
+}
+
+async function me(client: ForgeClient): Promise<ForgeUser | null> {
+  const user = await client.getShown("read the user of the token", "/user", userSchema);
+  return user === undefined ? null : { id: user.id, name: user.login, isBot: null };
+}
+
+const REPOSITORY = 'the scope "write:repository" and the right to push';
+const ISSUE = 'the scopes "write:issue" and "write:repository"';
+
+export const GITEA_WRITES: ForgeWrites = {
+  needs: {
+    merge: REPOSITORY,
+    update: REPOSITORY,
+    ask: REPOSITORY,
+    label: ISSUE,
+    close: REPOSITORY,
+    deleteBranch: REPOSITORY,
+  },
+  // Source: Gitea 1.24.6, models/user/user_system.go, `ActionsUserName`.
+  jobUser: "gitea-actions",
+  merge,
+  progress,
+  leaveQueue: () => Promise.resolve(false),
+  update,
+  requestReview,
+  marks,
+  addLabels,
+  async close(client, address) {
+    const how = { method: "PATCH", body: { state: "closed" }, write: "repeatable" } as const;
+    await client.send(`close pull request ${address.url}`, pathOf(address), how);
+  },
+  deleteBranch,
+  me,
+};

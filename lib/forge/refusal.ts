@@ -1,0 +1,26 @@
+/**
+ * What a forge says when it refuses a write. Its words are untrusted.
+ * @module
+ */
+import { isObject } from "../lookup.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+
+const MAX_WORDS = 300;
+
+function textsIn(value: unknown, depth = 0): string[] {
+  if (typeof value === "string") return [value];
+  if (depth > 3) return [];
+  if (Array.isArray(value)) return value.flatMap((each) => textsIn(each, depth + 1));
+  return isObject(value) ? Object.values(value).flatMap((each) => textsIn(each, depth + 1)) : [];
+}
+
+/**
+ * The message in the JSON of a refusal, as one harmless line. Source: GitHub and Gitea, `message`; GitLab, "REST API troubleshooting": `message` may be
+ * an object of lists, and some answers have `error` instead.
+ */
+export function wordsOfRefusal(body: unknown): string {
+  const { message, error, errors } = isObject(body) ? body : {};
+  const texts = [message, errors, error].map((each) => textsIn(each)).find((each) => each.length > 0) ?? [];
+  const line = plainText(texts.join("; ")).replace(/\s+/g, " ").trim().replace(/\.$/, "");
+  return line === "" ? "it names no reason" : cutText(line, MAX_WORDS);
+}

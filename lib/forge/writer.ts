@@ -1,0 +1,113 @@
+/**
+ * What a command changes at one pull request. A missing right is reported with the command that needs it.
+ * @module
+ */
+import { type ForgeClient, isLost } from "./client.ts";
+import { commitMessage } from "./commit_message.ts";
+import type { ForgeUser } from "./findings.ts";
+import type { Forge, ForgeNotes } from "./forge.ts";
+import type { PullRequestAddress } from "./model.ts";
+import { postComment } from "./note.ts";
+import type {
+  ForgeWrites,
+  MergeOrder,
+  MergeOutcome,
+  MergeProgress,
+  PullRequestMarks,
+  Refused,
+  Reviewers,
+  WriteNeeds,
+} from "./writes.ts";
+
+/** A forge at which pull requests can be changed. */
+export type WritableForge = Forge & { readonly writes: ForgeWrites; readonly notes: ForgeNotes };
+
+/** Every method throws what the client throws; a refused token has exit code 64, a missing right 65. */
+export class PullRequestWriter {
+  readonly address: PullRequestAddress;
+  readonly #client: ForgeClient;
+  readonly #forge: WritableForge;
+  readonly #command: string;
+
+  /** @param command For messages: `campaign merge`. */
+  constructor(forge: WritableForge, client: ForgeClient, address: PullRequestAddress, command: string) {
+    this.#forge = forge;
+    this.#client = client;
+    this.#command = command;
+    this.address = address;
+  }
+
+  #for(right: keyof WriteNeeds): ForgeClient {
+    const { writes: { needs }, system } = this.#forge;
+    return this.#client.within({
+      limits: {},
+      reason: (status, token) =>
+        status === 403
+          ? `${token} may not do this: \`${this.#command}\` needs ${needs[right]} at ${system}`
+          : undefined,
+    });
+  }
+
+  /** Merges. Words in title and body that are commands are removed. A lost answer is an outcome, and is never followed by a second request. */
+  async merge(order: Omit<MergeOrder, "address">): Promise<MergeOutcome> {
+    const message = commitMessage(order.title, order.body);
+    try {
+      return await this.#forge.writes.merge(this.#for("merge"), { ...order, ...message, address: this.address });
+    } catch (error) {
+      if (isLost(error)) return { kind: "lost", reason: error.why };
+      throw error;
+    }
+  }
+
+  /** Reads what happened to a merge. @param handle Of a pending one; null without one. */
+  async progress(handle: string | null): Promise<MergeProgress> {
+    return await this.#forge.writes.progress(this.#for("merge"), this.address, handle);
+  }
+
+  async leaveQueue(): Promise<boolean> {
+    return await this.#forge.writes.leaveQueue(this.#for("merge"), this.address);
+  }
+
+  async update(commit: string): Promise<"updated" | "moved" | Refused> {
+    return await this.#forge.writes.update(this.#for("update"), this.address, commit);
+  }
+
+  async requestReview(reviewers: Reviewers): Promise<"requested" | Refused> {
+    return await this.#forge.writes.requestReview(this.#for("ask"), this.address, reviewers);
+  }
+
+  async marks(): Promise<PullRequestMarks> {
+    return await this.#forge.writes.marks(this.#for("ask"), this.address);
+  }
+
+  async addLabels(labels: readonly string[]): Promise<void> {
+    await this.#forge.writes.addLabels(this.#for("label"), this.address, labels);
+  }
+
+  /** Posts a comment unless ours with the marker is there. @param marker Result of `noteMarker`. */
+  async comment(marker: string, text: string): Promise<void> {
+    const { notes } = this.#forge;
+    const { repository, number } = this.address;
+    await postComment(notes.open(this.#client, repository, { kind: "pull", number }), marker, text);
+  }
+
+  async close(): Promise<void> {
+    await this.#forge.writes.close(this.#for("close"), this.address);
+  }
+
+  async deleteBranch(branch: string, commit: string): Promise<"deleted" | "moved" | "gone" | Refused> {
+    return await this.#forge.writes.deleteBranch(this.#for("deleteBranch"), this.address, branch, commit);
+  }
+
+  /** The token's user; null if the forge does not show it. */
+  async me(): Promise<ForgeUser | null> {
+    return await this.#forge.writes.me(this.#client);
+  }
+
+  /** Whether a merge by this user starts workflows: one by a job's own token does not. Null if that is not known. */
+  startsWorkflows(user: ForgeUser | null): boolean | null {
+    const { jobUser } = this.#forge.writes;
+    if (jobUser === undefined) return true;
+    return user === null ? null : user.name !== jobUser;
+  }
+}
