@@ -383,12 +383,13 @@ class Step {
     checkOrigin(store.memory.lock, this.#session.client.origin);
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
-    const { started } = this.#opened;
+    const { started, showTask } = this.#opened;
     const work: Work = this.#work = workOn(this.#session, store, this.redact, {
       pulls,
       pace: this.#pace,
       forge,
       started,
+      showTask,
       changed: (item) => this.#changed(work, item),
       gateClosed: (gate, reason) => this.#gateClosed(work, gate, reason),
       waits: (rest) => this.#waits(work, rest),

@@ -472,6 +472,7 @@ async function settleHere(
   const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), {
     ...options,
     started: opened.started,
+    showTask: opened.showTask,
     pace: new RequestPace(session, opened.home.sentAt),
   });
   const { told, error } = await settleNow(work, new Set(items));

@@ -66,6 +66,8 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Gets each lock that is read, with the prompts that no view has. */
   onLock?: ((lock: Lock) => void) | undefined;
+  /** Whether texts of the task and of agents may be recorded and shown. @default {true} */
+  showTask?: boolean | undefined;
   /** The command for the campaign. @default the command `mogplex-ci` with its file and directory */
   command?: CampaignCommand | undefined;
   /** Receives the function that masks the file's secret, as soon as the file is read and before any message. */
@@ -103,6 +105,8 @@ export interface OpenedCampaign {
   /** Who started this job or command, by the environment; and the user of the forge whose CI system runs it, where that is shown. */
   person: Person;
   user: ForgePerson | undefined;
+  /** See {@linkcode CampaignInternals.showTask}. */
+  showTask: boolean;
   /** See {@linkcode CampaignInternals.onLock}. */
   onLock: CampaignInternals["onLock"];
 }
@@ -265,6 +269,7 @@ async function openAll(
     started,
     person: mask(personOf(env)),
     user: jobUser(ALL_FORGES, env, platform.name),
+    showTask: internals.showTask ?? true,
     onLock: internals.onLock,
   };
   try {
@@ -311,9 +316,15 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
     : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) {
     checkLockHash(store.memory);
+    // An earlier wave may have recorded some.
+    if (!opened.showTask) hideLines(store);
     opened.onLock?.(store.memory.lock);
   }
   return opened.store = store;
+}
+
+function hideLines({ memory }: Store): void {
+  for (const { starts } of memory.items.values()) for (const start of starts) start.lastLines = [];
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */

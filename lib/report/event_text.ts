@@ -222,6 +222,24 @@ export class CompactLog {
   }
 }
 
+/** Whether an event is about the service's own steps and not the agent's work. */
+function isAboutService({ type, payload }: RunEvent): boolean {
+  return isTerminalType(type) || ["started", "status_changed", "cancel_requested"].includes(type) ||
+    payload.stage !== undefined;
+}
+
+/**
+ * The last lines of what the agent wrote and of the tools that it used. Untrusted text.
+ *
+ * @param events Oldest first.
+ * @param redact Removes secrets: one can be in several pieces of prose, which are joined here.
+ */
+export function lastAgentLines(events: readonly RunEvent[], redact: Redact, count: number): string[] {
+  const log = new CompactLog(redact, (_time, _label, text) => text);
+  const lines = events.filter((event) => !isAboutService(event)).flatMap((event) => log.lines(event));
+  return [...lines, ...log.end()].map((line) => redact(line).trim()).filter((line) => line !== "").slice(-count);
+}
+
 /** The log itself and `events.ndjson` have more. */
 const LINES = 10;
 

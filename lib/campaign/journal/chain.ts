@@ -25,6 +25,7 @@ import {
   isVisible,
   isWebUrl,
   type JournalRecord,
+  LAST_LINES,
   MAX_BRANCH,
   MAX_NUMBER,
   MAX_PERSON,
@@ -68,6 +69,10 @@ function fitDetails(details: Details): Details {
   };
 }
 
+function fitLines(lines: readonly string[]): string[] {
+  return lines.map((line) => oneLine(line, LAST_LINES.length)).filter(Boolean).slice(-LAST_LINES.most);
+}
+
 /**
  * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be fixed (an address, a
  * branch, a time of the service) becomes null. Ids, keys, numbers and our own times are left as they are.
@@ -95,6 +100,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
         retryAt: timeOrNull(body.retryAt),
         reason: body.reason === null ? null : reasonOf(body.reason),
         status: body.status === null ? null : statusOf(body.status),
+        ...(body.lastLines !== undefined && { lastLines: fitLines(body.lastLines) }),
         branch: branchOf(body.branch),
         pullRequest: body.pullRequest !== null && isWebUrl(body.pullRequest) ? body.pullRequest : null,
         createdAt: timeOrNull(body.createdAt),

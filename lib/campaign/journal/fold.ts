@@ -221,6 +221,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       doubtedAt: null,
       end: null,
       reason: null,
+      lastLines: [],
       changed: null,
       counted: false,
       openSlotMs: null,
@@ -324,6 +325,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   if (runId === null) noteAnswer(memory, start, record);
   start.end = as;
   start.reason = record.reason;
+  start.lastLines = record.lastLines ?? [];
   start.changed = record.changed;
   start.status = record.status ?? start.status;
   start.createdAt = record.createdAt ?? start.createdAt;

@@ -47,6 +47,8 @@ export interface StartMemory {
   /** How it ended; null while it has not. With `needs-input` the run continues when a person answers. */
   end: StartVerdict | null;
   reason: string | null;
+  /** The last lines of the agent's log, if the verdict carries any. */
+  lastLines: readonly string[];
   /** Whether the agent changed something; null when unknown. */
   changed: boolean | null;
   /** Whether it uses up an attempt. */

@@ -135,6 +135,8 @@ export type RecordBody =
     pullRequest: string | null;
     /** How many changed files the service committed, by the events of the run; absent when they named none. */
     files?: number | undefined;
+    /** The last lines of the agent's log, masked, where its item did not succeed; absent without any. */
+    lastLines?: readonly string[] | undefined;
     /** When the run was created and last changed, by the service. */
     createdAt: string | null;
     updatedAt: string | null;
@@ -242,6 +244,8 @@ export type JournalRecord = RecordBody & {
 export const MAX_NUMBER = 1e9;
 /** Most characters of a reason or a note. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
+/** Most lines of an agent's log that a verdict carries, and most characters of one of them. */
+export const LAST_LINES = { most: 3, length: 200 } as const;
 /** Most characters of a status, of the service or of a forge. */
 export const MAX_STATUS = 64;
 /** Most characters of a branch's name. Source: longest name of a file in Git's own storage. */
@@ -427,6 +431,11 @@ function makeSchema() {
       branch,
       pullRequest: z.nullable(webUrl()),
       files: z.optional(whole(1, MAX_NUMBER)),
+      lastLines: z.optional(
+        z.array(visible(LAST_LINES.length, 1)).check(
+          maxLength(LAST_LINES.most, `it has more than ${LAST_LINES.most} lines`),
+        ),
+      ),
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
@@ -566,6 +575,9 @@ function makeTests(): Map<unknown, [string, Test][]> {
       branch,
       pullRequest: orNull(text(isWebUrl)),
       files: orAbsent(number),
+      lastLines: orAbsent((value) =>
+        Array.isArray(value) && value.length <= LAST_LINES.most && value.every(visibleText(LAST_LINES.length))
+      ),
       ...times,
     },
   };

@@ -4,6 +4,8 @@
  * @module
  */
 import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
+import { isUuid } from "../../service/contract.ts";
+import type { Words } from "../../text/document.ts";
 import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
@@ -17,6 +19,42 @@ interface Step {
 
 export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: string })[] {
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
+}
+
+/** The newest run of a group, and the way to all of it. */
+interface Newest {
+  /** Name of its item. Untrusted. */
+  readonly name: string;
+  /** The last lines of its agent's log. Untrusted. */
+  readonly lines: readonly string[];
+  /** Address of its pull request; null without one. */
+  readonly pullRequest: string | null;
+  /** The command that shows all of it. */
+  readonly command: string;
+}
+
+/** Where to find the cause of a group, in the order in which it is shown. `lines` are the agent's own; the last two are a step. */
+export function newestParts(
+  { newest, count }: Attention,
+): { head: Words; lines: readonly string[]; step: Words } | null {
+  if (newest === null) return null;
+  const { name, lines, pullRequest } = newest;
+  const whose: Words = count === 1 ? [] : [" in ", { name }, ", the newest"];
+  const link: Words = pullRequest === null ? [] : [" (", { link: pullRequest }, ")"];
+  return lines.length === 0
+    ? { head: null, lines, step: ["To see what the agent did", whose, link, ":"] }
+    : { head: ["Last lines of the agent", whose, link, ":"], lines, step: "To see all of it:" };
+}
+
+export function newestBlocks(entry: Attention): ({ text: Words } | { code: string })[] {
+  const parts = newestParts(entry);
+  if (parts === null || entry.newest === null) return [];
+  const { head, lines, step } = parts;
+  return [
+    ...head === null ? [] : [{ text: head }, { code: lines.join("\n") }],
+    { text: step },
+    { code: entry.newest.command },
+  ];
 }
 
 /** Title of the entry about what comes after the others. */
@@ -34,6 +72,8 @@ export interface Attention {
   readonly ids: readonly string[];
   /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
   readonly items: readonly string[];
+  /** Null where no item has a run that did not succeed. */
+  readonly newest: Newest | null;
   readonly steps: readonly Step[];
 }
 
@@ -70,9 +110,14 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
       const { verdict: title, cause, items: ids } = group;
       const common = { count: ids.length, ids, items: visibleNames, steps };
-      if (group.stuck === null) return { title, cause, ...common };
+      if (group.stuck === null) {
+        const groupItems = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
+        // Its question is the cause.
+        const newest = title === "needs-input" ? null : newestOf(groupItems, names, command);
+        return { title, cause, ...common, newest };
+      }
       const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
-      return { title: `stuck: ${group.word}`, cause: held, ...common };
+      return { title: `stuck: ${group.word}`, cause: held, ...common, newest: null };
     }),
     ...stillRunning(context, names),
     ...(noWave
@@ -88,6 +133,20 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       )]
       : []),
   ];
+}
+
+/** The item with the newest run; null where no item has one. */
+function newestOf(
+  items: readonly CampaignItem[],
+  names: ReadonlyMap<string, string>,
+  { program }: CampaignCommand,
+): Newest | null {
+  const timeOf = ({ endedAt, startedAt }: CampaignItem) => instantMs(endedAt ?? startedAt) ?? -Infinity;
+  const [newest] = items.filter(({ runId }) => runId !== null && isUuid(runId)).sort((a, b) => timeOf(b) - timeOf(a));
+  if (newest === undefined) return null;
+  const { id, runId, pullRequest, lastLines = [] } = newest;
+  const command = commandLine(program, "report", runId ?? "");
+  return { name: names.get(id) ?? id, lines: lastLines, pullRequest, command };
 }
 
 /** Skipped items whose runs are still running, by the person who skipped them. */
@@ -112,6 +171,7 @@ function stillRunning({ view, command }: Context, names: ReadonlyMap<string, str
           campaignCommand(command, "skip", "--only", only, "--reason", "not wanted", "--cancel"),
         ),
       ],
+      newest: null,
     };
   });
 }
@@ -174,7 +234,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
 }
 
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
-  return { title, cause, count: 0, ids: [], items: [], steps };
+  return { title, cause, count: 0, ids: [], items: [], steps, newest: null };
 }
 
 function step(text: string, command: string | null = null): Step {

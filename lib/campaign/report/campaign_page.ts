@@ -40,7 +40,7 @@ import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
-import { AFTERWARDS, type Attention, attentionOf, stepBlocks } from "./attention.ts";
+import { AFTERWARDS, type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
   ANY_COMMAND,
@@ -226,6 +226,7 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
     htmlOf([
       ...(cause === "" ? [] : [{ code: cause }]),
       ...(shown.length === 0 ? [] : [{ list: names }]),
+      ...newestBlocks(entry),
       ...stepBlocks(steps),
     ])
   }</section>`;

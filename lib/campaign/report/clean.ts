@@ -64,6 +64,7 @@ export function cleanCampaign(
       verdict: item.verdict,
       isFinal: isFinal(item.verdict),
       reason: some(reason, item.reason),
+      ...(item.lastLines !== undefined && { lastLines: item.lastLines.map(reason) }),
       ...(item.skippedBy !== undefined && { skippedBy: name(item.skippedBy) }),
       starts: item.starts,
       attempts: item.attempts,

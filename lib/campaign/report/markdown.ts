@@ -20,7 +20,7 @@ import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
 import type { CampaignState } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
-import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
+import { type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,
   boundText,
@@ -130,13 +130,15 @@ function attention(
   ];
 }
 
-function entry({ title, cause, count, items, steps }: Attention): Block[] {
+function entry(one: Attention): Block[] {
+  const { title, cause, count, items, steps } = one;
   const names = items.slice(0, MAX_EXAMPLES).map((name) => ({ name, max: MAX_EXAMPLE }));
   const more = count - names.length;
   return [
     { heading: `${title}${count > 0 ? ` (${count})` : ""}`, level: 4 },
     ...(cause === "" ? [] : [{ code: cause }]),
     ...(names.length === 0 ? [] : [{ text: [joinWords(names, ", "), more > 0 ? ` and ${more} more` : null] }]),
+    ...newestBlocks(one),
     ...stepBlocks(steps),
   ];
 }

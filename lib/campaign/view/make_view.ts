@@ -127,6 +127,7 @@ export function itemView(
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
   const skippedBy = skipped !== null && !skipped.cancel && hasRun({ starts }) ? whoStopped(skipped) : undefined;
+  const lastLines = state === "succeeded" || state === "unchanged" ? [] : last?.lastLines ?? [];
   const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
   const view = {
     id: item.id,
@@ -137,6 +138,7 @@ export function itemView(
     verdict: isRefused({ state, starts }) ? "waiting" : state,
     isFinal: isFinal(state),
     reason: reason ?? (renamed === null ? null : `its repository is called ${renamed} now`),
+    ...(lastLines.length > 0 && { lastLines }),
     ...(skippedBy !== undefined && { skippedBy }),
     starts: sent,
     attempts,

@@ -82,6 +82,11 @@ export interface CampaignItem {
   isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
+  /**
+   * The last lines of its agent's log, at most three of at most 200 characters, where it did not succeed. @default there are none, or
+   * `--show-task false` left them out
+   */
+  lastLines?: readonly string[] | undefined;
   /** Who skipped it although its run is still running, and without cancelling that. @default nobody */
   skippedBy?: string | undefined;
   /** Starts that were sent, of any kind. */

@@ -5,7 +5,6 @@
  */
 import { MogplexError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
-import { noFacts } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { cancel, type OpenRun, prove, read, recordEnd, runIdOf, take, unlessGone } from "./look.ts";
 import type { Work } from "./work.ts";
@@ -61,7 +60,7 @@ export async function cancelRuns(
 
   const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
     if (run.status === "success") await unlessGone(work, open, async () => take(work, open, await read(work, open)));
-    else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    else await recordEnd(work, open, run, [], { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
     changed.push(open.item.item.id);
   };
 
@@ -121,7 +120,7 @@ async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean
  */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   const run = await cancelOne(work, open);
-  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
+  if (run !== undefined) await recordEnd(work, open, run, [], { as: "cancelled", reason: WITH_CAMPAIGN });
 }
 
 /** A run does not stay cancelled. Exit code 69. */

@@ -11,10 +11,13 @@ import type { Run, RunEvent } from "../../model.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { Reader } from "../../run/events.ts";
 import { AgentWatch } from "../../run/no_sandbox.ts";
-import { type EventFacts, factsFromEvents } from "../../run/result.ts";
+import { factsFromEvents } from "../../run/result.ts";
+import { lastAgentLines } from "../../report/event_text.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
+import { LAST_LINES } from "../journal/record.ts";
+import { GOOD_VERDICTS } from "../view/verdicts.ts";
 import { type Judgement, judgeRun, seemsUnbegun } from "./judge.ts";
 import { noteName, serviceNow, whyGone, type Work } from "./work.ts";
 
@@ -81,7 +84,7 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
   if (byItself) return await take(work, open, await read(work, open));
   const minutes = Math.round(limits.runTimeoutMs / 60_000);
   const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
-  await recordEnd(work, open, run, factsFromEvents(seen.events ?? []), { as: "overdue", reason });
+  await recordEnd(work, open, run, seen.events ?? [], { as: "overdue", reason });
   return true;
 }
 
@@ -250,7 +253,7 @@ export async function take(
   });
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
-    await recordEnd(work, open, run, facts, end);
+    await recordEnd(work, open, run, events ?? [], end);
     return true;
   }
   const { status, missing, doubtedAt } = open.start;
@@ -295,8 +298,17 @@ function doubtOf(
   return `the run names ${quotedUrl}, whose host is not known: --forge-host names a forge of one's own`;
 }
 
-export async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
+export async function recordEnd(
+  work: Work,
+  open: OpenRun,
+  run: Run,
+  events: readonly RunEvent[],
+  end: Judgement,
+): Promise<void> {
+  const facts = factsFromEvents(events);
   const files = facts.files?.length ?? 0;
+  const isGood = (GOOD_VERDICTS as readonly string[]).includes(end.as);
+  const lastLines = isGood || !work.showTask ? [] : lastAgentLines(events, work.redact, LAST_LINES.most);
   await work.store.record({
     type: "ended",
     item: open.item.item.id,
@@ -311,6 +323,7 @@ export async function recordEnd(work: Work, open: OpenRun, run: Run, facts: Even
     branch: facts.pushedBranch,
     pullRequest: facts.pullRequest.url,
     ...(files > 0 && { files }),
+    ...(lastLines.length > 0 && { lastLines }),
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });

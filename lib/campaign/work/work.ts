@@ -62,6 +62,8 @@ export interface Work extends Listener {
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
   readonly redact: (text: string) => string;
+  /** Whether verdicts carry the last lines of the agent's log. */
+  readonly showTask: boolean;
 }
 
 /** The record of what stopped a wave. @param reason Made fit for the journal. */
@@ -85,8 +87,8 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace, forge, started, changed = ignore, gateClosed = ignore, waits = ignore }:
-    & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts }
+  { pulls, pace, forge, started, showTask, changed = ignore, gateClosed = ignore, waits = ignore }:
+    & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts; showTask: boolean }
     & Pick<CampaignOptions, "forge">
     & Partial<Listener>,
 ): Work {
@@ -103,6 +105,7 @@ export function workOn(
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
     redact,
+    showTask,
   };
 }
 

@@ -380,6 +380,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       platform,
       command,
       ...machine,
+      showTask,
       onLock: showTask ? (lock) => void tasks.splice(0, Infinity, ...tasksOf(lock)) : undefined,
       onMask: (mask) =>
         writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: forgeSecrets({ ...context, env: io.env }) }))),

@@ -3,7 +3,7 @@
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
-import { AFTERWARDS, type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
+import { AFTERWARDS, type Attention, attentionOf, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
   ANY_COMMAND,
@@ -109,7 +109,17 @@ function entry(screen: Screen, one: Attention): void {
   screen.space();
   screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
   if (one.items.length > 0) itemsLine(screen, one);
+  newest(screen, one);
   screen.print(stepBlocks(one.steps), 4);
+}
+
+/** The last lines of the newest run, and the command that shows all of it. */
+function newest(screen: Screen, one: Attention): void {
+  const parts = newestParts(one);
+  if (parts === null || one.newest === null) return;
+  if (parts.head !== null) screen.print([{ text: parts.head }], 4);
+  for (const line of parts.lines) screen.paragraph(6, screen.text(line), "dim");
+  screen.print([{ text: parts.step }, { code: one.newest.command }], 4);
 }
 
 /** The names of items: on two lines at most, or each on its own line if there is an address to follow. */

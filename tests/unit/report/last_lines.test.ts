@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { CompactLog, lastLines } from "../../../lib/report/event_text.ts";
+import { CompactLog, lastAgentLines, lastLines } from "../../../lib/report/event_text.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { sampleEvent } from "./sample.ts";
 
@@ -18,6 +18,25 @@ test("lastLines() has the last ten lines of the log, with the one that says fail
 test("lastLines() masks a secret that stands in two pieces of prose", () => {
   const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");
   expect(lastLines([piece("it is mog_se"), piece("cret\n")], redact)[0]).toEndWith("it is [redacted]");
+});
+
+test("lastAgentLines() has what the agent wrote and its tools, without the service's own steps, and masks secrets in two pieces", () => {
+  const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");
+  const events = [
+    sampleEvent(1, { type: "started", message: "Harness run started: codex" }),
+    sampleEvent(2, { message: "Synchronized main", payload: { stage: "git_sync" } }),
+    piece("I look at the tests.\nThe key is mog_se"),
+    piece("cret\n"),
+    sampleEvent(5, { type: "tool_started", message: "npm test", toolName: "shell", payload: { toolCallId: "1" } }),
+    sampleEvent(6, { type: "tool_finished", message: "npm test", toolName: "shell", payload: { toolCallId: "1" } }),
+    sampleEvent(7, { type: "failed", message: "Harness run failed" }),
+  ];
+  expect(lastAgentLines(events, redact, 3)).toEqual([
+    "I look at the tests.",
+    "The key is [redacted]",
+    expect.stringMatching(/^npm test/),
+  ]);
+  expect(lastAgentLines(events, redact, 1)).toEqual([expect.stringMatching(/^npm test/)]);
 });
 
 test("CompactLog.lines() masks five million characters at most for an event, whatever an agent writes", () => {

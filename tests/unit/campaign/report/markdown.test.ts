@@ -58,6 +58,12 @@ Or end it:
 
 \`acme/service-1\`, \`acme/service-2\`
 
+To see what the agent did in \`acme/service-1\`, the newest:
+
+ \`\`\`text
+ mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000001
+ \`\`\`
+
 Correct the cause, then try again:
 
  \`\`\`text

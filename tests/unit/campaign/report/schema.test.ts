@@ -63,7 +63,16 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "pendingCancels", "title", "files", "renamed", "skippedBy", "unchecked"];
+const OPTIONAL: readonly string[] = [
+  "about",
+  "pendingCancels",
+  "title",
+  "files",
+  "lastLines",
+  "renamed",
+  "skippedBy",
+  "unchecked",
+];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
@@ -81,6 +90,7 @@ const ITEM: Fields<CampaignItem> = {
   pullRequest: true,
   pullRequestState: true,
   files: true,
+  lastLines: true,
   unchecked: true,
   stuck: true,
   startedAt: true,

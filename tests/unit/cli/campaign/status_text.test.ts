@@ -76,12 +76,16 @@ test("statusText() tells for every cause what to do, with commands that can be c
   const commands = attention.filter((line) => line.startsWith("      ")).map((line) => line.trim());
   expect(commands).toEqual([
     "mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
+    "mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000001",
     `mogplex-ci campaign skip campaign.yaml --cause ${word("unknown")} --reason 'checked by hand'`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("unknown")}`,
     `mogplex-ci campaign retry campaign.yaml --cause ${word("conflict")}`,
     `mogplex-ci campaign skip campaign.yaml --cause ${word("conflict")} --reason 'done by an earlier run'`,
+    "mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000003",
     `mogplex-ci campaign retry campaign.yaml --cause ${word("failed")}`,
+    "mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000004",
     `mogplex-ci campaign retry campaign.yaml --cause ${word("overdue")}`,
+    "mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000005",
     `mogplex-ci campaign retry campaign.yaml --cause ${word("cancelled")}`,
     `mogplex-ci campaign skip campaign.yaml --cause ${word("cancelled")} --reason 'not wanted'`,
     "mogplex-ci campaign plan campaign.yaml",
