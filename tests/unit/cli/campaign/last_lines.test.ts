@@ -34,7 +34,7 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
   expect(journal).not.toContain(SECRET);
   for (const name of ["campaign.md", "campaign.html", "campaign.json"]) {
     expect(world.report(name)).toContain("key [redacted]");
-    expect(world.report(name)).not.toMatch(/hunter2|\u001b/);
+    for (const bad of ["hunter2", "\u001b"]) expect(world.report(name)).not.toContain(bad);
   }
   expect(world.report("campaign.html")).toContain("http://evil.example) &lt;script&gt;");
   expect(world.report("campaign.md")).toContain(
