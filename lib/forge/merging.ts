@@ -38,6 +38,8 @@ export interface MergeReading {
   readonly mergeCommit: string | null;
   /** The commit of its branch that was merged; null before, and if it is not shown. */
   readonly mergedHead: string | null;
+  /** Whether its branch lacks commits of the target, whether or not the target requires them; null if it is not shown. */
+  readonly isOutdated: boolean | null;
   /** ISO 8601; null if it is not shown. */
   readonly headCommittedAt: string | null;
   /** Paths of the changed files; null if not all could be read. */
