@@ -3,6 +3,7 @@
  * @module
  */
 import type { ForgeUser } from "./findings.ts";
+import type { ReviewState } from "./model.ts";
 
 /** The newest word of a reviewer. A word that was withdrawn or dismissed is left out. */
 export interface Opinion {
@@ -51,4 +52,118 @@ export interface ApprovalVerdict {
   readonly lastAt: string | null;
   /** A clause for people: `1 of 2 approvals of this commit; ann wrote it`. */
   readonly reason: string;
+}
+
+/** Most users that a reason names. */
+const MAX_NAMES = 5;
+
+/**
+ * Decides whether people have approved the present commit. An approval counts if its user is a person, may push now, did not ask for the work, did not
+ * write it and does not own the token, and if it is of that commit. A request for changes by a person who may push counts at every commit.
+ */
+export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
+  const { head, required, opinions } = reading;
+  const needed = required === null ? null : Math.max(required, 1);
+  const none = { have: 0, needed, by: [], lastAt: null };
+  if (opinions === null) return { state: "unknown", ...none, reason: "the forge does not show its reviews" };
+  const clauses: string[] = [];
+  const counting: Opinion[] = [];
+  /** Whether one more approval, or a request for changes, may count. */
+  let [mayCount, mayBlock] = [0, false];
+  const blocking: string[] = [];
+  for (const opinion of opinions) {
+    const { by: { name }, word, mayPush } = opinion;
+    if (word === "changes-requested") {
+      if (notAPerson(opinion.by, notCounted) !== null || mayPush === false) continue;
+      if (mayPush === true) blocking.push(`${name} requests changes`);
+      else {
+        mayBlock = true;
+        clauses.push(`${name} requests changes, and the forge does not show whether ${name} may push`);
+      }
+      continue;
+    }
+    const objection = objectionTo(opinion, reading, notCounted);
+    if (objection === null) counting.push(opinion);
+    else {
+      clauses.push(objection.clause);
+      if (objection.isUnknown) mayCount++;
+    }
+  }
+  if (head === null) clauses.unshift("the forge does not show its newest commit");
+  if (reading.writers === null && counting.length > 0) clauses.push("the forge does not show everybody who wrote it");
+  if (needed === null) clauses.push("the forge does not show how many approvals the target requires");
+  const enough = needed ?? 1;
+  const have = counting.length;
+  const state = blocking.length > 0
+    ? "changes-requested"
+    : mayBlock || have < enough && have + mayCount >= enough
+    ? "unknown"
+    : have >= enough
+    ? "approved"
+    : "missing";
+  const count = `${have} of ${enough} ${enough === 1 ? "approval" : "approvals"} of the newest commit`;
+  const more = clauses.length - MAX_NAMES;
+  return {
+    ...{ state, have, needed },
+    by: counting.map(({ by }) => by),
+    lastAt: have < enough ? null : timeOf(counting, enough),
+    reason: [...blocking, count, ...clauses].slice(0, blocking.length + 1 + MAX_NAMES).join("; ") +
+      (more > 0 ? `; and ${more} more` : ""),
+  };
+}
+
+const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
+
+/**
+ * The review in the words of tables; null if the forge shows too little.
+ * @param isRequested Whether a person or team was asked and has not decided; null if the forge does not show it.
+ */
+export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
+  const { state } = judgeApprovals(reading, NOBODY);
+  if (state === "unknown") return null;
+  if (state !== "missing") return state;
+  // An approval that is not enough, or of an earlier commit, shows that a reviewer has looked at it.
+  const hasReviewer = reading.opinions?.some(({ by, mayPush }) => notAPerson(by, NOBODY) === null && mayPush !== false);
+  if (isRequested === true || hasReviewer === true) return "requested";
+  return isRequested === null ? null : "not-requested";
+}
+
+/** When so many approvals were there; null if a time is not shown. */
+function timeOf(approvals: readonly Opinion[], enough: number): string | null {
+  const times = approvals.map(({ at }) => ({ at, ms: Date.parse(at ?? "") }));
+  if (times.some(({ ms }) => Number.isNaN(ms))) return null;
+  return times.sort((a, b) => a.ms - b.ms)[enough - 1]?.at ?? null;
+}
+
+/** Why an approval does not count; null if it counts. `isUnknown`: it may count, and the forge does not show that. */
+function objectionTo(
+  { by, commit, mayPush }: Opinion,
+  { head, author, writers }: ReviewReading,
+  { requesters, token, notPeople }: NotCounted,
+): { clause: string; isUnknown: boolean } | null {
+  const { name } = by;
+  const no = (clause: string) => ({ clause, isUnknown: false });
+  const unknown = (clause: string) => ({ clause: `the forge does not show ${clause}`, isUnknown: true });
+  const program = notAPerson(by, { notPeople });
+  if (program !== null) return no(program);
+  if (commit !== null && head !== null && commit !== head) return no(`${name} approved another commit`);
+  if (mayPush === false) return no(`${name} may not push`);
+  if (requesters.some((user) => isSame(user, by))) return no(`${name} asked for it`);
+  if (author !== null && isSame(author, by)) return no(`${name} opened it`);
+  if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote commits of it`);
+  if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
+  if (commit === null || head === null) return unknown(`which commit ${name} approved`);
+  return mayPush === null ? unknown(`whether ${name} may push`) : null;
+}
+
+/** Why a user is not a person, as a clause; null for a person. */
+function notAPerson({ id, name, isBot }: ForgeUser, { notPeople }: Pick<NotCounted, "notPeople">): string | null {
+  if (id <= 0) return `${name} has no account`;
+  if (isBot === true) return `${name} is a program`;
+  return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is named as a program` : null;
+}
+
+/** By the number of the account. Only where a CI system has shown no number, by the name. */
+function isSame(a: ForgeUser, b: ForgeUser): boolean {
+  return a.id > 0 ? a.id === b.id : a.name.toLowerCase() === b.name.toLowerCase();
 }

@@ -6,7 +6,10 @@
 import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
+import { type Opinion, type ReviewReading, reviewStateOf } from "../approvals.ts";
+import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
 import {
   type ChecksState,
   endTimes,
@@ -25,6 +28,9 @@ export const GITHUB_ADDRESS: AddressForm = {
 /** Most pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
+/** Most commits of a pull request whose authors are read. */
+const MAX_COMMITS = 50;
+
 /** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
 export function githubApi(origin: string): string {
   const { host } = new URL(origin);
@@ -37,8 +43,12 @@ export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }
 
+/** A user or a program, whose number is only shown for its type. */
+const USER = "__typename login databaseId";
+const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
+
 // Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that a reader may see. Older
-// self-hosted servers have no queues, and refuse a query that names one.
+// self-hosted servers have no queues, and refuse a query that names one. `writersOnly`: users who may push now.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergedAt closedAt mergeable reviewDecision headRefName
@@ -52,17 +62,45 @@ const fieldsOf = (knowsQueues: boolean) =>
     totalCount
     nodes { requestedReviewer { __typename ... on User { login } ... on Team { combinedSlug } } }
   }
-  latestOpinionatedReviews(first: 20) { nodes { state author { __typename } } }
-  commits(last: 1) { nodes { commit { statusCheckRollup { state } } } }
+  author { ${ACTOR} }
+  baseRef { refUpdateRule { requiredApprovingReviewCount } }
+  latestOpinionatedReviews(first: 100, writersOnly: true) {
+    totalCount nodes { state submittedAt author { ${ACTOR} } commit { oid } }
+  }
+  writers: commits(last: ${MAX_COMMITS}) {
+    totalCount
+    nodes { commit { authors(first: 10) { nodes { user { ${USER} } } } committer { user { ${USER} } } } }
+  }
+  commits(last: 1) {
+    nodes { commit { statusCheckRollup { state contexts(first: 100) { totalCount nodes {
+      __typename ... on CheckRun { name status conclusion } ... on StatusContext { context state }
+    } } } } }
+  }
 }`;
 
 function nodesOf<T extends z.core.SomeType>(node: T) {
   return z.object({ nodes: z.nullish(z.array(z.nullable(node))) });
 }
 
+function listOf<T extends z.core.SomeType>(node: T) {
+  return z.nullish(z.extend(nodesOf(node), { totalCount: z.nullish(z.int()) }));
+}
+
+const userSchema = z.lazy(() =>
+  z.object({ __typename: z.optional(z.string()), login: z.optional(z.string()), databaseId: z.nullish(z.int()) })
+);
+const contextSchema = z.lazy(() => {
+  const text = z.nullish(z.string());
+  return z.object({ name: text, status: text, conclusion: text, context: text, state: text });
+});
+
 const schema = z.lazy(() => {
-  const actor = z.object({ __typename: z.optional(z.string()) });
-  const reviewer = z.extend(actor, { login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
+  const reviewer = z.object({
+    __typename: z.optional(z.string()),
+    login: z.optional(z.string()),
+    combinedSlug: z.optional(z.string()),
+  });
+  const writer = z.nullish(z.object({ user: z.nullish(userSchema) }));
   return z.object({
     number: z.int(),
     url: z.string(),
@@ -85,30 +123,68 @@ const schema = z.lazy(() => {
     reviewRequests: z.nullish(
       z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
     ),
-    latestOpinionatedReviews: z.nullish(nodesOf(z.object({ state: z.string(), author: z.nullish(actor) }))),
+    author: z.nullish(userSchema),
+    baseRef: z.nullish(z.object({
+      refUpdateRule: z.nullish(z.object({ requiredApprovingReviewCount: z.nullish(z.int()) })),
+    })),
+    latestOpinionatedReviews: listOf(z.object({
+      state: z.string(),
+      submittedAt: z.nullish(z.string()),
+      author: z.nullish(userSchema),
+      commit: z.nullish(z.object({ oid: z.string() })),
+    })),
+    writers: listOf(z.object({
+      commit: z.nullish(z.object({ authors: z.nullish(nodesOf(writer)), committer: writer })),
+    })),
     commits: z.nullish(nodesOf(z.object({
-      commit: z.nullable(z.object({ statusCheckRollup: z.nullish(z.object({ state: z.string() })) })),
+      commit: z.nullable(z.object({
+        statusCheckRollup: z.nullish(z.object({ state: z.string(), contexts: listOf(contextSchema) })),
+      })),
     }))),
   });
 });
 type Node = z.output<typeof schema>;
 
-/** A map, because the words come from outside. Source: GitHub, GraphQL reference, enum `StatusState`. */
-const ROLLUP = new Map<string, ChecksState>([
+/** A map, because the words come from outside. Source: GitHub, GraphQL reference, enums `StatusState` and `CheckConclusionState`. */
+const CHECKS = new Map<string, Check["state"]>([
   ["SUCCESS", "green"],
+  ["NEUTRAL", "green"],
+  ["SKIPPED", "green"],
   ["FAILURE", "red"],
   ["ERROR", "red"],
+  ["CANCELLED", "red"],
+  ["TIMED_OUT", "red"],
+  ["ACTION_REQUIRED", "red"],
+  ["STARTUP_FAILURE", "red"],
+  ["STALE", "pending"],
   ["PENDING", "pending"],
   ["EXPECTED", "pending"],
 ]);
 
+type Rollup = NonNullable<
+  NonNullable<NonNullable<NonNullable<Node["commits"]>["nodes"]>[number]>["commit"]
+>["statusCheckRollup"];
+
+function checkOf({ name, status, conclusion, context, state }: z.output<typeof contextSchema>): Check {
+  if (context) return { name: context, state: CHECKS.get(state ?? "") ?? null };
+  // A check run has a conclusion once it is completed.
+  const isCompleted = status === "COMPLETED" || Boolean(conclusion);
+  return { name: name ?? "", state: isCompleted ? CHECKS.get(conclusion ?? "") ?? null : "pending" };
+}
+
+/** GitHub's own word, unless one of our checks has a part in it. */
+export function rollupState(rollup: Rollup): ChecksState | null {
+  if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
+  const whole = CHECKS.get(rollup.state) ?? null;
+  const { nodes, totalCount } = rollup.contexts ?? {};
+  const checks = (nodes ?? []).map((node) => node === null ? { name: "", state: null } : checkOf(node));
+  const isAll = (totalCount ?? checks.length) <= checks.length;
+  return isAll && checks.some(({ name }) => isOwnCheck(name)) ? checksState(checks) : whole;
+}
+
 /** Null if the checks of the newest commit are not shown, which differs from having no checks. */
 function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState | null {
-  const commit = commits?.nodes?.[0]?.commit;
-  if (hidden.has("commits") || commit === null || commit === undefined || commit.statusCheckRollup === undefined) {
-    return null;
-  }
-  return commit.statusCheckRollup === null ? "none" : ROLLUP.get(commit.statusCheckRollup.state) ?? null;
+  return hidden.has("commits") ? null : rollupState(commits?.nodes?.[0]?.commit?.statusCheckRollup);
 }
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
@@ -118,23 +194,63 @@ function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>):
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }
 
-/**
- * `reviewDecision` is null if the branch needs no review: then the reviews themselves decide. A program that requests changes blocks the merge; its
- * approval, and whether it was asked, show nothing about people. A dismissed review is ignored.
- */
-function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
-  const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
-  if (reviewDecision === "APPROVED") return "approved";
-  if (reviewDecision === "CHANGES_REQUESTED") return "changes-requested";
-  const reviews = latestOpinionatedReviews?.nodes;
-  const unknown = ["reviewDecision", "latestOpinionatedReviews", "reviewRequests"].some((name) => hidden.has(name));
-  if (unknown || reviews === null || reviews === undefined) return null;
-  if (reviews.some((review) => review?.state === "CHANGES_REQUESTED")) return "changes-requested";
-  const isApproved = reviews.some((review) => review?.state === "APPROVED" && !isBot(review.author));
-  if (reviewDecision === null && isApproved) return "approved";
-  if (reviewRequests === null || reviewRequests === undefined) return null;
-  // An approval that is not enough came from a reviewer who was asked and is no longer on the list.
-  return askedCount(reviewRequests) > 0 || isApproved ? "requested" : "not-requested";
+/** A user whose account was deleted has none. */
+const toUser = (actor: z.output<typeof userSchema> | null | undefined): ForgeUser => ({
+  id: actor?.databaseId ?? 0,
+  name: actor?.login ?? "ghost",
+  isBot: actor?.__typename !== "User",
+});
+
+const OPINIONS = new Map<string, Opinion["word"]>([
+  ["APPROVED", "approved"],
+  ["CHANGES_REQUESTED", "changes-requested"],
+]);
+
+/** Null if not all are shown. */
+function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | null {
+  const nodes = reviews?.nodes;
+  if (!nodes || nodes.includes(null) || (reviews.totalCount ?? 0) > nodes.length) return null;
+  return nodes.flatMap((review) => {
+    const word = OPINIONS.get(review?.state ?? "");
+    if (review === null || word === undefined) return [];
+    // GitHub leaves out reviews of users who may not push now.
+    const { author, commit, submittedAt } = review;
+    return [{ by: toUser(author), word, commit: commit?.oid ?? null, at: submittedAt ?? null, mayPush: true }];
+  });
+}
+
+/** Null if not all are shown. */
+function writersOf({ writers }: Node): ForgeUser[] | null {
+  const nodes = writers?.nodes;
+  if (!nodes || nodes.includes(null) || (writers.totalCount ?? 0) > nodes.length) return null;
+  const users = nodes.flatMap((node) => [...node?.commit?.authors?.nodes ?? [], node?.commit?.committer]);
+  return users.flatMap((writer) => writer?.user ? [toUser(writer.user)] : []);
+}
+
+/** @param hidden Fields that GitHub did not show. */
+export function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
+  const { author, headRefOid, baseRef, reviewDecision } = node;
+  const isShown = !hidden.has("latestOpinionatedReviews");
+  const rule = hidden.has("baseRef") ? null : baseRef?.refUpdateRule?.requiredApprovingReviewCount;
+  return {
+    head: headRefOid ?? null,
+    // Without a decision the branch requires no review.
+    required: rule ?? (reviewDecision === null && !hidden.has("reviewDecision") ? 0 : null),
+    opinions: isShown ? opinionsOf(node) : null,
+    author: author ? toUser(author) : null,
+    writers: hidden.has("writers") ? null : writersOf(node),
+  };
+}
+
+/** GitHub's decision can block a merge. It never replaces our count: it may be of an earlier commit, or of a program. */
+function reviewState(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
+  const { reviewDecision: decision, reviewRequests: requests } = node;
+  if (decision === "CHANGES_REQUESTED") return "changes-requested";
+  const isRequested = requests && !hidden.has("reviewRequests") ? askedCount(requests) > 0 : null;
+  const state = reviewStateOf(reviewOf(node, hidden), isRequested);
+  if (state !== "approved" || decision === "APPROVED") return state;
+  if (hidden.has("reviewDecision")) return null;
+  return decision === null ? state : "requested";
 }
 
 function ownerOf({ assignees, reviewRequests }: Node): string | null {
@@ -156,7 +272,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   if (node === undefined || Number.isNaN(Date.parse(node.createdAt)) || Number.isNaN(Date.parse(node.updatedAt))) {
     return undefined;
   }
-  const [checks, review] = [checksOf(node, hidden), reviewOf(node, hidden)];
+  const [checks, review] = [checksOf(node, hidden), reviewState(node, hidden)];
   const { mergeable } = node;
   const missing = [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])];
   return {

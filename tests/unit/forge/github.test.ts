@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { aNode, githubForge, html, json, type Node, rollup } from "./github_forge.ts";
+import { aNode, aReview, githubForge, html, json, type Node, reviews, rollup } from "./github_forge.ts";
 import { forgeWorld, GITHUB_TOKEN } from "./world.ts";
 import { propertyRuns } from "../../property_runs.ts";
 
@@ -14,7 +14,9 @@ async function readOne(node: Node | null, errors: { type: string; path: (string 
   return { facts: facts.get(url("web")), refused: refused.get(url("web")), failed: failed.get(url("web")) };
 }
 
-const NO_REVIEW = { reviewDecision: null, latestOpinionatedReviews: { nodes: [] } };
+const NO_REVIEW = { reviewDecision: null, ...reviews() };
+const BOT = { __typename: "Bot", login: "copilot", databaseId: 8 };
+const OLDER = { commit: { oid: "0".repeat(40) } };
 
 test("Forges reads what GitHub says of a pull request in words of its own", async () => {
   const { facts } = await readOne(aNode({ assignees: { nodes: [{ login: "kim" }] } }));
@@ -72,27 +74,33 @@ test.each<[Node, Record<string, unknown>]>([
   [{ mergeable: "UNKNOWN" }, { conflict: null }],
   [{ reviewDecision: "CHANGES_REQUESTED" }, { review: "changes-requested" }],
   [NO_REVIEW, { review: "not-requested" }],
-  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "CHANGES_REQUESTED" }] } }, {
-    review: "changes-requested",
-  }],
-  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] } }, { review: "approved" }],
+  [{ ...NO_REVIEW, ...reviews(aReview({ state: "CHANGES_REQUESTED" })) }, { review: "changes-requested" }],
+  [{ ...NO_REVIEW, ...reviews(aReview({ state: "CHANGES_REQUESTED", ...OLDER })) }, { review: "changes-requested" }],
+  [{ reviewDecision: null }, { review: "approved" }],
   [{ ...NO_REVIEW, reviewDecision: "REVIEW_REQUIRED" }, { review: "not-requested" }],
   [{ reviewDecision: "REVIEW_REQUIRED" }, { review: "requested" }],
-  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, { review: "not-requested" }],
-  [{ reviewDecision: "REVIEW_REQUIRED", latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, {
-    review: "not-requested",
-  }],
-  ...[null, "REVIEW_REQUIRED"].map((reviewDecision): [Node, Record<string, unknown>] => [
-    { reviewDecision, latestOpinionatedReviews: { nodes: [{ state: "APPROVED", author: { __typename: "Bot" } }] } },
+  [reviews(aReview({ state: "DISMISSED" })), { review: "not-requested" }],
+  // GitHub's own decision stays after a push, and may come from a program alone.
+  [reviews(aReview(OLDER)), { review: "requested" }],
+  [{ headRefOid: "f".repeat(40) }, { review: "requested" }],
+  ...[null, "REVIEW_REQUIRED", "APPROVED"].map((reviewDecision): [Node, Record<string, unknown>] => [
+    { reviewDecision, ...reviews(aReview({ author: BOT })) },
     { review: "not-requested" },
   ]),
-  [
-    {
-      ...NO_REVIEW,
-      latestOpinionatedReviews: { nodes: [{ state: "CHANGES_REQUESTED", author: { __typename: "Bot" } }] },
-    },
-    { review: "changes-requested" },
-  ],
+  [reviews(aReview({ author: null })), { review: "not-requested" }],
+  [{ author: { __typename: "User", login: "kim", databaseId: 7 } }, { review: "requested" }],
+  [{
+    writers: { totalCount: 1, nodes: [{ commit: { authors: { nodes: [] }, committer: { user: { databaseId: 7 } } } }] },
+  }, {
+    review: "requested",
+  }],
+  [{ baseRef: { refUpdateRule: { requiredApprovingReviewCount: 2 } } }, { review: "requested" }],
+  [reviews(aReview(), null), { review: null, problem: "GitHub does not show its review to this token" }],
+  [{ latestOpinionatedReviews: { totalCount: 101, nodes: [aReview()] } }, { review: null }],
+  [{ ...NO_REVIEW, ...reviews(aReview({ state: "CHANGES_REQUESTED", author: BOT })) }, { review: "not-requested" }],
+  [{ ...reviews(aReview({ state: "CHANGES_REQUESTED", author: BOT })), reviewDecision: "CHANGES_REQUESTED" }, {
+    review: "changes-requested",
+  }],
   [{ ...NO_REVIEW, reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { __typename: "Bot" } }] } }, {
     review: "not-requested",
     owner: null,
@@ -118,6 +126,48 @@ test.each<[Node, Record<string, unknown>]>([
   }],
 ])("Forges reads %j of GitHub as %j", async (more, expected) => {
   expect((await readOne(aNode(more))).facts).toMatchObject(expected);
+});
+
+const run = (name: string, conclusion: string | null) => ({
+  __typename: "CheckRun",
+  name,
+  conclusion,
+  status: "COMPLETED",
+});
+const status = (context: string, state: string) => ({ __typename: "StatusContext", context, state });
+
+test.each<[string, Node, string | null]>([
+  ["a status of ours alone", rollup("SUCCESS", status("mogplex", "SUCCESS")), "none"],
+  [
+    "a gate that waits, and a green check",
+    rollup("PENDING", status("mogplex/gate", "PENDING"), run("unit", "SUCCESS")),
+    "green",
+  ],
+  ["the gate's job, which is red", rollup("FAILURE", run("Review / mogplex/gate", "FAILURE")), "none"],
+  ["our status, and a red check", rollup("FAILURE", status("mogplex", "SUCCESS"), run("unit", "TIMED_OUT")), "red"],
+  [
+    "our status, and a check that runs",
+    rollup("PENDING", status("mogplex", "SUCCESS"), { name: "unit", status: "IN_PROGRESS" }),
+    "pending",
+  ],
+  [
+    "our status, and a word that we do not know",
+    rollup("PENDING", status("mogplex", "SUCCESS"), run("unit", "NEW")),
+    null,
+  ],
+  [
+    "a check with a name like ours",
+    rollup("FAILURE", run("mogplex-tests", "FAILURE"), run("CI / mogplex", "FAILURE")),
+    "red",
+  ],
+])("Forges leaves out our own checks of GitHub: %s", async (_name, more, checks) => {
+  expect((await readOne(aNode(more))).facts).toMatchObject({ checks, state: "open" });
+});
+
+test("Forges believes GitHub's own word for more checks than it shows", async () => {
+  const contexts = { totalCount: 101, nodes: [status("mogplex/gate", "FAILURE")] };
+  const more = { commits: { nodes: [{ commit: { statusCheckRollup: { state: "FAILURE", contexts } } }] } };
+  expect((await readOne(aNode(more))).facts?.checks).toBe("red");
 });
 
 test("Forges calls unknown what a token may not see, and never absent", async () => {

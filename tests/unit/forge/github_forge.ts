@@ -49,15 +49,38 @@ export function aNode(more: Node = {}): Node {
     baseRepository: { defaultBranchRef: { name: "main" } },
     assignees: { nodes: [] },
     reviewRequests: { totalCount: 0, nodes: [] },
-    latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] },
-    commits: { nodes: [{ commit: { statusCheckRollup: { state: "SUCCESS" } } }] },
+    author: { __typename: "Bot", login: "mogplex", databaseId: 90 },
+    baseRef: { refUpdateRule: null },
+    ...reviews(aReview()),
+    ...writers({ __typename: "User", login: "agent", databaseId: 91 }),
+    ...rollup("SUCCESS"),
     ...more,
   };
 }
 
-/** The rollup of the newest commit; null for no checks. */
-export function rollup(state: string | null): Node {
-  return { commits: { nodes: [{ commit: { statusCheckRollup: state === null ? null : { state } } }] } };
+/** The newest commit of {@linkcode aNode}. */
+export const HEAD: string = "c0ffee".padEnd(40, "0");
+
+/** A review of a user who may push: kim has approved the newest commit. @param more Fields that differ. */
+export function aReview(more: Node = {}): Node {
+  const author = { __typename: "User", login: "kim", databaseId: 7 };
+  return { state: "APPROVED", submittedAt: "2026-03-01T10:30:00Z", author, commit: { oid: HEAD }, ...more };
+}
+
+export function reviews(...nodes: (Node | null)[]): Node {
+  return { latestOpinionatedReviews: { totalCount: nodes.length, nodes } };
+}
+
+/** One commit by such users, whose committer is GitHub. */
+function writers(...users: Node[]): Node {
+  const commit = { authors: { nodes: users.map((user) => ({ user })) }, committer: { user: null } };
+  return { writers: { totalCount: 1, nodes: [{ commit }] } };
+}
+
+/** The rollup of the newest commit; null for no checks. @param contexts Its check runs and statuses. */
+export function rollup(state: string | null, ...contexts: Node[]): Node {
+  const shown = { state, contexts: { totalCount: contexts.length, nodes: contexts } };
+  return { commits: { nodes: [{ commit: { statusCheckRollup: state === null ? null : shown } }] } };
 }
 
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
@@ -136,7 +159,7 @@ export function githubForge(host = "github.com"): GithubForge {
         /(p\d+): repository\(owner: \$(\w+), name: \$(\w+)\) \{ pullRequest\(number: \$(\w+)\)/g,
       )
     ) one(`${variables[o]}/${variables[n]}`, Number(variables[i]), [alias], data, errors);
-    if (/contexts\(first|reviewThreads\(/.test(query)) {
+    if (/repository\(owner: \$o, name: \$n\) \{ pullRequest/.test(query)) {
       const pullRequest = forge.findings.get(`${variables.o}/${variables.n}#${variables.i}`) ?? null;
       data.repository = { pullRequest };
     }
