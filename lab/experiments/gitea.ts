@@ -125,6 +125,24 @@ const CASES: readonly Case[] = [
     await review(world, path, "COMMENT", world.reviewer);
     return number;
   }, { review: "approved" }],
+  ["with an approval, and a push after it", async (world) => {
+    const { number, path } = await change(world, "pushed");
+    await review(world, path, "APPROVED", world.reviewer);
+    await world.gitea.commit(world.repository, "pushed", "later.txt", "later\n", world.writer);
+    return number;
+  }, { review: "requested" }],
+  ["with an approval of somebody who wrote a commit of it", async (world) => {
+    const { number, path } = await change(world, "helped");
+    await world.gitea.commit(world.repository, "helped", "help.txt", "help\n", world.reviewer);
+    await review(world, path, "APPROVED", world.reviewer);
+    return number;
+  }, { review: "requested" }],
+  ["whose only status is ours", async (world) => {
+    const { number, commit } = await change(world, "ours");
+    await setStatus(world, commit, "mogplex", "success");
+    await setStatus(world, commit, "gate.yml / mogplex/gate (pull_request)", "failure");
+    return number;
+  }, { checks: "none" }],
   ["with an approval of a stranger", async (world) => {
     const { number, path } = await change(world, "stranger");
     await review(world, path, "APPROVED", world.stranger);

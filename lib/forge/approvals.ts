@@ -3,7 +3,6 @@
  * @module
  */
 import type { ForgeUser } from "./findings.ts";
-import type { ReviewState } from "./model.ts";
 
 /** The newest word of a reviewer. A word that was withdrawn or dismissed is left out. */
 export interface Opinion {
@@ -112,22 +111,6 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   };
 }
 
-const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
-
-/**
- * The review in the words of tables; null if the forge shows too little.
- * @param isRequested Whether a person or team was asked and has not decided; null if the forge does not show it.
- */
-export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
-  const { state } = judgeApprovals(reading, NOBODY);
-  if (state === "unknown") return null;
-  if (state !== "missing") return state;
-  // An approval that is not enough, or of an earlier commit, shows that a reviewer has looked at it.
-  const hasReviewer = reading.opinions?.some(({ by, mayPush }) => notAPerson(by, NOBODY) === null && mayPush !== false);
-  if (isRequested === true || hasReviewer === true) return "requested";
-  return isRequested === null ? null : "not-requested";
-}
-
 /** When so many approvals were there; null if a time is not shown. */
 function timeOf(approvals: readonly Opinion[], enough: number): string | null {
   const times = approvals.map(({ at }) => ({ at, ms: Date.parse(at ?? "") }));
@@ -157,7 +140,10 @@ function objectionTo(
 }
 
 /** Why a user is not a person, as a clause; null for a person. */
-function notAPerson({ id, name, isBot }: ForgeUser, { notPeople }: Pick<NotCounted, "notPeople">): string | null {
+export function notAPerson(
+  { id, name, isBot }: ForgeUser,
+  { notPeople }: Pick<NotCounted, "notPeople">,
+): string | null {
   if (id <= 0) return `${name} has no account`;
   if (isBot === true) return `${name} is a program`;
   return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is named as a program` : null;

@@ -5,7 +5,7 @@
 import type { ChecksState } from "./model.ts";
 
 /** Our commit status. Statuses of other commands follow after a slash. */
-export const OWN_CHECK = "mogplex";
+const OWN_CHECK = "mogplex";
 
 export interface Check {
   readonly name: string;

@@ -69,12 +69,12 @@ interface ForgeCall<T> {
 }
 
 /** Whether an error is only about the requested object: this token cannot see it, or it was deleted. */
-function isHidden(error: unknown): error is ApiError {
+export function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
-/** Most requests of one client: three for each of a thousand pull requests. */
-const BUDGET = 3_000;
+/** Most requests of one client: six for each of a thousand pull requests. */
+const BUDGET = 6_000;
 /** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute if it names no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { isOwnCheck } from "../checks.ts";
 import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "../findings.ts";
 import type { ForgeClient } from "../client.ts";
 import type { PullRequestAddress } from "../model.ts";
@@ -66,7 +67,9 @@ async function checksOf(client: ForgeClient, { repository, number, url }: PullRe
   const { head } = await client.get(what, `/repos/${repository}/pulls/${number}`, pullSchema);
   const path = `/repos/${repository}/commits/${encodeURIComponent(head.sha)}/status?limit=${PAGE}`;
   const combined = await client.getShown(what, path, combinedSchema);
-  const failed = (combined?.statuses ?? []).filter(({ status }) => status === "failure" || status === "error");
+  const failed = (combined?.statuses ?? []).filter(({ context, status }) =>
+    (status === "failure" || status === "error") && !isOwnCheck(context)
+  );
   const checks = failed.map(({ context, description, target_url: page }) => ({
     name: context,
     // The address of Gitea's own actions has no host.

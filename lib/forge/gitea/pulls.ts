@@ -1,11 +1,14 @@
 /**
- * Pull requests of Gitea and Forgejo, by their REST API: one request for each closed one, four or five for each open one.
+ * Pull requests of Gitea and Forgejo, by their REST API: one request for each closed one, four to six for each open one.
  * @module
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
-import type { ForgeClient } from "../client.ts";
+import type { Opinion, ReviewReading } from "../approvals.ts";
+import { type Check, checksState, isOwnCheck } from "../checks.ts";
+import { type ForgeClient, isHidden } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
 import {
   type ChecksState,
   endTimes,
@@ -14,6 +17,7 @@ import {
   type PullRequestOutcome,
   type ReviewState,
 } from "../model.ts";
+import { reviewStateOf } from "../review_state.ts";
 
 export const GITEA_ADDRESS: AddressForm = {
   name: "gitea",
@@ -48,6 +52,7 @@ const pullRequestSchema = z.lazy(() => {
     html_url: z.string(),
     state: z.string(),
     merged: z.boolean(),
+    user: z.nullish(userSchema),
     draft: z.nullish(z.boolean()),
     mergeable: z.boolean(),
     merge_base: z.nullish(z.string()),
@@ -66,10 +71,14 @@ const reviewSchema = z.lazy(() =>
     state: z.string(),
     official: z.nullish(z.boolean()),
     dismissed: z.nullish(z.boolean()),
+    commit_id: z.nullish(z.string()),
+    submitted_at: z.nullish(z.string()),
     user: z.nullish(userSchema),
     team: z.nullish(teamSchema),
   })
 );
+// Without an account for their address they are null.
+const commitSchema = z.lazy(() => z.object({ author: z.nullish(userSchema), committer: z.nullish(userSchema) }));
 const branchSchema = z.lazy(() =>
   z.object({
     protected: z.boolean(),
@@ -150,8 +159,8 @@ async function factsOf(
   const isOpen = state === "open";
   const { head, base } = pull;
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;
-  const checks = isOpen ? await checksOf(client, place, head.sha, target) : null;
-  const { review, asked } = isOpen ? await reviewOf(client, place, target) : { review: null, asked: null };
+  const checks = isOpen ? checksOf(await statusesOf(client, place, head.sha), target) : null;
+  const { review, asked } = isOpen ? await reviewOf(client, place, pull, target) : { review: null, asked: null };
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, and only for one of these causes.
@@ -218,7 +227,7 @@ export async function allPages<T>(
 }
 
 /** A map, because the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
-const STATUSES = new Map<string, ChecksState>([
+const STATUSES = new Map<string, Check["state"]>([
   ["success", "green"],
   ["warning", "green"],
   ["skipped", "green"],
@@ -227,14 +236,13 @@ const STATUSES = new Map<string, ChecksState>([
   ["error", "red"],
 ]);
 
-/** From the newest status of each context of the commit; Gitea's own actions write statuses, too. Null if they are not shown. */
-async function checksOf(
+/** The newest status of each context of a commit; Gitea's own actions write statuses, too. Undefined if they are not shown. */
+async function statusesOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
   commit: string,
-  target: Branch | undefined,
-): Promise<ChecksState | null> {
-  if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
+): Promise<Check[] | undefined> {
+  if (!/^[0-9a-f]{40,64}$/.test(commit)) return undefined;
   const statuses = await allPages(async (query) => {
     const combined = await client.getShown(
       `read the commit statuses of pull request ${url}`,
@@ -243,17 +251,22 @@ async function checksOf(
     );
     return combined === undefined ? undefined : combined.statuses ?? [];
   });
+  return statuses?.map(({ context, status }) => ({ name: context, state: STATUSES.get(status) ?? null }));
+}
+
+/** Whether a name in a rule is a pattern for names of checks. Source: Gitea, "Protected branches", the syntax of its globs. */
+const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
+
+/** Null if they are not shown. */
+function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {
   if (statuses === undefined) return null;
-  const states = statuses.map(({ status }) => STATUSES.get(status) ?? null);
-  if (states.includes("red")) return "red";
-  if (states.includes(null)) return null;
-  const seen = new Set(statuses.map(({ context }) => context));
+  const state = checksState(statuses);
+  if (state !== "green" && state !== "none") return state;
+  const names = new Set(statuses.map(({ name }) => name));
   // A required one that does not exist yet. If patterns are required, the other statuses decide.
-  const wanted = target?.enable_status_check === true
-    ? (target.status_check_contexts ?? []).filter((name) => !/[*?[\]{}\\]/.test(name))
-    : [];
-  if (states.includes("pending") || wanted.some((name) => !seen.has(name))) return "pending";
-  return states.length === 0 ? "none" : "green";
+  const required = target?.enable_status_check === true ? target.status_check_contexts ?? [] : [];
+  const isMissing = required.some((name) => !isPattern(name) && !isOwnCheck(name) && !names.has(name));
+  return isMissing ? "pending" : state;
 }
 
 /** Ghosts and internal users of the server, such as the one of its actions, have no positive number. Source: Gitea, `models/user`. */
@@ -279,37 +292,91 @@ export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user
   return [...last.values()];
 }
 
+const toUser = ({ id, login }: z.output<typeof userSchema>): ForgeUser => ({
+  id,
+  name: login,
+  // Other programs look like people.
+  isBot: isPerson({ id }) ? null : true,
+});
+
+const OPINIONS = new Map<string, Opinion["word"]>([
+  ["APPROVED", "approved"],
+  ["REQUEST_CHANGES", "changes-requested"],
+]);
+
 /**
- * The review of an open pull request, and who was asked for one and has not answered. See {@linkcode newestWords}.
- * Anyone who can see the repository may approve or request changes. `official` marks users whose review decides: they may write, or the target's rule
- * names them. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
+ * The opinions among the newest words. Anyone who can see the repository may approve or request changes. `official` marks users whose review decides:
+ * they could push when they wrote it, or the target's rule names them. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`,
+ * `IsOfficialReviewer`.
  */
-async function reviewOf(
+function opinionsOf(words: readonly Review[]): Opinion[] {
+  return words.flatMap(({ state, user, commit_id: commit, submitted_at: at, official }) => {
+    const word = OPINIONS.get(state);
+    if (word === undefined || !user) return [];
+    const mayPush = official ?? (word === "approved" ? null : true);
+    return [{ by: toUser(user), word, commit: commit || null, at: at ?? null, mayPush }];
+  });
+}
+
+/** Reviews in the order of time; undefined if they are not shown. */
+async function reviewsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
-  target: Branch | undefined,
-): Promise<{ review: ReviewState | null; asked: string | null }> {
-  const reviews = await allPages((query) =>
+): Promise<Review[] | undefined> {
+  return await allPages((query) =>
     client.getShown(
       `read the reviews of pull request ${url}`,
       `/repos/${repository}/pulls/${number}/reviews?${query}`,
       z.nullable(z.array(reviewSchema)),
     ).then((rows) => rows === null ? [] : rows)
   );
+}
+
+/** Authors and committers that have an account; null if not all commits are shown. */
+async function writersOf(
+  client: ForgeClient,
+  { repository, number, url }: PullRequestAddress,
+): Promise<ForgeUser[] | null> {
+  const what = `read the commits of pull request ${url}`;
+  const path = `/repos/${repository}/pulls/${number}/commits?verification=false&files=false&limit=${PAGE}`;
+  try {
+    const { rows, isLast } = await client.getPage(what, path, commitSchema);
+    if (isLast === false) return null;
+    return rows.flatMap(({ author, committer }) => [author, committer]).filter((user) => !!user).map(toUser);
+  } catch (error) {
+    if (isHidden(error)) return null;
+    throw error;
+  }
+}
+
+/** The review of an open pull request, and who was asked for one and has not answered. */
+async function reviewOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  { head, user }: PullRequest,
+  target: Branch | undefined,
+): Promise<{ review: ReviewState | null; asked: string | null }> {
+  const reviews = await reviewsOf(client, address);
   if (reviews === undefined) return { review: null, asked: null };
   const words = newestWords(reviews);
   const requests = words.filter(({ state, user, team }) =>
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
-  const reviewer = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
-  const decisions = words.filter(({ official }) => official !== false);
-  if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) {
-    return { review: "changes-requested", asked: reviewer };
-  }
-  const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
-  if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked: reviewer };
-  // An approval that is not enough shows that a reviewer has looked at it.
-  return { review: reviewer !== null || approvals > 0 ? "requested" : "not-requested", asked: reviewer };
+  const opinions = opinionsOf(words);
+  const reading: ReviewReading = {
+    head: head.sha === "" ? null : head.sha,
+    required: target?.required_approvals ?? (target === undefined ? null : 0),
+    opinions,
+    author: user ? toUser(user) : null,
+    // They can only take an approval away.
+    writers: opinions.some(({ word, commit }) => word === "approved" && commit === head.sha)
+      ? await writersOf(client, address)
+      : [],
+  };
+  return {
+    review: reviewStateOf(reading, requests.length > 0),
+    asked: requests[0]?.team?.name ?? requests[0]?.user?.login ?? null,
+  };
 }
 
 /** Whether the branch is the default one, or protected; null if that is not shown. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { isOwnCheck } from "../checks.ts";
 import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "../findings.ts";
 import type { ForgeClient } from "../client.ts";
 import type { PullRequestAddress } from "../model.ts";
@@ -88,9 +89,10 @@ function saidBy({ title, summary, description, annotations }: Check): string {
 
 function checksOf({ commits }: Pull): Findings {
   const contexts = rowsOf(commits).flatMap(({ commit }) => rowsOf(commit?.statusCheckRollup?.contexts));
-  const checks = contexts.filter(({ conclusion, state }) => FAILED.includes(conclusion ?? state ?? "")).map((
-    check,
-  ) => ({
+  const failed = contexts.filter(({ name, context, conclusion, state }) =>
+    FAILED.includes(conclusion ?? state ?? "") && !isOwnCheck(name ?? context ?? "")
+  );
+  const checks = failed.map((check) => ({
     name: check.name ?? check.context ?? "",
     url: check.detailsUrl ?? check.targetUrl ?? null,
     text: saidBy(check),

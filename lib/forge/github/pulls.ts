@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
-import { type Opinion, type ReviewReading, reviewStateOf } from "../approvals.ts";
+import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
@@ -18,6 +18,7 @@ import {
   type PullRequestOutcome,
   type ReviewState,
 } from "../model.ts";
+import { reviewStateOf } from "../review_state.ts";
 
 export const GITHUB_ADDRESS: AddressForm = {
   name: "github",
@@ -173,7 +174,7 @@ function checkOf({ name, status, conclusion, context, state }: z.output<typeof c
 }
 
 /** GitHub's own word, unless one of our checks has a part in it. */
-export function rollupState(rollup: Rollup): ChecksState | null {
+function rollupState(rollup: Rollup): ChecksState | null {
   if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
   const whole = CHECKS.get(rollup.state) ?? null;
   const { nodes, totalCount } = rollup.contexts ?? {};
@@ -228,7 +229,7 @@ function writersOf({ writers }: Node): ForgeUser[] | null {
 }
 
 /** @param hidden Fields that GitHub did not show. */
-export function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
+function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
   const { author, headRefOid, baseRef, reviewDecision } = node;
   const isShown = !hidden.has("latestOpinionatedReviews");
   const rule = hidden.has("baseRef") ? null : baseRef?.refUpdateRule?.requiredApprovingReviewCount;

@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
+import { isOwnCheck } from "../checks.ts";
 import {
   type FailedCheck,
   type Findings,
@@ -97,7 +98,7 @@ async function checksOf(client: ForgeClient, address: PullRequestAddress): Promi
   const project = `/projects/${pipeline.project_id ?? encodeURIComponent(repository)}`;
   const query = `scope%5B%5D=failed&per_page=${PAGE}`;
   const jobs = await client.getShown(what, `${project}/pipelines/${pipeline.id}/jobs?${query}`, z.array(jobSchema));
-  const failed = (jobs ?? []).filter(({ allow_failure: isAllowed }) => isAllowed !== true);
+  const failed = (jobs ?? []).filter(({ name, allow_failure: isAllowed }) => isAllowed !== true && !isOwnCheck(name));
   const checks: FailedCheck[] = [];
   for (const [index, { id, name, web_url: page, failure_reason: reason }] of failed.entries()) {
     const log = index < MAX_READ_CHECKS ? await logOf(client, `${project}/jobs/${id}/trace`, name) : "";

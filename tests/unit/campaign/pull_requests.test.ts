@@ -348,13 +348,29 @@ test("a follow-up gets what the forge shows, and is sent again with the same wor
   expect((await world.read()).items).toEqual(view.items);
 });
 
+test("a follow-up does not start because the gate waits or its job is red", async () => {
+  const gate = { __typename: "CheckRun", name: "mogplex/gate", status: "COMPLETED", conclusion: "FAILURE" };
+  const waits = { __typename: "StatusContext", context: "mogplex/gate", state: "PENDING" };
+  const world = worldOf([aNode(rollup("FAILURE", gate)), aNode(rollup("FAILURE", gate, waits))], {
+    file: { "on-failed-checks": { prompt: "Fix it" } },
+  });
+  await world.advance();
+  for (let look = 0; look < 3; look++) {
+    await world.clock.sleep(15 * MINUTE);
+    await world.advance();
+  }
+  const { view } = await world.advance();
+  expect(view.items.map(({ pullRequestState }) => pullRequestState?.checks)).toEqual(["none", "none"]);
+  expect(world.starts.length).toBe(2);
+});
+
 test("a follow-up starts without a quote when the forge does not answer, and that is told", async () => {
   const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
   await world.advance();
   await world.clock.sleep(15 * MINUTE);
   const { fetch } = world.github;
   world.github.fetch = (url, init) =>
-    /contexts\(first/.test(String(init.body)) ? Promise.resolve(json(502, {})) : fetch(url, init);
+    /annotations\(/.test(String(init.body)) ? Promise.resolve(json(502, {})) : fetch(url, init);
   await world.advance();
   expect(JSON.parse(world.starts.at(-1)?.body ?? "{}").prompt).toBe("Fix it");
   expect(world.notices.filter((notice) => notice.includes("the checks of https://github.com/"))).toHaveLength(1);

@@ -53,7 +53,8 @@ test("Forges.findings() reads failed checks of GitHub with title, summary and an
     ...{ __typename: "StatusContext", context: "ci/deploy", state: "ERROR", description: "no quota" },
     targetUrl: "https://ci.example/1",
   };
-  const contexts = { nodes: [checkRun, green, status, null] };
+  const gate = { __typename: "CheckRun", name: "mogplex/gate", conclusion: "FAILURE" };
+  const contexts = { nodes: [checkRun, green, gate, status, null] };
   const { found } = await findings(
     GITHUB,
     "checks",
@@ -128,6 +129,7 @@ test("Forges.findings() reads failed jobs of GitLab with the end of their logs",
     [JOBS]: [200, [
       { id: 1, name: "unit", web_url: "https://gitlab.com/acme/web/-/jobs/1", failure_reason: "script_failure" },
       { id: 2, name: "audit", allow_failure: true },
+      { id: 4, name: "mogplex/gate" },
       { id: 3, name: "deploy", web_url: null, failure_reason: "runner_system_failure" },
     ]],
     "GET /projects/42/jobs/1/trace": [200, log],
@@ -183,7 +185,11 @@ test("Forges.findings() reads failed statuses of Gitea", async () => {
   const { found } = await findings(GITEA, "checks", {
     "GET /repos/acme/web/pulls/7": [200, { head: { sha } }],
     [`GET /repos/acme/web/commits/${sha}/status?limit=50`]: [200, {
-      statuses: [status("unit", "failure", "/acme/web/actions/runs/1/jobs/0"), status("lint", "success", "")],
+      statuses: [
+        status("unit", "failure", "/acme/web/actions/runs/1/jobs/0"),
+        status("lint", "success", ""),
+        status("gate.yml / mogplex/gate (pull_request)", "failure", ""),
+      ],
     }],
   });
   expect(found?.checks).toEqual([

@@ -1,0 +1,23 @@
+/**
+ * The review of a pull request in one word.
+ * @module
+ */
+import { judgeApprovals, notAPerson, type NotCounted, type ReviewReading } from "./approvals.ts";
+import type { ReviewState } from "./model.ts";
+
+/** Who has asked for a pull request, and whose token reads it, is only known to those who act on it. */
+const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
+
+/**
+ * The review in the words of tables; null if the forge shows too little.
+ * @param isRequested Whether a person or team was asked and has not decided; null if the forge does not show it.
+ */
+export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
+  const { state } = judgeApprovals(reading, NOBODY);
+  if (state === "unknown") return null;
+  if (state !== "missing") return state;
+  // An approval that is not enough, or of an earlier commit, shows that a reviewer has looked at it.
+  const hasReviewer = reading.opinions?.some(({ by, mayPush }) => notAPerson(by, NOBODY) === null && mayPush !== false);
+  if (isRequested === true || hasReviewer === true) return "requested";
+  return isRequested === null ? null : "not-requested";
+}
