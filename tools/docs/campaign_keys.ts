@@ -21,6 +21,8 @@ export interface KeyFacts {
 const NAME = "[A-Za-z0-9_.-]{1,100}";
 const UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
 const REPOSITORY = `^(?:${NAME}/${NAME}|${UUID})$`;
+const REVIEWER =
+  "^(?:team:)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$|^team:[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$";
 const GLOB = "^[A-Za-z0-9_./*?-]+$";
 const VARIABLE = "^[A-Za-z][A-Za-z0-9_-]{0,39}$";
 const ENVIRONMENT = "^[A-Za-z_][A-Za-z0-9_]*$";
@@ -172,6 +174,17 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "on-failed-checks": {
     description:
       "If the checks of a pull request are red, starts a run on its branch that fixes them. Needs a token of the forge. Default: none.",
+  },
+  "pull-requests.reviewers[]": { pattern: REVIEWER, examples: ["ann", "team:web", "codeowners"] },
+  "pull-requests.reviewers": {
+    description:
+      "Who is asked for a review: names of people, `team:NAME`, and `codeowners` for the owners of the changed files that the target branch names.",
+  },
+  "pull-requests.labels[]": { pattern: "^[^,]+$", minLength: 1, maxLength: 50, examples: ["agent"] },
+  "pull-requests.labels": { description: "Labels." },
+  "pull-requests": {
+    description:
+      "What each pull request gets once, when it is found. What people change later stays. Needs a token that may write. Default: nothing.",
   },
   "merge.when": { description: "`approved`: people have approved the present commit, and its checks are green." },
   "merge.after": {

@@ -99,6 +99,13 @@ export interface Notify {
   on: readonly NotifyEvent[];
 }
 
+/** What pull requests get when they are found, once. */
+export interface PullRequestRules {
+  /** Names of people; `team:NAME`; `codeowners` for the owners that the target branch names. */
+  reviewers: readonly string[];
+  labels: readonly string[];
+}
+
 /** What waves merge by themselves: what people have approved, and nothing else. */
 export interface MergeRules {
   /** Time between the last approval that was needed and the merge, in milliseconds. */
@@ -147,6 +154,8 @@ export interface CampaignFile {
   canary: Canary | null;
   /** Task, with templates, and most attempts of a follow-up that fixes red checks of a pull request; null for none. */
   onFailedChecks: { prompt: string; attempts: number } | null;
+  /** Reviewers and labels of pull requests; null for none. */
+  pullRequests: PullRequestRules | null;
   /** What waves merge; null for nothing. */
   merge: MergeRules | null;
   /** Names of programs that look like people to a forge: their approvals do not count. */

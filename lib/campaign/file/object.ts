@@ -19,6 +19,7 @@ const FILE_KEYS: readonly string[] = [
   "on-failed-checks",
   "open-pull-requests",
   "prompt-file",
+  "pull-requests",
   "run-timeout",
   "stop-after-failures",
   "webhook-variable",
@@ -104,6 +105,13 @@ export interface CampaignDefinition {
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
+  /** What each pull request gets once, when it is found. @default nothing */
+  readonly pullRequests?: {
+    /** Names of people; `team:NAME`; `codeowners` for the owners of the changed files that the target branch names. @default {[]} */
+    readonly reviewers?: readonly string[] | undefined;
+    /** Labels. @default {[]} */
+    readonly labels?: readonly string[] | undefined;
+  } | undefined;
   /**
    * Merges pull requests that people have approved. Waves do it with the tokens in `MOGPLEX_MERGE_TOKEN_VARIABLE`.
    * @default nothing is merged

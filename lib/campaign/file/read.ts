@@ -247,7 +247,7 @@ function fileOf(
   exclude: readonly string[],
 ): CampaignFile {
   const input = ownFields(read);
-  const { success, canary, merge, notify, "on-failed-checks": checks } = input;
+  const { success, canary, merge, notify, "on-failed-checks": checks, "pull-requests": pulls } = input;
   const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
@@ -271,6 +271,7 @@ function fileOf(
       openPullRequests: limits["open-pull-requests"] ?? null,
     },
     onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
+    pullRequests: pulls === undefined ? null : { reviewers: pulls.reviewers, labels: pulls.labels },
     merge: merge === undefined ? null : mergeRulesOf(merge),
     notPeople: input["not-people"],
     canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },

@@ -269,6 +269,19 @@ export function runTimeout(text: string): string | undefined {
 
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
+/** Somebody who is asked to review. */
+export function reviewer(text: string): string | undefined {
+  const allowed = "it must be the name of a user, team:NAME or codeowners";
+  return /^(?:team:)?[A-Za-z0-9_][\w.-]{0,99}$|^team:[A-Za-z0-9_][\w.-]{0,99}\/[A-Za-z0-9_][\w.-]{0,99}$/.test(text)
+    ? undefined
+    : allowed;
+}
+
+/** GitLab separates labels by commas. */
+export function label(text: string): string | undefined {
+  return text.includes(",") ? "a label must not have a comma" : undefined;
+}
+
 /** Longest wait before a merge, in seconds: 30 days. */
 export const MAX_WAIT_S = 2_592_000;
 

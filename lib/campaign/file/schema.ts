@@ -140,6 +140,14 @@ function waitTime() {
   ], { error });
 }
 
+function pullRequests() {
+  const line = rules.firstProblem(rules.oneLine, rules.ofLength(1, 50), rules.label);
+  return map({
+    "reviewers": z._default(list(text("it must be a text", rules.reviewer), 0, 15), []),
+    "labels": z._default(list(text("it must be a text", line), 0, 20), []),
+  });
+}
+
 function merge() {
   return map({
     "when": choice(["approved"]),
@@ -200,6 +208,7 @@ function build() {
       "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
+    "pull-requests": z.optional(pullRequests()),
     "merge": z.optional(merge()),
     "not-people": z._default(list(text("it must be a text", line(1, 100)), 0, 100), []),
     "notify": z.optional(notify()),

@@ -131,6 +131,10 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
         reason: reason === null ? null : reasonOf(reason),
       }];
     }
+    case "write-intent":
+      return [{ ...body, by: personOf(body.by), ...(body.why !== undefined && { why: reasonOf(body.why) }) }];
+    case "write":
+      return [{ ...body, reason: body.reason === null ? null : reasonOf(body.reason) }];
     case "merge-intent":
     case "merge-update":
     case "planned":

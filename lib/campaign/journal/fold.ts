@@ -18,6 +18,7 @@ import {
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import { addRequester, applyMerge } from "./merge_memory.ts";
+import { applyWrite } from "./write_memory.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -131,6 +132,12 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "merge-branch":
     case "merge-update": {
       const problem = applyMerge(itemOf(memory, record.item, place), record);
+      if (problem !== undefined) throw new Contradiction(problem);
+      return;
+    }
+    case "write-intent":
+    case "write": {
+      const problem = applyWrite(itemOf(memory, record.item, place), record);
       if (problem !== undefined) throw new Contradiction(problem);
       return;
     }

@@ -39,6 +39,7 @@ const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["retry", "retry"],
   ["skipped", "skip"],
   ["merge-intent", "merge"],
+  ["write-intent", "pull request change"],
   ["stopped", "stop"],
   ["resumed", "resumption"],
 ];

@@ -72,6 +72,7 @@ export interface Lock {
   canary: CampaignFile["canary"];
   /** What is done about red checks of pull requests; null for nothing. */
   onFailedChecks: CampaignFile["onFailedChecks"];
+  pullRequests: CampaignFile["pullRequests"];
   merge: CampaignFile["merge"];
   notPeople: CampaignFile["notPeople"];
   windows: CampaignFile["windows"];
@@ -169,6 +170,10 @@ function makeSchema() {
     }),
     canary: z.nullable(z.object({ size: whole(1, MAX_ITEMS), gate: z.enum(["automatic", "manual"]) })),
     onFailedChecks: z.nullable(z.object({ prompt, attempts: whole(1, 1000) })),
+    pullRequests: z.nullable(z.object({
+      reviewers: z.array(visible(300, 1)).check(maxLength(100, "it has more than 100 names")),
+      labels: z.array(visible(300, 1)).check(maxLength(100, "it has more than 100 names")),
+    })),
     merge: z.nullable(z.object({
       afterMs: whole(0, MAX_WAIT_S * 1_000),
       atMost: z.nullable(whole(1, 1000)),

@@ -8,7 +8,8 @@ import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { MergeMemory, Requester } from "./merge_memory.ts";
-import type { FollowUp, GateName, Person, PullRequestMemory, StartKind } from "./record.ts";
+import type { FollowUp, GateName, Person, PullRequestMemory, StartKind, WriteAct } from "./record.ts";
+import type { WriteMemory } from "./write_memory.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
@@ -125,6 +126,8 @@ export interface ItemMemory {
   readonly requesters: Requester[];
   /** Its last merge, as far as it is known; null when none was asked for. */
   merge: MergeMemory | null;
+  /** The last changes of its pull request that were asked for, by their kind. */
+  writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   /** Commit of its branch that was brought up to date last; null for none. */
   updatedHead: string | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
@@ -238,6 +241,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       followUp: null,
       requesters: [],
       merge: null,
+      writes: {},
       updatedHead: null,
       tally: "none",
     });

@@ -66,6 +66,11 @@ const MERGE_WORDS = [
   "unanswered",
 ] as const satisfies readonly MergeWord[];
 
+/** A change of a pull request. `setup`: reviewers and labels of the campaign file. */
+export type WriteAct = "setup" | "ask" | "close";
+
+export const WRITE_ACTS = ["setup", "ask", "close"] as const satisfies readonly WriteAct[];
+
 export type GateName = "canary" | "threshold" | "merge";
 
 export type FollowUp = Fix;
@@ -204,6 +209,22 @@ export type RecordBody =
   | { type: "merge-branch"; item: string; as: "deleted" | "gone" | "kept" }
   /** The branch of a pull request was brought up to date with its target. `head`: its commit before that. */
   | { type: "merge-update"; item: string; head: string; by: Person }
+  /** A change of a pull request is about to be sent. It is shared with other machines before that. */
+  | {
+    type: "write-intent";
+    item: string;
+    act: WriteAct;
+    url: string;
+    by: Person;
+    /** Reviewers and labels to add. Absent for none. */
+    users?: readonly string[] | undefined;
+    teams?: readonly string[] | undefined;
+    labels?: readonly string[] | undefined;
+    /** Why it is closed. Absent for any other change. */
+    why?: string | undefined;
+  }
+  /** What is known of the change that the last intent of the item is about. `withdrawn`: nothing was sent. */
+  | { type: "write"; item: string; act: WriteAct; as: "done" | "refused" | "withdrawn"; reason: string | null }
   /** A person allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
   /** `followUp`: on the branch of its pull request, to fix that; absent for another attempt at the task. */
   /** `settle`: their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
@@ -375,6 +396,9 @@ function makeSchema() {
     name: visible(MAX_PERSON, 1),
     id: z.nullable(whole(1, Number.MAX_SAFE_INTEGER)),
   }));
+  const names = z.optional(
+    z.array(visible(MAX_PERSON, 1)).check(maxLength(MAX_RECORD_ITEMS, `it has more than ${MAX_RECORD_ITEMS} names`)),
+  );
   const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
   const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
@@ -505,6 +529,26 @@ function makeSchema() {
     z.object({ ...place, type: z.literal("merge-target"), item, checks }),
     z.object({ ...place, type: z.literal("merge-branch"), item, as: z.enum(["deleted", "gone", "kept"]) }),
     z.object({ ...place, type: z.literal("merge-update"), item, head: commit, by }),
+    z.object({
+      ...place,
+      type: z.literal("write-intent"),
+      item,
+      act: z.enum(WRITE_ACTS),
+      url: webUrl(),
+      by,
+      users: names,
+      teams: names,
+      labels: names,
+      why: z.optional(reason),
+    }),
+    z.object({
+      ...place,
+      type: z.literal("write"),
+      item,
+      act: z.enum(WRITE_ACTS),
+      as: z.enum(["done", "refused", "withdrawn"]),
+      reason: z.nullable(reason),
+    }),
     z.object({
       ...place,
       type: z.literal("retry"),

@@ -94,6 +94,7 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
     limits,
     canary: file.canary,
     onFailedChecks: file.onFailedChecks,
+    pullRequests: file.pullRequests,
     merge: file.merge,
     notPeople: file.notPeople,
     windows,
@@ -158,14 +159,14 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
     items.push(lockItem(file, task, index, now));
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
-  const { success, limits, canary, merge, notPeople, windows } = file;
+  const { success, limits, canary, pullRequests, merge, notPeople, windows } = file;
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
   // The key of a follow-up that has no answer yet follows from the text that it was sent with.
   const isOpen = [...before.items.values()].some(({ state, followUp }) =>
     state === "starting" && followUp === "checks"
   );
   const { onFailedChecks } = isOpen ? lock : file;
-  const settings = { success, limits, canary, onFailedChecks, merge, notPeople, windows };
+  const settings = { success, limits, canary, onFailedChecks, pullRequests, merge, notPeople, windows };
   return { lock: { ...lock, fileHash, tasks, ...settings, items }, changes };
 }
 
@@ -212,7 +213,16 @@ function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
 }
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
-  const names = ["success", "limits", "canary", "windows", "onFailedChecks", "merge", "notPeople"] as const;
+  const names = [
+    "success",
+    "limits",
+    "canary",
+    "windows",
+    "onFailedChecks",
+    "pullRequests",
+    "merge",
+    "notPeople",
+  ] as const;
   return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
     `${fileKey(name)} changed, and holds from now on`
   );

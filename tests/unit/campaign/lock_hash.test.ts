@@ -52,6 +52,7 @@ const LOCK_TEXT = `{
     "gate": "manual"
   },
   "onFailedChecks": null,
+  "pullRequests": null,
   "merge": null,
   "notPeople": [],
   "windows": [],

@@ -63,13 +63,14 @@ test("CampaignDefinition has the keys and the types of the file, and version is 
     canary: true,
     windows: true,
     onFailedChecks: true,
+    pullRequests: true,
     merge: true,
     notPeople: true,
     notify: true,
   };
   const ofFile = (input: InFile): CampaignDefinition => input;
   expect(ofFile({ version: 1, ...GOOD })).toMatchObject(GOOD);
-  expect(Object.keys(keys).length).toBe(22);
+  expect(Object.keys(keys).length).toBe(23);
 });
 
 test("readCampaignObject() reads what readCampaignFile() reads from the same keys in kebab-case, but for places and hash", async () => {
@@ -86,6 +87,7 @@ test("readCampaignObject() reads what readCampaignFile() reads from the same key
     ],
     limits: { runTimeout: 90, stopAfterFailures: "10%" },
     canary: { size: 2 },
+    pullRequests: { reviewers: ["ann", "codeowners"], labels: ["agent"] },
     merge: { when: "approved", after: "1h", atMost: 5, withoutChecks: ["acme/docs-*"] },
     notPeople: ["approver"],
     windows: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
@@ -243,6 +245,7 @@ test("readCampaignFile() refuses each key in camelCase or snake_case, and propos
     "run-timeout": "limits: { %: 60m }",
     "stop-after-failures": "limits: { %: 5 }",
     "open-pull-requests": "limits: { %: 5 }",
+    "pull-requests": "%: { labels: [agent] }",
     "not-people": "%: [approver]",
     "at-most": "merge: { when: approved, %: 5 }",
     "without-checks": "merge: { when: approved, %: [acme/docs] }",

@@ -47,6 +47,7 @@ test("readCampaignFile() reads the example of the documents with everything that
       openPullRequests: null,
     },
     onFailedChecks: null,
+    pullRequests: null,
     merge: null,
     notPeople: [],
     canary: { size: 3, gate: "automatic" },
@@ -81,6 +82,7 @@ test("readCampaignFile() fills in defaults when a file has only what is required
     limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
     canary: null,
     onFailedChecks: null,
+    pullRequests: null,
     merge: null,
     notPeople: [],
     windows: [],
@@ -102,6 +104,18 @@ test("readCampaignFile() reads what waves merge, and whose approvals do not coun
     { afterMs: 86_400_000, atMost: 5, method: "squash", update: true, withoutChecks: ["acme/docs-*"] },
     ["approver"],
   ]);
+});
+
+test("readCampaignFile() reads who reviews pull requests, and their labels", async () => {
+  const { file: short } = await read(fileWith({ pulls: "pull-requests: { labels: [agent] }" }));
+  expect(short.pullRequests).toEqual({ reviewers: [], labels: ["agent"] });
+  const { file } = await read(
+    fileWith({ pulls: "pull-requests: { reviewers: [ann, 'team:web', 'team:acme/web', codeowners], labels: [a b] }" }),
+  );
+  expect(file.pullRequests).toEqual({
+    reviewers: ["ann", "team:web", "team:acme/web", "codeowners"],
+    labels: ["a b"],
+  });
 });
 
 test("readCampaignFile() keeps the defaults of keys that are left out beside others", async () => {

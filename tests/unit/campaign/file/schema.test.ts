@@ -44,6 +44,8 @@ test.each<[string, Record<string, unknown>, string]>([
   ["a wrong variable", { variables: { "a b": "x" } }, "/variables propertyNames"],
   ["a merge without its condition", { merge: {} }, "/merge required"],
   ["another condition of a merge", { merge: { when: "green" } }, "/merge/when enum"],
+  ["a wrong reviewer", { "pull-requests": { reviewers: ["@ann"] } }, "/pull-requests/reviewers/0 pattern"],
+  ["a label with a comma", { "pull-requests": { labels: ["a,b"] } }, "/pull-requests/labels/0 pattern"],
   ["a canary without size", { canary: {} }, "/canary required"],
 ])("campaign.schema.json refuses %s", (_name, change, expected) => {
   expect(errorsOf({ ...GOOD, ...change })).toContain(expected);
@@ -87,6 +89,7 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
     { when: "approved", after: 0, "at-most": 1_000, method: "rebase", update: false, "without-checks": [] },
     { when: "approved", after: "720h", "without-checks": ["acme/*"] },
   ],
+  "pull-requests": [{}, { reviewers: ["ann", "team:acme/web", "codeowners"], labels: ["agent"] }],
   "not-people": [["approver"], []],
   windows: [["Mon 08:00-09:00"], [" daily  8:00-24:00   Europe/Vienna "], ["sat-MON,wed 23:59-0:00 UTC"]],
 };

@@ -48,6 +48,7 @@ const FULL = lockOf([
   canary: { size: 1, gate: "manual" },
   onFailedChecks: { prompt: "Fix {{ ticket }}", attempts: 2 },
   merge: { afterMs: 3_600_000, atMost: 5, method: "squash", update: true, withoutChecks: ["acme/docs"] },
+  pullRequests: { reviewers: ["ann", "codeowners"], labels: ["agent"] },
   notPeople: ["approver"],
   limits: {
     parallel: 1,

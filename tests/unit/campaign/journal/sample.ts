@@ -63,6 +63,7 @@ export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock
     limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
     canary: null,
     onFailedChecks: null,
+    pullRequests: null,
     merge: null,
     notPeople: [],
     windows: [],

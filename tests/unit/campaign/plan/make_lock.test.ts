@@ -23,6 +23,7 @@ const FILE: CampaignFile = {
   limits: { parallel: 3, attempts: 1, runTimeoutMs: 3_600_000, stopAfterFailures: null, openPullRequests: null },
   canary: null,
   onFailedChecks: null,
+  pullRequests: null,
   merge: null,
   notPeople: [],
   windows: [],

@@ -1,0 +1,51 @@
+/**
+ * What a journal remembers of changes that a campaign makes to its pull requests: reviewers and labels of the file, requests for reviews, closing.
+ *
+ * @module
+ */
+import type { JournalRecord, Person, WriteAct } from "./record.ts";
+
+/** The last change of its kind that was asked for. */
+export interface WriteMemory {
+  readonly url: string;
+  readonly by: Person;
+  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  readonly at: string;
+  /** How many of its kind were asked for, with this one: the comment of each has a mark of its own. */
+  readonly number: number;
+  readonly users: readonly string[];
+  readonly teams: readonly string[];
+  readonly labels: readonly string[];
+  /** Why a pull request is closed; null for any other change. */
+  readonly why: string | null;
+  /** `open`: no answer is known. `withdrawn`: nothing was sent. */
+  readonly state: "open" | "done" | "refused" | "withdrawn";
+  /** Why the forge has refused it; null otherwise. */
+  readonly reason: string | null;
+}
+
+type WriteRecord = Extract<JournalRecord, { type: "write-intent" | "write" }>;
+
+interface WriteItem {
+  pull: { state: string } | null;
+  writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
+}
+
+/** Takes a record into the memory of its item. @returns Why it contradicts the records before it, as a clause; undefined if it does not. */
+export function applyWrite(item: WriteItem, record: WriteRecord): string | undefined {
+  const { act } = record;
+  const last = item.writes[act];
+  if (record.type === "write-intent") {
+    if (last?.state === "open") return `an earlier change of its pull request (${act}) has no answer`;
+    const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
+    const write = { url, by, at, number: (last?.number ?? 0) + 1, users, teams, labels, why };
+    item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };
+    return undefined;
+  }
+  if (last?.state !== "open") return `no change of its pull request (${act}) waits for an answer`;
+  item.writes = { ...item.writes, [act]: { ...last, state: record.as, reason: record.reason } };
+  if (act === "close" && record.as === "done" && item.pull?.state === "open") {
+    item.pull = { ...item.pull, state: "closed" };
+  }
+  return undefined;
+}
