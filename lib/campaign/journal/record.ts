@@ -69,7 +69,7 @@ const MERGE_WORDS = [
 /** A change of a pull request. `setup`: reviewers and labels of the campaign file. */
 export type WriteAct = "setup" | "ask" | "close";
 
-export const WRITE_ACTS = ["setup", "ask", "close"] as const satisfies readonly WriteAct[];
+const WRITE_ACTS = ["setup", "ask", "close"] as const satisfies readonly WriteAct[];
 
 export type GateName = "canary" | "threshold" | "merge";
 
