@@ -1,12 +1,16 @@
 /**
- * Merge requests of GitLab, by its REST API: one to three requests for each.
+ * Merge requests of GitLab, by its REST API: one request for each closed one, two to six for each open one.
  *
  * @module
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
+import { isObject } from "../../lookup.ts";
 import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
-import type { ForgeClient } from "../client.ts";
+import type { Opinion, ReviewReading } from "../approvals.ts";
+import { type Check, checksState, isOwnCheck } from "../checks.ts";
+import { type ForgeClient, isHidden } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
 import {
   type ChecksState,
   endTimes,
@@ -15,6 +19,7 @@ import {
   type PullRequestOutcome,
   type ReviewState,
 } from "../model.ts";
+import { reviewStateOf } from "../review_state.ts";
 
 export const GITLAB_ADDRESS: AddressForm = {
   name: "gitlab",
@@ -25,7 +30,7 @@ export const GITLAB_ADDRESS: AddressForm = {
 
 type MergeRequest = z.output<typeof mergeRequestSchema>;
 
-const user = z.lazy(() => z.object({ username: z.string() }));
+const user = z.lazy(() => z.object({ id: z.int(), username: z.string() }));
 const mergeRequestSchema = z.lazy(() => {
   const users = z.nullish(z.array(user));
   return z.object({
@@ -45,7 +50,16 @@ const mergeRequestSchema = z.lazy(() => {
     merge_status: z.nullish(z.string()),
     detailed_merge_status: z.nullish(z.string()),
     has_conflicts: z.nullish(z.boolean()),
-    head_pipeline: z.nullish(z.object({ status: z.string() })),
+    head_pipeline: z.nullish(
+      z.object({
+        id: z.int(),
+        project_id: z.nullish(z.int()),
+        sha: z.nullish(z.string()),
+        status: z.string(),
+        source: z.nullish(z.string()),
+      }),
+    ),
+    author: z.nullish(user),
     assignees: users,
     reviewers: users,
   });
@@ -54,10 +68,42 @@ const approvalsSchema = z.lazy(() =>
   z.object({
     approvals_required: z.nullish(z.int()),
     approvals_left: z.nullish(z.int()),
-    approved_by: z.array(z.object({ user })),
+    approved_by: z.array(z.object({ user, approved_at: z.nullish(z.string()) })),
   })
 );
 const reviewersSchema = z.lazy(() => z.array(z.object({ user, state: z.string() })));
+const versionSchema = z.lazy(() => z.object({ id: z.int(), head_commit_sha: z.string(), created_at: z.string() }));
+const noteSchema = z.lazy(() =>
+  z.object({
+    body: z.string(),
+    author: user,
+    system: z.boolean(),
+    imported: z.nullish(z.boolean()),
+    created_at: z.string(),
+  })
+);
+const statusSchema = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    status: z.string(),
+    allow_failure: z.nullish(z.boolean()),
+    pipeline_id: z.nullish(z.int()),
+  })
+);
+const writersSchema = z.lazy(() => {
+  const writer = z.object({ id: z.string(), username: z.string(), bot: z.nullish(z.boolean()) });
+  const page = z.object({ pageInfo: z.object({ hasNextPage: z.boolean() }) });
+  return z.object({
+    data: z.object({
+      project: z.object({
+        mergeRequest: z.object({
+          commits: z.extend(page, { nodes: z.array(z.object({ author: z.nullish(writer) })) }),
+          committers: z.extend(page, { nodes: z.array(writer) }),
+        }),
+      }),
+    }),
+  });
+});
 const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), default: z.nullish(z.boolean()) }));
 const statusChecksSchema = z.lazy(() => z.array(z.object({ status: z.string() })));
 const listSchema = z.lazy(() =>
@@ -95,9 +141,14 @@ const STATES = new Map<string, PullRequestFacts["state"]>([
   ["merged", "merged"],
 ]);
 
-/** Users of project and group access tokens, and GitLab's own reviewer. Source: GitLab, "Project access tokens", "Bot users for projects". */
-const BOT = /^(?:project|group)_\d+_bot(?:_[\w-]*)?\d*$|^GitLabDuo$/;
+/** Users of project and group access tokens, service accounts, and GitLab's own. Source: GitLab, "Internal users", "Service accounts". */
+const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 const isBot = ({ username }: { username: string }) => BOT.test(username);
+
+/** @param bot Whether it is a program; most answers show that only by the form of the name. */
+export const toUser = (
+  { id, username, bot }: { id: number; username: string; bot?: boolean | null | undefined },
+): ForgeUser => ({ id, name: username, isBot: bot ?? (BOT.test(username) ? true : null) });
 
 async function factsOf(
   client: ForgeClient,
@@ -112,7 +163,7 @@ async function factsOf(
   const place = readAddress([GITLAB_ADDRESS], request.web_url);
   if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another merge request" };
   const isOpen = state === "open";
-  const checks = isOpen ? await allChecksOf(client, place, request) : checksOf(request);
+  const checks = isOpen ? await allChecksOf(client, place, request) : pipelineState(request);
   const review = isOpen ? await reviewOf(client, place, request) : null;
   const missing = isOpen
     ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
@@ -154,7 +205,7 @@ async function allChecksOf(
   address: PullRequestAddress,
   request: MergeRequest,
 ): Promise<ChecksState | null> {
-  const checks = checksOf(request);
+  const checks = await checksOf(client, address, request);
   if (checks === "red" || request.detailed_merge_status !== "status_checks_must_pass") return checks;
   const external = await part(client, address, "status_checks", statusChecksSchema);
   // They are known not to have passed, even if they are not shown.
@@ -179,9 +230,45 @@ const PIPELINES = new Map<string, ChecksState>([
 ]);
 
 /** Null if it is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
-function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
+function pipelineState({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
   if (pipeline === undefined) return null;
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
+}
+
+/**
+ * The word of the pipeline, unless one of our checks has a part in it: a job of the gate, or a status, for which GitLab makes a pipeline `external`
+ * if there is no other one. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
+ */
+async function checksOf(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  request: MergeRequest,
+): Promise<ChecksState | null> {
+  const whole = pipelineState(request);
+  const { head_pipeline: pipeline } = request;
+  const sha = pipeline?.sha ?? request.sha;
+  if (!pipeline || !sha || whole === "none" || whole === "green" && pipeline.source !== "external") return whole;
+  const query = new URLSearchParams({ pipeline_id: String(pipeline.id), per_page: String(PAGE) });
+  const rows = await client.getShown(
+    `read the commit statuses of merge request ${url}`,
+    `/projects/${pipeline.project_id ?? encodeURIComponent(repository)}/repository/commits/${sha}/statuses?${query}`,
+    z.array(statusSchema),
+  );
+  // Older versions show the statuses of all pipelines of the commit.
+  const ofPipeline = rows?.filter(({ pipeline_id: id }) => typeof id !== "number" || id === pipeline.id) ?? [];
+  const isAll = (rows?.length ?? PAGE) < PAGE;
+  return isAll && ofPipeline.some(({ name }) => isOwnCheck(name)) ? checksState(ofPipeline.map(toCheck)) : whole;
+}
+
+const PAGE = 100;
+
+function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof statusSchema>): Check {
+  if (isOptional === true && ["failed", "canceled", "skipped", "manual"].includes(status)) {
+    return { name, state: "green" };
+  }
+  // A job that was skipped behind one of our own has not run.
+  const state = status === "skipped" ? "pending" : PIPELINES.get(status) ?? null;
+  return { name, state: state === "none" ? "pending" : state };
 }
 
 /** Undefined if this token cannot see it, or this GitLab does not have it. */
@@ -190,10 +277,11 @@ async function part<T extends z.core.$ZodType>(
   address: PullRequestAddress,
   name: string,
   schema: T,
+  query?: URLSearchParams,
 ): Promise<z.output<T> | undefined> {
   return await client.getShown(
     `read the ${name} of merge request ${address.url}`,
-    `${pathOf(address)}/${name}`,
+    `${pathOf(address)}/${name}${query === undefined ? "" : `?${query}`}`,
     schema,
   );
 }
@@ -206,18 +294,111 @@ async function reviewOf(
 ): Promise<ReviewState | null> {
   if (request.detailed_merge_status === "requested_changes") return "changes-requested";
   const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
+  const { reading, isEnough } = await readReview(client, address, request);
+  const state = reviewStateOf(reading, wasAsked);
+  return state === "approved" && !isEnough ? "requested" : state;
+}
+
+/**
+ * Rights are not asked for here: GitLab lets only members with a role for it approve. `isEnough`: GitLab's own count; false only if it is shown.
+ */
+async function readReview(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<{ reading: ReviewReading; isEnough: boolean }> {
   const hasReviewers = (request.reviewers ?? []).length > 0;
   const reviewers = hasReviewers ? await part(client, address, "reviewers", reviewersSchema) : [];
-  if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
   const approvals = await part(client, address, "approvals", approvalsSchema);
-  const approved = approvals === undefined
-    ? reviewers?.some(({ user, state }) => state === "approved" && !isBot(user)) ?? false
-    : approvals.approved_by.some(({ user }) => !isBot(user));
-  const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
-  if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
-  // An approval that is not enough shows that a reviewer has looked at it.
-  if (wasAsked || approved) return "requested";
-  return approvals === undefined ? null : "not-requested";
+  const people = approvals?.approved_by.filter(({ user }) => !isBot(user)) ?? [];
+  const wishes = (reviewers ?? []).filter(({ state }) => state === "requested_changes").map(({ user }): Opinion => ({
+    ...{ by: toUser(user), word: "changes-requested", mayPush: true },
+    ...{ commit: null, at: null },
+  }));
+  const dated = people.length === 0 ? [] : await withCommits(client, address, request, people);
+  return {
+    reading: {
+      head: request.sha ?? null,
+      // Without rules, as in GitLab Free, there is no number.
+      required: approvals === undefined ? null : approvals.approvals_required ?? 0,
+      opinions: wishes.length === 0 && (approvals === undefined || reviewers === undefined)
+        ? null
+        : [...dated, ...wishes],
+      author: request.author ? toUser(request.author) : null,
+      writers: dated.some(({ commit }) => commit === request.sha) ? await writersOf(client, address) : [],
+    },
+    isEnough: (approvals?.approvals_left ?? 0) === 0,
+  };
+}
+
+type Approval = z.output<typeof approvalsSchema>["approved_by"][number];
+
+/** What an approval of an earlier version has as its commit. */
+const EARLIER = "an earlier commit";
+
+/** Least time between a version and an approval of it, in milliseconds: the times may be rounded. */
+const VERSION_MS = 1_000;
+
+/**
+ * Approvals with the commit that they are of. GitLab does not name it, so the time of the newest version decides. Source: GitLab, "Merge requests
+ * API", "List merge request diff versions".
+ */
+async function withCommits(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  { sha }: MergeRequest,
+  approvals: readonly Approval[],
+): Promise<Opinion[]> {
+  const versions = await part(client, address, "versions", z.array(versionSchema)) ?? [];
+  const newest = versions.toSorted((a, b) => b.id - a.id)[0];
+  const notes = approvals.every(({ approved_at: at }) => at) ? [] : await approvalNotes(client, address);
+  return approvals.map(({ user, approved_at: shown }) => {
+    const at = shown ?? notes.find(({ author }) => author.id === user.id)?.created_at ?? null;
+    const sinceMs = newest === undefined || at === null ? NaN : Date.parse(at) - Date.parse(newest.created_at);
+    const isKnown = newest?.head_commit_sha === sha && !Number.isNaN(sinceMs);
+    const commit = !isKnown ? null : sinceMs >= VERSION_MS ? sha ?? null : EARLIER;
+    return { by: toUser(user), word: "approved", commit, at, mayPush: true };
+  });
+}
+
+/** GitLab's own notes about approvals, newest first, in words that are English whatever the user's language is. */
+async function approvalNotes(client: ForgeClient, address: PullRequestAddress) {
+  const query = new URLSearchParams({ sort: "desc", order_by: "created_at", per_page: String(PAGE) });
+  const notes = await part(client, address, "notes", z.array(noteSchema), query) ?? [];
+  return notes.filter(({ system, imported, body }) =>
+    system && imported !== true && body === "approved this merge request"
+  );
+}
+
+/** Authors and committers that have an account; null if not all are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
+async function writersOf(
+  client: ForgeClient,
+  { repository, number, url }: PullRequestAddress,
+): Promise<ForgeUser[] | null> {
+  const user = "id username bot";
+  const query = `query($p: ID!, $i: String!) { project(fullPath: $p) { mergeRequest(iid: $i) {
+  commits(first: ${PAGE}) { nodes { author { ${user} } } pageInfo { hasNextPage } }
+  committers(first: ${PAGE}) { nodes { ${user} } pageInfo { hasNextPage } }
+} } }`;
+  const { value } = await client.call({
+    what: `read who wrote merge request ${url}`,
+    path: "/../graphql",
+    body: { query, variables: { p: repository, i: String(number) } },
+    read: (value) => isObject(value) ? { value } : undefined,
+  }).catch((error) => {
+    if (isHidden(error)) return { value: null };
+    throw error;
+  });
+  // An older version may lack one of the fields, and answers with errors.
+  const request = z.safeParse(writersSchema, value).data?.data.project.mergeRequest;
+  if (request === undefined || request.commits.pageInfo.hasNextPage || request.committers.pageInfo.hasNextPage) {
+    return null;
+  }
+  const writers = [...request.commits.nodes.flatMap(({ author }) => author ?? []), ...request.committers.nodes];
+  return writers.flatMap(({ id, username, bot }) => {
+    const number = Number(/^gid:\/\/gitlab\/User\/(\d+)$/.exec(id)?.[1] ?? "0");
+    return number > 0 ? [toUser({ id: number, username, bot })] : [];
+  });
 }
 
 /** Until GitLab has checked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */

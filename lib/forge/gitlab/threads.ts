@@ -11,7 +11,7 @@ import type { ForgeClient } from "../client.ts";
 import type { RepositoryPlace } from "../forge.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { readList, wholeList } from "../pages.ts";
-import { GITLAB_ADDRESS, readGitlab } from "./pulls.ts";
+import { GITLAB_ADDRESS, readGitlab, toUser } from "./pulls.ts";
 import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./findings.ts";
 import {
   type CommentPlace,
@@ -108,9 +108,6 @@ const POLL_VARIABLE = "MOGPLEX_POLL";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
 const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
 
-/** Users of project and group access tokens, service accounts, and GitLab's own. Source: GitLab, "Internal users", "Service accounts". */
-const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
-
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
 /** The answer, or null if it is not shown to this token. */
@@ -139,13 +136,6 @@ const MOVED = /^(?:moved|cloned) from /;
 const DAY_MS = 86_400_000;
 
 const partOf = (kind: string) => kind === "issue" ? "issues" : "merge_requests";
-
-const toUser = ({ id, username, bot }: z.output<typeof user>): ForgeUser => ({
-  id,
-  name: username,
-  // Lists of notes do not show it, except by the form of the name.
-  isBot: bot ?? (BOT.test(username) ? true : null),
-});
 
 /** Imported texts appear under the name of the user who made the import if their authors have no account. */
 const IMPORTED: ForgeUser = { id: 0, name: "imported", isBot: true };

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { html, json } from "./github_forge.ts";
-import { aRequest, gitlabForge, type Request, UNAPPROVED } from "./gitlab_forge.ts";
+import { HEAD, html, json } from "./github_forge.ts";
+import { approval, aRequest, gitlabForge, KIM, type Request, UNAPPROVED, writers } from "./gitlab_forge.ts";
 import { forgeWorld, GITLAB_TOKEN } from "./world.ts";
 
 const PROJECT = "acme/tools/web";
@@ -14,7 +14,7 @@ async function readOne(request: Request | number) {
 }
 
 test("Forges reads what GitLab says of a merge request in the same words", async () => {
-  const { facts, gitlab } = await readOne(aRequest({ assignees: [{ username: "lee" }] }));
+  const { facts, gitlab } = await readOne(aRequest({ assignees: [{ id: 9, username: "lee" }] }));
   expect(facts).toEqual({
     url: URL_7,
     state: "open",
@@ -26,7 +26,7 @@ test("Forges reads what GitLab says of a merge request in the same words", async
     branch: "mogplex/replace-moment",
     isForeign: false,
     isGuarded: null,
-    commit: "c0ffee".padEnd(40, "0"),
+    commit: HEAD,
     isBehind: false,
     files: 2,
     additions: null,
@@ -41,12 +41,35 @@ test("Forges reads what GitLab says of a merge request in the same words", async
   expect(gitlab.received.map(({ path }) => path)).toEqual([
     "/projects/acme%2Ftools%2Fweb/merge_requests/7",
     "/projects/acme%2Ftools%2Fweb/merge_requests/7/approvals",
+    "/projects/acme%2Ftools%2Fweb/merge_requests/7/versions",
+    "/api/graphql",
   ]);
   expect(gitlab.received.every(({ token }) => token === GITLAB_TOKEN)).toBe(true);
 });
 
-const REVIEWERS = { reviewers: [{ username: "kim" }] };
-const reviewer = (state: string) => ({ reviewers: [{ user: { username: "kim" }, state }] });
+const REVIEWERS = { reviewers: [KIM] };
+const reviewer = (state: string) => ({ reviewers: [{ user: KIM, state }] });
+const approvedBy = (...approved_by: Record<string, unknown>[]) => ({
+  approvals: { approvals_required: 0, approvals_left: 0, approved_by },
+});
+const UNDATED = approvedBy({ user: KIM });
+const note = (more: Record<string, unknown> = {}) => ({
+  notes: [{
+    body: "approved this merge request",
+    author: KIM,
+    system: true,
+    created_at: "2026-03-01T10:30:00Z",
+    ...more,
+  }],
+});
+const pipeline = (status: string, ...statuses: Record<string, unknown>[]) =>
+  aRequest({ head_pipeline: { id: 1, status, source: "merge_request_event" } }, { statuses });
+const row = (name: string, status: string, more: Record<string, unknown> = {}) => ({
+  name,
+  status,
+  pipeline_id: 1,
+  ...more,
+});
 
 test.each<[string, Request, Record<string, unknown>]>([
   ["merged", aRequest({ state: "merged", merged_at: "2026-03-02T09:00:00Z" }), {
@@ -76,9 +99,11 @@ test.each<[string, Request, Record<string, unknown>]>([
   }],
   ["of a branch of its own", aRequest({ has_conflicts: true }, { branch: { protected: false } }), { isGuarded: false }],
   ["whose branch is not shown", aRequest({ has_conflicts: true }), { isGuarded: null, conflict: true }],
-  ["a failed pipeline", aRequest({ head_pipeline: { status: "failed" } }), { checks: "red" }],
-  ["a cancelled pipeline", aRequest({ head_pipeline: { status: "canceled" } }), { checks: "red" }],
-  ["a pipeline that waits", aRequest({ head_pipeline: { status: "waiting_for_resource" } }), { checks: "pending" }],
+  ["a failed pipeline", aRequest({ head_pipeline: { id: 1, status: "failed" } }), { checks: "red" }],
+  ["a cancelled pipeline", aRequest({ head_pipeline: { id: 1, status: "canceled" } }), { checks: "red" }],
+  ["a pipeline that waits", aRequest({ head_pipeline: { id: 1, status: "waiting_for_resource" } }), {
+    checks: "pending",
+  }],
   ["no pipeline", aRequest({ head_pipeline: null }), { checks: "none", problem: null }],
   ["a pipeline that is hidden", aRequest({ head_pipeline: undefined }), {
     checks: null,
@@ -110,7 +135,7 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["nobody", aRequest({}, UNAPPROVED), { review: "not-requested" }],
   [
     "one approval of two",
-    aRequest({}, { approvals: { approvals_left: 1, approved_by: [{ user: { username: "a" } }] } }),
+    aRequest({}, { approvals: { approvals_left: 1, approved_by: [approval()] } }),
     {
       review: "requested",
     },
@@ -123,8 +148,87 @@ test.each<[string, Request, Record<string, unknown>]>([
     "a reviewer's approval where the list is hidden",
     aRequest(REVIEWERS, { approvals: json(404, {}), ...reviewer("approved") }),
     {
-      review: "approved",
+      review: null,
     },
+  ],
+  ["an approval on GitLab Free, which has no rules", aRequest({}, { approvals: { approved_by: [approval()] } }), {
+    review: "approved",
+  }],
+  [
+    "fewer approvals than the rules require",
+    aRequest({}, {
+      approvals: { approvals_required: 2, approvals_left: 0, approved_by: [approval()] },
+    }),
+    { review: "requested" },
+  ],
+  [
+    "an approval that is older than the newest push",
+    aRequest(
+      {},
+      approvedBy(approval({
+        approved_at: "2026-03-01T10:10:00.000Z",
+      })),
+    ),
+    { review: "requested" },
+  ],
+  [
+    "an approval in the second of the newest push",
+    aRequest(
+      {},
+      approvedBy(approval({
+        approved_at: "2026-03-01T10:20:00.999Z",
+      })),
+    ),
+    { review: "requested" },
+  ],
+  ["an approval before a push that it has not looked at yet", aRequest({ sha: "f".repeat(40) }), { review: null }],
+  ["an approval whose versions are hidden", aRequest({}, { versions: json(403, {}) }), {
+    review: null,
+    problem: "GitLab does not show its review to this token",
+  }],
+  ["an approval of a version before 18, whose note has the time", aRequest({}, { ...UNDATED, ...note() }), {
+    review: "approved",
+  }],
+  ["the same, before the newest push", aRequest({}, { ...UNDATED, ...note({ created_at: "2026-03-01T10:19:00Z" }) }), {
+    review: "requested",
+  }],
+  ["an approval with a note that somebody else has written", aRequest({}, { ...UNDATED, ...note({ system: false }) }), {
+    review: null,
+  }],
+  ["an approval by its author", aRequest({ author: KIM }), { review: "requested" }],
+  ["an approval by somebody who wrote a commit of it", aRequest({}, { writers: writers(KIM) }), {
+    review: "requested",
+  }],
+  ["an approval where it is hidden who wrote it", aRequest({}, { writers: json(403, {}) }), { review: "approved" }],
+  ["reviewers that are hidden", aRequest(REVIEWERS, { reviewers: json(403, {}) }), { review: null }],
+  ["a gate that waits beside green jobs", pipeline("running", row("mogplex/gate", "pending"), row("unit", "success")), {
+    checks: "green",
+  }],
+  [
+    "a gate that is red, before jobs that were skipped",
+    pipeline("failed", row("mogplex/gate", "failed"), row("unit", "skipped")),
+    {
+      checks: "pending",
+    },
+  ],
+  ["a gate that is red alone", pipeline("failed", row("mogplex/gate", "failed")), { checks: "none" }],
+  ["a gate and a job that are red", pipeline("failed", row("mogplex/gate", "failed"), row("unit", "failed")), {
+    checks: "red",
+  }],
+  [
+    "a gate that is red beside a job that may fail",
+    pipeline("failed", row("mogplex/gate", "failed"), row("audit", "failed", { allow_failure: true })),
+    { checks: "green" },
+  ],
+  ["a red pipeline whose statuses are hidden", aRequest({ head_pipeline: { id: 1, status: "failed" } }), {
+    checks: "red",
+  }],
+  [
+    "a status of ours in a pipeline of another program",
+    aRequest({ head_pipeline: { id: 1, status: "success", source: "external" } }, {
+      statuses: [row("mogplex", "success")],
+    }),
+    { checks: "none" },
   ],
   ...([["passed", "pending"], ["failed", "red"], ["pending", "pending"]] as const).map((
     [status, checks],
@@ -140,14 +244,14 @@ test.each<[string, Request, Record<string, unknown>]>([
   }],
   [
     "the approval of a project's bot",
-    aRequest({}, { approvals: { approvals_left: 0, approved_by: [{ user: { username: "project_7_bot_0a1b" } }] } }),
+    aRequest({}, approvedBy(approval({ user: { id: 8, username: "project_7_bot_0a1b" } }))),
     { review: "not-requested" },
   ],
   [
     "a bot that was asked",
-    aRequest({ reviewers: [{ username: "GitLabDuo" }] }, {
+    aRequest({ reviewers: [{ id: 8, username: "GitLabDuo" }] }, {
       ...UNAPPROVED,
-      reviewers: [{ user: { username: "GitLabDuo" }, state: "unreviewed" }],
+      reviewers: [{ user: { id: 8, username: "GitLabDuo" }, state: "unreviewed" }],
     }),
     { review: "not-requested", owner: null },
   ],

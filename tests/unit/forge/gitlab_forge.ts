@@ -1,14 +1,18 @@
 /**
  * As much of GitLab's REST API as reading merge requests needs, in process. Where each shape is from:
  * - a merge request: GitLab, "Merge requests API", "Get single MR", the response and the table of its attributes
- * - approvals: "Merge request approvals API", "Get configuration" of a merge request
+ * - approvals: "Merge request approvals API", "Get configuration" of a merge request; `approved_at`: GitLab, `lib/api/entities/approvals.rb`
+ * - versions: "Merge requests API", "List merge request diff versions"
+ * - who wrote it: "GraphQL API resources", `MergeRequest.commits` and `.committers`
+ * - statuses: "Commits API", "List the statuses of a commit"
+ * - the note of an approval: "Notes API", a system note
  * - reviewers with their state: "Merge requests API", "Get single merge request reviewers"
  * - a branch: "Branches API", "Get single repository branch"
  * - external status checks: "External status checks API", "List status checks for a merge request"
  * - a project that was moved (301 to its new path): "Project repository and path redirects"
  * - 401, 403, 404 and 429: "REST API troubleshooting", status codes; "Rate limits", `Retry-After`
  */
-import { json } from "./github_forge.ts";
+import { HEAD, json } from "./github_forge.ts";
 
 /** A merge request as the API shows it, with its two further parts. */
 export interface Request {
@@ -16,7 +20,13 @@ export interface Request {
   approvals?: Response | Record<string, unknown>;
   /** Its branch; not shown by default. */
   branch?: { protected: boolean; default?: boolean };
-  reviewers?: Response | { user: { username: string }; state: string }[];
+  reviewers?: Response | { user: { id: number; username: string }; state: string }[];
+  versions?: Response | Record<string, unknown>[];
+  notes?: Record<string, unknown>[];
+  /** Of its pipeline. */
+  statuses?: Record<string, unknown>[];
+  /** Answers of GraphQL. */
+  writers?: Response | Record<string, unknown>;
   status_checks?: Response | { status: string }[];
 }
 
@@ -42,19 +52,40 @@ export function aRequest(more: Record<string, unknown> = {}, rest: Partial<Reque
       source_branch: "mogplex/replace-moment",
       source_project_id: 3,
       target_project_id: 3,
-      sha: "c0ffee".padEnd(40, "0"),
+      sha: HEAD,
       changes_count: "2",
       merge_status: "can_be_merged",
       detailed_merge_status: "mergeable",
       has_conflicts: false,
-      head_pipeline: { id: 1, status: "success" },
+      head_pipeline: { id: 1, status: "success", source: "merge_request_event" },
+      author: { id: 91, username: "agent" },
       assignees: [],
       reviewers: [],
       ...more,
     },
-    approvals: { approvals_required: 1, approvals_left: 0, approved_by: [{ user: { username: "kim" } }] },
+    approvals: { approvals_required: 1, approvals_left: 0, approved_by: [approval()] },
+    versions: [
+      { id: 2, head_commit_sha: HEAD, created_at: "2026-03-01T10:20:00.000Z" },
+      { id: 1, head_commit_sha: "0".repeat(40), created_at: "2026-03-01T10:00:00.000Z" },
+    ],
+    writers: writers({ id: 91, username: "agent" }),
     ...rest,
   };
+}
+
+export const KIM = { id: 7, username: "kim" };
+
+/** An approval by kim, of the newest version. @param more Fields that differ. */
+export function approval(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { user: KIM, approved_at: "2026-03-01T10:30:00.000Z", ...more };
+}
+
+/** What GraphQL shows of one commit by a user. */
+export function writers({ id, username }: { id: number; username: string }): Record<string, unknown> {
+  const user = { id: `gid://gitlab/User/${id}`, username, bot: false };
+  const pageInfo = { hasNextPage: false };
+  const mergeRequest = { commits: { nodes: [{ author: user }], pageInfo }, committers: { nodes: [user], pageInfo } };
+  return { data: { project: { mergeRequest } } };
 }
 
 /** No approvals, and one is needed. */
@@ -74,11 +105,24 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
       forge.received.push({ path: path + search, token: new Headers(init.headers).get("private-token"), url });
       const fault = forge.faults.shift();
       if (fault === "reset") throw new TypeError("fetch failed");
-      return fault ?? answer(path, search);
+      return fault ??
+        (path === "/api/graphql" ? graphql(JSON.parse(String(init.body)).variables) : answer(path, search));
     },
   };
 
+  function graphql({ p, i }: { p: string; i: string }): Response {
+    const request = forge.requests.get(`${p}!${i}`);
+    const value = typeof request === "object" ? request.writers ?? {} : {};
+    return value instanceof Response ? value.clone() : json(200, value);
+  }
+
   function answer(path: string, search: string): Response {
+    const [, sha] = /^\/projects\/[^/]+\/repository\/commits\/([0-9a-f]+)\/statuses$/.exec(path) ?? [];
+    if (sha !== undefined) {
+      const request = [...forge.requests.values()].find((each) => typeof each !== "number" && each.fields.sha === sha);
+      const statuses = typeof request === "object" ? request.statuses : undefined;
+      return statuses === undefined ? json(403, {}) : json(200, statuses);
+    }
     const [, at = "", name] = /^\/projects\/([^/]+)\/repository\/branches\/([^/]+)$/.exec(path) ?? [];
     if (name !== undefined) {
       const found = [...forge.requests].find(([key, each]) =>
@@ -116,11 +160,14 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
     if (part === undefined) {
       return json(200, { iid: Number(iid), web_url: webUrl(`${project}!${iid}`), ...request.fields });
     }
-    const value = part === "approvals"
-      ? request.approvals
-      : part === "status_checks"
-      ? request.status_checks ?? json(404, {})
-      : request.reviewers ?? [];
+    const parts: Record<string, unknown> = {
+      approvals: request.approvals,
+      status_checks: request.status_checks ?? json(404, {}),
+      reviewers: request.reviewers ?? [],
+      versions: request.versions,
+      notes: request.notes ?? [],
+    };
+    const value = parts[part];
     return value instanceof Response ? value.clone() : json(200, value);
   }
 
