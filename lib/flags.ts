@@ -17,6 +17,8 @@ export interface FlagRow {
   alone?: string;
   /** May be given several times. */
   multiple?: boolean;
+  /** Names by which people look for it: errors about them name this flag. */
+  otherNames?: readonly string[];
 }
 
 /** One flag of a verb. */
@@ -60,7 +62,7 @@ export function parseFlags(
     if (arg === "--") break;
     const name = /^--([^=]+)/.exec(arg)?.[1];
     if (name === undefined || names.includes(name)) continue;
-    const hint = nearest(name, names);
+    const hint = flags.find(({ otherNames }) => otherNames?.includes(name))?.name ?? nearest(name, names);
     throw new UsageError({
       attempted: `parse arguments of ${verb}`,
       why: `unknown flag "--${name}"`,

@@ -54,11 +54,11 @@ export interface Selection {
 
 export type Decision =
   /** Allows another attempt. `adopt`: with the task that the file has now. */
-  | { kind: "retry"; select: Selection; adopt: boolean }
-  | { kind: "approve"; note: string | null }
+  | { kind: "retry"; select: Selection; adopt: boolean; reason?: string | undefined }
+  | { kind: "approve"; reason?: string | undefined }
   /** Starts nothing more. `cancel`: the next wave cancels what runs, and open starts are settled at once. */
-  | { kind: "stop"; cancel: boolean }
-  | { kind: "resume" }
+  | { kind: "stop"; cancel: boolean; reason?: string | undefined }
+  | { kind: "resume"; reason?: string | undefined }
   /** Decides that items are not started any more. `cancel`: their runs are cancelled too. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
@@ -295,22 +295,23 @@ async function recordDecision(
   { by, dryRun = false, onNotice }: DecideOptions,
   view: CampaignView,
 ): Promise<Recorded> {
+  const masked = decision.reason === undefined ? {} : { reason: opened.mask(decision.reason) };
   const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice };
   switch (decision.kind) {
     case "retry":
-      return await recordRetry(deciding, decision);
+      return await recordRetry(deciding, { ...decision, ...masked });
     case "approve":
-      return await recordApproval(deciding, decision);
+      return await recordApproval(deciding, { ...decision, ...masked });
     case "stop":
-      return await recordStop(deciding, decision);
+      return await recordStop(deciding, { ...decision, ...masked });
     case "resume":
-      return await recordResume(deciding);
+      return await recordResume(deciding, { ...decision, ...masked });
     case "skip":
-      return await recordSkip(deciding, decision);
+      return await recordSkip(deciding, { ...decision, ...masked });
   }
 }
 
-async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): Promise<Recorded> {
+async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"retry">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun, view } = deciding;
   const followUp = followUpOf(view, select.cause);
   const items = retriable(selected(deciding, select), attempted);
@@ -327,9 +328,9 @@ async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): 
     openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
   );
   const bodies: RecordBody[] = [
-    { type: "retry" as const, items: again, by, user, adopt, followUp },
-    { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true },
-    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true },
+    { type: "retry" as const, items: again, by, user, adopt, followUp, ...why({ reason }) },
+    { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true, ...why({ reason }) },
+    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true, ...why({ reason }) },
   ].filter(({ items }) => items.length > 0);
   if (!dryRun && adopt) await store.changeLock(next, ...bodies);
   else if (!dryRun) await store.record(...bodies);
@@ -355,14 +356,17 @@ async function recordRetry(deciding: Deciding, { select, adopt }: Of<"retry">): 
 
 async function recordApproval(
   { opened, store, attempted, by, dryRun }: Deciding,
-  { note }: Of<"approve">,
+  { reason }: Of<"approve">,
 ): Promise<Recorded> {
   const closed = closedGates(store);
   if (closed.length === 0) {
-    const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
+    const { stopped } = store.memory;
+    const advice = stopped === null
+      ? "nothing has to be approved; a manual canary closes its gate when its items have ended"
+      : `${whoStopped(stopped)} stopped it: ${ownCommand(opened, "resume")} lets it continue`;
     throw new UsageError({ attempted, why: "no gate is closed", advice });
   }
-  if (!dryRun) await approveAll(store, by, note === null ? null : opened.mask(note));
+  if (!dryRun) await approveAll(store, by, reason ?? null);
   return { items: [], text: `opened the gate of the ${closed.join(" and the ")}`, settles: [] };
 }
 
@@ -371,7 +375,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const cancel = decision.cancel || stopped?.cancel === true;
   const open = openOf([...store.memory.items.values()]);
   const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
-  if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel });
+  if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel, ...why(decision) });
   const count = store.openRuns().length;
   const runs = formatCount(count, "run");
   const goOn = cancel
@@ -387,12 +391,15 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
 }
 
-async function recordResume({ store, attempted, by, dryRun }: Deciding): Promise<Recorded> {
+async function recordResume(
+  { opened, store, attempted, by, dryRun }: Deciding,
+  decision: Of<"resume">,
+): Promise<Recorded> {
   if (store.memory.stopped === null) {
-    const advice = "`campaign approve` opens a gate, also after too many failures";
+    const advice = `${ownCommand(opened, "approve")} opens a gate, also after too many failures`;
     throw new UsageError({ attempted, why: "it was not stopped", advice });
   }
-  if (!dryRun) await store.record({ type: "resumed", by });
+  if (!dryRun) await store.record({ type: "resumed", by, ...why(decision) });
   const { cancelled } = store.memory.counts;
   const stay = cancelled === 0
     ? ""
@@ -432,7 +439,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   const ids = items.map(({ item }) => item.id);
   if (!dryRun) {
     for (const item of missing) await store.record(missingBody(item));
-    await store.record({ type: "skipped", items: ids, by, reason: opened.mask(reason), ...(cancel && { cancel }) });
+    await store.record({ type: "skipped", items: ids, by, reason, ...(cancel && { cancel }) });
   }
   const parts = [
     `${formatCount(items.length, "item")} will not be started any more`,
@@ -441,6 +448,11 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     ...elsewhere(opened, cancel, "none of these"),
   ];
   return { items: ids, text: parts.join("; "), settles: open };
+}
+
+/** The reason of a decision, for its record. */
+function why({ reason }: { reason?: string | undefined }): { reason?: string } {
+  return reason === undefined ? {} : { reason };
 }
 
 /** What the agent of a skipped item still does, and how to end it. */

@@ -302,7 +302,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       }
       checkOptions(attempted, options, { signal: "signal" });
       const connected = overlay(await all<CampaignReadOptions>(options), { by });
-      return (await decideCampaign(source, { kind: "approve", note: null }, connected)).view;
+      return (await decideCampaign(source, { kind: "approve" }, connected)).view;
     },
     async read(options = {}) {
       checkOptions("read campaign", options, { signal: "signal" });

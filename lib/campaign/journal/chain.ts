@@ -69,6 +69,11 @@ function fitDetails(details: Details): Details {
   };
 }
 
+/** The reason of a decision, which may have none. */
+function fitReason({ reason }: { reason?: string | undefined }): { reason?: string } {
+  return reason === undefined ? {} : { reason: reasonOf(reason) };
+}
+
 function fitLines(lines: readonly string[]): string[] {
   return lines.map((line) => oneLine(line, LAST_LINES.length)).filter(Boolean).slice(-LAST_LINES.most);
 }
@@ -114,7 +119,7 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "approved":
       return [{ ...body, by: personOf(body.by), note: body.note === null ? null : reasonOf(body.note) }];
     case "retry":
-      return chunks(body.items).map((items) => ({ ...body, items, by: personOf(body.by) }));
+      return chunks(body.items).map((items) => ({ ...body, items, by: personOf(body.by), ...fitReason(body) }));
     case "skipped":
       return chunks(body.items).map((items) => ({
         ...body,
@@ -138,9 +143,10 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "merge-intent":
     case "merge-update":
     case "planned":
+      return [{ ...body, by: personOf(body.by) }];
     case "stopped":
     case "resumed":
-      return [{ ...body, by: personOf(body.by) }];
+      return [{ ...body, by: personOf(body.by), ...fitReason(body) }];
     case "note":
       return [{ ...body, text: reasonOf(body.text) }];
     case "merge-branch":

@@ -148,7 +148,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
       return;
     case "stopped":
-      memory.stopped = { by: record.by, at: record.at, cancel: record.cancel };
+      memory.stopped = { by: record.by, at: record.at, cancel: record.cancel, reason: record.reason ?? null };
       if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
       return;
     case "resumed":

@@ -171,7 +171,7 @@ export interface CampaignMemory {
   /** Who planned it. */
   readonly planners: Requester[];
   /** Who stopped the campaign; null when it was not stopped, or was resumed. */
-  stopped: { by: Person; at: string; cancel: boolean } | null;
+  stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
   wave: number;
   waveAt: string | null;

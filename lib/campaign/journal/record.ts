@@ -234,14 +234,16 @@ export type RecordBody =
     by: Person;
     adopt: boolean;
     user?: ForgePerson | undefined;
+    /** Why; absent when nothing was said. */
+    reason?: string | undefined;
     followUp?: FollowUp | undefined;
     settle?: boolean | undefined;
   }
   /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, including runs of open starts. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string; cancel?: boolean | undefined }
   /** A person stopped the campaign. `cancel`: what runs is cancelled as well. */
-  | { type: "stopped"; by: Person; cancel: boolean }
-  | { type: "resumed"; by: Person }
+  | { type: "stopped"; by: Person; cancel: boolean; reason?: string | undefined }
+  | { type: "resumed"; by: Person; reason?: string | undefined }
   /** Anything else that a reader should know: a repaired line, a change of the clock. */
   | { type: "note"; text: string };
 
@@ -556,12 +558,13 @@ function makeSchema() {
       by,
       user,
       adopt: z.boolean(),
+      reason: z.optional(reason),
       followUp,
       settle: z.optional(z.boolean()),
     }),
     z.object({ ...place, type: z.literal("skipped"), items, by, reason, cancel: z.optional(z.boolean()) }),
-    z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
-    z.object({ ...place, type: z.literal("resumed"), by }),
+    z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean(), reason: z.optional(reason) }),
+    z.object({ ...place, type: z.literal("resumed"), by, reason: z.optional(reason) }),
     z.object({ ...place, type: z.literal("note"), text: reason }),
   ]);
 }

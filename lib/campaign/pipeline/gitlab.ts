@@ -131,21 +131,25 @@ function takeOverScript(): string {
   ].join("\n");
 }
 
+function directoryOf(input: PipelineInput): string {
+  return isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`;
+}
+
 function waveScript(input: PipelineInput): string {
-  return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`);
+  return call(input, "advance", directoryOf(input));
 }
 
 /** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
-  const approve = isGit(input) ? "--approve" : `--approve --dir "${WAVES}/$mogplex_wave"`;
   const early = isGit(input)
     ? ["else", '  echo "no gate is closed: the next waves go on. Approve a later one with: campaign approve"']
     : ["else", `  ${fail("no gate is closed, since the canary is still at work: retry this job later", 2)}`];
   return [
     waveScript(input),
     `if grep -qx MOGPLEX_CAMPAIGN_STATE=gated ${outputs}; then`,
-    `  ${call(input, "advance", approve)}`,
+    `  ${call(input, "approve", directoryOf(input))}`,
+    `  ${waveScript(input)}`,
     ...early,
     "fi",
   ].join("\n");

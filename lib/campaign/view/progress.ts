@@ -366,7 +366,8 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
-    const by = stopped === null ? gates.threshold.reason : `stopped by ${whoStopped(stopped)}`;
+    const why = stopped?.reason ? `: ${stopped.reason}` : "";
+    const by = stopped === null ? gates.threshold.reason : `stopped by ${whoStopped(stopped)}${why}`;
     const open = openStarts(memory).length;
     const advice = stopped?.cancel ? "" : ": `campaign stop --cancel` finds out";
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;

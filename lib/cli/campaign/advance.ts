@@ -8,10 +8,8 @@ import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
-import { BY, DRY_RUN, FORGE, JSON_OBJECT, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
-
-const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
+import { type CampaignPlace, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
+import { DRY_RUN, FORGE, JSON_OBJECT, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
@@ -32,7 +30,6 @@ export const campaignAdvanceVerb: Verb = {
   group: "toolkit",
   flags: [
     PLACE,
-    [APPROVE, BY],
     [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
     FORGE,
     [EXIT_STATUS, DRY_RUN],
@@ -56,7 +53,6 @@ async function advance(context: Context): Promise<number> {
     options: {
       skipInvalid: flags.has(SKIP_INVALID),
       meanRunMs: option(MEAN_RUN),
-      approvedBy: flags.has(APPROVE) ? decider(context) : undefined,
     },
   });
 }

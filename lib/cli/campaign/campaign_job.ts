@@ -53,6 +53,7 @@ import {
   FORGE_HOST,
   JSON_OBJECT,
   ONLY,
+  REASON,
   STUCK_AFTER,
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
@@ -249,17 +250,21 @@ export function readSelection(context: Context): Selection {
   return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY), shortIds: isLaptop(context) };
 }
 
+/** The reason of a decision; empty without one. */
+export function readReason({ option }: Context): { reason?: string } {
+  const reason = option(REASON)?.trim();
+  return reason ? { reason } : {};
+}
+
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
 
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
-/** The decision with its texts masked for the journal: people paste all kinds of text. */
+/** The decision with its reason masked for the journal: people paste all kinds of text. */
 function masked(decision: Decision, redact: (text: string) => string): Decision {
-  if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
-  if (decision.kind !== "approve" || decision.note === null) return decision;
-  return { ...decision, note: redact(decision.note) };
+  return decision.reason === undefined ? decision : { ...decision, reason: redact(decision.reason) };
 }
 
 /** Records the decision, prints its effect, and returns the exit code. @throws as `decideCampaign` does. */

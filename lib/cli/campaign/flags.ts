@@ -39,6 +39,14 @@ export const BY: Option<string> = {
   parse: anyText,
 };
 
+export const REASON: Option<string> = {
+  name: "reason",
+  value: "TEXT",
+  help: "Why, for the journal",
+  otherNames: ["note", "message", "comment", "because"],
+  parse: anyText,
+};
+
 export const SKIP_INVALID: VerbFlag = {
   name: "skip-invalid",
   help: "Keep repositories that cannot be used as invalid items, in place of an error",
@@ -107,7 +115,7 @@ export const WHERE: readonly VerbFlag[] = [DIR, HOME];
 /** Flags of verbs that read a campaign file with everything that it names. */
 export const PLACE: readonly VerbFlag[] = [...WHERE, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
-export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
+export const DECISION: readonly VerbFlag[] = [REASON, BY, DRY_RUN, JSON_OBJECT];
 
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 

@@ -3,14 +3,14 @@
  * @module
  */
 import type { Context, Verb } from "../verb.ts";
-import { decide } from "./campaign_job.ts";
+import { decide, readReason } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, OF_DECISIONS, WHERE } from "./flags.ts";
 
 export const campaignResumeVerb: Verb = {
   name: "campaign resume",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Let a stopped campaign go on",
+  summary: "Let a campaign continue that a person stopped",
   group: "toolkit",
   flags: [WHERE, DECISION],
   codes: LOCAL_CODES,
@@ -20,5 +20,5 @@ export const campaignResumeVerb: Verb = {
 };
 
 function resume(context: Context): Promise<number> {
-  return decide(context, "campaign resume", { kind: "resume" });
+  return decide(context, "campaign resume", { kind: "resume", ...readReason(context) });
 }

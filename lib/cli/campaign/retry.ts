@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { decide, readSelection } from "./campaign_job.ts";
+import { decide, readReason, readSelection } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DECISION, OF_SETTLING, SELECTION, SETTLE_CODES, WHERE } from "./flags.ts";
 
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task that the file has now" };
@@ -26,5 +26,10 @@ export const campaignRetryVerb: Verb = {
 
 function retry(context: Context): Promise<number> {
   const adopt = context.flags.has(ADOPT);
-  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
+  return decide(context, "campaign retry", {
+    kind: "retry",
+    select: readSelection(context),
+    adopt,
+    ...readReason(context),
+  });
 }

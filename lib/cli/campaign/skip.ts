@@ -3,25 +3,17 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { anyText } from "../options.ts";
-import type { Context, Option, Verb } from "../verb.ts";
-import { decide, readSelection } from "./campaign_job.ts";
+import type { Context, Verb } from "../verb.ts";
+import { decide, readReason, readSelection } from "./campaign_job.ts";
 import { CANCEL, DECISION, OF_SETTLING, SELECTION, SETTLE_CODES, WHERE } from "./flags.ts";
-
-const REASON: Option<string> = {
-  name: "reason",
-  value: "TEXT",
-  help: "Why, for the journal (required)",
-  parse: anyText,
-};
 
 export const campaignSkipVerb: Verb = {
   name: "campaign skip",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Give items up: they are not started any more",
+  summary: "Give items up: they are not started any more; --reason is required",
   group: "toolkit",
-  flags: [WHERE, SELECTION, CANCEL, REASON, DECISION],
+  flags: [WHERE, SELECTION, CANCEL, DECISION],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
@@ -29,15 +21,15 @@ export const campaignSkipVerb: Verb = {
 };
 
 async function skip(context: Context): Promise<number> {
-  const reason = context.option(REASON)?.trim() ?? "";
-  if (reason === "") {
-    const advice = "give --reason TEXT: it stands in the reports";
+  const { reason } = readReason(context);
+  if (reason === undefined) {
+    const advice = "give --reason TEXT, which the reports show";
     throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
   }
   const cancel = context.flags.has(CANCEL);
   const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
   context.writer.note(
-    "this holds for this round alone; to keep a repository out of later ones, too, list it in the file that `exclude-file` names",
+    "this is for this round only; to keep a repository out of later rounds, list it in the file of `exclude-file`",
   );
   return code;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context, Verb } from "../verb.ts";
-import { decide } from "./campaign_job.ts";
+import { decide, readReason } from "./campaign_job.ts";
 import { CANCEL, DECISION, OF_SETTLING, SETTLE_CODES, WHERE } from "./flags.ts";
 
 export const campaignStopVerb: Verb = {
@@ -20,5 +20,5 @@ export const campaignStopVerb: Verb = {
 };
 
 function stop(context: Context): Promise<number> {
-  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL) });
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) });
 }

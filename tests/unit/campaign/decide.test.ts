@@ -81,11 +81,11 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
     (world) => world.decide(retry({ cause: "x" })),
     /there is no such cause: "x"; there are agent-run/,
   ],
-  ["no gate is closed", (world) => world.decide({ kind: "approve", note: null }), /no gate is closed/],
+  ["no gate is closed", (world) => world.decide({ kind: "approve" }), /no gate is closed/],
   [
     "it was not stopped",
     (world) => world.decide({ kind: "resume" }),
-    /it was not stopped; `campaign approve` opens a gate/,
+    /it was not stopped; `mogplex-ci campaign approve campaign.yml --dir d` opens a gate/,
   ],
   [
     "what is to be skipped ended well",
@@ -248,7 +248,7 @@ test("a skip says of one run that it is still running, and with --cancel that th
 test("who decided, and why, is in the journal in one visible line of limited length", async () => {
   const world = campaignWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   await world.run();
-  await world.decide({ kind: "approve", note: `looked\nat it \u202e${"x".repeat(900)}` });
+  await world.decide({ kind: "approve", reason: `looked\nat it \u202e${"x".repeat(900)}` });
   const last = (await world.records()).at(-1);
   if (last?.type !== "approved") throw new Error("no approval");
   expect([last.by, last.note?.startsWith("looked at it x"), (last.note ?? "").length]).toEqual(["kim", true, 500]);

@@ -90,7 +90,7 @@ test("a plan has the same lock, keys and request hashes byte for byte", async ()
   await world.plan();
   expect(lockOf(world).replace(/ {2}"hash": "[0-9a-f]{64}",\n/, "")).toBe(LOCK_TEXT);
   await world.run();
-  await world.decide({ kind: "approve", note: null });
+  await world.decide({ kind: "approve" });
   await world.run();
   expect(world.starts.map(({ key }) => key)).toEqual(KEYS);
 });
@@ -168,7 +168,7 @@ test("plan and retry --adopt-changes compute the hash anew, and the record of th
   world.write({ ...FILE, prompt: "A better task" });
   await world.decide(RETRY);
   expect((await world.records()).at(-1)).toMatchObject({ type: "retry", lock: hashOf(lockOf(world)) });
-  await world.decide({ kind: "approve", note: null });
+  await world.decide({ kind: "approve" });
   expect((await world.run()).problem).toBeNull();
 });
 

@@ -57,7 +57,7 @@ test("a webhook is told once that a campaign is gated, and once that it is done,
   await world.advance(given());
   await world.advance(given());
   expect(calls.map(({ body }) => body.event)).toEqual(["gated"]);
-  await world.decide({ kind: "approve", note: null });
+  await world.decide({ kind: "approve" });
   const { code } = await waves(world, given, ["done"]);
   expect(code).toBe(0);
   await world.advance(given());

@@ -97,7 +97,7 @@ test("renderGitlab() lets a person release the wave that opens a gate, and block
   const document = only(sampleInput({ waves: { ...waves(4), gate: 2 } }));
   expect(job(document, "wave-3")).toMatchObject({ when: "manual", allow_failure: false });
   expect(job(document, "wave-3")).not.toHaveProperty("start_in");
-  expect(scriptOf(document, "wave-3")).toContain("campaign advance campaign.yml --approve --dir");
+  expect(scriptOf(document, "wave-3")).toContain("campaign approve campaign.yml --dir");
   expect(scriptOf(document, "wave-3")).toContain("a file is not the one that this pipeline was made with");
   expect(job(document, "wave-4")).not.toHaveProperty("allow_failure");
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
 
-const approve = { kind: "approve", note: null } as const;
+const approve = { kind: "approve" } as const;
 const retryFailed = { kind: "retry", select: { failed: true }, adopt: false } as const;
 
 const FIRST_FAILS = `

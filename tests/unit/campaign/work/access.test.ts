@@ -150,12 +150,12 @@ test("proveUser() is content with any run of the journal, and with any repositor
   const world = campaignWorld({ count: 4, file: { canary: { size: 2, gate: "manual" } } });
   await world.run();
   remove(world, project(2));
-  await world.decide({ kind: "approve", note: null });
+  await world.decide({ kind: "approve" });
   expect((await world.advance()).problem).toBe(null);
   const other = campaignWorld({ count: 4, file: { canary: { size: 1, gate: "manual" } } });
   await other.run();
   remove(other, project(1));
-  await other.decide({ kind: "approve", note: null });
+  await other.decide({ kind: "approve" });
   const { code, problem, view } = await other.run();
   expect([code, problem, view.counts.succeeded]).toEqual([0, null, 4]);
 });

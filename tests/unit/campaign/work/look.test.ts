@@ -282,7 +282,7 @@ test("another user's token is refused by the first look, before anything is star
 test("another user's token is refused although no run is at work, before anything is started", async () => {
   const world = campaignWorld({ count: 4, file: { canary: { size: 2, gate: "manual" } } });
   await world.run();
-  await world.decide({ kind: "approve", note: null });
+  await world.decide({ kind: "approve" });
   const started = world.starts.length;
   world.token = world.otherToken();
   const { code, problem } = await world.advance();

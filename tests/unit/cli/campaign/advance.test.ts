@@ -96,18 +96,6 @@ and starts 3 items at most:
   expect([world.requests.length, journal()]).toEqual([requests, before]);
 });
 
-test("campaign advance --approve opens a gate first, in the name of the CI's user", async () => {
-  const world = cliWorld({ count: 3, file: { canary: { size: 1, gate: "manual" } } });
-  await world.campaign("run");
-  expect((await world.campaign("advance")).code).toBe(0);
-  expect((await world.campaign("advance", ["--exit-status"])).code).toBe(4);
-  const env = { GITLAB_CI: "true", GITLAB_USER_LOGIN: "ann" };
-  const { code, stdout } = await world.campaign("advance", ["--approve"], { env });
-  expect([code, stdout.includes("2 runs at work")]).toEqual([0, true]);
-  const journal = readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8");
-  expect(journal).toContain('"type":"approved","gate":"canary","by":"ann","note":null');
-});
-
 test("campaign advance plans first when there is no plan, and ends with 2 when that is not possible", async () => {
   const world = cliWorld({ file: { repositories: [project(1), "acme/nope"] } });
   const { code, stderr } = await world.campaign("advance");

@@ -31,8 +31,8 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   });
   expect(last(world)).toMatchObject({ type: "skipped", by: "kim", reason: "archived" });
 
-  const note = ["--note", "looked at it"];
-  expect(await world.campaign("approve", note)).toMatchObject({
+  const reason = ["--reason", "looked at it"];
+  expect(await world.campaign("approve", reason)).toMatchObject({
     code: 0,
     stdout: `opened the gate of the canary\n${BY_HAND}`,
   });
@@ -243,4 +243,42 @@ test("campaign retry takes the item of a run by the first digits of its id outsi
   const ci = { env: { CI: "true" } };
   expect((await world.campaign("retry", short, ci)).code).toBe(2);
   expect(await world.campaign("retry", ["--only", runId], ci)).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("campaign approve, stop, resume and retry record why, masked, and screens show why a campaign was stopped", async () => {
+  const secret = "hunter2hunter2";
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure", file: { canary: { size: 1 } } });
+  const because = (verb: string, args: string[] = []) =>
+    world.campaign(verb, [...args, "--reason", `why ${verb} ${secret}`], { env: { OPENAI_API_KEY: secret } });
+  await world.campaign("run");
+  await because("approve");
+  expect(last(world)).toMatchObject({ type: "approved", note: "why approve [redacted]" });
+  await because("stop");
+  expect(last(world)).toMatchObject({ type: "stopped", reason: "why stop [redacted]" });
+  expect((await world.campaign("status")).stdout).toContain("stopped by kim: why stop [redacted]");
+  await because("resume");
+  expect(last(world)).toMatchObject({ type: "resumed", reason: "why resume [redacted]" });
+  await because("retry", ["--failed"]);
+  expect(last(world)).toMatchObject({ type: "retry", reason: "why retry [redacted]" });
+});
+
+test.each(["approve", "stop", "skip", "resume", "retry"])("campaign %s --note names --reason", async (verb) => {
+  const { code, stderr } = await cliWorld().campaign(verb, ["--note", "x"]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining(`unknown flag "--note"; did you mean "--reason"?`),
+  ]);
+});
+
+test("campaign resume names approve when a gate is closed, and approve names resume when a person has stopped it", async () => {
+  const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
+  await world.campaign("run");
+  expect((await world.campaign("resume")).stderr).toContain(
+    "it was not stopped; `mogplex-ci campaign approve campaign.yml --dir DIR` opens a gate",
+  );
+  await world.campaign("approve");
+  await world.campaign("stop");
+  expect((await world.campaign("approve")).stderr).toContain(
+    "no gate is closed; kim stopped it: `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
+  );
 });

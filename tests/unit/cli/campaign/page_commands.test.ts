@@ -66,7 +66,7 @@ test("every command in the text of docs/campaigns.md does what it says", async (
   ran.add("campaign new");
   expect(await command("campaign plan FILE")).toBe(1);
   expect((await view()).state).toBe("gated");
-  expect(await command('campaign approve FILE --note "looked at all three"')).toBe(3);
+  expect(await command('campaign approve FILE --reason "looked at all three"')).toBe(3);
   expect((await view()).counts).toMatchObject({ failed: 1, running: 1, succeeded: 2 });
   expect(await command("campaign retry FILE --cause WORD")).toBe(1);
   expect(await command("campaign retry FILE --failed")).toBe(1);

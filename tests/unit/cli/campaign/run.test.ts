@@ -228,7 +228,6 @@ const BAD: readonly [args: string[], message: RegExp][] = [
   [["--timeout", "never"], /--timeout.*it must be a time like/],
   [["--timeout", "31d"], /timeout/],
   [["--on-interrupt", "kill"], /--on-interrupt/],
-  [["--approve"], /--approve/],
 ];
 
 for (const [args, message] of BAD) {
