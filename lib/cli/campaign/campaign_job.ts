@@ -407,7 +407,7 @@ export function maskToken(context: Context): void {
 }
 
 /** The flag, otherwise a name from the environment. */
-export function decider({ option, io, writer }: Context): string {
+function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
