@@ -46,9 +46,9 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
     service: true,
     dropIn: true,
   },
-  MOGPLEX_API_KEY_FILE: { help: "File that holds the token, in place of the variable.", service: true },
+  MOGPLEX_API_KEY_FILE: { help: "File with the token, instead of the variable.", service: true },
   MOGPLEX_TOKEN_VARIABLE: {
-    help: "Name of the variable that holds the token.",
+    help: "Name of the variable with the token.",
     fallback: "`MOGPLEX_API_KEY`",
     service: true,
   },
@@ -58,16 +58,16 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   MOGPLEX_PROMPT: { help: "Task for the agent.", argument: true },
   MOGPLEX_RUN_ID: { help: "Run to `follow` or to `report` on.", argument: true },
   MOGPLEX_NOTE_TOKEN_VARIABLE: {
-    help: "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
+    help: "Name of the variable with GitLab's token for the note: scope `api`, role Reporter.",
     fallback: "`GITLAB_TOKEN`",
     readWith: OPTIONS.NOTE,
   },
   MOGPLEX_RECENT: {
-    help: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
+    help: "What `runs recent` remembers outside CI: `on`, `ids` (without the task) or `off`.",
     fallback: "`on`",
   },
   MOGPLEX_CI_JOB: {
-    help: "Identity of the job on a CI system that is not recognised.",
+    help: "Identity of the job on an unknown CI system.",
     readWith: OPTIONS.KEY_SCOPE,
   },
   MOGPLEX_JOB_STATUS: {

@@ -134,7 +134,7 @@ function exitParts(verb: Verb): string[] {
   );
   return [
     line + exitCodes,
-    ...verdict === undefined ? [] : [`With --${verdict.flag.name} it ends with the codes of follow.\n`],
+    ...verdict === undefined ? [] : [`With --${verdict.flag.name} it exits with the codes of follow.\n`],
   ];
 }
 
@@ -176,8 +176,8 @@ export function topicHelp(topic: string): string | undefined {
     case "reports":
       return [
         paragraphs(
-          "A job writes its reports into the directory --out. In CI it writes all formats, on a terminal outside CI those " +
-            "marked *. --report or MOGPLEX_REPORT chooses others; FORMAT=PATH also sets the path of one.",
+          "A job writes its reports into the directory --out: all formats in CI, and those marked * on a terminal. --report " +
+            "or MOGPLEX_REPORT chooses others. FORMAT=PATH also sets the path of one.",
         ),
         columns(
           Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
@@ -189,26 +189,26 @@ export function topicHelp(topic: string): string | undefined {
       ].join("\n");
     case "keys":
       return paragraphs(
-        "Every start has an idempotency key. The service starts one run for a key: sending it again finds that run.",
-        "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
-          "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
+        "Every start has an idempotency key. The service starts one run per key: sending the key again finds that run.",
+        "In CI, the key is derived from the job and its pipeline, so a retried job attaches to its run. --key-scope sets " +
+          "when a new run starts: once per pipeline (the default in CI), job (each execution) or day, or each time: random " +
           "(the default elsewhere).",
-        "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
-          "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
-        "Outside CI, run --follow with the same request attaches to the run that it left in the same folder: if that run " +
-          "goes on, or ended well within the last hour, after the command was left or killed. --new starts another " +
-          "one. The files of another request go to a folder of their own.",
+        "--key-part distinguishes several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key sets the " +
+          "key itself. --resume FILE takes the key of an earlier attempt from its state file.",
+        "Outside CI, run --follow with the same request attaches to the earlier run of the same folder if you left that run " +
+          "and it is still running, or succeeded within the last hour. --new starts another one. Each request has its own " +
+          "folder of files.",
       );
     case "security":
       return paragraphs(
-        "The token comes from a variable or a file, never from a flag, and is sent to the origin of MOGPLEX_URL alone. " +
-          "It is masked in everything that is printed or written.",
-        "What an agent says is not trusted: control characters, terminal sequences and commands of CI systems are made " +
+        "The token comes from a variable or a file, never from a flag. It is sent only to the origin of MOGPLEX_URL, and " +
+          "masked in everything that is printed or written.",
+        "The output of an agent is not trusted. Control characters, terminal sequences and commands of CI systems are made " +
           "harmless in logs and reports, and known secrets are masked.",
-        "Nothing of the checkout is executed. Files are written below --out, never through symbolic links. " +
-          "The verb permissions prints the flags with which Deno permits nothing else.",
-        "At SIGHUP, SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
-          "terminal; then the run goes on. --on-interrupt decides otherwise. SIGQUIT and SIGKILL end it and cancel nothing.",
+        "No code of the checkout is executed. Files are written below --out, never through symbolic links. The verb " +
+          "permissions prints the flags for Deno that permit nothing else.",
+        "On SIGHUP, SIGINT or SIGTERM a job ends at once and cancels the run that it started. On a terminal, the run " +
+          "continues. --on-interrupt changes that. SIGQUIT and SIGKILL end the job and cancel nothing.",
       );
     default:
       return undefined;
@@ -220,11 +220,11 @@ const DROP_IN = "run without --follow, runs, repos, sandboxes";
 /** Verbs of the program's help by purpose, by the beginnings of their names. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
-  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
-  ["Everything on one page", ({ name }) => name === "dashboard"],
+  ["Setup", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
+  ["Overview", ({ name }) => name === "dashboard"],
   ["Automations", ({ name }) => name.startsWith("automations ")],
-  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
-  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
+  ["Campaigns: one task in many repositories", ({ name }) => name.startsWith("campaign ")],
+  ["With the flags and exit codes of the mogplex command", ({ group }) => group === "drop-in"],
 ];
 
 function allVerbs(): string {

@@ -43,14 +43,14 @@ export const ORIGIN_HOST: VerbFlag = {
   name: "forge-host",
   value: "HOST",
   multiple: true,
-  help: "Take `origin` from this host too, not only github.com.",
+  help: "Also accept this host in `origin`, not only github.com.",
   heading: "Task",
 };
 
 export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
   name: "prompt-file",
   value: "FILE",
-  help: "File that holds the task.",
+  help: "File with the task.",
   heading: "Task",
   parse: anyText,
 });
@@ -103,7 +103,7 @@ export const CREATE_BRANCH = option("MOGPLEX_CREATE_BRANCH", {
 
 export const NO_CREATE_BRANCH: VerbFlag = {
   name: "no-create-branch",
-  help: "Work on the base branch, without a branch of its own",
+  help: "Work on the base branch; create no branch",
   heading: "Task",
 };
 
@@ -119,7 +119,7 @@ export const ROOT = option("MOGPLEX_ROOT", {
 export const AFTER: Option<string> = {
   name: "after",
   value: "WHAT",
-  help: "Go on with a pull request: number, address, result.json",
+  help: "Continue a pull request: number, address, result.json",
   heading: "Task",
   parse: anyText,
 };
@@ -127,7 +127,7 @@ export const AFTER: Option<string> = {
 export const FIX: Option<typeof FIXES[number]> = {
   name: "fix",
   value: "WHAT",
-  help: "In place of a task: fix checks, review or conflict",
+  help: "Instead of a task: fix checks, review or conflict",
   heading: "Task",
   parse: oneOf(FIXES),
 };
@@ -136,7 +136,7 @@ export const INPUT: Option<string> = {
   name: "input",
   value: "NAME=VALUE",
   multiple: true,
-  help: "Input as text, or with := as JSON (count:=3); may be given several times",
+  help: "Input as text, or as JSON with := (count:=3); repeatable",
   heading: "Task",
   parse: anyText,
 };
@@ -144,14 +144,14 @@ export const INPUT: Option<string> = {
 export const INPUT_FILE: Option<string> = {
   name: "input-file",
   value: "FILE",
-  help: "Input as a JSON object, - for standard input; --input wins over it",
+  help: "Input as a JSON object, or - for standard input; --input overrides it",
   heading: "Task",
   parse: anyText,
 };
 
 export const DETACH: VerbFlag = {
   name: "detach",
-  help: "Start the run and end with 0: a later job follows it",
+  help: "Start the run and exit with 0; a later job follows it",
   heading: "Following",
 };
 
@@ -168,7 +168,7 @@ export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
 export const ON_TIMEOUT = option("MOGPLEX_ON_TIMEOUT", {
   name: "on-timeout",
   value: "WHAT",
-  help: "When `--timeout` is over: `detach` (the run goes on) or `cancel`.",
+  help: "After `--timeout`: `detach` or `cancel` the run.",
   heading: "Following",
   fallback: "`detach`",
   parse: oneOf(TIMEOUT_WORDS),
@@ -178,7 +178,7 @@ export const ON_INTERRUPT = option("MOGPLEX_ON_INTERRUPT", {
   name: "on-interrupt",
   value: "WHAT",
   help:
-    "At SIGHUP, SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, but not on a terminal or in a campaign.",
+    "On SIGHUP, SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, but not on a terminal or in a campaign.",
   heading: "Following",
   fallback: "`auto`",
   parse: oneOf(INTERRUPT_WORDS),
@@ -196,13 +196,13 @@ export const LOG = option("MOGPLEX_LOG", {
 export const TOKEN_SHARE = option("MOGPLEX_TOKEN_SHARE", {
   name: "token-share",
   value: "N",
-  help: "How many jobs use the token at the same time.",
+  help: "Number of jobs that use the token at the same time.",
   heading: "Following",
   fallback: "`1`",
   parse: wholeNumber(1, MAX_TOKEN_SHARE),
 });
 
-export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line", heading: "Following" };
+export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object per line", heading: "Following" };
 
 /** Formats and paths belong together: `readPlaces` reads it. */
 export const REPORT = option("MOGPLEX_REPORT", {
@@ -236,7 +236,7 @@ export const OUT = option("MOGPLEX_OUT", {
 export const STATE: Option<string> = {
   name: "state",
   value: "FILE",
-  help: "State file [run.json beside the reports]",
+  help: "State file [run.json next to the reports]",
   heading: "Reports",
   parse: anyText,
 };
@@ -252,14 +252,14 @@ export const SHOW_TASK = option("MOGPLEX_SHOW_TASK", {
 export const HISTORY: Option<string> = {
   name: "history",
   value: "FILE",
-  help: "Remember each run in it, and compare",
+  help: "Add each run to it, and compare with earlier ones",
   parse: anyText,
 };
 
 export const OTEL_FILE: Option<string> = {
   name: "otel-file",
   value: "FILE",
-  help: "Append the trace to it (OTLP in JSON)",
+  help: "Append the trace to this file (OTLP in JSON)",
   parse: anyText,
 };
 
@@ -270,7 +270,7 @@ export const OPEN: VerbFlag = {
 
 export const POLL: VerbFlag = {
   name: "poll",
-  help: "Look for mentions that no event has brought, and answer them: from a schedule",
+  help: "Answer mentions that no event has reported; for a schedule",
   heading: "Asking",
 };
 
@@ -285,7 +285,7 @@ export const SINCE: Option<number> = {
 export const MENTION_NAME = option("MOGPLEX_RESPOND_NAME", {
   name: "name",
   value: "NAME",
-  help: "What the agent is called in a mention, without `@`.",
+  help: "Name of the agent in mentions, without `@`.",
   heading: "Asking",
   fallback: "`mogplex`",
   parse: mentionName,
@@ -294,7 +294,7 @@ export const MENTION_NAME = option("MOGPLEX_RESPOND_NAME", {
 export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
   name: "label",
   value: "LABEL",
-  help: "Label that makes title and description a task.",
+  help: "Label that turns title and description into a task.",
   heading: "Asking",
   fallback: "`mogplex`",
   parse: oneLabel,
@@ -304,7 +304,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
-  help: "Users who may start an agent, in place of all who may push.",
+  help: "Users who can start an agent, instead of everybody who can push.",
   heading: "Asking",
   fallback: "who may push",
   parse: users,
@@ -313,7 +313,7 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
 export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
-  help: "Most runs in 24 hours that mentions may start in the repository.",
+  help: "Most runs that mentions can start in the repository in 24 hours.",
   heading: "Asking",
   fallback: "`20/day`",
   parse: perDay,
@@ -322,7 +322,7 @@ export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
 export const TEMPLATE = option("MOGPLEX_RESPOND_TEMPLATE", {
   name: "template",
   value: "FILE",
-  help: "File with the text of the prompt, with `{{task}}` in it.",
+  help: "File with the prompt; it must contain `{{task}}`.",
   heading: "Asking",
   parse: anyText,
 });
@@ -331,7 +331,7 @@ export const COMMIT_STATUS = option("MOGPLEX_COMMIT_STATUS", {
   name: "commit-status",
   value: "WHETHER",
   alone: "true",
-  help: "Set the commit status `mogplex` after a run that succeeded: `true` or `false`; the flag alone is `true`.",
+  help: "Set the commit status `mogplex` after a successful run: `true` or `false`; the flag alone means `true`.",
   heading: "Asking",
   fallback: "`true` on GitHub, otherwise `false`",
   parse: onOrOff,
@@ -339,14 +339,14 @@ export const COMMIT_STATUS = option("MOGPLEX_COMMIT_STATUS", {
 
 export const ALLOW_URL: VerbFlag = {
   name: "allow-url",
-  help: "Take a MOGPLEX_URL that is not the service's own, although a webhook has started the pipeline",
+  help: "Accept a MOGPLEX_URL other than the service's own in a pipeline that a webhook started",
   heading: "Asking",
 };
 
 export const KEY_SCOPE = option("MOGPLEX_KEY_SCOPE", {
   name: "key-scope",
   value: "SCOPE",
-  help: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
+  help: "When to start a new run: once per `pipeline`, `job` or `day`, or each time: `random`.",
   heading: "Keys",
   fallback: "`pipeline` in CI",
   parse: oneOf(KEY_SCOPES),
@@ -355,7 +355,7 @@ export const KEY_SCOPE = option("MOGPLEX_KEY_SCOPE", {
 export const KEY_PART = option("MOGPLEX_KEY_PART", {
   name: "key-part",
   value: "TEXT",
-  help: "Tells apart runs of one job, or nodes of a GitHub matrix.",
+  help: "Distinguishes runs of one job, or nodes of a matrix.",
   heading: "Keys",
   parse: anyText,
 });
@@ -363,7 +363,7 @@ export const KEY_PART = option("MOGPLEX_KEY_PART", {
 export const IDEMPOTENCY_KEY: Option<string> = {
   name: "idempotency-key",
   value: "KEY",
-  help: "Key that finds the run again [made from the job]",
+  help: "Key that finds the run again [derived from the job]",
   heading: "Keys",
   parse: anyText,
 };
@@ -371,7 +371,7 @@ export const IDEMPOTENCY_KEY: Option<string> = {
 export const RESUME: Option<string> = {
   name: "resume",
   value: "FILE",
-  help: "State file of an earlier attempt, to use its key",
+  help: "State file of an earlier attempt whose key to use",
   heading: "Keys",
   parse: anyText,
 };

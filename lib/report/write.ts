@@ -144,7 +144,7 @@ export type ReportFormatName =
 /** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
   json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
-  ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
+  ndjson: { file: "events.ndjson", help: "every event, one JSON object per line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
   html: { file: "run.html", help: "page for people, in a browser", render: renderRunPage },

@@ -40,19 +40,19 @@ import {
 
 export const RESPOND: VerbFlag = {
   name: "respond",
-  help: "Write the job that answers mentions at the forge: docs/ask.md",
+  help: "Write the job that answers mentions in comments",
 };
 export const SCHEDULE: Option<Schedule> = {
   name: "schedule",
   value: "WHEN",
-  help: "With --respond: how often the job looks for what no event has started: hourly, daily or none [hourly]",
+  help: "With --respond: how often to look for missed mentions: hourly, daily or none [hourly]",
   parse: oneOf(SCHEDULES),
 };
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be written, and write nothing" };
-export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum by this program" };
+export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum with this version" };
 export const FORCE: VerbFlag = {
   name: "force",
-  help: "With --update: replace a program that differs from its checksum as well",
+  help: "With --update: also replace a program that differs from its checksum",
 };
 export const SHA256: Option<string> = {
   name: "sha256",

@@ -23,7 +23,7 @@ const LIMIT_MS = 10_000;
 export const RELEASES: Option<string> = {
   name: "releases",
   value: "ADDRESS",
-  help: "Look up in this `releases.json` whether a newer release exists; no other command asks",
+  help: "Look for a newer release in this `releases.json`; no other command does",
   parse(text) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname)) return text;

@@ -91,7 +91,7 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, MAX_LIMIT),
 };
 
-const ALL: VerbFlag = { name: "all", help: "All of them, however many requests that takes" };
+const ALL: VerbFlag = { name: "all", help: "List all automations, in as many requests as needed" };
 
 export const automationsListVerb: Verb = {
   name: "automations list",
@@ -233,7 +233,7 @@ export const automationsTriggerFollowVerb: Verb = {
   chosenBy: [FOLLOW],
   usage: "<automation-id>",
   maxPositionals: 1,
-  summary: "Trigger an automation, wait for its run, report, and end with its verdict",
+  summary: "Trigger an automation, wait for its run, write reports, and exit with its verdict",
   group: "toolkit",
   flags: [FOLLOW, REPO, INPUTS, WATCHING, TOKEN_SHARE, KEYS, REPORTING, [OPEN], JSON_LINES],
   codes: [TRIGGERING, "sighup", "sigint", "sigterm"],

@@ -14,7 +14,7 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 
 const ALWAYS: VerbFlag = {
   name: "always",
-  help: "Cancel the run even when the job is not known to be cancelled",
+  help: "Cancel the run even if nothing shows that the job was cancelled",
 };
 
 /** Undefined without a token, which is not needed if there is nothing to cancel. */
@@ -58,12 +58,12 @@ export const cleanupVerb: Verb = {
   name: "cleanup",
   usage: "",
   maxPositionals: 0,
-  summary: "Cancel a run whose job was cancelled or killed (for after_script / if: always())",
+  summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
   flags: [ALWAYS, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "internal"],
-  meanings: { success: "the run is cancelled or needed no cancel, or stderr says why it is not cancelled" },
+  meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },
   examples: ["mogplex-ci cleanup"],
   run: cleanUpJob,
 };

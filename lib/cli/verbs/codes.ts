@@ -32,9 +32,9 @@ export const TRIGGERING: readonly ExitName[] = [
 
 /** Meanings for a verb that follows a run: the common table also covers automations. */
 export const OF_RUNS: Meanings = {
-  rateLimited: "429, or no free sandbox, for longer than the deadline allows",
-  deadline: "--timeout passed; the run goes on unless asked otherwise",
+  rateLimited: "rate limited (429), or no free sandbox, until the deadline",
+  deadline: "--timeout passed; the run continues unless --on-timeout is cancel",
 };
 
 /** A remark of verbs that are about one run. */
-export const SHORT_IDS = "Outside CI the first 8 digits of an id are enough.";
+export const SHORT_IDS = "Outside CI, the first 8 digits of the id are enough.";

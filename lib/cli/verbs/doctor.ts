@@ -65,7 +65,7 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
 const FOR: Option<Purpose> = {
   name: "for",
   value: "JOB",
-  help: "What the job is to do: run, follow, respond, dashboard or automation [run]",
+  help: "Purpose of the job: run, follow, respond, dashboard or automation [run]",
   parse: oneOf(PURPOSES),
 };
 
@@ -234,7 +234,7 @@ export const doctorVerb: Verb = {
   usage: "",
   maxPositionals: 0,
   summary:
-    "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
+    "Check token, repository, network and CI setup without starting anything; exit with the code that a job would have",
   group: "toolkit",
   flags: [
     FOR,
@@ -249,8 +249,8 @@ export const doctorVerb: Verb = {
   ],
   codes: ASKING,
   meanings: {
-    success: "a job can do what --for says",
-    usage: "bad arguments or settings; a dashboard's token that may start something",
+    success: "a job with the purpose of --for can start",
+    usage: "bad arguments or settings; a dashboard token that can start something",
   },
   examples: [
     `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,

@@ -83,7 +83,7 @@ export const runVerb: Verb = {
   usage: '--repo owner/name "<prompt>" | -',
   maxPositionals: 1,
   summary: "Start a run and print its id, without waiting for it",
-  remark: "Without --branch and --create-branch it asks for no branch: the service picks one.",
+  remark: "Without --branch and --create-branch, the service picks the branch.",
   group: "drop-in",
   flags: [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT, KEY, JSON_LINES],
   examples: [
@@ -139,11 +139,11 @@ export const runsGetVerb: Verb = {
 
 const FOLLOW: VerbFlag = {
   name: "follow",
-  help: "Go on until the run has ended; end with success whatever its status",
+  help: "Continue until the run has finished; exit with 0 whatever its status",
 };
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: "With --follow: end with the verdict, as the verb follow does",
+  help: "With --follow: exit with the verdict, as the verb follow does",
 };
 /** The documented flag, without a variable. */
 const TIMEOUT: Option<number> = {
@@ -263,7 +263,7 @@ export const runsCancelVerb: Verb = {
   name: "runs cancel",
   usage: "<run-id>",
   maxPositionals: 1,
-  summary: "Cancel a run; a run that has ended is not an error",
+  summary: "Cancel a run; a finished run is not an error",
   remark: SHORT_IDS,
   group: "drop-in",
   flags: [JSON_LINES],

@@ -34,7 +34,7 @@ export const followVerb: Verb = {
   name: "follow",
   usage: "<run-id>",
   maxPositionals: 1,
-  summary: "Attach to a run and end with its verdict",
+  summary: "Attach to a run and exit with its verdict",
   remark: SHORT_IDS,
   group: "toolkit",
   flags: [WATCHING, LOG, TOKEN_SHARE, REPORTING, [OPEN], STATE, JSON_LINES],

@@ -10,11 +10,11 @@ export const initVerb: Verb = {
   name: "init",
   usage: "[gitlab | github | … | terminal]",
   maxPositionals: 1,
-  summary: "Put this program and a job for the CI system into the repository",
+  summary: "Add this program and a job for your CI system to the repository",
   group: "toolkit",
   flags: [[RESPOND, SCHEDULE], DRY_RUN, [UPDATE, SHA256, FORCE], UNINSTALL],
   codes: ["success", "usage", "internal"],
-  meanings: { success: "the files are there", usage: "bad arguments; init cannot tell what to write" },
+  meanings: { success: "the files exist", usage: "bad arguments, or init cannot decide what to write" },
   examples: ["mogplex-ci init --dry-run", "mogplex-ci init gitlab", "mogplex-ci init --respond"],
   run: initRepository,
 };

@@ -143,7 +143,7 @@ export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]
 const FOR: Option<"run" | "respond"> = {
   name: "for",
   value: "run|respond",
-  help: "What is to be run (default: run)",
+  help: "Command to run (default: run)",
   parse: oneOf(["run", "respond"]),
 };
 
@@ -151,7 +151,7 @@ export const permissionsVerb: Verb = {
   name: "permissions",
   usage: "",
   maxPositionals: 0,
-  summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
+  summary: "Print the Deno permission flags that a run with the same flags and variables needs",
   group: "toolkit",
   flags: [FOR, REQUEST, REPORTING, STATE, JSON_LINES],
   codes: ["success", "usage", "internal"],

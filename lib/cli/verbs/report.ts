@@ -18,7 +18,7 @@ const FROM: Option<string> = {
   name: "from",
   value: "FILE",
   multiple: true,
-  help: "Read this result.json or events.ndjson, or both, and send no request; without --report, write run.html alone",
+  help: "Read result.json, events.ndjson or both, and send no request; without --report, write only run.html",
   parse: anyText,
 };
 
@@ -54,7 +54,7 @@ export const reportVerb: Verb = {
   name: "report",
   usage: "<run-id> | --from FILE | --history FILE",
   maxPositionals: 1,
-  summary: "Write reports for an existing run and end with its verdict, without waiting",
+  summary: "Write reports for an existing run without waiting, and exit with its verdict",
   remark: SHORT_IDS,
   group: "toolkit",
   flags: [[FROM], REPORTING, [OPEN], JSON_LINES],

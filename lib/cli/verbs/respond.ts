@@ -199,7 +199,7 @@ export const respondVerb: Verb = {
   name: "respond",
   usage: "",
   maxPositionals: 0,
-  summary: "A mention under an issue or a pull request becomes a run, with a note that says how it goes",
+  summary: "Turn a mention under an issue or a pull request into a run, with a note that shows its progress",
   group: "toolkit",
   flags: [
     [POLL, SINCE],
@@ -215,8 +215,8 @@ export const respondVerb: Verb = {
   ],
   meanings: {
     ...OF_RUNS,
-    success: "the run ended well; or there was nothing to start, and a line says why",
-    unavailable: "forge or service could not be asked: nothing was started, and the next event or poll takes it up",
+    success: "the run succeeded, or there was nothing to start and a line says why",
+    unavailable: "forge or service did not answer: nothing was started, and the next event or poll tries again",
   },
   examples: [
     "mogplex-ci respond",

@@ -42,7 +42,7 @@ const FOLLOW: VerbFlag = {
 };
 const NEW: VerbFlag = {
   name: "new",
-  help: "Outside CI: start another run of the same request",
+  help: "Outside CI: start a new run of the same request",
   heading: "Following",
 };
 
@@ -127,7 +127,7 @@ export const runFollowVerb: Verb = {
   chosenBy: [FOLLOW, DETACH],
   usage: '"<prompt>" | -',
   maxPositionals: 1,
-  summary: "Start a run, follow it, report, and end with its verdict: a CI job in one line",
+  summary: "Start a run, follow it, write reports, and exit with its verdict",
   group: "toolkit",
   flags: [
     [FOLLOW, DETACH],

@@ -20,7 +20,7 @@ export const runsRecentVerb: Verb = {
   name: "runs recent",
   usage: "",
   maxPositionals: 0,
-  summary: "Print the runs that this machine started outside CI, and how they stand",
+  summary: "List the runs that this machine started outside CI, with their status",
   group: "toolkit",
   flags: [LIMIT, JSON_LINES],
   variables: ["MOGPLEX_RECENT"],

@@ -95,11 +95,11 @@ test("--help shows a flag's default as the list of variables has it", async () =
 test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
     "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
-      "  runs recent           Print the runs that this machine started outside CI, and\n" +
-      "                        how they stand\n" +
+      "  runs recent           List the runs that this machine started outside CI, with\n" +
+      "                        their status\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
-      "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +
+      "  runs cancel <run-id>  Cancel a run; a finished run is not an error\n\n" +
       "Examples:\n" +
       "  mogplex-ci runs recent --json | jq -r .pullRequest\n" +
       '  mogplex-ci runs get "$RUN_ID" --json | jq -r .status\n' +
@@ -162,7 +162,7 @@ test("`run --help` is about the toolkit's verb, and says in a few lines what the
   expect(plain).not.toMatch(/--mode|MOGPLEX_(?!API_KEY|URL|DEV)/);
   expect(plain).toContain("--idempotency-key");
   expect(plain.replace(/\s+/g, " ")).toContain(
-    "Without --branch and --create-branch it asks for no branch: the service picks one.",
+    "Without --branch and --create-branch, the service picks the branch.",
   );
   expect(follow).toContain("Usage: mogplex-ci run --follow ");
   expect(follow).toContain("  --repo REPO             Repository: owner/name, or its id (see repos list)\n");
