@@ -19,6 +19,9 @@ export interface ForgeToken {
   place: string;
 }
 
+/** For requests without a token. */
+export const NO_TOKEN: ForgeToken = { token: "", place: "" };
+
 export interface ClientPlace {
   readonly system: string;
   /** Header with the bare token. @default `Authorization: Bearer …` */
@@ -153,7 +156,7 @@ export class ForgeClient {
   /** Why a request failed, and the class by which `failureOf` decides whether to retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
-    const token = `the token in ${this.#token.place}`;
+    const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
     if (isLimit) return [`${this.system} wants fewer requests, for longer than we may wait`, RateLimitedError];
     if (status >= 500) return [`${this.system} is in trouble`, UnavailableError];
     if (status < 300) return [`the answer is not that of ${this.system}'s API`, UnavailableError];

@@ -10,8 +10,10 @@ import { foldName } from "../service/repository.ts";
 import { plainText } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { readAddress } from "./address.ts";
-import { ForgeClient } from "./client.ts";
+import { ForgeClient, NO_TOKEN } from "./client.ts";
 import type { Forge } from "./forge.ts";
+import { githubFiles } from "./github/files.ts";
+import { githubApi } from "./github/pulls.ts";
 import { forgeOfJob, type OpenOptions, tokenAt } from "./open.ts";
 
 export interface WantedRepository {
@@ -45,6 +47,8 @@ export interface RepositoryFiles {
 }
 
 export interface FilesOptions extends OpenOptions {
+  /** Origin of a service other than the public one: a local Mogplex shows the files of its repositories itself. No token is sent there. */
+  service?: string | undefined;
   /** @default the system's Git */
   openGit?: typeof openGitFiles | undefined;
 }
@@ -69,7 +73,8 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
   const places = placesOf(options, wanted);
   const failures: { way: string; error: MogplexError }[] = [];
   for (const place of places) {
-    for (const way of waysOf(options, wanted, place)) {
+    const isLocal = place.origin === options.service;
+    for (const way of isLocal ? [localWay(options, wanted.name, place.origin)] : waysOf(options, wanted, place)) {
       try {
         const reader = await way.open();
         try {
@@ -82,7 +87,7 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
         }
       } catch (error) {
         if (!(error instanceof MogplexError)) throw error;
-        failures.push({ way: way.name, error });
+        if (!isLocal) failures.push({ way: way.name, error });
       }
     }
   }
@@ -129,8 +134,9 @@ function adviceFor(places: readonly Place[]): string {
 }
 
 /** The servers that may have the repository, the likeliest first. */
-function placesOf(options: OpenOptions, { name, origin }: WantedRepository): Place[] {
-  const { forges, env, ciSystem } = options;
+function placesOf(options: FilesOptions, { name, origin }: WantedRepository): Place[] {
+  const { forges, env, ciSystem, service } = options;
+  const local = service === undefined ? [] : [{ origin: service, forge: undefined }];
   const hostOf = (url: string) => new URL(url).host;
   const job = forgeOfJob(forges, ciSystem);
   const jobRepository = job && readAddress([job.address], `${job.job.pullsAt(env)}1`);
@@ -138,11 +144,11 @@ function placesOf(options: OpenOptions, { name, origin }: WantedRepository): Pla
     const host = hostOf(origin);
     const isJob = job?.job.host(env) === host;
     const forge = isJob ? job : forges.find((each) => each.publicHost === host || each.tokenHost(env) === host);
-    return [{ origin, forge }];
+    return origin === service ? local : [{ origin, forge }, ...local];
   }
   const ofJob = jobRepository && { origin: jobRepository.origin, forge: job };
   const isOwn = jobRepository !== undefined && foldName(jobRepository.repository) === foldName(name);
-  if (ofJob && isOwn) return [ofJob];
+  if (ofJob && isOwn) return [...local, ofJob];
   const places: Place[] = forges.flatMap((forge) => {
     const host = forge.tokenHost(env);
     if (host === undefined || tokenAt(options, forge, host) === undefined) return [];
@@ -152,7 +158,19 @@ function placesOf(options: OpenOptions, { name, origin }: WantedRepository): Pla
   // The service works with GitHub; elsewhere somebody else may have a repository of the same name.
   const github = forges.find(({ publicHost }) => publicHost === "github.com");
   if (github !== undefined) places.push({ origin: "https://github.com", forge: github });
-  return places.filter((place, index) => places.findIndex((each) => each.origin === place.origin) === index);
+  const first = places.filter((place, index) => places.findIndex((each) => each.origin === place.origin) === index);
+  return [...local, ...first];
+}
+
+/** Reads from a local Mogplex, which has the routes of a self-hosted GitHub. */
+function localWay({ world }: FilesOptions, name: string, origin: string): Way {
+  return {
+    name: "the local Mogplex",
+    // deno-lint-ignore require-await
+    async open() {
+      return githubFiles(new ForgeClient(world, { system: "the local Mogplex" }, githubApi(origin), NO_TOKEN), name);
+    },
+  };
 }
 
 function waysOf(options: FilesOptions, { name, isNamed = false }: WantedRepository, { origin, forge }: Place): Way[] {
@@ -163,6 +181,7 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   const isJob = job !== undefined && job === forge && job.job.host(env) === host;
   const token = forge && tokenAt(options, forge, host);
   const hasToken = token !== undefined && !(token instanceof UsageError);
+  const apiOf = (each: Forge) => isJob ? job.job.api(env) : each.api(origin);
   if (forge?.files !== undefined && token !== undefined) {
     const { files } = forge;
     ways.push({
@@ -170,8 +189,7 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
       // deno-lint-ignore require-await
       async open() {
         if (!hasToken) throw token;
-        const api = isJob ? job.job.api(env) : forge.api(origin);
-        return files.open(new ForgeClient(world, forge, api, token), name);
+        return files.open(new ForgeClient(world, forge, apiOf(forge), token), name);
       },
     });
   }
@@ -194,6 +212,14 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   }
   if (hasToken) ways.push(byGit(`with ${token.place}`, { username: "x-access-token", password: token.token }));
   ways.push(byGit("without a token"));
+  if (forge?.files !== undefined) {
+    const { files } = forge;
+    ways.push({
+      name: `the API of ${forge.system} without a token`,
+      // deno-lint-ignore require-await
+      open: async () => files.open(new ForgeClient(world, forge, apiOf(forge), NO_TOKEN), name),
+    });
+  }
   return ways;
 }
 

@@ -104,7 +104,7 @@ export interface TokenSource {
 }
 
 export interface TransportOptions {
-  /** Access token, or its source. It is only sent to `origin`. */
+  /** Access token, or its source; empty for requests without one. It is only sent to `origin`. */
   token: string | TokenSource;
   /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -230,8 +230,7 @@ export function createTransport(options: TransportOptions): Transport {
       sending.inHook = undefined;
     }
     for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
-    if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${sent}`);
-    else headers.set(tokenHeader, sent);
+    if (sent !== "") headers.set(tokenHeader ?? "Authorization", tokenHeader === undefined ? `Bearer ${sent}` : sent);
     headers.set("Accept", accept);
     headers.set("User-Agent", agent);
     requests++;

@@ -211,9 +211,11 @@ test("openRepositoryFiles() ends with 65 and names token, permission and variabl
   expect(await failureOf(jobWith(forge).options)).toBe(
     'forbidden Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: GitHub does not show it to the ' +
       'token in variable GITHUB_TOKEN, or it is gone (HTTP 404, content type "application/json"); Git at github.com with variable GITHUB_TOKEN: it is ' +
-      "not installed; Git at github.com without a token: it is not installed; put a token with the permission " +
-      '"contents: read" into GITHUB_TOKEN',
+      "not installed; Git at github.com without a token: it is not installed; the API of GitHub without a token: GitHub does " +
+      'not show it to a request without a token, or it is gone (HTTP 404, content type "application/json"); put a token with the ' +
+      'permission "contents: read" into GITHUB_TOKEN',
   );
+  expect(forge.tokens).toEqual(new Set([`Bearer ${GITHUB_TOKEN}`]));
 });
 
 test("openRepositoryFiles() ends with 69 when a server does not answer", async () => {
@@ -257,11 +259,19 @@ test("openRepositoryFiles() sends MOGPLEX_GIT_TOKEN to the server that the user 
 
 test("openRepositoryFiles() does not send the token of Mogplex to a forge", async () => {
   const forge = filesForge(FILES);
+  forge.fault = () => json(404, {});
   const env = { ...GITLAB_JOB, GITLAB_TOKEN: "mog_0123456789" };
   const { options, opened } = jobWith(forge, {
     env: { ...env, MOGPLEX_API_KEY: env.GITLAB_TOKEN },
     ciSystem: "gitlab",
   });
   expect(await failureOf(options)).toContain("holds the token of Mogplex, which is not sent to GitLab");
-  expect([forge.received, opened.map(({ password }) => password)]).toEqual([[], [undefined]]);
+  expect([forge.tokens, opened.map(({ password }) => password)]).toEqual([new Set(), [undefined]]);
+});
+
+test("openRepositoryFiles() reads a public repository by the API without a token when there is no Git", async () => {
+  const forge = filesForge(FILES);
+  const files = await openRepositoryFiles(jobWith(forge, { env: {} }).options, { name: "acme/web" });
+  expect([files.way, forge.tokens]).toEqual(["the API of GitHub without a token", new Set()]);
+  expect(await textOf(files, ".mogplex/result.json")).toMatchObject({ text: '{"ok":true}' });
 });

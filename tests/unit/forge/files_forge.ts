@@ -22,6 +22,8 @@ export interface FilesForge {
   /** Answers to everything; undefined for the usual ones. */
   fault: (() => Response) | undefined;
   received: string[];
+  /** The tokens that were sent, each once. */
+  tokens: Set<string>;
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
@@ -47,9 +49,13 @@ export function filesForge(files: Record<string, string | FakeFile>): FilesForge
     hidden: new Set(),
     fault: undefined,
     received: [],
+    tokens: new Set(),
     // deno-lint-ignore require-await
-    async fetch(url) {
+    async fetch(url, { headers }) {
       const { host, pathname, searchParams } = new URL(url);
+      const sent = new Headers(headers);
+      const token = sent.get("authorization") ?? sent.get("private-token");
+      if (token !== null) forge.tokens.add(token);
       forge.received.push(host + pathname);
       if (forge.fault !== undefined) return forge.fault();
       if (host === "api.github.com") return github(pathname);
