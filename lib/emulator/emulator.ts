@@ -27,6 +27,7 @@ import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { type RunRow, Store } from "./state/store.ts";
 import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
+import { addContentsRoutes } from "./wire/contents.ts";
 import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
 import { addControlRoute, addPublicRoutes, addRoutes, refuseForeignHosts } from "./wire/routes.ts";
@@ -58,6 +59,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     options.onUnfit?.(runId);
   };
   const hasBranch = options.hasBranch?.(world);
+  world.gitContents = options.gitContents?.(world) ?? world.gitContents;
   const drivers = options.drivers?.(world) ?? new Map<string, Driver>();
   world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
@@ -104,6 +106,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   if (options.onRequest !== undefined) app.use(logRequests(world, options.onRequest, played));
   if (options.controlRoutes) addControlRoute(app, control);
   addPublicRoutes(app, world);
+  addContentsRoutes(app, world);
   refuseForeignHosts(app, world);
   app.use(async (c, next) => {
     bringFaults();
@@ -162,6 +165,8 @@ function makeWorld({ clock, fixture, startLimits, ...settings }: SettledOptions)
     starts: new StartLimiter(startLimits),
     around: healthySurroundings(),
     pulls: new Map(),
+    contents: new Map(),
+    gitContents: () => undefined,
     origin: "http://localhost",
     driver: idleDriver,
     automationDriver: idleAutomationDriver,

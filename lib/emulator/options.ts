@@ -13,9 +13,10 @@ import type { Context } from "hono";
 import { checkOptions, type Keys, shown } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import type { RunFacts } from "./agents/schedule.ts";
+import type { Contents } from "./state/contents.ts";
 import { parseRandomFaults, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture, parseFixture, withSubProject } from "./state/fixture.ts";
-import { createRevision, type Revision, type RunRow, SWITCHES } from "./state/store.ts";
+import { createRevision, type RepoRow, type Revision, type RunRow, SWITCHES } from "./state/store.ts";
 import { type Driver, MAX_PROJECTS, type Projects, withProjects, type World } from "./state/world.ts";
 import type { Breaker } from "./wire/faults.ts";
 import { type LoggedRequest, requestLine } from "./wire/request.ts";
@@ -77,6 +78,8 @@ export interface EmulatorOptions {
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
   hasBranch?: ((world: World) => (run: RunRow, branch: string) => boolean) | undefined;
+  /** Files of the local Git repository behind a repository. @default no repository has one */
+  gitContents?: ((world: World) => (repo: RepoRow) => Contents | undefined) | undefined;
   /** Called with the id of each run that no scenario fits. */
   onUnfit?: ((runId: string) => void) | undefined;
   /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. */
@@ -129,7 +132,8 @@ export interface LocalRepo {
   path: string;
 }
 
-export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker" | "hasBranch"> {
+export interface StartEmulatorOptions
+  extends Omit<EmulatorOptions, "drivers" | "breaker" | "hasBranch" | "gitContents"> {
   /** Port; 0 takes a free one. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */

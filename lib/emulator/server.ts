@@ -13,12 +13,13 @@ import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
-import { branchExists, currentBranch, ProjectStore } from "./agents/git.ts";
+import { branchExists, currentBranch, gitContents, ProjectStore } from "./agents/git.ts";
 import { type Emulator, makeEmulator } from "./emulator.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./options.ts";
 import { type Account, firstAccount } from "./service/listings.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
-import type { RunRow } from "./state/store.ts";
+import type { Contents } from "./state/contents.ts";
+import type { RepoRow, RunRow } from "./state/store.ts";
 import { type Driver, mainUser, projectNames, type World } from "./state/world.ts";
 import { socketBreaker } from "./wire/faults.ts";
 
@@ -83,6 +84,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
       fixture,
       drivers: execDrivers(options, store),
       hasBranch: branchFinder(options.repos ?? []),
+      gitContents: contentsFinder(options.repos ?? [], store),
       breaker: socketBreaker,
     });
     const who = account(emulator);
@@ -179,10 +181,25 @@ function firstNames({ store }: World): ReadonlyMap<string, string> {
 
 /** How to find the local repository that a run works on. */
 function localPaths(world: World, repos: readonly LocalRepo[]): (run: RunRow) => string | undefined {
-  const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
+  const paths = pathsOf(repos);
   const names = firstNames(world);
   return (run) => paths.get(names.get(run.repo_id) ?? "");
 }
+
+/** How to find the files of a repository: those of a local one, or of a project that a run has needed. */
+function contentsFinder(repos: readonly LocalRepo[], store: ProjectStore | undefined) {
+  return (world: World): (repo: RepoRow) => Contents | undefined => {
+    const names = firstNames(world);
+    const paths = pathsOf(repos);
+    return ({ id }) => {
+      const name = names.get(id) ?? "";
+      const path = paths.get(name) ?? store?.existingPath(name);
+      return path === undefined ? undefined : gitContents(path);
+    };
+  };
+}
+
+const pathsOf = (repos: readonly LocalRepo[]) => new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
 
 /** How to find out whether the local repository of a run has a branch, for runs without a command. */
 function branchFinder(repos: readonly LocalRepo[]) {

@@ -16,7 +16,16 @@ import { openPull } from "../service/listings.ts";
 import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
-import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "../service/worker.ts";
+import {
+  callOf,
+  closeCall,
+  failRun,
+  report,
+  resultPathIn,
+  sandboxUp,
+  setStatus,
+  startCommand,
+} from "../service/worker.ts";
 import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./git.ts";
 
 export interface ExecOptions {
@@ -280,6 +289,7 @@ interface HarnessOptions {
 function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   const { command, directory, branch, environment, onOutput, onLine } = options;
   const prompt = new TextEncoder().encode(run.prompt);
+  const resultPath = resultPathIn(run.prompt);
   const child = spawn("sh", ["-c", command], {
     cwd: directory,
     env: {
@@ -287,6 +297,7 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
       MOGPLEX_RUN_ID: run.id,
       MOGPLEX_BASE_BRANCH: run.base_branch,
       MOGPLEX_WORKING_BRANCH: branch,
+      ...(resultPath !== undefined && { MOGPLEX_RESULT_PATH: resultPath }),
       ...(prompt.length < MAX_PROMPT_VARIABLE_BYTES ? { MOGPLEX_PROMPT: run.prompt } : {}),
     },
     detached: true,

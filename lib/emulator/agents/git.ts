@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { messageOf } from "../../error_sentence.ts";
+import type { Contents } from "../state/contents.ts";
 import type { RunRow } from "../state/store.ts";
 import { agentBranch } from "../service/worker.ts";
 
@@ -165,8 +166,17 @@ export class ProjectStore {
     return creation;
   }
 
+  /** Path of a repository that was made; undefined for another one. */
+  existingPath(fullName: string): string | undefined {
+    return this.#made.has(fullName) ? this.#pathOf(fullName) : undefined;
+  }
+
+  #pathOf(fullName: string): string {
+    return join(this.directory, `${fullName}.git`);
+  }
+
   async #make(fullName: string, branch: string): Promise<string> {
-    const path = join(this.directory, `${fullName}.git`);
+    const path = this.#pathOf(fullName);
     // Under another name until it is complete.
     const draft = `${path}.new`;
     await rm(draft, { recursive: true, force: true });
@@ -253,11 +263,15 @@ interface GitOptions {
  * @returns Standard output.
  * @throws {GitError} if Git fails.
  */
-function git(
+async function git(directory: string, args: readonly string[], options: GitOptions = {}): Promise<string> {
+  return new TextDecoder().decode(await gitBytes(directory, args, options));
+}
+
+function gitBytes(
   directory: string,
   args: readonly string[],
   { signal, input = "" }: GitOptions = {},
-): Promise<string> {
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const child = spawn("git", args, { cwd: directory, env: chosenEnvironment(), signal });
     // A command may end without reading it.
@@ -276,10 +290,39 @@ function git(
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
-      if (code === 0) resolve(text(out));
+      if (code === 0) resolve(Buffer.concat(out));
       else reject(new GitError(text(err).trim() || `git ${args[0]} ended with ${code}`));
     });
   });
+}
+
+/** The files of a repository, read without a checkout. */
+export function gitContents(path: string): Contents {
+  /** Undefined if Git does not have it. */
+  async function read(...args: string[]): Promise<Uint8Array | undefined> {
+    try {
+      return await gitBytes(path, args);
+    } catch (error) {
+      if (error instanceof GitError) return undefined;
+      throw error;
+    }
+  }
+  const isId = (id: string) => /^[0-9a-f]{40,64}$/.test(id);
+  return {
+    async head(branch) {
+      const id = await read("rev-parse", "--verify", "--quiet", "--end-of-options", `refs/heads/${branch}^{commit}`);
+      return id && new TextDecoder().decode(id).trim();
+    },
+    async tree(id) {
+      const rows = isId(id) ? await read("ls-tree", "-z", "-l", id) : undefined;
+      return rows && new TextDecoder().decode(rows).split("\0").flatMap((row) => {
+        const [, mode, sha, size, name] = /^(\d{6}) \w+ ([0-9a-f]+) +(\d+|-)\t([^]+)$/.exec(row) ?? [];
+        if (mode === undefined || sha === undefined || name === undefined) return [];
+        return [{ path: name, mode, sha, ...(size !== "-" && { size: Number(size) }) }];
+      });
+    },
+    blob: async (id) => isId(id) ? await read("cat-file", "blob", id) : undefined,
+  };
 }
 
 export function branchExists(path: string, branch: string): boolean {

@@ -291,6 +291,26 @@ const eventSchema = z.strictObject({
   verbatim: z._default(z.boolean(), false),
 });
 
+const CONTENTS: readonly string[] = ["json", "text", "link", "size", "submodule"];
+
+/** The file that `--result` asks for. */
+const resultSchema = z.strictObject({
+  /** @default the path that the prompt asks for */
+  path: z.optional(z.string()),
+  json: z.optional(z.unknown()),
+  text: z.optional(z.string()),
+  /** Target of a link. */
+  link: z.optional(z.string()),
+  /** Bytes of a file in which only its length matters. */
+  size: z.optional(count),
+  submodule: z.optional(z.literal(true)),
+}).check(z.refine(
+  (value) => CONTENTS.filter((name) => Object.hasOwn(value, name)).length === 1,
+  `it must have one of ${CONTENTS.join(", ")}`,
+));
+
+export type ScenarioResult = z.infer<typeof resultSchema>;
+
 const stepSchema = z.strictObject({
   /** Seconds since the step before. */
   after: z._default(seconds, 0),
@@ -298,6 +318,9 @@ const stepSchema = z.strictObject({
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
   /** Id of the agent's process, which a cancel has to kill. */
   command: z.optional(z.string()),
+  result: z.optional(resultSchema),
+  /** The agent's branch is deleted. */
+  deleteBranch: z.optional(z.literal(true)),
   event: z.optional(eventSchema),
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
   /** Seconds between the repetitions. */

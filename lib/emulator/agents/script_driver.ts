@@ -13,6 +13,7 @@ import {
   failRun,
   report,
   reportVerbatim,
+  resultPathIn,
   resumeRun,
   sandboxUp,
   setStatus,
@@ -21,10 +22,11 @@ import {
 import { openPull } from "../service/listings.ts";
 import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
-import type { PLACEHOLDERS, Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
+import type { PLACEHOLDERS, Scenario, ScenarioEvent, ScenarioResult, ScenarioStep } from "./scenario.ts";
+import { type StoredFile, storedFile } from "../state/contents.ts";
 import type { Fault } from "../state/faults.ts";
 import { Timeline } from "../state/timeline.ts";
-import { type Driver, QueueError, type World } from "../state/world.ts";
+import { type Driver, QueueError, scriptedContents, type World } from "../state/world.ts";
 
 export interface ScriptOptions {
   /** The first scenario that fits a run plays. Without one the run stays as it is. */
@@ -64,6 +66,13 @@ interface Play {
 
 // The agent reports a kill a little after the cancel.
 const KILL_REPORT_DELAY_MS = 1_000;
+
+function resultFile({ json, text, link, size, submodule }: ScenarioResult): StoredFile {
+  if (submodule === true) return storedFile("", "160000");
+  if (link !== undefined) return storedFile(link, "120000");
+  if (size !== undefined) return storedFile("", "100644", size);
+  return storedFile(text ?? `${JSON.stringify(json, null, 2)}\n`);
+}
 
 /** The change of every scripted run: a new file of two lines. */
 function scriptedDiff(prompt: string): string {
@@ -111,7 +120,24 @@ export function scriptDriver(
     const { prompt, base_branch: base } = run;
     const branch = branchOf(run, play).name;
     const pull = { repo: repoName(run), prompt, base, branch, diff: scriptedDiff(prompt) };
+    if (play.pullUrl === undefined) commit(run, branch, { "mogplex.txt": storedFile(prompt) });
     return play.pullUrl ??= openPull(world, pull);
+  }
+
+  function commit(run: RunRow, branch: string, files: Readonly<Record<string, StoredFile>>): void {
+    const repo = world.store.repos.get(run.repo_id);
+    if (repo !== undefined) scriptedContents(world, repo).commit(branch, run.base_branch, files);
+  }
+
+  function deleteBranch(run: RunRow, play: Play): void {
+    const repo = world.store.repos.get(run.repo_id);
+    if (repo !== undefined) scriptedContents(world, repo).deleteBranch(branchOf(run, play).name);
+  }
+
+  /** Commits the file that the prompt asks for. A prompt that asks for none gets none. */
+  function commitResult(run: RunRow, play: Play, result: ScenarioResult): void {
+    const path = result.path ?? resultPathIn(run.prompt);
+    if (path !== undefined) commit(run, branchOf(run, play).name, { [path]: resultFile(result) });
   }
 
   /** Replaces `${name}` in every text of a value, and `$${name}` by `${name}`. */
@@ -157,11 +183,13 @@ export function scriptDriver(
       if (!sandboxUp(world, run, id)) return false;
     }
     if (step.command !== undefined) startCommand(world, run, fill(step.command, run, play, index));
+    if (step.result !== undefined) commitResult(run, play, fill(step.result, run, play, index));
     if (step.fault !== undefined) {
       const fault = fill(step.fault, run, play, index);
       onFault?.(fault.route === undefined ? { ...fault, runId: run.id } : fault);
     }
     if (step.event !== undefined) writeScripted(run, play, step.event, index);
+    if (step.deleteBranch === true) deleteBranch(run, play);
     const error = step.error === undefined ? null : fill(step.error, run, play, index);
     if (step.call !== undefined) closeCall(world, run, step.call, error);
     if (step.status !== undefined) setStatus(world, run, step.status, error);

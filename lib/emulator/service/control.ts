@@ -9,10 +9,11 @@ import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { checkOptions } from "../../check_options.ts";
 import { isTerminal } from "../../service/contract.ts";
+import { storedFile } from "../state/contents.ts";
 import { randomToken } from "../state/fixture.ts";
 import { parseTimestamp } from "../state/postgres.ts";
-import { addBulk, splitScopes, type StoreOperation } from "../state/store.ts";
-import { healthySurroundings, type SandboxMode, type World } from "../state/world.ts";
+import { addBulk, type RepoRow, splitScopes, type StoreOperation } from "../state/store.ts";
+import { type FilesMode, healthySurroundings, type SandboxMode, scriptedContents, type World } from "../state/world.ts";
 import { EVENT_TYPES, insertEvent, updateRun, writeEvent } from "./runs.ts";
 import { releaseSandbox } from "./sandboxes.ts";
 import { failRun } from "./worker.ts";
@@ -56,6 +57,17 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   sandboxMode(world, args) {
     world.around.sandboxMode = text(args, "mode") as SandboxMode;
   },
+  filesMode(world, args) {
+    world.around.files = text(args, "mode") as FilesMode;
+  },
+  commitFile(world, args) {
+    const branch = text(args, "branch");
+    const files = { [text(args, "path")]: storedFile(text(args, "text")) };
+    scriptedContents(world, repoNamed(world, text(args, "repo"))).commit(branch, branch, files);
+  },
+  deleteBranch(world, args) {
+    scriptedContents(world, repoNamed(world, text(args, "repo"))).deleteBranch(text(args, "branch"));
+  },
   setToken(world, args) {
     overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
   },
@@ -97,6 +109,9 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   queueNullId: ["enabled"],
   failListener: ["enabled"],
   sandboxMode: ["mode"],
+  filesMode: ["mode"],
+  commitFile: ["repo", "branch", "path", "text"],
+  deleteBranch: ["repo", "branch"],
   setToken: ["token", "set"],
   setRepo: ["id", "set"],
   removeRepo: ["id"],
@@ -172,6 +187,7 @@ function resetWorld(world: World): void {
   world.automationDriver.reset();
   world.feed.close();
   world.store.reset();
+  world.contents.clear();
   world.requests.reset();
   world.starts.reset();
   Object.assign(world.around, healthySurroundings());
@@ -276,6 +292,13 @@ function bulk({ store }: World, args: ControlArguments): void {
   const what = text(args, "what");
   const sandboxId = what === "lifecycleEvents" ? text(args, "sandboxId") : "";
   addBulk(store, { what, userId: store.userId(text(args, "user")), count: count(args, "count"), sandboxId });
+}
+
+/** @param name `owner/name`. */
+function repoNamed({ store }: World, name: string): RepoRow {
+  const repo = [...store.repos.values()].find(({ full_name }) => full_name === name);
+  if (repo === undefined) throw badArgument(`no repository is called "${name}"`);
+  return repo;
 }
 
 function required<T>(record: T | undefined, id: string): T {

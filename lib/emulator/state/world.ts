@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { numberOf } from "./chance.ts";
+import { type Contents, ScriptedContents } from "./contents.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { type Fixture, type FixtureRepo, parseFixture, plainRepo } from "./fixture.ts";
 import type { RequestLimiter, StartLimiter } from "./limiter.ts";
@@ -13,6 +14,9 @@ import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, 
 
 /** Answer of the sandbox provider when a running command is to be killed. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
+
+/** Whether the files of repositories can be read, are hidden from everyone, or the server is in trouble. */
+export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
 interface Surroundings {
@@ -31,6 +35,8 @@ interface Surroundings {
   cursorFixed: boolean;
   /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
+  /** See {@linkcode FilesMode}. */
+  files: FilesMode;
 }
 
 /** Works on runs: a script, a real command, or nothing. */
@@ -85,6 +91,10 @@ export interface World {
   /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
   readonly sandboxLingerMs: number;
   readonly pulls: Map<string, Pull[]>;
+  /** Files that scripted runs and control actions have committed, by id of the repository. See {@linkcode scriptedContents}. */
+  readonly contents: Map<string, ScriptedContents>;
+  /** Files of a local Git repository; undefined for a repository without one. */
+  gitContents: (repo: RepoRow) => Contents | undefined;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
   /** Whether the command of its owner is an agent: whoever may start runs has the owner's rights. */
@@ -93,6 +103,27 @@ export interface World {
   driver: Driver;
   /** Set after the world is made, as `driver`. */
   automationDriver: AutomationDriver;
+}
+
+/** Files that scripted runs have committed to a repository. */
+export function scriptedContents({ contents }: World, { id, default_branch }: RepoRow): ScriptedContents {
+  const existing = contents.get(id);
+  if (existing !== undefined) return existing;
+  const created = new ScriptedContents(default_branch ?? "main");
+  contents.set(id, created);
+  return created;
+}
+
+/** The files of a repository. Those of a local Git repository come first: scripted runs add branches to it that only the emulator has. */
+export function contentsOf(world: World, repo: RepoRow): Contents {
+  const git = world.gitContents(repo);
+  const scripted = scriptedContents(world, repo);
+  if (git === undefined) return scripted;
+  return {
+    head: async (branch) => await git.head(branch) ?? scripted.head(branch),
+    tree: async (id) => await git.tree(id) ?? scripted.tree(id),
+    blob: async (id) => await git.blob(id) ?? scripted.blob(id),
+  };
 }
 
 export function healthySurroundings(): Surroundings {
@@ -105,6 +136,7 @@ export function healthySurroundings(): Surroundings {
     listenerDown: false,
     cursorFixed: false,
     sandboxMode: "ok",
+    files: "shown",
   };
 }
 

@@ -525,7 +525,7 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
 }
 
 /** Whether a request came to an emulator on loopback under a name that is not one of loopback. */
-function hasForeignHost(world: World, request: Request): boolean {
+export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }
 

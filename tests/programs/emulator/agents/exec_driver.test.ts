@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { systemClock } from "../../../../lib/clock.ts";
+import { openRepositoryFiles } from "../../../../lib/forge/files.ts";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
 import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { scratch } from "../served.ts";
@@ -333,4 +335,31 @@ test("execDriver() finds a repository that was named by a relative path", async 
   const { outcome, started } = await play("echo r > greeting.txt", relative(process.cwd(), path));
   expect(outcome.run).toMatchObject({ status: "success", error: null });
   expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("r\n");
+});
+
+test("execDriver() names the file that the prompt asks for, and the emulator shows it and links as Git has them", async () => {
+  const { path } = repository();
+  const prompt =
+    'Greet\n\nWrite your result as JSON to the file ".mogplex/result.json" (from the root of the repository).';
+  const command =
+    'mkdir .mogplex && echo "{}" > "$MOGPLEX_RESULT_PATH" && ln -s /etc/passwd link.json && git add -Af && git commit -qm r';
+  const { emulator, outcome } = await play(command, path, { body: { prompt } });
+  expect(outcome.run.status).toBe("success");
+  const branch = String(stageOf(outcome, "git_delivery")?.payload.working_branch);
+  const files = await openRepositoryFiles({
+    forges: [],
+    env: () => undefined,
+    world: { clock: systemClock },
+    ciSystem: "none",
+    isMogplex: () => false,
+    readFile: () => "",
+    service: emulator.url,
+  }, { name: "acme/web" });
+  const commit = await files.head(branch) ?? "";
+  expect(await files.file(commit, ".mogplex/result.json")).toMatchObject({
+    kind: "file",
+    bytes: new TextEncoder().encode("{}\n"),
+  });
+  expect(await files.file(commit, "link.json")).toEqual({ kind: "refused", why: "link", path: "link.json" });
+  expect(await files.file(await files.head() ?? "", ".mogplex/result.json")).toEqual({ kind: "missing" });
 });

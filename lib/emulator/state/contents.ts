@@ -1,0 +1,108 @@
+/**
+ * Files of the emulated repositories by branch, for runs that a scenario plays. A real command has a real Git repository.
+ *
+ * @module
+ */
+import { sha256Hex } from "../../sha256.ts";
+
+export interface StoredFile {
+  /** As Git writes it: `100644`. */
+  readonly mode: string;
+  readonly text: string;
+  /** In bytes. Longer than the text if only its length matters. */
+  readonly size: number;
+}
+
+/** A row of a folder, as GitHub's API shows it. */
+export interface TreeRow {
+  path: string;
+  mode: string;
+  sha: string;
+  size?: number;
+}
+
+/** Reads the objects of one repository. */
+export interface Contents {
+  /** Newest commit of a branch; undefined if it does not exist. */
+  head(branch: string): string | undefined | Promise<string | undefined>;
+  /** A folder by the id of its tree or, for the root, of the commit; undefined without one. */
+  tree(id: string): readonly TreeRow[] | undefined | Promise<readonly TreeRow[] | undefined>;
+  blob(id: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
+const FOLDER = "040000";
+
+/** An id in the form of Git's. The same content has the same id. */
+const idOf = (kind: string, content: string) => sha256Hex(`${kind} ${content}`).slice(0, 40);
+
+/** @param size In bytes. @default as the text */
+export function storedFile(text: string, mode = "100644", size?: number): StoredFile {
+  return { mode, text, size: size ?? new TextEncoder().encode(text).length };
+}
+
+const README = storedFile("A repository of the emulator.\n");
+
+type Files = ReadonlyMap<string, StoredFile>;
+
+export class ScriptedContents implements Contents {
+  readonly #branches = new Map<string, Files>();
+  readonly #commits = new Map<string, Files>();
+  readonly #trees = new Map<string, readonly TreeRow[]>();
+  readonly #blobs = new Map<string, StoredFile>();
+
+  /** @param defaultBranch It exists from the beginning. */
+  constructor(defaultBranch: string) {
+    this.#branches.set(defaultBranch, new Map([["README.md", README]]));
+  }
+
+  /** Commits files to a branch. @param base The branch from which a new one starts. */
+  commit(branch: string, base: string, files: Readonly<Record<string, StoredFile>>): void {
+    const before = this.#branches.get(branch) ?? this.#branches.get(base) ?? new Map<string, StoredFile>();
+    this.#branches.set(branch, new Map([...before, ...Object.entries(files)]));
+  }
+
+  deleteBranch(branch: string): void {
+    this.#branches.delete(branch);
+  }
+
+  head(branch: string): string | undefined {
+    const files = this.#branches.get(branch);
+    if (files === undefined) return undefined;
+    const id = idOf("commit", JSON.stringify([...files].sort()));
+    if (!this.#commits.has(id)) {
+      this.#commits.set(id, files);
+      this.#trees.set(id, this.#rows(files, ""));
+    }
+    return id;
+  }
+
+  tree(id: string): readonly TreeRow[] | undefined {
+    return this.#trees.get(id);
+  }
+
+  blob(id: string): Uint8Array | undefined {
+    const file = this.#blobs.get(id);
+    return file && new TextEncoder().encode(file.text.padEnd(file.size, "x"));
+  }
+
+  /** The rows of a folder. Remembers the trees and blobs below it. */
+  #rows(files: Files, folder: string): TreeRow[] {
+    const rows = new Map<string, TreeRow>();
+    for (const [path, file] of files) {
+      if (!path.startsWith(folder)) continue;
+      const [name = "", ...rest] = path.slice(folder.length).split("/");
+      if (rows.has(name)) continue;
+      if (rest.length === 0) {
+        const sha = idOf("blob", JSON.stringify(file));
+        this.#blobs.set(sha, file);
+        rows.set(name, { path: name, mode: file.mode, sha, ...(file.mode !== "160000" && { size: file.size }) });
+      } else {
+        const below = this.#rows(files, `${folder}${name}/`);
+        const sha = idOf("tree", JSON.stringify(below));
+        this.#trees.set(sha, below);
+        rows.set(name, { path: name, mode: FOLDER, sha });
+      }
+    }
+    return [...rows.values()];
+  }
+}
