@@ -98,7 +98,7 @@ export function agentBranch(run: RunRow, exists: (branch: string) => boolean = (
   return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
 }
 
-/** The file that a prompt asks for as the result of the run; undefined if it asks for none. The client's words are in `lib/result/task.ts`. */
+/** The file that a prompt asks for as the result of the run; undefined if it asks for none. The words are the client's. */
 export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }
