@@ -498,7 +498,7 @@ class Step {
     if (exitOf(memory) !== null) return { state: "done", view };
     const { state, reason } = campaignState(memory);
     if (state === "gated") {
-      return { state, view, why: `it waits for approval: ${reason}`, advice: "approve it, and go on" };
+      return { state, view, why: `it waits for approval: ${reason}`, advice: "review what has ended, then approve it" };
     }
     if (state === "stopped") return { state, view, why: `it is ${reason}`, advice: "`campaign resume` lets it go on" };
     const { running, "needs-input": asking } = memory.counts;

@@ -257,12 +257,11 @@ function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"):
   if (bad.length > 0) {
     const names = bad.slice(0, 3).map(({ item, state }) => `${item.repository} ${state}`).join(", ");
     const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";
-    return `${bad.length} of ${own.length} canary items ${bad.length === 1 ? "is" : "are"} not good: ${names}${more}`;
+    return `${bad.length} of ${own.length} canary items did not succeed: ${names}${more}`;
   }
   if (gate === "automatic") return null;
-  return own.length === 1
-    ? "the canary item has ended well: look at it"
-    : `the ${own.length} canary items have ended well: look at them`;
+  const how = own.every(({ state }) => state === "succeeded") ? "succeeded" : "succeeded or needed no change";
+  return `${own.length === 1 ? "the canary item" : `${own.length} canary items`} ${how}`;
 }
 
 function canaryGate(memory: CampaignMemory): GateRecord | undefined {

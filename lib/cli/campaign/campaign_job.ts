@@ -188,7 +188,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const again = campaignCommand(place.command, once ? "advance" : "run");
-        writer.note("nothing is lost; once that is fixed, this goes on with it:", again);
+        writer.note("nothing is lost; once that is fixed, continue with:", again);
       }
       return exitCodeFor(error);
     }
@@ -197,13 +197,14 @@ export async function endWithCampaign(
       // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
-      if (interactive) writer.note("the same command goes on with it; this shows its items:", status);
+      if (interactive) writer.note("the same command continues it; this shows its items:", status);
       return exitCodeOfStand(stand);
     }
-    if (stand.state !== "done" && !once) {
+    // The screen ends with what to do at a gate.
+    if (stand.state !== "done" && !once && (json || stand.state !== "gated")) {
       const isStopped = stand.state === "stopped";
       writer.note(
-        `the campaign is not done: ${stand.why}; ${isStopped ? "this lets it go on:" : stand.advice}`,
+        `the campaign is not done: ${stand.why}; ${isStopped ? "this lets it continue:" : stand.advice}`,
         isStopped ? campaignCommand(place.command, "resume") : undefined,
       );
     }

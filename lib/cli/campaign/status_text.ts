@@ -61,6 +61,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   attention(screen, view, options);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);
+  gate(screen, view, options.command ?? ANY_COMMAND);
   return screen.lines;
 }
 
@@ -180,6 +181,24 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
   }
 }
 
+/** Most addresses of pull requests at a gate. */
+const MAX_ADDRESSES = 10;
+
+/** What to do at a closed gate, at the end: everything above may have scrolled away. */
+function gate(screen: Screen, { state, items }: CampaignView, command: CampaignCommand): void {
+  if (state !== "gated") return;
+  const pulls = items.filter(({ canary, pullRequest }) => canary && pullRequest !== null);
+  const more = pulls.length - MAX_ADDRESSES;
+  screen.print([{ heading: "The gate is closed", level: 3 }], 0);
+  if (pulls.length > 0) screen.print([{ text: "Review the pull requests of the canary:" }], 2);
+  screen.print(pulls.slice(0, MAX_ADDRESSES).map(({ pullRequest }) => ({ code: pullRequest ?? "" })), 2);
+  if (more > 0) screen.print([{ text: `and ${formatCount(more, "more pull request")}` }], 4);
+  screen.print([
+    { text: pulls.length > 0 ? "Then open the gate:" : "Look at what has ended, then open the gate:" },
+    { code: campaignCommand(command, "approve") },
+  ], 2);
+}
+
 /** The items of each verdict that get a row, and the number of others. */
 function rowsOf(
   { items }: CampaignView,
@@ -191,7 +210,9 @@ function rowsOf(
     const style = styleOf(verdict);
     const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
     // One more row takes no more space than the line with the count.
-    const visibleItems = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
+    // Items that wait for a start have nothing to show.
+    const isWhole = all || found.length <= limit + 1 || items.length <= MAX_TABLE && verdict !== "waiting";
+    const visibleItems = isWhole ? found : found.slice(0, limit);
     return { verdict, shown: visibleItems, hidden: found.length - visibleItems.length };
   });
 }

@@ -28,7 +28,7 @@ test("an unchanged canary is good, and one that fails closes the gate", async ()
     expect([code, view.state, view.stateReason, view.exitCode, failed.starts.length]).toEqual([
       4,
       "gated",
-      `1 of 2 canary items is not good: ${project(1)} failed`,
+      `1 of 2 canary items did not succeed: ${project(1)} failed`,
       0,
       2,
     ]);
@@ -64,12 +64,12 @@ scenarios:
 
 test("a manual gate waits for a person, also after another try", async () => {
   const world = campaignWorld({ count: 3, scenarios: FIRST_FAILS, file: { canary: { size: 1, gate: "manual" } } });
-  expect((await world.run()).view.stateReason).toBe(`1 of 1 canary items is not good: ${project(1)} failed`);
+  expect((await world.run()).view.stateReason).toBe(`1 of 1 canary items did not succeed: ${project(1)} failed`);
   await world.decide(retryFailed);
   const { view } = await world.run();
   expect([view.state, view.stateReason, world.starts.length]).toEqual([
     "gated",
-    "the canary item has ended well: look at it",
+    "the canary item succeeded",
     2,
   ]);
   expect((await world.advance({ approvedBy: "kim" })).view.counts.running).toBe(2);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { CampaignItem } from "../../../../lib/campaign/view/view.ts";
 import { project, REVISIONS } from "../../campaign/world.ts";
 import type { FakeIo } from "../fake_io.ts";
 import { type CliWorld, cliWorld } from "./world.ts";
@@ -41,7 +42,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
     expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
-    "note: the campaign is not done: it is stopped by kim; this lets it go on:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: it is stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
 });
 
@@ -109,14 +110,23 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   expect(world.runs().length).toBe(4);
 });
 
-test("campaign run ends with 4 at a gate, and says who opens it", async () => {
-  const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
+test("campaign run at a gate ends with 4, folds the items that wait, and ends with the pull requests and the command", async () => {
+  const world = cliWorld({ count: 40, file: { canary: { size: 2, gate: "manual" } } });
   const { code, stderr, stdout } = await world.campaign("run");
-  expect(code).toBe(4);
-  expect(stderr).toMatch(
-    /^note: the campaign is not done: it waits for approval: the canary item has ended well.*; approve it/,
-  );
-  expect(stdout).toContain("mogplex-ci campaign approve campaign.yml --dir DIR\n");
+  const [first, second] = JSON.parse(world.report("campaign.json")).items.map((item: CampaignItem) => item.pullRequest);
+  expect([code, stderr]).toEqual([4, ""]);
+  expect(stdout).toContain("is gated: 2 canary items succeeded; nothing runs");
+  const items = stdout.slice(stdout.indexOf("\nItems\n"));
+  expect(items).toContain("… 33 more waiting (--all shows them)");
+  expect(items.split("\n").filter((line) => line.includes("  waiting")).length).toBe(5);
+  expect(items).toEndWith(`
+The gate is closed
+  Review the pull requests of the canary:
+    ${first}
+    ${second}
+  Then open the gate:
+    mogplex-ci campaign approve campaign.yml --dir DIR
+`);
 });
 
 test("campaign run ends with 4 when a person has stopped the campaign, and goes on after resume", async () => {
@@ -126,7 +136,7 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   const { code, stderr } = await world.campaign("run");
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: it is stopped by kim; this lets it go on:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: it is stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
   await world.campaign("resume");
   expect((await world.campaign("run")).code).toBe(0);
@@ -207,7 +217,7 @@ test("campaign run --json prints the same items as the library, and no heartbeat
   const items = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
   expect(code).toBe(4);
   expect(items[0]).toEqual({ type: "wave", wave: 1 });
-  expect(items).toContainEqual({ type: "gate", gate: "canary", reason: "the canary item has ended well: look at it" });
+  expect(items).toContainEqual({ type: "gate", gate: "canary", reason: "the canary item succeeded" });
   expect(items.at(-1)).toMatchObject({ type: "campaign", state: "gated" });
   expect(new Set(items.map(({ type }) => type))).toEqual(new Set(["wave", "item", "gate", "waiting", "campaign"]));
 });
