@@ -7,6 +7,7 @@ import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { githubFiles } from "./github/files.ts";
 import { githubFindings } from "./github/findings.ts";
+import { GITHUB_MERGING } from "./github/merging.ts";
 import { GITHUB_NOTES, GITHUB_TOKEN_NEEDS } from "./github/notes.ts";
 import { findGithub, GITHUB_ADDRESS, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github/pulls.ts";
 import { GithubThreads } from "./github/threads.ts";
@@ -28,6 +29,7 @@ export const GITHUB: Forge = {
   address: GITHUB_ADDRESS,
   api: githubApi,
   pulls: { largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub, findings: githubFindings },
+  merging: GITHUB_MERGING,
   threads: (client, place) => new GithubThreads(client, place),
   writes: GITHUB_WRITES,
   notes: GITHUB_NOTES,

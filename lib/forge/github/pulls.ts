@@ -79,21 +79,23 @@ const fieldsOf = (knowsQueues: boolean) =>
   }
 }`;
 
-function nodesOf<T extends z.core.SomeType>(node: T) {
+export function nodesOf<T extends z.core.SomeType>(node: T) {
   return z.object({ nodes: z.nullish(z.array(z.nullable(node))) });
 }
 
-function listOf<T extends z.core.SomeType>(node: T) {
+export function listOf<T extends z.core.SomeType>(node: T) {
   return z.nullish(z.extend(nodesOf(node), { totalCount: z.nullish(z.int()) }));
 }
 
 const userSchema = z.lazy(() =>
   z.object({ __typename: z.optional(z.string()), login: z.optional(z.string()), databaseId: z.nullish(z.int()) })
 );
-const contextSchema = z.lazy(() => {
-  const text = z.nullish(z.string());
-  return z.object({ name: text, status: text, conclusion: text, context: text, state: text });
-});
+const text = z.nullish(z.string());
+/** Of a check run or a status. */
+export const CONTEXT = { name: text, status: text, conclusion: text, context: text, state: text };
+const contextSchema = z.lazy(() => z.object(CONTEXT));
+
+export const rollupSchema = z.lazy(() => z.object({ state: z.string(), contexts: listOf(contextSchema) }));
 
 const schema = z.lazy(() => {
   const reviewer = z.object({
@@ -139,7 +141,7 @@ const schema = z.lazy(() => {
     })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
-        statusCheckRollup: z.nullish(z.object({ state: z.string(), contexts: listOf(contextSchema) })),
+        statusCheckRollup: z.nullish(rollupSchema),
       })),
     }))),
   });
@@ -162,11 +164,9 @@ const CHECKS = new Map<string, Check["state"]>([
   ["EXPECTED", "pending"],
 ]);
 
-type Rollup = NonNullable<
-  NonNullable<NonNullable<NonNullable<Node["commits"]>["nodes"]>[number]>["commit"]
->["statusCheckRollup"];
+type Rollup = z.output<typeof rollupSchema> | null | undefined;
 
-function checkOf({ name, status, conclusion, context, state }: z.output<typeof contextSchema>): Check {
+export function checkOf({ name, status, conclusion, context, state }: z.output<typeof contextSchema>): Check {
   if (context) return { name: context, state: CHECKS.get(state ?? "") ?? null };
   // A check run has a conclusion once it is completed.
   const isCompleted = status === "COMPLETED" || Boolean(conclusion);
@@ -174,7 +174,7 @@ function checkOf({ name, status, conclusion, context, state }: z.output<typeof c
 }
 
 /** GitHub's own word, unless one of our checks has a part in it. */
-function rollupState(rollup: Rollup): ChecksState | null {
+export function rollupState(rollup: Rollup): ChecksState | null {
   if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
   const whole = CHECKS.get(rollup.state) ?? null;
   const { nodes, totalCount } = rollup.contexts ?? {};
@@ -241,6 +241,12 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
     author: author ? toUser(author) : null,
     writers: hidden.has("writers") ? null : writersOf(node),
   };
+}
+
+/** What an answer shows of its review; undefined if it has another form. */
+export function githubReview({ node, hidden }: PullAnswer): ReviewReading | undefined {
+  const { data } = z.safeParse(schema, node);
+  return data && reviewOf(data, hidden);
 }
 
 /** GitHub's decision can block a merge. It never replaces our count: it may be of an earlier commit, or of a program. */
@@ -350,34 +356,48 @@ interface Answered {
 }
 
 /** An answer with any data at all. Without data it is not an answer to this query. */
-function readBody(body: unknown): Answered | undefined {
+export function readBody(body: unknown): Answered | undefined {
   return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
 }
 
-/** The outcome for one alias of a query. */
-function outcomeOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullRequestOutcome {
+/** One pull request of an answer. */
+interface PullAnswer {
+  readonly outcome: PullRequestOutcome;
+  /** As GitHub shows it; empty if it was refused. */
+  readonly node: Record<string, unknown>;
+  /** Its fields that are not shown to this token. */
+  readonly hidden: ReadonlySet<string>;
+}
+
+/** The pull request of one alias of a query. */
+function answerOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullAnswer {
+  const refuse = (outcome: PullRequestOutcome): PullAnswer => ({ outcome, node: {}, hidden: new Set() });
   const ownErrors = errors.filter(({ path }) => path[0] === alias);
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
-  if (!isObject(node) || ownErrors.some(({ path }) => path.length < 3)) return notShown(ownErrors);
+  if (!isObject(node) || ownErrors.some(({ path }) => path.length < 3)) return refuse(notShown(ownErrors));
   // A part that took too long is not hidden: its earlier value still holds.
   const trouble = ownErrors.filter(({ type }) => !REFUSALS.includes(type));
-  if (trouble.length > 0) return notShown(trouble);
+  if (trouble.length > 0) return refuse(notShown(trouble));
   // The name of a team may be hidden, but the request for its review is not.
-  const hidden = ownErrors.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
-  const facts = factsOf(node, new Set(hidden));
-  if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
+  const hidden = new Set(
+    ownErrors.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? ""),
+  );
+  const facts = factsOf(node, hidden);
+  if (facts === undefined) return refuse({ ok: false, reason: FORM });
   const place = readAddress([GITHUB_ADDRESS], facts.url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
-  return { ok: true, facts: { ...facts, url: place.url } };
+  if (!isSamePlace(address, place)) return refuse({ ok: false, reason: "the answer is about another pull request" });
+  return { outcome: { ok: true, facts: { ...facts, url: place.url } }, node, hidden };
 }
+
+export const FORM = "the answer has not the form that GitHub documents";
 
 /** Whether all of them are at GitHub's own service, which has every field. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
   return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
 }
 
-function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
+export function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
   const [owner = "", name = ""] = repository.split("/");
   return [owner, name];
 }
@@ -391,14 +411,29 @@ export async function readGithub(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
+  return (await askGithub(client, addresses, () => "")).map(({ outcome }) => outcome);
+}
+
+/**
+ * The same, with what GitHub has answered.
+ * @param more Further fields. The variable `i0` is the number of the first pull request.
+ * @throws what the client throws.
+ */
+export async function askGithub(
+  client: ForgeClient,
+  addresses: readonly PullRequestAddress[],
+  more: (knowsQueues: boolean) => string,
+): Promise<PullAnswer[]> {
   const variables: Record<string, string | number> = {};
   const parts = addresses.map((address, index) => {
     const [owner, name] = namesOf(address);
     Object.assign(variables, { [`o${index}`]: owner, [`n${index}`]: name, [`i${index}`]: address.number });
-    return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F } }`;
+    return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F ...M } }`;
   });
   const declared = addresses.map((_, index) => `$o${index}: String!, $n${index}: String!, $i${index}: Int!`);
-  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fieldsOf(knowsQueues(addresses))}`;
+  const isNew = knowsQueues(addresses);
+  const fragments = `${fieldsOf(isNew)}\nfragment M on PullRequest { number ${more(isNew)} }`;
+  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fragments}`;
   const [first] = addresses;
   const what = addresses.length === 1 && first !== undefined
     ? `read pull request ${first.url}`
@@ -411,7 +446,7 @@ export async function readGithub(
     read: readBody,
     divisible: addresses.length > 1,
   });
-  return addresses.map((address, index) => outcomeOf(answered, `p${index}`, address));
+  return addresses.map((address, index) => answerOf(answered, `p${index}`, address));
 }
 
 /**

@@ -20,6 +20,10 @@ export interface GithubForge {
   errors: Map<string, { type: string; path: (string | number)[] }[]>;
   /** What is to be fixed, by `owner/name#number`: see `github_findings.ts`. */
   findings: Map<string, Node>;
+  /** Commits, by their hash. */
+  commits: Map<string, Node>;
+  /** What the REST API answers, by its path with the query; 404 for everything else. A number is a status. */
+  rest: Map<string, unknown>;
   /** Takes the place of the next answers. */
   faults: (Response | "reset")[];
   /** Queries so far, with headers. */
@@ -109,10 +113,17 @@ export function githubForge(host = "github.com"): GithubForge {
     renamed: new Map(),
     errors: new Map(),
     findings: new Map(),
+    commits: new Map(),
+    rest: new Map(),
     faults: [],
     received: [],
     // deno-lint-ignore require-await
     async fetch(url, init) {
+      if (!url.endsWith("/graphql")) {
+        const { pathname, search } = new URL(url);
+        const found = forge.rest.get(pathname + search) ?? 404;
+        return typeof found === "number" ? json(found, { message: "" }) : json(200, found);
+      }
       const { query, variables } = JSON.parse(String(init.body));
       forge.received.push({ query, variables, authorization: new Headers(init.headers).get("authorization"), url });
       const fault = forge.faults.shift();
@@ -162,6 +173,10 @@ export function githubForge(host = "github.com"): GithubForge {
     if (/repository\(owner: \$o, name: \$n\) \{ pullRequest/.test(query)) {
       const pullRequest = forge.findings.get(`${variables.o}/${variables.n}#${variables.i}`) ?? null;
       data.repository = { pullRequest };
+    }
+    if (query.includes("object(oid: $c)")) {
+      const commit = forge.commits.get(String(variables.c));
+      data.p0 = { object: commit === undefined ? null : commit };
     }
     if (query.includes("headRefName: $b")) {
       const name = `${variables.o}/${variables.n}`;
