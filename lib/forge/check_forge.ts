@@ -22,7 +22,7 @@ interface ForgeCheckOptions {
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "variables"];
   if (!isCi) {
-    const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
+    const why = "only a job at the forge can check these: run doctor there as well";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
@@ -43,7 +43,7 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
     ...workflowFolders === undefined
-      ? [checkWebhook(settings), checkSchedule(settings?.polls, "schedules are shown to the role Maintainer alone")]
+      ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
     checkVariables(settings),
   ];
@@ -66,11 +66,11 @@ async function checkRights(
   });
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
-      ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"
-      : "Give its user what docs/ask.md names, or name who may ask: --allow-users";
+      ? "Give the token the permissions in docs/ask.md, or name the users who can ask: --allow-users"
+      : "Give its user the rights in docs/ask.md, or name the users who can ask: --allow-users";
     return failedWith(name, check.error, adviceOf(check.error, advice));
   }
-  return ok(name, "the token may ask who can push");
+  return ok(name, "the token can see who may push");
 }
 
 /** Whether the allowed names have accounts, and what these may do. @param allowed `kim`, or `kim=12` with the account's number. */
@@ -86,7 +86,7 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
       return { user, mayPush: user === null ? null : await threads.mayPush(user) };
     });
     if (!answer.ok) {
-      return failedWith(name, answer.error, adviceOf(answer.error, "Give the token what docs/ask.md names"));
+      return failedWith(name, answer.error, adviceOf(answer.error, "Give the token the permissions in docs/ask.md"));
     }
     const { user, mayPush } = answer.value;
     if (user === null) wrong.push(`there is no user "${named}"`);
@@ -100,9 +100,9 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
     const who = `${powerless.join(", ")} ${
       powerless.length === 1 ? "is" : "are"
     } in --allow-users (${list}), and may not push`;
-    return warning(name, who, "They can still start agents: take out who should not");
+    return warning(name, who, "They can still start agents: remove the names of those who should not");
   }
-  return ok(name, `${list} may ask; in this form, --allow-users refuses an account that takes over a name`);
+  return ok(name, `${list} can ask; in this form, --allow-users refuses an account that takes over a name`);
 }
 
 async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
@@ -112,10 +112,10 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
     return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
   });
   if (!answer.ok) {
-    return warning(name, answer.error.message, "Give the token the right to read issues, or look yourself");
+    return warning(name, answer.error.message, "Give the token the right to read issues, or check it yourself");
   }
   const { label, isThere } = answer.value;
-  if (isThere) return ok(name, `${label} is there`);
+  if (isThere) return ok(name, `${label} exists`);
   return warning(name, `there is no label ${label}`, "Create it, or set --label: until then no label starts an agent");
 }
 
@@ -124,14 +124,14 @@ async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const answer = await tried(async () => await threads.mayWrite?.() ?? null);
   if (!answer.ok) {
-    return failedWith(name, answer.error, adviceOf(answer.error, "Give the token what docs/ask.md names"));
+    return failedWith(name, answer.error, adviceOf(answer.error, "Give the token the permissions in docs/ask.md"));
   }
-  if (answer.value === null) return skipped(name, `${threads.system} does not say whether this token may write notes`);
+  if (answer.value === null) return skipped(name, `${threads.system} does not show whether this token may write notes`);
   if (answer.value) return ok(name, "the token may write notes");
   return failed(
     name,
-    "the token lacks a right that it needs to write",
-    "Give it what docs/ask.md names",
+    "the token lacks a permission that it needs to write",
+    "Give it the permissions in docs/ask.md",
     "unavailable",
   );
 }
@@ -141,12 +141,12 @@ async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   const answer = await tried(() => threads.branch(branch));
   if (!answer.ok) return failedWith(name, answer.error, "Give the token the right to read the repository");
   const quotedName = JSON.stringify(branch);
-  if (answer.value === null) return skipped(name, `there is no branch ${quotedName} yet, or the token does not see it`);
+  if (answer.value === null) return skipped(name, `there is no branch ${quotedName} yet, or the token cannot see it`);
   if (answer.value.isProtected) return ok(name, `${quotedName} is protected`);
   return warning(
     name,
-    `the default branch ${quotedName} is not protected; agents do not work on it, and others may`,
-    "Protect it: then nobody changes it without a review",
+    `the default branch ${quotedName} is not protected; agents do not work on it, but other users can change it`,
+    "Protect it, so that nobody changes it without a review",
   );
 }
 
@@ -173,18 +173,18 @@ function answersComments(text: string): boolean {
 async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check[]> {
   const name = "trigger";
   const quotedName = JSON.stringify(branch);
-  const advice = `Bring the workflow of docs/ask.md to ${quotedName}`;
+  const advice = `Add the workflow of docs/ask.md to ${quotedName}`;
   const unknown = follows("schedule", name);
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
-    const how = "Give the token the right to read the repository, or look yourself";
+    const how = "Give the token the right to read the repository, or check it yourself";
     return [warning(name, looked.error.message, how), unknown];
   }
   if (looked.value === undefined) return [skipped(name, `${threads.system} is not asked for workflows`), unknown];
   const { found, files, unread } = looked.value;
   if (found === null) {
     const why = unread > 0
-      ? `${unread} of ${files} workflows of ${quotedName} were not read, and no other one calls respond for comments`
+      ? `${unread} of ${files} workflows of ${quotedName} were not read, and none of the others calls respond for comments`
       : `no workflow of ${quotedName} calls respond for comments`;
     const how = unread > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
     return [warning(name, why, how), unknown];
@@ -197,7 +197,7 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
   if (/\bissues\b/.test(events)) {
     return [ok(name, `${path} of ${quotedName} calls respond for comments and labels`), schedule];
   }
-  const why = `${path} has no event "issues", so that a label starts nothing`;
+  const why = `${path} has no event "issues", so a label starts nothing`;
   return [warning(name, why, "Add the event: docs/ask.md has the file"), schedule];
 }
 
@@ -221,31 +221,31 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
 function checkWebhook(setup: ForgeSetup | undefined): Check {
   const name = "trigger";
   if (setup === undefined || setup.webhook === null) {
-    return skipped(name, "webhooks are shown to the role Maintainer alone");
+    return skipped(name, "only the role Maintainer can see webhooks");
   }
   const page = "docs/ask.md has the form";
-  if (setup.webhook === "none") return warning(name, "no webhook starts a pipeline", `Add one, ${page}`);
+  if (setup.webhook === "none") return warning(name, "no webhook starts a pipeline", `Add one: ${page}`);
   if (setup.webhook === "no-comments") {
-    return warning(name, "the webhook has no Comments events", `Switch them on, ${page}`);
+    return warning(name, "the webhook has no Comments events", `Turn them on: ${page}`);
   }
   if (setup.webhook === "no-issues") {
-    return warning(name, "the webhook has no Issues events, so that a label starts nothing", `Switch them on, ${page}`);
+    return warning(name, "the webhook has no Issues events, so a label starts nothing", `Turn them on: ${page}`);
   }
   return ok(name, "a webhook for comments and issues starts a pipeline");
 }
 
 function checkVariables(setup: ForgeSetup | undefined): Check {
   const name = "variables";
-  if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "this setting is not shown");
+  if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "the token cannot see this setting");
   if (setup.mayHaveVariables) {
     return ok(
       name,
-      'pipelines may get variables, also by the trigger token: "No one allowed" is safer, see docs/ask.md',
+      'anyone with the trigger token can pass variables to pipelines: "No one allowed" is safer, see docs/ask.md',
     );
   }
   return warning(
     name,
-    "nobody may pass variables to a pipeline: the safest setting, with which some versions of GitLab refuse every trigger",
-    "Where triggers are refused, poll from a schedule until the server has the change (merge request 204230)",
+    "nobody can pass variables to a pipeline: the safest setting, but some versions of GitLab then refuse every trigger",
+    "If triggers are refused, poll from a schedule until the server has the change (merge request 204230)",
   );
 }

@@ -56,8 +56,7 @@ export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<Found
 export function checkToken(context: CheckContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
-    const create =
-      `Create a token under Settings > Mogplex Keys, and give it to the job as the masked variable ${variable}`;
+    const create = `Create a token under Settings > Mogplex Keys, and store it as the masked variable ${variable}`;
     const advice = machine.refuses(variable)
       ? `Permit Deno to read it: --allow-env=${variable}`
       : adviceOf(token.error, create);
@@ -66,7 +65,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
   if (!token.value.token.startsWith("mog_")) {
     return warning(
       "token",
-      `the one in ${place} does not begin with mog_, so it is treated as an OAuth token`,
+      `the token in ${place} does not begin with mog_, so it is treated as an OAuth token`,
       "Unless it is one, create a token under Settings > Mogplex Keys",
     );
   }
@@ -78,7 +77,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
     "token",
     [
       `from ${place}`,
-      ...trimmed ? ["blanks and line breaks around it are removed"] : [],
+      ...trimmed ? ["spaces and line breaks around it are ignored"] : [],
       ...unmasked ? [`${name} does not mask it until the step that fetches it prints ${maskCommand}`] : [],
     ].join("; "),
   );
@@ -118,18 +117,18 @@ async function ask(client: ServiceClient, wanted: string | undefined, deadline: 
 /** What to do if the service refuses the token, or the listing that tests it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
-    return "See under Settings > Mogplex Keys whether it has expired, and create another one";
+    return "Look under Settings > Mogplex Keys whether it has expired, and create a new one";
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {
-    return "A job waits as long as its deadline allows; give busy jobs their own tokens";
+    return "A job waits until its deadline; give busy jobs their own tokens";
   }
   if (error instanceof UnavailableError && error.status < 500) return OWN_ORIGIN;
-  return "Try again later; a job does so until its deadline";
+  return "Try again later; a job retries until its deadline";
 }
 
 function checkAccess({ repos }: ServiceAnswers): Check {
-  if (repos.ok) return ok("access", "the service takes the token");
+  if (repos.ok) return ok("access", "the service accepts the token");
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
@@ -160,9 +159,9 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   const both = createToken("the scopes read and write");
   if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
   if (purpose === "dashboard") {
-    if (!writes && !restricted) return ok(name, "the token may read, and start nothing");
-    const advice = `${createToken("the scope read alone")}, or give dashboard --allow-write-token`;
-    return failed(name, "the token may start runs or automations, and a dashboard only reads", advice, "usage");
+    if (!writes && !restricted) return ok(name, "the token may read, but not start anything");
+    const advice = `${createToken("the scope read only")}, or add --allow-write-token to the dashboard`;
+    return failed(name, "the token may start runs or automations, but a dashboard only needs to read", advice, "usage");
   }
   if (purpose === "follow") {
     if (!reads) return warning(name, "read is missing", both);
@@ -175,7 +174,7 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   }
   if (!writes) {
     const what = purpose === "automation" ? "trigger automations" : "start runs";
-    return failed(name, `the token may not ${what}, since write is missing`, both, "forbidden");
+    return failed(name, `the token may not ${what}, because the scope write is missing`, both, "forbidden");
   }
   if (!reads) return warning(name, "read is missing", both);
   return ok(name, "the token may start runs (read and write)");
@@ -196,15 +195,19 @@ function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
 /** Checks for the event stream, by requesting the one of a run that does not exist. */
 function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
-  const there = "it has event streams: following a run takes a few requests";
+  const there = "it has event streams, so following a run takes few requests";
   if (stream.ok || stream.error instanceof NotFoundError) return ok("server", there);
   const { error } = stream;
   const refusal = streamRefusal(error, false);
   if (refusal === "absent") {
-    return ok("server", "it has no event streams, which does no harm: a run is followed by polling");
+    return ok("server", "it has no event streams, so runs are followed by polling, which works as well");
   }
   if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
-  return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");
+  return warning(
+    "server",
+    `event streams do not work at the moment: ${error.message}`,
+    "Nothing: until then, runs are polled",
+  );
 }
 
 function foundRepository({ full_name, default_branch }: Repo): string {
@@ -228,7 +231,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
   const name = repoName(wanted).toLowerCase();
   if (!repos?.ok) {
     if (name.includes("/")) {
-      return skipped("repository", `${quotedName} is looked up when a job starts; the list could not be read`);
+      return skipped("repository", `${quotedName} is looked up when a job starts, because the list could not be read`);
     }
     return failed("repository", `${quotedName} is neither owner/name nor an id`, LISTS_THEM, "usage");
   }
@@ -239,15 +242,17 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
   if (rows.length > 1) {
     return failed(
       "repository",
-      `several have the name ${quotedName}`,
+      `several repositories have the name ${quotedName}`,
       `Give the id of one: ${rowsText(rows)}`,
       "usage",
     );
   }
-  const listed = reachable.length === 0 ? "no listed repository has that name" : `there are ${shortList(reachable)}`;
+  const listed = reachable.length === 0
+    ? "the token reaches no repository with that name"
+    : `there are ${shortList(reachable)}`;
   const suggestion = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
   const advice = `${suggestion}${LISTS_THEM}`;
-  return failed("repository", `${quotedName} is not found; ${listed}`, advice, "usage");
+  return failed("repository", `${quotedName} was not found; ${listed}`, advice, "usage");
 }
 
 /** Checks the repository; without answers it is not looked up. @param near Names that the user may have meant. */
@@ -258,8 +263,8 @@ function checkRepository(
   near: readonly string[] = [],
 ): Check {
   if (wanted === undefined) {
-    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "none is given, and none is needed");
-    const why = repos?.ok ? `none is given; the token reaches ${countRepositories(repos.value)}` : "none is given";
+    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "none given, and none needed");
+    const why = repos?.ok ? `none given; the token reaches ${countRepositories(repos.value)}` : "none given";
     return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
   }
   if (!isUuid(wanted)) return resolveName(wanted, repos, near);

@@ -35,7 +35,7 @@ export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset
 
 /** Describes a permitted address. */
 export function checkUrl({ origin, custom, plain }: Origin): Check {
-  return ok("url", `${origin}${custom ? ", not the service's usual one" : ""}${plain ? ", unencrypted" : ""}`);
+  return ok("url", `${origin}${custom ? ", not the default address" : ""}${plain ? ", unencrypted" : ""}`);
 }
 
 /** Describes an address that is not permitted. */
@@ -74,8 +74,8 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
       "proxy",
-      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody on the way can read the token",
-      `Unset it, and name the certificate of your own authority in ${variables[0]}`,
+      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody between here and the service can read the token",
+      `Unset it, and put the path of your own authority's certificate into ${variables[0]}`,
     );
   }
   const proxy = proxyFor(origin, env, machine);
@@ -98,31 +98,31 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
   const proxy = proxyFor(origin, env, machine);
   // Plain HTTP stays on this machine or its network, without a proxy.
   const way = origin.plain || isLoopback(origin.host)
-    ? "see whether the service there runs"
+    ? "check that the service is running there"
     : proxy === undefined
-    ? "if this network has a proxy, name it in HTTPS_PROXY"
-    : `see whether the proxy ${proxy.place} is right`;
+    ? "if this network has a proxy, set HTTPS_PROXY"
+    : `check the proxy ${proxy.place}`;
   switch (trouble) {
     case "permission":
       return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
     case "proxy":
-      return "The proxy refuses to connect: see its rules, and name and password in HTTPS_PROXY";
+      return "The proxy refuses to connect: check its rules, and the user name and password in HTTPS_PROXY";
     case "name":
-      return `The name is not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
+      return `The host name was not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
     case "refused":
-      return `No program listens there: check MOGPLEX_URL; ${way}`;
+      return `Nothing listens there: check MOGPLEX_URL; ${way}`;
     case "expired":
-      return "The certificate is not valid at this time: see whether the clock of this machine is right";
+      return "The certificate is not valid at this time: check the clock of this machine";
     case "wrong_name":
       return "The certificate is for another name: check MOGPLEX_URL";
     case "issuer":
-      return `The certificate is not from an authority that is known here: for your own one, set ${
+      return `This machine does not know the authority of the certificate: for your own authority, set ${
         authorityVariable(machine.runtime)
       } to its file in PEM form`;
     case "no_tls":
-      return "The server at this address does not use TLS: check port and scheme in MOGPLEX_URL, and the proxy";
+      return "The server at this address does not use TLS: check the port and the scheme in MOGPLEX_URL, and the proxy";
     case "timeout":
-      return `No answer came in time: a firewall may drop what is sent; ${way}`;
+      return `There was no answer in time: a firewall may drop the packets; ${way}`;
     case "reset":
       return `The connection was closed: a firewall or a proxy may do that; ${way}`;
     case "unknown":
@@ -146,26 +146,26 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
     const where = target === undefined ? "nowhere" : target.origin === origin ? "another path" : target.origin;
     return failed(
       "connection",
-      `the answer is a redirect to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
+      `the server redirects to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
       target !== undefined && isLogin(target.pathname)
-        ? "The login page of another site answers in its place: let CI pass without it"
+        ? "The login page of another site answers instead: let CI through without a login"
         : OWN_ORIGIN,
       "unavailable",
     );
   }
   if (status === 401) return ok("connection", "the service answers");
   if (status === 429) {
-    return failed("connection", "the host refuses requests for now (HTTP 429)", "Try again later", "rateLimited");
+    return failed("connection", "the host refuses requests at the moment (HTTP 429)", "Try again later", "rateLimited");
   }
   if (status >= 500) {
     return failed(
       "connection",
-      `what answers is in trouble (${seen})`,
-      "Try again later; a job does so itself",
+      `the server has a problem (${seen})`,
+      "Try again later; a job retries by itself",
       "unavailable",
     );
   }
-  return failed("connection", `what answers is not the service (${seen})`, OWN_ORIGIN, "unavailable");
+  return failed("connection", `the server that answers is not Mogplex (${seen})`, OWN_ORIGIN, "unavailable");
 }
 
 interface Reached {
@@ -182,12 +182,12 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
     skewMs < 0 ? "behind" : "ahead of"
   } the service`;
   if (Math.abs(skewMs) <= MAX_SKEW_MS) {
-    return ok("clock", Math.abs(skewMs) < 2_000 ? "the same as the service's" : differs);
+    return ok("clock", Math.abs(skewMs) < 2_000 ? "same as the service" : differs);
   }
   return warning(
     "clock",
     differs,
-    "Set the clock (NTP): a wrong clock makes certificates look invalid, and gives wrong keys of scope day and wrong times in the log",
+    "Set the clock (NTP): a wrong clock makes certificates look invalid, and leads to wrong keys of the scope day and wrong times in the log",
   );
 }
 

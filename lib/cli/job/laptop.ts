@@ -168,7 +168,7 @@ function exists({ io }: Context, path: string): boolean {
 /**
  * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. An existing folder with a user-chosen name is
  * left alone.
- * @returns Writes it. A failure is not an error: the reports show whether the folder can be written.
+ * @returns Writes it. A failure is not an error: the reports show whether the folder is writable.
  */
 export function ignoringFolder(context: Context, { out, targets }: Pick<Places, "out" | "targets">): () => void {
   const folder = out.replace(/\/+$/, "");

@@ -274,7 +274,7 @@ function update(context: Context, steps: Steps): void {
     const why = old === undefined
       ? `there is no ${PROGRAM_FILE} here`
       : present(context, CHECKSUM_FILE) === undefined
-      ? `${PROGRAM_FILE} has no checksum beside it (${CHECKSUM_FILE})`
+      ? `${PROGRAM_FILE} has no checksum next to it (${CHECKSUM_FILE})`
       : `${PROGRAM_FILE} differs from its checksum in ${CHECKSUM_FILE}`;
     const advice = old === undefined
       ? "call it in the root of the repository, or run init"

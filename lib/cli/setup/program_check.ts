@@ -57,7 +57,7 @@ export async function checkProgram(context: Context): Promise<Check[]> {
 function compare(version: string, digest: string, sums: string | undefined): Check {
   if (sums === undefined) {
     const advice = `Write its checksum: (cd ci && sha256sum mogplex.mjs > mogplex.mjs.sha256)`;
-    return warning("program", `${PROGRAM_FILE} has no checksum beside it`, advice);
+    return warning("program", `${PROGRAM_FILE} has no checksum next to it`, advice);
   }
   if (sums.toLowerCase().startsWith(digest)) {
     return ok("program", `${PROGRAM_FILE} ${version} matches its checksum`);
@@ -65,7 +65,7 @@ function compare(version: string, digest: string, sums: string | undefined): Che
   return failed(
     "program",
     `${PROGRAM_FILE} has the SHA-256 ${digest}, which ${CHECKSUM_FILE} does not name`,
-    `Look at what changed it: git log -- ci. To replace it: init --update --force`,
+    `Find out what changed it: git log -- ci. To replace it: init --update --force`,
     "usage",
   );
 }

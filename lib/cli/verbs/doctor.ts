@@ -50,7 +50,11 @@ const FIRST_IN_A_JOB = ["settings", "repository"];
 /** A proxy that accepts requests with a token may reject those without one. */
 function withoutToken(check: Check): Check {
   if (check.state !== "failed") return check;
-  return warning(check.name, `without a token: ${check.finding}`, "Nothing, while the service takes the token");
+  return warning(
+    check.name,
+    `a request a request without a token: ${check.finding}`,
+    "Nothing, while the service accepts the token",
+  );
 }
 
 /** A connection problem that also affects the request with the token is a single problem, so it is printed once. */
@@ -86,7 +90,7 @@ const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
   follow: "a job can follow runs",
   respond: "a mention can start a run",
-  dashboard: "a dashboard can be made",
+  dashboard: "a dashboard can be written",
   automation: "an automation can be triggered",
 };
 
@@ -138,7 +142,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
   const forge = purposeOf(context) === "respond" && token.ok ? await checkForgeOf(context) : [];
   const files = purposeOf(context) === "dashboard"
-    ? skipped("files", "a dashboard writes where its own --out says")
+    ? skipped("files", "a dashboard has its own --out")
     : await checkFiles(context);
   const program = await checkProgram(context);
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
@@ -199,13 +203,11 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     if (!isPart) return `${READY[purpose]}${warnings}`;
-    return `as far as it can be checked here, ${
+    return `as far as this machine can check, ${
       READY[purpose]
-    }${warnings}; only the job can check the forge: call doctor there, too`;
+    }${warnings}; only a job can check the forge: run doctor there as well`;
   }
-  return `a job would end with exit code ${code}, because of the check ${first.name} (${
-    count("failed")
-  } failed${warnings})`;
+  return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${warnings})`;
 }
 
 /**

@@ -43,10 +43,10 @@ function textOf(io: Io, path: string): string | undefined {
 function bunHazard({ io, platform }: Context, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
-    return "Bun has run what bunfig.toml of the working directory preloads, with the token in its environment";
+    return "Bun has run the preload of bunfig.toml in the working directory, with the token in its environment";
   }
   if (args.includes("--no-env-file") || !platform.isCi) return undefined;
-  return "Bun loads the .env files of the working directory, and in CI other people can write these files";
+  return "Bun loads .env files of the working directory, which other people can write in CI";
 }
 
 /** Checks the files by which a checkout can change a runtime's behavior. */
@@ -60,11 +60,15 @@ export async function checkCheckout(context: Context, machine: Machine): Promise
   const config = ["deno.json", "deno.jsonc"].find((file) => /"(?:imports|importMap)"/.test(textOf(io, file) ?? ""));
   if (name === "deno" && config !== undefined) {
     // Deno does not reveal its own flags, so they cannot be checked.
-    return warning("checkout", `${config} maps imports, ours too if we lie in the checkout`, "Start with --no-config");
+    return warning(
+      "checkout",
+      `${config} maps imports, also those of this program if it is in the checkout`,
+      "Start with --no-config",
+    );
   }
   const steering = steeringFile(io, context.systems.variables());
-  if (steering === undefined || name === "bun") return ok("checkout", "no file in it changes our settings");
-  return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
+  if (steering === undefined || name === "bun") return ok("checkout", "no config file in it affects this program");
+  return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} ignores`);
 }
 
 /** Whether Git tracks files of a directory. Source: Git, "gitformat-index": versions 2 and 3 store each path uncompressed, after its length. */
@@ -106,24 +110,24 @@ function proveWritable({ io }: Context, { targets, state }: Places): void {
 export async function checkFiles(context: Context): Promise<Check> {
   const { io } = context;
   const places = await tried(() => readPlaces(context));
-  if (!places.ok) return skipped("files", "the settings do not say where they go");
+  if (!places.ok) return skipped("files", "the settings are wrong");
   const { out } = places.value;
   const writable = await tried(() => proveWritable(context, places.value));
   if (!writable.ok) {
     return failedWith(
       "files",
       writable.error,
-      "Take another directory by --out; under Deno, permit it by --allow-write",
+      "Choose another directory with --out; under Deno, permit it with --allow-write",
     );
   }
   if (isTracked(io, out)) {
     return warning(
       "files",
-      `Git tracks files in ${JSON.stringify(out)}: reports and the state of the job would replace them`,
-      `Take the directory out of Git and put it into .gitignore, or take another one by --out`,
+      `Git tracks files in ${JSON.stringify(out)}: reports and the state file would replace them`,
+      `Remove the directory from Git and add it to .gitignore, or choose another one with --out`,
     );
   }
-  return ok("files", `${JSON.stringify(out)} can be written`);
+  return ok("files", `${JSON.stringify(out)} is writable`);
 }
 
 // Checks of the runtime: its version, and the variables that it does not let us read.
@@ -136,16 +140,20 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
   const oldest = lookup(OLDEST, name);
   if (oldest === undefined || !isAtLeast(version, oldest)) {
     const supported = Object.entries(OLDEST).map(([each, from]) => `${each} ${from}`).join(", ");
-    return warning("runtime", `${name} ${version} is not supported`, `Take one of these, or a later one: ${supported}`);
+    return warning(
+      "runtime",
+      `${name} ${version} is not supported`,
+      `Use one of these versions, or a later one: ${supported}`,
+    );
   }
   const refused = readVariables(env, systems).filter((variable) => machine.refuses(variable));
   if (refused.length === 0) return ok("runtime", `${name} ${version}`);
   return warning(
     "runtime",
-    `${name} ${version} keeps ${refused.length} variables from us, which count as unset: ${
+    `${name} ${version} hides ${refused.length} variables, which are treated as unset: ${
       refused.slice(0, 3).join(", ")
     }${refused.length > 3 ? ", …" : ""}`,
-    "Start it with the flags that the verb permissions prints (--allow-env and the others)",
+    "Start it with the flags that the verb permissions prints, such as --allow-env",
   );
 }
 
@@ -153,7 +161,7 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
 
 /** When a start makes a new run, by the scope of its key. */
 const STARTS: Readonly<Record<string, string>> = {
-  pipeline: "a job that is run again finds its run",
+  pipeline: "a retried job finds its run",
   job: "each attempt of a job starts a new run",
   day: "one run a day",
   random: "each call starts a new run",
@@ -161,7 +169,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow attaches to the run of this folder if it goes on, or if it has succeeded since you left, at most an hour ago; else it starts one";
+  "run --follow attaches to this folder's run if it is still running, or succeeded within the last hour; otherwise it starts a new run";
 
 /** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
@@ -178,7 +186,7 @@ function uses({ io, platform }: Context): string[] {
   const knowsState = io.env(STATUS_VARIABLE) !== undefined || showsJobState(platform);
   return [
     ...written === "" ? [] : [`${written} of the step are written`],
-    knowsState ? "cleanup learns how the job ended" : `cleanup needs ${STATUS_VARIABLE} to learn how the job ended`,
+    knowsState ? "cleanup knows how the job ended" : `cleanup needs ${STATUS_VARIABLE} to know how the job ended`,
   ];
 }
 
@@ -199,7 +207,7 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
 
 export function ciName({ platform }: Pick<Context, "platform">): string {
   if (!platform.isCi) return "no CI system";
-  return platform.name === "ci" ? "a CI system that is not recognised" : platform.name;
+  return platform.name === "ci" ? "an unknown CI system" : platform.name;
 }
 
 /** Checks which CI system this is, and which of its features a job would use. */
@@ -214,17 +222,25 @@ export async function checkCi(context: Context): Promise<Check> {
   if (missing.length > 0) {
     return warning(
       "ci",
-      `${parts.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
-      "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
+      `${parts.join("; ")}; the job has no identity (missing: ${missing.join(", ")})`,
+      "Set MOGPLEX_CI_JOB to a text that identifies pipeline and job, and is the same when the job is retried",
     );
   }
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;
-  return ok("ci", [...parts, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
+  return ok(
+    "ci",
+    [...parts, ...alike ? ["the nodes of a matrix have the same identity: give each its own --key-part"] : []].join(
+      "; ",
+    ),
+  );
 }
 
 export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
-    return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
+    return skipped(
+      "variables",
+      "Deno lists variables only with --allow-env for all, so mistyped names cannot be found",
+    );
   }
   const ownNames: readonly string[] = VARIABLES;
   const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim()];
@@ -234,7 +250,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (odd.length === 0) return ok("variables", set.length === 0 ? "no MOGPLEX_ variable is set" : set.join(", "));
   const advice = odd.map((name) => {
     const hint = nearest(name.toUpperCase(), ownNames);
-    return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} in place of ${name}?`;
+    return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} instead of ${name}?`;
   });
   return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));
 }
@@ -250,7 +266,7 @@ export async function checkSettings(context: Context): Promise<Check> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, out, harness } = settings.value;
   const unknown = unknownHarness(harness);
   if (unknown !== undefined) {
-    return warning("settings", unknown, "Correct the word, unless the service knows this agent");
+    return warning("settings", unknown, "Correct the name, unless the service knows this agent");
   }
   return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }

@@ -42,7 +42,7 @@ test("doctor ends with the code that a job would end with", async () => {
   const mistyped = await doctor({ MOGPLEX_REPOID: "x" });
   expect([mistyped.code, mistyped.checks.variables?.advice]).toEqual([
     0,
-    "Did you mean MOGPLEX_REPO_ID in place of MOGPLEX_REPOID?",
+    "Did you mean MOGPLEX_REPO_ID instead of MOGPLEX_REPOID?",
   ]);
 });
 

@@ -263,7 +263,7 @@ for (const [what, records] of [["intent", 6], ["answer", 7]] as const) {
     const { code, problem } = await world.run();
     expect(code).toBe(69);
     expect(problem).toContain(
-      "when it can be written (is the disk full?), start the same command again: nothing is lost",
+      "when it is writable (is the disk full?), start the same command again: nothing is lost",
     );
     left = Infinity;
     expect((await world.run()).code).toBe(0);

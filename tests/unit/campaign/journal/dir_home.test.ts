@@ -236,7 +236,7 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
     throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   };
   room.files.before = fail("append", "replace");
-  const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+  const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
   const message = `69 Cannot write journal "${ONE}": ENOSPC: no space left on device; ${advice}`;
   expect(await failureOf(() => home.append([note("x")]))).toBe(message);
   expect(await failureOf(() => home.writeLock(lockOf(1)))).toStartWith(

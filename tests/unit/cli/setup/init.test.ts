@@ -98,7 +98,7 @@ test("init --update writes nothing when the program in the repository differs fr
   const { "ci/mogplex.mjs.sha256": _, ...withoutSum } = written;
   const cases: [Record<string, string>, string][] = [
     [{ ...written, [PROGRAM_FILE]: "evil" }, "ci/mogplex.mjs differs from its checksum in ci/mogplex.mjs.sha256"],
-    [withoutSum, "ci/mogplex.mjs has no checksum beside it (ci/mogplex.mjs.sha256)"],
+    [withoutSum, "ci/mogplex.mjs has no checksum next to it (ci/mogplex.mjs.sha256)"],
   ];
   for (const [files, why] of cases) {
     const refused = await init(["--update"], files, newer);

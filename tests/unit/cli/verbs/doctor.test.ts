@@ -26,19 +26,19 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
   expect(diagnosis.stderr).toBe("");
   expect((await diagnosis.text()).split("\n")).toEqual([
     "ok       runtime     node 20.20.0",
-    "ok       ci          gitlab; a job that is run again finds its run; cleanup learns how the job ended",
+    "ok       ci          gitlab; a retried job finds its run; cleanup knows how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
     `ok       settings    a job waits at most 30 min, reports go to "mogplex-ci"`,
-    "ok       checkout    no file in it changes our settings",
+    "ok       checkout    no config file in it affects this program",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
-    `ok       files       "mogplex-ci" can be written`,
+    `ok       files       "mogplex-ci" is writable`,
     "ok       proxy       none",
     "ok       connection  the service answers",
-    "ok       clock       the same as the service's",
-    "ok       access      the service takes the token",
+    "ok       clock       same as the service",
+    "ok       access      the service accepts the token",
     "ok       scopes      the token may start runs (read and write)",
-    "ok       server      it has no event streams, which does no harm: a run is followed by polling",
+    "ok       server      it has no event streams, so runs are followed by polling, which works as well",
     `ok       repository  acme/api, default branch "main"`,
     "",
     "a job can start",
@@ -66,7 +66,7 @@ test("doctor sees the event stream where the service has one", async () => {
   const { checks } = await doctor({ revision: { stream: true } });
   expect(checks.server).toMatchObject({
     state: "ok",
-    finding: "it has event streams: following a run takes a few requests",
+    finding: "it has event streams, so following a run takes few requests",
   });
 });
 
@@ -117,15 +117,18 @@ test("doctor takes the whole of a repository with sub-projects, and tells ids an
   const args = ["--repo", "acme/api"];
   expect((await doctor({ args, before: withSpace(null) })).checks.repository).toMatchObject({ state: "ok" });
   const { checks } = await doctor({ args, before: withSpace("packages/ui") });
-  expect(checks.repository).toMatchObject({ state: "failed", finding: 'several have the name "acme/api"' });
+  expect(checks.repository).toMatchObject({
+    state: "failed",
+    finding: 'several repositories have the name "acme/api"',
+  });
   expect(checks.repository?.advice).toContain(`${spaceId} (root "docs")`);
 });
 
 test("doctor shows what a name could mean when no repository has that name", async () => {
   const near = await doctor({ args: ["--repo", "api"] });
-  expect(near.checks.repository?.finding).toBe(`"api" is not found; there are acme/api (${REPO})`);
+  expect(near.checks.repository?.finding).toBe(`"api" was not found; there are acme/api (${REPO})`);
   const none = await doctor({ args: ["--repo", "acme/gone"] });
-  expect(none.checks.repository?.finding).toEndWith("no listed repository has that name");
+  expect(none.checks.repository?.finding).toEndWith("the token reaches no repository with that name");
   expect([near.code, none.code]).toEqual([2, 2]);
 });
 
@@ -141,12 +144,12 @@ test("doctor fails when no repository is given to a job that needs one, and coun
   expect(code).toBe(2);
   expect(checks.repository).toMatchObject({
     state: "failed",
-    finding: "none is given; the token reaches 8 repositories",
+    finding: "none given; the token reaches 8 repositories",
   });
-  expect(await text()).toEndWith("\na job would end with exit code 2, because of the check repository (1 failed)\n");
+  expect(await text()).toEndWith("\na job would exit with 2 because of the check repository (1 failed)\n");
   // As the job itself, which looks at that first.
   const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
-  expect([both.code, both.checks.repository?.finding]).toEqual([2, "none is given"]);
+  expect([both.code, both.checks.repository?.finding]).toEqual([2, "none given"]);
   expect((await both.text()).split("\n").filter((line) => /^\w/.test(line)).slice(0, 3)).toEqual([
     expect.stringMatching(/^failed +repository +none is given$/),
     expect.stringMatching(/^failed +token /),
@@ -203,7 +206,7 @@ test("doctor says where the token came from, and that blanks around it are remov
   const finding = async (env: Record<string, string>, files = {}) =>
     (await doctor({ env, files })).checks.token?.finding;
   expect(await finding({ MOGPLEX_API_KEY: ` ${token}\n` })).toBe(
-    "from MOGPLEX_API_KEY; blanks and line breaks around it are removed",
+    "from MOGPLEX_API_KEY; spaces and line breaks around it are ignored",
   );
   expect(await finding({ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM", TEAM: token })).toBe("from TEAM");
   const file = { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" };
@@ -229,14 +232,14 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
     check: {
       name: "scopes",
       state: "failed",
-      finding: "the token may not start runs, since write is missing",
+      finding: "the token may not start runs, because the scope write is missing",
       advice: "Create a token with the scopes read and write (Settings > Mogplex Keys)",
       code: 65,
       startsRuns: false,
     },
   });
   expect(await reader.text()).toEndWith(
-    "\na job would end with exit code 65, because of the check scopes (1 failed)\n",
+    "\na job would exit with 65 because of the check scopes (1 failed)\n",
   );
   const { code, checks } = await doctor({ instead: RESTRICTED });
   expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
@@ -248,20 +251,20 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   const writer = {};
   const restricted = { instead: RESTRICTED };
   const cases: [purpose: string, options: object, code: number, last: string][] = [
-    ["run", writer, 2, "a job would end with exit code 2, because of the check repository (1 failed)"],
+    ["run", writer, 2, "a job would exit with 2 because of the check repository (1 failed)"],
     ["follow", reader, 0, "a job can follow runs"],
     ["follow", writer, 0, "a job can follow runs"],
     ["follow", restricted, 0, "a job can follow runs"],
-    ["dashboard", reader, 0, "a dashboard can be made"],
-    ["dashboard", writer, 2, "a job would end with exit code 2, because of the check scopes (1 failed)"],
-    ["dashboard", restricted, 2, "a job would end with exit code 2, because of the check scopes (1 failed)"],
-    ["automation", writer, 2, "a job would end with exit code 2, because of the check repository (1 failed)"],
+    ["dashboard", reader, 0, "a dashboard can be written"],
+    ["dashboard", writer, 2, "a job would exit with 2 because of the check scopes (1 failed)"],
+    ["dashboard", restricted, 2, "a job would exit with 2 because of the check scopes (1 failed)"],
+    ["automation", writer, 2, "a job would exit with 2 because of the check repository (1 failed)"],
   ];
   const named: typeof cases = [
     ["run", writer, 0, "a job can start"],
     ["automation", restricted, 0, "an automation can be triggered"],
     ["automation", writer, 0, "an automation can be triggered"],
-    ["automation", reader, 65, "a job would end with exit code 65, because of the check scopes (1 failed)"],
+    ["automation", reader, 65, "a job would exit with 65 because of the check scopes (1 failed)"],
   ];
   for (const [rows, repo] of [[cases, []], [named, ["--repo", REPO]]] as const) {
     for (const [purpose, options, code, last] of rows) {
@@ -276,8 +279,8 @@ test("doctor --for dashboard says nothing of keys, waits and reports: a dashboar
   const { code, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, args: ["--for", "dashboard"] });
   const printed = await text();
   expect(code).toBe(0);
-  expect(printed).not.toMatch(/attaches|a job waits|can be written|finds its run/);
-  expect(printed).toMatch(/^skipped {2}files +a dashboard writes where its own --out says$/m);
+  expect(printed).not.toMatch(/attaches|a job waits|is writable|finds its run/);
+  expect(printed).toMatch(/^skipped {2}files +a dashboard has its own --out$/m);
 });
 
 test("doctor ends with 65 when the token has no scope at all", async () => {
@@ -357,12 +360,12 @@ test("doctor ends within 20 seconds when the service does not answer", async () 
 
 test("doctor ends with 69 when the address leads elsewhere", async () => {
   const answers: [answer: () => Response, words: string][] = [
-    [html(308, { location: "https://other.example/api" }), `a redirect to "https://other.example"`],
-    [html(302, { location: "https://sso.example/login?next=1" }), `a redirect to "https://sso.example"`],
-    [html(302, { location: "//sso.example/login" }), `a redirect to "https://sso.example"`],
-    [html(301, { location: "/en/api" }), `a redirect to "another path"`],
-    [html(301), `a redirect to "another path"`],
-    [html(302, { location: "http://[" }), `a redirect to "nowhere"`],
+    [html(308, { location: "https://other.example/api" }), `the server redirects to "https://other.example"`],
+    [html(302, { location: "https://sso.example/login?next=1" }), `the server redirects to "https://sso.example"`],
+    [html(302, { location: "//sso.example/login" }), `the server redirects to "https://sso.example"`],
+    [html(301, { location: "/en/api" }), `the server redirects to "another path"`],
+    [html(301), `the server redirects to "another path"`],
+    [html(302, { location: "http://[" }), `redirects to "nowhere"`],
     [html(200), `is not the service (HTTP 200, content type "text/html")`],
     [html(404), "is not the service (HTTP 404"],
     [html(503), "is in trouble (HTTP 503"],
@@ -377,7 +380,7 @@ test("doctor ends with 69 when the address leads elsewhere", async () => {
 test("doctor only warns of a host that rejects requests without a token, while the service accepts the token", async () => {
   const { code, checks } = await doctor({ instead: only(false, html(403)) });
   expect(code).toBe(0);
-  expect(checks.connection).toMatchObject({ state: "warning", advice: "Nothing, while the service takes the token" });
+  expect(checks.connection).toMatchObject({ state: "warning", advice: "Nothing, while the service accepts the token" });
 });
 
 test("doctor announces another origin on stderr, and speaks to it", async () => {
@@ -385,7 +388,7 @@ test("doctor announces another origin on stderr, and speaks to it", async () => 
     env: { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" },
   });
   expect(stderr).toBe("note: sending requests and the token to http://127.0.0.1:8080, unencrypted\n");
-  expect(checks.url?.finding).toBe("http://127.0.0.1:8080, not the service's usual one, unencrypted");
+  expect(checks.url?.finding).toBe("http://127.0.0.1:8080, not the default address, unencrypted");
   expect(requests.length).toBe(5);
 });
 
@@ -410,12 +413,12 @@ test("doctor warns of a clock that is off by more than 30 seconds, and names the
     return only(false, () => new Response("", { status: 401, headers: { date } }));
   };
   const clock = async (aheadMs: number) => (await doctor({ instead: dated(aheadMs) })).checks.clock;
-  expect(await clock(0)).toMatchObject({ state: "ok", finding: "the same as the service's" });
+  expect(await clock(0)).toMatchObject({ state: "ok", finding: "same as the service" });
   expect(await clock(30_000)).toMatchObject({ state: "ok", finding: "this machine is 30 s ahead of the service" });
   expect(await clock(31_000)).toMatchObject({ state: "warning", finding: "this machine is 31 s ahead of the service" });
   const late = await clock(-300_000);
   expect(late).toMatchObject({ state: "warning", finding: "this machine is 5 min behind the service" });
-  expect(late?.advice).toContain("keys of scope day");
+  expect(late?.advice).toContain("keys of the scope day");
   const untold = await doctor({ instead: only(false, html(401)) });
   expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
 });
@@ -429,11 +432,11 @@ test("doctor names a fault once, with the checks that follow from it in one line
   const down = await doctor({ instead: html(503) });
   expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
   expect(await troubles(down)).toEqual([
-    `failed   connection  what answers is in trouble (HTTP 503, content type "text/html")`,
-    "                     > Try again later; a job does so itself",
+    `failed   connection  the server has a problem (HTTP 503, content type "text/html")`,
+    "                     > Try again later; a job retries by itself",
     "skipped  clock       the answer has no date",
     "skipped  access, scopes, server, repository  connection failed",
-    "a job would end with exit code 69, because of the check connection (1 failed)",
+    "a job would exit with 69 because of the check connection (1 failed)",
   ]);
   const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
   expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
@@ -441,7 +444,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
     "",
     "skipped  scopes",
     "skipped  repository",
-    "a job would end wit",
+    "a job would exit wi",
   ]);
   const none = await doctor({ env: { MOGPLEX_API_KEY: "" } });
   expect(await troubles(none)).toContain("skipped  access, scopes, server, repository  token failed");
@@ -462,7 +465,7 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   const advice = async (env: Record<string, string>) =>
     (await doctor({ env, instead: refused })).checks.connection?.advice;
   const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
-  expect(await advice(local)).toBe("No program listens there: check MOGPLEX_URL; see whether the service there runs");
+  expect(await advice(local)).toBe("Nothing listens there: check MOGPLEX_URL; check that the service is running there");
   expect(await advice({})).toContain("HTTPS_PROXY");
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });

@@ -31,11 +31,11 @@ async function doctor(
 test("doctor --for respond says whose token it is, and what is hidden from it", async () => {
   const checks = await doctor();
   expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
-  expect(checks.get("rights")).toBe("ok: the token may ask who can push");
+  expect(checks.get("rights")).toBe("ok: the token can see who may push");
   expect(checks.get("notes")).toBe("ok: the token may write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
-  expect(checks.get("trigger")).toStartWith("skipped: webhooks are shown");
-  expect(checks.get("schedule")).toBe("skipped: schedules are shown to the role Maintainer alone");
+  expect(checks.get("trigger")).toStartWith("skipped: only the role Maintainer can see webhooks");
+  expect(checks.get("schedule")).toBe("skipped: only the role Maintainer can see schedules");
   expect(checks.get("variables")).toStartWith("skipped: ");
 });
 
@@ -74,9 +74,9 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.schedules = [{ id: 1, active: true, cron: "23 5 * * *" }],
     "schedule",
-    "skipped: schedules are shown to the role Maintainer alone",
+    "skipped: only the role Maintainer can see schedules",
   ],
-  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "variables", "warning: nobody may pass variables"],
+  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "variables", "warning: nobody can pass variables"],
   [(gitlab) => gitlab.variablesRole = "developer", "variables", "ok: "],
   [
     (gitlab) => gitlab.branches.set("main", { protected: false, default: true }),
@@ -88,13 +88,13 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.scopes = ["read_api", "write_repository"],
     "notes",
-    "failed: the token lacks a right that it needs to write",
+    "failed: the token lacks a permission that it needs to write",
   ],
-  [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not say whether this token may write notes"],
+  [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not show whether this token may write notes"],
   [
     (gitlab) => gitlab.users.set("project_42_bot_a1", { id: 77, username: "project_42_bot_a1", role: 20, bot: true }),
     "notes",
-    "failed: the token lacks a right that it needs to write",
+    "failed: the token lacks a permission that it needs to write",
   ],
 ];
 
@@ -105,7 +105,7 @@ for (const [arrange, name, words] of SETUPS) {
 test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or may not push", async () => {
   const rights = async (names: string, env = {}) =>
     (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
-  const how = "may ask; in this form, --allow-users refuses an account that takes over a name";
+  const how = "can ask; in this form, --allow-users refuses an account that takes over a name";
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
   expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
@@ -122,7 +122,7 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
 });
 
 test("doctor --for respond finds a label that is missing", async () => {
-  expect((await doctor()).get("label")).toBe('ok: "mogplex" is there');
+  expect((await doctor()).get("label")).toBe('ok: "mogplex" exists');
   expect((await doctor((gitlab) => void gitlab.labels.shift())).get("label")).toBe(
     'warning: there is no label "mogplex"',
   );
@@ -149,7 +149,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\nas far as it can be checked here, a mention can start a run(?:, \d warnings?)?; only the job can check the forge: call doctor there, too\n$/,
+    /\n\nas far as this machine can check, a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);

@@ -17,7 +17,7 @@ test("doctor names the oldest versions that package.json names", async () => {
   const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const oldest = Object.entries(engines).map(([name, from]) => `${name} ${String(from).replace(">=", "")}`);
   const { advice } = await check("runtime", { machine: { runtime: "node/18.20.4" } });
-  expect(advice).toBe(`Take one of these, or a later one: ${oldest.join(", ")}`);
+  expect(advice).toBe(`Use one of these versions, or a later one: ${oldest.join(", ")}`);
 });
 
 test("isAtLeast() compares numbers, not texts", () => {
@@ -44,7 +44,7 @@ test("doctor warns of a runtime that is too old, or that it does not know", asyn
 test("doctor counts the variables that Deno hides, and names the flag", async () => {
   const refuses = (name: string) => ["MOGPLEX_OUT", "MOGPLEX_LOG", "CI_JOB_NAME", "HTTPS_PROXY"].includes(name);
   const { finding, advice } = await check("runtime", { machine: { runtime: "deno/2.9.6", refuses } });
-  expect(finding).toMatch(/^deno 2\.9\.6 keeps 4 variables from us, which count as unset: (?:[A-Z_]+, ){3}…$/);
+  expect(finding).toMatch(/^deno 2\.9\.6 hides 4 variables, which are treated as unset: (?:[A-Z_]+, ){3}…$/);
   expect(advice).toContain("--allow-env");
   const token = await doctor({
     env: { MOGPLEX_API_KEY: "" },
@@ -68,8 +68,8 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     GITHUB_STEP_SUMMARY: "/s",
   };
   expect((await check("ci", { env: complete })).finding).toBe(
-    "github; a job that is run again finds its run; outputs and summary of the step are written; " +
-      "cleanup needs MOGPLEX_JOB_STATUS to learn how the job ended; the nodes of a matrix look alike: give each a --key-part",
+    "github; a retried job finds its run; outputs and summary of the step are written; " +
+      "cleanup needs MOGPLEX_JOB_STATUS to know how the job ended; the nodes of a matrix have the same identity: give each its own --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");
   expect(await check("ci", { env: github })).toMatchObject({
@@ -80,12 +80,12 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow attaches to the run of this folder if it goes on, or if it has succeeded since you left, at most an hour ago; else it starts one",
+      "no CI system; run --follow attaches to this folder's run if it is still running, or succeeded within the last hour; otherwise it starts a new run",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(
-    "a CI system that is not recognised; a job that is run again finds its run; ",
+    "an unknown CI system; a retried job finds its run; ",
   );
   expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain(
     "each attempt of a job starts a new run",
@@ -107,8 +107,8 @@ test("doctor finds misspelt variables of ours", async () => {
   expect(state).toBe("warning");
   expect(finding).toBe("unknown names: MOGPLEX_REPOID, MOGPLEX_TIME_OUT, mogplex_url, MOGPLEX_GREETING_OF_MINE");
   expect(advice).toBe(
-    "Did you mean MOGPLEX_REPO_ID in place of MOGPLEX_REPOID?; Did you mean MOGPLEX_TIMEOUT in place of MOGPLEX_TIME_OUT?; " +
-      "Did you mean MOGPLEX_URL in place of mogplex_url?; Unset MOGPLEX_GREETING_OF_MINE",
+    "Did you mean MOGPLEX_REPO_ID instead of MOGPLEX_REPOID?; Did you mean MOGPLEX_TIMEOUT instead of MOGPLEX_TIME_OUT?; " +
+      "Did you mean MOGPLEX_URL instead of mogplex_url?; Unset MOGPLEX_GREETING_OF_MINE",
   );
 });
 
@@ -175,7 +175,7 @@ test("doctor warns of what Bun and Deno obey in a checkout", async () => {
   const hermetic = { ...bun, args: ["--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"] };
   const bunfig = { "bunfig.toml": `env = false\npreload = ["./evil.ts"]\n` };
   expect((await check("checkout", { machine: bun })).finding).toContain(".env files");
-  expect((await check("checkout", { machine: bun, files: bunfig })).finding).toContain("preloads");
+  expect((await check("checkout", { machine: bun, files: bunfig })).finding).toContain("preload of bunfig.toml");
   expect((await check("checkout", { machine: hermetic, files: bunfig })).state).toBe("ok");
   expect((await check("checkout", { machine: bun, env: NO_CI })).state).toBe("ok");
   const deno = {
@@ -187,7 +187,7 @@ test("doctor warns of what Bun and Deno obey in a checkout", async () => {
   const dotenv = { files: { ".env": "A=1\nMOGPLEX_DEV=1\n" } };
   expect(await check("checkout", dotenv)).toMatchObject({
     state: "ok",
-    finding: ".env sets MOGPLEX_DEV, which node does not read",
+    finding: ".env sets MOGPLEX_DEV, which node ignores",
   });
 });
 
@@ -267,6 +267,6 @@ test("doctor ends with the code of what a job would meet first", async () => {
   for (const [options, code, name] of first) {
     const diagnosis = await doctor(options);
     expect({ name, code: diagnosis.code }).toEqual({ name, code });
-    expect(await diagnosis.text()).toContain(`a job would end with exit code ${code}, because of the check ${name} (`);
+    expect(await diagnosis.text()).toContain(`a job would exit with ${code} because of the check ${name} (`);
   }
 });

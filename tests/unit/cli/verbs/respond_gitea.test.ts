@@ -132,24 +132,24 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   const refusal = { message: "token does not have at least one of required scope(s), required=[write:issue]" };
   expect(await check("notes", { [comment]: [404, {}] })).toBe("ok: the token may write notes");
   expect(await check("notes", { [comment]: [403, refusal] })).toBe(
-    "failed: the token lacks a right that it needs to write",
+    "failed: the token lacks a permission that it needs to write",
   );
   const labels = (...names: string[]): Answers => ({
     "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
     "/repos/acme/web/labels?limit=50&page=2": [200, []],
   });
-  expect(await check("label", labels("bug", "mogplex"))).toBe('ok: "mogplex" is there');
+  expect(await check("label", labels("bug", "mogplex"))).toBe('ok: "mogplex" exists');
   expect(await check("label", labels("bug"))).toBe('warning: there is no label "mogplex"');
   const ofOrganisation: Answers = {
     "/orgs/acme/labels?limit=50&page=1": [200, [{ name: "mogplex" }]],
     "/orgs/acme/labels?limit=50&page=2": [200, []],
   };
-  expect(await check("label", { ...labels(), ...ofOrganisation })).toBe('ok: "mogplex" is there');
+  expect(await check("label", { ...labels(), ...ofOrganisation })).toBe('ok: "mogplex" exists');
   const kim: Answers = {
     "/users/kim": [200, { id: 4, login: "kim" }],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
   };
-  expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 may ask");
+  expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 can ask");
   expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe('failed: --allow-users: there is no user "kimm"');
 });
 

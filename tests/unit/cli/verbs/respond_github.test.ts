@@ -325,7 +325,7 @@ const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])
   [
     "comments alone",
     EXAMPLE.replace(/ {2}issues:\n.*\n/, ""),
-    'warning: ".github/workflows/a.yml" has no event "issues", so that a label starts nothing',
+    'warning: ".github/workflows/a.yml" has no event "issues", so a label starts nothing',
   ],
 ];
 
@@ -370,7 +370,7 @@ test("doctor --for respond reads few workflows, those with its name first, and s
   const at = place();
   for (let index = 0; index < 30; index++) at.github.files.set(`.github/workflows/a${index}.yml`, "on: push\n");
   expect(await checkOf(at)).toStartWith(
-    'warning: 10 of 30 workflows of "main" were not read, and no other one calls',
+    'warning: 10 of 30 workflows of "main" were not read, and none of the others calls',
   );
   expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(21);
   at.github.files.set(".github/workflows/z-mogplex.yml", EXAMPLE);
