@@ -62,6 +62,8 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   pulls?: PullRequests | undefined;
   /** Starts of this process, which outlive a lost race for the home. @default none */
   started?: OwnStarts | undefined;
+  /** Address of the remote `origin` of a person's clone, for `git:origin` where no CI system names a repository. @default none */
+  origin?: string | undefined;
   /** The campaign file, if it was read already. @default it is read */
   read?: ReadCampaign | undefined;
   /** Gets each lock that is read, with the prompts that no view has. */
@@ -234,7 +236,7 @@ async function openAll(
   const files = internals.files ?? processDurableFiles();
   const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
   const address: HomeAddress = options.memory === undefined
-    ? parseHome(homeText, platform.remote(env))
+    ? parseHome(homeText, platform.remote(env) ?? internals.origin)
     : { kind: "memory", home: options.memory };
   const home = await openHome(address, directory, {
     env,

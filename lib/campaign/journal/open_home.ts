@@ -22,7 +22,7 @@ export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branc
   home: MemoryHome;
 };
 
-const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
+const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job or a clone";
 
 function refused(text: string, why: string, advice: string): UsageError {
   return new UsageError({
@@ -37,8 +37,8 @@ function refused(text: string, why: string, advice: string): UsageError {
  * Reads the name of a home.
  *
  * @param text `dir`, or `git:REMOTE#BRANCH`.
- * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. The origin in a checkout
- * is not used: another person may have written it, and credentials would go there.
+ * @param origin Address of the repository of the CI job, or of a person's clone, for `git:origin`; undefined when it is not known. A job
+ * does not read the origin of its checkout: an earlier step may have written it, and credentials would go there.
  * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
@@ -53,8 +53,8 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
   if (origin === undefined) {
     throw refused(
       text,
-      "no CI system says here which repository the job is for",
-      "give the address by --home, or in MOGPLEX_CAMPAIGN_HOME",
+      "this is neither a job of a CI system that names its repository nor a clone with a remote origin",
+      "give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME",
     );
   }
   return { kind: "git", remote: checkRemote(origin), branch };

@@ -37,6 +37,7 @@ import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { forgeSecrets } from "../../forge/open.ts";
+import { originOfFolder } from "../job/origin.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
@@ -387,6 +388,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       command,
       ...machine,
       showTask,
+      origin: originOfFolder(context),
       onLock: showTask ? (lock) => void tasks.splice(0, Infinity, ...tasksOf(lock)) : undefined,
       onMask: (mask) =>
         writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: forgeSecrets({ ...context, env: io.env }) }))),

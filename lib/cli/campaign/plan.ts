@@ -13,7 +13,7 @@ import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { readPlace, refreshReports } from "./campaign_job.ts";
+import { type CampaignPlace, readPlace, refreshReports } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
 const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
@@ -55,8 +55,12 @@ async function plan(context: Context): Promise<number> {
   const basis = basisText(campaignPlan.view, options.meanRunMs !== undefined);
   const lines = planText(campaignPlan, { all: flags.has(ALL_PLANNED), dryRun, basis });
   writer.out(...lines.map((line) => indented(context, line)));
-  if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
+  if (!dryRun) writer.out(writer.untrusted(`Wrote ${writtenTo(place)}; nothing was started`));
   return EXIT.success;
+}
+
+function writtenTo({ directory, options: { home = "dir" } }: CampaignPlace): string {
+  return home === "dir" ? `${directory}/lock.json` : `the plan to branch ${home.slice(home.lastIndexOf("#") + 1)}`;
 }
 
 /** Most printed names of one kind. */

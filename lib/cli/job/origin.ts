@@ -17,6 +17,15 @@ const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** Addresses of this folder's remotes by name. A path on this machine is not an address. */
 export function remotesOf(context: Context): Map<string, string> {
+  return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
+}
+
+/** The remote `origin` of this folder, which may be a path on this machine; undefined in a CI job, and without one. */
+export function originOfFolder(context: Context): string | undefined {
+  return isLaptop(context) ? allRemotes(context).get("origin") : undefined;
+}
+
+function allRemotes(context: Context): Map<string, string> {
   let config = "";
   try {
     // In a worktree `.git` is a file that names another place. The address is only a convenience.
@@ -25,10 +34,7 @@ export function remotesOf(context: Context): Map<string, string> {
     // See above.
   }
   const remotes = [...config.matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
-  return new Map(
-    remotes.map(([, name = "", address = ""]): [string, string] => [name, address])
-      .filter(([, address]) => hostOf(address) !== undefined),
-  );
+  return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
 /** The host of a repository's address, without user and port; undefined for a name, an id or a path. */

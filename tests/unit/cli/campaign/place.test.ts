@@ -47,8 +47,8 @@ test("--home is a directory or a branch, and every verb refuses anything else", 
     expect([verb, code, stderr]).toEqual([
       verb,
       2,
-      "error: Cannot use the home of a campaign as no CI system says here which repository the job is for: " +
-      '"git:origin#x"; give the address by --home, or in MOGPLEX_CAMPAIGN_HOME\n',
+      "error: Cannot use the home of a campaign as this is neither a job of a CI system that names its repository nor a " +
+      'clone with a remote origin: "git:origin#x"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n',
     ]);
   }
 });
@@ -127,7 +127,7 @@ test("home in the campaign file says for every verb where the campaign is; a fla
   expect((await status(["--dir", "other"])).stderr).toContain('nothing was planned in "other"');
   file("git:origin#waves");
   expect((await status([])).stderr).toContain(
-    '"git:origin#waves"; give the address by --home, or in MOGPLEX_CAMPAIGN_HOME',
+    '"git:origin#waves"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME',
   );
   expect((await status(["--home", "dir"])).stderr).toContain('nothing was planned in "mogplex-campaign"');
   const variable = { MOGPLEX_CAMPAIGN_HOME: "git:origin#others" };

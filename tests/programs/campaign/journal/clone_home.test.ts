@@ -1,0 +1,55 @@
+/** `home: git:origin#BRANCH` in a person's clone, with this machine's own Git. */
+import process from "node:process";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { campaignFile } from "../../../unit/campaign/world.ts";
+import { cliWorld } from "../../../unit/cli/campaign/world.ts";
+import { makeRemotes, type Remotes } from "../../git/remotes.ts";
+
+let remotes: Remotes;
+
+beforeAll(() => {
+  remotes = makeRemotes();
+});
+
+afterAll(() => remotes.close());
+
+const BRANCH = "mogplex-campaign/moment";
+const env = { MOGPLEX_DEV: "1", PATH: process.env.PATH ?? "" };
+
+/** A world whose campaign file has a home in Git, in a clone of a remote. */
+function cloneOf(origin: string) {
+  const world = cliWorld({ count: 1 });
+  world.files.set("campaign.yml", campaignFile({ home: `git:origin#${BRANCH}` }));
+  world.files.set(".git/config", `[core]\n\tbare = false\n[remote "origin"]\n\turl = ${origin}\n\tfetch = +refs/*\n`);
+  return (verb: string, more: Record<string, string> = {}) =>
+    world.cli(["campaign", verb, "campaign.yml"], { env: { ...env, ...more } });
+}
+
+test("home: git:origin#BRANCH of a campaign file is the origin of the clone outside CI", async () => {
+  const remote = remotes.make("clone.git");
+  const campaign = cloneOf(remote);
+  const { code, stdout } = await campaign("plan");
+  expect(code).toBe(0);
+  expect(stdout).toEndWith(`Wrote the plan to branch ${BRANCH}; nothing was started\n`);
+  expect((await campaign("run")).code).toBe(0);
+  expect((await campaign("status")).stdout).toContain("is done: its item succeeded");
+  expect(remotes.git(remote, "for-each-ref", "--format=%(refname:short)")).toBe(BRANCH);
+});
+
+test("home: git:origin#BRANCH is refused in a job whose CI system names no repository, whatever its checkout has", async () => {
+  const remote = remotes.make("job.git");
+  const { code, stderr } = await cloneOf(remote)("plan", { CI: "true" });
+  expect([code, stderr]).toEqual([
+    2,
+    "error: Cannot use the home of a campaign as this is neither a job of a CI system that names its repository nor a " +
+    `clone with a remote origin: "git:origin#${BRANCH}"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n`,
+  ]);
+  expect(remotes.git(remote, "for-each-ref")).toBe("");
+});
+
+test("an origin with a password is refused, and the password is not printed", async () => {
+  const { code, stdout, stderr } = await cloneOf("https://kim:hunter2@git.example.com/acme/web.git")("plan");
+  expect(code).toBe(2);
+  expect(stderr).toContain("git.example.com");
+  expect(stdout + stderr).not.toContain("hunter2");
+});
