@@ -151,7 +151,7 @@ test("doctor fails when no repository is given to a job that needs one, and coun
   const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
   expect([both.code, both.checks.repository?.finding]).toEqual([2, "none given"]);
   expect((await both.text()).split("\n").filter((line) => /^\w/.test(line)).slice(0, 3)).toEqual([
-    expect.stringMatching(/^failed +repository +none is given$/),
+    expect.stringMatching(/^failed +repository +none given$/),
     expect.stringMatching(/^failed +token /),
     expect.stringMatching(/^ok +runtime /),
   ]);
@@ -366,9 +366,9 @@ test("doctor ends with 69 when the address leads elsewhere", async () => {
     [html(301, { location: "/en/api" }), `the server redirects to "another path"`],
     [html(301), `the server redirects to "another path"`],
     [html(302, { location: "http://[" }), `redirects to "nowhere"`],
-    [html(200), `is not the service (HTTP 200, content type "text/html")`],
-    [html(404), "is not the service (HTTP 404"],
-    [html(503), "is in trouble (HTTP 503"],
+    [html(200), `is not Mogplex (HTTP 200, content type "text/html")`],
+    [html(404), "is not Mogplex (HTTP 404"],
+    [html(503), "has a problem (HTTP 503"],
   ];
   for (const [answer, words] of answers) {
     const { code, checks } = await doctor({ instead: answer });
