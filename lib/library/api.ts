@@ -36,9 +36,9 @@ import type { RunEventStream } from "../service/stream.ts";
 export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Longest time of the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default that of the client, else 120 000 */
+  /** Longest time of the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise 120 000 */
   timeoutMs?: number | undefined;
-  /** Most attempts, the first one included; 1 never repeats. @default that of the client, else unlimited */
+  /** Most attempts, the first one included; 1 never repeats. @default the client's option, otherwise unlimited */
   maxAttempts?: number | undefined;
 }
 
@@ -163,7 +163,7 @@ interface ApiDefaults {
   onNotice: OnNotice | undefined;
 }
 
-/** The methods that take arguments of their own. */
+/** The methods with arguments. */
 type Methods = Omit<MogplexApi, "origin" | "requests" | "clockSkewMs" | "request">;
 
 /** The keys of each argument that is an object; null for an id. The last one has the options. */

@@ -71,7 +71,7 @@ export interface Campaigns {
   of(source: string | CampaignDefinition, options?: CampaignSettings): Campaign;
 }
 
-/** One campaign: see {@linkcode Campaigns.of}. Each call of a verb reads it anew, with what its home remembers. */
+/** One campaign: see {@linkcode Campaigns.of}. Each method reads the file and the journal again. */
 export interface Campaign {
   /**
    * Plans it: finds its repositories, freezes them with base branch and root directory, and computes the earliest end. Starts nothing. Called
@@ -108,13 +108,13 @@ export interface Campaign {
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed: it makes wave after wave, and
-   * sleeps between them on the client's clock. It starts at once: await it, loop over it, or both. Nothing else can work on the campaign
-   * meanwhile.
+   * Follows it in this process until it is done, needs a person, or `timeoutMs` has passed. It makes one wave after the other and sleeps
+   * between them on the client's clock. It starts at once: await it, loop over it, or both. Meanwhile no other process can work on the
+   * campaign.
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
-   * @throws what {@linkcode Campaign.advance} throws. The campaign goes on with the next call.
+   * @throws what {@linkcode Campaign.advance} throws. The campaign continues with the next call.
    * @example A progress bar
    * ```ts ignore
    * for await (const { progress } of campaign.run()) bar.update(progress.done, progress.total);
@@ -162,12 +162,12 @@ export interface CampaignSettings {
   /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
-   * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each
-   * is told once; when this fails three times, a notice says so, and the next call of `run()` or `advance()` tells it again with the same `id`,
-   * also when the campaign is done.
+   * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for all.
+   * Each event is sent once. After three failures there is a notice, and the next `run()` or `advance()` sends it again with the same `id`,
+   * even if the campaign is done.
    */
   notify?: Notifier | undefined;
-  /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
+  /** Whether repositories that cannot be used become `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
@@ -176,7 +176,7 @@ export interface CampaignSettings {
    * read.
    */
   forge?: CampaignForge | undefined;
-  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
+  /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
   /** Whether the files that the campaign names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
@@ -213,15 +213,14 @@ export interface CampaignWaveOptions {
 export interface CampaignRunOptions extends CampaignWaveOptions {
   /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (they continue) */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then goes on without us. @default 30 days */
+  /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then continues without this process. @default 30 days */
   timeoutMs?: number | undefined;
-  /** Whether awaiting it rejects unless all items ended well. @default {true} */
+  /** Whether awaiting it rejects unless all items succeeded. @default {true} */
   throwOnFailure?: boolean | undefined;
 }
 
 /**
- * A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. Items of the loop
- * are events.
+ * A campaign that is followed. `started` resolves to its first view, and `cancel()` cancels the active runs. The loop yields events.
  */
 export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
@@ -346,7 +345,7 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
   });
 }
 
-/** What the caller's signal, leaving the loop, and `cancel()` do to a step. @param cancelled Aborts when the campaign is to be cancelled. */
+/** What the caller's signal, leaving the loop, and `cancel()` do to a step. @param cancelled Aborts to cancel the campaign. */
 function stopInternals(
   { signal, cancelOn }: CampaignWaveOptions,
   ends: readonly AbortSignal[] | undefined,
@@ -394,7 +393,7 @@ function runHandle(
       const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;
-        // The end of a handle is told whatever it is.
+        // Every handle emits its end itself.
         if (event.type === "end") return;
         onItem(event);
         say(event);
@@ -445,7 +444,7 @@ function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCod
 /**
  * The view after a step.
  *
- * @throws {CampaignVerdictError} unless all ended well; without `throwOnFailure` only what left the step is thrown.
+ * @throws {CampaignVerdictError} unless every item succeeded; without `throwOnFailure` only an interruption is thrown.
  */
 function viewAfter(
   stand: CampaignStand,
@@ -466,13 +465,13 @@ function viewAfter(
   throw new CampaignVerdictError(stand, view);
 }
 
-/** What became of a campaign that was interrupted, after a semicolon. */
+/** The state of an interrupted campaign, for the end of a sentence. */
 function clauseOf(stand: CampaignStand): string {
   return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
 }
 
 /** What a script does about a closed gate. */
-const APPROVE = "call `approve()` when a person has said yes, and then go on";
+const APPROVE = "call `approve()` once a person has agreed, then call this again";
 
 /** Not every item of a campaign succeeded, or the campaign is not finished. It continues with the next call, unless it is done. */
 export class CampaignVerdictError extends MogplexError {
@@ -487,10 +486,7 @@ export class CampaignVerdictError extends MogplexError {
    */
   readonly outcome: CampaignEnd["outcome"];
 
-  /**
-   * @param stand How the campaign stands.
-   * @param view What it looks like.
-   */
+  /** */
   constructor(stand: CampaignStand, view: CampaignView) {
     const how = stand.state === "done"
       ? countSentences(view).join(". ")

@@ -75,7 +75,7 @@ export interface MogplexOptions extends DerivedOptions {
    * needed. @default the environment of the process
    */
   env?: ReadEnv | null | undefined;
-  /** Sends requests; that of the package undici fits. @default {globalThis.fetch} */
+  /** Sends requests; the `fetch` of the package undici works too. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. @default the real clock */
   clock?: Clock | undefined;
@@ -115,7 +115,7 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
-/** Headers by name, of an object or of `Headers`; those of another copy of `Headers` as well. @throws {UsageError} for a map or a list. */
+/** Headers by name, from an object or any copy of `Headers`. @throws {UsageError} for a map or a list. */
 function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
   const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
   if (!isHeaders && Symbol.iterator in headers) {
@@ -198,7 +198,7 @@ const OF_EMULATOR = {
   advice: "of the emulator of a test give its options, as in createMogplex(service.options)",
 } as const;
 
-/** @returns The options, without what stands on `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
+/** @returns The options without properties of `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
 function checkAll(given: MogplexOptions): MogplexOptions {
   const options = checkOptions(ATTEMPTED, given, mogplexKeys(), undefined, OF_EMULATOR);
   const { token, plainHttp, env, userAgent: agent = "" } = options;

@@ -1,5 +1,5 @@
 /**
- * Handles: work that goes on, which one can await, iterate, or both.
+ * Handles: running work that a script can await, iterate, or both.
  *
  * @module
  */
@@ -40,27 +40,27 @@ import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.t
 import { type Connect, overlay } from "./connect.ts";
 
 /**
- * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
- * service. Without it, declarations would ask for a newer `lib` than a project may have.
+ * The method for `await using`, if the compiler knows its name. Like leaving the loop, it stops following; the work continues at the service.
+ * The condition lets projects with an older `lib` compile.
  */
 export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
   ? { [K in S]: () => Promise<void> }
   : Record<never, never>;
 
 /**
- * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both, as often as you
- * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
- * 1 000 are kept, and 10 000 for a loop that has not got them yet.
+ * Work that started when the handle was created. Await it for the result, loop over it for events, or both, as often as you like. Every loop
+ * gets every item from the beginning. The newest 1 000 items are kept, and 10 000 for a loop that has not read them yet; a `gap` replaces
+ * dropped items.
  *
- * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited. Who
- * awaits it afterwards gets an `AbortedError`, and another loop gets the items so far, without an `end`.
+ * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited.
+ * Awaiting it afterwards rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
 export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /**
-   * Resolves as soon as the work is started or found; rejects with the error of the start. It stays the first start, also when there are
-   * further ones since no sandbox was free: the result has the newest.
+   * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was free,
+   * it stays the first one, and the result has the newest.
    */
   readonly started: Promise<S>;
   /**
@@ -70,9 +70,9 @@ export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, Async
   cancel(): Promise<void>;
 }
 
-/** A {@linkcode WorkHandle} of a run, with what is known of it so far. */
+/** A {@linkcode WorkHandle} of a run, with its current id and status. */
 export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
-  /** UUID of the run; null until it is known. After a further start, since no sandbox was free, that of the newest run. */
+  /** UUID of the run, or of the newest run if more starts followed because no sandbox was free; null until it is known. */
   readonly runId: string | null;
   /** The run's status, in the service's words; null until it is known. */
   readonly status: string | null;
@@ -340,7 +340,7 @@ interface HandledJob<O, J, R extends AnyResult, S> {
   options: O & FollowedOptions<HandleItem<J, R>>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
-  /** Does the work. @param all Its `onStarted` is that of the handle. */
+  /** Does the work. @param all Includes the `onStarted` of the handle. */
   begin(all: Connecting<O, J, S> & { onStarted(started: S): void }): Promise<JobEnd<R>>;
   /** See {@linkcode settle}. */
   verdictError: (result: R) => MogplexError | undefined;
@@ -348,7 +348,7 @@ interface HandledJob<O, J, R extends AnyResult, S> {
   cancel(started: S): Promise<void>;
 }
 
-/** The handle of a job whose end is a result of its own kind. */
+/** The handle of a run or of an automation run. */
 function jobHandle<O extends object, J extends { type: string }, R extends AnyResult, S extends { runId: string }>(
   connect: Connect,
   { options: given, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
@@ -372,7 +372,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
       checkFollowTimeout(options.timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected);
-      // The end of a handle is an item of its own.
+      // The handle emits its own end.
       const take = (item: J) => {
         if (item.type === "status") learn(item as Partial<KnownOfRun>);
         if (item.type === "end") return;

@@ -52,8 +52,8 @@ export interface MogplexAutomations {
   /**
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
-   * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
-   * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
+   * The returned run might not be active yet: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If the
+   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure it waits and tries
    * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
    * `failed` or `cancelled`, the next key of its series is tried.
    *
@@ -195,8 +195,8 @@ export interface Mogplex {
   /**
    * Follows a run that exists to its end.
    *
-   * After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status counts as not
-   * finished.
+   * After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as
+   * unfinished.
    *
    * @param runId UUID of the run.
    * @param options See {@linkcode AttachOptions}; all durations in milliseconds.
@@ -207,7 +207,7 @@ export interface Mogplex {
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
-   * @example Go on with a run that another process started
+   * @example Follow a run that another process started
    * ```ts ignore
    * const { outcome } = await mogplex.attach(runId, { throwOnFailure: false });
    * ```
@@ -218,7 +218,7 @@ export interface Mogplex {
    * which finds the run or starts it once.
    *
    * @param known What the process has stored: the request and its key, and the id of the run once there was one.
-   * @param options See {@linkcode RunOptions}; those of the key are in `known`.
+   * @param options See {@linkcode RunOptions}, without the options of the key, which `known` has.
    * @returns A handle, as {@linkcode Mogplex.run} gives one.
    * @throws what {@linkcode Mogplex.run} and {@linkcode Mogplex.attach} throw.
    * @example Jobs in a database
@@ -239,7 +239,7 @@ export interface Mogplex {
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
    * @throws {UsageError} when an option or the id is out of range.
    * @throws `signal.reason` if `signal` aborts.
-   * @example Cancel and say what became of it
+   * @example Cancel a run and print its status
    * ```ts ignore
    * console.log((await mogplex.cancel(runId)).status);
    * ```
@@ -248,8 +248,8 @@ export interface Mogplex {
   /** Automations. */
   readonly automations: MogplexAutomations;
   /**
-   * A client with other options on the same connection: both share the token, what is known of it, and its budget of requests. `secrets` are
-   * added to those of this client; every other option replaces that of this client.
+   * A client with other options on the same connection. Both share the token, its state and its request budget. `secrets` are added to the
+   * secrets of this client; every other option replaces the option of this client.
    *
    * @param options See {@linkcode DerivedOptions}.
    * @throws {UsageError} for an option of the connection, such as `token` or `url`: make another client for that.
@@ -340,7 +340,7 @@ function mogplexOf(connector: Connector): Mogplex {
  * Starts a run and follows it to its end: {@linkcode Mogplex.run} of a client for this call alone.
  *
  * @param request What to do, and where.
- * @param options Those of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.
+ * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.
  * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
  * @throws what {@linkcode createMogplex} and {@linkcode Mogplex.run} throw.
  * @example Run, and look at the verdict
@@ -357,10 +357,10 @@ export function run(request: RunRequest, options: MogplexOptions & RunOptions = 
 
 /**
  * Follows a run that exists to its end, whatever that is: {@linkcode Mogplex.attach} with `throwOnFailure: false`. The outcome can also be
- * `deadline` or `error`; call it again to go on. Leaving the loop leaves the run alone.
+ * `deadline` or `error`; call it again to continue. Leaving the loop does not affect the run.
  *
  * @param runId UUID of the run.
- * @param options Those of {@linkcode createMogplex} and of {@linkcode Mogplex.attach}; all durations in milliseconds.
+ * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.attach}; all durations in milliseconds.
  * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
  * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
  * @throws {UnauthorizedError | UsageError} when there is no usable token.

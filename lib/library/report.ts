@@ -37,7 +37,7 @@ export interface MaskOptions {
   mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
-  /** Reads an environment variable: values of well-known ones that hold secrets, such as `GITHUB_TOKEN`, are masked. @default that of `mogplex`, else of the process */
+  /** Reads an environment variable: values of well-known ones that hold secrets, such as `GITHUB_TOKEN`, are masked. @default the environment of `mogplex`, otherwise of the process */
   env?: ReadEnv | undefined;
   /** Further texts to mask, each of at least 8 characters, and no UUID and no address. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -46,7 +46,7 @@ export interface MaskOptions {
 /** Reads a file; undefined when it does not exist. */
 type ReadFile = (path: string) => string | undefined;
 
-/** The token that a run would use; undefined when there is none, or it could not be used. */
+/** The token that a run would use; undefined without a usable token. */
 function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | undefined {
   try {
     return resolveToken({ env, readFile });
@@ -126,7 +126,7 @@ function isView(value: unknown): value is AnyCampaignView {
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
-/** What a script reports: an error stands for its result, or for its view of a campaign. @throws {UsageError} for an error without a result. */
+/** What a script reports; for an error its result, or its view of a campaign. @throws {UsageError} for an error without a result. */
 function reportedOf(attempted: string, value: unknown): unknown {
   if (isResult(value) || isView(value) || typeof value !== "object" || value === null) return value;
   const { result, view } = value as { result?: unknown; view?: unknown };
@@ -151,12 +151,12 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 }
 
 /**
- * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
- * those of an agent: escape them for the place that shows them. A result of a client knows the secrets of the client. In names of fields,
- * ids, statuses and types only the token is masked, so that programs can look them up.
+ * A copy of a value that can be stored and shown: secrets are masked, and invisible characters are removed from every text. The texts still
+ * come from an agent, so escape them for the place that shows them. A client's result knows the secrets of the client. In field names, ids,
+ * statuses and types only the token is masked, so that programs can look them up.
  *
  * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data, also with dates. Other
- * classes, such as `Map`, lose what they hold.
+ * classes, such as `Map`, lose their contents.
  * @param options Which secrets to mask.
  * @example Store a result
  * ```ts ignore
@@ -174,19 +174,19 @@ export function mask<T>(value: T, options: MaskOptions = {}): T {
 /** Refuses an unknown format, and a path that names no file. */
 function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
   checkFormat("write report", format, formats);
-  // A format of results that stands in for those of views, since only the path is left to check.
+  // Any valid format: only the path still has to be checked.
   parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
-/** @param formats Those of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another one. */
+/** @param formats The formats of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another format. */
 function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
   if (formats !== undefined && !formats.includes(format)) throw unknownFormat(attempted, format, formats);
 }
 
 /**
- * Renders one report as {@linkcode report} writes it, secrets masked, those of the result's client as well, without writing it.
+ * Renders a report without writing it. Secrets are masked, including the secrets of the result's client.
  *
- * @param result What a run or the run of an automation came to, or an error that has a result; or the view of a campaign.
+ * @param result Result of a run or an automation run, an error with such a result, or the view of a campaign.
  * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
@@ -245,9 +245,9 @@ function joined(attempted: string, values: readonly unknown[], format: string, g
 
 /**
  * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
- * Secrets are masked, those of the result's client as well.
+ * Secrets are masked, including the secrets of the result's client.
  *
- * @param result What a run or the run of an automation came to, or an error that has a result; or the view of a campaign.
+ * @param result Result of a run or an automation run, an error with such a result, or the view of a campaign.
  * @param targets Formats and files.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format or key, before anything is written.

@@ -241,7 +241,7 @@ test("run() ends with 4, as for a question, when a gate is closed, and goes on a
     "awaiting_input",
     false,
   ]);
-  expect(error.message).toContain("call `approve()` when a person has said yes, and then go on");
+  expect(error.message).toContain("call `approve()` once a person has agreed, then call this again");
   expect([error.view.exitCode, (await campaign.run({ throwOnFailure: false })).exitCode]).toEqual([4, 4]);
   // A schedule is not red while it waits.
   const waits = await campaign.advance();
