@@ -8,6 +8,7 @@ import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
 import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
 import { GITEA_ACTIONS } from "./experiments/gitea_actions.ts";
+import { GITEA_APPROVALS } from "./experiments/gitea_approvals.ts";
 import { GITEA_CAMPAIGN } from "./experiments/gitea_campaign.ts";
 import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
@@ -36,6 +37,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_THREADS,
   ...GITEA_RESPOND,
   ...GITEA_ACTIONS,
+  ...GITEA_APPROVALS,
   ...GITEA_CAMPAIGN,
   ...LINTERS,
   ...BUILDKITE,

@@ -155,10 +155,13 @@ export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
 
 /** Fields that stay in a recording: those that the client reads, and what tells people what they look at. */
 const KEPT: ReadonlySet<string> = new Set(
-  `additions assignees author base body changed_files comments_count commit commit_id committer context created_at default_branch deletions dismissed
-  draft enable_status_check full_name head html_url id issue_url label labels login merge_base mergeable merged message
-  name number official permission protected pull_request pull_request_url repo repo_id required_approvals sha state status
-  status_check_contexts statuses submitted_at team title type units_map updated_at user`
+  `additions allow_merge_commits allow_rebase allow_squash_merge assignees author base block_on_outdated_branch
+  body changed_files comments_count commit commit_id committer context created created_at default_branch
+  deletions dismissed draft effective_branch_protection_name enable_status_check filename full_name head
+  html_url id issue_url label labels login merge_base merge_commit_sha mergeable merged message name number
+  official permission previous_filename protected pull_request pull_request_url repo repo_id required_approvals
+  sha state status status_check_contexts statuses submitted_at team title type units_map updated_at user
+  user_can_merge`
     .split(/\s+/),
 );
 

@@ -11,6 +11,7 @@ import type { Forge } from "./forge.ts";
 import { GITEA_NOTES, GITEA_TOKEN_NEEDS } from "./gitea/comments.ts";
 import { giteaFiles } from "./gitea/files.ts";
 import { giteaFindings } from "./gitea/findings.ts";
+import { GITEA_MERGING } from "./gitea/merging.ts";
 import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
 import { GiteaThreads } from "./gitea/threads.ts";
 import { GITEA_WRITES } from "./gitea/writes.ts";
@@ -42,6 +43,7 @@ export const GITEA: Forge = {
   address: GITEA_ADDRESS,
   api,
   pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
+  merging: GITEA_MERGING,
   threads: (client, place) => new GiteaThreads(client, place),
   writes: GITEA_WRITES,
   notes: GITEA_NOTES,

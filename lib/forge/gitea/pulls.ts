@@ -29,8 +29,8 @@ export const GITEA_ADDRESS: AddressForm = {
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;
-type Branch = z.output<typeof branchSchema>;
-type Review = z.output<typeof reviewSchema>;
+export type Branch = z.output<typeof branchSchema>;
+export type Review = z.output<typeof reviewSchema>;
 
 const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
 const teamSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
@@ -41,7 +41,13 @@ const sideSchema = z.lazy(() =>
     sha: z.string(),
     // -1 if the repository was deleted.
     repo_id: z.int(),
-    repo: z.nullish(z.object({ full_name: z.string(), default_branch: z.string() })),
+    repo: z.nullish(z.object({
+      full_name: z.string(),
+      default_branch: z.string(),
+      allow_merge_commits: z.nullish(z.boolean()),
+      allow_squash_merge: z.nullish(z.boolean()),
+      allow_rebase: z.nullish(z.boolean()),
+    })),
   })
 );
 // Source: Gitea, API reference, `PullRequest`.
@@ -60,6 +66,7 @@ const pullRequestSchema = z.lazy(() => {
     updated_at: z.string(),
     ...{ merged_at: z.nullish(z.string()), closed_at: z.nullish(z.string()) },
     ...{ additions: count, deletions: count, changed_files: count },
+    merge_commit_sha: z.nullish(z.string()),
     // `requested_reviewers` also contains users who gave a review without a request.
     assignees: z.nullish(z.array(userSchema)),
     head: sideSchema,
@@ -78,9 +85,18 @@ const reviewSchema = z.lazy(() =>
   })
 );
 // Without an account for their address they are null.
-const commitSchema = z.lazy(() => z.object({ author: z.nullish(userSchema), committer: z.nullish(userSchema) }));
+const commitSchema = z.lazy(() =>
+  z.object({
+    ...{ author: z.nullish(userSchema), committer: z.nullish(userSchema) },
+    ...{ sha: z.nullish(z.string()), created: z.nullish(z.string()) },
+  })
+);
 const branchSchema = z.lazy(() =>
   z.object({
+    commit: z.nullish(z.object({ id: z.string() })),
+    user_can_merge: z.nullish(z.boolean()),
+    // Only shown to administrators of the repository.
+    effective_branch_protection_name: z.nullish(z.string()),
     protected: z.boolean(),
     required_approvals: z.nullish(z.int()),
     enable_status_check: z.nullish(z.boolean()),
@@ -101,6 +117,20 @@ export async function readGitea(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
+  return (await askGitea(client, addresses)).map(({ outcome }) => outcome);
+}
+
+/** What was read of one pull request; everything but the outcome is absent if it was refused, and the rest if it is not open. */
+interface PullAnswer {
+  readonly outcome: PullRequestOutcome;
+  readonly pull?: PullRequest;
+  readonly target?: Branch | undefined;
+  readonly statuses?: readonly Check[] | undefined;
+  readonly reviews?: readonly Review[] | undefined;
+}
+
+/** The same, with what Gitea has answered. @throws what the client throws. */
+export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   const pulls: (PullRequest | string)[] = [];
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
@@ -116,18 +146,20 @@ export async function readGitea(
       if (address !== undefined) pulls[index] = await readPull(address);
     }
   }
-  const outcomes: PullRequestOutcome[] = [];
+  const answers: PullAnswer[] = [];
   for (const [index, pull] of pulls.entries()) {
     const address = addresses[index] as PullRequestAddress;
-    outcomes.push(typeof pull === "string" ? { ok: false, reason: pull } : await factsOf(client, address, pull));
+    answers.push(typeof pull === "string" ? refuse(pull) : await answerOf(client, address, pull));
   }
-  return outcomes;
+  return answers;
 }
+
+const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason } });
 
 /** The waits for a server that may be checking for conflicts, in milliseconds. */
 const LOOK_MS = [2_000, 4_000];
 
-const FORM = "the answer has not the form that Gitea documents";
+export const FORM = "the answer has not the form that Gitea documents";
 
 /** Whether it may conflict, or the server has not checked yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
@@ -146,21 +178,25 @@ function stateOf({ state, merged }: PullRequest): PullRequestFacts["state"] | un
   return state === "open" || state === "closed" ? state : undefined;
 }
 
-async function factsOf(
+async function answerOf(
   client: ForgeClient,
   address: PullRequestAddress,
   pull: PullRequest,
-): Promise<PullRequestOutcome> {
+): Promise<PullAnswer> {
   const state = stateOf(pull);
   const times = [pull.created_at, pull.updated_at].map((text) => Date.parse(text));
-  if (state === undefined || times.some((ms) => Number.isNaN(ms))) return { ok: false, reason: FORM };
+  if (state === undefined || times.some((ms) => Number.isNaN(ms))) return refuse(FORM);
   const place = readAddress([GITEA_ADDRESS], pull.html_url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
+  if (!isSamePlace(address, place)) return refuse("the answer is about another pull request");
   const isOpen = state === "open";
   const { head, base } = pull;
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;
-  const checks = isOpen ? checksOf(await statusesOf(client, place, head.sha), target) : null;
-  const { review, asked } = isOpen ? await reviewOf(client, place, pull, target) : { review: null, asked: null };
+  const statuses = isOpen ? await statusesOf(client, place, head.sha) : undefined;
+  const checks = isOpen ? checksOf(statuses, target) : null;
+  const reviews = isOpen ? await reviewsOf(client, place) : undefined;
+  const { review, asked } = reviews === undefined
+    ? { review: null, asked: null }
+    : await reviewOf(client, place, { pull, target, reviews });
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, and only for one of these causes.
@@ -168,32 +204,30 @@ async function factsOf(
   const missing = isOpen
     ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
     : [];
-  return {
-    ok: true,
-    facts: {
-      url: place.url,
-      state,
-      draft: pull.draft ?? false,
-      checks,
-      review,
-      conflict,
-      owner: pull.assignees?.[0]?.login ?? asked,
-      branch: head.label,
-      isForeign,
-      isGuarded: isFixed ? await guardOf(client, place, pull) : null,
-      commit: head.sha === "" ? null : head.sha,
-      // Only administrators can see whether the branch must contain its target. Source: Gitea, API reference, `BranchProtection`.
-      isBehind: false,
-      hasQueue: false,
-      files: pull.changed_files ?? null,
-      additions: pull.additions ?? null,
-      deletions: pull.deletions ?? null,
-      createdAt: pull.created_at,
-      updatedAt: pull.updated_at,
-      ...endTimes(state, pull.merged_at, pull.closed_at),
-      problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
-    },
+  const facts: PullRequestFacts = {
+    url: place.url,
+    state,
+    draft: pull.draft ?? false,
+    checks,
+    review,
+    conflict,
+    owner: pull.assignees?.[0]?.login ?? asked,
+    branch: head.label,
+    isForeign,
+    isGuarded: isFixed ? await guardOf(client, place, pull) : null,
+    commit: head.sha === "" ? null : head.sha,
+    // Only administrators can see whether the branch must contain its target. Source: Gitea, API reference, `BranchProtection`.
+    isBehind: false,
+    hasQueue: false,
+    files: pull.changed_files ?? null,
+    additions: pull.additions ?? null,
+    deletions: pull.deletions ?? null,
+    createdAt: pull.created_at,
+    updatedAt: pull.updated_at,
+    ...endTimes(state, pull.merged_at, pull.closed_at),
+    problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
   };
+  return { outcome: { ok: true, facts }, pull, target, statuses, reviews };
 }
 
 /** Undefined if it is not shown. */
@@ -237,7 +271,7 @@ const STATUSES = new Map<string, Check["state"]>([
 ]);
 
 /** The newest status of each context of a commit; Gitea's own actions write statuses, too. Undefined if they are not shown. */
-async function statusesOf(
+export async function statusesOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
   commit: string,
@@ -258,7 +292,7 @@ async function statusesOf(
 const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
 
 /** Null if they are not shown. */
-function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {
+export function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {
   if (statuses === undefined) return null;
   const state = checksState(statuses);
   if (state !== "green" && state !== "none") return state;
@@ -309,8 +343,8 @@ const OPINIONS = new Map<string, Opinion["word"]>([
  * they could push when they wrote it, or the target's rule names them. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`,
  * `IsOfficialReviewer`.
  */
-function opinionsOf(words: readonly Review[]): Opinion[] {
-  return words.flatMap(({ state, user, commit_id: commit, submitted_at: at, official }) => {
+export function opinionsOf(reviews: readonly Review[]): Opinion[] {
+  return newestWords(reviews).flatMap(({ state, user, commit_id: commit, submitted_at: at, official }) => {
     const word = OPINIONS.get(state);
     if (word === undefined || !user) return [];
     const mayPush = official ?? (word === "approved" ? null : true);
@@ -332,49 +366,57 @@ async function reviewsOf(
   );
 }
 
-/** Authors and committers that have an account; null if not all commits are shown. */
-async function writersOf(
+/** Authors and committers that have an account, and the dates of the commits; null if not all commits are shown. */
+export async function commitsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
-): Promise<ForgeUser[] | null> {
+): Promise<{ writers: ForgeUser[]; dates: ReadonlyMap<string, string> } | null> {
   const what = `read the commits of pull request ${url}`;
   const path = `/repos/${repository}/pulls/${number}/commits?verification=false&files=false&limit=${PAGE}`;
   try {
     const { rows, isLast } = await client.getPage(what, path, commitSchema);
     if (isLast === false) return null;
-    return rows.flatMap(({ author, committer }) => [author, committer]).filter((user) => !!user).map(toUser);
+    const users = rows.flatMap(({ author, committer }) => [author, committer]);
+    return {
+      writers: users.filter((user) => !!user).map(toUser),
+      dates: new Map(rows.flatMap(({ sha, created }) => sha && created ? [[sha, created]] : [])),
+    };
   } catch (error) {
     if (isHidden(error)) return null;
     throw error;
   }
 }
 
-/** The review of an open pull request, and who was asked for one and has not answered. */
-async function reviewOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
+/** The reading of a review, without the writers. @param target Undefined if it is not shown. */
+export function readingOf(
   { head, user }: PullRequest,
   target: Branch | undefined,
-): Promise<{ review: ReviewState | null; asked: string | null }> {
-  const reviews = await reviewsOf(client, address);
-  if (reviews === undefined) return { review: null, asked: null };
-  const words = newestWords(reviews);
-  const requests = words.filter(({ state, user, team }) =>
-    state === "REQUEST_REVIEW" && (team || user && isPerson(user))
-  );
-  const opinions = opinionsOf(words);
-  const reading: ReviewReading = {
+  opinions: readonly Opinion[] | null,
+): ReviewReading {
+  return {
     head: head.sha === "" ? null : head.sha,
     required: target?.required_approvals ?? (target === undefined ? null : 0),
     opinions,
     author: user ? toUser(user) : null,
-    // They can only take an approval away.
-    writers: opinions.some(({ word, commit }) => word === "approved" && commit === head.sha)
-      ? await writersOf(client, address)
-      : [],
+    writers: [],
   };
+}
+
+/** The review of an open pull request, and who was asked for one and has not answered. */
+async function reviewOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  { pull, target, reviews }: { pull: PullRequest; target: Branch | undefined; reviews: readonly Review[] },
+): Promise<{ review: ReviewState | null; asked: string | null }> {
+  const requests = newestWords(reviews).filter(({ state, user, team }) =>
+    state === "REQUEST_REVIEW" && (team || user && isPerson(user))
+  );
+  const reading = readingOf(pull, target, opinionsOf(reviews));
+  // They can only take an approval away.
+  const mayCount = reading.opinions?.some(({ word, commit }) => word === "approved" && commit === reading.head);
+  const writers = mayCount ? (await commitsOf(client, address))?.writers ?? null : [];
   return {
-    review: reviewStateOf(reading, requests.length > 0),
+    review: reviewStateOf({ ...reading, writers }, requests.length > 0),
     asked: requests[0]?.team?.name ?? requests[0]?.user?.login ?? null,
   };
 }

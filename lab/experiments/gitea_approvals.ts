@@ -1,0 +1,229 @@
+/** Which approvals count at a real Gitea, and what else decides a merge there. */
+import { systemClock } from "../../lib/clock.ts";
+import { judgeApprovals, type NotCounted } from "../../lib/forge/approvals.ts";
+import { ForgeClient } from "../../lib/forge/client.ts";
+import { GITEA as FORGE } from "../../lib/forge/gitea.ts";
+import { parsePullRequest } from "../../lib/forge/all.ts";
+import type { MergeReading } from "../../lib/forge/merging.ts";
+import type { Bench } from "../bench.ts";
+import type { Experiment } from "../experiment.ts";
+import { type GiteaUser, whenChecked } from "../gitea.ts";
+import {
+  type Bot,
+  type Exchange,
+  keepRecordings,
+  makeBot,
+  makeWorld,
+  ORIGIN,
+  recorder,
+  type World,
+} from "../gitea_world.ts";
+import { GIT, GITEA } from "../programs.ts";
+
+interface Change {
+  number: number;
+  path: string;
+}
+
+/** Makes a branch with one changed file and its pull request. */
+async function change({ gitea, repository, writer }: World, branch: string): Promise<Change> {
+  await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
+  const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
+  return { number, path: `/repos/${repository}/pulls/${number}` };
+}
+
+async function review({ gitea }: World, { path }: Change, event: string, as: GiteaUser): Promise<number> {
+  return (await gitea.call("POST", `${path}/reviews`, { event, body: "A review." }, as)).id;
+}
+
+async function approved(world: World, branch: string, as: GiteaUser): Promise<Change> {
+  const pull = await change(world, branch);
+  await review(world, pull, "APPROVED", as);
+  return pull;
+}
+
+async function protect({ gitea, repository }: World, branch: string, rule: object): Promise<void> {
+  await gitea.commit(repository, branch, `${branch}.md`, `${branch}\n`);
+  await gitea.call("POST", `/repos/${repository}/branch_protections`, { rule_name: branch, ...rule });
+}
+
+/** Makes a pull request from a branch into another target. */
+async function into({ gitea, repository, writer }: World, base: string, branch: string): Promise<Change> {
+  await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
+  const body = { head: branch, base, title: `Change ${branch}` };
+  const { number } = await gitea.call("POST", `/repos/${repository}/pulls`, body, writer);
+  return { number, path: `/repos/${repository}/pulls/${number}` };
+}
+
+interface Expected {
+  state: string;
+  /** A part of it. */
+  reason: string;
+  reading?: Partial<Record<keyof MergeReading, unknown>>;
+}
+
+/** A pull request in some state. `requester`: who has asked for it. */
+type Case = readonly [
+  name: string,
+  prepare: (world: World, bot: Bot) => Promise<Change & { requester?: GiteaUser }>,
+  expected: Expected,
+];
+
+const CASES: readonly Case[] = [
+  ["with an approval", (world) => approved(world, "good", world.reviewer), {
+    state: "approved",
+    reason: "1 of 1 approval of the newest commit",
+    reading: {
+      ...{ base: "main", isCheckRequired: false, bypass: null, blocked: null, isStacked: false, isOutdated: false },
+      ...{ methods: ["merge", "squash", "rebase"], mergeCommit: null, mergedHead: null, changedFiles: ["good.txt"] },
+    },
+  }],
+  ["with an approval, and a push after it", async (world) => {
+    const pull = await approved(world, "pushed", world.reviewer);
+    await world.gitea.commit(world.repository, "pushed", "later.txt", "later\n", world.writer);
+    return pull;
+  }, { state: "missing", reason: "lee approved another commit" }],
+  ["with an approval of a user who may not push", (world) => approved(world, "stranger", world.stranger), {
+    state: "missing",
+    reason: "sam may not push",
+  }],
+  ["with an approval of the token's user", async (world, bot) => await approved(world, "own", bot), {
+    state: "missing",
+    reason: "mogplex-bot owns the token",
+  }],
+  ["with an approval of the user who asked for it", async (world) => {
+    return { ...await approved(world, "asked", world.reviewer), requester: world.reviewer };
+  }, { state: "missing", reason: "lee asked for it" }],
+  ["with an approval of a user who wrote a commit of it", async (world) => {
+    const pull = await change(world, "helped");
+    await world.gitea.commit(world.repository, "helped", "help.txt", "help\n", world.reviewer);
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, { state: "missing", reason: "lee wrote commits of it" }],
+  ["with an approval of a user who lost the right since", async (world) => {
+    const left = await world.gitea.user("max");
+    await world.gitea.allow(world.repository, left, "write");
+    const pull = await approved(world, "lost", left);
+    await world.gitea.call("DELETE", `/repos/${world.repository}/collaborators/${left.name}`);
+    return pull;
+  }, { state: "missing", reason: "max may not push" }],
+  ["with an approval that was dismissed", async (world) => {
+    const pull = await change(world, "dismissed");
+    const id = await review(world, pull, "APPROVED", world.reviewer);
+    await world.gitea.call("POST", `${pull.path}/reviews/${id}/dismissals`, { message: "No." }, world.owner);
+    return pull;
+  }, { state: "missing", reason: "0 of 1 approval of the newest commit" }],
+  ["with an approval, and a request for changes of an earlier commit", async (world) => {
+    const pull = await change(world, "wish");
+    await review(world, pull, "REQUEST_CHANGES", world.owner);
+    await world.gitea.commit(world.repository, "wish", "later.txt", "later\n", world.writer);
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, { state: "changes-requested", reason: "acme requests changes" }],
+  ["with a request for changes, whose reviewer was asked again", async (world) => {
+    const pull = await change(world, "again");
+    await review(world, pull, "REQUEST_CHANGES", world.owner);
+    await review(world, pull, "APPROVED", world.reviewer);
+    const body = { reviewers: [world.owner.name] };
+    await world.gitea.call("POST", `${pull.path}/requested_reviewers`, body, world.writer);
+    return pull;
+  }, { state: "changes-requested", reason: "acme requests changes" }],
+  ["with a request for changes that became an approval", async (world) => {
+    const pull = await change(world, "withdrawn");
+    await review(world, pull, "REQUEST_CHANGES", world.reviewer);
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, { state: "approved", reason: "1 of 1 approval" }],
+  ["with changes that a stranger asks for", async (world) => {
+    const pull = await approved(world, "stranger-wish", world.reviewer);
+    await review(world, pull, "REQUEST_CHANGES", world.stranger);
+    return pull;
+  }, { state: "approved", reason: "1 of 1 approval" }],
+  ["of a target that requires two approvals, a check, and its newest commit", async (world) => {
+    const rule = { required_approvals: 2, enable_status_check: true, status_check_contexts: ["unit"] };
+    await protect(world, "stable", { ...rule, block_on_outdated_branch: true });
+    const pull = await into(world, "stable", "strict");
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, {
+    state: "missing",
+    reason: "1 of 2 approvals",
+    reading: { base: "stable", isCheckRequired: true, isOutdated: true },
+  }],
+  ["of a target into which the token's user may not merge", async (world) => {
+    const rule = { enable_merge_whitelist: true, merge_whitelist_usernames: [world.owner.name] };
+    await protect(world, "guarded", rule);
+    const pull = await into(world, "guarded", "outside");
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, {
+    state: "approved",
+    reason: "1 of 1 approval",
+    reading: { blocked: "the user of the token may not merge into its target" },
+  }],
+  ["that was merged", async (world) => {
+    const pull = await approved(world, "merged", world.reviewer);
+    const merged = await whenChecked(() =>
+      world.gitea.ask("POST", `${pull.path}/merge`, { Do: "squash" }, world.owner)
+    );
+    if (merged.status !== 200) throw new Error(`${pull.path} was not merged: ${JSON.stringify(merged)}`);
+    return pull;
+  }, { state: "unknown", reason: "the forge does not show its reviews", reading: { blocked: null, isOutdated: null } }],
+];
+
+/** What was asked and answered, for the tests that run without a server. */
+interface Recording {
+  name: string;
+  url: string;
+  notCounted: NotCounted;
+  expected: Expected;
+  exchanges: Exchange[];
+}
+
+function fits(reading: MergeReading, expected: Expected["reading"] = {}): boolean {
+  return Object.entries(expected).every(([key, value]) =>
+    JSON.stringify(reading[key as keyof MergeReading]) === JSON.stringify(value)
+  );
+}
+
+async function approvals(bench: Bench): Promise<void> {
+  const world = await makeWorld(bench);
+  const { gitea, repository } = world;
+  const bot = await makeBot(world);
+  const recordings: Recording[] = [];
+  for (const [name, prepare, expected] of CASES) {
+    const { number, requester } = await prepare(world, bot);
+    const url = `${gitea.origin}/${repository}/pulls/${number}`;
+    const address = parsePullRequest(url);
+    if (address === undefined) throw new Error(`${url} is not the address of a pull request`);
+    const exchanges: Exchange[] = [];
+    const token = { token: bot.scoped, place: "variable GITEA_TOKEN" };
+    const lab = { clock: systemClock, fetch: recorder(gitea, exchanges) };
+    const client = new ForgeClient(lab, FORGE, FORGE.api(gitea.origin), token);
+    const reading = await FORGE.merging?.read(client, { ...address, forge: FORGE.name });
+    const user = (each: GiteaUser) => ({ id: each.id, name: each.name, isBot: null });
+    const notCounted = { requesters: requester ? [user(requester)] : [], token: user(bot), notPeople: [] };
+    if (typeof reading !== "object") {
+      bench.check(`a pull request ${name}`, false, reading);
+      continue;
+    }
+    const { state, reason } = judgeApprovals(reading.review, notCounted);
+    const isRight = state === expected.state && reason.includes(expected.reason) && fits(reading, expected.reading);
+    bench.check(`a pull request ${name}`, isRight, JSON.stringify({ state, reason, reading }));
+    recordings.push({ name, url: url.replace(gitea.origin, ORIGIN), notCounted, expected, exchanges });
+  }
+  keepRecordings("gitea_merging_answers.json", recordings);
+}
+
+/** Which approvals count at a real Gitea. */
+export const GITEA_APPROVALS: readonly Experiment[] = [
+  {
+    name: "gitea-approvals",
+    system: "Gitea, Forgejo",
+    programs: [GITEA, GIT],
+    tried:
+      "approvals of the newest commit by others than the author, the requester and the token; what else decides a merge",
+    limitSeconds: 300,
+    run: approvals,
+  },
+];

@@ -1,0 +1,151 @@
+/**
+ * Whether a pull request of Gitea or Forgejo may be merged. Its API applies the rules of the target to administrators, too, unless a merge asks to go
+ * past them (`force_merge`), which ours never does. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ * @module
+ */
+import * as z from "zod/mini";
+import { MogplexError } from "../../errors.ts";
+import type { Opinion } from "../approvals.ts";
+import type { ForgeClient } from "../client.ts";
+import type { ForgeMerging, MergeReading } from "../merging.ts";
+import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
+import {
+  askGitea,
+  type Branch,
+  checksOf,
+  commitsOf,
+  FORM,
+  opinionsOf,
+  readingOf,
+  type Review,
+  statusesOf,
+} from "./pulls.ts";
+import { GiteaThreads } from "./threads.ts";
+
+export const GITEA_MERGING: ForgeMerging = { read, checks };
+
+/** Most users whose right is asked for: anyone can write reviews, and a right costs up to four requests. */
+const MAX_USERS = 20;
+/** A page of a list. */
+const PAGE = 50;
+
+// Source: Gitea, API reference, `BranchProtection`, `ChangedFile`.
+const protectionSchema = z.lazy(() => z.object({ block_on_outdated_branch: z.nullish(z.boolean()) }));
+const fileSchema = z.lazy(() => z.object({ filename: z.string(), previous_filename: z.nullish(z.string()) }));
+
+async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string> {
+  const [answer] = await askGitea(client, [address]);
+  if (answer === undefined) return FORM;
+  const { outcome, pull, target, reviews } = answer;
+  if (!outcome.ok) return outcome.reason;
+  if (pull === undefined) return FORM;
+  const { facts } = outcome;
+  const isOpen = facts.state === "open";
+  const { base, head } = pull;
+  const commits = await commitsOf(client, address);
+  const opinions = reviews === undefined ? null : await withRights(client, address, head.sha, opinionsFrom(reviews));
+  const isOutdated = base.sha === "" || !pull.merge_base ? null : pull.merge_base !== base.sha;
+  return {
+    facts: { ...facts, isBehind: isOpen && isOutdated === true && await blocksOutdated(client, address, target) },
+    repositoryId: String(base.repo_id),
+    base: base.label,
+    baseCommit: target?.commit?.id ?? null,
+    review: { ...readingOf(pull, target, opinions), writers: commits?.writers ?? null },
+    isCheckRequired: target === undefined
+      ? null
+      : target.enable_status_check === true && (target.status_check_contexts ?? []).length > 0,
+    bypass: null,
+    blocked: isOpen && target?.user_can_merge === false ? "the user of the token may not merge into its target" : null,
+    methods: methodsOf(base.repo),
+    isStacked: false,
+    mergeCommit: facts.state === "merged" ? pull.merge_commit_sha ?? null : null,
+    mergedHead: facts.state === "merged" ? facts.commit : null,
+    isOutdated: isOpen ? isOutdated : null,
+    headCommittedAt: commits?.dates.get(head.sha) ?? null,
+    changedFiles: await filesOf(client, address, facts.files),
+  };
+}
+
+/**
+ * A new request for a review takes an approval back. It takes no request for changes back, although Gitea then calls that unofficial: others than its
+ * author may ask for a review.
+ */
+function opinionsFrom(reviews: readonly Review[]): Opinion[] {
+  const requested = new Set(reviews.flatMap(({ state, user }) => state === "REQUEST_REVIEW" && user ? [user.id] : []));
+  const approvals = opinionsOf(reviews).filter(({ word }) => word === "approved");
+  const wishes = opinionsOf(reviews.filter(({ state }) => state !== "REQUEST_REVIEW"))
+    .filter(({ word }) => word === "changes-requested")
+    .map((wish) => ({ ...wish, mayPush: wish.mayPush === true || requested.has(wish.by.id) }));
+  return [...approvals, ...wishes];
+}
+
+/** Opinions with the rights that their users have now. Only what may count is asked for. */
+async function withRights(
+  client: ForgeClient,
+  { origin, repository }: PullRequestAddress,
+  head: string,
+  opinions: readonly Opinion[],
+): Promise<Opinion[] | null> {
+  const threads = new GiteaThreads(client, { origin, repository });
+  const mayCount = ({ word, commit, mayPush }: Opinion) => mayPush === true && (word !== "approved" || commit === head);
+  if (opinions.filter(mayCount).length > MAX_USERS) return null;
+  const result: Opinion[] = [];
+  for (const opinion of opinions) {
+    const right = mayCount(opinion) ? await threads.mayPush(opinion.by) : opinion.mayPush;
+    result.push({ ...opinion, mayPush: right instanceof MogplexError ? null : right });
+  }
+  return result;
+}
+
+/** Whether the target takes only what contains its newest commit; false if that is not shown. */
+async function blocksOutdated(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  target: Branch | undefined,
+): Promise<boolean> {
+  const rule = target?.effective_branch_protection_name;
+  if (!rule) return false;
+  const path = `/repos/${repository}/branch_protections/${encodeURIComponent(rule)}`;
+  const protection = await client.getShown(`read the protection of the target of ${url}`, path, protectionSchema);
+  return protection?.block_on_outdated_branch === true;
+}
+
+interface MergeSettings {
+  allow_merge_commits?: boolean | null | undefined;
+  allow_squash_merge?: boolean | null | undefined;
+  allow_rebase?: boolean | null | undefined;
+}
+
+function methodsOf(repository: MergeSettings | null | undefined): MergeMethod[] | null {
+  if (!repository) return null;
+  const allowed: readonly [MergeMethod, boolean | null | undefined][] = [
+    ["merge", repository.allow_merge_commits],
+    ["squash", repository.allow_squash_merge],
+    ["rebase", repository.allow_rebase],
+  ];
+  if (allowed.every(([, isAllowed]) => typeof isAllowed !== "boolean")) return null;
+  return allowed.filter(([, isAllowed]) => isAllowed === true).map(([method]) => method);
+}
+
+/** Null if not all are shown. @param count Their number. */
+async function filesOf(
+  client: ForgeClient,
+  { repository, number, url }: PullRequestAddress,
+  count: number | null,
+): Promise<string[] | null> {
+  if (count === null || count > PAGE) return null;
+  const path = `/repos/${repository}/pulls/${number}/files?limit=${PAGE}`;
+  const files = await client.getShown(`read the changed files of ${url}`, path, z.nullable(z.array(fileSchema)));
+  if (files === undefined || (files ?? []).length !== count) return null;
+  return (files ?? []).flatMap(({ filename, previous_filename: earlier }) =>
+    earlier ? [filename, earlier] : [filename]
+  );
+}
+
+async function checks(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  commit: string,
+): Promise<ChecksState | null> {
+  return checksOf(await statusesOf(client, address, commit), undefined);
+}
