@@ -34,71 +34,74 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "repo": { description: "Repository: owner/name, or its id in Mogplex.", empty: "the variable MOGPLEX_REPO_ID" },
   "prompt": {
-    description: "Task for the agent; else use prompt-file. Passed on byte for byte, never through a shell.",
+    description: "Task for the agent, unless you use prompt-file. Passed on unchanged, never through a shell.",
   },
-  "prompt-file": { description: "Path of a file in the workspace with the task. It needs a checkout." },
+  "prompt-file": { description: "Path of a file in the workspace with the task. Needs a checkout." },
   "run-id": {
-    description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
+    description: "Id of an existing run to follow, such as the output run_id of another step or job.",
   },
   "respond": {
-    description:
-      "Whether the step answers a mention or a label at the forge, or looks for one on a schedule, in place of starting a run. " +
+    description: "Whether the step answers mentions and labels at the forge instead of starting a run. " +
       "See docs/ask.md.",
     default: "false",
     options: SWITCH,
   },
-  "name": { description: "With respond: what the agent is called in a mention, without @.", empty: "mogplex" },
-  "label": { description: "With respond: the label that makes title and description a task.", empty: "mogplex" },
+  "name": { description: "With respond: name of the agent in mentions, without @.", empty: "mogplex" },
+  "label": { description: "With respond: label that turns title and description into a task.", empty: "mogplex" },
   "allow-users": {
     description: "With respond: users who may start an agent, separated by commas.",
-    empty: "all who may push to the repository",
+    empty: "everyone who can push to the repository",
   },
-  "limit": { description: "With respond: most runs of 24 hours in the repository, as in 20/day.", empty: "20/day" },
+  "limit": {
+    description: "With respond: maximum number of runs in 24 hours for the repository, such as 20/day.",
+    empty: "20/day",
+  },
   "template": {
-    description: "With respond: file with the text of the prompt, with {{task}} in it.",
-    empty: "the task, with the thread as a quote",
+    description: "With respond: file with the text of the prompt, which contains {{task}}.",
+    empty: "the task, then the thread as a quote",
   },
   "commit-status": {
-    description: "With respond: whether the commit status mogplex is set after a run that succeeded.",
+    description: "With respond: whether a successful run sets the commit status mogplex.",
     empty: "true on GitHub, otherwise false",
     options: SWITCH,
   },
   "automation": {
-    description: "Id of an automation to trigger and follow, in place of starting a run. It needs repo.",
+    description: "Id of an automation to trigger and follow. Needs repo.",
   },
   "automation-input": {
-    description: "Input of the automation: a line NAME=VALUE for each value, or NAME:=JSON for one that is no text.",
+    description:
+      "Input of the automation: one line NAME=VALUE for each value, or NAME:=JSON for a value that is not text.",
   },
-  "harness": { description: "Agent.", empty: SERVER, options: HARNESSES },
+  "harness": { description: "Agent to use.", empty: SERVER, options: HARNESSES },
   "mode": { description: "What the agent may do without asking.", empty: SERVER, options: MODES },
   "base-branch": { description: "Branch to start from.", empty: SERVER },
   "branch": {
     description: "Branch to work on.",
-    empty: "a generated name if create-branch is true, else the base branch",
+    empty: "a generated name if create-branch is true, otherwise the base branch",
   },
   "create-branch": { description: "Whether to create the working branch.", empty: "true", options: SWITCH },
-  "root": { description: "Directory of the repository that the agent works in.", empty: SERVER },
+  "root": { description: "Directory in the repository where the agent works.", empty: SERVER },
   "after": {
     description:
       "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. It is read with github-token.",
   },
   "fix": {
-    description: "With after, in place of a task: fix its checks, what a review asks for, or its conflict.",
+    description: "With after, instead of a task: fix the checks, what a review asks for, or the conflict.",
     empty: "the task",
     options: FIXES,
   },
   "follow": {
-    description: "Whether the step follows the run to its end. false: it ends once the run is started.",
+    description: "Whether the step follows the run to its end. false: it ends when the run has started.",
     default: "true",
     options: SWITCH,
   },
   "timeout": {
     description:
-      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below timeout-minutes of the job.",
+      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below the job's timeout-minutes.",
     empty: "30m",
   },
   "on-timeout": {
-    description: "What to do with the run when timeout has passed. detach: let it go on. cancel: cancel it.",
+    description: "What to do with the run at the timeout. detach: let it continue. cancel: cancel it.",
     empty: "detach",
     options: ON_TIMEOUT,
   },
@@ -117,22 +120,22 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     options: KEY_SCOPES,
   },
   "key-part": {
-    description: "Any text; makes a different key, for several runs of one job that would otherwise share one.",
+    description: "Any text that makes the key different, for several runs in one job.",
   },
   "idempotency-key": {
     description: "Idempotency key, used as it is.",
     empty: "a key made from the job (see key-scope)",
   },
-  "token-share": { description: "How many jobs use the token at the same time, if you know.", empty: "1" },
+  "token-share": { description: "Number of jobs that use the token at the same time.", empty: "1" },
   "log": {
     description: "How events appear in the log: one short line each, in full, or as JSON lines.",
     empty: "compact",
     options: ["compact", "full", "json"],
   },
   "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
-  "out": { description: "Directory of the reports in the workspace.", empty: "mogplex-ci" },
+  "out": { description: "Directory for the reports in the workspace.", empty: "mogplex-ci" },
   "show-task": {
-    description: "Whether log, reports and comment show the task. false: for a task that others must not read.",
+    description: "Whether log, reports and comment show the task. false: for a confidential task.",
     empty: "true",
     options: SWITCH,
   },
@@ -148,26 +151,26 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     default: "${{ github.event.pull_request.number }}",
   },
   "github-token": {
-    description: "Token of GitHub for the comment, for respond and for after.",
+    description: "GitHub token for comment, respond and after.",
     default: "${{ github.token }}",
   },
   "job-status": {
-    description: "For the post step: how the job ended. Leave it to its default.",
+    description: "For the post step: status of the job. Keep the default.",
     default: "${{ job.status }}",
   },
   "matrix": {
-    description: "The node of the matrix, which has its own key and comment. Leave it to its default.",
+    description: "Values of the matrix job, which gets its own key and comment. Keep the default.",
     default: "${{ toJSON(matrix) }}",
   },
 };
 
 /** The outputs of the step. */
 export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = {
-  run_id: "Id of the run. Written as soon as it is known.",
-  status: "Status of the run, as the server states it.",
+  run_id: "Id of the run, set as soon as it is known.",
+  status: "Status of the run, in the service's words.",
   outcome: "success, failed, cancelled, … as in result.json.",
-  branch: "The branch that was pushed. Empty if there is none or it is unknown.",
-  pull_request_url: "Address of the pull request. Empty if there is none or it is unknown.",
+  branch: "Pushed branch. Empty without one, or if it is unknown.",
+  pull_request_url: "Address of the pull request. Empty without one, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   exit_code: "Exit code of the step.",
 };
