@@ -198,17 +198,7 @@ async function makeStep(
   return await withCampaign(source, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
-    const notificationContext = (): NotificationContext => ({
-      env: options.env ?? environmentVariable,
-      fetch: options.fetch,
-      clock: opened.clock,
-      signal,
-      random: internals.random,
-      command: internals.command ?? commandOf(source, options),
-      notifier: options.notifier,
-      links: opened.links,
-      note: (message) => callHook(options.onNotice, { kind: "text", message }),
-    });
+    const notificationContext = () => notificationContextOf(source, opened, { ...options, signal }, internals);
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
       await refreshPullRequests({ store: opened.store, pulls });
@@ -253,6 +243,21 @@ async function makeStep(
     await sendNotification(opened, notificationContext());
     return stand;
   });
+}
+
+/** What a message to the webhook needs. */
+export function notificationContextOf(
+  source: CampaignSource,
+  { clock, links }: OpenedCampaign,
+  options: CampaignOptions,
+  { random, command }: CampaignInternals,
+): NotificationContext {
+  const { env = environmentVariable, fetch, signal, notifier, onNotice } = options;
+  return {
+    ...{ env, fetch, clock, signal, random, notifier, links },
+    command: command ?? commandOf(source, options),
+    note: (message) => callHook(onNotice, { kind: "text", message }),
+  };
 }
 
 /** The view of a campaign with which nothing is left to do; undefined for any other one. */

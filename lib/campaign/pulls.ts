@@ -42,7 +42,7 @@ type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;
 
-function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
+function memoryOf(item: ItemMemory, facts: PullRequestFacts, repositoryId?: string): PullRequestMemory {
   const { state, draft, checks, review, conflict, owner, createdAt, updatedAt, problem } = facts;
   const before = item.pull;
   return {
@@ -61,6 +61,8 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     guarded: facts.isGuarded,
     behind: facts.isBehind,
     queue: facts.hasQueue,
+    // The first one counts: a repository that has another id later is another repository.
+    repositoryId: before?.repositoryId ?? repositoryId ?? null,
     files: facts.files,
     additions: facts.additions,
     deletions: facts.deletions,
@@ -68,9 +70,10 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
 }
 
 /** A pull request that its forge does not show. What was known of it is out of date. */
-function unreadable(reason: string): PullRequestMemory {
+function unreadable(reason: string, before: PullRequestMemory | null): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
-  return { state: "unreadable", draft: false, ...unknown, reason };
+  const { repositoryId = null } = before ?? {};
+  return { state: "unreadable", draft: false, ...unknown, reason, repositoryId };
 }
 
 function isSame(a: PullRequestMemory | null, b: PullRequestMemory): boolean {
@@ -267,11 +270,27 @@ function recordOf(
   const { item, pull } = memory;
   const [found, refusal] = [facts.get(url), refused.get(url)];
   if (found === undefined && refusal === undefined) return undefined;
-  const now = found === undefined ? unreadable(refusal ?? "") : memoryOf(memory, found);
-  const address = found?.url ?? url;
-  if (address === url && isSame(pull, now)) return undefined;
+  if (found !== undefined) return pullRequestBody(memory, url, found);
+  const { state, ...details } = unreadable(refusal ?? "", pull);
+  return isSame(pull, { state, ...details }) ? undefined : { type: "pull-request", item: item.id, state, url, details };
+}
+
+/**
+ * The record of what a forge shows of an item's pull request; undefined if nothing has changed.
+ *
+ * @param url Its address so far.
+ * @param repositoryId The forge's own id of its repository, where that was read.
+ */
+export function pullRequestBody(
+  memory: ItemMemory,
+  url: string,
+  facts: PullRequestFacts,
+  repositoryId?: string,
+): (RecordBody & { item: string }) | undefined {
+  const now = memoryOf(memory, facts, repositoryId);
+  if (facts.url === url && isSame(memory.pull, now)) return undefined;
   const { state, ...details } = now;
-  return { type: "pull-request", item: item.id, state, url: address, details };
+  return { type: "pull-request", item: memory.item.id, state, url: facts.url, details };
 }
 
 /**
@@ -318,7 +337,7 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 }
 
 /** Why a pull request does not belong to the item's run, as a clause; null when it does. */
-function foreignReason(
+export function foreignReason(
   item: Pick<ItemMemory, "item" | "renamed" | "starts">,
   { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
 ): string | null {

@@ -83,6 +83,11 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
     fallback: "`mogplex-ci`",
     readWith: OPTIONS.HOME,
   },
+  MOGPLEX_MERGE_TOKEN_VARIABLE: {
+    help:
+      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: each for its host alone, and none that reads pull requests.",
+    readWith: OPTIONS.HOME,
+  },
   MOGPLEX_DEV_START_LIMITS: {
     help:
       "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",

@@ -15,6 +15,7 @@ import { campaignApproveVerb } from "./campaign/approve.ts";
 import { campaignCheckVerb } from "./campaign/check.ts";
 import { campaignPipelineVerb } from "./campaign/pipeline.ts";
 import { campaignCommandsVerb } from "./campaign/commands.ts";
+import { campaignMergeVerb } from "./campaign/merge.ts";
 import { campaignNewVerb } from "./campaign/new.ts";
 import { campaignPlanVerb } from "./campaign/plan.ts";
 import { campaignReportVerb } from "./campaign/report.ts";
@@ -72,6 +73,7 @@ export const VERBS: readonly Verb[] = [
   campaignStopVerb,
   campaignResumeVerb,
   campaignSkipVerb,
+  campaignMergeVerb,
   campaignReportVerb,
   campaignPipelineVerb,
   campaignCommandsVerb,

@@ -232,8 +232,10 @@ export function forgeSecrets(
 ): string[] {
   return forges.flatMap(({ job, variable }) => {
     const name = job?.secretVariable?.(env) ?? variable;
-    return [env(name), tokenInstead?.(name)?.token].filter((token) => token !== undefined);
-  });
+    return [env(name), tokenInstead?.(name)?.token];
+  }).concat(mergeTokens(env).map((text) => env(text.split("=")[1]?.trim() ?? ""))).filter((token) =>
+    token !== undefined
+  );
 }
 
 interface TokenCheck {
@@ -328,6 +330,53 @@ export function resolveForgeAccess(
   };
 }
 
+/** Setting that names the variables with the tokens that merge. */
+export const MERGE_TOKEN_VARIABLE = "MOGPLEX_MERGE_TOKEN_VARIABLE";
+
+function mergeTokens(env: ReadEnv): string[] {
+  return (env(MERGE_TOKEN_VARIABLE) ?? "").split(",").map((text) => text.trim()).filter((text) => text !== "");
+}
+
+/**
+ * Finds the tokens that merge: those named by {@linkcode MERGE_TOKEN_VARIABLE}, each for its host alone. Where it is not set, the tokens that read
+ * merge as well, except in a job.
+ * @param hosts See {@linkcode resolveForgeAccess}.
+ * @returns Undefined without any token.
+ * @throws {UsageError} if the setting is wrong, or a token is one that reads.
+ */
+export function resolveMergeAccess(
+  forges: readonly Forge[],
+  env: ReadEnv,
+  hosts: readonly string[],
+  isJob: boolean,
+): ForgeAccess | undefined {
+  const named = mergeTokens(env);
+  const readers = resolveForgeAccess(forges, env, hosts);
+  if (named.length === 0) return isJob ? undefined : readers;
+  const tokens = new Map(named.map((text) => mergeTokenOf(env, text)));
+  for (const [host, { token, place }] of tokens) {
+    if (forges.every(({ name: forge }) => readers?.tokenFor({ forge, host })?.token !== token)) continue;
+    throw new UsageError({
+      attempted: `use ${MERGE_TOKEN_VARIABLE}`,
+      why: `the token in ${place} is also the one that reads ${host}`,
+      advice: "name another variable, with a token that only merges use",
+    });
+  }
+  return { tokenFor: ({ host }) => tokens.get(host), only: undefined };
+}
+
+function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+  const attempted = `use ${MERGE_TOKEN_VARIABLE}`;
+  const { host, variable } = parseHost(text, attempted);
+  if (variable === undefined) {
+    const advice = `write ${host}=VARIABLE, with the name of the variable that holds the token`;
+    throw new UsageError({ attempted, why: "a host has no variable", value: JSON.stringify(host), advice });
+  }
+  const token = usable(env, variable);
+  if (token !== undefined) return [host, { token, place: `variable ${variable}` }];
+  throw new UsageError({ attempted, why: `there is no token in ${variable}`, advice: "set the variable" });
+}
+
 /** The token for a host that the user has named. @throws {UsageError} without a token, or if it is ambiguous. */
 function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
@@ -351,23 +400,23 @@ function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [hos
 }
 
 /** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} for any other text. */
-function parseHost(text: string): { host: string; variable: string | undefined } {
+function parseHost(text: string, attempted?: string): { host: string; variable: string | undefined } {
   const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
   const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
   if (
     !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
   ) {
-    throw refuse(text, "it is not a host", form);
+    throw refuse(text, "it is not a host", form, attempted);
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
     // People paste the token itself there.
-    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
+    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form, attempted);
   }
   return { host: new URL(`https://${host}`).host, variable };
 }
 
-function refuse(text: string, why: string, advice: string): UsageError {
-  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
+function refuse(text: string, why: string, advice: string, attempted = "use --forge-host"): UsageError {
+  return new UsageError({ attempted, why, value: JSON.stringify(text.slice(0, 200)), advice });
 }
 
 /** A value that a header can hold, unless it looks like a variable's name or is the token of the service. */

@@ -6,7 +6,8 @@ import { type ForgeClient, isLost } from "./client.ts";
 import { commitMessage } from "./commit_message.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { Forge, ForgeNotes } from "./forge.ts";
-import type { PullRequestAddress } from "./model.ts";
+import type { MergeReading } from "./merging.ts";
+import type { ChecksState, PullRequestAddress } from "./model.ts";
 import { postComment } from "./note.ts";
 import type {
   ForgeWrites,
@@ -46,6 +47,18 @@ export class PullRequestWriter {
           ? `${token} may not do this: \`${this.#command}\` needs ${needs[right]} at ${system}`
           : undefined,
     });
+  }
+
+  /** Reads everything that decides about a merge. @returns Why it is not shown, as a clause, in place of the reading. */
+  async read(): Promise<MergeReading | string> {
+    const { merging, system } = this.#forge;
+    if (merging === undefined) return `merges are not possible on ${system}`;
+    return await merging.read(this.#client, this.address);
+  }
+
+  /** The checks of a commit of its repository, without our own; null if they are not shown. */
+  async checks(commit: string): Promise<ChecksState | null> {
+    return await this.#forge.merging?.checks(this.#client, this.address, commit) ?? null;
   }
 
   /** Merges. Words in title and body that are commands are removed. A lost answer is an outcome, and is never followed by a second request. */

@@ -74,6 +74,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline":
     "the child pipeline of GitLab that makes the waves of a campaign; pure, but for reading the campaign",
+  "lib/campaign/merge":
+    "merges of pull requests: judged by what was read right before, announced in the journal, read back after a lost answer",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/notify": "what a webhook gets, and which address may be called",
   "lib/campaign/view":

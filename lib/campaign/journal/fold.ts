@@ -117,10 +117,10 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     }
     case "approved": {
-      const { by, note, at } = record;
+      const { by, note, at, seq } = record;
       const gate = memory.gates[record.gate];
       gate.closed = false;
-      gate.approved = { by, note, at, ended: memory.ended, failures: memory.failures };
+      gate.approved = { by, note, at, seq, ended: memory.ended, failures: memory.failures };
       return;
     }
     case "planned":

@@ -144,6 +144,8 @@ interface GateMemory {
     by: Person;
     note: string | null;
     at: string;
+    /** Number of its record. */
+    seq: number;
     /** Values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures} then: the threshold counts from there. */
     ended: number;
     failures: number;

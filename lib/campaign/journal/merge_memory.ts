@@ -38,6 +38,8 @@ export interface MergeMemory {
   reason: string | null;
   /** Checks of the target at that commit. `waiting`: they have not finished; null when they are not shown. */
   target: ChecksState | "waiting" | null;
+  /** Number of the record that has said so; 0 before. */
+  targetSeq: number;
   /** What has to be done about its branch: `delete`, or nothing any more. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
@@ -48,7 +50,7 @@ type MergeRecord = Extract<
 >;
 
 /** States of a merge that may still be carried out by the forge. */
-const OPEN_MERGES: readonly MergeMemory["state"][] = ["open", "queued", "pending", "foreign"];
+export const OPEN_MERGES: readonly MergeMemory["state"][] = ["open", "queued", "pending", "foreign"];
 
 interface MergeItem {
   merge: MergeMemory | null;
@@ -70,7 +72,7 @@ export function applyMerge(item: MergeItem, record: MergeRecord): string | undef
     const { url, repositoryId, head, base, method, by, exceptions = [], targetChecks, at, deleteBranch } = record;
     item.merge = {
       ...{ url, repositoryId, head, base, method, by, exceptions, targetChecks, at },
-      ...{ state: "open", stateAt: at, commit: null, handle: null, reason: null, target: null },
+      ...{ state: "open", stateAt: at, commit: null, handle: null, reason: null, target: null, targetSeq: 0 },
       branch: deleteBranch === true ? "delete" : null,
     };
     return undefined;
@@ -82,6 +84,7 @@ export function applyMerge(item: MergeItem, record: MergeRecord): string | undef
   }
   if (record.type === "merge-target") {
     merge.target = record.checks;
+    merge.targetSeq = record.seq;
     return undefined;
   }
   if (!OPEN_MERGES.includes(merge.state)) return `its merge is ${merge.state}`;
@@ -96,7 +99,7 @@ export function applyMerge(item: MergeItem, record: MergeRecord): string | undef
 }
 
 /** Whether the pull request is merged, by us or by somebody else. */
-function isMerged({ state }: Pick<MergeMemory, "state">): boolean {
+export function isMerged({ state }: Pick<MergeMemory, "state">): boolean {
   return state === "merged" || state === "elsewhere";
 }
 

@@ -499,6 +499,7 @@ function makeSchema() {
         guarded: z.optional(z.nullable(z.boolean())),
         behind: z.optional(z.boolean()),
         queue: z.optional(z.boolean()),
+        repositoryId: z.optional(z.nullable(visible(MAX_STATUS, 1))),
         ...{ files: size, additions: size, deletions: size },
       })),
     }),

@@ -284,6 +284,12 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
+/** The title of an item's task; without one the name of the campaign, as a task is not for everybody. */
+export function titleOf(lock: Lock, item: LockItem): string {
+  const task = taskAt(lock, item, item.task);
+  return task.title === null ? lock.campaign : taskOf(lock, task, item).prompt.split("\n", 1)[0] ?? lock.campaign;
+}
+
 function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockTask {
   const task = tasks[index];
   if (task === undefined) throw new Error(`Cannot find task ${index} of item ${id}`);

@@ -83,12 +83,17 @@ export class Store {
    */
   async share(): Promise<void> {
     try {
-      await this.#home.flush();
-      this.#unshared = undefined;
+      await this.publish();
     } catch (error) {
       if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
       this.#unshared = error;
     }
+  }
+
+  /** Shares the journal before something is sent that it announces. @throws what {@linkcode Home.flush} throws: nothing may be sent then. */
+  async publish(): Promise<void> {
+    await this.#home.flush();
+    this.#unshared = undefined;
   }
 
   /** See {@linkcode Home.isShared}. */

@@ -410,7 +410,7 @@ export function maskToken(context: Context): void {
 }
 
 /** The flag, otherwise a name from the environment. */
-function decider({ option, io, writer }: Context): string {
+export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 

@@ -90,6 +90,8 @@ export interface CampaignWorld {
   emulator: Emulator;
   files: MemoryFiles;
   io: FakeIo;
+  /** What the functions of campaigns get beside their options. */
+  internals: CampaignInternals;
   token: string;
   /** Requests so far, as `METHOD /path?query`. */
   requests: string[];
@@ -230,6 +232,7 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
     emulator,
     files,
     io,
+    internals: known,
     token,
     requests,
     starts,

@@ -12,6 +12,7 @@ const VERBS = [
   "stop",
   "resume",
   "skip",
+  "merge",
   "report",
   "pipeline",
   "commands",

@@ -1,0 +1,250 @@
+/**
+ * Decides whether a pull request may be merged now, and why not. Pure: everything that it looks at was read right before.
+ *
+ * @module
+ */
+import type { ApprovalVerdict } from "../../forge/approvals.ts";
+import type { MergeReading } from "../../forge/merging.ts";
+import { type ChecksState, MERGE_METHODS, type MergeMethod } from "../../forge/model.ts";
+import { instantMs, roundSpanText } from "../../run/result.ts";
+import { branchKey } from "../../service/validate.ts";
+import { formatCount } from "../../text/duration.ts";
+import type { ItemMemory } from "../journal/memory.ts";
+import type { MergeException } from "../journal/record.ts";
+import { hasRun, isOpenStart } from "../journal/memory.ts";
+import { foreignReason } from "../pulls.ts";
+
+/** What a merge has to obey, besides the rules of the forge. */
+export interface MergePolicy {
+  /** Time between the last approval that was needed and the merge, in milliseconds. */
+  readonly afterMs: number;
+  /** Null for one that the repository allows. */
+  readonly method: MergeMethod | null;
+  /** Whether a branch that must be up to date is brought up to date. */
+  readonly update: boolean;
+  /** Whether a branch must be up to date with its target, also where the target does not require that. */
+  readonly requireUpToDate: boolean;
+  /** Whether no approval is needed. */
+  readonly withoutReview: boolean;
+  /** Whether no check is needed in repositories that have none. */
+  readonly withoutChecks: boolean;
+  /** Whether the approvals of those who asked for the work, and of the token's user, are counted. */
+  readonly ownApproval: boolean;
+  /** Whether a person has named this very item: it is merged into another target than that of its plan. */
+  readonly isNamed: boolean;
+}
+
+export interface MergeQuestion {
+  readonly item: ItemMemory;
+  readonly reading: MergeReading;
+  readonly verdict: ApprovalVerdict;
+  /** Checks of the newest commit of the target; null when they are not shown. */
+  readonly targetChecks: ChecksState | null;
+  readonly policy: MergePolicy;
+  /** In milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/**
+ * The answer. `reason` is a clause for people.
+ *
+ * - `merge`: it may be merged; `update`: once its branch is up to date.
+ * - `review`, `checks`: it waits for people, or for checks or time.
+ * - `blocked`: somebody has to do something else about it.
+ * - `merged`, `closed`: nothing is left to do.
+ */
+export type MergeJudgement =
+  | {
+    readonly kind: "merge";
+    readonly head: string;
+    readonly method: MergeMethod;
+    readonly exceptions: readonly MergeException[];
+    readonly reason: string;
+  }
+  | { readonly kind: "update"; readonly head: string; readonly reason: string }
+  | { readonly kind: "review" | "checks" | "blocked" | "merged" | "closed"; readonly reason: string };
+
+/** How old the newest commit must be before a repository is taken for one without CI, in milliseconds: checks may begin late. */
+const WITHOUT_CHECKS_MS = 3_600_000;
+
+export function judgeMerge(question: MergeQuestion): MergeJudgement {
+  const { reading: { facts, mergeCommit, mergedHead } } = question;
+  if (facts.state === "merged") {
+    const commit = mergedHead ?? mergeCommit;
+    return {
+      kind: "merged",
+      reason: commit === null ? "merged by somebody else" : `merged by somebody else at ${commit}`,
+    };
+  }
+  if (facts.state === "closed") return { kind: "closed", reason: "closed without a merge" };
+  const obstacle = obstacleOf(question);
+  if (obstacle !== null) return { kind: "blocked", reason: obstacle };
+  const { commit: head } = facts;
+  if (head === null) return { kind: "blocked", reason: "the forge does not show its newest commit" };
+  const exceptions: MergeException[] = [];
+  const waits = checksOf(question, exceptions) ?? reviewOf(question, exceptions);
+  if (waits !== null) return waits;
+  return behindOf(question, head) ?? rulesOf(question, head, exceptions);
+}
+
+/** Whether a pull request in a queue may stay there; otherwise why not, as a clause. */
+export function queueObstacle(question: MergeQuestion, head: string): string | null {
+  const { reading: { facts }, policy, verdict } = question;
+  const obstacle = itemObstacle(question);
+  if (obstacle !== null) return obstacle;
+  if (facts.commit !== head) return "it has other commits than those that were judged";
+  if (verdict.state === "approved" || policy.withoutReview && verdict.state === "missing") return null;
+  return verdict.reason;
+}
+
+/** What is about the item, and not about the state of its pull request. */
+function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
+  const { facts, base, repositoryId } = reading;
+  if (item.skipped !== null) return `it was skipped by ${item.skipped.by}: ${item.skipped.reason}`;
+  if (hasRun(item) || isOpenStart(item)) return "a run is working on it";
+  if (item.followUp !== null) return "a follow-up will work on it";
+  const foreign = foreignReason(item, facts);
+  if (foreign !== null) return foreign;
+  const recordedId = item.pull?.repositoryId ?? null;
+  if (recordedId !== null && recordedId !== repositoryId) {
+    return "its repository is another one than when the pull request was found";
+  }
+  if (policy.isNamed || branchKey(base) === branchKey(item.item.baseBranch)) return null;
+  return `retargeted: its target is ${JSON.stringify(base)}, and that of the plan is ${
+    JSON.stringify(item.item.baseBranch)
+  }; name the item by --only to merge it`;
+}
+
+function obstacleOf(question: MergeQuestion): string | null {
+  const { reading: { facts, isStacked }, verdict } = question;
+  const obstacle = itemObstacle(question);
+  if (obstacle !== null) return obstacle;
+  if (isStacked) return "it is one of a stack, so a merge would take those below it along";
+  if (facts.draft) return "it is a draft";
+  if (facts.conflict === true) return "it conflicts with its target";
+  return verdict.state === "changes-requested" ? verdict.reason : null;
+}
+
+function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJudgement | null {
+  const { reading: { facts: { checks, conflict } }, policy } = question;
+  if (checks === "red") return { kind: "blocked", reason: "its checks are red" };
+  if (checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
+  if (checks === null) return { kind: "blocked", reason: "its checks could not be read" };
+  if (checks === "none") {
+    const problem = policy.withoutChecks ? ciProblem(question) : "it has no checks";
+    if (problem !== null) return { kind: "blocked", reason: problem };
+    exceptions.push("checks");
+  }
+  return conflict === null
+    ? { kind: "checks", reason: "the forge has not found out whether it conflicts with its target" }
+    : null;
+}
+
+/** Why a repository is not taken for one without CI, as a clause; null if it is. */
+function ciProblem(
+  { reading: { isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
+): string | null {
+  if (isCheckRequired !== false) {
+    return isCheckRequired === null
+      ? "it has no checks, and the forge does not show whether its target requires one"
+      : "it has no checks, and its target requires one";
+  }
+  const committedMs = instantMs(headCommittedAt);
+  if (committedMs === null) return "it has no checks, and the forge does not show how old its newest commit is";
+  if (nowMs - committedMs < WITHOUT_CHECKS_MS) {
+    return "it has no checks, and its newest commit is less than an hour old";
+  }
+  if (targetChecks === "none") return null;
+  return targetChecks === null
+    ? "it has no checks, and those of its target could not be read"
+    : "it has no checks, and its target has some";
+}
+
+function reviewOf(
+  { reading, verdict, policy, nowMs }: MergeQuestion,
+  exceptions: MergeException[],
+): MergeJudgement | null {
+  const { state, lastAt, reason } = verdict;
+  if (state !== "approved") {
+    if (!policy.withoutReview || state !== "missing") return { kind: "review", reason };
+    const problem = unreviewedProblem(reading);
+    if (problem !== null) return { kind: "review", reason: problem };
+    exceptions.push("review");
+    return null;
+  }
+  if (policy.ownApproval) exceptions.push("own-approval");
+  if (policy.afterMs === 0) return null;
+  const lastMs = instantMs(lastAt);
+  if (lastMs === null) {
+    return {
+      kind: "blocked",
+      reason: "the forge does not show when it was approved, and merge.after counts from then",
+    };
+  }
+  const leftMs = lastMs + policy.afterMs - nowMs;
+  return leftMs > 0
+    ? { kind: "review", reason: `approved, and people have ${roundSpanText(leftMs)} more to object` }
+    : null;
+}
+
+/**
+ * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the place of its file; GitHub and
+ * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for theirs.
+ */
+const RULE_FILES: readonly RegExp[] = [
+  /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir)\//i,
+  /^\.(?:travis|drone|woodpecker|cirrus|gitlab-ci|policy|bulldozer|mergify|appveyor|prow)[^/]*\.ya?ml$/i,
+  /^(?:azure-pipelines|bitbucket-pipelines|appveyor|cloudbuild|buildspec|codefresh|wercker)[^/]*\.ya?ml$/i,
+  /^\.?kodiak\.toml$/i,
+  /(?:^|\/)jenkinsfile[^/]*$/i,
+  /(?:^|\/)(?:codeowners|owners|owners_aliases)$/i,
+  /(?:^|\/)[^/]*\.gitlab-ci\.ya?ml$/i,
+];
+
+/** Why a pull request is not merged without a review, as a clause; null if it may be. */
+function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
+  if (required !== null && required > 0) return `its target requires ${formatCount(required, "approval")}`;
+  if (changedFiles === null) return "not all of its changed files could be read, and those of CI need a review";
+  const file = changedFiles.find((path) => RULE_FILES.some((form) => form.test(path)));
+  return file === undefined ? null : `it changes ${JSON.stringify(file)}, which needs a review`;
+}
+
+function behindOf(question: MergeQuestion, head: string): MergeJudgement | null {
+  const { item, reading, verdict, policy } = question;
+  const { facts, isOutdated } = reading;
+  const isBehind = facts.isBehind || policy.requireUpToDate && isOutdated !== false;
+  if (!isBehind) return null;
+  if (!facts.isBehind && isOutdated === null) {
+    return { kind: "blocked", reason: "the forge does not show whether it is up to date with its target" };
+  }
+  if (!policy.update) {
+    return { kind: "blocked", reason: "it is behind its target: --update brings it up to date, and may end approvals" };
+  }
+  if (item.updatedHead === head) return { kind: "checks", reason: "its branch is being brought up to date" };
+  const ends = verdict.have === 0 ? "" : `, which ends ${formatCount(verdict.have, "approval")}`;
+  return { kind: "update", head, reason: `it is behind its target${ends}` };
+}
+
+function rulesOf(
+  { reading, verdict, policy }: MergeQuestion,
+  head: string,
+  exceptions: readonly MergeException[],
+): MergeJudgement {
+  const { blocked, bypass, methods } = reading;
+  if (blocked !== null) return { kind: "blocked", reason: blocked };
+  if (bypass !== null) return { kind: "blocked", reason: bypass };
+  const method = policy.method ?? MERGE_METHODS.find((each) => methods?.includes(each) ?? true) ?? "merge";
+  if (methods !== null && !methods.includes(method)) {
+    const others = methods.join(" or ") || "no method";
+    return { kind: "blocked", reason: `its repository does not allow the method ${method}, but ${others}` };
+  }
+  return { kind: "merge", head, method, exceptions, reason: reasonOf(verdict, exceptions) };
+}
+
+function reasonOf({ reason }: ApprovalVerdict, exceptions: readonly MergeException[]): string {
+  const without = [
+    ...exceptions.includes("review") ? ["without a review"] : [],
+    ...exceptions.includes("checks") ? ["without checks, as its repository has none"] : ["green"],
+  ];
+  return [...without, ...exceptions.includes("review") ? [] : [reason]].join("; ");
+}

@@ -1,0 +1,222 @@
+/**
+ * `campaign merge`: merges the pull requests of a campaign that may be merged, in the name of a person.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import { detectPlatform } from "../../ci/detect.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { MergeMethod } from "../../forge/model.ts";
+import { callHook } from "../../hook.ts";
+import { environmentVariable } from "../../runtime.ts";
+import { joinRedactors } from "../../text/redact.ts";
+import { notificationContextOf } from "../campaign.ts";
+import type { CampaignOptions } from "../campaign_options.ts";
+import { matchesGlob } from "../file/rules.ts";
+import { sendNotification } from "../notify/notify.ts";
+import {
+  type CampaignInternals,
+  type CampaignSource,
+  internalsWith,
+  plannedStore,
+  withCampaign,
+} from "../open_campaign.ts";
+import { pullRequestsOf } from "../pulls.ts";
+import { itemNames } from "../report/words.ts";
+import { makeView } from "../view/make_view.ts";
+import type { CampaignView } from "../view/view.ts";
+import { reasonCleaner } from "../work/work.ts";
+import { checkMergeTokens, type MergePlaces, openMergePlaces } from "./places.ts";
+import { type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
+
+/** What is merged, and how. */
+export interface MergeSettings {
+  /** The word of a cause, as `status` shows it. @default all items */
+  cause?: string | undefined;
+  /** Globs of names of repositories or items. @default all items */
+  only?: readonly string[] | undefined;
+  /** Most merges of this call, at least 1. @default no limit */
+  atMost?: number | undefined;
+  /** @default that of the campaign file, else one that the repository allows */
+  method?: MergeMethod | undefined;
+  /** Whether branches that must be up to date are brought up to date. It may end approvals. @default {false} */
+  update?: boolean | undefined;
+  /** Whether branches must be up to date also where the target does not require it. @default {false} */
+  requireUpToDate?: boolean | undefined;
+  /** Whether the item's own branch is deleted afterwards. @default {false} */
+  deleteBranch?: boolean | undefined;
+  /** Whether pull requests need no approval. Never together with `withoutChecks`. @default {false} */
+  withoutReview?: boolean | undefined;
+  /** Whether pull requests of repositories without CI need no check. @default {false} */
+  withoutChecks?: boolean | undefined;
+  /** Whether approvals of those who asked for the work, and of the token's user, count. Never in a job. @default {false} */
+  ownApproval?: boolean | undefined;
+  /** Whether nothing is merged or written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+export interface MergeOptions extends CampaignOptions, MergeSettings {
+  /** Who merges, for the journal: at most 200 characters. */
+  by: string;
+  /** Whether a person sits in front of it: exceptions then need no names of items. @default {false} */
+  isAttended?: boolean | undefined;
+}
+
+export interface MergeResult {
+  /** One for each pull request that was looked at, in the order of the items. */
+  lines: readonly MergeLine[];
+  /** Number of pull requests that were merged before. */
+  mergedBefore: number;
+  view: CampaignView;
+  /** 0, 1 after a refusal of the forge, or the code of {@linkcode MergeResult.error}. */
+  exitCode: number;
+  /** Why a forge could not be asked; undefined if all could be. */
+  error: Error | undefined;
+}
+
+/**
+ * Merges what may be merged.
+ *
+ * @throws {UsageError} when nothing was planned, no item fits, the options contradict each other, or a token is missing.
+ * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when another process is using the directory.
+ */
+export async function mergeCampaign(
+  source: CampaignSource,
+  options: MergeOptions,
+  internals: CampaignInternals & { places?: MergePlaces | undefined } = {},
+): Promise<MergeResult> {
+  const { dryRun = false, stuckAfterMs, clock = systemClock } = options;
+  checkSettings(options);
+  const places = internals.places ?? openMergePlaces(options, "campaign merge", internals.random);
+  const reading = internalsWith(internals, { purpose: "place" } as const);
+  return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
+    const store = plannedStore(opened, "merge pull requests");
+    const { memory } = store;
+    const view = () => makeView(memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
+    if (options.cause !== undefined) {
+      // The word may come from a screen that has read the forge later than the last wave.
+      await pullRequestsOf(options, internals.random)?.refresh(
+        memory,
+        (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body),
+      );
+    }
+    const chosen = chosenItems(view(), options);
+    const items = [...memory.items.values()].filter(({ item }) => chosen?.has(item.id) ?? true);
+    checkMergeTokens(items, places);
+    const clean = reasonCleaner(joinRedactors(opened.mask));
+    const told = new Set<string>();
+    const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, namedItems(view(), options));
+    const report = await mergeRound({
+      store,
+      clock,
+      places,
+      signal: options.signal,
+      clean: (text) => clean(text) ?? "no reason was given",
+      tell(message) {
+        if (told.has(message)) return;
+        told.add(message);
+        callHook(options.onNotice, { kind: "text", message });
+      },
+      gateClosed: () => sendNotification(opened, notificationContextOf(source, opened, options, internals)),
+    }, { ...orders, by: opened.mask(options.by) });
+    const { lines, mergedBefore, isRefused, isStopped, error } = report;
+    const exitCode = dryRun && error === undefined
+      ? EXIT.success
+      : isRefused || isStopped
+      ? EXIT.failed
+      : error?.exitCode ?? EXIT.success;
+    return { lines, mergedBefore, view: view(), exitCode, error };
+  });
+}
+
+function refuse(why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "merge pull requests", why, advice });
+}
+
+/** @throws {UsageError} for exceptions that are not allowed. */
+function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], isAttended, env }: MergeOptions): void {
+  if (withoutReview && withoutChecks) {
+    throw refuse(
+      "nothing would be left that has looked at the changes",
+      "leave --without-review or --without-checks out",
+    );
+  }
+  if (ownApproval && detectPlatform(env ?? environmentVariable).isCi) {
+    throw refuse("a job has no approval of its own", "give --own-approval on your own machine");
+  }
+  const exception = withoutReview ? "--without-review" : withoutChecks ? "--without-checks" : undefined;
+  if (exception === undefined || isAttended || only.length > 0 && only.every(isName)) return;
+  throw refuse(
+    `${exception} needs the names of the items outside of a terminal`,
+    "give --only NAME for each, without * and ?",
+  );
+}
+
+/** Whether a glob is the name of one repository or item. */
+function isName(glob: string): boolean {
+  return !/[*?]/.test(glob);
+}
+
+function ordersOf(
+  settings: MergeSettings,
+  fileMethod: MergeMethod | null,
+  chosen: ReadonlySet<string> | null,
+  named: ReadonlySet<string>,
+): Omit<MergeOrders, "by"> {
+  const { atMost, method, update = false, requireUpToDate = false, deleteBranch = false, dryRun = false } = settings;
+  const { withoutReview = false, withoutChecks = false, ownApproval = false } = settings;
+  return {
+    chosen,
+    policyFor: ({ item }) => ({
+      ...{
+        afterMs: 0,
+        method: method ?? fileMethod,
+        update,
+        requireUpToDate,
+        withoutReview,
+        withoutChecks,
+        ownApproval,
+      },
+      isNamed: named.has(item.id),
+    }),
+    atMost: atMost ?? null,
+    deleteBranch,
+    isDryRun: dryRun,
+    isWave: false,
+  };
+}
+
+/** Names of the items that are chosen; null for all. @throws {UsageError} if none is. */
+function chosenItems({ items, causes }: CampaignView, { cause, only = [] }: MergeSettings): Set<string> | null {
+  if (cause === undefined && only.length === 0) return null;
+  const group = causes.find(({ word }) => word === cause);
+  if (cause !== undefined && group === undefined) {
+    throw new UsageError({
+      attempted: "merge pull requests",
+      why: "there is no such cause",
+      value: JSON.stringify(cause),
+      advice: `there are ${causes.map(({ word }) => word).join(", ") || "none"}`,
+    });
+  }
+  const names = itemNames(items);
+  const ids = items.filter(({ id, repository }) =>
+    (group === undefined || group.items.includes(id)) &&
+    (only.length === 0 ||
+      only.some((glob) => [repository, id, names.get(id) ?? id].some((name) => matchesGlob(glob, name))))
+  ).map(({ id }) => id);
+  if (ids.length > 0) return new Set(ids);
+  const value = only.map((glob) => JSON.stringify(glob)).join(", ");
+  throw new UsageError({
+    attempted: "merge pull requests",
+    why: "no item fits",
+    value,
+    advice: "`campaign status --all` lists the items",
+  });
+}
+
+/** Names of the items that were named one by one. */
+function namedItems(view: CampaignView, { only = [] }: MergeSettings): ReadonlySet<string> {
+  const names = only.filter(isName);
+  return names.length === 0 ? new Set() : chosenItems(view, { only: names }) ?? new Set();
+}

@@ -1,0 +1,62 @@
+/**
+ * Where pull requests are read and merged: with the tokens that merge, each at its host.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import { detectPlatform } from "../../ci/detect.ts";
+import { UsageError } from "../../errors.ts";
+import { ALL_FORGES, parsePullRequest } from "../../forge/all.ts";
+import { Forges } from "../../forge/batch.ts";
+import { MERGE_TOKEN_VARIABLE, resolveMergeAccess } from "../../forge/open.ts";
+import type { PullRequestWriter } from "../../forge/writer.ts";
+import { environmentVariable } from "../../runtime.ts";
+import type { CampaignOptions } from "../campaign_options.ts";
+import type { ItemMemory } from "../journal/memory.ts";
+
+/** A pull request as a merge needs it. */
+export type MergePlace = Pick<
+  PullRequestWriter,
+  | "address"
+  | "read"
+  | "checks"
+  | "merge"
+  | "progress"
+  | "leaveQueue"
+  | "update"
+  | "deleteBranch"
+  | "me"
+  | "startsWorkflows"
+>;
+
+export interface MergePlaces {
+  /** Undefined without a token for its host, and for an address that is not that of a pull request. */
+  at(url: string): MergePlace | undefined;
+}
+
+/**
+ * Opens the forges with the tokens that merge.
+ *
+ * @throws {UsageError} if a token is wrong, or is one that reads.
+ */
+export function openMergePlaces(options: CampaignOptions, command: string, random?: () => number): MergePlaces {
+  const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
+  const access = resolveMergeAccess(ALL_FORGES, env, forge?.hosts ?? [], detectPlatform(env).isCi);
+  if (access === undefined) return { at: () => undefined };
+  const forges = new Forges(ALL_FORGES, access, { clock, fetch, signal, onNotice, random });
+  return { at: (url) => forges.writer(url, command) };
+}
+
+/** Proves that there is a token for every pull request that may be merged. @throws {UsageError} for the first one without. */
+export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlaces): void {
+  for (const { pullRequest: url, pull } of items) {
+    const address = url === null ? undefined : parsePullRequest(url);
+    if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
+    if (places.at(url) !== undefined) continue;
+    throw new UsageError({
+      attempted: "merge pull requests",
+      why: `no token is named that merges at ${address.host}`,
+      advice: `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`,
+    });
+  }
+}

@@ -1,0 +1,678 @@
+/**
+ * One round of merges: follows the merges that were asked for earlier, looks at the targets of those that are merged, then merges what may be merged.
+ *
+ * Each merge is an intent of the journal first, which is shared with other machines, and everything is read again right before the request. A lost
+ * answer is read back. So nothing is merged twice, and nothing is merged that nobody has judged.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { MogplexError } from "../../errors.ts";
+import { type ApprovalVerdict, judgeApprovals, type NotCounted } from "../../forge/approvals.ts";
+import type { ForgeUser } from "../../forge/findings.ts";
+import type { MergeReading } from "../../forge/merging.ts";
+import type { ChecksState } from "../../forge/model.ts";
+import type { MergeOutcome } from "../../forge/writes.ts";
+import { LostRaceError } from "../../git/remote.ts";
+import { formatCount } from "../../text/duration.ts";
+import type { CampaignMemory, ItemMemory } from "../journal/memory.ts";
+import { isMerged, type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
+import type { MergeWord, RecordBody } from "../journal/record.ts";
+import { titleOf } from "../plan/make_lock.ts";
+import { pullRequestBody } from "../pulls.ts";
+import { whoStopped } from "../view/progress.ts";
+import type { Store } from "../work/store.ts";
+import { judgeMerge, type MergeJudgement, type MergePolicy, type MergeQuestion, queueObstacle } from "./judge.ts";
+import type { MergePlace, MergePlaces } from "./places.ts";
+
+export interface MergeWork {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly places: MergePlaces;
+  readonly signal: AbortSignal | undefined;
+  /** Makes a text of a forge fit for the journal. */
+  readonly clean: (text: string) => string;
+  /** A message for people, at most once each. */
+  readonly tell: (message: string) => void;
+  /** Called when the gate `merge` has closed. */
+  readonly gateClosed: (reason: string) => Promise<void>;
+}
+
+export interface MergeOrders {
+  /** Who merges, for the journal. */
+  readonly by: string;
+  /** Names of the items that are looked at; null for all. */
+  readonly chosen: ReadonlySet<string> | null;
+  readonly policyFor: (item: ItemMemory) => MergePolicy;
+  /** Most merges of this round; null for no limit. */
+  readonly atMost: number | null;
+  readonly deleteBranch: boolean;
+  /** Whether nothing is written, here or at a forge. */
+  readonly isDryRun: boolean;
+  /** Whether no person has asked for this round: what has left a queue is then left to people. */
+  readonly isWave: boolean;
+}
+
+/** What happened to a pull request. `would-merge` and `would-update`: with `isDryRun`. */
+export type MergeLineWord =
+  | MergeWord
+  | "would-merge"
+  | "would-update"
+  | "updated"
+  | Exclude<MergeJudgement["kind"], "merge" | "update">
+  | "unread";
+
+export interface MergeLine {
+  readonly item: string;
+  readonly repository: string;
+  readonly url: string;
+  readonly word: MergeLineWord;
+  /** A clause. */
+  readonly reason: string;
+  /** The commit on the target; null without one. */
+  readonly commit: string | null;
+}
+
+export interface MergeReport {
+  /** In the order of the items. */
+  readonly lines: readonly MergeLine[];
+  /** Number of pull requests that were merged before. */
+  readonly mergedBefore: number;
+  /** Whether the forge refused one that qualified. */
+  readonly isRefused: boolean;
+  /** Whether refusals in several repositories stopped the round. */
+  readonly isStopped: boolean;
+  /** The first error that kept a forge from being asked; undefined for none. */
+  readonly error: MogplexError | undefined;
+}
+
+/** Most intents that are shared at once. */
+const BATCH = 10;
+/** Odd refusals in so many repositories stop the round. */
+const MAX_REFUSALS = 3;
+/** Most merges that wait for the checks of their targets. */
+const MAX_WAITING = 5;
+/** Targets that merges have broken until the gate closes. */
+const MAX_RED = 2;
+/** A merge without an answer that is not merged after this time, in milliseconds, was not carried out: the longest request takes a third of it. */
+const UNANSWERED_MS = 60_000;
+/** Longest time in a queue, in milliseconds. */
+const QUEUE_MS = 86_400_000;
+/** Longest wait for the checks of a target to begin, and to finish, in milliseconds. */
+const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
+/** The wait after a lost answer, and after "try again later", in milliseconds, and how often the latter is obeyed. */
+const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
+/** Errors in a row after which a host is not asked again. */
+const MAX_ERRORS = 2;
+
+/**
+ * Makes one round.
+ *
+ * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token; nothing more is sent then.
+ * @throws what the journal throws; `signal.reason` if the signal aborts.
+ */
+export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<MergeReport> {
+  return await new Round(work, orders).run();
+}
+
+/** Why a campaign merges nothing, as a clause; null when it may. */
+function holdOf({ stopped, gates }: CampaignMemory): string | null {
+  if (stopped !== null) return `the campaign was stopped by ${whoStopped(stopped)}`;
+  for (const [gate, name] of [["merge", "merges"], ["threshold", "failures"], ["canary", "the canary"]] as const) {
+    if (gates[gate].closed) return `the gate of ${name} is closed: ${gates[gate].reason ?? ""}`;
+  }
+  return null;
+}
+
+interface Candidate {
+  readonly item: ItemMemory;
+  readonly url: string;
+  readonly place: MergePlace;
+  readonly policy: MergePolicy;
+}
+
+interface Examined extends Candidate {
+  readonly reading: MergeReading;
+  readonly verdict: ApprovalVerdict;
+  readonly judgement: MergeJudgement;
+  readonly targetChecks: ChecksState | null;
+}
+
+type Mergeable = Examined & { readonly judgement: Extract<MergeJudgement, { kind: "merge" }> };
+
+class Round {
+  readonly #work: MergeWork;
+  readonly #orders: MergeOrders;
+  readonly #lines = new Map<string, MergeLine>();
+  readonly #refusals = new Set<string>();
+  readonly #users = new Map<string, ForgeUser | null>();
+  /** Errors in a row, by origin. */
+  readonly #errors = new Map<string, number>();
+  #isRefused = false;
+  #error: MogplexError | undefined;
+  /** Whether the journal could not be written. */
+  #isBroken = false;
+
+  constructor(work: MergeWork, orders: MergeOrders) {
+    this.#work = work;
+    this.#orders = orders;
+  }
+
+  get #memory(): CampaignMemory {
+    return this.#work.store.memory;
+  }
+
+  get #nowMs(): number {
+    return this.#work.clock.wallTime();
+  }
+
+  get #isStopped(): boolean {
+    return this.#refusals.size >= MAX_REFUSALS;
+  }
+
+  async run(): Promise<MergeReport> {
+    const { items } = this.#memory;
+    const mergedBefore = [...items.values()].filter(({ pull }) => pull?.state === "merged").length;
+    for (const item of items.values()) await this.#followUp(item);
+    await this.#closeGate();
+    const mergeable = await this.#examineAll();
+    const chosen = this.#select(mergeable);
+    if (this.#orders.isDryRun) {
+      for (const each of chosen) this.#add(each.item, each.url, "would-merge", each.judgement.reason);
+    } else {
+      await this.#warn(chosen);
+      for (let at = 0; at < chosen.length && !this.#isStopped; at += BATCH) {
+        await this.#mergeBatch(chosen.slice(at, at + BATCH));
+      }
+    }
+    const order = [...items.keys()];
+    return {
+      lines: [...this.#lines.values()].sort((a, b) => order.indexOf(a.item) - order.indexOf(b.item)),
+      mergedBefore,
+      isRefused: this.#isRefused,
+      isStopped: this.#isStopped,
+      error: this.#error,
+    };
+  }
+
+  #add(
+    { item: { id, repository } }: ItemMemory,
+    url: string,
+    word: MergeLineWord,
+    reason: string,
+    commit?: string | null,
+  ) {
+    this.#lines.set(id, { item: id, repository, url, word, reason, commit: commit ?? null });
+  }
+
+  async #record(...bodies: RecordBody[]): Promise<void> {
+    const { store } = this.#work;
+    if (this.#orders.isDryRun) bodies.forEach((body) => store.applyWithoutWriting(body));
+    else {
+      this.#isBroken = true;
+      await store.record(...bodies);
+      this.#isBroken = false;
+    }
+  }
+
+  /**
+   * Calls a forge. An error that is about the host, or about this pull request alone, gets a line, and the others go on.
+   *
+   * @param strict Whether a missing right ends the round: the request is one that changes something.
+   * @returns Undefined after such an error.
+   * @throws every other error.
+   */
+  async #ask<T>(
+    { item, url, place }: Pick<Candidate, "item" | "url" | "place">,
+    call: () => Promise<T>,
+    strict = false,
+  ): Promise<{ value: T } | undefined> {
+    const { origin, host } = place.address;
+    const errors = this.#errors.get(origin) ?? 0;
+    if (errors >= MAX_ERRORS) {
+      this.#add(item, url, "unread", `${host} did not answer, and was not asked again`);
+      return undefined;
+    }
+    try {
+      const value = await call();
+      this.#errors.delete(origin);
+      return { value };
+    } catch (error) {
+      this.#work.signal?.throwIfAborted();
+      if (!(error instanceof MogplexError) || this.#isBroken) throw error;
+      if (error.exit === "unauthorized" || error.exit === "forbidden" && strict) throw error;
+      if (error.exit !== "forbidden") {
+        this.#errors.set(origin, errors + 1);
+        this.#error ??= error;
+      }
+      this.#add(item, url, "unread", this.#work.clean(messageOf(error)));
+      return undefined;
+    }
+  }
+
+  #candidate(item: ItemMemory, url: string): Candidate | undefined {
+    const place = this.#work.places.at(url);
+    return place === undefined ? undefined : { item, url, place, policy: this.#orders.policyFor(item) };
+  }
+
+  async #notCounted({ item, place, policy }: Candidate): Promise<NotCounted> {
+    const { lock: { notPeople }, planners } = this.#memory;
+    if (policy.ownApproval) return { requesters: [], token: null, notPeople };
+    const { origin, host } = place.address;
+    if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
+    const requesters = [...planners, ...item.requesters].map(({ by, user }): ForgeUser =>
+      // Without the number of the account the name has to do: one approval too few is better than one too many.
+      user?.host === host ? { id: user.id ?? 0, name: user.name, isBot: false } : { id: 0, name: by, isBot: false }
+    );
+    return { requesters, token: this.#users.get(origin) ?? null, notPeople };
+  }
+
+  /** Reads a pull request and judges it. @returns Why it is not shown, as a clause, in place of that. */
+  async #examine(candidate: Candidate): Promise<Examined | string> {
+    const { item, url, place } = candidate;
+    const notCounted = await this.#notCounted(candidate);
+    const reading = await place.read();
+    if (typeof reading === "string") return reading;
+    const body = pullRequestBody(item, url, reading.facts, reading.repositoryId);
+    if (body !== undefined) await this.#record(body);
+    const verdict = judgeApprovals(reading.review, notCounted);
+    const question = { ...candidate, reading, verdict, targetChecks: null, nowMs: this.#nowMs };
+    const judgement = judgeMerge(question);
+    const needsTarget = judgement.kind === "merge" || candidate.policy.withoutChecks && reading.facts.checks === "none";
+    if (!needsTarget || reading.baseCommit === null) {
+      return { ...candidate, reading, verdict, judgement, targetChecks: null };
+    }
+    const targetChecks = await place.checks(reading.baseCommit);
+    return { ...candidate, reading, verdict, judgement: judgeMerge({ ...question, targetChecks }), targetChecks };
+  }
+
+  // What was asked for earlier.
+
+  async #followUp(item: ItemMemory): Promise<void> {
+    const { merge } = item;
+    if (merge === null) return;
+    const candidate = this.#candidate(item, merge.url);
+    if (candidate === undefined) return;
+    if (OPEN_MERGES.includes(merge.state)) await this.#ask(candidate, () => this.#follow(candidate, merge));
+    if (merge.target === "waiting") await this.#ask(candidate, () => this.#lookAtTarget(candidate, merge));
+    if (merge.branch === "delete" && isMerged(merge)) {
+      await this.#ask(candidate, () => this.#deleteBranch(candidate, merge));
+    }
+  }
+
+  async #follow(candidate: Candidate, merge: MergeMemory): Promise<void> {
+    const { item, url, place } = candidate;
+    const examined = await this.#examine(candidate);
+    if (typeof examined === "string") return this.#add(item, url, "unread", examined);
+    if (examined.reading.facts.state === "merged") return await this.#recordMerged(candidate, merge, examined.reading);
+    const progress = await place.progress(merge.handle);
+    switch (progress.kind) {
+      case "merged": {
+        const reading = await place.read();
+        if (typeof reading === "string") return this.#add(item, url, "unread", reading);
+        return await this.#recordMerged(candidate, merge, reading, progress.commit);
+      }
+      case "queued":
+      case "pending":
+      case "foreign": {
+        const handle = "handle" in progress ? progress.handle : null;
+        if (merge.state !== progress.kind || merge.handle !== handle) {
+          await this.#end(item, url, progress.kind, null, null, handle);
+        }
+        return await this.#judgeWaiting(examined, merge);
+      }
+      default:
+        return await this.#notMerged(item, url, merge, "reason" in progress ? progress.reason : "its head has moved");
+    }
+  }
+
+  /** A merge that was asked for, and neither is merged nor waits: the forge has dropped it, or never got it. */
+  async #notMerged(item: ItemMemory, url: string, merge: MergeMemory, reason: string): Promise<void> {
+    if (merge.state !== "open") {
+      this.#isRefused = true;
+      return await this.#end(item, url, "out", this.#work.clean(reason));
+    }
+    if (this.#nowMs - Date.parse(merge.at) < UNANSWERED_MS) {
+      return this.#add(item, url, "unread", "its merge has had no answer yet");
+    }
+    await this.#end(item, url, "unanswered", "its merge had no answer, and was not carried out");
+  }
+
+  /** A merge that waits at the forge stays there only as long as it may be merged. */
+  async #judgeWaiting(examined: Examined, merge: MergeMemory): Promise<void> {
+    const { item, url, place, policy } = examined;
+    const isOld = this.#nowMs - Date.parse(merge.at) >= QUEUE_MS;
+    const withReview = { ...policy, withoutReview: merge.exceptions.includes("review") };
+    const question: MergeQuestion = { ...examined, policy: withReview, nowMs: this.#nowMs };
+    const obstacle = holdOf(this.#memory) ?? queueObstacle(question, merge.head) ??
+      (isOld ? "it has waited for 24 hours" : null);
+    if (obstacle === null) return this.#add(item, url, merge.state as MergeWord, waitingText(merge.state));
+    if (merge.state !== "queued") {
+      const why = merge.state === "foreign"
+        ? "somebody else asked for its merge"
+        : "the forge merges it, which cannot be taken back";
+      return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
+    }
+    if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
+    // Somebody may have merged it, or taken it out, at this moment: the next look finds out.
+    if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
+    await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
+  }
+
+  async #end(
+    item: ItemMemory,
+    url: string,
+    as: MergeWord,
+    reason: string | null,
+    commit: string | null = null,
+    handle: string | null = null,
+  ): Promise<void> {
+    await this.#record({ type: "merge", item: item.item.id, as, commit, ...(handle !== null && { handle }), reason });
+    this.#add(item, url, as, reason ?? waitingText(as), item.merge?.commit);
+  }
+
+  /** @param answer The merge commit, if the forge has answered to our own request. */
+  async #recordMerged(
+    candidate: Candidate,
+    merge: MergeMemory,
+    reading: MergeReading,
+    answer?: string | null,
+  ): Promise<void> {
+    const { item, url } = candidate;
+    const { mergedHead, mergeCommit, base } = reading;
+    const commit = answer ?? mergeCommit;
+    const isOther = merge.state === "foreign" || mergedHead !== null && mergedHead !== merge.head;
+    const reason = isOther
+      ? `merged by somebody else at ${mergedHead ?? commit ?? "an unknown commit"}`
+      : base !== merge.base
+      ? `merged into ${JSON.stringify(base)}, to which somebody retargeted it at that moment`
+      : null;
+    await this.#end(item, url, isOther ? "elsewhere" : "merged", reason && this.#work.clean(reason), commit);
+    if (merge.branch === "delete") await this.#deleteBranch(candidate, merge);
+  }
+
+  async #deleteBranch({ item, place }: Candidate, merge: MergeMemory): Promise<void> {
+    const branch = item.starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
+    const name = branch?.branch ?? branch?.answered ?? null;
+    if (this.#orders.isDryRun) return;
+    const outcome = name === null ? "moved" : await place.deleteBranch(name, merge.head);
+    if (typeof outcome === "object") {
+      this.#work.tell(`${item.item.repository}: its branch stays: ${this.#work.clean(outcome.refused)}`);
+    }
+    const as = outcome === "deleted" || outcome === "gone" ? outcome : "kept";
+    await this.#record({ type: "merge-branch", item: item.item.id, as });
+  }
+
+  async #lookAtTarget({ item, place }: Candidate, { commit, stateAt }: MergeMemory): Promise<void> {
+    const checks = commit === null ? null : await place.checks(commit);
+    const ageMs = this.#nowMs - Date.parse(stateAt);
+    if (checks === "none" && ageMs < BEGIN_MS || checks === "pending" && ageMs < FINISH_MS) return;
+    await this.#record({ type: "merge-target", item: item.item.id, checks: checks === "pending" ? null : checks });
+  }
+
+  /** Closes the gate when merges have broken their targets. */
+  async #closeGate(): Promise<void> {
+    const { items, gates: { merge: gate } } = this.#memory;
+    const since = gate.approved?.seq ?? 0;
+    const red = [...items.values()].filter(({ merge }) => merge?.target === "red" && merge.targetSeq > since);
+    const isDue = red.length >= MAX_RED || red.some(({ item }) => item.canary);
+    if (gate.closed || !isDue) return;
+    const names = red.slice(0, 3).map(({ item }) => item.repository).join(", ");
+    const reason = this.#work.clean(
+      `${formatCount(red.length, "target")} ${red.length === 1 ? "is" : "are"} red since the merge: ${names}`,
+    );
+    await this.#record({ type: "gate", gate: "merge", reason });
+    if (!this.#orders.isDryRun) await this.#work.gateClosed(reason);
+  }
+
+  // What may be merged now.
+
+  async #examineAll(): Promise<Mergeable[]> {
+    const { chosen } = this.#orders;
+    const mergeable: Mergeable[] = [];
+    const seen = new Set<string>();
+    for (const item of this.#memory.items.values()) {
+      const { pullRequest: url, pull, merge, item: { id } } = item;
+      if (url === null || this.#lines.has(id) && !isOver(merge) || chosen !== null && !chosen.has(id)) continue;
+      if (pull?.state === "merged" || pull?.state === "closed") continue;
+      // Two items may share a pull request.
+      if (seen.has(url)) continue;
+      seen.add(url);
+      const candidate = this.#candidate(item, url);
+      if (candidate === undefined) {
+        this.#add(item, url, "unread", "no token is for its forge");
+        continue;
+      }
+      const hold = holdOf(this.#memory);
+      if (hold !== null) {
+        this.#add(item, url, "blocked", hold);
+        continue;
+      }
+      const answer = await this.#ask(candidate, async () => await this.#examine(candidate));
+      if (answer === undefined) continue;
+      const examined = answer.value;
+      if (typeof examined === "string") this.#add(item, url, "unread", this.#work.clean(examined));
+      else if (isMergeable(examined)) mergeable.push(examined);
+      else if (examined.judgement.kind === "update") await this.#update(examined, examined.judgement);
+      else if (examined.judgement.kind !== "merge") {
+        this.#add(item, url, examined.judgement.kind, examined.judgement.reason);
+      }
+    }
+    return mergeable;
+  }
+
+  async #update(examined: Examined, { head, reason }: Extract<MergeJudgement, { kind: "update" }>): Promise<void> {
+    const { item, url, place } = examined;
+    if (this.#orders.isDryRun) return this.#add(item, url, "would-update", reason);
+    this.#work.tell(`${item.item.repository}: its branch is brought up to date: ${reason}`);
+    const answer = await this.#ask(examined, async () => await place.update(head), true);
+    if (answer === undefined) return;
+    const { value } = answer;
+    if (value === "moved") return this.#add(item, url, "blocked", "changed since it was judged");
+    if (value !== "updated") return this.#add(item, url, "blocked", this.#work.clean(value.refused));
+    await this.#record({ type: "merge-update", item: item.item.id, head, by: this.#orders.by });
+    this.#add(item, url, "updated", "its branch is being brought up to date");
+  }
+
+  /** The merges of this round: the canary first, what the forge has refused last, and no more than the limits allow. */
+  #select(mergeable: readonly Mergeable[]): Mergeable[] {
+    const rank = ({ item }: Mergeable) => item.merge?.state === "refused" ? 2 : item.item.canary ? 0 : 1;
+    const sorted = [...mergeable].sort((a, b) => rank(a) - rank(b));
+    const { items } = this.#memory;
+    const waiting = [...items.values()].filter(({ merge }) => merge?.target === "waiting").length;
+    const canary = this.#canaryObstacle();
+    let free = Math.min(MAX_WAITING, this.#orders.atMost ?? MAX_WAITING) - waiting;
+    let left = this.#orders.atMost ?? Infinity;
+    return sorted.filter(({ item, url, targetChecks, policy, judgement }) => {
+      const needsTarget = targetChecks === "green";
+      const isOut = item.merge?.state === "out" && item.merge.head === judgement.head;
+      if (this.#orders.isWave && isOut) {
+        this.#add(item, url, "blocked", `it left the queue: ${item.merge?.reason}; \`campaign merge\` tries again`);
+        return false;
+      }
+      const reason = canary !== null && !item.item.canary && !policy.isNamed
+        ? canary
+        : left <= 0
+        ? "as many as allowed are merged"
+        : needsTarget && free <= 0
+        ? "earlier merges wait for the checks of their targets"
+        : null;
+      if (reason !== null) {
+        this.#add(item, url, "checks", reason);
+        return false;
+      }
+      left--;
+      if (needsTarget) free--;
+      return true;
+    });
+  }
+
+  /** What items that are not of the canary wait for, as a clause. */
+  #canaryObstacle(): string | null {
+    for (const { item, pullRequest, pull, skipped, merge } of this.#memory.items.values()) {
+      if (!item.canary || pullRequest === null || skipped !== null || pull?.state === "closed") continue;
+      if (pull?.state !== "merged") return `the canary ${item.repository} is merged first`;
+      if (merge?.target === "waiting") return `the canary ${item.repository} waits for the checks of its target`;
+    }
+    return null;
+  }
+
+  async #warn(chosen: readonly Mergeable[]): Promise<void> {
+    for (const { place } of chosen) {
+      const { origin, host } = place.address;
+      if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
+      if (place.startsWorkflows(this.#users.get(origin) ?? null) !== false) continue;
+      this.#work.tell(`merges at ${host} with this token start no workflow: it is the token of a job`);
+    }
+  }
+
+  async #mergeBatch(batch: readonly Mergeable[]): Promise<void> {
+    const { store } = this.#work;
+    await this.#record(...batch.map((each) => this.#intentOf(each)));
+    const open = new Set(batch);
+    try {
+      await store.publish();
+      for (const each of batch) {
+        if (this.#isStopped) break;
+        this.#work.signal?.throwIfAborted();
+        // The record of its end is the first thing after its answer.
+        open.delete(each);
+        await this.#mergeOne(each);
+      }
+    } catch (error) {
+      if (error instanceof LostRaceError || this.#isBroken) throw error;
+      await this.#withdraw(open, "it was announced, and not sent");
+      throw error;
+    }
+    await this.#withdraw(open, "refusals in several repositories have stopped the merges");
+  }
+
+  #intentOf({ item, url, reading, judgement, targetChecks }: Mergeable): RecordBody {
+    const { by, deleteBranch } = this.#orders;
+    const { head, method, exceptions } = judgement;
+    const { base, repositoryId } = reading;
+    return {
+      ...{ type: "merge-intent", item: item.item.id, url, repositoryId, head, base, method, by, targetChecks },
+      ...(exceptions.length > 0 && { exceptions }),
+      ...(deleteBranch && { deleteBranch }),
+    };
+  }
+
+  async #withdraw(merges: Iterable<Mergeable>, reason: string): Promise<void> {
+    for (const { item, url } of merges) await this.#end(item, url, "withdrawn", reason);
+  }
+
+  /** Merges one pull request, if everything is as it was. */
+  async #mergeOne(entry: Mergeable): Promise<void> {
+    const { item, url, place } = entry;
+    const { merge } = item;
+    if (merge === null) throw new Error("Cannot merge without an intent");
+    for (let tries = 1;; tries++) {
+      const again = await this.#askOrWithdraw(entry, async () => await this.#examine(entry));
+      if (again === undefined) return;
+      const examined = again.value;
+      const reason = typeof examined === "string" ? examined : changeOf(examined, merge);
+      if (reason !== null) {
+        return await this.#end(item, url, "withdrawn", this.#work.clean(`changed since it was judged: ${reason}`));
+      }
+      const { lock } = this.#memory;
+      const answer = await this.#askOrWithdraw(entry, async () =>
+        await place.merge({
+          commit: merge.head,
+          method: merge.method,
+          title: titleOf(lock, item.item),
+          body: `Campaign ${lock.campaign}${lock.round === "" ? "" : `, round ${lock.round}`}`,
+          hasQueue: (examined as Examined).reading.facts.hasQueue,
+        }), true);
+      if (answer === undefined) return;
+      if (answer.value.kind !== "later") return await this.#take(entry, merge, answer.value);
+      if (tries === LATER_TRIES) return await this.#end(item, url, "withdrawn", this.#work.clean(answer.value.reason));
+      await this.#work.clock.sleep(LATER_MS, { signal: this.#work.signal });
+    }
+  }
+
+  /** A call before or instead of a merge: after an error nothing was merged. A missing right ends the round, once that is recorded. */
+  async #askOrWithdraw<T>(entry: Mergeable, call: () => Promise<T>, strict = false): Promise<{ value: T } | undefined> {
+    const { item, url } = entry;
+    try {
+      const answer = await this.#ask(entry, call, strict);
+      const line = this.#lines.get(item.item.id);
+      if (answer === undefined) await this.#end(item, url, "withdrawn", line?.reason ?? "its forge could not be asked");
+      return answer;
+    } catch (error) {
+      // A request that was on its way when a signal came may have arrived.
+      if (error instanceof MogplexError && !this.#isBroken && this.#work.signal?.aborted !== true) {
+        await this.#end(item, url, "withdrawn", this.#work.clean(messageOf(error)));
+      }
+      throw error;
+    }
+  }
+
+  /** Records the answer to a merge. */
+  async #take(entry: Mergeable, merge: MergeMemory, outcome: Exclude<MergeOutcome, { kind: "later" }>): Promise<void> {
+    const { item, url, place } = entry;
+    switch (outcome.kind) {
+      case "merged": {
+        const answer = await this.#ask(entry, async () => await place.read());
+        const reading = answer === undefined || typeof answer.value === "string" ? entry.reading : answer.value;
+        return await this.#recordMerged(entry, merge, reading, outcome.commit);
+      }
+      case "queued":
+      case "pending":
+      case "foreign":
+        return await this.#end(item, url, outcome.kind, null, null, "handle" in outcome ? outcome.handle : null);
+      case "moved":
+        return await this.#end(item, url, "withdrawn", "changed since it was judged: it has other commits");
+      case "refused":
+        this.#isRefused = true;
+        this.#refusals.add(item.item.repositoryId);
+        return await this.#end(item, url, "refused", this.#work.clean(outcome.reason));
+      case "lost":
+        return await this.#readBack(entry, merge, outcome.reason);
+    }
+  }
+
+  /** No answer came: only the forge knows what happened. If it does not say, the intent stays open, and the next round asks again. */
+  async #readBack(entry: Mergeable, merge: MergeMemory, reason: string): Promise<void> {
+    const { item, url } = entry;
+    const { clock, signal, clean } = this.#work;
+    await clock.sleep(READ_BACK_MS, { signal });
+    const answer = await this.#ask(entry, () => this.#follow(entry, merge));
+    if (answer === undefined || OPEN_MERGES.includes(merge.state)) {
+      this.#error ??= new MogplexError({ attempted: `merge ${url}`, why: clean(reason) }, "unavailable");
+      if (merge.state === "open") this.#add(item, url, "unread", "its merge has had no answer yet");
+    }
+  }
+}
+
+function isMergeable(examined: Examined): examined is Mergeable {
+  return examined.judgement.kind === "merge";
+}
+
+/** Whether nothing is left of a merge that was asked for, so that it can be asked for again. */
+function isOver(merge: MergeMemory | null): boolean {
+  return merge?.state === "unanswered";
+}
+
+/** What has changed since the intent of a merge was written, as a clause; null for nothing. */
+function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
+  if (judgement.kind !== "merge") return judgement.reason;
+  if (judgement.head !== merge.head) return "it has other commits";
+  if (reading.base !== merge.base) return `its target is ${JSON.stringify(reading.base)} now`;
+  return reading.repositoryId === merge.repositoryId ? null : "its repository is another one";
+}
+
+/** What a merge in a state waits for, or what it has come to. */
+function waitingText(state: MergeMemory["state"]): string {
+  switch (state) {
+    case "queued":
+      return "in the queue of its target";
+    case "pending":
+      return "the forge is merging it";
+    case "foreign":
+      return "somebody else asked the forge to merge it";
+    default:
+      return state;
+  }
+}

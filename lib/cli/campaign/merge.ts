@@ -1,0 +1,159 @@
+/**
+ * `campaign merge`: merges the pull requests that are approved and green, and says of each other one why not.
+ * @module
+ */
+import { mergeCampaign, type MergeResult } from "../../campaign/merge/merge_campaign.ts";
+import type { MergeLineWord } from "../../campaign/merge/round.ts";
+import { UsageError } from "../../errors.ts";
+import type { MergeMethod } from "../../forge/model.ts";
+import { own } from "../../text/safe_line.ts";
+import { isInteractive } from "../log/writer.ts";
+import { oneOf } from "../options.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
+import { decider, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
+
+const AT_MOST: Option<number> = {
+  name: "at-most",
+  value: "N",
+  help: "Most merges of this call",
+  parse(text, source) {
+    if (/^[1-9]\d{0,3}$/.test(text.trim())) return Number(text);
+    const why = "it must be a whole number from 1 to 9999";
+    throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
+  },
+};
+
+const METHOD: Option<MergeMethod> = {
+  name: "method",
+  value: "METHOD",
+  help: "merge, squash or rebase (that of the file, else one that the repository allows)",
+  parse: oneOf(["merge", "squash", "rebase"]),
+};
+
+const UPDATE: VerbFlag = {
+  name: "update",
+  help: "Bring branches up to date that have to be; this may end approvals",
+};
+
+const REQUIRE_UP_TO_DATE: VerbFlag = {
+  name: "require-up-to-date",
+  help: "Merge only branches that have all commits of their target",
+};
+
+const DELETE_BRANCH: VerbFlag = { name: "delete-branch", help: "Delete the branch of what was merged" };
+
+const WITHOUT_REVIEW: VerbFlag = {
+  name: "without-review",
+  help: "Merge also what nobody has approved, unless it changes files of CI; needs --only outside of a terminal",
+};
+
+const WITHOUT_CHECKS: VerbFlag = {
+  name: "without-checks",
+  help: "Merge also in repositories that have no CI; needs --only outside of a terminal",
+};
+
+const OWN_APPROVAL: VerbFlag = {
+  name: "own-approval",
+  help: "Count also the approvals of those who asked for the work, and of the token's user; not in a job",
+};
+
+export const campaignMergeVerb: Verb = {
+  name: "campaign merge",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Merge the pull requests that people have approved and whose checks are green",
+  group: "toolkit",
+  flags: [
+    WHERE,
+    [CAUSE, ONLY, AT_MOST],
+    [METHOD, UPDATE, REQUIRE_UP_TO_DATE, DELETE_BRANCH],
+    [WITHOUT_REVIEW, WITHOUT_CHECKS, OWN_APPROVAL],
+    [FORGE_HOST],
+    [BY, DRY_RUN, JSON_OBJECT],
+  ],
+  codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
+  meanings: {
+    success: "everything that qualified was merged, or waits in a queue; also when nothing did",
+    failed: "a forge refused one that qualified; three refusals in different repositories end the command",
+    usage: "nothing was planned; no item fits; a token is missing; a journal that was changed",
+    unauthorized: "a forge refuses the token",
+    forbidden: "the token lacks a right, which the message names",
+    unavailable: "a forge or the directory is out of reach; the same command goes on",
+    rateLimited: "another process is at work in the directory",
+  },
+  examples: [
+    "mogplex-ci campaign merge campaign.yml --dry-run",
+    "mogplex-ci campaign merge campaign.yml --at-most 5 --method squash",
+  ],
+  run: merge,
+};
+
+async function merge(context: Context): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign merge");
+  maskToken(context);
+  const dryRun = flags.has(DRY_RUN);
+  const result = await mergeCampaign(place.path, {
+    ...place.options,
+    by: decider(context),
+    ...{ cause: option(CAUSE), only: flags.all(ONLY), atMost: option(AT_MOST), method: option(METHOD) },
+    update: flags.has(UPDATE),
+    requireUpToDate: flags.has(REQUIRE_UP_TO_DATE),
+    deleteBranch: flags.has(DELETE_BRANCH),
+    withoutReview: flags.has(WITHOUT_REVIEW),
+    withoutChecks: flags.has(WITHOUT_CHECKS),
+    ownApproval: flags.has(OWN_APPROVAL),
+    dryRun,
+    isAttended: isInteractive(context),
+  }, place.internals);
+  if (!dryRun) await refreshReports(context, place, result.view);
+  if (flags.has(JSON_OBJECT)) {
+    const { lines, mergedBefore, exitCode } = result;
+    writer.json(writer.clean({ dryRun, pullRequests: lines, mergedBefore, exitCode }));
+  } else print(context, result);
+  if (result.error !== undefined) writer.error(result.error.message);
+  return result.exitCode;
+}
+
+/** What is printed for each word. */
+const LABELS: Readonly<Record<MergeLineWord, string>> = {
+  "would-merge": "would merge",
+  "would-update": "would update",
+  merged: "merged",
+  elsewhere: "merged",
+  queued: "queued",
+  pending: "queued",
+  foreign: "queued",
+  updated: "updating",
+  review: "needs review",
+  checks: "waits",
+  blocked: "blocked",
+  refused: "refused",
+  out: "left queue",
+  left: "left queue",
+  withdrawn: "not merged",
+  unanswered: "not merged",
+  closed: "closed",
+  unread: "not read",
+};
+
+const LABEL_WIDTH = 13;
+
+function print({ writer }: Context, { lines, mergedBefore }: MergeResult): void {
+  const width = lines.reduce((most, { repository }) => Math.max(most, writer.untrusted(repository).length), 0);
+  for (const { word, repository, url, reason, commit } of lines) {
+    const label = writer.untrusted(LABELS[word]).padEnd(LABEL_WIDTH);
+    const text = [commit === null ? "" : `at ${commit}`, reason === word ? "" : reason].filter((part) => part !== "");
+    writer.out(
+      own`${label} ${writer.untrusted(repository).padEnd(width)}  ${writer.untrusted(url)}  ${
+        writer.untrusted(text.join("; "))
+      }`.trimEnd(),
+    );
+  }
+  const counts = new Map<string, number>();
+  for (const { word } of lines) counts.set(LABELS[word], (counts.get(LABELS[word]) ?? 0) + 1);
+  const parts = [...counts].map(([label, count]) => `${count} ${label}`);
+  if (mergedBefore > 0) parts.push(`${mergedBefore} merged before`);
+  writer.out(writer.untrusted(parts.length === 0 ? "there is no pull request to merge" : parts.join(", ")));
+}

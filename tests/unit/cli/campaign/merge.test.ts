@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
+import { cliWorld } from "./world.ts";
+
+const SCENARIO = (SCENARIO_TEXTS.success ?? "").replace('"${pull}"', '"https://github.com/${repo}/pull/7"');
+
+test("campaign merge needs a token that merges before anything is read or merged", async () => {
+  const world = cliWorld({ count: 1, scenarios: SCENARIO });
+  await world.campaign("run");
+  const { code, stdout, stderr } = await world.campaign("merge");
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(
+    "Cannot merge pull requests: no token is named that merges at github.com; " +
+      "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
+  );
+});
+
+test("campaign merge refuses contradictions, and exceptions without names outside of a terminal", async () => {
+  const world = cliWorld({ count: 1, scenarios: SCENARIO });
+  await world.campaign("plan");
+  const refused = async (args: string[], env: Record<string, string> = {}) => {
+    const { code, stderr } = await world.campaign("merge", args, { env });
+    return `${code} ${stderr.split("\n")[0]}`;
+  };
+  expect(await refused(["--without-review", "--without-checks", "--only", "acme/x"])).toMatch(
+    /^2 .*nothing would be left/,
+  );
+  expect(await refused(["--without-review"])).toMatch(/^2 .*--without-review needs the names of the items/);
+  expect(await refused(["--without-checks", "--only", "acme/*"])).toMatch(/^2 .*--without-checks needs the names/);
+  expect(await refused(["--own-approval"], { CI: "true", GITHUB_ACTIONS: "true" })).toMatch(
+    /^2 .*a job has no approval/,
+  );
+  expect(await refused(["--at-most", "0"])).toMatch(/^2 .*a whole number from 1 to 9999/);
+  expect(await refused(["--method", "octopus"])).toMatch(/^2 /);
+  expect(await refused(["--cause", "red"])).toMatch(/^2 .*there is no such cause/);
+  expect(await refused(["--only", "other/*"])).toMatch(/^2 .*no item fits/);
+});
+
+test("campaign merge says that there is nothing to merge, and ends well", async () => {
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  const { code, stdout } = await world.campaign("merge", ["--dry-run"]);
+  expect([code, stdout]).toEqual([0, "there is no pull request to merge\n"]);
+  const json = await world.campaign("merge", ["--json"]);
+  expect(JSON.parse(json.stdout)).toEqual({ dryRun: false, pullRequests: [], mergedBefore: 0, exitCode: 0 });
+});
