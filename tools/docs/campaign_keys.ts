@@ -20,7 +20,9 @@ export interface KeyFacts {
 
 const NAME = "[A-Za-z0-9_.-]{1,100}";
 const UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
-const REPOSITORY = `^(?:${NAME}/${NAME}|${UUID})$`;
+/** Beginning of the address of a repository. */
+const ADDRESS = "(?:https?|ssh)://[^/]+/|git@[^:/]+:";
+const REPOSITORY = `^(?:(?:${ADDRESS})${NAME}/${NAME}/?|${NAME}/${NAME}|${UUID})$`;
 const REVIEWER =
   "^(?:team:)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$|^team:[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$";
 const GLOB = "^[A-Za-z0-9_./*?-]+$";
@@ -70,12 +72,12 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     maxProperties: MAX_VARIABLES,
   },
   "repositories[]|1": {
-    description: "A repository: `owner/name` or its id.",
+    description: "A repository: `owner/name`, its address, or its id.",
     pattern: REPOSITORY,
     examples: ["acme/web"],
   },
   "repositories[]|2.repo": {
-    description: "`owner/name` or the id of a repository.",
+    description: "`owner/name`, address or id of a repository.",
     pattern: REPOSITORY,
     examples: ["acme/web"],
   },
@@ -103,7 +105,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "repositories[]|3.exclude": { description: "Globs of names to leave out of this entry." },
   "repositories[]|3": { description: "Every repository whose full name begins with a text." },
   "repositories[]|4.file": {
-    description: "Path of a list with one name or id per line; `-` is standard input, for `plan` only.",
+    description: "Path of a list with one name, address or id per line; `-` is standard input, for `plan` only.",
     minLength: 1,
   },
   "repositories[]|4": { description: "The repositories of a list." },
@@ -115,12 +117,13 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     minLength: 1,
   },
   "agent.harness": {
-    description: `The agent: ${
-      HARNESSES.map((name) => `\`${name}\``).join(", ")
-    }, or another one that the service knows by now.`,
+    description: `The agent: ${HARNESSES.map((name) => `\`${name}\``).join(", ")}, or another one with \`unverified\`.`,
     minLength: 1,
     maxLength: 100,
     examples: HARNESSES,
+  },
+  "agent.unverified": {
+    description: "`true` permits a harness that this version does not know: the service may still refuse every start.",
   },
   "agent.mode": { description: "How much the agent may do. Default: the service decides." },
   "agent": { description: "The agent that does the task." },

@@ -29,8 +29,10 @@ export function placeText(place: Place): string {
 export type RepositoryEntry =
   | {
     kind: "repository";
-    /** `owner/name` or a UUID, as written. */
+    /** `owner/name` or a UUID. */
     repo: string;
+    /** Host of the address by which it was given; absent without one. */
+    host?: string | undefined;
     /** Base branch; undefined for the repository's default. */
     baseBranch: string | undefined;
     /** Root directory, normalised: null for the repository's root, undefined for the repository's stored one. */

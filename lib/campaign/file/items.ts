@@ -16,7 +16,7 @@ import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import { type CampaignFile, type FilePlace, type Place, placeText, type RepositoryEntry } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, repository, type Rule } from "./rules.ts";
+import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, partsOfAddress, repository, type Rule } from "./rules.ts";
 import { MAX_ENTRIES } from "./schema.ts";
 import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax.ts";
 
@@ -194,7 +194,9 @@ export class EntryReader {
     return false;
   }
 
-  #addRepository(entry: RepositoryEntry & { kind: "repository" }, key: string): void {
+  #addRepository(written: RepositoryEntry & { kind: "repository" }, key: string): void {
+    const address = partsOfAddress(written.repo);
+    const entry = address === undefined ? written : { ...written, repo: address.name, host: address.host };
     const { repo, baseBranch = null, root, place } = entry;
     const identity = ["repository", repo.toLowerCase(), baseBranch, root === undefined ? false : root];
     const where = [baseBranch, root].filter((each) => typeof each === "string").map((each) => ` ${excerpt(each)}`);

@@ -75,7 +75,14 @@ export interface CampaignDefinition {
   /** Path of a file with more of them. */
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
-  readonly agent?: { readonly harness?: OpenWord<Harness> | undefined; readonly mode?: Mode | undefined } | undefined;
+  readonly agent?: {
+    /** Another name than those of this version needs `unverified`. @default {"codex"} */
+    readonly harness?: OpenWord<Harness> | undefined;
+    /** How much the agent may do. @default the service decides */
+    readonly mode?: Mode | undefined;
+    /** Permits a harness that this version does not know. @default {false} */
+    readonly unverified?: boolean | undefined;
+  } | undefined;
   /** Name of the working branches. A template. @default the service names them */
   readonly branch?: string | undefined;
   /** What makes a run a success. @default {{ require: "run", acceptUnchanged: false }} */

@@ -7,6 +7,7 @@ import * as z from "zod/mini";
 import { ownFields } from "../../lookup.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { parseDuration } from "../../text/duration.ts";
+import { unknownHarness } from "../../service/validate.ts";
 import type {
   CampaignFile,
   MergeRules,
@@ -304,6 +305,22 @@ export function readFileHome(path: string, io: FileIo): string | null {
   return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
+/** The host whose repository names the service knows. */
+const KNOWN_HOST = "github.com";
+
+/** What is worth a note in a campaign without mistakes: a harness that may be refused, hosts that are not used. */
+export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
+  const harness = unknownHarness(agent.harness);
+  const hosts = new Set(repositories.flatMap((entry) => entry.kind === "repository" ? entry.host ?? [] : []));
+  hosts.delete(KNOWN_HOST);
+  return [
+    ...harness === undefined ? [] : [harness],
+    ...hosts.size === 0
+      ? []
+      : [`the service knows repositories by their names; ${[...hosts].join(", ")} in their addresses is not used`],
+  ];
+}
+
 // Rules between keys of a campaign file: what excludes each other, and what needs something else.
 
 /** Keys with sentences, in which people write `#12`. */
@@ -341,6 +358,12 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
 
   const harness = textAt(root, ["agent", "harness"]);
   const mode = textAt(root, ["agent", "mode"]);
+  const unverified = nodeAt(root, ["agent", "unverified"]);
+  const isPermitted = unverified?.kind === "scalar" && unverified.value === true;
+  const unknown = isPermitted ? undefined : unknownHarness(harness);
+  if (unknown !== undefined) {
+    add(["agent", "harness"], `${unknown} ("unverified: true" beside it permits any name)`);
+  }
   if (harness === "mogplex" && mode !== undefined) {
     add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');
   }

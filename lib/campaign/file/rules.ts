@@ -193,18 +193,21 @@ export function hostName(text: string): string | undefined {
   return isHost && new URL(`https://${text}`).host === text.toLowerCase() ? undefined : allowed;
 }
 
-/** `owner/name` from the address of a repository. */
-function nameInAddress(text: string): string | undefined {
-  const match = /^(?:(?:https?|ssh):\/\/[^/]+\/|git@[^:/]+:)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(text);
-  return match?.[1];
+/** Host and `owner/name` in the address of a repository. */
+export function partsOfAddress(text: string): { host: string; name: string } | undefined {
+  const match =
+    /^(?:(?:https?|ssh):\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\/|git@([^:/@]+):)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(
+      text,
+    );
+  return match === null ? undefined : { host: (match[1] ?? match[2] ?? "").toLowerCase(), name: match[3] ?? "" };
 }
 
-/** A repository: `owner/name` or an id. */
+/** A repository: `owner/name`, alone or in an address, or an id. */
 export function repository(text: string): string | undefined {
   if (isUuid(text)) return undefined;
-  const allowed = "it must be owner/name or the id of a repository (a UUID)";
-  const address = nameInAddress(text);
-  if (address !== undefined) return `${allowed}, without an address; did you mean "${address}"?`;
+  const allowed = "it must be owner/name, the address or the id of a repository (a UUID)";
+  const address = partsOfAddress(text);
+  if (address !== undefined) return repository(address.name);
   if (/[*?]/.test(text)) {
     return `${allowed}, without * and ?; for several repositories write { query: owner/, exclude: [...] }`;
   }
@@ -226,7 +229,7 @@ export function queryText(text: string): string | undefined {
 }
 
 export function nameGlob(text: string): string | undefined {
-  const address = nameInAddress(text);
+  const address = partsOfAddress(text)?.name;
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
   if (isUuid(text)) return "names are compared, not ids; write owner/name";
   return globProblem(text);

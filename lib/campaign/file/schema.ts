@@ -80,7 +80,8 @@ function path() {
 }
 
 function entry() {
-  const repository = () => text("it must be owner/name or the id of a repository (a UUID)", rules.repository);
+  const repository = () =>
+    text("it must be owner/name, the address or the id of a repository (a UUID)", rules.repository);
   const error = () => "it must be owner/name, an id, or a map with exactly one of the keys repo, query and file";
   return z.union([
     repository(),
@@ -187,8 +188,9 @@ function build() {
       map({
         "harness": z._default(text("it must be the name of an agent", harnessProblem), "codex"),
         "mode": z.optional(choice(MODES)),
+        "unverified": z._default(flag(), false),
       }),
-      { harness: "codex" },
+      { harness: "codex", unverified: false },
     ),
     "branch": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),
     "success": z._default(

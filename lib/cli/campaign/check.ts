@@ -4,9 +4,8 @@
  */
 import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
 import { CampaignFileError, campaignText, mistakeLine } from "../../campaign/file/mistakes.ts";
-import { readCampaignFile } from "../../campaign/file/read.ts";
+import { campaignNotes, readCampaignFile } from "../../campaign/file/read.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { unknownHarness } from "../../service/validate.ts";
 import { formatCount } from "../../text/duration.ts";
 import { requiredArgument } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
@@ -39,8 +38,7 @@ async function check(context: Context): Promise<number> {
       stdin: "skip" as const,
     };
     const { file } = await readCampaignFile(path, io, options);
-    const harness = unknownHarness(file.agent.harness);
-    if (harness !== undefined) writer.note(harness);
+    for (const message of campaignNotes(file)) writer.note(message);
     if (flags.has(JSON_OBJECT)) writer.json({ ok: true, mistakes: [] });
     else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
     return EXIT.success;

@@ -679,10 +679,13 @@ test("mask(), render() and report() take the view of a campaign as they take a r
   expect(render(JSON.parse(json) as typeof view, "junit")).toContain("<testsuite");
 });
 
-test("a harness that is not known passes with one notice that has the nearest word, and the service refuses it", async () => {
+test("a harness that is not known is a mistake; unverified, it passes with one notice that has the nearest word, and the service refuses it", async () => {
+  expect(await world({}, { agent: { harness: "codx" } }).campaign.run().catch((error) => error.message)).toContain(
+    'agent.harness: the harness "codx" is not known to this version; did you mean codex?',
+  );
   const notices: Notice[] = [];
   const settings = { onNotice: (notice: Notice) => void notices.push(notice) };
-  const { campaign, service } = world({}, { agent: { harness: "codx" } }, settings);
+  const { campaign, service } = world({}, { agent: { harness: "codx", unverified: true } }, settings);
   const view = await campaign.run({ throwOnFailure: false });
   expect(service.runs).toEqual([]);
   expect(view.items.map(({ verdict }) => verdict)).not.toContain("succeeded");

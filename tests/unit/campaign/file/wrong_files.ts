@@ -101,10 +101,15 @@ const ENTRIES: readonly WrongFile[] = [
     "4:16 repositories[0]",
     "for all repositories of an owner write { query: acme/ }",
   ]),
-  entries("address", "['https://github.com/acme/web.git', 'git@github.com:acme/api.git']", [
-    "4:16 repositories[0]",
-    'did you mean "acme/web"?',
-  ], ["4:51 repositories[1]", 'did you mean "acme/api"?']),
+  entries(
+    "address of a page, and one without a name",
+    "['https://github.com/acme/web/pull/1', 'https://github.com/acme']",
+    [
+      "4:16 repositories[0]",
+      'there are too many "/"',
+    ],
+    ["4:54 repositories[1]", "it must be owner/name, the address or the id"],
+  ),
   entries("glob", "[acme/*]", ["4:16 repositories[0]", "write { query: owner/, exclude: [...] }"]),
   entries("three parts", "[a/b/c]", ["4:16 repositories[0]", 'there are too many "/"']),
   entries("number", "[5]", ["4:16 repositories[0]", "it must be owner/name, an id, or a map"]),

@@ -25,10 +25,33 @@ test("campaign check prints a line and ends with 0 when there is no mistake", as
   });
 });
 
-test("campaign check takes a harness that is not known, and says what it may have meant", async () => {
-  const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx }\n`);
+test("campaign check refuses a harness that is not known, with the nearest one, unless the file says that it is unverified", async () => {
+  const wrong = await check(`${GOOD}agent: { harness: claude }\n`);
+  expect([wrong.code, wrong.stdout]).toEqual([
+    2,
+    'c.yaml:5:19: agent.harness: the harness "claude" is not known to this version; did you mean claude-code? ' +
+    '("unverified: true" beside it permits any name)\n',
+  ]);
+  expect((await check(`${GOOD}agent: { harness: claude, unverified: false }\n`)).code).toBe(2);
+  const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx, unverified: true }\n`);
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("no mistakes") });
   expect(stderr).toContain('the harness "codx" is not known to this version; did you mean codex?');
+});
+
+test("campaign check takes addresses of repositories, and notes hosts that are not used, without user and password", async () => {
+  const file = GOOD.replace(
+    /repositories:.*/,
+    "repositories: [https://github.com/acme/web.git, 'git@github.com:acme/api', " +
+      "{ repo: 'https://kim:hunter2@git.example.com:8443/acme/shop/' }]",
+  );
+  const { code, stdout, stderr } = await check(file);
+  expect([code, stdout, stderr]).toEqual([
+    0,
+    expect.stringContaining("3 repositories"),
+    "note: the service knows repositories by their names; git.example.com in their addresses is not used\n",
+  ]);
+  const twice = await check(GOOD.replace(/repositories:.*/, "repositories: [acme/web, https://evil.example/acme/web]"));
+  expect([twice.code, twice.stdout]).toEqual([2, expect.stringContaining('"acme/web" is there twice')]);
 });
 
 test("campaign check prints every mistake on a line of its own and ends with 2", async () => {
