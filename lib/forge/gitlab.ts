@@ -11,6 +11,7 @@ import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { gitlabFiles } from "./gitlab/files.ts";
 import { gitlabFindings } from "./gitlab/findings.ts";
+import { GITLAB_MERGING } from "./gitlab/merging.ts";
 import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
 import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
 import { GitlabThreads } from "./gitlab/threads.ts";
@@ -41,6 +42,7 @@ export const GITLAB: Forge = {
     find: findGitlab,
     findings: gitlabFindings,
   },
+  merging: GITLAB_MERGING,
   threads: (client, place) => new GitlabThreads(client, place),
   writes: GITLAB_WRITES,
   notes: GITLAB_NOTES,

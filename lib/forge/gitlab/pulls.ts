@@ -31,6 +31,15 @@ export const GITLAB_ADDRESS: AddressForm = {
 type MergeRequest = z.output<typeof mergeRequestSchema>;
 
 const user = z.lazy(() => z.object({ id: z.int(), username: z.string() }));
+export const pipelineSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    project_id: z.nullish(z.int()),
+    sha: z.nullish(z.string()),
+    status: z.string(),
+    source: z.nullish(z.string()),
+  })
+);
 const mergeRequestSchema = z.lazy(() => {
   const users = z.nullish(z.array(user));
   return z.object({
@@ -47,18 +56,15 @@ const mergeRequestSchema = z.lazy(() => {
     target_project_id: z.nullish(z.int()),
     sha: z.nullish(z.string()),
     changes_count: z.nullish(z.string()),
+    target_branch: z.nullish(z.string()),
+    diverged_commits_count: z.nullish(z.int()),
+    merge_commit_sha: z.nullish(z.string()),
+    squash_commit_sha: z.nullish(z.string()),
+    user: z.nullish(z.object({ can_merge: z.nullish(z.boolean()) })),
     merge_status: z.nullish(z.string()),
     detailed_merge_status: z.nullish(z.string()),
     has_conflicts: z.nullish(z.boolean()),
-    head_pipeline: z.nullish(
-      z.object({
-        id: z.int(),
-        project_id: z.nullish(z.int()),
-        sha: z.nullish(z.string()),
-        status: z.string(),
-        source: z.nullish(z.string()),
-      }),
-    ),
+    head_pipeline: z.nullish(pipelineSchema),
     author: z.nullish(user),
     assignees: users,
     reviewers: users,
@@ -120,14 +126,28 @@ const listSchema = z.lazy(() =>
  * @throws what the client throws.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
+  return (await askGitlab(client, address)).outcome;
+}
+
+/** What was read of a merge request; everything but the outcome is absent if it was refused, and the review if it is not open. */
+interface RequestAnswer {
+  readonly outcome: PullRequestOutcome;
+  readonly request?: MergeRequest;
+  readonly review?: ReviewReading | undefined;
+}
+
+/** The same, with what GitLab has answered. @param query Of the first request. @throws what the client throws. */
+export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await client.getPullRequest(
     `read merge request ${address.url}`,
-    pathOf(address),
+    pathOf(address) + query,
     mergeRequestSchema,
   );
-  if (typeof request === "string") return { ok: false, reason: request };
-  return await factsOf(client, address, request);
+  if (typeof request === "string") return refuse(request);
+  return await answerOf(client, address, request);
 }
+
+const refuse = (reason: string): RequestAnswer => ({ outcome: { ok: false, reason } });
 
 export function pathOf({ repository, number }: PullRequestAddress): string {
   return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
@@ -150,54 +170,55 @@ export const toUser = (
   { id, username, bot }: { id: number; username: string; bot?: boolean | null | undefined },
 ): ForgeUser => ({ id, name: username, isBot: bot ?? (BOT.test(username) ? true : null) });
 
-async function factsOf(
+async function answerOf(
   client: ForgeClient,
   address: PullRequestAddress,
   request: MergeRequest,
-): Promise<PullRequestOutcome> {
+): Promise<RequestAnswer> {
   const state = STATES.get(request.state);
   const times = [request.created_at, request.updated_at].map((text) => Date.parse(text));
   if (state === undefined || times.some((ms) => Number.isNaN(ms))) {
-    return { ok: false, reason: "the answer has not the form that GitLab documents" };
+    return refuse(FORM);
   }
   const place = readAddress([GITLAB_ADDRESS], request.web_url);
-  if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another merge request" };
+  if (!isSamePlace(address, place)) return refuse("the answer is about another merge request");
   const isOpen = state === "open";
   const checks = isOpen ? await allChecksOf(client, place, request) : pipelineState(request);
-  const review = isOpen ? await reviewOf(client, place, request) : null;
+  const read = isOpen ? await readReview(client, place, request) : undefined;
+  const review = read === undefined ? null : reviewOf(request, read);
   const missing = isOpen
     ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
     : [];
-  return {
-    ok: true,
-    facts: {
-      url: place.url,
-      state,
-      draft: request.draft ?? request.work_in_progress ?? false,
-      checks,
-      review,
-      conflict: isOpen ? conflictOf(request) : null,
-      owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
-      branch: request.source_branch,
-      isForeign: request.source_project_id !== request.target_project_id,
-      // Only a follow-up needs it, and only for one of these causes.
-      isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
-        ? await guardOf(client, place, request)
-        : null,
-      commit: request.sha ?? null,
-      isBehind: request.detailed_merge_status === "need_rebase",
-      hasQueue: false,
-      // `1000+` if there are more than GitLab shows. GitLab does not count lines here.
-      files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
-      additions: null,
-      deletions: null,
-      createdAt: request.created_at,
-      updatedAt: request.updated_at,
-      ...endTimes(state, request.merged_at, request.closed_at),
-      problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
-    },
+  const facts: PullRequestFacts = {
+    url: place.url,
+    state,
+    draft: request.draft ?? request.work_in_progress ?? false,
+    checks,
+    review,
+    conflict: isOpen ? conflictOf(request) : null,
+    owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
+    branch: request.source_branch,
+    isForeign: request.source_project_id !== request.target_project_id,
+    // Only a follow-up needs it, and only for one of these causes.
+    isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
+      ? await guardOf(client, place, request)
+      : null,
+    commit: request.sha ?? null,
+    isBehind: request.detailed_merge_status === "need_rebase",
+    hasQueue: false,
+    // `1000+` if there are more than GitLab shows. GitLab does not count lines here.
+    files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
+    additions: null,
+    deletions: null,
+    createdAt: request.created_at,
+    updatedAt: request.updated_at,
+    ...endTimes(state, request.merged_at, request.closed_at),
+    problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
   };
+  return { outcome: { ok: true, facts }, request, review: read?.reading };
 }
+
+export const FORM = "the answer has not the form that GitLab documents";
 
 /** The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(
@@ -230,7 +251,7 @@ const PIPELINES = new Map<string, ChecksState>([
 ]);
 
 /** Null if it is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
-function pipelineState({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
+function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pipeline">): ChecksState | null {
   if (pipeline === undefined) return null;
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
 }
@@ -239,10 +260,10 @@ function pipelineState({ head_pipeline: pipeline }: MergeRequest): ChecksState |
  * The word of the pipeline, unless one of our checks has a part in it: a job of the gate, or a status, for which GitLab makes a pipeline `external`
  * if there is no other one. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
  */
-async function checksOf(
+export async function checksOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
-  request: MergeRequest,
+  request: Pick<MergeRequest, "head_pipeline" | "sha">,
 ): Promise<ChecksState | null> {
   const whole = pipelineState(request);
   const { head_pipeline: pipeline } = request;
@@ -250,7 +271,7 @@ async function checksOf(
   if (!pipeline || !sha || whole === "none" || whole === "green" && pipeline.source !== "external") return whole;
   const query = new URLSearchParams({ pipeline_id: String(pipeline.id), per_page: String(PAGE) });
   const rows = await client.getShown(
-    `read the commit statuses of merge request ${url}`,
+    `read the commit statuses of ${url}`,
     `/projects/${pipeline.project_id ?? encodeURIComponent(repository)}/repository/commits/${sha}/statuses?${query}`,
     z.array(statusSchema),
   );
@@ -272,7 +293,7 @@ function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof st
 }
 
 /** Undefined if this token cannot see it, or this GitLab does not have it. */
-async function part<T extends z.core.$ZodType>(
+export async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
   address: PullRequestAddress,
   name: string,
@@ -286,21 +307,18 @@ async function part<T extends z.core.$ZodType>(
   );
 }
 
-/** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
-async function reviewOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<ReviewState | null> {
-  if (request.detailed_merge_status === "requested_changes") return "changes-requested";
-  const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
-  const { reading, isEnough } = await readReview(client, address, request);
-  const state = reviewStateOf(reading, wasAsked);
+function reviewOf(
+  { detailed_merge_status: status, reviewers }: MergeRequest,
+  { reading, isEnough }: Awaited<ReturnType<typeof readReview>>,
+): ReviewState | null {
+  if (status === "requested_changes") return "changes-requested";
+  const state = reviewStateOf(reading, (reviewers ?? []).some((user) => !isBot(user)));
   return state === "approved" && !isEnough ? "requested" : state;
 }
 
 /**
- * Rights are not asked for here: GitLab lets only members with a role for it approve. `isEnough`: GitLab's own count; false only if it is shown.
+ * The review of an open merge request. Rights are not asked for here: GitLab lets only members with a role for it approve. `isEnough`: GitLab's own
+ * count; false only if it is shown. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers.
  */
 async function readReview(
   client: ForgeClient,
@@ -349,8 +367,7 @@ async function withCommits(
   { sha }: MergeRequest,
   approvals: readonly Approval[],
 ): Promise<Opinion[]> {
-  const versions = await part(client, address, "versions", z.array(versionSchema)) ?? [];
-  const newest = versions.toSorted((a, b) => b.id - a.id)[0];
+  const newest = await newestVersion(client, address);
   const notes = approvals.every(({ approved_at: at }) => at) ? [] : await approvalNotes(client, address);
   return approvals.map(({ user, approved_at: shown }) => {
     const at = shown ?? notes.find(({ author }) => author.id === user.id)?.created_at ?? null;
@@ -359,6 +376,12 @@ async function withCommits(
     const commit = !isKnown ? null : sinceMs >= VERSION_MS ? sha ?? null : EARLIER;
     return { by: toUser(user), word: "approved", commit, at, mayPush: true };
   });
+}
+
+/** The newest push; undefined if it is not shown. */
+export async function newestVersion(client: ForgeClient, address: PullRequestAddress) {
+  const versions = await part(client, address, "versions", z.array(versionSchema)) ?? [];
+  return versions.toSorted((a, b) => b.id - a.id)[0];
 }
 
 /** GitLab's own notes about approvals, newest first, in words that are English whatever the user's language is. */

@@ -25,6 +25,7 @@ export interface Request {
   notes?: Record<string, unknown>[];
   /** Of its pipeline. */
   statuses?: Record<string, unknown>[];
+  diffs?: Response | Record<string, unknown>[];
   /** Answers of GraphQL. */
   writers?: Response | Record<string, unknown>;
   status_checks?: Response | { status: string }[];
@@ -36,6 +37,8 @@ export interface GitlabForge {
   requests: Map<string, Request | number>;
   /** Projects that were moved. */
   moved: Map<string, string>;
+  /** Everything else, by path and query; 404 without an entry. A number is a status. */
+  others: Map<string, unknown>;
   faults: (Response | "reset")[];
   received: { path: string; token: string | null; url: string }[];
   fetch(url: string, init: RequestInit): Promise<Response>;
@@ -96,6 +99,7 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
     host,
     requests: new Map(),
     moved: new Map(),
+    others: new Map(),
     faults: [],
     received: [],
     // deno-lint-ignore require-await
@@ -117,6 +121,8 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
   }
 
   function answer(path: string, search: string): Response {
+    const other = forge.others.get(path + search);
+    if (other !== undefined) return typeof other === "number" ? json(other, {}) : json(200, other);
     const [, sha] = /^\/projects\/[^/]+\/repository\/commits\/([0-9a-f]+)\/statuses$/.exec(path) ?? [];
     if (sha !== undefined) {
       const request = [...forge.requests.values()].find((each) => typeof each !== "number" && each.fields.sha === sha);
@@ -132,8 +138,9 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
       const branch = typeof found === "object" ? found.branch : undefined;
       return branch === undefined ? json(404, { message: "404 Branch Not Found" }) : json(200, branch);
     }
-    const [, encoded = "", iid, part] = /^\/projects\/([^/]+)\/merge_requests(?:\/(\d+))?(?:\/(\w+))?$/.exec(path) ??
-      [];
+    const match = /^\/projects\/([^/]+)\/merge_requests(?:\/(\d+))?(?:\/(\w+))?$/.exec(path);
+    if (match === null) return json(404, { message: "404 Not Found" });
+    const [, encoded = "", iid, part] = match;
     const project = decodeURIComponent(encoded);
     const moved = forge.moved.get(project);
     if (moved !== undefined) {
@@ -166,6 +173,7 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
       reviewers: request.reviewers ?? [],
       versions: request.versions,
       notes: request.notes ?? [],
+      diffs: request.diffs,
     };
     const value = parts[part];
     return value instanceof Response ? value.clone() : json(200, value);

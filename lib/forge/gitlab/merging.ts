@@ -1,0 +1,167 @@
+/**
+ * Whether a merge request of GitLab may be merged. Its API applies the rules of the project to everybody. Source: GitLab, "Merge requests API", "Merge a
+ * merge request".
+ * @module
+ */
+import * as z from "zod/mini";
+import type { Opinion } from "../approvals.ts";
+import { type ForgeClient, isHidden } from "../client.ts";
+import type { ForgeMerging, MergeReading } from "../merging.ts";
+import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
+import { orNull } from "../threads.ts";
+import { isPusher, memberSchema } from "./findings.ts";
+import { askGitlab, checksOf, FORM, newestVersion, part, pipelineSchema } from "./pulls.ts";
+
+export const GITLAB_MERGING: ForgeMerging = { read, checks };
+
+/** Most users whose right is asked for. */
+const MAX_USERS = 20;
+const PAGE = 100;
+/** The waits for GitLab to find out whether it can be merged, in milliseconds. A request makes it look. */
+const LOOK_MS = [2_000, 4_000];
+const UNCHECKED: readonly (string | null | undefined)[] = ["unchecked", "checking", "preparing", "approvals_syncing"];
+
+// Source: GitLab, "Projects API", "Branches API", "Users API", "Merge requests API".
+const projectSchema = z.lazy(() => {
+  const flag = z.nullish(z.boolean());
+  const text = z.nullish(z.string());
+  return z.object({
+    id: z.int(),
+    ...{ merge_method: text, squash_option: text },
+    ...{ only_allow_merge_if_pipeline_succeeds: flag, merge_trains_enabled: flag },
+  });
+});
+const branchSchema = z.lazy(() => z.object({ commit: z.nullish(z.object({ id: z.string() })) }));
+const accountSchema = z.lazy(() => z.object({ id: z.int(), bot: z.nullish(z.boolean()) }));
+const diffSchema = z.lazy(() => z.object({ old_path: z.string(), new_path: z.string() }));
+
+async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string> {
+  let answer = await askGitlab(client, address, "?include_diverged_commits_count=true");
+  for (const waitMs of LOOK_MS) {
+    const { request } = answer;
+    if (request?.state !== "opened" || !UNCHECKED.includes(request.detailed_merge_status)) break;
+    await client.wait(waitMs);
+    answer = await askGitlab(client, address, "?include_diverged_commits_count=true");
+  }
+  const { outcome, request, review } = answer;
+  if (!outcome.ok) return outcome.reason;
+  const base = request?.target_branch;
+  if (request === undefined || !base) return FORM;
+  const { facts } = outcome;
+  const isOpen = facts.state === "open";
+  const path = `/projects/${encodeURIComponent(address.repository)}`;
+  const project = await client.getPullRequest(`read project ${address.repository}`, path, projectSchema);
+  if (typeof project === "string") return project;
+  const what = `read branch "${base}"`;
+  const target = await client.getShown(what, `${path}/repository/branches/${encodeURIComponent(base)}`, branchSchema);
+  const version = isOpen ? await newestVersion(client, address) : undefined;
+  const count = request.diverged_commits_count;
+  return {
+    facts: { ...facts, hasQueue: project.merge_trains_enabled === true },
+    repositoryId: String(project.id),
+    base,
+    baseCommit: target?.commit?.id ?? null,
+    review: {
+      ...(review ?? { head: facts.commit, required: null, author: null, writers: null }),
+      opinions: review?.opinions ? await withRights(client, path, review.opinions) : null,
+    },
+    isCheckRequired: project.only_allow_merge_if_pipeline_succeeds ?? null,
+    bypass: null,
+    blocked: isOpen ? blockedBy(request.detailed_merge_status, request.user?.can_merge) : null,
+    methods: methodsOf(project),
+    isStacked: false,
+    mergeCommit: facts.state === "merged" ? request.merge_commit_sha ?? request.squash_commit_sha ?? null : null,
+    mergedHead: facts.state === "merged" ? facts.commit : null,
+    isOutdated: isOpen && typeof count === "number" ? count > 0 : null,
+    // The time of the push, which nobody can choose as they can the date of a commit.
+    headCommittedAt: version?.head_commit_sha === facts.commit ? version?.created_at ?? null : null,
+    changedFiles: isOpen ? await filesOf(client, address, request.changes_count) : null,
+  };
+}
+
+/** Opinions with the rights that their users have now; null if there are too many. */
+async function withRights(
+  client: ForgeClient,
+  project: string,
+  opinions: readonly Opinion[],
+): Promise<Opinion[] | null> {
+  if (new Set(opinions.map(({ by }) => by.id)).size > MAX_USERS) return null;
+  const result: Opinion[] = [];
+  for (const opinion of opinions) {
+    const { id, name, isBot } = opinion.by;
+    const what = `read the rights of ${name}`;
+    // Lists of users do not show whether it is a program.
+    const account = await client.getShown(what, `/users/${id}`, accountSchema);
+    const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };
+    result.push({ ...opinion, by, mayPush: await mayPush(client, what, `${project}/members/all/${id}`, id) });
+  }
+  return result;
+}
+
+/** Null if it is not shown. */
+async function mayPush(client: ForgeClient, what: string, path: string, id: number): Promise<boolean | null> {
+  try {
+    return isPusher(await orNull(client.get(what, path, memberSchema)), id);
+  } catch (error) {
+    if (isHidden(error)) return null;
+    throw error;
+  }
+}
+
+/** Reasons in words. Source: GitLab, "Merge requests API", "Merge status". */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["not_approved", "its rules require an approval that is missing"],
+  ["requested_changes", "GitLab counts a request for changes"],
+  ["discussions_not_resolved", "not all of its threads are resolved"],
+  ["merge_request_blocked", "another merge request blocks it"],
+  ["ci_must_pass", "its pipeline must succeed"],
+  ["ci_still_running", "its pipeline is still running"],
+  ["status_checks_must_pass", "an external status check has not passed"],
+  ["security_policy_violations", "it violates a security policy"],
+]);
+
+/** Why GitLab refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
+function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
+  if (canMerge === false) return "the user of the token may not merge it";
+  if (UNCHECKED.includes(status)) return "GitLab has not found out yet whether it can be merged";
+  // Before 15.6 there is no such word.
+  if (!status || ["mergeable", "conflict", "draft_status", "need_rebase", "not_open"].includes(status)) return null;
+  return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;
+}
+
+/** GitLab merges by the method of the project; only the squash is a choice. */
+function methodsOf(
+  { merge_method: method, squash_option: squash }: z.output<typeof projectSchema>,
+): MergeMethod[] | null {
+  if (!method || !squash) return null;
+  const plain: MergeMethod = method === "ff" ? "rebase" : "merge";
+  if (squash === "always") return ["squash"];
+  return squash === "never" ? [plain] : [plain, "squash"];
+}
+
+/** Null if not all are shown. @param count Their number, as GitLab shows it. */
+async function filesOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  count: string | null | undefined,
+): Promise<string[] | null> {
+  if (!/^\d+$/.test(count ?? "") || Number(count) > PAGE) return null;
+  const query = new URLSearchParams({ per_page: String(PAGE) });
+  const diffs = await part(client, address, "diffs", z.array(diffSchema), query);
+  if (diffs === undefined || diffs.length !== Number(count)) return null;
+  return diffs.flatMap(({ old_path: from, new_path: to }) => from === to ? [to] : [to, from]);
+}
+
+/** Of the newest pipeline of the commit. */
+async function checks(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  commit: string,
+): Promise<ChecksState | null> {
+  const project = `/projects/${encodeURIComponent(address.repository)}`;
+  const query = new URLSearchParams({ sha: commit, order_by: "id", sort: "desc", per_page: "1" });
+  const what = `read the pipelines of commit ${commit.slice(0, 12)}`;
+  const pipelines = await client.getShown(what, `${project}/pipelines?${query}`, z.array(pipelineSchema));
+  if (pipelines === undefined) return null;
+  return await checksOf(client, address, { head_pipeline: pipelines[0] ?? null, sha: commit });
+}
