@@ -151,13 +151,20 @@ function isName(glob: string): boolean {
   return !/[*?]/.test(glob);
 }
 
+type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
+
 /**
- * Items that match a selection. A succeeded item is selected only by its whole name: a glob must not bring a second pull request to
- * everything that it matches.
+ * Items that match a selection.
  *
+ * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
+ * matches.
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
-function selected(deciding: Deciding, { failed, cause, only = [], shortIds = false }: Selection): ItemMemory[] {
+export function selectItems(
+  deciding: Selecting,
+  { failed, cause, only = [], shortIds = false }: Selection,
+  byName = true,
+): ItemMemory[] {
   const { opened, store, attempted, view: { causes, items: shown } } = deciding;
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
@@ -175,7 +182,7 @@ function selected(deciding: Deciding, { failed, cause, only = [], shortIds = fal
     const runId = runIds.get(glob);
     if (runId !== undefined) return starts.some((start) => start.runId?.toLowerCase() === runId);
     return [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
-      (!WELL.includes(state) || isName(glob));
+      (!byName || !WELL.includes(state) || isName(glob));
   };
   const items = [...store.memory.items.values()].filter((each) =>
     (!failed || FAILED.includes(each.state)) && (group === undefined || named.has(each.item.id)) &&
@@ -199,7 +206,7 @@ function selected(deciding: Deciding, { failed, cause, only = [], shortIds = fal
  * @throws {UsageError} when more than one run begins with the digits.
  */
 function runIdOf(
-  { store: { memory }, attempted, onNotice }: Deciding,
+  { store: { memory }, attempted, onNotice }: Selecting,
   text: string,
   shortIds: boolean,
 ): string | undefined {
@@ -314,7 +321,7 @@ async function recordDecision(
 async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"retry">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun, view } = deciding;
   const followUp = followUpOf(view, select.cause);
-  const items = retriable(selected(deciding, select), attempted);
+  const items = retriable(selectItems(deciding, select), attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
   const { user } = opened;
   const open = items.filter(isOpenStart);
@@ -411,7 +418,7 @@ async function recordResume(
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun } = deciding;
-  const items = selected(deciding, select).filter((item) => {
+  const items = selectItems(deciding, select).filter((item) => {
     const { state, skipped, pull } = item;
     const isAtWork = hasRun(item) || isOpenStart(item);
     if (isAtWork && item.starts.at(-1)?.missing) return true;

@@ -11,6 +11,7 @@ import { ALL_FORGES, FORGE_NAMES_TEXT, FORGE_TOKENS_TEXT, parsePullRequest } fro
 import type { PullRequestAddress, PullRequestFacts, ReviewState } from "../forge/model.ts";
 import { resolveForgeAccess } from "../forge/open.ts";
 import { type ForgeReading, Forges } from "../forge/batch.ts";
+import type { PullRequestWriter } from "../forge/writer.ts";
 import { callHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { instantMs } from "../run/result.ts";
@@ -36,6 +37,9 @@ const CLOCKS_MS = 5 * 60_000;
 
 /** Most pull requests, and most hosts, that are named one by one: there may be as many as items. */
 const MAX_TOLD = 20;
+
+/** The word of a campaign file for the owners that the target branch names. */
+const CODE_OWNERS = "codeowners";
 
 /** Takes a record into the memory, and writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
@@ -189,6 +193,35 @@ export class PullRequests {
     this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
   }
 
+  /** Whether pull requests are set up now: not again right after the last time. */
+  mayWrite(): boolean {
+    return this.#isDue("set up");
+  }
+
+  /** Reports something once. */
+  tell(message: string): void {
+    this.#tellOnce(message);
+  }
+
+  /** See {@linkcode Forges.writer}. */
+  writer(url: string, command: string): PullRequestWriter | undefined {
+    return this.#forges.writer(url, command);
+  }
+
+  /**
+   * Names of reviewers for a pull request, as a campaign file has them, with the owners of its changed files in the place of `codeowners`.
+   *
+   * @returns Why they are not known, as a clause.
+   * @throws what the client of the forge throws.
+   */
+  async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
+    const names = reviewers.filter((name) => name !== CODE_OWNERS);
+    if (names.length === reviewers.length) return names;
+    const owners = await this.writer(url, command)?.codeOwners() ?? "no token is for its host";
+    if (typeof owners === "string") return owners;
+    return [...new Set([...names, ...owners.users, ...owners.teams.map((team) => `team:${team}`)])];
+  }
+
   #tellProblems({ failed, refused, unasked }: ForgeReading): void {
     const reasons = new Map<string, number>();
     for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
@@ -308,11 +341,16 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
 }
 
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */
-export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "onFailedChecks">, reads: boolean): void {
+export function checkForge(
+  { limits, onFailedChecks, pullRequests }: Pick<Lock, "limits" | "onFailedChecks" | "pullRequests">,
+  reads: boolean,
+): void {
   const key = limits.openPullRequests !== null
     ? "limits.open-pull-requests"
     : onFailedChecks !== null
     ? "on-failed-checks"
+    : pullRequests !== null
+    ? "pull-requests"
     : undefined;
   if (key === undefined || reads) return;
   throw new UsageError({

@@ -12,8 +12,10 @@ import {
 } from "./verbs/automations.ts";
 import { campaignAdvanceVerb } from "./campaign/advance.ts";
 import { campaignApproveVerb } from "./campaign/approve.ts";
+import { campaignAskVerb } from "./campaign/ask.ts";
 import { campaignCheckVerb } from "./campaign/check.ts";
 import { campaignPipelineVerb } from "./campaign/pipeline.ts";
+import { campaignCloseVerb } from "./campaign/close.ts";
 import { campaignCommandsVerb } from "./campaign/commands.ts";
 import { campaignMergeVerb } from "./campaign/merge.ts";
 import { campaignNewVerb } from "./campaign/new.ts";
@@ -73,7 +75,9 @@ export const VERBS: readonly Verb[] = [
   campaignStopVerb,
   campaignResumeVerb,
   campaignSkipVerb,
+  campaignAskVerb,
   campaignMergeVerb,
+  campaignCloseVerb,
   campaignReportVerb,
   campaignPipelineVerb,
   campaignCommandsVerb,

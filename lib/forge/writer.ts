@@ -4,10 +4,13 @@
  */
 import { type ForgeClient, isLost } from "./client.ts";
 import { commitMessage } from "./commit_message.ts";
+import { ownersOf } from "./code_owners.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { Forge, ForgeNotes } from "./forge.ts";
 import type { MergeReading } from "./merging.ts";
 import type { ChecksState, PullRequestAddress } from "./model.ts";
+import { readTreeFile } from "../git/tree.ts";
+import { decodeUtf8 } from "../runtime.ts";
 import { postComment } from "./note.ts";
 import type {
   ForgeWrites,
@@ -101,7 +104,12 @@ export class PullRequestWriter {
   async comment(marker: string, text: string): Promise<void> {
     const { notes } = this.#forge;
     const { repository, number } = this.address;
-    await postComment(notes.open(this.#client, repository, { kind: "pull", number }), marker, text);
+    const place = notes.open(this.#client, repository, { kind: "pull", number });
+    const reason: typeof place.reason = (status, token) => {
+      const why = place.reason(status, token);
+      return status === 403 && why !== undefined ? `${why}; \`${this.#command}\` writes comments` : why;
+    };
+    await postComment({ ...place, reason }, marker, text);
   }
 
   async close(): Promise<void> {
@@ -110,6 +118,43 @@ export class PullRequestWriter {
 
   async deleteBranch(branch: string, commit: string): Promise<"deleted" | "moved" | "gone" | Refused> {
     return await this.#forge.writes.deleteBranch(this.#for("deleteBranch"), this.address, branch, commit);
+  }
+
+  /** The owners of the changed files, by the target branch; empty without a file that names them. @returns Why they are unknown, as a clause. */
+  async codeOwners(): Promise<Reviewers | string> {
+    const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
+    if (files === undefined) return `the owners cannot be read at ${system}`;
+    const reading = await this.read();
+    if (typeof reading === "string") return reading;
+    const { baseCommit, changedFiles } = reading;
+    if (baseCommit === null) return `${system} does not show the commit of the target branch`;
+    if (changedFiles === null) return `${system} does not show all changed files`;
+    const reader = files.open(this.#client, this.address.repository);
+    for (const path of paths) {
+      const file = await readTreeFile(reader, baseCommit, path);
+      if (file.kind === "file") return ownersOf(decodeUtf8(file.bytes), rules, changedFiles);
+      if (file.kind === "refused") return `${path} of the target branch is not an ordinary file`;
+    }
+    return { users: [], teams: [] };
+  }
+
+  /**
+   * People besides its author and the user of the token who have written commits, given a review or commented.
+   * @returns Null if the forge does not show all of them.
+   */
+  async people(): Promise<readonly string[] | null> {
+    const { threads } = this.#forge;
+    if (threads === undefined) return null;
+    const reading = await this.read();
+    if (typeof reading === "string") return null;
+    const { author, writers, opinions } = reading.review;
+    const { number } = this.address;
+    const comments = await threads(this.#client, this.address).comments({ kind: "pull", number });
+    if (writers === null || opinions === null || !comments.isWhole) return null;
+    const own = new Set([author?.id, (await this.me())?.id]);
+    const users = [...writers, ...opinions.map(({ by }) => by), ...comments.list.map((each) => each.author)];
+    const people = users.filter(({ id, isBot }) => isBot !== true && id > 0 && !own.has(id));
+    return [...new Set(people.map(({ name }) => name))];
   }
 
   /** The token's user; null if the forge does not show it. */

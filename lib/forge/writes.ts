@@ -5,7 +5,7 @@
  */
 import type { ForgeClient } from "./client.ts";
 import type { ForgeUser } from "./findings.ts";
-import type { MergeMethod, PullRequestAddress } from "./model.ts";
+import type { MergeMethod, PullRequestAddress, PullRequestStatus } from "./model.ts";
 
 export interface MergeOrder {
   readonly address: PullRequestAddress;
@@ -48,6 +48,13 @@ export interface Reviewers {
   readonly teams: readonly string[];
 }
 
+/** `sections`: sections add up, and have default owners. `all`: every rule that matches counts; its pattern is a regular expression. */
+export interface CodeOwnersForm {
+  /** The first one that exists is used. */
+  readonly paths: readonly string[];
+  readonly rules: "last" | "sections" | "all";
+}
+
 /** `refused`: the forge's words, harmless, as a clause. */
 export interface Refused {
   readonly refused: string;
@@ -55,7 +62,9 @@ export interface Refused {
 
 /** What people can set at a pull request, as it is now. */
 export interface PullRequestMarks {
-  readonly isOpen: boolean;
+  readonly state: PullRequestStatus;
+  /** Name of its author; null if it is not shown. */
+  readonly author: string | null;
   /** Users and teams who were requested to review it. */
   readonly users: readonly string[];
   readonly teams: readonly string[];
@@ -79,6 +88,7 @@ export interface ForgeWrites {
   readonly needs: WriteNeeds;
   /** Name of the user of a job's own token, whose merges start no workflow; absent without one. */
   readonly jobUser?: string;
+  readonly codeOwners: CodeOwnersForm;
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
   /** Reads what happened to a merge; sends nothing that changes something. @param handle Null without one. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;

@@ -11,7 +11,7 @@ export interface WriteMemory {
   readonly by: Person;
   /** When it was asked for, by the clock of that machine, in ISO 8601. */
   readonly at: string;
-  /** How many of its kind were asked for, with this one: the comment of each has a mark of its own. */
+  /** Its number among those of its kind that were carried out: the comment of each has its own mark. */
   readonly number: number;
   readonly users: readonly string[];
   readonly teams: readonly string[];
@@ -38,7 +38,9 @@ export function applyWrite(item: WriteItem, record: WriteRecord): string | undef
   if (record.type === "write-intent") {
     if (last?.state === "open") return `an earlier change of its pull request (${act}) has no answer`;
     const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
-    const write = { url, by, at, number: (last?.number ?? 0) + 1, users, teams, labels, why };
+    // One that was not carried out may have left its comment.
+    const number = last === undefined ? 1 : last.state === "done" ? last.number + 1 : last.number;
+    const write = { url, by, at, number, users, teams, labels, why };
     item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };
     return undefined;
   }

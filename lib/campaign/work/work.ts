@@ -20,6 +20,7 @@ import { followUpsDue, followUpsRefused } from "../view/progress.ts";
 import { itemsElsewhere, type PullRequests } from "../pulls.ts";
 import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
+import { setUpPullRequests } from "./set_up_pulls.ts";
 import type { Store } from "./store.ts";
 
 /** What further starts wait for. */
@@ -177,6 +178,7 @@ export async function readPullRequests(work: Work): Promise<string[]> {
 export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
   if (pulls === undefined) return [];
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
+  await setUpPullRequests({ store, pulls });
   const items = followUpsDue(store.memory);
   for (const { repository, reason } of followUpsRefused(store.memory)) pulls.tellNoFollowUp(repository, reason);
   if (items.length > 0) {

@@ -20,6 +20,7 @@ const pullSchema = z.lazy(() =>
     merged: z.boolean(),
     merge_commit_sha: z.nullish(z.string()),
     head: z.object({ sha: z.string() }),
+    user: z.nullish(userSchema),
     requested_reviewers: z.nullish(z.array(userSchema)),
     requested_reviewers_teams: z.nullish(z.array(z.object({ name: z.string() }))),
     labels: z.nullish(z.array(z.object({ name: z.string() }))),
@@ -107,7 +108,8 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   const pull = await read(client, address);
   const [owner = ""] = address.repository.split("/");
   return {
-    isOpen: pull.state === "open",
+    state: pull.merged ? "merged" : pull.state === "open" ? "open" : "closed",
+    author: pull.user?.login ?? null,
     users: (pull.requested_reviewers ?? []).map(({ login }) => login),
     teams: (pull.requested_reviewers_teams ?? []).map(({ name }) => `${owner}/${name}`),
     labels: (pull.labels ?? []).map(({ name }) => name),
@@ -185,6 +187,11 @@ export const GITEA_WRITES: ForgeWrites = {
   },
   // Source: Gitea 1.24.6, models/user/user_system.go, `ActionsUserName`.
   jobUser: "gitea-actions",
+  codeOwners: {
+    // Source: Gitea 1.24.6, services/issue/pull.go, `codeOwnerFiles`; Forgejo reads its own folder too.
+    paths: ["CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS", ".forgejo/CODEOWNERS"],
+    rules: "all",
+  },
   merge,
   progress,
   leaveQueue: () => Promise.resolve(false),

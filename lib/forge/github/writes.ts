@@ -35,6 +35,7 @@ const pullSchema = z.lazy(() =>
     merged: z.boolean(),
     draft: z.nullish(z.boolean()),
     merge_commit_sha: z.nullish(z.string()),
+    user: z.nullish(z.object({ login: z.string() })),
     requested_reviewers: z.nullish(z.array(z.object({ login: z.string() }))),
     requested_teams: z.nullish(z.array(z.object({ slug: z.string() }))),
     labels: z.nullish(z.array(z.object({ name: z.string() }))),
@@ -257,7 +258,8 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   const pull = await client.get(`read pull request ${address.url}`, pathOf(client, address), pullSchema);
   const [owner = ""] = address.repository.split("/");
   return {
-    isOpen: pull.state === "open",
+    state: pull.merged ? "merged" : pull.state === "open" ? "open" : "closed",
+    author: pull.user?.login ?? null,
     users: (pull.requested_reviewers ?? []).map(({ login }) => login),
     teams: (pull.requested_teams ?? []).map(({ slug }) => `${owner}/${slug}`),
     labels: (pull.labels ?? []).map(({ name }) => name),
@@ -308,6 +310,7 @@ export const GITHUB_WRITES: ForgeWrites = {
   },
   // Source: GitHub, "Triggering a workflow from a workflow".
   jobUser: "github-actions[bot]",
+  codeOwners: { paths: [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"], rules: "last" },
   merge,
   progress,
   leaveQueue,

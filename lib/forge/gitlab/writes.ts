@@ -24,6 +24,7 @@ const requestSchema = z.lazy(() =>
     merge_when_pipeline_succeeds: z.nullish(z.boolean()),
     merge_error: z.nullish(z.string()),
     rebase_in_progress: z.nullish(z.boolean()),
+    author: z.nullish(userSchema),
     reviewers: z.nullish(z.array(userSchema)),
     labels: z.nullish(z.array(z.string())),
   })
@@ -243,9 +244,15 @@ async function requestReview(
 }
 
 async function marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks> {
-  const { state, reviewers, labels } = await read(client, address);
-  const users = (reviewers ?? []).map(({ username }) => username);
-  return { isOpen: state === "opened", users, teams: [], labels: labels ?? [] };
+  const { state, author, reviewers, labels } = await read(client, address);
+  return {
+    // `locked`: during the merge.
+    state: state === "merged" || state === "closed" ? state : "open",
+    author: author?.username ?? null,
+    users: (reviewers ?? []).map(({ username }) => username),
+    teams: [],
+    labels: labels ?? [],
+  };
 }
 
 /** GitLab cannot pin it: the branch is read right before. */
@@ -290,6 +297,7 @@ const API = 'the scope "api" and the role Developer';
 
 export const GITLAB_WRITES: ForgeWrites = {
   needs: { merge: MERGE_NEED, update: API, ask: API, label: API, close: API, deleteBranch: API },
+  codeOwners: { paths: ["CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"], rules: "sections" },
   merge,
   progress,
   leaveQueue,

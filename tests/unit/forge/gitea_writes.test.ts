@@ -9,7 +9,7 @@ import { COMMIT, ORDER, OTHER, type Prepared, writesWorld } from "./writes_world
 const PULL = "/api/v1/repos/acme/web/pulls/7";
 const SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 const pull = (more: Record<string, unknown> = {}): Prepared => [200, {
-  ...{ state: "open", merged: false, merge_commit_sha: null, head: { sha: COMMIT } },
+  ...{ state: "open", user: { id: 1, login: "bot" }, merged: false, merge_commit_sha: null, head: { sha: COMMIT } },
   ...{ requested_reviewers: null, labels: [], ...more },
 }];
 const requests = (sent: unknown[][]) => sent.map(([each]) => each);
@@ -106,7 +106,13 @@ test("PullRequestWriter closes and reads the marks of a pull request of Gitea", 
     pull({ requested_reviewers, requested_reviewers_teams: [{ name: "docs" }], labels: [{ name: "agent" }] }),
   ]);
   await writer.close();
-  expect(await writer.marks()).toEqual({ isOpen: true, users: ["ann"], teams: ["acme/docs"], labels: ["agent"] });
+  expect(await writer.marks()).toEqual({
+    state: "open",
+    author: "bot",
+    users: ["ann"],
+    teams: ["acme/docs"],
+    labels: ["agent"],
+  });
   expect(sent).toEqual([[`PATCH ${PULL}`, { state: "closed" }], [`GET ${PULL}`]]);
 });
 

@@ -23,7 +23,7 @@ const merged = { status: "merged", details: { message: "Pull request is already 
 const enqueued = { status: "enqueued", details: { message: "Pull request is already in the merge queue." } };
 const failed = (message: string) => ({ status: "failed", details: { message } });
 const pull = (more: Record<string, unknown> = {}) => ({
-  ...{ state: "open", merged: false, draft: false, merge_commit_sha: null },
+  ...{ state: "open", user: { id: 1, login: "bot" }, merged: false, draft: false, merge_commit_sha: null },
   ...{ requested_reviewers: [], requested_teams: [], labels: [], ...more },
 });
 const queue = (isQueued: boolean) => ({
@@ -225,7 +225,13 @@ test("PullRequestWriter labels, closes and reads the marks of a pull request of 
   ]]);
   await writer.addLabels(["agent", "docs"]);
   await writer.close();
-  expect(await writer.marks()).toEqual({ isOpen: true, users: ["ann"], teams: ["acme/web"], labels: ["agent"] });
+  expect(await writer.marks()).toEqual({
+    state: "open",
+    author: "bot",
+    users: ["ann"],
+    teams: ["acme/web"],
+    labels: ["agent"],
+  });
   expect(sent).toEqual([
     ["POST /repos/acme/web/issues/7/labels", { labels: ["agent", "docs"] }],
     [`PATCH ${PULL}`, { state: "closed" }],

@@ -10,7 +10,14 @@ const PROJECT = "/api/v4/projects/acme%2Fweb";
 const REQUEST = `${PROJECT}/merge_requests/7`;
 const SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 const request = (more: Record<string, unknown> = {}): Prepared => [200, {
-  ...{ state: "opened", sha: COMMIT, merge_commit_sha: null, squash_commit_sha: null, merge_error: null },
+  ...{
+    state: "opened",
+    author: { id: 1, username: "bot" },
+    sha: COMMIT,
+    merge_commit_sha: null,
+    squash_commit_sha: null,
+    merge_error: null,
+  },
   ...{ detailed_merge_status: "mergeable", merge_when_pipeline_succeeds: false, reviewers: [], labels: [], ...more },
 }];
 const NO_TRAINS: Prepared = [200, { merge_trains_enabled: false }];
@@ -208,7 +215,7 @@ test("PullRequestWriter labels, closes and reads the marks of a merge request of
   ]);
   await writer.addLabels(["agent", "docs"]);
   await writer.close();
-  expect(await writer.marks()).toEqual({ isOpen: true, users: ["ann"], teams: [], labels: ["agent"] });
+  expect(await writer.marks()).toEqual({ state: "open", author: "bot", users: ["ann"], teams: [], labels: ["agent"] });
   expect(sent).toEqual([
     [`PUT ${REQUEST}`, { add_labels: "agent,docs" }],
     [`PUT ${REQUEST}`, { state_event: "close" }],

@@ -1,0 +1,242 @@
+/**
+ * What people ask for about pull requests of a campaign: requests for reviews, and closing. Shows what it would change before it changes anything.
+ *
+ * @module
+ */
+import { MogplexError, UsageError } from "../errors.ts";
+import { FORGE_TOKENS_TEXT } from "../forge/all.ts";
+import { formatCount } from "../text/duration.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
+import { type Selection, selectItems } from "./decide.ts";
+import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
+import { MAX_REASON, oneLine } from "./journal/record.ts";
+import {
+  type CampaignInternals,
+  type CampaignSource,
+  internalsWith,
+  type OpenedCampaign,
+  ownCommand,
+  plannedStore,
+  withCampaign,
+} from "./open_campaign.ts";
+import { finishWrites, namedReviewers, sendWrites, type WriteResult, type WriteWork } from "./pull_writes.ts";
+import { type PullRequests, pullRequestsOf } from "./pulls.ts";
+import { makeView } from "./view/make_view.ts";
+import type { CampaignView } from "./view/view.ts";
+import type { Store } from "./work/store.ts";
+
+export type PullChange =
+  /** `reviewers`: as in a campaign file; empty for those of the plan. `atMost`: requests in 24 hours, with earlier ones. */
+  | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
+  | { kind: "close"; select: Selection; reason: string };
+
+/** One pull request that will be changed. */
+export interface PlannedChange {
+  readonly item: string;
+  readonly url: string;
+  /** Who will be asked, for people; empty for closing. */
+  readonly whom: readonly string[];
+  /** People who have written, reviewed or commented there; null if the forge does not show that. */
+  readonly people: readonly string[] | null;
+}
+
+export interface ChangePlan {
+  readonly changes: readonly PlannedChange[];
+  /** Selected items of which nothing is changed, with the reason. */
+  readonly left: readonly { readonly item: string; readonly reason: string }[];
+}
+
+export interface Changed {
+  readonly plan: ChangePlan;
+  /** Also of changes that earlier commands have asked for. */
+  readonly results: readonly WriteResult[];
+  readonly view: CampaignView;
+}
+
+export interface ChangeOptions extends CampaignOptions {
+  /** Who asks for it, for the journal: at most 200 characters. */
+  by: string;
+  /** Whether nothing is changed. @default {false} */
+  dryRun?: boolean | undefined;
+  /** Called before anything is changed. What it throws stops the command. */
+  onPlan?: ((plan: ChangePlan) => void) | undefined;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Changes pull requests. Changes that earlier commands have asked for, and of which no answer is known, are finished first.
+ *
+ * @throws {UsageError} when nothing is selected or nothing fits; when a run works on a branch that would be closed; without a token of a forge.
+ * @throws {MogplexError} with exit code 64 or 65 when the forge refuses the token or a right is missing; 75 when another process is using the
+ * directory.
+ */
+export async function changePullRequests(
+  source: CampaignSource,
+  change: PullChange,
+  options: ChangeOptions,
+  internals: CampaignInternals = {},
+): Promise<Changed> {
+  const { dryRun = false, stuckAfterMs, onPlan } = options;
+  const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";
+  const pulls = pullRequestsOf(options, internals.random);
+  if (pulls === undefined) {
+    throw new UsageError({ attempted, why: "no token of a forge is there", advice: `set ${FORGE_TOKENS_TEXT}` });
+  }
+  let plan: ChangePlan | undefined;
+  const results = new Map<string, WriteResult>();
+  const take = (all: readonly WriteResult[]) => {
+    for (const result of all) results.set(`${result.act} ${result.item}`, result);
+  };
+  const reading = internalsWith(internals, { purpose: "place" } as const);
+  return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
+    const store = plannedStore(opened, attempted);
+    const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
+    const view = () =>
+      makeView(store.memory, { nowMs: opened.clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
+    // After a lost race as well: the journal may have the intents without their results.
+    if (!dryRun) take(await finishWrites(work));
+    if (plan === undefined) {
+      await pulls.refresh(store.memory, (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body));
+      plan = await planChange({ opened, store, attempted, pulls, change, options }, view());
+      onPlan?.(plan);
+    }
+    if (!dryRun) {
+      const isDone = ({ item }: PlannedChange) => {
+        const state = results.get(`${change.kind} ${item}`)?.state;
+        return state === "done" || state === "refused";
+      };
+      const by = opened.mask(options.by);
+      const why = change.kind === "close" ? { why: oneLine(opened.mask(change.reason), MAX_REASON) } : {};
+      take(
+        await sendWrites(
+          work,
+          plan.changes.filter((each) => !isDone(each)).map(({ item, url, whom }) => ({
+            ...{ item, act: change.kind, url, by },
+            ...why,
+            ...change.kind === "ask" && namedReviewers(whom),
+          })),
+        ),
+      );
+    }
+    return { plan, results: [...results.values()], view: view() };
+  });
+}
+
+interface Planning {
+  opened: OpenedCampaign;
+  store: Store;
+  attempted: string;
+  pulls: PullRequests;
+  change: PullChange;
+  options: ChangeOptions;
+}
+
+async function planChange(planning: Planning, view: CampaignView): Promise<ChangePlan> {
+  const { opened, store, attempted, change, options: { onNotice } } = planning;
+  const items = selectItems({ opened, store, attempted, view, onNotice }, change.select, false);
+  return change.kind === "ask" ? await planAsk(planning, items, view) : await planClose(planning, items);
+}
+
+/** Why the pull request of an item is not one that we change, as a clause; null if it is. */
+function whyNot({ pullRequest, pull }: ItemMemory): string | null {
+  if (pullRequest === null) return "it has no pull request";
+  if (pull === null) return "its pull request was not read";
+  if (pull.state !== "open") return `its pull request is ${pull.state === "unreadable" ? "not shown" : pull.state}`;
+  if (pull.foreign === undefined) return "no forge has confirmed the branch of its pull request";
+  return pull.foreign === null ? null : `its pull request is not that of its run: ${pull.foreign}`;
+}
+
+async function peopleOf({ pulls, change }: Planning, url: string): Promise<readonly string[] | null> {
+  return await pulls.writer(url, `campaign ${change.kind}`)?.people() ?? null;
+}
+
+async function planAsk(planning: Planning, items: readonly ItemMemory[], view: CampaignView): Promise<ChangePlan> {
+  const { opened, store, attempted, pulls, change } = planning;
+  if (change.kind !== "ask") throw new Error("Cannot plan another change as a request");
+  const reviewers = change.reviewers.length > 0 ? change.reviewers : store.memory.lock.pullRequests?.reviewers ?? [];
+  if (reviewers.length === 0) {
+    const why = "neither the plan nor the command names a reviewer";
+    throw new UsageError({ attempted, why, advice: "give --reviewer NAME, or pull-requests.reviewers in the file" });
+  }
+  const since = opened.clock.wallTime() - DAY_MS;
+  const recent =
+    [...store.memory.items.values()].filter(({ writes: { ask } }) =>
+      ask !== undefined && ask.state !== "withdrawn" && Date.parse(ask.at) > since
+    ).length;
+  const stuck = new Map(view.items.map((item) => [item.id, item.stuck]));
+  const changes: PlannedChange[] = [];
+  const left: { item: string; reason: string }[] = [];
+  for (const each of items) {
+    const { item: { id: item }, pullRequest: url } = each;
+    const reason = whyNot(each) ?? (stuck.get(item) === "no-reviewer" ? null : "it does not wait for a reviewer");
+    if (reason !== null || url === null) {
+      left.push({ item, reason: reason ?? "" });
+      continue;
+    }
+    if (changes.length + recent >= change.atMost) {
+      left.push({ item, reason: `${change.atMost} requests were made in 24 hours, which is the most (--at-most)` });
+      continue;
+    }
+    const whom = await pulls.reviewersFor(url, reviewers, `campaign ${change.kind}`);
+    if (typeof whom === "string") left.push({ item, reason: whom });
+    else if (whom.length === 0) left.push({ item, reason: "CODEOWNERS names nobody for its files" });
+    else changes.push({ item, url, whom, people: await peopleOf(planning, url) });
+  }
+  if (changes.length > 0 || left.some(({ reason }) => reason.includes("--at-most"))) return { changes, left };
+  throw nothingFits(planning, left, "none of these pull requests waits for a reviewer");
+}
+
+async function planClose(planning: Planning, items: readonly ItemMemory[]): Promise<ChangePlan> {
+  const { attempted } = planning;
+  const changes: PlannedChange[] = [];
+  const left: { item: string; reason: string }[] = [];
+  const busy = items.filter((item) => item.pullRequest !== null && (hasRun(item) || isOpenStart(item)));
+  const [first] = busy;
+  if (first !== undefined) {
+    const more = busy.length === 1 ? "" : ` and ${busy.length - 1} more`;
+    const why = `a run of ${first.item.id}${more} may still work on its branch`;
+    const advice = "wait for its end, or end it by `campaign skip --cancel` and a wave";
+    throw new UsageError({ attempted, why, advice });
+  }
+  for (const each of items) {
+    const { item: { id: item }, pullRequest: url } = each;
+    const reason = whyNot(each);
+    if (reason !== null || url === null) left.push({ item, reason: reason ?? "" });
+    else changes.push({ item, url, whom: [], people: await peopleOf(planning, url) });
+  }
+  if (changes.length > 0) return { changes, left };
+  throw nothingFits(planning, left, "none of these items has an open pull request of its run");
+}
+
+function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], why: string): UsageError {
+  const [first] = left;
+  const lists = `${ownCommand(opened, "status", "--all")} lists the items`;
+  const advice = first === undefined ? lists : `${first.item}: ${first.reason}; ${lists}`;
+  return new UsageError({ attempted, why, advice });
+}
+
+/** Most pull requests that are changed without a person's word for it. */
+const MAX_UNCONFIRMED = 20;
+
+/** Why a plan needs a person's word, as a clause; null if it does not. */
+export function whyConfirm({ changes }: ChangePlan): string | null {
+  if (changes.length > MAX_UNCONFIRMED) return `${changes.length} pull requests are more than ${MAX_UNCONFIRMED}`;
+  const touched = changes.filter(({ people }) => people === null || people.length > 0);
+  return touched.length === 0
+    ? null
+    : `people may have worked on ${formatCount(touched.length, "pull request")} of them`;
+}
+
+/** The error that a plan or its results end with; undefined for none. */
+export function errorOfChange(attempted: string, results: readonly WriteResult[]): MogplexError | undefined {
+  const unanswered = results.filter(({ state }) => state === "open" || state === "withdrawn");
+  const refused = results.filter(({ state }) => state === "refused");
+  const [worst] = [...unanswered, ...refused];
+  if (worst === undefined) return undefined;
+  const more = unanswered.length + refused.length === 1 ? "" : ` (and ${unanswered.length + refused.length - 1} more)`;
+  const why = `${worst.url}${more}: ${worst.reason ?? "no answer came"}`;
+  return unanswered.length > 0
+    ? new MogplexError({ attempted, why, advice: "the same command reads the forge, and finishes it" }, "unavailable")
+    : new MogplexError({ attempted, why }, "failed");
+}

@@ -1,0 +1,193 @@
+/**
+ * Changes of pull requests: reviewers and labels of the campaign file, requests for reviews, closing. Each is in the journal, and on its branch, before
+ * it is sent. After a lost answer the forge is read; nothing is sent twice.
+ *
+ * @module
+ */
+import { messageOf } from "../error_sentence.ts";
+import { MogplexError } from "../errors.ts";
+import { isLost } from "../forge/client.ts";
+import { noteMarker } from "../forge/note.ts";
+import type { PullRequestWriter } from "../forge/writer.ts";
+import { markdownCode } from "../text/escape.ts";
+import { quoted } from "../text/plain_text.ts";
+import { type ItemMemory } from "./journal/memory.ts";
+import { MAX_REASON, oneLine, type RecordBody, type WriteAct } from "./journal/record.ts";
+import type { WriteMemory } from "./journal/write_memory.ts";
+import type { Store } from "./work/store.ts";
+
+type WriteIntent = Omit<Extract<RecordBody, { type: "write-intent" }>, "type">;
+
+export interface WriteWork {
+  readonly store: Store;
+  /** Undefined if there is no token for the host. */
+  writer(url: string): PullRequestWriter | undefined;
+}
+
+export interface WriteResult {
+  readonly item: string;
+  readonly act: WriteAct;
+  readonly url: string;
+  /** `open`: no answer came. `withdrawn`: nothing was sent. */
+  readonly state: WriteMemory["state"];
+  /** A clause; null for nothing to say. */
+  readonly reason: string | null;
+}
+
+/** Users and teams of a list in which a team has the prefix `team:`. */
+export function namedReviewers(names: readonly string[]): { users: string[]; teams: string[] } {
+  const prefix = "team:";
+  return {
+    users: names.filter((name) => !name.startsWith(prefix)),
+    teams: names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
+  };
+}
+
+/** Most intents of one push. */
+const BATCH = 10;
+
+/** The changes that were asked for and have no answer. */
+export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct; write: WriteMemory }[] {
+  return [...memory.items.values()].flatMap((item) =>
+    (Object.entries(item.writes) as [WriteAct, WriteMemory][]).filter(([, { state }]) => state === "open")
+      .map(([act, write]) => ({ item, act, write }))
+  );
+}
+
+/**
+ * Reads back what earlier commands have asked for without an answer, and sends what the forge does not have.
+ *
+ * @throws as {@linkcode sendWrites} does.
+ */
+export async function finishWrites(work: WriteWork): Promise<WriteResult[]> {
+  return await carryOutAll(work, openWrites(work.store).map(({ item, act }) => ({ item: item.item.id, act })));
+}
+
+/**
+ * Sends changes, at most ten for each push of the journal. What could not be sent is withdrawn.
+ *
+ * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token, or it lacks a right; with 69 if the journal could not be shared.
+ * @throws `signal.reason` if the signal of the forges aborts; what the journal throws.
+ */
+export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[]): Promise<WriteResult[]> {
+  const { store } = work;
+  const results: WriteResult[] = [];
+  for (let at = 0; at < intents.length; at += BATCH) {
+    const batch = intents.slice(at, at + BATCH);
+    await store.record(...batch.map((intent) => ({ type: "write-intent" as const, ...intent })));
+    await store.share();
+    if (store.unshared !== undefined) {
+      for (const { item, act } of batch) await withdraw(store, item, act);
+      throw store.unshared;
+    }
+    results.push(...await carryOutAll(work, batch));
+  }
+  return results;
+}
+
+async function withdraw(store: Store, item: string, act: WriteAct): Promise<void> {
+  await store.record({ type: "write", item, act, as: "withdrawn", reason: null });
+}
+
+async function carryOutAll(
+  work: WriteWork,
+  writes: readonly { item: string; act: WriteAct }[],
+): Promise<WriteResult[]> {
+  const results: WriteResult[] = [];
+  for (const [index, { item, act }] of writes.entries()) {
+    try {
+      results.push(await carryOut(work, item, act));
+    } catch (error) {
+      // The one that has failed may have been sent in part, and is read back. Nothing of the others was sent.
+      for (const rest of writes.slice(index + 1)) await withdraw(work.store, rest.item, rest.act);
+      throw error;
+    }
+  }
+  return results;
+}
+
+/** Carries out a change that the journal has, and records its result. */
+async function carryOut({ store, writer: writerOf }: WriteWork, id: string, act: WriteAct): Promise<WriteResult> {
+  const item = store.memory.items.get(id);
+  const write = item?.writes[act];
+  if (item === undefined || write?.state !== "open") throw new Error(`Cannot find the change of item ${id}`);
+  const { url } = write;
+  async function end(as: "done" | "refused" | "withdrawn", text: string | null): Promise<WriteResult> {
+    const reason = text === null ? null : oneLine(text, MAX_REASON);
+    await store.record({ type: "write", item: id, act, as, reason });
+    if (act === "close" && as === "done") {
+      await store.record({ type: "skipped", items: [id], by: write?.by ?? "", reason: write?.why ?? "" });
+    }
+    return { item: id, act, url, state: as, reason };
+  }
+  const writer = writerOf(url);
+  if (writer === undefined) return await end("withdrawn", "no token is for its host");
+  try {
+    const refusal = await (act === "close"
+      ? closePull(writer, write, closeMarker(store, item, write), store.memory.lock.campaign)
+      : requestAll(writer, write));
+    return await end(refusal === null ? "done" : "refused", refusal);
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    if (error.exit === "unauthorized" || error.exit === "forbidden") {
+      await end("withdrawn", messageOf(error));
+      throw error;
+    }
+    if (isLost(error)) return { item: id, act, url, state: "open", reason: messageOf(error) };
+    return await end("withdrawn", messageOf(error));
+  }
+}
+
+function without(names: readonly string[], others: readonly string[]): string[] {
+  const known = new Set(others.map((name) => name.toLowerCase()));
+  return names.filter((name) => !known.has(name.toLowerCase()));
+}
+
+/** Adds reviewers and labels that the pull request does not have. @returns Why the forge has accepted none of the reviewers; null if it has. */
+async function requestAll(writer: PullRequestWriter, { users, teams, labels }: WriteMemory): Promise<string | null> {
+  const now = await writer.marks();
+  if (now.state !== "open") return `it is ${now.state}`;
+  const missingLabels = without(labels, now.labels);
+  if (missingLabels.length > 0) await writer.addLabels(missingLabels);
+  // Nobody can review their own pull request.
+  const missing = {
+    users: without(users, [...now.users, ...now.author === null ? [] : [now.author]]),
+    teams: without(teams, [...now.teams, ...now.teams.map((team) => team.replace(/^.*\//, ""))]),
+  };
+  if (missing.users.length + missing.teams.length === 0) {
+    const isAsked = now.users.length + now.teams.length > 0 || users.length + teams.length === 0;
+    return isAsked ? null : "only its author would be asked";
+  }
+  const answer = await writer.requestReview(missing);
+  if (answer === "requested") return null;
+  const single = [
+    ...missing.users.map((name) => ({ users: [name], teams: [] })),
+    ...missing.teams.map((name) => ({ users: [], teams: [name] })),
+  ];
+  if (single.length === 1) return answer.refused;
+  // One name that the forge does not accept makes it refuse all of them.
+  let isRequested = false;
+  for (const each of single) isRequested = await writer.requestReview(each) === "requested" || isRequested;
+  return isRequested ? null : answer.refused;
+}
+
+function closeMarker({ memory: { lock } }: Store, { item }: ItemMemory, { number }: WriteMemory): string {
+  return noteMarker("campaign close", JSON.stringify([lock.campaign, lock.round, item.id, number]));
+}
+
+async function closePull(
+  writer: PullRequestWriter,
+  { why }: WriteMemory,
+  marker: string,
+  campaign: string,
+): Promise<string | null> {
+  const { state } = await writer.marks();
+  if (state === "merged") return "it is merged";
+  if (state === "closed") return null;
+  await writer.comment(
+    marker,
+    `The campaign ${markdownCode(campaign)} gives up this pull request:\n\n${quoted(why ?? "", MAX_REASON)}`,
+  );
+  await writer.close();
+  return null;
+}
