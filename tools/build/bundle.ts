@@ -102,6 +102,9 @@ function withHeader(text: string, file: string, notices: string, first: readonly
   return [...first, ...lines, text.replace(/^#!.*\n/, "")].join("\n");
 }
 
+/** Modules with the text of a package in them, which esbuild does not see. */
+const TEXTS: Readonly<Record<string, string>> = { "lib/result/validator_source.ts": "@cfworker/json-schema" };
+
 /** The packages in each file, sorted, as esbuild says. @throws when a file imports a package. */
 function packagesIn({ metafile }: Pick<BuildResult<typeof OPTIONS>, "metafile">): Map<string, string[]> {
   return new Map(
@@ -109,7 +112,9 @@ function packagesIn({ metafile }: Pick<BuildResult<typeof OPTIONS>, "metafile">)
       const foreign = imports.find(({ external, path }) => external && !path.startsWith("node:"));
       if (foreign !== undefined) throw new Error(`Cannot build ${basename(path)}: it imports "${foreign.path}"`);
       const used = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-      const packages = used.flatMap(([input]) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []);
+      const packages = used.flatMap(([input]) =>
+        TEXTS[input] ?? /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []
+      );
       return [basename(path), [...new Set(packages)].sort()];
     }),
   );

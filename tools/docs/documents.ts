@@ -19,6 +19,7 @@ import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
 import { pageAssets } from "./page_assets.ts";
 import { schemaFiles } from "./schema_files.ts";
+import { validatorSource } from "./validator_source.ts";
 
 /** The functions that render the generated parts of a document, by the name in its markers. */
 export type Parts = Readonly<Record<string, () => string>>;
@@ -81,6 +82,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 const GENERATED: Parts = {
   "docs/reference/library.md": libraryReference,
   "lib/report/assets.ts": pageAssets,
+  "lib/result/validator_source.ts": validatorSource,
   "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };

@@ -14,6 +14,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["report", "telemetry"],
   ["run"],
   ["forge"],
+  ["result"],
   ["service"],
   ["ci"],
   ["text", "files", "git"],
@@ -63,6 +64,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/forge/gitea": "the parts of Gitea and Forgejo",
   "lib/forge/github": "the parts of GitHub",
   "lib/forge/gitlab": "the parts of GitLab",
+  "lib/result":
+    "the checked result of a run: its path, its schema, strict JSON, the check in a worker, outputs; reads no repository",
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",

@@ -116,7 +116,13 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "yaml",
     pattern: /["']yaml["']/,
-    owners: ["lib/emulator/", "lib/campaign/file/syntax.ts", "lib/campaign/pipeline/", "lib/cli/setup/gitlab_stage.ts"],
+    owners: [
+      "lib/emulator/",
+      "lib/campaign/file/syntax.ts",
+      "lib/campaign/pipeline/",
+      "lib/cli/setup/gitlab_stage.ts",
+      "lib/result/schema_file.ts",
+    ],
   },
 ];
 

@@ -1,0 +1,126 @@
+/**
+ * Checks a value against a schema in a worker, which is ended when it takes too long: one regular expression on 29 characters can take seconds,
+ * and a thread that evaluates it hears no signal.
+ * @module
+ */
+import * as threads from "node:worker_threads";
+import { type Clock, systemClock } from "../clock.ts";
+import { MogplexError } from "../errors.ts";
+import type { Draft } from "./json_schema.ts";
+import type { ResultSchema } from "./result_schema.ts";
+import { VALIDATOR } from "./validator_source.ts";
+
+/** What the worker gets. Texts, because a copy of an object may treat `__proto__` as more than a key. */
+export interface Check {
+  /** JSON. */
+  value: string;
+  /** JSON. */
+  schema: string;
+  draft: Draft;
+  /** Most mistakes to return. */
+  max: number;
+}
+
+/** A rule that a value breaks. It never contains a part of the value but names of properties. */
+export interface Mistake {
+  /** JSON pointer into the value. Names in it were chosen by an agent. */
+  pointer: string;
+  keyword: string;
+  /** JSON pointer into the schema. */
+  rule: string;
+  /** The property that is missing. */
+  property: string | null;
+}
+
+/** Null if the validator failed. */
+export interface CheckAnswer {
+  mistakes: Mistake[] | null;
+}
+
+const MAX_MISTAKES = 20;
+const LIMIT_MS = 10_000;
+
+export type Checked =
+  | { kind: "valid" }
+  | { kind: "invalid"; mistakes: readonly Mistake[] }
+  /** `why` is a clause. */
+  | { kind: "unchecked"; why: string };
+
+/**
+ * @param text The value as JSON.
+ * @param clock Measures how long the worker takes, which is real time. @default the clock of this machine
+ * @throws {MogplexError} if this runtime cannot start a worker.
+ */
+export async function checkValue(
+  text: string,
+  { text: schema, draft }: Pick<ResultSchema, "text" | "draft">,
+  { clock = systemClock, limitMs = LIMIT_MS }: { clock?: Clock; limitMs?: number } = {},
+): Promise<Checked> {
+  const worker = openWorker();
+  const over = new AbortController();
+  const late = clock.sleep(limitMs, { signal: over.signal }).then(() => null, () => null);
+  try {
+    const answer = await Promise.race([worker.ask({ value: text, schema, draft, max: MAX_MISTAKES }), late]);
+    if (answer === null) return { kind: "unchecked", why: `could not be checked in ${limitMs / 1_000} s` };
+    const { mistakes } = answer;
+    if (mistakes === null) return { kind: "unchecked", why: "could not be checked: the validator failed" };
+    return mistakes.length === 0 ? { kind: "valid" } : { kind: "invalid", mistakes };
+  } finally {
+    over.abort();
+    await worker.end();
+  }
+}
+
+interface OpenWorker {
+  /** The answer; null inside if the worker ends without one. */
+  ask(check: Check): Promise<CheckAnswer>;
+  end(): Promise<unknown>;
+}
+
+const FAILED: CheckAnswer = { mistakes: null };
+
+/** A worker of Node, Deno or Bun, and otherwise one of the web. */
+function openWorker(): OpenWorker {
+  // In a page the module is empty.
+  const { Worker: NodeWorker } = threads as Partial<typeof threads>;
+  if (NodeWorker !== undefined) {
+    const worker = new NodeWorker(VALIDATOR, { eval: true, env: {}, stdout: true, stderr: true });
+    return {
+      ask: (check) =>
+        new Promise((resolve) => {
+          worker.once("message", resolve).once("error", () => resolve(FAILED)).once("exit", () => resolve(FAILED));
+          worker.postMessage(check);
+        }),
+      end: () => worker.terminate(),
+    };
+  }
+  return openWebWorker();
+}
+
+interface WebWorker {
+  onmessage: (event: { data: CheckAnswer }) => void;
+  onerror: (event: { preventDefault(): void }) => void;
+  postMessage(check: Check): void;
+  terminate(): void;
+}
+
+function openWebWorker(): OpenWorker {
+  const { Worker } = globalThis as unknown as { Worker?: new (address: string) => WebWorker };
+  if (Worker === undefined) {
+    throw new MogplexError({ attempted: "check the result", why: "this runtime has no workers" }, "internal");
+  }
+  const worker = new Worker(`data:text/javascript,${encodeURIComponent(VALIDATOR)}`);
+  return {
+    ask: (check) =>
+      new Promise((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = (event) => {
+          event.preventDefault();
+          resolve(FAILED);
+        };
+        worker.postMessage(check);
+      }),
+    // deno-lint-ignore require-await
+    end: async () => worker.terminate(),
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * A broken rule in words: where, and what the schema wants. Never the value.
+ * @module
+ */
+import { isObject } from "../lookup.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import type { Mistake } from "./check_value.ts";
+
+const MAX_POINTER = 200;
+const MAX_WANTED = 200;
+
+/** An untrusted pointer for messages. */
+export function shownPointer(pointer: string): string {
+  return pointer === "" ? "the whole value" : JSON.stringify(cutText(plainText(pointer), MAX_POINTER));
+}
+
+/** @param schema The schema that was checked, as JSON. */
+export function mistakeText({ pointer, keyword, rule, property }: Mistake, schema: string): string {
+  const wanted = valueAt(JSON.parse(schema), rule);
+  return `${shownPointer(pointer)} ${wordsFor(keyword, wanted, property)} (${
+    keyword === "false" ? "schema" : keyword
+  })`;
+}
+
+/** The value of a rule. References on the way are followed. */
+function valueAt(root: unknown, rule: string): unknown {
+  let value = root;
+  for (const part of rule.split("/").slice(1)) {
+    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    const next = isObject(value) || Array.isArray(value) ? (value as Record<string, unknown>)[key] : undefined;
+    value = key === "$ref" && typeof next === "string" && next.startsWith("#/")
+      ? valueAt(root, decodeURIComponent(next.slice(1)))
+      : next;
+  }
+  return value;
+}
+
+function listOf(wanted: unknown): string {
+  const text = Array.isArray(wanted) ? wanted.map((each) => JSON.stringify(each)).join(", ") : JSON.stringify(wanted);
+  return cutText(text ?? "what the schema names", MAX_WANTED);
+}
+
+function wordsFor(keyword: string, wanted: unknown, property: string | null): string {
+  const text = listOf(wanted);
+  switch (keyword) {
+    case "type":
+      return `must be of type ${text.replaceAll('"', "").replaceAll(", ", " or ")}`;
+    case "enum":
+      return `must be one of ${text}`;
+    case "const":
+      return `must be ${text}`;
+    case "required":
+      return `lacks the property ${JSON.stringify(property)}`;
+    case "false":
+      return "is not permitted";
+    case "format":
+      return `must be a ${text.replaceAll('"', "")}`;
+    case "pattern":
+      return `must match ${text}`;
+    case "uniqueItems":
+      return "must have different items";
+    case "minLength":
+    case "minItems":
+    case "minProperties":
+    case "minContains":
+      return `must have at least ${text} ${UNITS[keyword]}`;
+    case "maxLength":
+    case "maxItems":
+    case "maxProperties":
+    case "maxContains":
+      return `must have at most ${text} ${UNITS[keyword]}`;
+    case "minimum":
+      return `must be at least ${text}`;
+    case "maximum":
+      return `must be at most ${text}`;
+    case "exclusiveMinimum":
+      return `must be more than ${text}`;
+    case "exclusiveMaximum":
+      return `must be less than ${text}`;
+    case "multipleOf":
+      return `must be a multiple of ${text}`;
+    case "not":
+      return "must not match the schema";
+    case "oneOf":
+      return "must match exactly one of the schemas";
+    case "anyOf":
+      return "must match one of the schemas";
+    case "contains":
+      return "must have an item that matches";
+    default:
+      return "breaks a rule of the schema";
+  }
+}
+
+const UNITS = {
+  minLength: "characters",
+  minItems: "items",
+  minProperties: "properties",
+  minContains: "matching items",
+  maxLength: "characters",
+  maxItems: "items",
+  maxProperties: "properties",
+  maxContains: "matching items",
+} as const;

@@ -1,0 +1,35 @@
+/**
+ * The path of a result file in the repository.
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { sha256Hex } from "../sha256.ts";
+
+/** Source: Git on Windows and most file systems permit 255 bytes for a name; the recipes need 30. */
+const MAX_BYTES = 200;
+/** Characters of the key in place of `{id}`. */
+const ID_LENGTH = 8;
+
+/** @throws {UsageError} unless it is a path of a file below the root of the repository. */
+export function checkResultPath(path: string): string {
+  const refuse = (why: string, advice?: string) =>
+    new UsageError({ attempted: "use the path of the result", why, value: JSON.stringify(path), advice });
+  const parts = path.split("/");
+  const advice = "write it as in .mogplex/result-{id}.json";
+  if (path === "" || path.endsWith("/")) throw refuse("it must name a file", advice);
+  if (parts.some((part) => ["", ".", ".."].includes(part))) {
+    throw refuse("it must begin at the root of the repository, without . and ..", advice);
+  }
+  if (parts.some((part) => !/^[\w.,@+={}-]+(?: [\w.,@+={}-]+)*$/.test(part))) {
+    throw refuse("it must consist of letters, digits, blanks and . _ , @ + = -", advice);
+  }
+  if (parts.some((part) => part.toLowerCase() === ".git")) throw refuse("Git keeps its own files there");
+  if (/[{}]/.test(path.replaceAll("{id}", ""))) throw refuse("{id} is the only placeholder");
+  if (path.length > MAX_BYTES) throw refuse(`it must have at most ${MAX_BYTES} characters`);
+  return path;
+}
+
+/** The path with the characters that belong to the key of a start in place of `{id}`. */
+export function resultPathFor(path: string, key: string): string {
+  return path.replaceAll("{id}", sha256Hex(key).slice(0, ID_LENGTH));
+}

@@ -1,0 +1,74 @@
+/**
+ * The schema of a result, ready for use: what the agent is shown, what the validator gets, and which properties become outputs.
+ * @module
+ */
+import { isObject } from "../lookup.ts";
+import { checkJsonSchema, type Draft, SchemaMistake } from "./json_schema.ts";
+import { parseSchemaText, withPlaces } from "./schema_file.ts";
+import { pointerTo } from "./strict_json.ts";
+
+/** A schema that has passed every check. */
+export interface ResultSchema {
+  /** One line of JSON. */
+  readonly text: string;
+  readonly draft: Draft;
+  /** The properties of the top level that become outputs, in the order of the schema. */
+  readonly outputs: readonly string[];
+}
+
+/** Most bytes of a schema as one line of JSON: the service takes 100 000 characters of a prompt. */
+const MAX_BYTES = 32_768;
+/** Most outputs: a dotenv file is small. */
+const MAX_OUTPUTS = 10;
+const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
+
+/** @param file Path for messages. @throws {UsageError} with the place of a mistake. */
+export function readResultSchema(text: string, file: string): ResultSchema {
+  return withPlaces(file, parseSchemaText(text, file), checkResultSchema);
+}
+
+/** @throws {SchemaMistake} with the first mistake. */
+export function checkResultSchema(value: unknown): ResultSchema {
+  const draft = checkJsonSchema(value);
+  return { text: shownSchema(value), draft, outputs: outputNames(value) };
+}
+
+/** A schema as the agent gets it. @throws {SchemaMistake} if it is too large. */
+export function shownSchema(value: unknown): string {
+  const text = JSON.stringify(value);
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= MAX_BYTES) return text;
+  throw new SchemaMistake("", `the schema must have at most ${MAX_BYTES} bytes as one line of JSON: it has ${bytes}`);
+}
+
+/**
+ * The properties of the top level with one scalar type.
+ * @throws {SchemaMistake} if a name cannot be an output, two differ by case only, or there are too many.
+ */
+export function outputNames(schema: unknown): string[] {
+  const properties = isObject(schema) && isObject(schema.properties) ? schema.properties : {};
+  const names = Object.keys(properties).filter((name) => {
+    const property = properties[name];
+    return isObject(property) && SCALARS.includes(property.type);
+  });
+  const advice = "rename it, or move it into an object";
+  names.forEach((name, index) => {
+    const at = pointerTo("/properties", name);
+    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) {
+      throw new SchemaMistake(at, `an output cannot have the name ${JSON.stringify(name)}`, advice);
+    }
+    const lower = name.toLowerCase();
+    if (lower === "path") throw new SchemaMistake(at, `"result_path" is the path of the copy`, advice);
+    if (names.slice(0, index).some((other) => other.toLowerCase() === lower)) {
+      throw new SchemaMistake(at, `two outputs differ by case only: ${JSON.stringify(name)}`, advice);
+    }
+    if (index >= MAX_OUTPUTS) {
+      throw new SchemaMistake(
+        at,
+        `more than ${MAX_OUTPUTS} properties would become outputs`,
+        "move some into an object",
+      );
+    }
+  });
+  return names;
+}

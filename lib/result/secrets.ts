@@ -1,0 +1,36 @@
+/**
+ * Secrets in a value. A file that holds one is refused as a whole: half of a value is no answer, and a masked one may pass for a good one.
+ * @module
+ */
+import { isObject } from "../lookup.ts";
+import { redactHidden } from "../text/redact.ts";
+import { pointerTo } from "./strict_json.ts";
+
+type Redact = (text: string) => string;
+
+const isSecret = (text: string, redact: Redact) => redactHidden(text, redact) !== text;
+
+/**
+ * Pointer to the first text or key with a known secret, or something of the form of a token; undefined without one. For a key, that of its
+ * object: the key itself must not be shown.
+ */
+export function secretIn(value: unknown, redact: Redact, pointer = ""): string | undefined {
+  if (typeof value === "string") return isSecret(value, redact) ? pointer : undefined;
+  if (Array.isArray(value)) {
+    return first(value.entries(), (item, index) => secretIn(item, redact, pointerTo(pointer, index)));
+  }
+  if (isObject(value)) {
+    if (Object.keys(value).some((key) => isSecret(key, redact))) return pointer;
+    return first(Object.entries(value), (item, key) => secretIn(item, redact, pointerTo(pointer, key)));
+  }
+  // A number can be a secret, too: a variable with digits.
+  return isSecret(String(value), redact) ? pointer : undefined;
+}
+
+function first<K, V>(entries: Iterable<[K, V]>, find: (value: V, key: K) => string | undefined): string | undefined {
+  for (const [key, value] of entries) {
+    const match = find(value, key);
+    if (match !== undefined) return match;
+  }
+  return undefined;
+}

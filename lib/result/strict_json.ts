@@ -1,0 +1,214 @@
+/**
+ * JSON by the letter of RFC 8259, for a file that an agent has written: nothing in it may mean something else to the next program that reads it.
+ * `JSON.parse` takes the last of two equal keys, makes `Infinity` of `1e999`, and names no place.
+ * @module
+ */
+
+/** What is wrong with a text, and where. It never contains the text. */
+export class JsonMistake extends Error {
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units as editors count them. */
+  readonly column: number;
+
+  constructor(why: string, line: number, column: number) {
+    super(why);
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** Most levels of lists and objects. Other parsers permit less than ours could. */
+const MAX_LEVELS = 64;
+
+/** Called for each value with its JSON pointer and its offset in the text. */
+type OnValue = (pointer: string, offset: number) => void;
+
+/** Decodes UTF-8. @throws {JsonMistake} if it is something else, or begins with a byte order mark. */
+export function decodeStrictly(bytes: Uint8Array): string {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    const before = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";
+    throw mistakeAt(before, before.length, "the text is not UTF-8");
+  }
+  if (text.startsWith("\ufeff")) throw new JsonMistake("it begins with a byte order mark", 1, 1);
+  return text;
+}
+
+/** @throws {JsonMistake} with the first mistake. */
+export function parseStrictJson(text: string, onValue: OnValue = () => {}): unknown {
+  return new Reader(text, onValue).read();
+}
+
+/** A JSON pointer to a member of the value at another pointer. */
+export function pointerTo(pointer: string, key: string | number): string {
+  return `${pointer}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+/** The place of an offset. */
+export function lineAndColumn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
+}
+
+function mistakeAt(text: string, offset: number, why: string): JsonMistake {
+  const { line, column } = lineAndColumn(text, offset);
+  return new JsonMistake(why, line, column);
+}
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** Characters of a string up to a quote, a backslash or a control character. */
+// deno-lint-ignore no-control-regex
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const WORDS = [["true", true], ["false", false], ["null", null]] as const;
+const ESCAPES = new Map([
+  ['"', '"'],
+  ["\\", "\\"],
+  ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+]);
+
+class Reader {
+  readonly #text: string;
+  readonly #onValue: OnValue;
+  #at = 0;
+
+  constructor(text: string, onValue: OnValue) {
+    this.#text = text;
+    this.#onValue = onValue;
+  }
+
+  read(): unknown {
+    this.#skipBlanks();
+    if (this.#at === this.#text.length) this.#refuse("it is empty");
+    const value = this.#value("", 1);
+    this.#skipBlanks();
+    if (this.#at < this.#text.length) this.#refuse("there is more after the end of the value");
+    return value;
+  }
+
+  #refuse(why: string, at = this.#at): never {
+    throw mistakeAt(this.#text, at, why);
+  }
+
+  #skipBlanks(): void {
+    while (" \t\n\r".includes(this.#text.charAt(this.#at)) && this.#at < this.#text.length) this.#at++;
+  }
+
+  #value(pointer: string, level: number): unknown {
+    this.#onValue(pointer, this.#at);
+    const first = this.#text.charAt(this.#at);
+    if (first === "{" || first === "[") {
+      if (level > MAX_LEVELS) this.#refuse(`it is nested more than ${MAX_LEVELS} levels deep`);
+      return first === "{" ? this.#object(pointer, level) : this.#list(pointer, level);
+    }
+    if (first === '"') return this.#string();
+    const word = WORDS.find(([name]) => this.#text.startsWith(name, this.#at));
+    if (word !== undefined) {
+      this.#at += word[0].length;
+      return word[1];
+    }
+    return this.#number();
+  }
+
+  /** The items between two brackets. */
+  #items(close: string, item: () => void): void {
+    this.#at++;
+    this.#skipBlanks();
+    if (this.#text.charAt(this.#at) === close) {
+      this.#at++;
+      return;
+    }
+    for (;;) {
+      item();
+      this.#skipBlanks();
+      const next = this.#text.charAt(this.#at);
+      if (next !== "," && next !== close) this.#refuse(`"," or "${close}" is missing`);
+      this.#at++;
+      if (next === close) return;
+      this.#skipBlanks();
+      if (this.#text.charAt(this.#at) === close) this.#refuse("there is a comma after the last item");
+    }
+  }
+
+  #list(pointer: string, level: number): unknown[] {
+    const list: unknown[] = [];
+    this.#items("]", () => list.push(this.#value(pointerTo(pointer, list.length), level + 1)));
+    return list;
+  }
+
+  #object(pointer: string, level: number): object {
+    const object = {};
+    this.#items("}", () => {
+      const start = this.#at;
+      if (this.#text.charAt(start) !== '"') this.#refuse("a key must be a text in double quotes");
+      const key = this.#string();
+      if (Object.hasOwn(object, key)) this.#refuse("a key is there twice", start);
+      this.#skipBlanks();
+      if (this.#text.charAt(this.#at) !== ":") this.#refuse('":" is missing');
+      this.#at++;
+      this.#skipBlanks();
+      const value = this.#value(pointerTo(pointer, key), level + 1);
+      // An assignment to `__proto__` would change what the object inherits.
+      Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
+    });
+    return object;
+  }
+
+  #string(): string {
+    const start = this.#at++;
+    let value = "";
+    for (;;) {
+      PLAIN.lastIndex = this.#at;
+      const plain = PLAIN.exec(this.#text)?.[0] ?? "";
+      value += plain;
+      this.#at += plain.length;
+      const next = this.#text.charAt(this.#at);
+      if (next === '"') break;
+      if (next === "") this.#refuse("a text has no end", start);
+      if (next !== "\\") this.#refuse("a text contains a control character");
+      value += this.#escape();
+    }
+    this.#at++;
+    if (/\p{Surrogate}/u.test(value)) this.#refuse("a text contains half a character", start);
+    return value;
+  }
+
+  #escape(): string {
+    const letter = this.#text.charAt(this.#at + 1);
+    const simple = ESCAPES.get(letter);
+    if (simple !== undefined) {
+      this.#at += 2;
+      return simple;
+    }
+    const digits = /^[0-9a-fA-F]{4}$/.exec(this.#text.slice(this.#at + 2, this.#at + 6))?.[0];
+    if (letter !== "u" || digits === undefined) this.#refuse("a backslash must begin one of the escapes of JSON");
+    this.#at += 6;
+    return String.fromCharCode(parseInt(digits, 16));
+  }
+
+  #number(): number {
+    NUMBER.lastIndex = this.#at;
+    const digits = NUMBER.exec(this.#text)?.[0];
+    if (digits === undefined) this.#refuse("a value of JSON is missing");
+    const value = Number(digits);
+    if (!holds(value, digits)) this.#refuse("a number is too large or has too many digits");
+    this.#at += digits.length;
+    // Without this, `01` and `1x` would be reported as a missing comma.
+    if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not written as JSON has it");
+    return value;
+  }
+}
+
+/** Whether a double holds a number: it is finite, not a small one that became zero, and a whole number has all of its digits. */
+function holds(value: number, digits: string): boolean {
+  if (!Number.isFinite(value)) return false;
+  if (value === 0) return !/[1-9]/.test(digits.split(/[eE]/, 1)[0] ?? "");
+  return !/^-?\d+$/.test(digits) || Number.isSafeInteger(value) || BigInt(digits) === BigInt(value);
+}

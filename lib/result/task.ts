@@ -1,0 +1,41 @@
+/**
+ * What the agent is told about the file of a result.
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { MAX_PROMPT_LENGTH } from "../service/contract.ts";
+import type { ResultSchema } from "./result_schema.ts";
+
+/**
+ * The task with a last paragraph about the file. It is the last one because the first line of a task becomes the title of the pull request.
+ * Source: API reference, "Branches and pull requests": an untracked file makes delivery fail, and with it the whole run.
+ * @throws {UsageError} if the whole is too long.
+ */
+export function withResultTask(task: string, path: string, { text }: Pick<ResultSchema, "text">): string {
+  const whole = `${task.trim()}\n\n${paragraph(path, text)}`;
+  if (whole.length <= MAX_PROMPT_LENGTH) return whole;
+  throw new UsageError({
+    attempted: "start run",
+    why: `the task and the schema of the result have more than ${MAX_PROMPT_LENGTH} characters`,
+    value: `they have ${whole.length}`,
+    advice: "shorten one of them",
+  });
+}
+
+function paragraph(path: string, schema: string): string {
+  return `When you have finished, write your result as JSON to the file "${path}" (from the root of the repository), and commit it ` +
+    `on your branch: git add --force -- "${path}" && git commit -m "Add the result". Do this even if nothing else has changed. ` +
+    "The file must contain one JSON value in UTF-8, no comments, no other text and no secrets, and it must be valid against this JSON Schema:\n" +
+    schema;
+}
+
+/** The task of a follow-up: what was wrong, and a request for the file alone. */
+export function retryTask(path: string, mistakes: readonly string[], schema: Pick<ResultSchema, "text">): string {
+  const list = mistakes.map((mistake) => `- ${mistake}`).join("\n");
+  return withResultTask(
+    `Fix the result file of this branch\n\nThe last commit of this branch was to contain a result file, and it is wrong:\n${list}\n\n` +
+      "Change nothing but this file.",
+    path,
+    schema,
+  );
+}

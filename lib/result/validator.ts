@@ -1,0 +1,88 @@
+/**
+ * What runs in the worker: the validator, and how it is told what to check. `npm run docs` makes one text of this file and the package
+ * (`validator_source.ts`), because a worker starts from a file or a text, and a bundled program is one file that is busy with something else.
+ * @module
+ */
+import { validate } from "@cfworker/json-schema";
+import type { Check, CheckAnswer, Mistake } from "./check_value.ts";
+
+type OutputUnit = ReturnType<typeof validate>["errors"][number];
+
+/** Keywords whose mistakes only say that a mistake is further inside. */
+const OUTER = [
+  "$ref",
+  "additionalItems",
+  "additionalProperties",
+  "allOf",
+  "dependentSchemas",
+  "else",
+  "if",
+  "items",
+  "patternProperties",
+  "prefixItems",
+  "properties",
+  "propertyNames",
+  "then",
+  "unevaluatedItems",
+  "unevaluatedProperties",
+];
+/** Keywords whose own mistake is the one that matters: those of their branches may be no mistakes at all. */
+const BRANCHING = ["anyOf", "contains", "not", "oneOf"];
+
+/** The innermost mistakes. */
+function mistakesOf(errors: readonly OutputUnit[], max: number): Mistake[] {
+  const branches = errors.filter(({ keyword }) => BRANCHING.includes(keyword)).map(({ keywordLocation }) =>
+    `${keywordLocation}/`
+  );
+  const inner = errors.filter(({ keyword, keywordLocation }) =>
+    !OUTER.includes(keyword) && !branches.some((branch) => keywordLocation.startsWith(branch))
+  );
+  const mistakes = (inner.length > 0 ? inner : errors).map(({ instanceLocation, keyword, keywordLocation, error }) => ({
+    pointer: instanceLocation.replace(/^#/, ""),
+    keyword,
+    rule: keywordLocation.replace(/^#/, ""),
+    // The only mistake whose text has a name that the pointer lacks. It is a name of the schema.
+    property: keyword === "required" ? /"([^]*)"\.$/.exec(error)?.[1] ?? null : null,
+  }));
+  const distinct = new Map(mistakes.map((mistake) => [JSON.stringify(mistake), mistake]));
+  return [...distinct.values()].slice(0, max);
+}
+
+function answer({ value, schema, draft, max }: Check): CheckAnswer {
+  const [instance, rules] = [JSON.parse(value), JSON.parse(schema)];
+  const first = validate(instance, rules, draft);
+  if (first.valid) return { mistakes: [] };
+  let all = first;
+  try {
+    all = validate(instance, rules, draft, undefined, false);
+  } catch {
+    // Too many mistakes for the stack. The first ones are known.
+  }
+  return { mistakes: mistakesOf(all.errors, max) };
+}
+
+/** A port to the other thread, in the form of Node and in that of the web. */
+interface Port {
+  postMessage(message: CheckAnswer): void;
+}
+
+interface NodePort extends Port {
+  on(event: "message", handler: (check: Check) => void): void;
+}
+
+function serve(port: Port, check: Check): void {
+  try {
+    port.postMessage(answer(check));
+  } catch {
+    // The message of an error may contain a part of the value.
+    port.postMessage({ mistakes: null });
+  }
+}
+
+declare const require: ((name: string) => { parentPort: NodePort | null }) | undefined;
+
+const port = typeof require === "function" ? require("node:worker_threads").parentPort : null;
+if (port === null) {
+  const scope = globalThis as unknown as Port & { onmessage: (event: { data: Check }) => void };
+  scope.onmessage = ({ data }) => serve(scope, data);
+} else port.on("message", (check) => serve(port, check));

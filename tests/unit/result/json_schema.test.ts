@@ -1,0 +1,183 @@
+import { expect, test } from "bun:test";
+import * as z from "zod";
+import { UsageError } from "../../../lib/errors.ts";
+import { readResultSchema } from "../../../lib/result/result_schema.ts";
+
+function mistakeIn(schema: unknown, file = "schema.json"): string {
+  try {
+    readResultSchema(typeof schema === "string" ? schema : JSON.stringify(schema), file);
+    return "none";
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return [error.value, error.why, error.advice].filter((part) => part !== null).join(" | ");
+  }
+}
+
+test("readResultSchema() accepts every keyword that the validator has, in each draft", () => {
+  const schema = {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    $id: "https://example.com/findings",
+    $defs: {
+      finding: { $anchor: "finding", type: "object", properties: { file: { $ref: "#/$defs/path" } } },
+      path: true,
+    },
+    type: "object",
+    required: ["ok"],
+    properties: {
+      ok: { type: "boolean", default: false, description: "Whether all is well", examples: [true] },
+      findings: { type: "array", items: { $ref: "#finding" }, maxItems: 5, uniqueItems: true },
+      self: { $ref: "https://example.com/findings#/properties/findings" },
+      pair: { prefixItems: [{ const: 1 }, { enum: [1, "a", null] }], items: false, unevaluatedItems: false },
+      tree: { type: "object", properties: { child: { $ref: "#/properties/tree" } }, unevaluatedProperties: false },
+    },
+    patternProperties: { "^x-": {} },
+    additionalProperties: false,
+    dependentRequired: { a: ["b"] },
+    dependentSchemas: { a: { minProperties: 2 } },
+    if: { required: ["a"] },
+    then: {},
+    else: true,
+  };
+  expect(mistakeIn(schema)).toBe("none");
+  expect(mistakeIn({ $schema: "http://json-schema.org/draft-07/schema#", dependencies: { a: ["b"] }, items: [{}] }))
+    .toBe("none");
+  expect(mistakeIn({ $schema: "https://json-schema.org/draft/2019-09/schema", items: [{}], additionalItems: {} })).toBe(
+    "none",
+  );
+});
+
+test("readResultSchema() accepts what zod makes of its schemas", () => {
+  const schema = z.object({
+    verdict: z.enum(["yes", "no"]),
+    score: z.number().int().min(0).max(10),
+    findings: z.array(z.object({ file: z.string(), line: z.int().positive(), note: z.string().optional() }).strict()),
+    more: z.record(z.string(), z.union([z.string(), z.null()])),
+    link: z.url().optional(),
+  });
+  for (const target of ["draft-2020-12", "draft-7"] as const) {
+    expect(mistakeIn(z.toJSONSchema(schema, { target, io: "input" }))).toBe("none");
+  }
+});
+
+test("readResultSchema() names the place and what to write when a keyword or its value is wrong", () => {
+  const cases: [schema: unknown, mistake: string][] = [
+    ["[]", '"schema.json:1:1" | a schema must be an object'],
+    ["true", '"schema.json:1:1" | a schema must be an object'],
+    ["{", '"schema.json:1:2" | a key must be a text in double quotes'],
+    [
+      '{"type": "object",\n  "propertys": {}}',
+      '"schema.json:2:16" | the keyword "propertys" is not known | did you mean "properties"?',
+    ],
+    ['{"a":1,"a":2}', '"schema.json:1:8" | a key is there twice'],
+    [
+      { $schema: "http://json-schema.org/draft-04/schema#" },
+      '"schema.json:1:12" | the draft is not known | write one of https://json-schema.org/draft/2020-12/schema, ' +
+      "https://json-schema.org/draft/2019-09/schema, http://json-schema.org/draft-07/schema",
+    ],
+    [
+      { type: "strin" },
+      '"schema.json:1:9" | "type" must be one of string, number, integer, boolean, object, array, null | did you mean "string"?',
+    ],
+    [{ type: [] }, '"schema.json:1:9" | "type" must be one type, or a list of different types'],
+    [{ properties: { a: { minimum: "1" } } }, '"schema.json:1:31" | "minimum" must be a number'],
+    [{ properties: [] }, '"schema.json:1:15" | "properties" must be an object'],
+    [{ properties: { a: 1 } }, '"schema.json:1:20" | a schema must be an object, true or false'],
+    [{ required: ["a", "a"] }, '"schema.json:1:13" | "required" must be a list of different names'],
+    [{ required: true }, '"schema.json:1:13" | "required" must be a list'],
+    [{ enum: [] }, '"schema.json:1:9" | "enum" must be a list that is not empty'],
+    [{ anyOf: [] }, '"schema.json:1:10" | "anyOf" must be a list that is not empty'],
+    [{ pattern: "(" }, '"schema.json:1:12" | "pattern" must be a regular expression of JavaScript with the flag u'],
+    [
+      { patternProperties: { "[": {} } },
+      '"schema.json:1:27" | "[" must be a regular expression of JavaScript with the flag u',
+    ],
+    [{ maxItems: -1 }, '"schema.json:1:13" | "maxItems" must be a whole number from 0'],
+    [{ multipleOf: 0 }, '"schema.json:1:15" | "multipleOf" must be a number above 0'],
+    [{ items: [{}] }, '"schema.json:1:10" | "items" must be one schema | write the list as "prefixItems"'],
+    [
+      { $schema: "http://json-schema.org/draft-07/schema#", prefixItems: [{}] },
+      '"schema.json:1:68" | the keyword "prefixItems" is not in this draft',
+    ],
+    [{ $dynamicRef: "#a" }, '"schema.json:1:16" | the keyword "$dynamicRef" is not supported'],
+    [
+      { $ref: "other.json" },
+      '"schema.json:1:9" | a reference must stay in the schema | write "#/…" and put what it needs below "$defs"',
+    ],
+    [
+      { $ref: "https://example.com/a#/b" },
+      '"schema.json:1:9" | a reference must stay in the schema | write "#/…" and put what it needs below "$defs"',
+    ],
+    [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" leads to no schema'],
+    [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" leads to no schema'],
+    [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself without an end'],
+    [
+      { $defs: { a: { allOf: [{ $ref: "#/$defs/a" }] } } },
+      '"schema.json:1:15" | the schema refers to itself without an end',
+    ],
+    [
+      { properties: { a: { $id: "https://example.com/b" } } },
+      '"schema.json:1:27" | only the whole schema can have an id',
+    ],
+    [
+      { properties: { file: { type: "string" }, "file-name": { type: "string" } } },
+      '"schema.json:1:53" | an output cannot have the name "file-name" | rename it, or move it into an object',
+    ],
+    [
+      { properties: { Path: { type: "string" } } },
+      '"schema.json:1:23" | "result_path" is the path of the copy | rename it, or move it into an object',
+    ],
+    [
+      { properties: { a: { type: "string" }, A: { type: "number" } } },
+      '"schema.json:1:42" | two outputs differ by case only: "A" | rename it, or move it into an object',
+    ],
+    [
+      { description: "x".repeat(33_000) },
+      '"schema.json:1:1" | the schema must have at most 32768 bytes as one line of JSON: it has 33018',
+    ],
+  ];
+  for (const [schema, mistake] of cases) expect([schema, mistakeIn(schema)]).toEqual([schema, mistake]);
+  const many = Object.fromEntries(Array.from({ length: 11 }, (_, index) => [`a${index}`, { type: "integer" }]));
+  expect(mistakeIn({ properties: many })).toEndWith(
+    "more than 10 properties would become outputs | move some into an object",
+  );
+  let deep: unknown = {};
+  for (let count = 0; count < 70; count++) deep = { not: deep };
+  expect(mistakeIn(deep)).toEndWith("it is nested more than 64 levels deep");
+});
+
+test("readResultSchema() knows a format or refuses it, because the validator would skip it", () => {
+  expect(mistakeIn({ format: "date-time" })).toBe("none");
+  expect(mistakeIn({ format: "datetime" })).toEndWith('relative-json-pointer | did you mean "date-time"?');
+});
+
+test("readResultSchema() reads YAML, and names the place of a mistake in it", () => {
+  const text = "type: object\nproperties:\n  ok: { type: boolean }\n  path/to: {type: array}\nrequired: [ok]\n";
+  expect(readResultSchema(text, "schema.yml")).toEqual({
+    text: '{"type":"object","properties":{"ok":{"type":"boolean"},"path/to":{"type":"array"}},"required":["ok"]}',
+    draft: "2020-12",
+    outputs: ["ok"],
+  });
+  expect(mistakeIn("type: object\nrequird: [ok]\n", "schema.yaml"))
+    .toBe('"schema.yaml:2:10" | the keyword "requird" is not known | did you mean "required"?');
+  expect(mistakeIn("type: object\ntype: array\n", "a.yaml")).toBe('"a.yaml:2:1" | Map keys must be unique');
+  expect(mistakeIn("a: &x {type: string}\nb: *x\n", "a.yaml")).toBe(
+    '"a.yaml:2:4" | it contains an alias | write the value itself',
+  );
+  expect(mistakeIn("type: [object\n", "a.yaml")).toStartWith(
+    '"a.yaml:2:1" | Flow sequence in block collection must be',
+  );
+  expect(mistakeIn("", "a.yaml")).toBe('"a.yaml" | a schema must be an object');
+});
+
+test("readResultSchema() makes outputs of the scalars of the top level alone", () => {
+  const properties = {
+    ok: { type: "boolean" },
+    note: { type: ["string", "null"] },
+    list: { type: "array", items: { type: "string" } },
+    any: true,
+    version: { type: "string" },
+    count: { type: "integer" },
+    share: { type: "number" },
+  };
+  expect(readResultSchema(JSON.stringify({ properties }), "x").outputs).toEqual(["ok", "version", "count", "share"]);
+});
