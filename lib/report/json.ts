@@ -3,13 +3,16 @@
  * `schema/automation-result.schema.json`; `kind` distinguishes them.
  * @module
  */
-import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
+import type { AnyResult } from "../run/result.ts";
 import { jsonText } from "../text/escape.ts";
 
-/** A result for programs, without its events, which are in `events.ndjson`. */
-export function resultFields(result: AnyResult): Partial<RunResult> | AutomationResult {
-  const { events: _events, ...rest }: Partial<RunResult> | AutomationResult & { events?: undefined } = result;
-  return rest;
+/** A result for programs, without its events, which are in `events.ndjson`. The value is the one in the file. */
+export function resultFields(result: AnyResult): object {
+  if (result.kind !== "run") return result;
+  const { events: _events, ...rest } = result;
+  if (rest.resultFile === null) return rest;
+  const { value, ...resultFile } = rest.resultFile;
+  return { ...rest, value, resultFile };
 }
 
 /**

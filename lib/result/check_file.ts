@@ -12,7 +12,10 @@ import { decodeStrictly, JsonMistake, parseStrictJson } from "./strict_json.ts";
 /** A file with a value that the next step can use. */
 export interface GoodFile {
   kind: "good";
+  /** As it is in the file. */
   value: unknown;
+  /** What the caller's validator made of it; the same without one. */
+  output: unknown;
 }
 
 /** Why a file is refused. */
@@ -22,8 +25,8 @@ export interface BadFile {
   mistakes: readonly string[];
 }
 
-/** Checks a value by the rules of a validator other than ours. @returns What is wrong; empty if nothing is. */
-export type CheckByCaller = (value: unknown) => Promise<readonly string[]>;
+/** Checks a value by the rules of another validator. @returns What it made of the value, or what is wrong. */
+export type CheckByCaller = (value: unknown) => Promise<{ value: unknown } | { mistakes: readonly string[] }>;
 
 interface FileRules {
   schema: ResultSchema;
@@ -46,13 +49,14 @@ export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Prom
   }
   const secret = secretIn(value, rules.redact);
   if (secret !== undefined) return { kind: "result-invalid", mistakes: [`${shownPointer(secret)} holds a secret`] };
-  const mistakes = rules.check === undefined ? await mistakesIn(value, rules) : await rules.check(value);
-  return mistakes.length === 0 ? { kind: "good", value } : { kind: "result-invalid", mistakes };
+  const checked = await (rules.check?.(value) ?? checkBySchema(value, rules));
+  if ("mistakes" in checked) return { kind: "result-invalid", mistakes: checked.mistakes };
+  return { kind: "good", value, output: checked.value };
 }
 
-async function mistakesIn(value: unknown, { schema, clock, limitMs }: FileRules): Promise<readonly string[]> {
+async function checkBySchema(value: unknown, { schema, clock, limitMs }: FileRules): ReturnType<CheckByCaller> {
   const checked: Checked = await checkValue(JSON.stringify(value), schema, { clock, limitMs });
-  if (checked.kind === "valid") return [];
-  if (checked.kind === "unchecked") return [`the whole value ${checked.why}`];
-  return checked.mistakes.map((mistake) => mistakeText(mistake, schema.text));
+  if (checked.kind === "valid") return { value };
+  if (checked.kind === "unchecked") return { mistakes: [`the whole value ${checked.why}`] };
+  return { mistakes: checked.mistakes.map((mistake) => mistakeText(mistake, schema.text)) };
 }

@@ -4,7 +4,6 @@
  */
 import { isObject } from "../lookup.ts";
 import { checkJsonSchema, type Draft, SchemaMistake } from "./json_schema.ts";
-import { parseSchemaText, withPlaces } from "./schema_file.ts";
 import { pointerTo } from "./strict_json.ts";
 
 /** A schema that has passed every check. */
@@ -21,11 +20,6 @@ const MAX_BYTES = 32_768;
 /** Most outputs: a dotenv file is small. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
-
-/** @param file Path for messages. @throws {UsageError} with the place of a mistake. */
-export function readResultSchema(text: string, file: string): ResultSchema {
-  return withPlaces(file, parseSchemaText(text, file), checkResultSchema);
-}
 
 /** @throws {SchemaMistake} with the first mistake. */
 export function checkResultSchema(value: unknown): ResultSchema {

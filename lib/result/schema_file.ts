@@ -5,6 +5,7 @@
 import { isAlias, LineCounter, parseDocument, visit } from "yaml";
 import { UsageError } from "../errors.ts";
 import { SchemaMistake } from "./json_schema.ts";
+import { checkResultSchema } from "./result_schema.ts";
 import { JsonMistake, lineAndColumn, parseStrictJson } from "./strict_json.ts";
 
 interface Place {
@@ -21,24 +22,30 @@ interface SchemaText {
 
 const ATTEMPTED = "read the schema of the result";
 
-/** A mistake with its place in the file. */
-export function refusal(file: string, place: Place | undefined, why: string, advice?: string): UsageError {
-  const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
-  return new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(where), advice });
-}
-
-/** @throws {UsageError} with the place, if a check of the value finds a mistake. */
-export function withPlaces<T>(file: string, { value, placeOf }: SchemaText, check: (value: unknown) => T): T {
+/**
+ * The value of a file that is a schema.
+ * @param file Path for messages.
+ * @throws {UsageError} with the place of a mistake.
+ */
+export function readSchemaFile(text: string, file: string): object {
+  const { value, placeOf } = parseSchemaText(text, file);
   try {
-    return check(value);
+    checkResultSchema(value);
+    return value as object;
   } catch (error) {
     if (!(error instanceof SchemaMistake)) throw error;
     throw refusal(file, placeOf(error.pointer), error.message, error.advice);
   }
 }
 
+/** A mistake with its place in the file. */
+function refusal(file: string, place: Place | undefined, why: string, advice?: string): UsageError {
+  const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
+  return new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(where), advice });
+}
+
 /** @throws {UsageError} with the place of a mistake, if the text is neither JSON nor YAML. */
-export function parseSchemaText(text: string, file: string): SchemaText {
+function parseSchemaText(text: string, file: string): SchemaText {
   const isJson = /\.json$/i.test(file) || !/\.ya?ml$/i.test(file) && /^\s*\{/.test(text);
   return isJson ? ofJson(text, file) : ofYaml(text, file);
 }

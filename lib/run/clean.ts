@@ -88,7 +88,7 @@ function cleanOneEvent(event: RunEvent, { value, word }: Cleaner): RunEvent {
 
 function cleanRun(result: RunResult, clean: Cleaner): RunResult {
   const { id, text } = clean;
-  const { branch, pullRequest } = result;
+  const { branch, pullRequest, resultFile } = result;
   const url = webUrl(text(pullRequest.url) ?? "") ?? null;
   return {
     ...result,
@@ -102,6 +102,15 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
     pullRequest: url === null && pullRequest.state === "open"
       ? { state: "unknown", url }
       : { state: pullRequest.state, url },
+    // The value stays as it is: it was refused if it held a secret, and the next step must get what was checked.
+    resultFile: resultFile && {
+      ...resultFile,
+      path: text(resultFile.path) ?? "",
+      branch: text(resultFile.branch),
+      commit: id(resultFile.commit),
+      blob: id(resultFile.blob),
+      mistakes: resultFile.mistakes.map((mistake) => text(mistake) ?? ""),
+    },
     updatedAt: id(result.updatedAt),
     events: result.events.map((event) => cleanOneEvent(event, clean)),
   };

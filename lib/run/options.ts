@@ -5,6 +5,8 @@
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
+import type { RepositoryFiles, WantedRepository } from "../forge/files.ts";
+import type { PlannedResult } from "../result/wanted_result.ts";
 import type { EventSink } from "./event_file.ts";
 import { CANCEL_CAUSES, type CancelCause, type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 import type { KeyOptions } from "./key.ts";
@@ -41,12 +43,21 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly repository: string | undefined;
   /** Called with the service's answer, if it was asked. */
   onRepository(name: string): void;
+  /** `https://host` of the repository, if the caller has named it. */
+  readonly repositoryOrigin: string | undefined;
+  /** Opens the repository of a result file; undefined if the job wants none. */
+  readonly openFiles: OpenFiles | undefined;
+  /** The result file of a run that the job attaches to; that of a start is in its request. */
+  readonly resultFile: PlannedResult | undefined;
   /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
   /** Fires when the caller has cancelled the operation: no further start follows. */
   readonly cancelled: AbortSignal | undefined;
 }
+
+/** Opens the files of a repository. @throws {MogplexError} with exit code 65 or 69 if it cannot be read. */
+export type OpenFiles = (wanted: WantedRepository) => Promise<RepositoryFiles>;
 
 export interface StatePlace {
   readonly files: StateFiles;
@@ -85,6 +96,9 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
     state: options.state,
     showTask: options.showTask ?? true,
     repository: options.repository,
+    repositoryOrigin: options.repositoryOrigin,
+    openFiles: options.openFiles,
+    resultFile: options.resultFile,
     byTask: options.byTask ?? false,
     mayRepeat: options.mayRepeat,
     cancelled: options.cancelled,

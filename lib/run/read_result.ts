@@ -14,6 +14,7 @@ import {
   factsFromEvents,
   type Outcome,
   phasesFromEvents,
+  type ResultCause,
   type RunResult,
 } from "./result.ts";
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
@@ -45,6 +46,26 @@ const isWait = (value: unknown) =>
     totalMs: isNumber,
   });
 
+const CAUSES: readonly unknown[] = [
+  null,
+  "result-missing",
+  "result-not-json",
+  "result-invalid",
+  "result-unreadable",
+] satisfies (ResultCause | null)[];
+
+const RESULT_FILE = {
+  path: (path: unknown) => typeof path === "string",
+  branch: isText,
+  commit: isText,
+  blob: isText,
+  cause: (cause: unknown) => CAUSES.includes(cause),
+  mistakes: isAll((mistake) => typeof mistake === "string"),
+  outputs: (outputs: unknown) =>
+    isObject(outputs) &&
+    Object.values(outputs).every((value) => ["string", "number", "boolean"].includes(typeof value)),
+};
+
 /** The fields that are neither texts nor numbers in an empty result. */
 const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
   [
@@ -68,6 +89,8 @@ const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string,
   ["task", isText],
   ["finalMessage", isText],
   ["files", (value) => value === null || isAll((file) => typeof file === "string")(value)],
+  ["value", (value) => value !== undefined],
+  ["resultFile", (value) => value === null || has(value, RESULT_FILE)],
 ]);
 
 function isEvent(value: unknown): value is RunEvent {
@@ -107,6 +130,8 @@ function resultIn(file: ReadFile, content: Fields): AnyResult {
   }
   const outcomes: readonly unknown[] = kindWords(empty).outcomes;
   if (!outcomes.includes(fields.outcome)) refuse(file, "its outcome is not known", shown(fields.outcome));
+  const { resultFile } = fields;
+  if (isObject(resultFile)) fields.resultFile = { ...resultFile, value: fields.value };
   return fields as unknown as AnyResult;
 }
 

@@ -8,6 +8,14 @@ import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
+import { resultPathFor } from "../result/result_path.ts";
+import { withResultTask } from "../result/task.ts";
+import {
+  checkResultRequest,
+  type PlannedResult,
+  type ResultRequest,
+  type WantedResult,
+} from "../result/wanted_result.ts";
 import type { ServiceClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkRepository, findRepository, type RepositoryChoice } from "../service/repository.ts";
@@ -15,7 +23,7 @@ import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
 import { checkRequestKeys, type Keys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
-import { jobOf, keyKeys, type KeyOptions, LAST_SUFFIX, planKey, splitSuffix, type StartKey } from "./key.ts";
+import { hashOf, jobOf, keyKeys, type KeyOptions, LAST_SUFFIX, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
@@ -79,6 +87,20 @@ export interface StartPlan {
   key: StartKey;
   /** Null outside CI. */
   job: JobIdentity | null;
+  /** The file with which the run answers; undefined without one. */
+  result?: PlannedResult | undefined;
+}
+
+/** The file of a start. @param key The key without the suffix of a series, so that every start of the series has the same task. */
+export function plannedResult(wanted: WantedResult | undefined, key: string): PlannedResult | undefined {
+  return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
+}
+
+/** A request with the task of writing the file. @throws {UsageError} if the whole task is too long. */
+export function withPlannedResult(request: StartRequest, result: PlannedResult | undefined): StartRequest {
+  return result === undefined
+    ? request
+    : { ...request, prompt: withResultTask(request.prompt, result.path, result.schema) };
 }
 
 export function runSeries(session: Session, plan: StartPlan, hooks: SeriesHooks): StartSeries<StartResult> {
@@ -108,7 +130,7 @@ export async function planStart(
   request: RunRequest,
   options: KeyOptions,
   byTask = false,
-): Promise<StartPlan> {
+): Promise<KeyedPlan> {
   const checked = checkRunRequest(request);
   warnOfVariable(session, checked.rest);
   const harness = unknownHarness(checked.rest.harness);
@@ -116,10 +138,29 @@ export async function planStart(
   const { client, deadline, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
-  const hash = requestHash(valid);
-  const more = byTask ? hash : undefined;
+  const { result: wanted } = checked;
+  const task = requestHash(valid);
+  const more = byTask ? wanted === undefined ? task : hashOf([task, wanted.path, wanted.schema.text]) : undefined;
   const key = planKey(session, options, "start run", { job, repoId: valid.repoId, more });
-  return { request: valid, hash, key, job };
+  return withKey({ valid, wanted }, key, job);
+}
+
+/** A request that is checked, and the file that it wants. */
+interface PlannedRequest {
+  valid: StartRequest;
+  wanted: WantedResult | undefined;
+}
+
+interface KeyedPlan extends StartPlan {
+  /** The request for another key. */
+  readonly planned: PlannedRequest;
+}
+
+/** @throws {UsageError} if the key leaves no room for the keys of follow-ups. */
+function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null): KeyedPlan {
+  const result = plannedResult(planned.wanted, key.key);
+  const request = withPlannedResult(planned.valid, result);
+  return { request, hash: requestHash(request), key, job, result, planned };
 }
 
 /** Number of a repeated execution. */
@@ -157,7 +198,8 @@ export async function planLater(
       "the start of an earlier attempt was not answered: it is sent again as it was, without asking the forge";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
-    return { ...plan, key: { key, suffix, scope: scopeOf(before) } };
+    const result = plannedResult(later.result, key);
+    return { ...plan, key: { key, suffix, scope: scopeOf(before) }, result };
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
@@ -173,7 +215,7 @@ export async function planLater(
  */
 export function resumePlan(
   session: Session,
-  plan: StartPlan,
+  plan: KeyedPlan,
   state: RunState | undefined,
   maxEndAgeMs?: number,
 ): StartPlan {
@@ -188,13 +230,13 @@ export function resumePlan(
     session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
     return plan;
   }
-  if (state.requestHash !== plan.hash) {
-    session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
-    return plan;
-  }
   const { key, suffix } = splitSuffix(state.idempotencyKey);
   const scope = key === plan.key.key ? plan.key.scope : scopeOf(state);
-  return { ...plan, key: { key, suffix, scope, maxEndAgeMs } };
+  // The path of a result file depends on the key.
+  const again = withKey(plan.planned, { key, suffix, scope, maxEndAgeMs }, plan.job);
+  if (state.requestHash === again.hash) return again;
+  session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
+  return plan;
 }
 
 /** Scope of an earlier attempt's key: a random key of this job belongs to it; a key from the user may be shared with other jobs. */
@@ -213,6 +255,8 @@ export interface LaterRequest {
   readonly asked: string;
   /** The task; null if only the request has it. */
   readonly task: string | null;
+  /** The file that the request wants; undefined without one. */
+  readonly result?: WantedResult | undefined;
   /** @throws {MogplexError} if there can be no such run, or that cannot be determined. */
   make(): Promise<RunRequest>;
 }
@@ -228,6 +272,11 @@ export type RunRequest = RepositoryChoice & RunDetails;
 export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"> {
   /** Create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
+  /**
+   * A file with which the run answers. The task is extended by a paragraph about it. Such a run always pushes a branch and opens a pull
+   * request that contains the file. @default no file
+   */
+  result?: ResultRequest | undefined;
 }
 
 /** A valid request, whose repository may still be a name. */
@@ -236,6 +285,8 @@ interface CheckedRequest {
   repository: string;
   /** The rest, as it will be sent. */
   rest: Omit<StartRequest, "repoId">;
+  /** Undefined without a result file. */
+  result: WantedResult | undefined;
 }
 
 /** Placeholder for an unknown repository id while the rest is checked. */
@@ -247,14 +298,23 @@ const SOME_ID = "00000000-0000-4000-8000-000000000000";
  */
 export function checkRunRequest(given: RunRequest): CheckedRequest {
   const request = ownFields(given);
-  const { repo, repoId } = request;
+  const { repo, repoId, result } = request;
   const repository = checkRepository({ repo, repoId }, "start run");
   const { repoId: _, ...rest } = validateStartRequest({
     ...request,
     createBranch: request.createBranch ?? (request.workingBranch === undefined ? true : undefined),
     repoId: isUuid(repository) ? repository : SOME_ID,
   });
-  return { repository, rest };
+  const wanted = result === undefined ? undefined : checkResultRequest(result);
+  if (wanted !== undefined) {
+    // The characters of an id do not matter here.
+    withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(wanted, ""));
+    if (wanted.retries > 0 && rest.harness === "mogplex") {
+      const why = 'the agent "mogplex" always creates a branch, and a follow-up continues one';
+      throw new UsageError({ attempted: "ask for a result again", why, advice: "choose another agent" });
+    }
+  }
+  return { repository, rest, result: wanted };
 }
 
 /**
@@ -280,7 +340,7 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
  */
 export async function resolveRequest(
   client: ServiceClient,
-  { repository, rest }: CheckedRequest,
+  { repository, rest }: Omit<CheckedRequest, "result">,
   call: CallOptions,
 ): Promise<StartRequest> {
   const { id, defaultBranch } = await findRepository(client, repository, call, rest.rootDirectory);

@@ -83,8 +83,34 @@ export interface WaitTotal {
   totalMs: number;
 }
 
+/** Why there is no value: see {@linkcode ResultFile.cause}. */
+export type ResultCause = "result-missing" | "result-not-json" | "result-invalid" | "result-unreadable";
+
+/** The file with which a run answered. Its texts are untrusted and not yet redacted. */
+export interface ResultFile {
+  /** Path in the repository. */
+  path: string;
+  /** Branch from which it was read; null when the run named none. */
+  branch: string | null;
+  /** Commit from which it was read, as hex digits; null when it could not be read. */
+  commit: string | null;
+  /** Its Git blob, as hex digits; null when there is no such file. */
+  blob: string | null;
+  /**
+   * Null when the file is good. `result-missing`: the run did not write it. `result-not-json`, `result-invalid`: it is not strict JSON, or
+   * breaks the schema. `result-unreadable`: it is not known what the run wrote.
+   */
+  cause: ResultCause | null;
+  /** What is wrong, one line each, at most 20; never a part of the value. */
+  mistakes: string[];
+  /** Values of the top level that are outputs for later steps, by name. */
+  outputs: Record<string, string | number | boolean>;
+  /** The value as it is in the file; null unless it is good. */
+  value: unknown;
+}
+
 /** Everything that is known of a run. Its texts are untrusted and not yet redacted. */
-export interface RunResult {
+export interface RunResult<V = unknown> {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
   /** Tells this result from that of an automation run. */
@@ -133,6 +159,13 @@ export interface RunResult {
   files: string[] | null;
   /** What the agent said last, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
   finalMessage: string | null;
+  /**
+   * The value of the result file, checked: what the validator made of it. Null when none was asked for, and when `resultFile.cause` says why
+   * there is none. `result.json` has it as it is in the file.
+   */
+  value: V | null;
+  /** The result file; null when none was asked for, or the run did not succeed. */
+  resultFile: ResultFile | null;
   /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
   /** When the service last changed the run, in ISO 8601. */
@@ -188,6 +221,8 @@ export function emptyRunResult(): RunResult {
     changed: null,
     files: null,
     finalMessage: null,
+    value: null,
+    resultFile: null,
     createdAt: null,
     updatedAt: null,
     phases: [],

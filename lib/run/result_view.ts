@@ -13,6 +13,7 @@ import {
   type AutomationOutcome,
   factsFromEvents,
   type Outcome,
+  type ResultCause,
   type ResultError,
   resultSentence,
   type RunPhase,
@@ -34,7 +35,17 @@ const STEPS: Readonly<Record<string, string>> = {
   queue: "The sandbox did not start: start again, or look at the limit of sandboxes.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
+  "result-missing":
+    "Look at the branch of the run. A new start, or --result-retries, asks the agent for the file again.",
+  "result-not-json": "Look at the file. A new start, or --result-retries, asks the agent for it again.",
+  "result-invalid": "Compare the file with the schema. A new start, or --result-retries, asks the agent for it again.",
+  "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
+
+/** Why a run that succeeded has no value; null if it has one, or none was asked for. */
+function causeOf(result: AnyResult): ResultCause | null {
+  return result.kind === "run" && result.outcome !== "interrupted" ? result.resultFile?.cause ?? null : null;
+}
 
 // Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's words name them.
 const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (git add), " +
@@ -43,6 +54,8 @@ const UNTRACKED = "The agent left new files that it did not commit: tell it in t
 /** What to do next; null after a success, or if the reason already says it. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
+  const cause = causeOf(result);
+  if (cause !== null) return STEPS[cause] ?? null;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;
@@ -78,7 +91,7 @@ interface VerdictRow {
   readonly headline: (kind: KindWords) => string;
 }
 
-const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started", VerdictRow>> = {
+const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | ResultCause, VerdictRow>> = {
   success: { mark: "✅", word: "success", headline: ({ noun }) => `Mogplex ${noun} succeeded` },
   failed: { mark: "❌", word: "failed", headline: ({ noun }) => `Mogplex ${noun} failed` },
   cancelled: { mark: "🚫", word: "cancelled", headline: ({ noun }) => `Mogplex ${noun} was cancelled` },
@@ -104,6 +117,26 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started", Ver
     headline: ({ started }) => `The ${started} was not started`,
   },
   not_started: { mark: "❌", word: "not started", headline: ({ started }) => `The ${started} was not started` },
+  "result-missing": {
+    mark: "❌",
+    word: "no result file",
+    headline: ({ noun }) => `Mogplex ${noun} has no result file`,
+  },
+  "result-not-json": {
+    mark: "❌",
+    word: "result is not JSON",
+    headline: ({ noun }) => `The result file of the Mogplex ${noun} is not JSON`,
+  },
+  "result-invalid": {
+    mark: "❌",
+    word: "invalid result",
+    headline: ({ noun }) => `The result file of the Mogplex ${noun} is not valid`,
+  },
+  "result-unreadable": {
+    mark: "❌",
+    word: "result not read",
+    headline: ({ noun }) => `The result file of the Mogplex ${noun} could not be read`,
+  },
   error: {
     mark: "❌",
     word: "not known",
@@ -143,7 +176,7 @@ function isRefused(result: AnyResult): boolean {
 
 /** A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
-  const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
+  const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : causeOf(result) ?? result.outcome];
   return { mark, word, headline: headline(kindWords(result)) };
 }
 
@@ -244,6 +277,8 @@ export interface ResultView extends Common {
   task: string | null;
   /** The agent's last message; null for an automation run. Untrusted text. */
   finalMessage: string | null;
+  /** Null without a result file, and for an automation run. */
+  resultFile: RunResult["resultFile"];
   /** Null for a run. */
   automationId: string | null;
   /** Null for a run, which has phases. */
@@ -284,6 +319,7 @@ export function commandsIn(advice: string): { text: string; commands: readonly s
 const NOTHING_OF_A_RUN = {
   task: null,
   finalMessage: null,
+  resultFile: null,
   harness: null,
   failureCode: null,
   git: null,
@@ -352,8 +388,9 @@ function pullRequestWord(url: string): string {
   return number === undefined ? "pull request" : `PR #${number}`;
 }
 
-function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string {
+function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultView): string {
   const url = git?.pullRequest.url ?? null;
+  if (resultFile !== null && resultFile.cause !== null) return verdict.word;
   if (outcome === "failed") {
     const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
     return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;

@@ -6,6 +6,8 @@ import { ConflictError, MogplexError, NotFoundError, UsageError } from "../error
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
+import { retryTask } from "../result/task.ts";
+import type { PlannedResult } from "../result/wanted_result.ts";
 import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
@@ -19,6 +21,7 @@ import {
   type LaterRequest,
   noteNewTask,
   planLater,
+  plannedResult,
   planStart,
   resumePlan,
   type RunRequest,
@@ -26,6 +29,15 @@ import {
   type StartOptions,
   type StartPlan,
 } from "./request.ts";
+import {
+  checkResultAbsent,
+  interruptedReading,
+  readResultFile,
+  type ResultPlace,
+  type ResultReading,
+  withoutReading,
+  withReading,
+} from "./result_file.ts";
 import {
   emptyRunResult,
   endOfRun,
@@ -78,16 +90,20 @@ export type RunJob = JobOptions<FollowItem, StartedRun>;
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   const resumed = readResumed(request, options, state);
+  const earlier = resumed ?? (request.result === undefined ? undefined : readEarlier(options, state));
   // The state of an earlier attempt stays until its run is found, or another start begins: the service may not answer now.
   if (resumed?.asked == null) state?.writer.clear();
-  return await new Job(new RunOperation(options, { request, resumed }, state?.writer), options).start();
+  const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
+  const end = await new Job(operation, options).start();
+  return await withResultFile(operation, end, options, state?.writer);
 }
 
 /** Follows an existing run. @param runId UUID. @returns See {@linkcode runJob}. */
 export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options)?.writer;
   recordFollowing(runId, options, state);
-  return await new Job(new RunOperation(options, runId, state), options).attach();
+  const operation = new RunOperation(options, runId, state);
+  return await withResultFile(operation, await new Job(operation, options).attach(), options, state);
 }
 
 /** Longest time for a single read, retries included, in milliseconds. */
@@ -95,7 +111,76 @@ export const LOOK_MS = 60_000;
 
 /** Reads a run once. The outcome is `deadline` if the run has not finished. @param runId UUID. @returns See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
-  return await new Job(new RunOperation(options, runId, undefined), options).attach(true);
+  const operation = new RunOperation(options, runId, undefined);
+  return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
+}
+
+/** Reads the result file of a run that has succeeded. If it is not good, follow-ups ask for it, as far as the request permits them. */
+async function withResultFile(
+  operation: RunOperation,
+  end: JobEnd<RunResult>,
+  options: RunJob,
+  state: StateWriter | undefined,
+): Promise<JobEnd<RunResult>> {
+  const { resultFile: wanted } = operation;
+  const { session } = options;
+  let [last, lastEnd] = [operation, end];
+  let blobBefore: string | null = null;
+  for (let count = 0;; count++) {
+    const { outcome, exitCode, idempotencyKey } = lastEnd.result;
+    if (wanted === undefined || outcome !== "success" || exitCode !== 0) return lastEnd;
+    const branch = last.deliveredBranch;
+    let reading: ResultReading;
+    try {
+      const { signal } = session;
+      signal?.throwIfAborted();
+      const read = readResultFile(session, await last.resultPlace(), wanted, { branch, blobBefore });
+      reading = await Promise.race([read, whenAborted(signal)]);
+    } catch (error) {
+      const { signal } = session;
+      if (signal?.aborted) return interruptedReading(lastEnd, signal.reason);
+      return withoutReading(lastEnd, wanted, branch ?? null, error);
+    }
+    const { file: { cause, blob, mistakes } } = reading;
+    const ended = withReading(lastEnd, reading);
+    if (cause === null || count >= wanted.retries || idempotencyKey === null) return ended;
+    if (session.clock.now() >= session.deadline) {
+      session.notify({ kind: "text", message: "no time is left to ask for the result file again" });
+      return ended;
+    }
+    session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
+    const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
+    const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakes);
+    blobBefore = blob;
+    const again = { ...options, ...ownKey(key), byTask: false, startOnly: false, resultFile: wanted };
+    last = new RunOperation(again, { request, resumed: undefined }, state);
+    lastEnd = await new Job(last, again).start();
+  }
+}
+
+const ownKey = (idempotencyKey: string) => ({ idempotencyKey, keyScope: undefined, keyPart: undefined });
+
+function whenAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+}
+
+/** The request of a follow-up: on the branch of the run, or on a new one if it has none. */
+function followUpOf(
+  { request }: RunOperation,
+  { repoId, branch: { base } }: RunResult,
+  { path, schema }: PlannedResult,
+  branch: string | null,
+  mistakes: readonly string[],
+): RunRequest {
+  return {
+    repoId: repoId ?? "",
+    prompt: retryTask(path, mistakes, schema),
+    harness: request?.harness,
+    mode: request?.mode,
+    rootDirectory: request?.rootDirectory,
+    baseBranch: base ?? undefined,
+    ...branch === null ? { createBranch: true } : { workingBranch: branch, createBranch: false },
+  };
 }
 
 interface OpenState extends StatePlace {
@@ -146,20 +231,33 @@ function readResumed(
   return proven;
 }
 
+/** The state that an earlier attempt of this job has left in its own place. */
+function readEarlier({ session, identity }: RunJob, state: OpenState | undefined): RunState | undefined {
+  if (state === undefined) return undefined;
+  const { files, path, seal } = state;
+  const [job, nowMs] = [jobOf(session, { identity }), session.clock.wallTime()];
+  return readState(files, path, { job, execution: false, tellsOfOthers: false, nowMs, notify() {} })?.proven(seal);
+}
+
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
 function recordFollowing(runId: string, options: RunJob, state: StateWriter | undefined): void {
   const { session, onInterrupt } = options;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
+  const result = stateResult(options.resultFile);
   try {
     state?.clear();
     // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
-    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, job, runId });
+    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });
   }
+}
+
+function stateResult(result: PlannedResult | undefined): RunState["result"] {
+  return result === undefined ? null : { path: result.path, schema: result.schema.text };
 }
 
 // A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
@@ -168,6 +266,8 @@ interface RunStart {
   request: RunRequest | LaterRequest;
   /** State of an earlier attempt, whose key is used again; undefined without one. */
   resumed: RunState | undefined;
+  /** What an earlier attempt has left: a run with its key need not be a new one. @default {nothing} */
+  earlier?: RunState | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -184,6 +284,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #started: StartedRun | undefined;
   #follower: RunFollower | undefined;
   readonly #name: RepositoryName;
+  #resultFile: PlannedResult | undefined;
   /** The run from the answer to the cancel. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
@@ -210,6 +311,45 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   get #runId(): string | undefined {
     return typeof this.#target === "string" ? this.#target : this.#started?.runId;
+  }
+
+  /** The request as it is sent; undefined without a start of this job. */
+  get request(): StartRequest | undefined {
+    return this.#plan?.request;
+  }
+
+  /** The file with which the run answers; undefined without one. */
+  get resultFile(): PlannedResult | undefined {
+    return this.#resultFile ?? this.#options.resultFile;
+  }
+
+  /** The branch with the changes, by the event of the delivery; null if there are none, undefined if the events do not show it. */
+  get deliveredBranch(): string | null | undefined {
+    const { changed, pushedBranch, workingBranch } = this.#follower?.facts ?? noFacts();
+    return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
+  }
+
+  /** The repository of the result file. @throws {MogplexError} if the service does not tell its name. */
+  async resultPlace(): Promise<ResultPlace> {
+    const { openFiles: open, repositoryOrigin: origin, repository } = this.#options;
+    if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
+    const repoId = this.#plan?.request.repoId ?? (this.#follower?.run ?? this.#started?.run)?.repoId;
+    const name = repository ?? this.#requestedName ?? await this.#nameByService(repoId);
+    return { open, repository: { name, origin, isNamed: origin !== undefined } };
+  }
+
+  get #requestedName(): string | undefined {
+    if (typeof this.#target === "string" || isLater(this.#target.request)) return undefined;
+    return givenName(this.#target.request.repo);
+  }
+
+  async #nameByService(repoId: string | undefined): Promise<string> {
+    const { client, signal, clock } = this.#session;
+    const call = { signal, deadline: clock.now() + LOOK_MS };
+    const [row] = repoId === undefined ? [] : await client.listRepos({ id: repoId, limit: 1 }, call);
+    if (row !== undefined) return row.full_name;
+    const why = "the service does not show the name of its repository";
+    throw new MogplexError({ attempted: "read the result file", why }, "unavailable");
   }
 
   /** The deferred request, if it is one. */
@@ -240,6 +380,11 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (earlierRun !== undefined && await this.#attachTo(earlierRun)) return;
     const plan = await this.#planOf(this.#target, earlierRun);
     this.#plan = plan;
+    this.#resultFile = plan.result;
+    const earlierKey = splitSuffix(this.#target.earlier?.idempotencyKey ?? "").key;
+    if (plan.result !== undefined && earlierKey !== plan.key.key) {
+      await checkResultAbsent(await this.resultPlace(), plan.result, plan.request);
+    }
     const { onStarting, byTask, mayRepeat } = this.#options;
     this.#series = runSeries(this.#session, plan, {
       onStarting,
@@ -311,6 +456,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     // The job's own `cleanup` needs the state.
     const job = jobOf(this.#session, this.#options);
     const startedAt = new Date(clock.wallTime()).toISOString();
+    this.#resultFile = plannedResult(this.#later?.result, idempotencyKey);
     this.#state?.begin({
       idempotencyKey,
       owned,
@@ -319,6 +465,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       requestHash,
       asked,
       request: null,
+      result: stateResult(this.#resultFile),
       job,
       runId,
     });
@@ -459,6 +606,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       requestHash: hash,
       asked: laterHash,
       request,
+      result: stateResult(this.resultFile),
       job,
       runId: null,
     });

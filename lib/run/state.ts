@@ -57,6 +57,8 @@ export interface RunState {
   asked: string | null;
   /** The request while the run is unknown: only sending it again finds the run. */
   request: StartRequest | null;
+  /** The file with which the run answers; null without one. */
+  result: StateResult | null;
   /** Null outside CI. */
   job: JobIdentity | null;
   /** Real path of the file's directory, if nothing else distinguishes the job from others; null in CI. */
@@ -67,6 +69,13 @@ export interface RunState {
   /** Id of the newest event seen. */
   lastEventId: string | null;
   parting: StateParting;
+}
+
+/** What another job needs to check the result file of a run. */
+export interface StateResult {
+  path: string;
+  /** JSON Schema as one line of JSON. */
+  schema: string;
 }
 
 /** Makes the proof of a file's content, which is its object without `proof`: see the module. */
@@ -147,6 +156,15 @@ function parseRequest(value: unknown): StartRequest | null {
   }
 }
 
+/** Most characters of a schema and of a path: see `lib/result`. */
+const MAX_SCHEMA = 40_000;
+
+function parseResult(value: unknown): StateResult | null {
+  if (!isObject(value)) return null;
+  const [path, schema] = [textOf(value.path), textOf(value.schema, MAX_SCHEMA)];
+  return path === null || schema === null ? null : { path, schema };
+}
+
 function parseContent(value: UncheckedObject): RunState | undefined {
   const { phase } = value;
   const parting = PARTINGS.find((each) => each === value.left);
@@ -171,6 +189,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
     requestHash: hash,
     asked: textOf(value.asked, 64),
     request: parseRequest(value.request),
+    result: parseResult(value.result),
     job: parseJob(value.job),
     folder: textOf(value.folder, 5_000),
     runId,
@@ -200,6 +219,8 @@ interface ReadStateOptions {
   job: JobIdentity | null;
   /** Whether the file must belong to this very execution of the job, rather than to an earlier one. */
   execution: boolean;
+  /** Whether the file may belong to any job, which may have passed it on. @default {false} */
+  anyJob?: boolean | undefined;
   /** Whether a missing file is an error. @default {false} */
   required?: boolean | undefined;
   /** Whether to warn of a file of another job, of another directory or of long ago. @default {true} */
@@ -224,7 +245,7 @@ interface StoredState {
  * @throws {UsageError} if it is not an ordinary file, cannot be read, or is required and missing.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
-  const { job, execution, required = false, tellsOfOthers = true, nowMs, notify } = options;
+  const { job, execution, anyJob = false, required = false, tellsOfOthers = true, nowMs, notify } = options;
   const ignore = (why: string) => {
     notify({ kind: "text", message: `state file ${JSON.stringify(path)} is ignored: ${why}` });
     return undefined;
@@ -247,8 +268,8 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   const value = parseObject(content);
   const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
   if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
-  if (!isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");
-  if (claims.folder !== folder) return ignoreOther("it was written in another directory");
+  if (!anyJob && !isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");
+  if (!anyJob && claims.folder !== folder) return ignoreOther("it was written in another directory");
   if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignoreOther("it is older than 31 days");
   const { proof, ...sealed } = value;
   return {
@@ -260,7 +281,16 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
 
 export type StateBeginning = Pick<
   RunState,
-  "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "asked" | "request" | "job" | "runId"
+  | "idempotencyKey"
+  | "owned"
+  | "startedAt"
+  | "onInterrupt"
+  | "requestHash"
+  | "asked"
+  | "request"
+  | "result"
+  | "job"
+  | "runId"
 >;
 
 /** A status or an id of the service. No other text it may have sent (such as our own token) belongs in a file. */
@@ -302,7 +332,8 @@ export class StateWriter {
    * @throws {UsageError} if the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
-    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, job, runId } = beginning;
+    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, result, job, runId } =
+      beginning;
     try {
       this.#attempt(() => {
         this.#state = {
@@ -314,6 +345,7 @@ export class StateWriter {
           requestHash,
           asked,
           request,
+          result,
           job,
           folder: stateFolder(this.#files, this.#path, job),
           runId,

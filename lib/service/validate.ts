@@ -325,7 +325,7 @@ function checkKnownWord(field: string, value: unknown, words: readonly string[])
  * @throws {UsageError} naming the field.
  */
 export function checkRequestKeys(request: unknown): void {
-  const keys: Keys<StartRequest> & { repo: Kind } = {
+  const keys: Keys<StartRequest> & { repo: Kind; result: Kind } = {
     repo: "string",
     repoId: "string",
     prompt: "string",
@@ -335,6 +335,7 @@ export function checkRequestKeys(request: unknown): void {
     createBranch: "boolean",
     rootDirectory: "any",
     mode: "string",
+    result: "object",
   };
   checkOptions("start run", request, keys, "requests");
   checkKnownWord("mode", ownFields(request as Partial<StartRequest>).mode, MODES);

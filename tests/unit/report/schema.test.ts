@@ -61,6 +61,8 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   changed: true,
   files: true,
   finalMessage: true,
+  value: true,
+  resultFile: true,
   createdAt: true,
   updatedAt: true,
   phases: true,
@@ -96,6 +98,16 @@ const AUTOMATION_RESULT: Fields<AutomationResult> = {
   durationMs: true,
   origin: true,
   resume: true,
+};
+// The value in the file is the field `value` of result.json.
+const RESULT_FILE: Fields<Omit<NonNullable<RunResult["resultFile"]>, "value">> = {
+  path: true,
+  branch: true,
+  commit: true,
+  blob: true,
+  cause: true,
+  mistakes: true,
+  outputs: true,
 };
 const BRANCH: Fields<RunResult["branch"]> = { base: true, requested: true, pushed: true };
 const PULL_REQUEST: Fields<RunResult["pullRequest"]> = { state: true, url: true };
@@ -154,6 +166,7 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["phases", ofRun.schema.properties?.phases?.items, PHASE],
   ["waits", ofRun.schema.properties?.waits?.items, WAIT],
   ["error", ofRun.schema.properties?.error, ERROR],
+  ["resultFile", ofRun.schema.properties?.resultFile, RESULT_FILE],
   ["an automation's waits", ofAutomation.schema.properties?.waits?.items, WAIT],
   ["an automation's error", ofAutomation.schema.properties?.error, ERROR],
 ])("the schemas have every field of %s, described and required", (_name, schema, fields) => {

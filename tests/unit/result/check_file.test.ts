@@ -37,8 +37,8 @@ const FINDINGS = {
 
 test("checkResultFile() returns the value when it is valid", async () => {
   const value = { ok: true, findings: [{ file: "a.ts", line: 1, severity: "low" }] };
-  expect(await check(FINDINGS, value)).toEqual({ kind: "good", value });
-  expect(await check({ type: "integer" }, "3")).toEqual({ kind: "good", value: 3 });
+  expect(await check(FINDINGS, value)).toEqual({ kind: "good", value, output: value });
+  expect(await check({ type: "integer" }, "3")).toEqual({ kind: "good", value: 3, output: 3 });
 });
 
 test("checkResultFile() names pointer and rule of each mistake, and never a value", async () => {

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import * as z from "zod";
 import { UsageError } from "../../../lib/errors.ts";
-import { readResultSchema } from "../../../lib/result/result_schema.ts";
+import { checkResultSchema } from "../../../lib/result/result_schema.ts";
+import { readSchemaFile } from "../../../lib/result/schema_file.ts";
 
 function mistakeIn(schema: unknown, file = "schema.json"): string {
   try {
-    readResultSchema(typeof schema === "string" ? schema : JSON.stringify(schema), file);
+    readSchemaFile(typeof schema === "string" ? schema : JSON.stringify(schema), file);
     return "none";
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -13,7 +14,7 @@ function mistakeIn(schema: unknown, file = "schema.json"): string {
   }
 }
 
-test("readResultSchema() accepts every keyword that the validator has, in each draft", () => {
+test("readSchemaFile() accepts every keyword that the validator has, in each draft", () => {
   const schema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     $id: "https://example.com/findings",
@@ -46,7 +47,7 @@ test("readResultSchema() accepts every keyword that the validator has, in each d
   );
 });
 
-test("readResultSchema() accepts what zod makes of its schemas", () => {
+test("readSchemaFile() accepts what zod makes of its schemas", () => {
   const schema = z.object({
     verdict: z.enum(["yes", "no"]),
     score: z.number().int().min(0).max(10),
@@ -59,7 +60,7 @@ test("readResultSchema() accepts what zod makes of its schemas", () => {
   }
 });
 
-test("readResultSchema() names the place and what to write when a keyword or its value is wrong", () => {
+test("readSchemaFile() names the place and what to write when a keyword or its value is wrong", () => {
   const cases: [schema: unknown, mistake: string][] = [
     ["[]", '"schema.json:1:1" | a schema must be an object'],
     ["true", '"schema.json:1:1" | a schema must be an object'],
@@ -145,14 +146,14 @@ test("readResultSchema() names the place and what to write when a keyword or its
   expect(mistakeIn(deep)).toEndWith("it is nested more than 64 levels deep");
 });
 
-test("readResultSchema() knows a format or refuses it, because the validator would skip it", () => {
+test("readSchemaFile() knows a format or refuses it, because the validator would skip it", () => {
   expect(mistakeIn({ format: "date-time" })).toBe("none");
   expect(mistakeIn({ format: "datetime" })).toEndWith('relative-json-pointer | did you mean "date-time"?');
 });
 
-test("readResultSchema() reads YAML, and names the place of a mistake in it", () => {
+test("readSchemaFile() reads YAML, and names the place of a mistake in it", () => {
   const text = "type: object\nproperties:\n  ok: { type: boolean }\n  path/to: {type: array}\nrequired: [ok]\n";
-  expect(readResultSchema(text, "schema.yml")).toEqual({
+  expect(checkResultSchema(readSchemaFile(text, "schema.yml"))).toEqual({
     text: '{"type":"object","properties":{"ok":{"type":"boolean"},"path/to":{"type":"array"}},"required":["ok"]}',
     draft: "2020-12",
     outputs: ["ok"],
@@ -169,7 +170,7 @@ test("readResultSchema() reads YAML, and names the place of a mistake in it", ()
   expect(mistakeIn("", "a.yaml")).toBe('"a.yaml" | a schema must be an object');
 });
 
-test("readResultSchema() makes outputs of the scalars of the top level alone", () => {
+test("checkResultSchema() makes outputs of the scalars of the top level alone", () => {
   const properties = {
     ok: { type: "boolean" },
     note: { type: ["string", "null"] },
@@ -179,5 +180,5 @@ test("readResultSchema() makes outputs of the scalars of the top level alone", (
     count: { type: "integer" },
     share: { type: "number" },
   };
-  expect(readResultSchema(JSON.stringify({ properties }), "x").outputs).toEqual(["ok", "version", "count", "share"]);
+  expect(checkResultSchema({ properties }).outputs).toEqual(["ok", "version", "count", "share"]);
 });

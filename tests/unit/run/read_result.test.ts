@@ -60,6 +60,19 @@ test("readResult() keeps fields that later versions add, and refuses a result th
   expect(() => readResult([JSON_FILE(other)])).toThrow("its kind is not known: review");
 });
 
+test("readResult() reads the result file, and its value, from the text of result.json", () => {
+  const resultFile = {
+    ...{ path: "a.json", branch: "b", commit: "c", blob: "d", cause: null, mistakes: [], outputs: { ok: true } },
+    value: { ok: true, "__proto__": 1 },
+  };
+  const result = { ...sampleResult(), value: resultFile.value, resultFile };
+  const read = readResult([JSON_FILE(renderJson(result))]);
+  expect(read).toEqual({ ...result, events: [] });
+  const other = JSON.parse(renderJson(result));
+  other.resultFile.cause = "result-good";
+  expect(() => readResult([JSON_FILE(JSON.stringify(other))])).toThrow('the field "resultFile" has another type');
+});
+
 test("readResult() refuses files that are something else, and two of one kind", () => {
   const bad = [
     [JSON_FILE("{}")],

@@ -27,6 +27,7 @@ const FOLLOWING: RunState = {
   requestHash: await requestHash(REQUEST),
   asked: null,
   request: null,
+  result: null,
   job: JOB,
   folder: null,
   runId: RUN_ID,

@@ -14,6 +14,7 @@ const BEGINNING: StateBeginning = {
   requestHash: await requestHash(REQUEST),
   asked: null,
   request: REQUEST,
+  result: null,
   job: JOB,
   runId: null,
 };

@@ -1,0 +1,168 @@
+/**
+ * The result that a caller wants of a run, and what follows from it before the start.
+ * @module
+ */
+import * as z from "zod/mini";
+import { messageOf } from "../error_sentence.ts";
+import { UsageError } from "../errors.ts";
+import { isObject } from "../lookup.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import type { CheckByCaller } from "./check_file.ts";
+import { SchemaMistake } from "./json_schema.ts";
+import { shownPointer } from "./mistake_text.ts";
+import { checkResultPath } from "./result_path.ts";
+import { checkResultSchema, outputNames, type ResultSchema, shownSchema } from "./result_schema.ts";
+import { pointerTo } from "./strict_json.ts";
+
+/** What a validator answers. Source: Standard Schema, version 1. */
+export type StandardSchemaAnswer<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardSchemaIssue[] };
+
+/** A mistake that a validator has found. */
+export interface StandardSchemaIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where: keys, or objects with a key, from the outside in. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A schema of zod, Valibot, ArkType and others. Source: Standard Schema, version 1. */
+export interface StandardSchema<Output = unknown> {
+  /** The validator. */
+  readonly "~standard": {
+    /** Version of the interface. */
+    readonly version: 1;
+    /** Name of the library. */
+    readonly vendor: string;
+    /** Checks a value. */
+    readonly validate: (value: unknown) => StandardSchemaAnswer<Output> | Promise<StandardSchemaAnswer<Output>>;
+    /** For the compiler alone. */
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** Makes a JSON Schema, if the library can. Source: Standard JSON Schema, version 1. */
+    readonly jsonSchema?:
+      | { readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown> }
+      | undefined;
+  };
+}
+
+/** A file with which a run answers. `S` is its schema. */
+export interface ResultRequest<S extends object = object> {
+  /**
+   * Path of the file in the repository, with slashes. `{id}` becomes 8 characters made from the key of the start. The file must not exist
+   * where the run begins.
+   */
+  path: string;
+  /** JSON Schema, or a schema of zod or of another library with the interface Standard Schema. */
+  schema: S;
+  /** JSON Schema that the agent gets. @default what `schema` is, or can make */
+  jsonSchema?: object | undefined;
+  /** Most follow-ups that ask for the file alone if it is not good: 0, 1 or 2. Each is a run of its own. @default {0} */
+  retries?: number | undefined;
+}
+
+/** The checked value of a run whose result has the schema `S`: the output of its validator, or `unknown`. */
+export type ResultValue<S> = S extends StandardSchema<infer Output> ? Output : unknown;
+
+/** A {@linkcode ResultRequest} that has passed every check. */
+export interface WantedResult {
+  /** Perhaps with `{id}`. */
+  readonly path: string;
+  readonly schema: ResultSchema;
+  /** Used instead of the schema. */
+  readonly check?: CheckByCaller | undefined;
+  readonly retries: number;
+}
+
+/** A result file of one run. */
+export interface PlannedResult extends WantedResult {
+  /** Without `{id}`. */
+  readonly path: string;
+}
+
+const ATTEMPTED = "use 'result'";
+const MAX_RETRIES = 2;
+/** Most mistakes of a foreign validator. */
+const MAX_MISTAKES = 20;
+const MAX_MESSAGE = 300;
+
+/** @throws {UsageError} naming what breaks a rule. */
+export function checkResultRequest(request: ResultRequest): WantedResult {
+  const keys: Keys<ResultRequest> = { path: "string", schema: "any", jsonSchema: "any", retries: "number" };
+  checkOptions("start run", request, keys, "fields of 'result'");
+  const { schema, jsonSchema, retries = 0 } = request;
+  const path = checkResultPath(typeof request.path === "string" ? request.path : "");
+  if (!Number.isInteger(retries) || retries < 0 || retries > MAX_RETRIES) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `'retries' must be a whole number from 0 to ${MAX_RETRIES}`,
+      value: String(retries),
+    });
+  }
+  const standard = standardOf(schema);
+  try {
+    if (standard === undefined) return { path, schema: checkResultSchema(jsonSchema ?? schema), retries };
+    const shown = jsonSchema ?? jsonSchemaOf(schema, standard);
+    return {
+      path,
+      retries,
+      schema: { text: shownSchema(shown), draft: "2020-12", outputs: outputNames(shown) },
+      check: (value) => checkBy(standard, value),
+    };
+  } catch (error) {
+    if (!(error instanceof SchemaMistake)) throw error;
+    throw new UsageError({
+      attempted: "use the schema of the result",
+      why: error.message,
+      value: JSON.stringify(`#${error.pointer}`),
+      advice: error.advice,
+    });
+  }
+}
+
+type Standard = StandardSchema["~standard"];
+
+/** ArkType's schemas are functions. */
+function standardOf(schema: unknown): Standard | undefined {
+  const isPossible = isObject(schema) || typeof schema === "function";
+  const standard = isPossible ? (schema as Partial<StandardSchema>)["~standard"] : undefined;
+  return isObject(standard) && typeof standard.validate === "function" ? standard as Standard : undefined;
+}
+
+/** What the agent must write: the input of the validator. @throws {UsageError} if the library cannot say it. */
+function jsonSchemaOf(schema: object, { vendor, jsonSchema }: Standard): unknown {
+  try {
+    if (jsonSchema !== undefined) return jsonSchema.input({ target: "draft-2020-12" });
+    // Versions of zod before the interface had this.
+    if (vendor === "zod" && "_zod" in schema) return z.toJSONSchema(schema as z.ZodMiniType, { io: "input" });
+  } catch (cause) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `the schema of ${vendor} cannot be written as JSON Schema: ${messageOf(cause)}`,
+      advice: "give the schema for the agent as 'result.jsonSchema'",
+    }, { cause });
+  }
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: `a schema of ${vendor} has no JSON Schema that the agent could read`,
+    advice: "give one as 'result.jsonSchema'",
+  });
+}
+
+async function checkBy(standard: Standard, value: unknown): Promise<{ value: unknown } | { mistakes: string[] }> {
+  let answer: StandardSchemaAnswer<unknown>;
+  try {
+    answer = await standard.validate(value);
+  } catch (error) {
+    return { mistakes: [`the whole value could not be checked: ${shortened(messageOf(error))}`] };
+  }
+  if (answer.issues === undefined) return { value: answer.value };
+  const mistakes = answer.issues.slice(0, MAX_MISTAKES).map(({ path = [], message }) => {
+    const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+    return `${shownPointer(keys.reduce(pointerTo, ""))}: ${shortened(message)}`;
+  });
+  return { mistakes: mistakes.length > 0 ? mistakes : ["the whole value is not valid"] };
+}
+
+const shortened = (message: string) => cutText(plainText(message).replace(/\s+/g, " "), MAX_MESSAGE);

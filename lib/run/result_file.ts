@@ -1,0 +1,187 @@
+/**
+ * The result file of a run: it must not exist before the start, and is read and checked once the run has succeeded.
+ * @module
+ */
+import { AbortedError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import type { RepositoryFiles, WantedRepository } from "../forge/files.ts";
+import type { FileRefusal } from "../git/tree.ts";
+import type { StartRequest } from "../model.ts";
+import { checkResultFile } from "../result/check_file.ts";
+import type { PlannedResult } from "../result/wanted_result.ts";
+import { interruptReason } from "./interrupts.ts";
+import type { JobEnd } from "./job.ts";
+import type { OpenFiles } from "./options.ts";
+import { reasonOf, resultError, type ResultFile, type RunResult } from "./result.ts";
+import type { Session } from "./session.ts";
+
+/** Where result files are read. */
+export interface ResultPlace {
+  readonly open: OpenFiles;
+  readonly repository: WantedRepository;
+}
+
+async function withFiles<T>(
+  { open, repository }: ResultPlace,
+  read: (files: RepositoryFiles) => Promise<T>,
+): Promise<T> {
+  const files = await open(repository);
+  try {
+    return await read(files);
+  } finally {
+    await files.close();
+  }
+}
+
+/**
+ * Proves before the start that the repository can be read, and that the file does not exist where the run will begin: a file of last week that the
+ * run left alone would pass for its answer.
+ * @throws {UsageError} if the file exists.
+ * @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read.
+ */
+export async function checkResultAbsent(
+  place: ResultPlace,
+  { path }: PlannedResult,
+  request: StartRequest,
+): Promise<void> {
+  await withFiles(place, async (files) => {
+    const { baseBranch, workingBranch, createBranch } = request;
+    const working = createBranch === true || workingBranch === undefined ? null : await files.head(workingBranch);
+    const branch = working === null ? baseBranch : workingBranch;
+    const commit = working ?? await files.head(baseBranch);
+    // The service refuses a branch that does not exist.
+    if (commit === null) return;
+    const file = await files.file(commit, path);
+    if (file.kind === "missing") return;
+    throw new UsageError({
+      attempted: "start run",
+      why: `the result file exists on ${branch === undefined ? "the default branch" : JSON.stringify(branch)}`,
+      value: JSON.stringify(path),
+      advice: "remove it, or put {id} into its name",
+    });
+  });
+}
+
+/** What a run has left of its file. */
+export interface ResultReading {
+  file: ResultFile;
+  /** What the validator made of the value. */
+  output: unknown;
+}
+
+const REFUSALS: Readonly<Record<FileRefusal, string>> = {
+  link: "a symbolic link",
+  submodule: "a submodule",
+  lfs: "a pointer of Git LFS",
+  folder: "a folder",
+  mode: "of a kind that Git does not write",
+  "too large": "larger than 1 MB",
+};
+
+/**
+ * Reads and checks the file of a run that has succeeded.
+ * @param branch Branch that the run delivered; null if it delivered none, undefined if that is unknown.
+ * @param blobBefore Blob of the file before the run; null if there was none.
+ * @throws {MogplexError} with exit code 65 or 69 if it cannot be read.
+ */
+export async function readResultFile(
+  session: Session,
+  place: ResultPlace,
+  { path, schema, check }: PlannedResult,
+  { branch, blobBefore }: { branch: string | null | undefined; blobBefore: string | null },
+): Promise<ResultReading> {
+  const file: ResultFile = {
+    ...{ path, branch: branch ?? null, commit: null, blob: null, cause: null },
+    ...{ mistakes: [], outputs: {}, value: null },
+  };
+  const bad = (cause: ResultFile["cause"], ...mistakes: string[]) => ({
+    file: { ...file, cause, mistakes },
+    output: null,
+  });
+  const attempted = `read the result file ${JSON.stringify(path)}`;
+  if (branch === undefined) {
+    throw new MogplexError({ attempted, why: "the events of the run do not name its branch" }, "unavailable");
+  }
+  if (branch === null) return bad("result-missing", "the run has changed nothing");
+  return await withFiles(place, async (files) => {
+    const commit = await files.head(branch);
+    if (commit === null) {
+      const why = `branch ${JSON.stringify(branch)} does not exist any more`;
+      throw new MogplexError({ attempted, why }, "unavailable");
+    }
+    file.commit = commit;
+    const entry = await files.file(commit, path);
+    if (entry.kind === "missing") return bad("result-missing", "the branch does not contain it");
+    if (entry.kind === "refused") {
+      const { why, path: place } = entry;
+      const what = place === path ? "it" : JSON.stringify(place);
+      return bad("result-invalid", `${what} is ${REFUSALS[why]}`);
+    }
+    file.blob = entry.blob;
+    if (entry.blob === blobBefore) return bad("result-missing", "the run has not changed it");
+    const { clock, redactor } = session;
+    const checking = checkResultFile(entry.bytes, { schema, check, redact: redactor() });
+    const checked = await (clock.during?.(checking) ?? checking);
+    if (checked.kind !== "good") return bad(checked.kind, ...checked.mistakes);
+    const { value, output } = checked;
+    return { file: { ...file, value, outputs: outputsOf(value, schema.outputs) }, output };
+  });
+}
+
+/** The named scalars of a value. A value that is valid may lack some of them. */
+function outputsOf(value: unknown, names: readonly string[]): ResultFile["outputs"] {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(value, name)).map((name) => [name, (value as ResultFile["outputs"])[name]]),
+  ) as ResultFile["outputs"];
+}
+
+const TITLES = {
+  "result-missing": "is missing",
+  "result-not-json": "is not JSON",
+  "result-invalid": "is not valid",
+  "result-unreadable": "cannot be read",
+} as const;
+
+/** The end of a job whose run succeeded, with what was read. A file that is not good is exit code 1. */
+export function withReading(end: JobEnd<RunResult>, { file, output }: ResultReading): JobEnd<RunResult> {
+  const { cause, path, mistakes } = file;
+  const result = { ...end.result, resultFile: file, value: output };
+  if (cause === null) return { ...end, result };
+  const reason = `The run succeeded, but its result file ${JSON.stringify(path)} ${TITLES[cause]} (${cause}): ${
+    mistakes.join("; ")
+  }`;
+  return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
+}
+
+/** The end of a job whose run succeeded, and whose file could not be read. It can be read again. */
+export function withoutReading(
+  end: JobEnd<RunResult>,
+  { path }: Pick<PlannedResult, "path">,
+  branch: string | null,
+  error: unknown,
+): JobEnd<RunResult> {
+  const cause = "result-unreadable" as const;
+  const file: ResultFile = {
+    ...{ path, branch, commit: null, blob: null, cause },
+    ...{ mistakes: [reasonOf(error)], outputs: {}, value: null },
+  };
+  const { exitCode } = error instanceof MogplexError ? error : { exitCode: EXIT.internal };
+  const result: RunResult = {
+    ...end.result,
+    ...{ outcome: "error", exitCode, reason: reasonOf(error), error: resultError(error), resultFile: file },
+  };
+  return { ...end, result, error };
+}
+
+/** The end of a job that a signal stopped while the file was read. */
+export function interruptedReading(end: JobEnd<RunResult>, by: unknown): JobEnd<RunResult> {
+  const text = "the run has succeeded, and its result file was not read";
+  const reason = interruptReason(undefined, text);
+  const error = by instanceof InterruptedError ? new InterruptedError(by.signal, reason) : new AbortedError(reason, by);
+  const result: RunResult = {
+    ...end.result,
+    ...{ outcome: "interrupted", exitCode: error.exitCode, reason, error: resultError(error) },
+  };
+  return { ...end, result, error: by, stopped: text };
+}
