@@ -132,6 +132,30 @@ export const FIX: Option<typeof FIXES[number]> = {
   parse: oneOf(FIXES),
 };
 
+export const RESULT: Option<string> = {
+  name: "result",
+  value: "PATH",
+  help: "JSON file in the repository with which the run answers",
+  heading: "Task",
+  parse: anyText,
+};
+
+export const SCHEMA: Option<string> = {
+  name: "schema",
+  value: "FILE",
+  help: "JSON Schema of that file, as JSON or YAML",
+  heading: "Task",
+  parse: anyText,
+};
+
+export const RESULT_RETRIES: Option<number> = {
+  name: "result-retries",
+  value: "N",
+  help: "Runs that ask again for that file, at most 2 [0]",
+  heading: "Task",
+  parse: wholeNumber(0, 2),
+};
+
 export const INPUT: Option<string> = {
   name: "input",
   value: "NAME=VALUE",
@@ -401,6 +425,9 @@ export const REQUEST: readonly VerbFlag[] = [
   HARNESS,
   MODE,
 ];
+
+/** The options for the checked file of a run. */
+export const RESULTS: readonly VerbFlag[] = [RESULT, SCHEMA];
 
 /** The options that decide which run a start finds again. */
 export const KEYS: readonly VerbFlag[] = [KEY_SCOPE, KEY_PART, IDEMPOTENCY_KEY];

@@ -7,6 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { StartRequest } from "../model.ts";
 import type { TriggerRequest } from "../run/automation_request.ts";
+import type { ResultRequest } from "../result/wanted_result.ts";
 import { checkRunRequest, type RunRequest } from "../run/request.ts";
 import { isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import {
@@ -25,10 +26,10 @@ import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
 
 /** @throws {UsageError} naming what is missing or breaks a rule; nothing was sent. */
-export async function readStartRequest(context: Context): Promise<RunRequest> {
+export async function readStartRequest(context: Context, result?: ResultRequest): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);
-  const request = { repo, prompt, ...readRequestSettings(context) };
+  const request = { repo, prompt, ...readRequestSettings(context), result };
   checkRunRequest(request);
   return request;
 }

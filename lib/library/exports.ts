@@ -18,7 +18,22 @@ export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
 export type { CancelCause } from "../run/interrupts.ts";
 export type { KeyOptions, KeyScope } from "../run/key.ts";
-export type { AnyResult, Outcome, ResultError, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
+export type {
+  AnyResult,
+  Outcome,
+  ResultCause,
+  ResultError,
+  ResultFile,
+  RunPhase,
+  RunResult,
+  WaitTotal,
+} from "../run/result.ts";
+export type {
+  ResultRequest,
+  StandardSchema,
+  StandardSchemaAnswer,
+  StandardSchemaIssue,
+} from "../result/wanted_result.ts";
 
 // Automations.
 export type { AttachedAutomationRun, AutomationHandle } from "./handle.ts";

@@ -135,7 +135,7 @@ function jsonSchemaOf(schema: object, { vendor, jsonSchema }: Standard): unknown
   try {
     if (jsonSchema !== undefined) return jsonSchema.input({ target: "draft-2020-12" });
     // Versions of zod before the interface had this.
-    if (vendor === "zod" && "_zod" in schema) return z.toJSONSchema(schema as z.ZodMiniType, { io: "input" });
+    if ("_zod" in schema) return z.toJSONSchema(schema as z.ZodMiniType, { io: "input" });
   } catch (cause) {
     throw new UsageError({
       attempted: ATTEMPTED,

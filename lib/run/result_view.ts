@@ -55,7 +55,7 @@ const UNTRACKED = "The agent left new files that it did not commit: tell it in t
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
-  if (cause !== null) return STEPS[cause] ?? null;
+  if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;

@@ -12,6 +12,7 @@ import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToFix } from "../../respond/decide.ts";
 import { placeNow } from "../../respond/where.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, ofMembers, withQuote } from "../../run/fix.ts";
+import { checkResultRequest, type ResultRequest } from "../../result/wanted_result.ts";
 import { hashOf } from "../../run/key.ts";
 import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
@@ -35,7 +36,7 @@ type Work = { task: string } | { fix: Fix };
  * The request of a follow-up, from the flags.
  * @throws {UsageError} if flags contradict each other, or the task or the file of a result cannot be read.
  */
-export async function readFollowUp(context: Context, after: string): Promise<LaterRequest> {
+export async function readFollowUp(context: Context, after: string, result?: ResultRequest): Promise<LaterRequest> {
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
   if (other !== undefined) throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} does not go with it` });
@@ -46,9 +47,16 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
   const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
   const named = namedBy(context, after);
+  const wanted = result && checkResultRequest(result);
   const inputs = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
-  const requestHash = hashOf(["mogplex-ci/follow-up/1", named, ...inputs, work]);
-  return { asked: requestHash, task: work.task ?? null, make: () => makeRequest(context, { after, named, work }) };
+  const answer = wanted === undefined ? [] : [wanted.path, wanted.schema.text];
+  const requestHash = hashOf(["mogplex-ci/follow-up/1", named, ...inputs, work, ...answer]);
+  return {
+    asked: requestHash,
+    task: work.task ?? null,
+    result: wanted,
+    make: () => makeRequest(context, { after, named, work, result }),
+  };
 }
 
 /**
@@ -58,7 +66,7 @@ export async function readFollowUp(context: Context, after: string): Promise<Lat
  */
 async function makeRequest(
   context: Context,
-  { after, named, work }: { after: string; named: Named; work: Work },
+  { after, named, work, result }: { after: string; named: Named; work: Work; result: ResultRequest | undefined },
 ): Promise<RunRequest> {
   const { threads, number } = await pullOf(context, after, named);
   const thread = await threads.thread({ kind: "pull", number });
@@ -72,6 +80,10 @@ async function makeRequest(
     });
   }
   if (!thread.isOpen) throw new UsageError({ attempted: ATTEMPTED, why: "the pull request is closed", value, advice });
+  if (result !== undefined && thread.pull.isForeign) {
+    const why = "the pull request comes from a fork, and --result needs a branch of the repository";
+    throw new UsageError({ attempted: ATTEMPTED, why, value, advice });
+  }
   const place = await placeNow(threads, thread);
   if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value, advice });
   if ("fix" in work) {
@@ -88,6 +100,7 @@ async function makeRequest(
     baseBranch,
     workingBranch,
     createBranch,
+    result,
   };
   checkRunRequest(request);
   return request;

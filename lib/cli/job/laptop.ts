@@ -6,7 +6,15 @@
 import { NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
-import { checkRunRequest, isLater, type LaterRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
+import {
+  checkRunRequest,
+  isLater,
+  type LaterRequest,
+  plannedResult,
+  resolveRequest,
+  type RunRequest,
+  withPlannedResult,
+} from "../../run/request.ts";
 import { endAgeMs, type StartedRun } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
@@ -108,9 +116,7 @@ export async function chooseFolder(
   if (!isLaptop(context) || flags.get(RESUME) !== undefined || !exists(context, statePath(context))) return first;
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
-  const request = isLater(asked) ? asked : await resolveRequest(session.client, checkRunRequest(asked), call);
-  const hash = isLater(request) ? request.asked : requestHash(request);
-  const isSame = (state: RunState) => hash === (isLater(request) ? state.asked : state.requestHash);
+  const { request, isSame } = await knownRequest(session, asked, call);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
@@ -141,6 +147,23 @@ export async function chooseFolder(
     why: `${MAX_FOLDERS} runs of this folder go on`,
     advice: "give --out",
   });
+}
+
+/** A request with the id of its repository, and whether a state belongs to it. */
+async function knownRequest(
+  { client }: Session,
+  asked: RunRequest | LaterRequest,
+  call: CallOptions,
+): Promise<{ request: RunRequest | LaterRequest; isSame(state: RunState): boolean }> {
+  if (isLater(asked)) return { request: asked, isSame: (state) => state.asked === asked.asked };
+  const checked = checkRunRequest(asked);
+  const resolved = await resolveRequest(client, checked, call);
+  return {
+    request: { ...resolved, result: asked.result },
+    // The path of a result file depends on the key.
+    isSame: ({ idempotencyKey, requestHash: hash }) =>
+      hash === requestHash(withPlannedResult(resolved, plannedResult(checked.result, idempotencyKey ?? ""))),
+  };
 }
 
 function sentenceOf({ runId, endAgeMs }: Remembered): string {

@@ -8,8 +8,9 @@ import { emptyRunResult } from "../../run/result.ts";
 import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
 import { reportFrom } from "../job/report_from.ts";
+import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
-import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING } from "../options.ts";
+import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING, RESULTS } from "../options.ts";
 import { givenRunId, namesRun, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { SHORT_IDS } from "./codes.ts";
@@ -44,9 +45,18 @@ async function reportRun(context: Context): Promise<number> {
       timeoutMs: LOOK_MS,
       log: null,
       onInterrupt: "detach",
+      wanted: readResultRequest(context),
     }),
     exists: true,
-  }, ({ asked, live, complete }) => lookJob(asked.runId, complete({ onItem: (item) => live.item(item) })));
+  }, ({ asked: { runId, wanted }, places, session, live, complete }) =>
+    lookJob(
+      runId,
+      complete({
+        ...resultOptions(context, session),
+        resultFile: resultOfRun(context, session, { runId, state: places.state, request: wanted }),
+        onItem: (item) => live.item(item),
+      }),
+    ));
   return result.exitCode;
 }
 
@@ -57,7 +67,7 @@ export const reportVerb: Verb = {
   summary: "Write reports for an existing run without waiting, and exit with its verdict",
   remark: SHORT_IDS,
   group: "toolkit",
-  flags: [[FROM], REPORTING, [OPEN], JSON_LINES],
+  flags: [[FROM], RESULTS, REPORTING, [OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: [

@@ -10,6 +10,7 @@ import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
 import { readFollowUp } from "../job/follow_up.ts";
+import { readResultRequest, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { logWidth } from "../log/writer.ts";
@@ -24,6 +25,8 @@ import {
   REPO,
   REPORTING,
   REQUEST,
+  RESULT_RETRIES,
+  RESULTS,
   RESUME,
   SHOW_TASK,
   STATE,
@@ -57,13 +60,14 @@ export async function startAndFollow(context: Context): Promise<number> {
       return await laptop?.chooseFolder(context, request, flags.has(NEW), session) ??
         { request, out: outDirectory(context) };
     },
-  }, ({ asked, folder, places, live, started, item, complete }) => {
+  }, ({ asked, folder, places, session, live, started, item, complete }) => {
     const { log, key, about } = asked;
     const { request, resumePath, maxEndAgeMs } = folder;
     return runJob(
       request,
       complete({
         ...key,
+        ...resultOptions(context, session),
         onItem: item,
         onStarted(run) {
           announce(context, run, about, log);
@@ -95,7 +99,10 @@ async function readRun(context: Context) {
   if (after === undefined && option(FIX) !== undefined) {
     throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
   }
-  const request = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
+  const result = readResultRequest(context);
+  const request = after === undefined
+    ? await readStartRequest(context, result)
+    : await readFollowUp(context, after, result);
   /** For the start line and the list of runs. */
   const about = isLater(request) ? { repo: option(REPO), prompt: request.task ?? `--fix ${option(FIX)}` } : request;
   return { ...settings, request, about };
@@ -132,6 +139,8 @@ export const runFollowVerb: Verb = {
   flags: [
     [FOLLOW, DETACH],
     REQUEST,
+    RESULTS,
+    [RESULT_RETRIES],
     WATCHING,
     [NEW, LOG, TOKEN_SHARE],
     KEYS,

@@ -74,7 +74,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
     "lib/runtime.ts callOf",
     "lib/library/report.ts scriptMask",
   ],
-  "Checked results read their files with it.": ["lib/forge/files.ts openRepositoryFiles"],
   "The forms of a message are held against what their receivers document, for messages that no campaign has.": [
     "lib/campaign/notify/notify.ts bodyFor",
   ],

@@ -161,7 +161,20 @@ test("the run component has an input for every flag of run --follow", () => {
   // Output for programs is no use in a job log; the component sets the path of the state file; input follow sets --detach.
   // Input create-branch is true or false; a CI job remembers no run of its folder, and names its repository.
   // Traces and history belong to the command alone; a job has no browser.
-  const without = ["json", "state", "detach", "no-create-branch", "new", "history", "otel-file", "open", "forge-host"];
+  const without = [
+    "json",
+    "state",
+    "detach",
+    "no-create-branch",
+    "new",
+    "history",
+    "otel-file",
+    "open",
+    "forge-host",
+    "result",
+    "schema",
+    "result-retries",
+  ];
   const inputs = Object.keys(all.get("run")?.inputs ?? {});
   expect(flags.filter((flag) => !without.includes(flag) && !inputs.includes(named[flag] ?? flag))).toEqual([]);
 });

@@ -1,0 +1,97 @@
+/**
+ * The result file of a run on the command line: its flags, what an earlier job has stored, and the way to its repository.
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { openRepositoryFiles } from "../../forge/files.ts";
+import type { JobOptions, OpenFiles } from "../../run/options.ts";
+import type { Session } from "../../run/session.ts";
+import { readState, stateSeal } from "../../run/state.ts";
+import { readSchemaFile } from "../../result/schema_file.ts";
+import { checkResultRequest, type PlannedResult, type ResultRequest } from "../../result/wanted_result.ts";
+import { REPO, RESULT, RESULT_RETRIES, SCHEMA } from "../options.ts";
+import { readCheckoutFile } from "../start_request.ts";
+import type { Context } from "../verb.ts";
+import { openOptions } from "./open_forge.ts";
+
+/**
+ * The file that the flags ask for; undefined without the flags.
+ * @throws {UsageError} if one flag lacks the other, or the schema is not valid, with its place.
+ */
+export function readResultRequest(context: Context): ResultRequest | undefined {
+  const { option } = context;
+  const [path, file, retries] = [option(RESULT), option(SCHEMA), option(RESULT_RETRIES)];
+  if (path === undefined && file === undefined && retries === undefined) return undefined;
+  if (path === undefined || file === undefined) {
+    const [given, missing] = path !== undefined
+      ? [RESULT, SCHEMA]
+      : [file !== undefined ? SCHEMA : RESULT_RETRIES, RESULT];
+    throw new UsageError({
+      attempted: `use --${given.name}`,
+      why: `it needs --${missing.name}`,
+      advice: "see docs/results.md",
+    });
+  }
+  const schema = readSchemaFile(readCheckoutFile(context, file, "read the schema of the result"), file);
+  const request = { path, schema, retries };
+  checkResultRequest(request);
+  return request;
+}
+
+/**
+ * The file of a run that exists: that of the flags, otherwise the one in the state file of its start.
+ * @param state Path of the state file, which another job may have passed on.
+ * @throws {UsageError} if the path of the flags has `{id}`, and no state file names it.
+ */
+export function resultOfRun(
+  context: Context,
+  { token, clock }: Session,
+  { runId, state, request }: { runId: string; state: string; request: ResultRequest | undefined },
+): PlannedResult | undefined {
+  const stored = token === undefined
+    ? undefined
+    : storedResult(context, { runId, state, token, nowMs: clock.wallTime() });
+  if (request === undefined) return stored;
+  const wanted = checkResultRequest(request);
+  if (!wanted.path.includes("{id}")) return wanted;
+  if (stored !== undefined) return { ...wanted, path: stored.path };
+  throw new UsageError({
+    attempted: `use --${RESULT.name}`,
+    why: "only the state file of the start has the {id} of the run",
+    value: JSON.stringify(wanted.path),
+    advice: "give the path itself",
+  });
+}
+
+function storedResult(
+  { io }: Context,
+  { runId, state, token, nowMs }: { runId: string; state: string; token: string; nowMs: number },
+): PlannedResult | undefined {
+  const options = { job: null, execution: false, anyJob: true, tellsOfOthers: false, nowMs, notify() {} };
+  const content = readState(io, state, options)?.proven(stateSeal(token));
+  if (content?.runId !== runId || content.result === null) return undefined;
+  const { path, schema } = content.result;
+  return checkResultRequest({ path, schema: JSON.parse(schema) });
+}
+
+/** Options of a job that may read a result file. */
+export function resultOptions(context: Context, session: Session): Pick<
+  JobOptions<never, never>,
+  "openFiles" | "repositoryOrigin"
+> {
+  const open: OpenFiles = async (wanted) => {
+    const options = openOptions(context);
+    const { origin, custom } = context.connection();
+    const service = custom ? origin : undefined;
+    return await openRepositoryFiles(
+      { ...options, world: { ...options.world, signal: session.signal }, service },
+      wanted,
+    );
+  };
+  return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)) };
+}
+
+/** Scheme, host and port of a repository that is given by its address. */
+function originOf(repo: string | undefined): string | undefined {
+  return repo !== undefined && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
+}
