@@ -16,8 +16,8 @@ import { checkResultSchema, outputNames, type ResultSchema, shownSchema } from "
 import { pointerTo } from "./strict_json.ts";
 
 /** What a validator answers. Source: Standard Schema, version 1. */
-export type StandardSchemaAnswer<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
+export type StandardSchemaAnswer<O> =
+  | { readonly value: O; readonly issues?: undefined }
   | { readonly issues: readonly StandardSchemaIssue[] };
 
 /** A mistake that a validator has found. */
@@ -25,11 +25,11 @@ export interface StandardSchemaIssue {
   /** What is wrong. */
   readonly message: string;
   /** Where: keys, or objects with a key, from the outside in. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly path?: readonly (string | number | symbol | { readonly key: string | number | symbol })[] | undefined;
 }
 
 /** A schema of zod, Valibot, ArkType and others. Source: Standard Schema, version 1. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<O = unknown> {
   /** The validator. */
   readonly "~standard": {
     /** Version of the interface. */
@@ -37,9 +37,9 @@ export interface StandardSchema<Output = unknown> {
     /** Name of the library. */
     readonly vendor: string;
     /** Checks a value. */
-    readonly validate: (value: unknown) => StandardSchemaAnswer<Output> | Promise<StandardSchemaAnswer<Output>>;
+    readonly validate: (value: unknown) => StandardSchemaAnswer<O> | Promise<StandardSchemaAnswer<O>>;
     /** For the compiler alone. */
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: unknown; readonly output: O } | undefined;
     /** Makes a JSON Schema, if the library can. Source: Standard JSON Schema, version 1. */
     readonly jsonSchema?:
       | { readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown> }
@@ -63,7 +63,7 @@ export interface ResultRequest<S extends object = object> {
 }
 
 /** The checked value of a run whose result has the schema `S`: the output of its validator, or `unknown`. */
-export type ResultValue<S> = S extends StandardSchema<infer Output> ? Output : unknown;
+export type ResultValue<S> = S extends StandardSchema<infer O> ? O : unknown;
 
 /** A {@linkcode ResultRequest} that has passed every check. */
 export interface WantedResult {
