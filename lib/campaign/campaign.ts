@@ -9,6 +9,8 @@ import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { callHook } from "../hook.ts";
+import { mergeTexts, openMergePlaces } from "./merge/places.ts";
+import { WaveMerges } from "./merge/waves.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession, type Session } from "../run/session.ts";
 import { endingSignal, interruptReason, type Interrupts, type OnInterrupt } from "../run/interrupts.ts";
@@ -199,9 +201,17 @@ async function makeStep(
     const signal = endingSignal(options.signal, interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
     const notificationContext = () => notificationContextOf(source, opened, { ...options, signal }, internals);
+    const lock = opened.store?.memory.lock ?? opened.file;
+    const merges = lock.merge === null ? undefined : new WaveMerges({
+      clock,
+      places: internals.places ?? openMergePlaces({ ...options, signal }, "campaign advance", internals.random),
+      signal,
+      ...mergeTexts(opened.mask, options.onNotice),
+    });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
       await refreshPullRequests({ store: opened.store, pulls });
+      await merges?.run(opened.store);
       await clearTrouble(opened.store);
     }
     const view = doneView(opened, stuckAfterMs);
@@ -212,7 +222,7 @@ async function makeStep(
       return { state: "done", view };
     }
     checkMayPlan(opened, internals.plans === true);
-    checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
+    checkForge(lock, pulls !== undefined);
     // A lost race does not restart the time limit.
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
@@ -223,6 +233,7 @@ async function makeStep(
       approvedBy: options.approvedBy,
       meanRunMs: options.meanRunMs,
       pulls,
+      merges,
       stuckAfterMs,
       forge: options.forge,
       interrupts,
@@ -307,6 +318,8 @@ interface StepSettings extends Pick<StepInternals, "onView"> {
   meanRunMs: number | undefined;
   /** Reads pull requests; undefined if they are not asked for, or without a token. */
   pulls: PullRequests | undefined;
+  /** Merges what the file allows; undefined if it allows nothing. */
+  merges: WaveMerges | undefined;
   stuckAfterMs: number | undefined;
   forge: CampaignOptions["forge"];
   interrupts: Interrupts | undefined;
@@ -373,7 +386,7 @@ class Step {
 
   /** Plans if need be, and prepares the work. */
   async #open(): Promise<Work> {
-    const { skipInvalid, approvedBy, pulls, forge } = this.#settings;
+    const { skipInvalid, approvedBy, pulls, merges, forge } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
       if (!this.#settings.once) this.#pace.pacer = this.#session.pacer();
@@ -397,6 +410,7 @@ class Step {
       showTask,
       changed: (item) => this.#changed(work, item),
       gateClosed: (gate, reason) => this.#gateClosed(work, gate, reason),
+      merge: async () => await merges?.run(work.store, (reason) => this.#gateClosed(work, "merge", reason)) ?? [],
       waits: (rest) => this.#waits(work, rest),
     });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);

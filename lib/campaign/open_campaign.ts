@@ -33,6 +33,7 @@ import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
+import type { MergePlaces } from "./merge/places.ts";
 import type { PullRequests } from "./pulls.ts";
 import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
@@ -60,6 +61,8 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   purpose?: ReadPurpose | undefined;
   /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
   pulls?: PullRequests | undefined;
+  /** Reads and merges pull requests. @default with the tokens that merge, of the environment */
+  places?: MergePlaces | undefined;
   /** Starts of this process, which outlive a lost race for the home. @default none */
   started?: OwnStarts | undefined;
   /** Address of the remote `origin` of a person's clone, for `git:origin` where no CI system names a repository. @default none */

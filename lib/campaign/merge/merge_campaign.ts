@@ -8,9 +8,7 @@ import { detectPlatform } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { MergeMethod } from "../../forge/model.ts";
-import { callHook } from "../../hook.ts";
 import { environmentVariable } from "../../runtime.ts";
-import { joinRedactors } from "../../text/redact.ts";
 import { notificationContextOf } from "../campaign.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { matchesGlob } from "../file/rules.ts";
@@ -26,9 +24,8 @@ import { pullRequestsOf } from "../pulls.ts";
 import { itemNames } from "../report/words.ts";
 import { makeView } from "../view/make_view.ts";
 import type { CampaignView } from "../view/view.ts";
-import { reasonCleaner } from "../work/work.ts";
-import { checkMergeTokens, type MergePlaces, openMergePlaces } from "./places.ts";
-import { type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
+import { checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
+import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
 /** What is merged, and how. */
 export interface MergeSettings {
@@ -84,7 +81,7 @@ export interface MergeResult {
 export async function mergeCampaign(
   source: CampaignSource,
   options: MergeOptions,
-  internals: CampaignInternals & { places?: MergePlaces | undefined } = {},
+  internals: CampaignInternals = {},
 ): Promise<MergeResult> {
   const { dryRun = false, stuckAfterMs, clock = systemClock } = options;
   checkSettings(options);
@@ -104,20 +101,13 @@ export async function mergeCampaign(
     const chosen = chosenItems(view(), options);
     const items = [...memory.items.values()].filter(({ item }) => chosen?.has(item.id) ?? true);
     checkMergeTokens(items, places);
-    const clean = reasonCleaner(joinRedactors(opened.mask));
-    const told = new Set<string>();
     const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, namedItems(view(), options));
     const report = await mergeRound({
       store,
       clock,
       places,
       signal: options.signal,
-      clean: (text) => clean(text) ?? "no reason was given",
-      tell(message) {
-        if (told.has(message)) return;
-        told.add(message);
-        callHook(options.onNotice, { kind: "text", message });
-      },
+      ...mergeTexts(opened.mask, options.onNotice),
       gateClosed: () => sendNotification(opened, notificationContextOf(source, opened, options, internals)),
     }, { ...orders, by: opened.mask(options.by) });
     const { lines, mergedBefore, isRefused, isStopped, error } = report;
@@ -181,6 +171,7 @@ function ordersOf(
       isNamed: named.has(item.id),
     }),
     atMost: atMost ?? null,
+    waitingLimit: Math.min(MAX_WAITING, atMost ?? MAX_WAITING),
     deleteBranch,
     isDryRun: dryRun,
     isWave: false,

@@ -11,8 +11,11 @@ import { Forges } from "../../forge/batch.ts";
 import { MERGE_TOKEN_VARIABLE, resolveMergeAccess } from "../../forge/open.ts";
 import type { PullRequestWriter } from "../../forge/writer.ts";
 import { environmentVariable } from "../../runtime.ts";
+import { callHook } from "../../hook.ts";
+import type { Redactor } from "../../text/redact.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { ItemMemory } from "../journal/memory.ts";
+import { reasonCleaner } from "../work/work.ts";
 
 /** A pull request as a merge needs it. */
 export type MergePlace = Pick<
@@ -45,6 +48,23 @@ export function openMergePlaces(options: CampaignOptions, command: string, rando
   if (access === undefined) return { at: () => undefined };
   const forges = new Forges(ALL_FORGES, access, { clock, fetch, signal, onNotice, random });
   return { at: (url) => forges.writer(url, command) };
+}
+
+/** Texts of a round: what a forge says is made fit for the journal, and people are told each message once. */
+export function mergeTexts(
+  mask: Redactor,
+  onNotice: CampaignOptions["onNotice"],
+): { clean: (text: string) => string; tell: (message: string) => void } {
+  const clean = reasonCleaner(mask);
+  const told = new Set<string>();
+  return {
+    clean: (text) => clean(text) ?? "no reason was given",
+    tell(message) {
+      if (told.has(message)) return;
+      told.add(message);
+      callHook(onNotice, { kind: "text", message });
+    },
+  };
 }
 
 /** Proves that there is a token for every pull request that may be merged. @throws {UsageError} for the first one without. */

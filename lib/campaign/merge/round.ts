@@ -47,6 +47,8 @@ export interface MergeOrders {
   readonly policyFor: (item: ItemMemory) => MergePolicy;
   /** Most merges of this round; null for no limit. */
   readonly atMost: number | null;
+  /** Most merges that wait for the checks of their targets at a time. */
+  readonly waitingLimit: number;
   readonly deleteBranch: boolean;
   /** Whether nothing is written, here or at a forge. */
   readonly isDryRun: boolean;
@@ -92,7 +94,7 @@ const BATCH = 10;
 /** Odd refusals in so many repositories stop the round. */
 const MAX_REFUSALS = 3;
 /** Most merges that wait for the checks of their targets. */
-const MAX_WAITING = 5;
+export const MAX_WAITING = 5;
 /** Targets that merges have broken until the gate closes. */
 const MAX_RED = 2;
 /** A merge without an answer that is not merged after this time, in milliseconds, was not carried out: the longest request takes a third of it. */
@@ -482,7 +484,7 @@ class Round {
     const { items } = this.#memory;
     const waiting = [...items.values()].filter(({ merge }) => merge?.target === "waiting").length;
     const canary = this.#canaryObstacle();
-    let free = Math.min(MAX_WAITING, this.#orders.atMost ?? MAX_WAITING) - waiting;
+    let free = this.#orders.waitingLimit - waiting;
     let left = this.#orders.atMost ?? Infinity;
     return sorted.filter(({ item, url, targetChecks, policy, judgement }) => {
       const needsTarget = targetChecks === "green";

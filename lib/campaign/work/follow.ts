@@ -78,6 +78,7 @@ class Follower {
         await this.#pullRequests();
         await this.#obey();
         await this.#start();
+        await this.#merge();
         if (isAtRest(this.#work.store.memory)) return;
         const next = this.#nextLook();
         const at = Math.min(
@@ -116,6 +117,14 @@ class Follower {
 
   async #pullRequests(): Promise<void> {
     for (const item of await readPullRequests(this.#work)) {
+      this.#rest = undefined;
+      await this.#work.changed(item);
+    }
+  }
+
+  /** What is merged makes room for further pull requests. */
+  async #merge(): Promise<void> {
+    for (const item of await this.#work.merge()) {
       this.#rest = undefined;
       await this.#work.changed(item);
     }

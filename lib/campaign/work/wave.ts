@@ -61,6 +61,7 @@ async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
     for (const item of await readPullRequests(work)) await work.changed(item);
     const rest = await startSome(work);
     await work.waits(rest);
+    for (const item of await work.merge()) await work.changed(item);
     const ends = store.openRuns().map((open) => expectedEnd(work, open)).filter((ms) => ms > lookedMs);
     const nextMs = Math.min(rest.nextMs ?? Infinity, held?.nextMs ?? Infinity, ...ends);
     const waitMs = nextMs - serviceNow(session);

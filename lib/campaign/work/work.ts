@@ -33,6 +33,8 @@ interface Listener {
   gateClosed(gate: GateName, reason: string): Promise<void>;
   /** Nothing more is started now. */
   waits(rest: Rest): Promise<void>;
+  /** Merges what the file allows. @returns Names of the items that have changed. */
+  merge(): Promise<string[]>;
 }
 
 export interface Work extends Listener {
@@ -82,13 +84,14 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
 }
 
 const ignore = () => Promise.resolve();
+const noMerge = () => Promise.resolve([]);
 
 /** Makes a {@linkcode Work}. @param redact Masks secrets. */
 export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace, forge, started, showTask, changed = ignore, gateClosed = ignore, waits = ignore }:
+  { pulls, pace, forge, started, showTask, changed = ignore, gateClosed = ignore, waits = ignore, merge = noMerge }:
     & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts; showTask: boolean }
     & Pick<CampaignOptions, "forge">
     & Partial<Listener>,
@@ -96,7 +99,19 @@ export function workOn(
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [], changed, gateClosed, waits },
+    ...{
+      session,
+      lock: store.memory.lock,
+      store,
+      pulls,
+      pace,
+      started,
+      failures: [],
+      changed,
+      gateClosed,
+      waits,
+      merge,
+    },
     ...{
       proven: new Set<string>(),
       named: new Set<string>(),

@@ -214,13 +214,22 @@ export interface MergeWorld extends CampaignWorld {
   words(options?: Partial<MergeOptions>): Promise<string[]>;
 }
 
-/** A campaign whose runs have succeeded, each with pull request 7 of its repository, approved by ann and green. */
+/**
+ * A campaign whose runs have succeeded, each with pull request 7 of its repository, approved by ann and green.
+ *
+ * @param prepare Changes them before the first wave.
+ * @param works Whether its runs are started.
+ */
 export async function mergeWorld(
   count: number,
   { file = {}, ...options }: Partial<CampaignWorldOptions> = {},
+  prepare: (forge: FakeForge) => void = () => {},
+  works = true,
 ): Promise<MergeWorld> {
   const inner = campaignWorld({ count, scenarios: SCENARIO, file: { branch: BRANCH, ...file }, ...options });
   const forge = fakeForge(count);
+  prepare(forge);
+  Object.assign(inner.internals, { places: forge });
   await inner.plan();
   const world: MergeWorld = Object.assign(inner, {
     forge,
@@ -230,12 +239,12 @@ export async function mergeWorld(
         onNotice: (notice) => void inner.notices.push(notice.kind === "text" ? notice.message : notice.kind),
         ...given,
       };
-      return await mergeCampaign(FILE, settings, { ...inner.internals, places: forge });
+      return await mergeCampaign(FILE, settings, inner.internals);
     },
     async words(given: Partial<MergeOptions> = {}) {
       return (await world.merge(given)).lines.map(({ word, reason }) => `${word}: ${reason}`);
     },
   });
-  await inner.waves(["done"]);
+  if (works) await inner.waves(["done"]);
   return world;
 }

@@ -1,0 +1,94 @@
+/**
+ * Merges of waves: what the rules of the campaign file allow, without a person.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { MogplexError } from "../../errors.ts";
+import type { MergeRules } from "../file/campaign_file.ts";
+import { matchesGlob } from "../file/rules.ts";
+import { type CampaignMemory, nameOf } from "../journal/memory.ts";
+import { OPEN_MERGES } from "../journal/merge_memory.ts";
+import { DAY_MS, nextOpening } from "../pace/windows.ts";
+import type { Store } from "../work/store.ts";
+import { checkMergeTokens } from "./places.ts";
+import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
+
+/** Shortest time between two rounds of a process that stays, in milliseconds. */
+const ROUND_MS = 5 * 60_000;
+
+/** Who merges in the journal, where the campaign file does. */
+const FILE_RULE = "merge";
+
+/** What people should read about, beside the counts. */
+const NEWS: readonly MergeLineWord[] = ["merged", "elsewhere", "queued", "updated", "left", "out", "refused"];
+
+type WaveMergeWork = Omit<MergeWork, "store" | "gateClosed">;
+
+export class WaveMerges {
+  readonly #work: WaveMergeWork;
+  #dueAt = -Infinity;
+
+  constructor(work: WaveMergeWork) {
+    this.#work = work;
+  }
+
+  /**
+   * Merges what the file allows, if it was not done lately.
+   *
+   * @param gateClosed Called when merges have broken their targets.
+   * @returns Names of the items that have changed.
+   * @throws as `mergeRound` does.
+   */
+  async run(store: Store, gateClosed: MergeWork["gateClosed"] = () => Promise.resolve()): Promise<string[]> {
+    const { memory, memory: { lock: { merge: rules } } } = store;
+    const { clock, places, tell } = this.#work;
+    if (rules === null || clock.now() < this.#dueAt) return [];
+    this.#dueAt = clock.now() + ROUND_MS;
+    checkMergeTokens(memory.items.values(), places);
+    const { lines, error, isStopped } = await mergeRound(
+      { ...this.#work, store, gateClosed },
+      ordersOf(rules, memory, clock),
+    );
+    const news = lines.filter(({ word }) => NEWS.includes(word));
+    for (const { repository, word, reason } of news) {
+      tell(`${repository}: ${word}${reason === word ? "" : `: ${reason}`}`);
+    }
+    if (isStopped) tell("refusals in several repositories have stopped the merges of this wave");
+    if (error !== undefined) tell(unreadText(error));
+    return news.map(({ item }) => item);
+  }
+}
+
+/** A forge that cannot be asked does not stop a campaign: the next wave asks again. */
+function unreadText({ message }: MogplexError): string {
+  return `not all pull requests could be judged: ${message}`;
+}
+
+function ordersOf(rules: MergeRules, memory: CampaignMemory, clock: Pick<Clock, "wallTime">): MergeOrders {
+  const { afterMs, atMost, method, update, withoutChecks } = rules;
+  const nowMs = clock.wallTime();
+  const isOpen = nextOpening(memory.lock.windows, nowMs) === nowMs;
+  const left = atMost === null ? null : Math.max(0, atMost - mergesLately(memory, nowMs));
+  return {
+    by: FILE_RULE,
+    chosen: null,
+    policyFor: (item) => ({
+      ...{ afterMs, method, update, requireUpToDate: false, withoutReview: false, ownApproval: false, isNamed: false },
+      withoutChecks: withoutChecks.some((glob) => matchesGlob(glob, nameOf(item))),
+    }),
+    atMost: isOpen ? left : 0,
+    waitingLimit: Math.min(MAX_WAITING, atMost ?? MAX_WAITING),
+    deleteBranch: false,
+    isDryRun: false,
+    isWave: true,
+  };
+}
+
+/** Merges in the last 24 hours, and those that may become some. */
+function mergesLately({ items }: CampaignMemory, nowMs: number): number {
+  return [...items.values()].filter(({ merge }) =>
+    merge !== null && (merge.state === "merged" || OPEN_MERGES.includes(merge.state)) &&
+    nowMs - Date.parse(merge.at) < DAY_MS
+  ).length;
+}

@@ -1,0 +1,154 @@
+import { expect, test } from "bun:test";
+import { failureOf, project } from "../world.ts";
+import { ANN, approval, BEN, commit, type FakeForge, type MergeWorld, mergeWorld } from "./merge_world.ts";
+
+const [MINUTE, HOUR] = [60_000, 3_600_000];
+const ISO = (ms: number) => new Date(ms).toISOString();
+
+/** A campaign whose waves merge, as it is when its runs have succeeded. */
+async function waveWorld(
+  count: number,
+  rules: Record<string, unknown> = {},
+  file: Record<string, unknown> = {},
+  prepare?: (forge: FakeForge) => void,
+): Promise<MergeWorld & { wave(): Promise<string> }> {
+  const world = await mergeWorld(count, { file: { ...file, merge: { when: "approved", ...rules } } }, prepare);
+  return Object.assign(world, {
+    /** Makes a wave. @returns How often each pull request was merged. */
+    async wave() {
+      await world.clock.sleep(15 * MINUTE);
+      await world.advance();
+      return mergesOf(world);
+    },
+  });
+}
+
+const mergesOf = ({ forge }: MergeWorld) => [...forge.pulls.values()].map(({ merges }) => merges).join("");
+
+test("waves merge nothing unless the file says so", async () => {
+  const world = await mergeWorld(2);
+  await world.clock.sleep(HOUR);
+  await world.advance();
+  expect([mergesOf(world), world.forge.calls]).toEqual(["00", []]);
+});
+
+test("waves merge what is approved, also after the campaign is done, and record the file as the one who asked", async () => {
+  const world = await waveWorld(3, { method: "squash" }, {}, (forge) => void (forge.of(2).opinions = []));
+  expect(mergesOf(world)).toBe("101");
+  world.forge.of(2).opinions = [approval(BEN, commit(2))];
+  expect(await world.wave()).toBe("111");
+  const intents = (await world.records()).filter(({ type }) => type === "merge-intent");
+  expect(intents).toMatchObject(Array(3).fill({ by: "merge", method: "squash" }));
+  expect(world.notices).toContain(`${project(2)}: merged`);
+});
+
+test("waves merge only some time after the last approval that was needed", async () => {
+  let since = 0;
+  const world = await waveWorld(2, { after: "24h" }, {}, (forge) => {
+    forge.of(1).reading.review = { ...forge.of(1).reading.review, required: 2 };
+  });
+  since = world.clock.wallTime();
+  world.forge.of(1).opinions = [
+    approval(ANN, commit(1), { at: ISO(since - 48 * HOUR) }),
+    approval(BEN, commit(1), { at: ISO(since) }),
+  ];
+  world.forge.of(2).opinions = [approval(ANN, commit(2), { at: null })];
+  await world.clock.sleep(23 * HOUR);
+  expect(await world.wave()).toBe("01");
+  expect((await world.words({ dryRun: true }))[0]).toMatch(/^would-merge/);
+  await world.clock.sleep(HOUR);
+  expect(await world.wave()).toBe("11");
+});
+
+test("waves merge no more a day than the file allows, those of people included", async () => {
+  const world = await waveWorld(5, { "at-most": 2 }, {}, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.draft = true;
+  });
+  for (const pull of world.forge.pulls.values()) pull.facts.draft = false;
+  await world.merge({ only: [project(5)] });
+  expect([await world.wave(), await world.wave()]).toEqual(["10001", "10001"]);
+  await world.clock.sleep(24 * HOUR);
+  expect(await world.wave()).toBe("11101");
+});
+
+test("waves merge only while a window is open, and follow queues at all times", async () => {
+  // The clock of the tests begins at midnight of a Thursday.
+  const world = await waveWorld(2, {}, { windows: ["daily 00:00-12:00 UTC"] }, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.draft = true;
+  });
+  for (const pull of world.forge.pulls.values()) pull.facts.draft = false;
+  const hour = new Date(world.clock.wallTime()).getUTCHours();
+  await world.clock.sleep((13 - hour) * HOUR);
+  expect(await world.wave()).toBe("00");
+  await world.clock.sleep(12 * HOUR);
+  expect(await world.wave()).toBe("11");
+});
+
+test("waves take a repository for one without CI only where the file names it", async () => {
+  const world = await waveWorld(2, { "without-checks": ["acme/*-0002"] }, {}, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.checks = "none";
+  });
+  expect(mergesOf(world)).toBe("01");
+});
+
+test("waves never merge a second time what has left the queue; a person can", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => void (forge.of(1).answers = [{ kind: "queued" }]));
+  Object.assign(world.forge.of(1), { waits: null, out: "a required check failed" });
+  expect([await world.wave(), await world.wave()]).toEqual(["0", "0"]);
+  expect(world.notices).toContain(`${project(1)}: out: a required check failed`);
+  await world.merge();
+  expect(mergesOf(world)).toBe("1");
+});
+
+test("waves close the gate of merges when two targets have turned red, tell the webhook, and go on after an approval", async () => {
+  const told: string[] = [];
+  const world = await waveWorld(4, {}, {}, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.draft = true;
+    for (const number of [1, 2, 3, 4]) forge.of(number).commits.set(commit(500 + number), "green");
+  });
+  for (const number of [1, 2, 3]) world.forge.of(number).facts.draft = false;
+  for (const number of [1, 2]) world.forge.of(number).commits.set(commit(901), "red");
+  expect(await world.wave()).toBe("1110");
+  world.forge.of(4).facts.draft = false;
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance({ notifier: ({ event }) => void told.push(event) });
+  expect([mergesOf(world), told, view.state]).toEqual(["1110", ["gated"], "done"]);
+  await world.decide({ kind: "approve" });
+  expect(await world.wave()).toBe("1111");
+});
+
+test("waves need a token that merges for every forge, before anything is merged", async () => {
+  const world = await waveWorld(2, {}, {}, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.draft = true;
+  });
+  for (const pull of world.forge.pulls.values()) pull.facts.draft = false;
+  const { at } = world.forge;
+  world.forge.at = (url) => url.includes(project(2)) ? undefined : at(url);
+  await world.clock.sleep(15 * MINUTE);
+  expect(await failureOf(() => world.advance())).toBe(
+    "2 Cannot merge pull requests: no token is named that merges at github.com; " +
+      "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
+  );
+  expect(mergesOf(world)).toBe("00");
+});
+
+test("waves go on when a forge cannot be asked", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => void (forge.before = () => "fail"));
+  expect(world.notices.some((text) => text.startsWith("not all pull requests could be judged"))).toBe(true);
+  world.forge.before = () => undefined;
+  expect(await world.wave()).toBe("1");
+});
+
+test("a process that stays merges while runs are at work", async () => {
+  const file = { merge: { when: "approved" }, limits: { parallel: 1 } };
+  const world = await mergeWorld(2, { file, runDuration: () => 30 * MINUTE }, undefined, false);
+  const merged: string[] = [];
+  const { code } = await world.run({
+    onEvent(event) {
+      if (event.type === "item" && event.item.pullRequestState?.state === "merged") {
+        merged.push(`${event.item.repository}: ${event.progress.done} of ${event.progress.total} have ended`);
+      }
+    },
+  });
+  expect([code, merged[0]]).toEqual([0, `${project(1)}: 1 of 2 have ended`]);
+});
