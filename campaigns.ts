@@ -54,6 +54,7 @@ export type {
   CampaignView,
   CauseGroup,
   GateApproval,
+  ItemResult,
   PullRequestTrouble,
   PullRequestView,
   QuotaView,

@@ -11,6 +11,7 @@ import { LostRaceError } from "../git/remote.ts";
 import { callHook } from "../hook.ts";
 import { mergeTexts, openMergePlaces } from "./merge/places.ts";
 import { WaveMerges } from "./merge/waves.ts";
+import type { OpenFiles } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession, type Session } from "../run/session.ts";
 import { endingSignal, interruptReason, type Interrupts, type OnInterrupt } from "../run/interrupts.ts";
@@ -49,6 +50,7 @@ import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
 import { followToRest } from "./work/follow.ts";
+import { filesOpener } from "./work/item_result.ts";
 import type { Store } from "./work/store.ts";
 import { approveAll, runWave } from "./work/wave.ts";
 import {
@@ -236,6 +238,7 @@ async function makeStep(
       merges,
       stuckAfterMs,
       forge: options.forge,
+      openFiles: filesOpener(options, internals, session),
       interrupts,
       cancels: internals.cancels ?? (() => onInterrupt === "cancel"),
       cancelsLate: internals.cancelsLate ?? false,
@@ -322,6 +325,7 @@ interface StepSettings extends Pick<StepInternals, "onView"> {
   merges: WaveMerges | undefined;
   stuckAfterMs: number | undefined;
   forge: CampaignOptions["forge"];
+  openFiles: OpenFiles;
   interrupts: Interrupts | undefined;
   /** See {@linkcode StepInternals.cancels}. */
   cancels: () => boolean;
@@ -386,11 +390,11 @@ class Step {
 
   /** Plans if need be, and prepares the work. */
   async #open(): Promise<Work> {
-    const { skipInvalid, approvedBy, pulls, merges, forge } = this.#settings;
+    const { skipInvalid, approvedBy, pulls, merges, forge, openFiles } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
       if (!this.#settings.once) this.#pace.pacer = this.#session.pacer();
-      const plan = await planLock(this.#session, this.#opened, skipInvalid, this.#pace);
+      const plan = await planLock(this.#session, this.#opened, { skipInvalid, openFiles }, this.#pace);
       this.#pace.pacer = undefined;
       await writePlan(this.#opened, plan.lock);
       // A place without write access is noticed before anything is started.
@@ -405,6 +409,7 @@ class Step {
     const work: Work = this.#work = workOn(this.#session, store, this.redact, {
       pulls,
       pace: this.#pace,
+      openFiles,
       forge,
       started,
       showTask,

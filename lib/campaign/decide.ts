@@ -32,10 +32,11 @@ import { checkOrigin } from "./plan/plan_campaign.ts";
 import { openStartsText, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
-import type { FollowUp, RecordBody } from "./journal/record.ts";
+import { type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
 import type { CampaignView, PullRequestTrouble } from "./view/view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { joinRedactors } from "../text/redact.ts";
+import { filesOpener } from "./work/item_result.ts";
 import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
 import { expectToken, workOn } from "./work/work.ts";
@@ -142,6 +143,7 @@ const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
 
 /** What started again means for items of a cause: a follow-up on the branch of the pull request, or the task (undefined). */
 function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
+  if (ITEM_RESULT_CAUSES.some((word) => word === cause)) return "result";
   const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
   return stuck === null ? undefined : lookup(FOLLOW_UPS, stuck);
 }
@@ -493,6 +495,7 @@ async function settleHere(
     started: opened.started,
     showTask: opened.showTask,
     pace: new RequestPace(session, opened.home.sentAt),
+    openFiles: filesOpener(options, internals, session),
   });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };

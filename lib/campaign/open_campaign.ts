@@ -21,6 +21,7 @@ import { LostRaceError } from "../git/remote.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import { personOf, type Platform, type PlatformLinks } from "../ci/platform.ts";
 import { ALL_FORGES } from "../forge/all.ts";
+import type { FilesOptions } from "../forge/files.ts";
 import { jobUser } from "../forge/open.ts";
 import { environmentVariable } from "../runtime.ts";
 import { checkLockHash } from "./journal/fold.ts";
@@ -67,6 +68,8 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   started?: OwnStarts | undefined;
   /** Address of the remote `origin` of a person's clone, for `git:origin` where no CI system names a repository. @default none */
   origin?: string | undefined;
+  /** Reads a repository by Git. @default the system's Git */
+  openGit?: FilesOptions["openGit"];
   /** The campaign file, if it was read already. @default it is read */
   read?: ReadCampaign | undefined;
   /** Gets each lock that is read, with the prompts that no view has. */

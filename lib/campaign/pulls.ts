@@ -243,11 +243,16 @@ export class PullRequests {
    * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or that the answer to the start has
    * named. Events settle nothing. A missing pull request settles nothing either: it may come yet, or the branch may have another name.
    */
-  async #settle({ items }: CampaignMemory, item: ItemMemory): Promise<(RecordBody & { item: string }) | undefined> {
+  async #settle(
+    { lock, items }: CampaignMemory,
+    item: ItemMemory,
+  ): Promise<(RecordBody & { item: string }) | undefined> {
     const start = item.starts.at(-1);
     const branch = ownBranch(item);
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
+    // A pull request is not the result that could not be read.
+    if (lock.tasks[item.item.task]?.result !== undefined) return undefined;
     const repository = nameOf(item);
     if (!repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
     // An earlier round may have had a branch of that name. The clocks of two services differ by less.

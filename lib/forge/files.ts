@@ -21,6 +21,8 @@ export interface WantedRepository {
   readonly name: string;
   /** Scheme, host and port of its server; undefined if only the name is known. */
   readonly origin?: string | undefined;
+  /** Name of the forge at that origin, as in a `PullRequestAddress`; undefined if it is not known. */
+  readonly forge?: string | undefined;
   /** Whether the user gave the origin. Then Git sends `MOGPLEX_GIT_TOKEN` there. */
   readonly isNamed?: boolean | undefined;
 }
@@ -87,7 +89,8 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
         }
       } catch (error) {
         if (!(error instanceof MogplexError)) throw error;
-        if (!isLocal) failures.push({ way: way.name, error });
+        // A local Mogplex need not have the repository.
+        if (!isLocal || places.length === 1 || !isRefusal(error)) failures.push({ way: way.name, error });
       }
     }
   }
@@ -134,8 +137,8 @@ function adviceFor(places: readonly Place[]): string {
 }
 
 /** The servers that may have the repository, the likeliest first. */
-function placesOf(options: FilesOptions, { name, origin }: WantedRepository): Place[] {
-  const { forges, env, ciSystem, service } = options;
+function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRepository): Place[] {
+  const { forges, env, ciSystem, service, hosts = [] } = options;
   const local = service === undefined ? [] : [{ origin: service, forge: undefined }];
   const hostOf = (url: string) => new URL(url).host;
   const job = forgeOfJob(forges, ciSystem);
@@ -143,7 +146,9 @@ function placesOf(options: FilesOptions, { name, origin }: WantedRepository): Pl
   if (origin !== undefined) {
     const host = hostOf(origin);
     const isJob = job?.job.host(env) === host;
-    const forge = isJob ? job : forges.find((each) => each.publicHost === host || each.tokenHost(env) === host);
+    const forge = isJob
+      ? job
+      : forges.find((each) => each.name === kind || each.publicHost === host || each.tokenHost(env) === host);
     return origin === service ? local : [{ origin, forge }, ...local];
   }
   const ofJob = jobRepository && { origin: jobRepository.origin, forge: job };
@@ -154,11 +159,15 @@ function placesOf(options: FilesOptions, { name, origin }: WantedRepository): Pl
     if (host === undefined || tokenAt(options, forge, host) === undefined) return [];
     return [ofJob?.forge === forge && hostOf(ofJob.origin) === host ? ofJob : { origin: `https://${host}`, forge }];
   });
+  const named = hosts.map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
+  places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
   // The service works with GitHub; elsewhere somebody else may have a repository of the same name.
   const github = forges.find(({ publicHost }) => publicHost === "github.com");
   if (github !== undefined) places.push({ origin: "https://github.com", forge: github });
-  const first = places.filter((place, index) => places.findIndex((each) => each.origin === place.origin) === index);
+  const first = places.filter((place, index) =>
+    places.findIndex(({ origin, forge }) => origin === place.origin && forge === place.forge) === index
+  );
   return [...local, ...first];
 }
 

@@ -16,6 +16,8 @@ export interface OpenOptions {
   readonly env: ReadEnv;
   readonly world: ForgeWorld;
   readonly ciSystem: string;
+  /** Values of `--forge-host`. @default none */
+  readonly hosts?: readonly string[] | undefined;
   /** A token that replaces the one in a variable, such as an input of an action; undefined for none. */
   tokenInstead?(variable: string): ForgeToken | undefined;
   /** Whether a token is Mogplex's own, which is sent nowhere else. */
@@ -191,12 +193,12 @@ function isPull(url: string, base: string): boolean {
 
 /** The token for a host: the job's, or the one in the environment. An error if the job's cannot be used; undefined without one. */
 export function tokenAt(options: OpenOptions, forge: Forge, host: string): ForgeToken | UsageError | undefined {
-  const { forges, env, ciSystem } = options;
+  const { forges, env, ciSystem, hosts } = options;
   const jobForge = forgeOfJob(forges, ciSystem);
   const isThere = jobForge === forge && jobForge.job.host(env) === host;
   const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
   if (tokenOfJob !== undefined && !(tokenOfJob instanceof UsageError)) return tokenOfJob;
-  return resolveForgeAccess(forges, env)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
+  return resolveForgeAccess(forges, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */

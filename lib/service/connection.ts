@@ -13,7 +13,7 @@ import type { TokenSource } from "./transport.ts";
 // Checks the address of the service: which origins may receive the token.
 
 /** Default address of the service. Source: API reference, "Base URL". */
-const DEFAULT_ORIGIN = "https://mogplex.com";
+export const DEFAULT_ORIGIN = "https://mogplex.com";
 
 interface ParseOriginOptions {
   /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */

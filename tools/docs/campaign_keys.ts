@@ -150,6 +150,22 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
       "Longest time of a run, from `1m` to `24h`; a number is in seconds. The campaign cancels a run that takes longer.",
     examples: ["60m", "1h30m", 5400],
   },
+  "result.path": {
+    description:
+      "Path of the file in the repository. `{id}` becomes 8 characters that belong to one start, so that a file of an earlier run is never taken for the result.",
+    pattern: "\\{id\\}",
+    maxLength: 200,
+    examples: [".mogplex/result-{id}.json"],
+  },
+  "result.schema": {
+    description: "Path of a file with a JSON Schema, as JSON or YAML, relative to the campaign file.",
+    minLength: 1,
+    examples: ["result.schema.json"],
+  },
+  "result": {
+    description:
+      "Each run commits a JSON file that must be valid against a schema; otherwise its item has failed. Default: none.",
+  },
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {
     description:

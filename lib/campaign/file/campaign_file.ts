@@ -122,6 +122,14 @@ export interface MergeRules {
   withoutChecks: readonly string[];
 }
 
+/** The checked result of each run. */
+export interface ResultRules {
+  /** Path in the repository, with `{id}` for characters that belong to one start. */
+  path: string;
+  /** The JSON Schema as one line of JSON. */
+  schema: string;
+}
+
 export interface CampaignFile {
   /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
   name: string;
@@ -139,6 +147,8 @@ export interface CampaignFile {
   agent: { harness: string; mode: string | null };
   /** Working branch, with templates; null when the service names it. */
   branch: string | null;
+  /** Absent for none. */
+  result?: ResultRules | undefined;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {
     /** Runs at the same time, 1 to 3. */

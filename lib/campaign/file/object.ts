@@ -83,6 +83,13 @@ export interface CampaignDefinition {
     /** Permits a harness that this version does not know. @default {false} */
     readonly unverified?: boolean | undefined;
   } | undefined;
+  /** A file with the result of each run, as JSON that must be valid against a schema: see docs/results.md. @default none */
+  readonly result?: {
+    /** Path in the repository, with `{id}` in it. @default {".mogplex/result-{id}.json"} */
+    readonly path?: string | undefined;
+    /** Path of the file with its JSON Schema, as JSON or YAML. */
+    readonly schema: string;
+  } | undefined;
   /** Name of the working branches. A template. @default the service names them */
   readonly branch?: string | undefined;
   /** What makes a run a success. @default {{ require: "run", acceptUnchanged: false }} */

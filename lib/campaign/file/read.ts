@@ -4,7 +4,9 @@
  * @module
  */
 import * as z from "zod/mini";
+import { UsageError } from "../../errors.ts";
 import { ownFields } from "../../lookup.ts";
+import { readSchemaFile } from "../../result/schema_file.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { parseDuration } from "../../text/duration.ts";
 import { unknownHarness } from "../../service/validate.ts";
@@ -55,7 +57,14 @@ export interface ReadCampaignOptions {
 export type ReadPurpose = "all" | "task" | "place";
 
 /** Placeholder for task and list if only the place of a campaign is read. */
-const NOTHING: RestOfFile = { skippedStdin: true, exclude: [], repositories: [], variables: {}, prompt: "" };
+const NOTHING: RestOfFile = {
+  result: undefined,
+  skippedStdin: true,
+  exclude: [],
+  repositories: [],
+  variables: {},
+  prompt: "",
+};
 
 /**
  * Reads a campaign file with the files that it names.
@@ -135,6 +144,8 @@ async function readTree(
 }
 
 interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "variables" | "prompt"> {
+  /** JSON Schema of the result as one line; undefined for none. */
+  result: string | undefined;
   skippedStdin: boolean;
 }
 
@@ -158,6 +169,7 @@ async function readRest(
   }
   const prompt = taskText(tree, "prompt");
   const fromFile = promptFileText(tree, includes, mistakes);
+  const result = resultSchemaText(tree, includes, mistakes);
   const reader = new EntryReader(tree, includes, mistakes);
   const exclude = reader.exclude();
   const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
@@ -187,7 +199,7 @@ async function readRest(
     entryVariables: reader.variableNames,
   }, mistakes);
   const { skippedStdin } = reader;
-  return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+  return { result, skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
 /** A text with templates in the campaign file itself. */
@@ -235,6 +247,27 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
   return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
 }
 
+/** The schema of the result, checked. */
+function resultSchemaText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): string | undefined {
+  const node = nodeAt(tree.root, ["result", "schema"]);
+  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
+  const file = includes.read(node.value, MAX_FILE_BYTES);
+  const place = tree.source.placeAt(node.start);
+  const refuse = (problem: string) => mistakes.add(place, "result.schema", problem);
+  if (!file.ok) {
+    refuse(file.problem);
+    return undefined;
+  }
+  try {
+    return JSON.stringify(readSchemaFile(file.text, file.path));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { value, why, advice } = error;
+    refuse([`${value ?? file.path}: ${why}`, ...advice === null ? [] : [advice]].join("; "));
+    return undefined;
+  }
+}
+
 function mergeRulesOf(rules: NonNullable<CampaignInput["merge"]>): MergeRules {
   const { after, method, update, "at-most": atMost, "without-checks": withoutChecks } = ownFields(rules);
   const afterMs = parseDuration(String(after)) ?? 0;
@@ -243,7 +276,7 @@ function mergeRulesOf(rules: NonNullable<CampaignInput["merge"]>): MergeRules {
 
 function fileOf(
   read: CampaignInput,
-  task: { prompt: string; variables: CampaignFile["variables"] },
+  task: { prompt: string; variables: CampaignFile["variables"]; result: string | undefined },
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
@@ -263,6 +296,7 @@ function fileOf(
     exclude,
     agent: { harness: agent.harness, mode: agent.mode ?? null },
     branch: input.branch ?? null,
+    ...(input.result !== undefined && { result: { path: input.result.path, schema: task.result ?? "" } }),
     success: { require: success.require, acceptUnchanged: success["accept-unchanged"] },
     limits: {
       parallel: limits.parallel,

@@ -8,7 +8,9 @@
  */
 import { platformVariables } from "../../ci/detect.ts";
 import { PERSON_VARIABLES } from "../../ci/platform.ts";
+import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
+import { checkResultPath } from "../../result/result_path.ts";
 import { isUuid, normaliseRoot } from "../../service/contract.ts";
 import { branchNameProblem, textProblem } from "../../service/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
@@ -255,6 +257,18 @@ export function filePath(text: string): string | undefined {
 }
 
 /** What the home of a campaign may be in its file: an address would choose who gets the token of Git. */
+/** The path of a result file. A file without `{id}` would merge with its pull request, and the next run would find it. */
+export function resultPath(text: string): string | undefined {
+  if (!text.includes("{id}")) return "it must contain {id}, as in .mogplex/result-{id}.json";
+  try {
+    checkResultPath(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return [error.why, ...error.advice === null ? [] : [error.advice]].join("; ");
+    throw error;
+  }
+}
+
 export const FILE_HOME_FORMS =
   "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; any other address is given by " +
   "--home or MOGPLEX_CAMPAIGN_HOME";

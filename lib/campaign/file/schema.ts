@@ -17,6 +17,9 @@ import { parseWindow } from "./rules.ts";
 /** Most entries of `repositories` and of the files that it names, together. */
 export const MAX_ENTRIES = 20_000;
 
+/** With characters that belong to one start: a file of an earlier run is never taken for the result. */
+const DEFAULT_RESULT_PATH = ".mogplex/result-{id}.json";
+
 /** Most variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
@@ -193,6 +196,10 @@ function build() {
       { harness: "codex", unverified: false },
     ),
     "branch": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),
+    "result": z.optional(map({
+      "path": z._default(text("it must be a text", rules.resultPath), DEFAULT_RESULT_PATH),
+      "schema": path(),
+    })),
     "success": z._default(
       map({
         "require": z._default(choice(["run", "changes", "pull-request"]), "run"),

@@ -106,6 +106,9 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
         reason: body.reason === null ? null : reasonOf(body.reason),
         status: body.status === null ? null : statusOf(body.status),
         ...(body.lastLines !== undefined && { lastLines: fitLines(body.lastLines) }),
+        ...(body.result !== undefined && {
+          result: { ...body.result, mistakes: body.result.mistakes.map(reasonOf) },
+        }),
         branch: branchOf(body.branch),
         pullRequest: body.pullRequest !== null && isWebUrl(body.pullRequest) ? body.pullRequest : null,
         createdAt: timeOrNull(body.createdAt),

@@ -364,6 +364,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     item.pullRequest = record.pullRequest;
     item.pull = null;
     item.files = record.files ?? null;
+    item.result = record.result ?? null;
   }
   const { state, tally } = stateAfter(item, as);
   if (item.adopt && isSpent(start) && as !== "needs-input") {
@@ -407,7 +408,7 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
  * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
  * fixed anything is for the forge to say.
  */
-function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
+function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason, result }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
   const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES || isWithoutSandbox(item, as);
@@ -416,7 +417,16 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
     return setState(memory, item, as, "none");
   }
   const isGood = as === "succeeded" || as === "unchanged";
+  const isAboutResult = item.followUp === "result";
   item.followUp = null;
+  if (isAboutResult) {
+    item.result = result ?? item.result;
+    // Without a good file the item stays what it was: failed.
+    if (!isGood && item.skipped === null) {
+      item.reason = reason ?? `the follow-up ended as ${as}`;
+      return setState(memory, item, "failed", "failure");
+    }
+  }
   item.reason = isGood
     ? null
     : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);

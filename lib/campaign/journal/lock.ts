@@ -21,6 +21,7 @@ import {
   MAX_ITEM_ID,
   MAX_REASON,
   MAX_REPOSITORY,
+  MAX_RESULT_PATH,
   newerSchema,
   problemOf,
   time,
@@ -51,7 +52,7 @@ export interface LockItem {
 }
 
 /** The parts of a request that items share. There is more than one when a later plan brought another prompt. */
-export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch">;
+export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
 export interface Lock {
   schema: 1;
@@ -148,6 +149,9 @@ function makeSchema() {
     variables: variables(),
     agent: z.object({ harness: visible(100, 1), mode: z.nullable(visible(100, 1)) }),
     branch: z.nullable(visible(MAX_REASON, 1)),
+    result: z.optional(
+      z.object({ path: visible(MAX_RESULT_PATH, 1), schema: z.string().check(maxLength(MAX_PROMPT)) }),
+    ),
   });
   return z.object({
     schema: z.literal(1),

@@ -8,7 +8,7 @@ import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { MergeMemory, Requester } from "./merge_memory.ts";
-import type { FollowUp, GateName, Person, PullRequestMemory, StartKind, WriteAct } from "./record.ts";
+import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
@@ -120,6 +120,8 @@ export interface ItemMemory {
   pull: PullRequestMemory | null;
   /** How many files its run changed at least, by its events; null when they name none. */
   files: number | null;
+  /** The file that its task asks for, after a run that succeeded; null without one. */
+  result: ResultMemory | null;
   /** What the next or running start has to fix on its branch; null when it does the task. */
   followUp: FollowUp | null;
   /** Who asked for it again. */
@@ -240,6 +242,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       pullRequest: null,
       pull: null,
       files: null,
+      result: null,
       followUp: null,
       requesters: [],
       merge: null,

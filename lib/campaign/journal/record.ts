@@ -73,10 +73,40 @@ const WRITE_ACTS = ["setup", "ask", "close"] as const satisfies readonly WriteAc
 
 export type GateName = "canary" | "threshold" | "merge";
 
-export type FollowUp = Fix;
+/** What a follow-up is for. `result`: the file of the result alone. */
+export type FollowUp = Fix | "result";
 
 /** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;
+
+/** What the run of an item has left of the file that its task asks for. Texts in it are untrusted. */
+export interface ResultMemory {
+  /** Path in the repository. */
+  path: string;
+  /** Null for a good file. */
+  cause: ItemResultCause | null;
+  /** From which it was read; null without one. */
+  commit: string | null;
+  /** Its Git blob; null without a file. */
+  blob: string | null;
+  /** Of its content, as 64 hex digits; null without a file. */
+  sha256: string | null;
+  /** What is wrong with it, one line each; never a part of its value. */
+  mistakes: readonly string[];
+  /** Absent if there is none, or it is larger than {@linkcode MAX_RESULT_VALUE}. */
+  value?: unknown;
+}
+
+export type ItemResultCause = "result-missing" | "result-not-json" | "result-invalid";
+
+export const ITEM_RESULT_CAUSES = [
+  "result-missing",
+  "result-not-json",
+  "result-invalid",
+] as const satisfies readonly ItemResultCause[];
+
+/** Most bytes of a value in the journal, as JSON. */
+export const MAX_RESULT_VALUE = 16_384;
 
 export type RecordBody =
   | { type: "wave" }
@@ -142,6 +172,8 @@ export type RecordBody =
     files?: number | undefined;
     /** The last lines of the agent's log, masked, where its item did not succeed; absent without any. */
     lastLines?: readonly string[] | undefined;
+    /** The file that the task asks for, where the run succeeded; absent where the task asks for none. */
+    result?: ResultMemory | undefined;
     /** When the run was created and last changed, by the service. */
     createdAt: string | null;
     updatedAt: string | null;
@@ -280,6 +312,10 @@ export const MAX_ITEM_ID = 1500;
 export const MAX_REPOSITORY = 300;
 /** Most lines of a quote, and most characters of one of them. */
 const MAX_QUOTE = 10_000;
+/** Most characters of the path of a result file. */
+export const MAX_RESULT_PATH = 200;
+/** Most lines about a result file. */
+const MAX_MISTAKES = 20;
 /** Most items that one record names, so that no line grows without limit. */
 export const MAX_RECORD_ITEMS = 100;
 
@@ -402,7 +438,7 @@ function makeSchema() {
     z.array(visible(MAX_PERSON, 1)).check(maxLength(MAX_RECORD_ITEMS, `it has more than ${MAX_RECORD_ITEMS} names`)),
   );
   const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
-  const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
+  const followUp = z.optional(z.enum(["checks", "conflict", "review", "result"]));
   return z.discriminatedUnion("type", [
     z.object({ ...place, type: z.literal("wave") }),
     z.object({
@@ -462,6 +498,15 @@ function makeSchema() {
           maxLength(LAST_LINES.most, `it has more than ${LAST_LINES.most} lines`),
         ),
       ),
+      result: z.optional(z.object({
+        path: visible(MAX_RESULT_PATH, 1),
+        cause: z.nullable(z.enum(ITEM_RESULT_CAUSES)),
+        commit: z.nullable(commit),
+        blob: z.nullable(commit),
+        sha256: z.nullable(hex(64)),
+        mistakes: z.array(visible(MAX_REASON)).check(maxLength(MAX_MISTAKES, `it has more than ${MAX_MISTAKES} lines`)),
+        value: z.optional(z.unknown()),
+      })),
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),

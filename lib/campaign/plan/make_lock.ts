@@ -4,13 +4,16 @@
  * @module
  */
 import type { StartRequest } from "../../model.ts";
+import { resultPathFor } from "../../result/result_path.ts";
+import { checkResultSchema, type ResultSchema } from "../../result/result_schema.ts";
+import { retryTask, withResultTask } from "../../result/task.ts";
 import { fixPrompt, withQuote } from "../../run/fix.ts";
 import { normaliseRoot } from "../../service/contract.ts";
 import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { fileKey } from "../file/object.ts";
 import { renderTask, renderTemplate, variablesOf } from "../file/items.ts";
-import { requestHash } from "../journal/chain.ts";
+import { itemKey, requestHash } from "../journal/chain.ts";
 import type { Lock, LockItem, LockTask, UnsealedLock } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import type { FollowUp } from "../journal/record.ts";
@@ -105,8 +108,8 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
   };
 }
 
-function lockTaskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {
-  return { title, prompt, variables, agent, branch };
+function lockTaskOf({ title, prompt, variables, agent, branch, result }: CampaignFile): LockTask {
+  return { title, prompt, variables, agent, branch, ...(result !== undefined && { result }) };
 }
 
 function lockItem(
@@ -272,7 +275,25 @@ export function hashOfItem(
   item: Pick<LockItem, "repository" | "root" | "variables">,
 ): string {
   const { prompt, branch } = taskOf(frame, task, item);
-  return requestHash({ prompt, agent: task.agent, branch });
+  // The key follows from the hash, and the path from the key: here it has its placeholder.
+  return requestHash({ prompt: withResult(prompt, task, task.result?.path), agent: task.agent, branch });
+}
+
+/** A task with the paragraph about the file of its result. @throws {UsageError} when both are too long. */
+function withResult(prompt: string, { result }: LockTask, path: string | undefined): string {
+  return result === undefined || path === undefined ? prompt : withResultTask(prompt, path, { text: result.schema });
+}
+
+/** The path of the file that a start of the task has to commit; undefined without a result. @param key Key of that start. */
+export function resultPathOf(lock: UnsealedLock, item: LockItem, key: string): string | undefined {
+  const { result } = taskAt(lock, item, item.task);
+  return result === undefined ? undefined : resultPathFor(result.path, key);
+}
+
+/** The schema of the result of an item's runs; undefined without a result. */
+export function resultSchemaOf(lock: UnsealedLock, item: LockItem): ResultSchema | undefined {
+  const { result } = taskAt(lock, item, item.task);
+  return result === undefined ? undefined : checkResultSchema(JSON.parse(result.schema));
 }
 
 /** The hash of an item's request with one of the tasks of the lock. */
@@ -296,8 +317,25 @@ function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockT
   return task;
 }
 
+/** What the task of a follow-up about a result contains beside the text: the path of the file, and what is wrong with it. */
+interface ResultFollowUp {
+  readonly path: string;
+  readonly mistakes: readonly string[];
+}
+
 /** The task of a follow-up. For red checks the campaign file may have its own text. */
-function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
+function followUpPrompt(
+  { campaign, round, tasks, onFailedChecks }: Lock,
+  item: LockItem,
+  followUp: FollowUp,
+  about?: ResultFollowUp,
+): string {
+  if (followUp === "result") {
+    const { result } = tasks[item.task] ?? {};
+    if (result === undefined) throw new Error(`Cannot ask item ${item.id} for a result: its task has none`);
+    const { path, mistakes } = about ?? { path: result.path, mistakes: [] };
+    return retryTask(path, mistakes, { text: result.schema });
+  }
   if (followUp !== "checks" || onFailedChecks === null) return fixPrompt(followUp, item.baseBranch);
   const { repository, root, variables } = item;
   const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
@@ -314,19 +352,23 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
  * The request of a follow-up: it works on the branch of the pull request, and makes none.
  *
  * @param branch The real branch, as the delivery event named it.
- * @param quote Failed checks or open remarks, as a quote; null when the forge shows none.
+ * @param quote Failed checks or open remarks, as a quote; for a result what is wrong with its file; null when the forge shows none.
+ * @param resultPath Path of the file of the result.
  * @throws {Error} when the lock has no task for the item.
  */
 export function followUpRequestOf(
   lock: Lock,
   item: LockItem,
   followUp: FollowUp,
-  { branch, quote }: { branch: string; quote: string | null },
+  { branch, quote, resultPath = "" }: { branch: string; quote: string | null; resultPath?: string | undefined },
 ): StartRequest {
   const { harness, mode } = taskAt(lock, item, item.task).agent;
+  const prompt = followUp === "result"
+    ? followUpPrompt(lock, item, followUp, { path: resultPath, mistakes: quote?.split("\n") ?? [] })
+    : withQuote(followUpPrompt(lock, item, followUp), quote);
   return {
     repoId: item.repositoryId,
-    prompt: withQuote(followUpPrompt(lock, item, followUp), quote),
+    prompt,
     harness,
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
@@ -346,9 +388,12 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
   const task = taskAt(lock, item, item.task);
   const { prompt, branch } = taskOf(lock, task, item);
   const { harness, mode } = task.agent;
+  const { campaign, round } = lock;
+  const { requestHash, repositoryId, baseBranch, root } = item;
+  const key = itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind: "task", start });
   return {
     repoId: item.repositoryId,
-    prompt,
+    prompt: withResult(prompt, task, resultPathOf(lock, item, key)),
     harness,
     // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
     baseBranch: item.baseBranch,

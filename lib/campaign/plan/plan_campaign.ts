@@ -6,6 +6,7 @@
 import { detected } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
+import type { OpenFiles } from "../../run/options.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
 import { normalBranch } from "../../service/validate.ts";
@@ -24,6 +25,7 @@ import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { forecastInput } from "../view/progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
+import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";
 import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
@@ -47,7 +49,12 @@ export async function planCampaignWith(
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
     expectToken(session, opened.store);
-    return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
+    return await planOf(
+      opened,
+      session,
+      await planLock(session, opened, { skipInvalid, openFiles: filesOpener(options, internals, session) }),
+      options,
+    );
   });
 }
 
@@ -78,18 +85,25 @@ async function planOf(
   };
 }
 
+interface PlanSettings {
+  /** Whether repositories that cannot be used are kept as `invalid` items. */
+  skipInvalid: boolean;
+  /** Opens a repository to read the file of a result. */
+  openFiles: OpenFiles;
+}
+
 /**
  * Reads the lists and makes the lock; writes nothing.
  *
- * @param skipInvalid Whether repositories that cannot be used are kept as `invalid` items.
  * @param pace Spaces out the requests.
  * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
+ * @throws {MogplexError} with exit code 65 or 69 when the result of a repository could not be read.
  * @throws what the client throws.
  */
 export async function planLock(
   session: Session,
   opened: OpenedCampaign,
-  skipInvalid: boolean,
+  { skipInvalid, openFiles }: PlanSettings,
   pace: RequestPace = new RequestPace(session, opened.home.sentAt),
 ): Promise<NewPlan> {
   checkWhole(opened);
@@ -110,6 +124,7 @@ export async function planLock(
     throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
   }
   checkBranches(plan.lock);
+  await checkResultsReadable(plan.lock, store?.memory, openFiles, session.signal);
   return {
     ...plan,
     lock: sealLock(plan.lock),

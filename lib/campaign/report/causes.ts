@@ -241,6 +241,8 @@ interface Group {
   readonly values: (string | null)[];
   readonly key: string;
   readonly items: string[];
+  /** The word of the group, where its cause has one. */
+  readonly word?: string | undefined;
 }
 
 /** FNV-1a, 32 bits, as 8 hex digits: words only have to differ within a campaign. */
@@ -264,7 +266,8 @@ function slugOf({ verdict, texts }: Group): string {
 
 /** A group without a reason is called by its verdict. */
 function wordOf(group: Group, digits: number): string {
-  const { verdict, texts } = group;
+  const { verdict, texts, word } = group;
+  if (word !== undefined) return word;
   return texts.length === 1 && texts[0] === "" ? verdict : `${slugOf(group)}-${hashOf(group.key).slice(0, digits)}`;
 }
 
@@ -313,7 +316,9 @@ export function groupByCause(
   const groups = new Map<string, Group>();
   for (const item of items) {
     if (!isTrouble(item.verdict) && !unanswered.has(item.id)) continue;
-    const pattern = causePattern(item, names);
+    // What is wrong with a file differs from item to item, and the same is done about all.
+    const cause = item.verdict === "failed" ? item.result?.cause ?? undefined : undefined;
+    const pattern = cause === undefined ? causePattern(item, names) : { texts: [cause], values: [] };
     const key = JSON.stringify([item.verdict, pattern.texts]);
     const group = groups.get(key);
     if (group !== undefined) {
@@ -321,7 +326,7 @@ export function groupByCause(
       merge(group, pattern);
     } else {
       const { texts, values } = pattern;
-      groups.set(key, { verdict: item.verdict, texts, values: [...values], key, items: [item.id] });
+      groups.set(key, { verdict: item.verdict, texts, values: [...values], key, items: [item.id], word: cause });
     }
   }
   const sorted = [...groups.values()].sort((a, b) =>

@@ -8,7 +8,14 @@ import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { isFinal } from "../view/verdicts.ts";
-import type { CampaignAbout, CampaignItem, CampaignView, CauseGroup, PullRequestView } from "../view/view.ts";
+import type {
+  CampaignAbout,
+  CampaignItem,
+  CampaignView,
+  CauseGroup,
+  ItemResult,
+  PullRequestView,
+} from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
 // Longer than any id and any time of the service.
@@ -73,12 +80,21 @@ export function cleanCampaign(
       pullRequest: item.pullRequest === null ? null : webUrl(redact(line(item.pullRequest))) ?? null,
       pullRequestState: cleanPull(item.pullRequestState),
       ...(item.files !== undefined && { files: item.files }),
+      ...(item.result !== undefined && { result: cleanResult(item.result) }),
       ...(item.unchecked !== undefined && { unchecked: item.unchecked }),
       stuck: item.stuck,
       startedAt: instant(item.startedAt),
       endedAt: instant(item.endedAt),
       canary: item.canary,
     };
+  }
+  /** The value has no secret: it would have been refused. It is only written as JSON, which escapes what is not seen. */
+  function cleanResult(result: ItemResult): ItemResult {
+    const outputs = Object.entries(result.outputs).map(([key, value]) =>
+      [key, typeof value === "string" ? reason(value) : value] as const
+    );
+    const texts = { path: name(result.path), commit: some(id, result.commit), blob: some(id, result.blob) };
+    return { ...result, ...texts, mistakes: result.mistakes.map(reason), outputs: Object.fromEntries(outputs) };
   }
   function cleanAbout({ approvals, title, ...about }: CampaignAbout): CampaignAbout {
     return {

@@ -30,6 +30,7 @@ import {
   countSentences,
   endMsOf,
   itemNames,
+  outputsText,
   pullRequestWords,
   runMs,
   sandboxesText,
@@ -195,7 +196,7 @@ function row(item: CampaignItem, name: string, nowMs: number, mayLink: (url: str
   return [
     { name },
     verdict,
-    { name: reason, max: MAX_REASON },
+    { name: reason ?? outputsText(item), max: MAX_REASON },
     pull === null ? work : [work, `: ${pull}`],
     ms === null ? null : spanText(ms),
     attempts,

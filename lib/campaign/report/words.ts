@@ -9,6 +9,7 @@ import { instantMs, timeText } from "../../run/result.ts";
 import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
+import { cutText } from "../../text/plain_text.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
@@ -317,4 +318,13 @@ export function campaignCommand(
   ...args: readonly string[]
 ): string {
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
+}
+
+/** Most characters of the outputs of an item. */
+const MAX_OUTPUTS = 200;
+
+/** The outputs of a good result in one line: `ok: true, count: 3`; null without any. */
+export function outputsText({ result }: CampaignItem): string | null {
+  const parts = Object.entries(result?.outputs ?? {}).map(([name, value]) => `${name}: ${value}`);
+  return parts.length === 0 ? null : cutText(parts.join(", "), MAX_OUTPUTS);
 }

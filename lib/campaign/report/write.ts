@@ -91,8 +91,20 @@ const COLUMNS: readonly Column[] = [
  */
 function renderCampaignCsv({ items, at }: CampaignView): string {
   const nowMs = instantMs(at) ?? 0;
-  const heading = csvLine(COLUMNS.map(([name]) => name));
-  return heading + items.map((item) => csvLine(COLUMNS.map(([, cell]) => cell(item, nowMs)))).join("");
+  const columns = [...COLUMNS, ...resultColumns(items)];
+  const heading = csvLine(columns.map(([name]) => name));
+  return heading + items.map((item) => csvLine(columns.map(([, cell]) => cell(item, nowMs)))).join("");
+}
+
+/** Where the task asks for a result: whether its file is good, and the outputs that any item has. */
+function resultColumns(items: readonly CampaignItem[]): Column[] {
+  if (items.every(({ result }) => result === undefined)) return [];
+  const names = new Set(items.flatMap(({ result }) => Object.keys(result?.outputs ?? {})));
+  const columns = [...names].toSorted().map((name): Column => [`result_${name}`, ({ result }) => {
+    const value = result?.outputs[name];
+    return value === undefined ? null : typeof value === "boolean" ? String(value) : value;
+  }]);
+  return [["result", ({ result }) => result === undefined ? null : result.cause ?? "good"], ...columns];
 }
 
 // `campaign.json`: the campaign for programs. Its schema is `schema/campaign-report.schema.json`.

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { isObject } from "../../lookup.ts";
+import { checkResultSchema } from "../../result/result_schema.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
 import {
   type CampaignMemory,
@@ -12,7 +14,8 @@ import {
   type StartMemory,
   usualLateMs,
 } from "../journal/memory.ts";
-import { GATES } from "../journal/record.ts";
+import type { Lock } from "../journal/lock.ts";
+import { GATES, type ResultMemory } from "../journal/record.ts";
 import { forecast } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import {
@@ -32,7 +35,7 @@ import {
 import { groupByCause } from "../report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { isFinal } from "./verdicts.ts";
-import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
+import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
@@ -62,9 +65,11 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble: lastError } = memory;
   const { nowMs, sandboxes = memory.sandboxes, writer = null, stays = writer !== null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
-  const items = [...memory.items.values()].map((item) =>
-    itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
-  );
+  const outputs = outputNamesOf(memory.lock);
+  const items = [...memory.items.values()].map((item) => {
+    const view = itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request");
+    return item.result === null ? view : { ...view, result: resultView(item.result, outputs[item.item.task] ?? []) };
+  });
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
   const pendingCancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
@@ -109,6 +114,22 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     at: new Date(nowMs).toISOString(),
     about: aboutOf(memory),
   };
+}
+
+/** The names of outputs, by the index of the task. */
+function outputNamesOf({ tasks }: Lock): (readonly string[])[] {
+  return tasks.map(({ result }) => result === undefined ? [] : checkResultSchema(JSON.parse(result.schema)).outputs);
+}
+
+function resultView({ value, ...facts }: ResultMemory, names: readonly string[]): ItemResult {
+  const outputs = Object.fromEntries(
+    names.flatMap((name) => {
+      const output = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+      const isScalar = typeof output === "string" || typeof output === "number" || typeof output === "boolean";
+      return isScalar ? [[name, output] as const] : [];
+    }),
+  );
+  return { ...facts, ...(value !== undefined && { value }), outputs };
 }
 
 /**

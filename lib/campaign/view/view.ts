@@ -66,6 +66,26 @@ export type PullRequestTrouble =
   /** The forge does not show it. */
   | "unreadable";
 
+/** The file that the task of an item asks for. Its texts are untrusted. */
+export interface ItemResult {
+  /** Path in the repository. */
+  path: string;
+  /** Why there is no value: the file is not there, is not JSON, or breaks the schema; null for a good file. */
+  cause: "result-missing" | "result-not-json" | "result-invalid" | null;
+  /** From which it was read; null without one. */
+  commit: string | null;
+  /** Its Git blob; null without a file. */
+  blob: string | null;
+  /** SHA-256 of its content, as 64 hex digits; null without a file. */
+  sha256: string | null;
+  /** What is wrong with it, one line each; never a part of its value. */
+  mistakes: readonly string[];
+  /** Its value. @default there is none, or it has more than 16 KB */
+  value?: unknown;
+  /** The scalars of the top level that the schema names, by name. */
+  outputs: Readonly<Record<string, string | number | boolean>>;
+}
+
 /** An item, as screens and reports show it. Texts of the service in it are untrusted. */
 export interface CampaignItem {
   /** Name of the item in lock and journal. */
@@ -108,6 +128,8 @@ export interface CampaignItem {
    * them. @default the events name none
    */
   files?: number | undefined;
+  /** The file that its task asks for. @default the task asks for none, or no run has succeeded */
+  result?: ItemResult | undefined;
   /** Whether the pull request is required, and no forge was asked for it. @default it was, or none is required */
   unchecked?: boolean | undefined;
   /** What its pull request waits for; null when it waits for nothing, or the item did not succeed. */

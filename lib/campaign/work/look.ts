@@ -11,14 +11,15 @@ import type { Run, RunEvent } from "../../model.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { Reader } from "../../run/events.ts";
 import { AgentWatch } from "../../run/no_sandbox.ts";
-import { factsFromEvents } from "../../run/result.ts";
+import { type EventFacts, factsFromEvents } from "../../run/result.ts";
 import { lastAgentLines } from "../../report/event_text.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
-import { LAST_LINES } from "../journal/record.ts";
+import { LAST_LINES, type ResultMemory } from "../journal/record.ts";
 import { GOOD_VERDICTS } from "../view/verdicts.ts";
 import { type Judgement, judgeRun, seemsUnbegun } from "./judge.ts";
+import { readItemResult } from "./item_result.ts";
 import { noteName, serviceNow, whyGone, type Work } from "./work.ts";
 
 /** An item with its start whose run has not ended. */
@@ -245,15 +246,17 @@ export async function take(
   await noteName(work, open.item, facts.pullRequest.url);
   // Its pull request exists already, and the forge shows whether it has improved.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
-  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
+  let end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
     facts,
     isUnbegun: events === null ? null : !hasAgentBegun(run, events),
     success,
     doubt: (address) => doubtOf(work, open.item, address),
   });
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
+  let result: ResultMemory | undefined;
+  if (end !== undefined && wantsResult(open, end)) ({ end, result } = await judgeResult(work, open, run, facts, end));
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
-    await recordEnd(work, open, run, events ?? [], end);
+    await recordEnd(work, open, run, events ?? [], end, result);
     return true;
   }
   const { status, missing, doubtedAt } = open.start;
@@ -268,6 +271,39 @@ export async function take(
     ...(isDoubted && { overdue: true as const }),
   });
   return true;
+}
+
+/** Whether the file of a result decides about an item: its run has succeeded, and is no follow-up about something else. */
+function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement): boolean {
+  return (as === "succeeded" || as === "unchanged") && (kind === "task" || followUp === "result");
+}
+
+/**
+ * The verdict that the file of the result gives.
+ *
+ * @returns No verdict while the file cannot be read: the next look tries again, for some time.
+ */
+async function judgeResult(
+  work: Work,
+  { item }: OpenRun,
+  run: Run,
+  facts: EventFacts,
+  end: Judgement,
+): Promise<{ end: Judgement | undefined; result?: ResultMemory }> {
+  const { session, failures } = work;
+  try {
+    const result = await readItemResult(work, item, facts);
+    if (result === undefined || result.cause === null) return { end, result };
+    return { end: { as: "failed", reason: `${result.cause}: ${result.mistakes.join("; ")}` }, result };
+  } catch (error) {
+    session.signal?.throwIfAborted();
+    if (!(error instanceof MogplexError)) throw error;
+    if (serviceNow(session) - Date.parse(run.updatedAt) >= EVENTS_MS) {
+      return { end: { as: "unknown", reason: `result-unreadable: ${error.why}` } };
+    }
+    failures.push(error);
+    return { end: undefined };
+  }
 }
 
 /** Most characters of an address in a reason. */
@@ -304,6 +340,7 @@ export async function recordEnd(
   run: Run,
   events: readonly RunEvent[],
   end: Judgement,
+  result?: ResultMemory,
 ): Promise<void> {
   const facts = factsFromEvents(events);
   const files = facts.files?.length ?? 0;
@@ -324,6 +361,7 @@ export async function recordEnd(
     pullRequest: facts.pullRequest.url,
     ...(files > 0 && { files }),
     ...(lastLines.length > 0 && { lastLines }),
+    ...(result !== undefined && { result }),
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });

@@ -24,6 +24,7 @@ import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
+import { itemResultPath } from "./item_result.ts";
 import { lists, proveAccess, type Rest, serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
@@ -338,7 +339,7 @@ async function planOf(work: Work, memory: ItemMemory) {
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
   const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
   const request = isFollowUp
-    ? followUpRequestOf(lock, item, followUp, { branch: own, quote })
+    ? followUpRequestOf(lock, item, followUp, { branch: own, quote, resultPath: itemResultPath(work, memory) })
     : requestOf(lock, item, start);
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
@@ -360,7 +361,8 @@ async function planOf(work: Work, memory: ItemMemory) {
 }
 
 /** What the forge shows of what a follow-up has to fix; null without any, and when it cannot be read: the agent can look for itself. */
-async function quoteFor({ pulls, redact }: Work, { pullRequest }: ItemMemory, followUp: FollowUp) {
+async function quoteFor({ pulls, redact }: Work, { pullRequest, result }: ItemMemory, followUp: FollowUp) {
+  if (followUp === "result") return result?.mistakes.join("\n") ?? null;
   const of = findingsFor(followUp);
   if (of === null || pullRequest === null) return null;
   const findings = await pulls?.findings(pullRequest, of);

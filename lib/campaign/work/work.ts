@@ -7,6 +7,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parsePullRequest, PUBLIC_HOSTS } from "../../forge/all.ts";
+import type { OpenFiles } from "../../run/options.ts";
 import type { Session } from "../../run/session.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
@@ -58,6 +59,8 @@ export interface Work extends Listener {
   readonly booting: Set<string>;
   /** Reads pull requests; undefined if they are not asked for, or without a token. */
   readonly pulls: PullRequests | undefined;
+  /** Opens a repository to read the file of a result. */
+  readonly openFiles: OpenFiles;
   /** Hosts of forges, including forges without a token. */
   readonly forgeHosts: readonly string[];
   /** Spaces out the requests. */
@@ -91,8 +94,25 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace, forge, started, showTask, changed = ignore, gateClosed = ignore, waits = ignore, merge = noMerge }:
-    & { pulls?: PullRequests | undefined; pace: RequestPace; started: OwnStarts; showTask: boolean }
+  {
+    pulls,
+    pace,
+    openFiles,
+    forge,
+    started,
+    showTask,
+    changed = ignore,
+    gateClosed = ignore,
+    waits = ignore,
+    merge = noMerge,
+  }:
+    & {
+      pulls?: PullRequests | undefined;
+      pace: RequestPace;
+      openFiles: OpenFiles;
+      started: OwnStarts;
+      showTask: boolean;
+    }
     & Pick<CampaignOptions, "forge">
     & Partial<Listener>,
 ): Work {
@@ -105,6 +125,7 @@ export function workOn(
       store,
       pulls,
       pace,
+      openFiles,
       started,
       failures: [],
       changed,

@@ -27,7 +27,7 @@ import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
-import { MogplexError } from "../../../lib/errors.ts";
+import { MogplexError, UsageError } from "../../../lib/errors.ts";
 import { type FakeIo, fakeIo } from "../cli/fake_io.ts";
 import type { GithubForge } from "../forge/github_forge.ts";
 import { GITHUB_TOKEN } from "../forge/world.ts";
@@ -157,7 +157,8 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
   const requests: string[] = [];
   const starts: { key: string; body: string }[] = [];
   const notices: string[] = [];
-  const known: CampaignInternals = { io, files, processes: processesOf() };
+  const openGit = () => Promise.reject(new UsageError({ attempted: "run git", why: "it is not installed" }));
+  const known: CampaignInternals = { io, files, processes: processesOf(), openGit };
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {
     const { host, pathname, search } = new URL(url);

@@ -71,6 +71,7 @@ const OPTIONAL: readonly string[] = [
   "lastLines",
   "renamed",
   "skippedBy",
+  "result",
   "unchecked",
 ];
 const ITEM: Fields<CampaignItem> = {
@@ -91,6 +92,7 @@ const ITEM: Fields<CampaignItem> = {
   pullRequestState: true,
   files: true,
   lastLines: true,
+  result: true,
   unchecked: true,
   stuck: true,
   startedAt: true,
