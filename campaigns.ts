@@ -50,6 +50,7 @@ export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/view/verdicts.ts";
 export type {
   CampaignAbout,
+  CampaignDecision,
   CampaignItem,
   CampaignView,
   CauseGroup,

@@ -54,7 +54,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
         tell(context, path, history);
         const comparison = compareRuns(run, history.records);
         const sentence = comparisonSentence(comparison);
-        return sentence === null ? null : { sentence, runs: comparison.earlier };
+        return sentence === null ? null : { sentence, streak: comparison.streak, runs: comparison.earlier };
       } catch (error) {
         writer.note(`Cannot read the history ${JSON.stringify(path)}: ${messageOf(error)}`);
         return null;

@@ -5,34 +5,33 @@
 import {
   bare,
   type Cell,
-  chip,
   code,
   type Column,
   facts,
+  type Fill,
   fold,
   type Html,
-  type Line,
   list,
   markup,
   MAX_LINE,
-  numbers,
   oneLine,
   page,
+  panel,
   type Part,
   pullLink,
   section,
   shortId,
-  steps,
-  strip,
-  swatch,
+  state as stateOf,
   table,
   type TableRow,
+  todoList,
   type Tone,
   withoutEmpty,
 } from "../report/page.ts";
+import { figure, lines, strip } from "../report/chart.ts";
 import { LATE_MS } from "../campaign/report/words.ts";
 import { formatDuration } from "../text/duration.ts";
-import { distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
+import { dayTimeText, distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
   activeSandboxes,
@@ -44,9 +43,7 @@ import {
   type DashboardData,
   type Day,
   headlineOf,
-  isRead,
   LIST_WORDS,
-  type ListName,
   LISTS,
   type ListState,
   sumOf,
@@ -61,7 +58,7 @@ const FIRST_DAY = markup`<p class="soft">From the second day on, a chart of the 
 export function renderDashboardPage(data: DashboardData, days: readonly Day[] = []): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const tone: Tone = concerns.some((each) => each.tone === "bad") ? "bad" : concerns.length > 0 ? "wait" : "good";
+  const tone: Tone = concerns.some((each) => each.tone === "bad") ? "bad" : concerns.length > 0 ? "warn" : "good";
   const headline = headlineOf(concerns);
   const host = data.origin.replace(/^https?:\/\//, "");
   const chart = trend(days);
@@ -72,25 +69,19 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
     sandboxTable(data, nowMs),
     repositoryTable(data),
   ].filter((part) => part !== null);
-  const names = [...parts.map(({ id, heading }) => [id, heading] as const), ["missing", "What was read"] as const];
   return page({
     title: `Mogplex: ${headline}`,
-    verdict: {
-      tone,
-      headline,
-      line: markup`Agents at <bdi>${host}</bdi>, as of <span class="line">${utcText(nowMs)}</span>`,
-      reason: null,
-      next: [],
-    },
+    path: [],
+    home: { name: "Mogplex" },
+    asOf: dayTimeText(nowMs),
+    tone,
+    heading: headline,
+    summary: markup`Agents at <bdi>${host}</bdi>.`,
     body: [
-      markup`<nav aria-label="parts of the page"><ul class="legend">${
-        names.map(([id, name]) => markup`<li><a href="#${id}">${name}</a></li>`)
-      }</ul></nav>`,
-      overview(data),
       attention(concerns),
       // The first table is open. The others are for looking things up and open at a click.
       ...parts.slice(0, 1).map(partOf),
-      days.length > 0 && section("trend", "Day by day", chart ?? FIRST_DAY),
+      days.length > 0 && section("trend", "Day by day", null, chart ?? FIRST_DAY),
       ...parts.slice(1).map(partOf),
       sources(data),
     ],
@@ -101,17 +92,16 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
   });
 }
 
-const DAY_MS = 86_400_000;
 const MAX_DRAWN = 120;
 const MAX_ROWS = 60;
 
 const number = (value: number, text: Part = value) => ({ show: text, value });
 
-const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] = [
-  ["sandboxes", "sandboxes in use", 0],
-  ["failedRuns", "failed runs of automations in 24 h", 5],
-  ["openItems", "campaign items not ended", 1],
-  ["pullRequests", "pull requests", 2],
+const LINES: readonly (readonly [name: Drawn, words: string, color: "run" | "idle" | "good"])[] = [
+  ["sandboxes", "sandboxes in use", "idle"],
+  ["failedRuns", "failed runs of automations in 24 h", "run"],
+  ["openItems", "campaign items not ended", "idle"],
+  ["pullRequests", "pull requests", "good"],
 ];
 
 /** Null before the second day. */
@@ -120,22 +110,21 @@ function trend(all: readonly Day[]): Html | null {
   const [first, last] = [days[0], days.at(-1)];
   if (first === undefined || last === undefined || first === last) return null;
   const fromMs = Date.parse(first.day);
-  const most = Math.max(1, ...days.flatMap((day) => LINES.map(([name]) => day[name] ?? 0)));
-  const lines: Line[] = LINES.map(([name, words, colour]) => ({
+  const span = Date.parse(last.day) - fromMs;
+  const drawn = LINES.map(([name, words, color]) => ({
     name: words,
-    colour,
-    // A day without a number keeps the height of the day before.
+    color,
     points: days.flatMap((day) => {
       const value = day[name] ?? null;
-      return value === null ? [] : [[Date.parse(day.day) - fromMs, value] as const];
+      return value === null ? [] : [[(Date.parse(day.day) - fromMs) / span, value] as const];
     }),
   }));
   const now = LINES.map(([name, words]) => `${last[name] ?? "unknown"} ${words}`).join(", ");
   const label = `From ${first.day} to ${last.day}, at the end: ${now}`;
   const columns = [
     { name: "Day" },
-    { name: "Repositories", number: true, extra: true },
-    { name: "Automations", number: true, extra: true },
+    { name: "Repositories", number: true },
+    { name: "Automations", number: true },
     ...LINES.map(([, words]) => ({ name: words.replace(/^./, (letter) => letter.toUpperCase()), number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
@@ -146,11 +135,9 @@ function trend(all: readonly Day[]): Html | null {
       ...LINES.map(([name]) => day[name] ?? null),
     ],
   }));
-  return markup`<figure>${
-    steps(label, lines, { x: Date.parse(last.day) - fromMs + DAY_MS, y: most }, [first.day, last.day])
-  }<ul class="legend">${
-    LINES.map(([name, words, colour]) => markup`<li>${swatch(colour)} ${words}: ${last[name] ?? "not read"}</li>`)
-  }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
+  return markup`${figure("Days", null, lines(label, drawn, [[0, first.day], [1, last.day]]))}${
+    fold("the numbers", table("Numbers of each day", columns, rows))
+  }`;
 }
 
 interface TablePart {
@@ -198,13 +185,13 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
   const columns = [
     { name: "Campaign" },
     { name: "State" },
-    { name: "Why", extra: true },
+    { name: "Why" },
     { name: "Ended", number: true, named: true },
-    { name: "Well or skipped", number: true, extra: true, named: true },
+    { name: "Well or skipped", number: true, named: true },
     { name: "Failed", number: true, named: true },
-    { name: "At work", number: true, extra: true, named: true },
-    { name: "Next wave", extra: true, named: true },
-    { name: "As of", extra: true, named: true },
+    { name: "At work", number: true, named: true },
+    { name: "Next wave", named: true },
+    { name: "As of", named: true },
   ];
   const before = isMore && MORE_AT_WORK;
   return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content, before };
@@ -214,7 +201,7 @@ function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
 const MAX_WORD = 32;
 
 function word(text: string, tone: Tone): Html {
-  return chip(cutText(text, MAX_WORD), tone);
+  return stateOf(cutText(text, MAX_WORD), tone);
 }
 
 /** Accepts the words of the service and ours. */
@@ -222,7 +209,7 @@ function toneOf(word: string): Tone {
   if (["error", "failed", "stopped_early"].includes(word)) return "bad";
   if (["success", "done", "active"].includes(word)) return "good";
   return ["awaiting_input", "gated", "stopped", "stopping", "deadline", "cancelled", "suppressed"].includes(word)
-    ? "wait"
+    ? "warn"
     : "none";
 }
 
@@ -261,10 +248,10 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
     { name: "Repository or run" },
     { name: "Task" },
     { name: "Outcome" },
-    { name: "Why", extra: true },
+    { name: "Why" },
     { name: "Pull request" },
-    { name: "Started", extra: true, named: true },
-    { name: "Took", number: true, extra: true, named: true },
+    { name: "Started", named: true },
+    { name: "Took", number: true, named: true },
   ];
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
 }
@@ -285,12 +272,12 @@ function pageLink(page: string | null, shown: Html | null): Html | null {
 function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
   const columns = [
     { name: "Automation" },
-    { name: "Status", extra: true },
+    { name: "Status" },
     { name: "Last run", named: true },
-    { name: "When", extra: true, named: true },
-    { name: "Last 20, newest right", extra: true },
-    { name: "Failed", number: true, extra: true, named: true },
-    { name: "Remarks", extra: true },
+    { name: "When", named: true },
+    { name: "Last 20, newest right" },
+    { name: "Failed", number: true, named: true },
+    { name: "Remarks" },
   ];
   const runs = lists.automationRuns;
   return {
@@ -311,7 +298,7 @@ function automationRow(automation: AutomationEntry, nowMs: number) {
     kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
     cells: [
       oneLine(name),
-      markup`${word(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
+      markup`${word(status, toneOf(status))}${!published && markup` ${stateOf("not published", "warn")}`}`,
       ...runsCells(runs, nowMs),
     ],
   };
@@ -336,10 +323,10 @@ function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
 }
 
 /** Green, red, blue for open, gray for everything else. */
-function colourOf(status: string): number {
-  if (status === "success") return 2;
-  if (status === "failed") return 5;
-  return status === "running" || status === "pending" ? 0 : 4;
+function colourOf(status: string): Fill {
+  if (status === "success") return "good";
+  if (status === "failed") return "bad";
+  return status === "running" || status === "pending" ? "run" : "idle";
 }
 
 function sandboxTable(data: DashboardData, nowMs: number): TablePart {
@@ -361,10 +348,10 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   const columns = [
     { name: "Repository or id" },
     { name: "Status" },
-    { name: "Branch", extra: true },
+    { name: "Branch" },
     { name: "Age", number: true, named: true },
-    { name: "Last active", extra: true, named: true },
-    { name: "Its error", extra: true },
+    { name: "Last active", named: true },
+    { name: "Its error" },
   ];
   const before = sandboxes.length > 0 && ageTable(data, nowMs);
   const [id, heading, rows] = ["sandboxes", "Sandboxes", "sandboxes"];
@@ -442,41 +429,25 @@ function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData
   return { id, heading, rows, state: lists.repositories, empty, columns, content, folded: true };
 }
 
-function overview(data: DashboardData): Html {
-  const { lists, repositories, automations, campaigns, runs } = data;
-  const known = (name: ListName, value: number) =>
-    isRead(lists[name]) ? `${value}${lists[name].state === "complete" ? "" : "+"}` : "?";
-  const failedRuns = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
-  const open = sumOf(campaigns, ({ items, ended }) => items - ended);
-  const rows: [string, string | number, Tone][] = [
-    ["sandboxes in use", known("sandboxes", activeSandboxes(data)), "none"],
-    ["failed automation runs in 24 h", known("automationRuns", failedRuns), failedRuns > 0 ? "bad" : "none"],
-    ["automations", known("automations", automations.length), "none"],
-    ["repositories", known("repositories", repositories.length), "none"],
-  ];
-  if (campaigns.length > 0) rows.push(["campaign items not ended", open, "none"]);
-  if (runs.length > 0) rows.push(["runs", runs.length, "none"]);
-  return numbers(rows);
-}
-
 const MAX_CONCERNS = 25;
 const MAX_FILES = 50;
 
 function attention(concerns: readonly Concern[]): Html | null {
   if (concerns.length === 0) return null;
   const more = concerns.length - MAX_CONCERNS;
-  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) =>
-    markup`<li class="concern ${tone}"><a href="#${part}">${
-      kind !== "" && markup`${kind} <bdi>${name}</bdi>: `
-    }${what}</a>${
-      details.length > 0 &&
-      markup`<p>${details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`)}</p>`
-    }</li>`
-  );
+  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) => ({
+    tone: tone === "bad" ? "bad" as const : "warn" as const,
+    subject: markup`${kind !== "" && markup`${kind} <bdi>${name}</bdi>: `}${what}`,
+    line: details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`),
+    age: null,
+    link: markup`<a href="#${part}">Show</a>`,
+  }));
   return section(
     "attention",
-    "Needs a person",
-    markup`<ul class="concerns">${entries}</ul>${more > 0 && markup`<p>And ${more} more.</p>`}`,
+    "Needs attention",
+    null,
+    todoList(entries),
+    more > 0 && markup`<p>And ${more} more.</p>`,
   );
 }
 
@@ -491,16 +462,15 @@ function partOf({ id, heading, rows, state, empty, columns, content, before = nu
   const isUnread = state !== undefined && state.state !== "complete";
   const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
   const drawn = table(heading, ...withoutEmpty(columns, content));
-  const shown = content.length < MIN_LISTED
-    ? markup`<div class="rows">${drawn}</div>`
-    : list({ name: "rows", rows, kinds, copy: true }, drawn);
+  const shown = content.length < MIN_LISTED ? drawn : list({ name: "rows", rows, kinds, copy: true }, drawn);
   return section(
     id,
     content.length > 0 ? `${heading} (${content.length})` : heading,
-    isUnread && markup`<p>${chip(stateWord(state), stateTone(state))} ${state.why}</p>`,
+    null,
+    isUnread && markup`<p>${stateOf(stateWord(state), stateTone(state))} ${state.why}</p>`,
     content.length === 0 && !isUnread && markup`<p class="soft">${empty}</p>`,
     content.length > 0 && before,
-    content.length > 0 && (folded ? fold(`show the ${rows}`, shown) : shown),
+    content.length > 0 && markup`<div class="panel">${folded ? fold(`show the ${rows}`, shown) : shown}</div>`,
   );
 }
 
@@ -516,7 +486,7 @@ function stateWord({ state }: ListState): string {
 }
 
 function stateTone({ state }: ListState): Tone {
-  return state === "complete" ? "good" : state === "cut" ? "wait" : "bad";
+  return state === "complete" ? "good" : state === "cut" ? "warn" : "bad";
 }
 
 function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
@@ -524,18 +494,19 @@ function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: D
   return section(
     "missing",
     "What was read",
-    facts([
+    null,
+    panel(facts([
       ...LISTS.map((name) =>
         [
           LIST_WORDS[name],
-          markup`${chip(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
+          markup`${stateOf(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
         ] as const
       ),
       ["campaigns", campaigns.length === 0 && "No campaign.json was given: see --results."],
       ["runs", runs.length === 0 && "No result.json was given: see --results."],
       ["requests", requests],
       ["exit code", exitCode],
-    ]),
+    ])),
     fileProblems.length > 0 &&
       markup`<h3>Files that say nothing</h3><ul>${
         fileProblems.slice(0, MAX_FILES).map(({ file, why }) => markup`<li>${code(file)} <bdi>${why}</bdi></li>`)

@@ -6,687 +6,190 @@
 
 /** Style of all pages. */
 export const STYLE: string = String.raw`
-:root {
-  color-scheme: light dark;
-  --bg: #fff;
-  --panel: #f5f7f9;
-  --ink: #1b1f24;
-  --soft: #56606b;
-  --line: #d3d9df;
-  --link: #0b57c2;
-  --good: #17702f;
-  --bad: #b42318;
-  --wait: #835400;
-  --good-bg: #e8f6ec;
-  --bad-bg: #fdeceb;
-  --wait-bg: #fcf2da;
-  --mark: #fff3b8;
-}
-@media screen and (prefers-color-scheme: dark) {
-  :root {
-    --bg: #14171b;
-    --panel: #1d2127;
-    --ink: #e6e9ed;
-    --soft: #a4aeb9;
-    --line: #3a424b;
-    --link: #80b8ff;
-    --good: #63d284;
-    --bad: #ff958b;
-    --wait: #eebf5c;
-    --good-bg: #14281b;
-    --bad-bg: #341b19;
-    --wait-bg: #2d2512;
-    --mark: #4a3f0c;
-  }
-}
-* {
-  box-sizing: border-box;
-}
-html {
-  scroll-padding-top: 1rem;
-  -webkit-text-size-adjust: 100%;
-}
-body {
-  margin: 0 auto;
-  padding: 1rem clamp(0.75rem, 3vw, 2rem) 3rem;
-  max-width: 84rem;
-  background: var(--bg);
-  color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif;
-  overflow-wrap: anywhere;
-}
-a {
-  color: var(--link);
-}
-:focus-visible {
-  outline: 3px solid var(--link);
-  outline-offset: 2px;
-}
-h1,
-h2,
-h3 {
-  line-height: 1.25;
-  text-wrap: balance;
-}
-h1 {
-  margin: 0;
-  font-size: clamp(1.25rem, 5vw, 1.6rem);
-}
-h2 {
-  margin: 2.25rem 0 0.6rem;
-  font-size: 1.2rem;
-}
-h3 {
-  margin: 0;
-  font-size: 1rem;
-}
-p,
-dl,
-ol,
-ul,
-figure {
-  margin: 0 0 0.75rem;
-}
-code,
-pre {
-  unicode-bidi: isolate;
-  font: 0.875em/1.5 ui-monospace, monospace;
-}
-pre {
-  margin: 0 0 0.75rem;
-  padding: 0.6rem 0.8rem;
-  border: 1px solid var(--line);
-  border-radius: 6px;
-  background: var(--panel);
-  white-space: pre-wrap;
-}
-.skip {
-  position: absolute;
-  left: -99rem;
-}
-.skip:focus {
-  left: 1rem;
-  top: 0.25rem;
-}
-.soft,
-figcaption,
-dt,
-caption,
-footer {
-  color: var(--soft);
-}
-.top {
-  display: flex;
-  gap: 1rem;
-  padding: 1rem 1.25rem;
-  border: 1px solid var(--line);
-  border-left: 6px solid var(--tone);
-  border-radius: 8px;
-  background: var(--tone-bg);
-}
-.top > :last-child {
-  flex: 1;
-  min-width: 0;
-}
-.top > svg {
-  flex: none;
-  color: var(--tone);
-}
-.top p,
-.step {
-  margin: 0.25rem 0 0;
-}
-.top pre {
-  margin: 0.75rem 0 0;
-  background: var(--bg);
-}
-.good {
-  --tone: var(--good);
-  --tone-bg: var(--good-bg);
-}
-.bad {
-  --tone: var(--bad);
-  --tone-bg: var(--bad-bg);
-}
-.wait {
-  --tone: var(--wait);
-  --tone-bg: var(--wait-bg);
-}
-.none {
-  --tone: var(--soft);
-  --tone-bg: var(--panel);
-}
-.chip {
-  display: inline-block;
-  padding: 0 0.5em;
-  border: 1px solid var(--tone, var(--line));
-  border-radius: 1em;
-  background: var(--tone-bg, var(--panel));
-  color: var(--tone, var(--ink));
-  font-size: 0.85em;
-  max-width: 100%;
-  overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
-  vertical-align: bottom;
-}
-.hide {
-  position: absolute;
-  width: 1px;
-  height: 1px;
-  overflow: hidden;
-  clip-path: inset(50%);
-}
-.line {
-  white-space: nowrap;
-}
-.word {
-  display: inline-block;
-  max-width: 100%;
-}
-/* A grid lets a text shrink to nothing and still ask for all of its width: a table gives it what the other columns leave. */
-.clip {
-  display: inline-block;
-  min-width: 8rem;
-  max-width: 100%;
-  vertical-align: bottom;
-}
-.clip summary {
-  display: grid;
-  grid-template-columns: minmax(0, max-content);
-  width: auto;
-  list-style: none;
-  color: inherit;
-}
-.clip summary::-webkit-details-marker {
-  display: none;
-}
-.clip bdi {
-  max-width: 36rem;
-  overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
-}
-.clip[open] bdi {
-  white-space: normal;
-}
-dl.facts {
-  display: grid;
-  grid-template-columns: minmax(7rem, max-content) 1fr;
-  gap: 0.3rem 1.25rem;
-}
-dd {
-  margin: 0;
-  min-width: 0;
-}
-dd > :last-child {
-  margin-bottom: 0;
-}
-.shares {
-  margin: 1.1rem 0 0;
-}
-.shares svg {
-  margin-bottom: 0.4rem;
-}
-dl.numbers {
-  display: grid;
-  grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr));
-  gap: 0.75rem;
-  margin-top: 1rem;
-}
-.numbers div {
-  overflow-wrap: break-word;
-  display: flex;
-  flex-direction: column-reverse;
-  justify-content: flex-end;
-  padding: 0.6rem 0.75rem;
-  border: 1px solid var(--line);
-  border-radius: 8px;
-}
-.numbers dt {
-  font-size: 0.9em;
-  line-height: 1.35;
-}
-.numbers dd {
-  color: var(--tone, var(--ink));
-  font-size: 1.7rem;
-  font-weight: 600;
-  font-variant-numeric: tabular-nums;
-  line-height: 1.2;
-}
-summary {
-  width: fit-content;
-  color: var(--link);
-  cursor: pointer;
-}
-details > :not(summary) {
-  margin-top: 0.5rem;
-}
-svg {
-  vertical-align: middle;
-}
-.wide {
-  display: block;
-  width: 100%;
-}
-.chart {
-  display: grid;
-  grid-template-columns: auto minmax(0, 1fr);
-  gap: 0.3rem 0.6rem;
-  padding: 0.5rem 0;
-  color: var(--soft);
-  font-size: 0.8rem;
-  font-variant-numeric: tabular-nums;
-}
-.chart ol {
-  display: flex;
-  flex-direction: column-reverse;
-  justify-content: space-between;
-  height: 220px;
-  margin: 0;
-  padding: 0;
-  list-style: none;
-  text-align: right;
-}
-.chart li {
-  height: 0;
-  line-height: 0;
-}
-.chart p {
-  display: flex;
-  grid-column: 2;
-  justify-content: space-between;
-  gap: 1rem;
-  margin: 0;
-}
-.chart p :last-child {
-  text-align: right;
-}
-.legend {
-  display: flex;
-  flex-wrap: wrap;
-  gap: 0.25rem 1.25rem;
-  padding: 0;
-  list-style: none;
-}
-.scroll {
-  overflow-x: auto;
-  margin: 0.75rem 0;
-}
-table {
-  border-collapse: collapse;
-  min-width: min(100%, 30rem);
-}
-@media screen {
-  .rows .clip:not([open]) bdi {
-    display: -webkit-box;
-    -webkit-box-orient: vertical;
-    -webkit-line-clamp: 2;
-    white-space: normal;
-  }
-  /* A long list that was opened has its own scrolling: what stands below it is not pages away. */
-  details .rows .scroll {
-    max-height: 75vh;
-    overflow-y: auto;
-  }
-}
-caption {
-  padding-bottom: 0.3rem;
-  text-align: left;
-}
-th,
-td {
-  padding: 0.35rem 0.9rem 0.35rem 0;
-  border-bottom: 1px solid var(--line);
-  text-align: left;
-  vertical-align: top;
-}
-[data-list] :is(td, tbody th),
-.rows :is(td, tbody th) {
-  overflow-wrap: break-word;
-}
-thead th {
-  overflow-wrap: normal;
-  vertical-align: bottom;
-}
-td.number,
-th.number {
-  text-align: right;
-  font-variant-numeric: tabular-nums;
-}
-td.number {
-  white-space: nowrap;
-}
-.number + :not(.number) {
-  padding-left: 0.9rem;
-}
-th:last-child,
-td:last-child {
-  padding-right: 0;
-}
-th button {
-  padding: 0;
-  border: 0;
-  background: none;
-  color: inherit;
-  font: inherit;
-  text-align: inherit;
-  cursor: pointer;
-}
-th button::after {
-  content: "\a0\2195";
-  color: var(--soft);
-}
-th[aria-sort="ascending"] button::after {
-  content: "\a0\2191";
-}
-th[aria-sort="descending"] button::after {
-  content: "\a0\2193";
-}
-.tools {
-  display: flex;
-  flex-wrap: wrap;
-  align-items: center;
-  gap: 0.6rem;
-  margin-bottom: 0.75rem;
-}
-.tools input,
-.tools select,
-.tools button {
-  padding: 0.3rem 0.6rem;
-  border: 1px solid var(--soft);
-  border-radius: 6px;
-  background: var(--bg);
-  color: inherit;
-  font: inherit;
-  max-width: 100%;
-}
-.tools select {
-  max-width: min(100%, 16rem);
-}
-.tools input {
-  flex: 1 1 14rem;
-  min-width: 0;
-}
-[hidden] {
-  display: none !important;
-}
-.diff .add {
-  color: var(--good);
-}
-.diff .del {
-  color: var(--bad);
-}
-.diff .hunk {
-  color: var(--link);
-}
-.diff .file {
-  font-weight: bold;
-}
-ol.events {
-  padding: 0;
-  list-style: none;
-}
-.events li {
-  display: grid;
-  grid-template-columns: 2.2rem 4.4rem 9.5rem minmax(0, 1fr) auto;
-  align-items: baseline;
-  gap: 0.1rem 0.75rem;
-  padding: 0.3rem 0.25rem;
-  border-bottom: 1px solid var(--line);
-}
-.events li.gap {
-  display: block;
-  padding-left: 1rem;
-  border-left: 3px dotted var(--soft);
-  color: var(--soft);
-  font-style: italic;
-}
-.events .at,
-.events .n {
-  font-variant-numeric: tabular-nums;
-}
-.what p {
-  margin: 0;
-  white-space: pre-wrap;
-}
-.events details[open] {
-  grid-column: 1 / -1;
-}
-.last {
-  margin: 0.5rem 0 0;
-  padding: 0;
-  list-style: none;
-}
-.last li {
-  display: grid;
-  grid-template-columns: 5rem 9.5rem minmax(0, 1fr);
-  align-items: baseline;
-  gap: 0 0.75rem;
-  padding: 0.1rem 0;
-}
-.last a {
-  white-space: nowrap;
-}
-li:target {
-  background: var(--mark);
-}
-section.entry {
-  margin-bottom: 0.9rem;
-  padding: 0.8rem 1.1rem;
-  border: 1px solid var(--line);
-  border-left: 5px solid var(--tone);
-  border-radius: 8px;
-}
-.entry > p,
-.entry > ul,
-.entry > pre {
-  margin: 0.5rem 0 0;
-}
-.entry ul {
-  display: flex;
-  flex-wrap: wrap;
-  gap: 0.1rem 1.2rem;
-  padding: 0;
-  list-style: none;
-}
-.concerns {
-  padding: 0;
-  list-style: none;
-}
-.concern {
-  margin-bottom: 0.5rem;
-  padding: 0.45rem 0.9rem;
-  border: 1px solid var(--line);
-  border-left: 5px solid var(--tone);
-  border-radius: 6px;
-}
-.concern p {
-  margin: 0.1rem 0 0;
-}
-time {
-  white-space: nowrap;
-}
-nav {
-  margin-top: 0.9rem;
-}
-.quotas {
-  display: grid;
-  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr));
-  gap: 0.9rem;
-  padding: 0;
-  list-style: none;
-}
-footer {
-  margin-top: 3rem;
-  padding-top: 0.75rem;
-  border-top: 1px solid var(--line);
-  font-size: 0.9rem;
-}
-/* Where lists are tables, long texts get the room that there is. */
-@media screen and (min-width: 64.01rem) {
-  table:has(.clip) .tight {
-    width: 1px;
-  }
-}
-/* Where there is more room, everything else keeps to one line. */
-@media screen and (min-width: 75rem) {
-  :is([data-list], .rows) tbody th,
-  .items td > bdi {
-    white-space: nowrap;
-  }
-  :is([data-list], .rows) .long {
-    white-space: normal;
-  }
-}
-@media screen and (max-width: 64rem) {
-  .clip bdi {
-    max-width: 100%;
-  }
-  :is([data-list], .rows) :is(table, caption, thead, tbody) {
-    display: block;
-  }
-  :is([data-list], .rows) tr {
-    display: flex;
-    flex-wrap: wrap;
-    align-items: baseline;
-    gap: 0.1rem 0.8rem;
-    padding: 0.4rem 0;
-    border-bottom: 1px solid var(--line);
-  }
-  :is([data-list], .rows) tr > * {
-    display: block;
-    max-width: 100%;
-    padding: 0 !important;
-    border: 0;
-    white-space: normal;
-  }
-  :is([data-list], .rows) tbody th {
-    flex: 0 0 100%;
-  }
-  :is([data-list], .rows) td:empty {
-    display: none;
-  }
-  /* What opens begins at the edge, however long the text before it is. */
-  .rows td:has(> details:not(.clip)) {
-    flex: 0 0 100%;
-  }
-  .items tbody th {
-    flex-basis: 15rem;
-  }
-  .rows:not([data-list]) thead {
-    display: none;
-  }
-  [data-list] thead tr:has(button)::before {
-    content: "Sort by";
-    color: var(--soft);
-  }
-  td[data-n]::before {
-    content: attr(data-n) ": ";
-    color: var(--soft);
-  }
-}
-@media (max-width: 38rem) {
-  dl.facts {
-    display: block;
-  }
-  dl.facts dd {
-    margin-bottom: 0.5rem;
-  }
-  .top > svg,
-  .extra {
-    display: none;
-  }
-  .items tbody th {
-    flex-basis: 100%;
-  }
-  th,
-  td {
-    padding-right: 0.5rem;
-  }
-  thead th {
-    white-space: normal;
-    overflow-wrap: normal;
-  }
-  .events li {
-    grid-template-columns: 1.8rem 3.6rem minmax(0, 1fr) auto;
-  }
-  .events details:not([open]) {
-    grid-area: 1 / 4;
-  }
-  .events .what {
-    grid-column: 1 / -1;
-  }
-  .last li {
-    grid-template-columns: 5rem minmax(0, 1fr);
-  }
-  .last .what {
-    grid-column: 1 / -1;
-  }
-}
-@media print {
-  /* Paper is white, whatever the screen is. */
-  :root {
-    color-scheme: light;
-  }
-  body {
-    max-width: none;
-    font-size: 10pt;
-  }
-  /* Nobody can open anything on paper. Payloads would take hundreds of sheets: those that are open are printed. */
-  details:not(.events details)::details-content {
-    content-visibility: visible;
-  }
-  .events details:not([open]) {
-    display: none;
-  }
-  dl.numbers {
-    grid-template-columns: repeat(auto-fit, minmax(6rem, 1fr));
-  }
-  .items tbody th {
-    min-width: 8rem;
-  }
-  .tools,
-  .skip,
-  nav {
-    display: none;
-  }
-  h2,
-  h3 {
-    break-after: avoid;
-  }
-  li,
-  tr,
-  section.entry {
-    break-inside: avoid;
-  }
-  .scroll {
-    overflow: visible;
-  }
-  .clip,
-  .clip bdi,
-  thead th,
-  .scroll td:not(.number) {
-    max-width: none;
-    white-space: normal;
-    overflow-wrap: break-word;
-  }
-  :is([data-list], .rows) td {
-    overflow-wrap: anywhere;
-  }
-  .clip {
-    min-width: 5rem;
-  }
-  td > svg[role="img"] {
-    max-width: 7rem;
-  }
-  table {
-    font-size: 0.85em;
-  }
-  th button::after {
-    content: none;
-  }
-}
+:root { color-scheme: light dark; --canvas: #f6f7f9; --surface: #fff; --sunken: #f1f3f6; --line: #e2e6eb; --edge: #828c98; --ink: #14181d; --soft: #56606c; --accent: #2a4fd0; --tint: #eef2fe; --good: #147a3d; --bad: #bf2a1e; --warn: #8a5700; --good-fill: #2b9a57; --bad-fill: #cf3f32; --warn-fill: #c47f0b; --run-fill: #4468e6; --idle-fill: #8a94a0; --on: #fff; --mark: #fff3b8; --small: 0.8125rem; --normal: 0.9375rem; --large: 1.1875rem; --huge: 1.75rem; --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+@media screen and (prefers-color-scheme: dark) { :root { --canvas: #0e1116; --surface: #151a20; --sunken: #1d232b; --line: #2b333d; --edge: #717d8b; --ink: #e8ebef; --soft: #9ea9b5; --accent: #93adff; --tint: #182140; --good: #58cf85; --bad: #ff9287; --warn: #f0b849; --good-fill: #2fae63; --bad-fill: #e65b4e; --warn-fill: #d3962a; --run-fill: #6b8cf7; --idle-fill: #6a7683; --on: #14090a; --mark: #4a3f0c; } }
+* { box-sizing: border-box; }
+html { scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; }
+body { margin: 0; background: var(--canvas); color: var(--ink); font: var(--normal)/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1, h2, h3, p, ul, ol, dl, dd, figure, pre { margin: 0; padding: 0; }
+ul, ol { list-style: none; }
+h1 { display: flex; gap: 12px; align-items: baseline; min-width: 0; font-size: var(--huge); font-weight: 650; letter-spacing: -0.02em; line-height: 1.2; text-wrap: balance; }
+h2 { font-size: var(--large); font-weight: 600; line-height: 1.3; }
+h3 { font-size: var(--normal); font-weight: 600; }
+a { color: var(--accent); text-decoration: none; }
+a:hover { text-decoration: underline; }
+:is(p, dd, footer) a { text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 3px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
+code, pre { font: var(--small)/1.5 var(--mono); unicode-bidi: isolate; }
+pre { padding: 10px 14px; border-radius: 8px; background: var(--sunken); white-space: pre-wrap; }
+svg { flex: none; }
+time, .line, .number { white-space: nowrap; }
+small, .small, caption, figcaption .soft, .sec .soft { font-size: var(--small); }
+.soft, small, caption, .facts dt { color: var(--soft); }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+.warn { color: var(--warn); }
+.run { color: var(--accent); }
+.idle { color: var(--soft); }
+.hide { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.skip { position: absolute; left: -99rem; }
+.skip:focus { z-index: 1; left: 16px; top: 8px; padding: 8px; background: var(--surface); }
+[hidden] { display: none !important; }
+.wrap { max-width: 1264px; margin: 0 auto; padding: 0 32px; }
+.bar { border-bottom: 1px solid var(--line); background: var(--surface); }
+.bar .wrap { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: center; min-height: 52px; }
+.bar ol { display: flex; flex-wrap: wrap; gap: 0 8px; min-width: 0; }
+.bar li + li::before { content: "/"; margin-right: 8px; color: var(--edge); }
+.bar li:last-child { font-weight: 600; }
+.asof { margin-left: auto; color: var(--soft); font-size: var(--small); font-variant-numeric: tabular-nums; }
+.head { padding: 32px 0 24px; }
+.title { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; }
+h1 > svg { position: relative; top: 3px; }
+.head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); }
+.head strong { color: var(--ink); font-weight: 600; }
+.state { display: inline-flex; gap: 7px; align-items: baseline; max-width: 100%; font-weight: 500; }
+.state > svg { position: relative; top: 2.5px; }
+main > section { margin-top: 40px; }
+main > section:first-child { margin-top: 0; }
+.sec { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: baseline; margin-bottom: 12px; }
+.panel { min-width: 0; border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
+.panel + :is(.panel, details) { margin-top: 12px; }
+.grid > .panel.panel { margin: 0; }
+.pad { padding: 20px 24px; }
+.stack > * + * { margin-top: 12px; }
+.grid { display: grid; gap: 16px; }
+.halves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.thirds { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
+.quarters { grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); }
+.foot { padding: 10px 20px; border-top: 1px solid var(--line); font-size: var(--small); }
+.facts { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 7px 20px; align-items: baseline; }
+.prose { padding: 0; background: none; font: inherit; }
+.names { columns: 4 148px; column-gap: 24px; }
+.names li { padding: 2px 0; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--soft); font-size: var(--small); }
+.legend li { display: inline-flex; gap: 6px; align-items: center; }
+summary { width: fit-content; padding: 4px 0; color: var(--accent); font-size: var(--small); cursor: pointer; }
+details[open] > summary { margin-bottom: 8px; }
+.word { display: inline-block; max-width: 100%; }
+.todo li { display: grid; grid-template-columns: 20px minmax(0, 1fr) auto auto; gap: 2px 12px; align-items: baseline; padding: 13px 20px; }
+.todo li + li { border-top: 1px solid var(--line); }
+.todo svg { align-self: start; margin-top: 3px; }
+.todo p { color: var(--soft); }
+.age { color: var(--soft); font-size: var(--small); text-align: right; white-space: nowrap; }
+.go { min-width: 112px; text-align: right; white-space: nowrap; }
+.call { border-left: 4px solid var(--idle-fill); border-radius: 6px 10px 10px 6px; }
+.call.warn { border-left-color: var(--warn-fill); }
+.call.bad { border-left-color: var(--bad-fill); }
+.call.good { border-left-color: var(--good-fill); }
+.call.run { border-left-color: var(--run-fill); }
+.call { color: var(--ink); }
+.call > .lead { padding: 20px 24px 16px; }
+.call > .lead p { margin-top: 4px; color: var(--soft); }
+.call > .acts { display: grid; gap: 16px; padding: 16px 24px 20px; border-top: 1px solid var(--line); }
+.call > .evidence { padding: 0 24px 16px; }
+.act { display: grid; gap: 6px; align-content: start; }
+.act > p { color: var(--soft); }
+.act.first > p { color: var(--ink); font-weight: 600; }
+.cmd { display: flex; min-width: 0; border: 1px solid var(--line); border-radius: 8px; background: var(--sunken); }
+.cmd code { flex: 1; align-self: center; min-width: 0; padding: 10px 14px; white-space: pre-wrap; -webkit-user-select: all; user-select: all; }
+.cmd button { flex: none; padding: 8px 14px; border: 0; border-left: 1px solid var(--line); background: none; color: var(--accent); font: 500 var(--small) system-ui, sans-serif; cursor: pointer; }
+.first > .cmd { border-color: var(--run-fill); background: var(--tint); }
+.first > .cmd button { border-color: var(--run-fill); }
+.log { padding: 12px 24px; border-top: 1px solid var(--line); background: var(--sunken); font: var(--small)/1.65 var(--mono); }
+.log li { display: grid; grid-template-columns: 72px minmax(0, 1fr); gap: 12px; }
+.log a { color: var(--soft); }
+.log span { white-space: pre-wrap; }
+.tile { display: grid; grid-template-columns: minmax(0, 1fr) 40%; gap: 0 12px; align-items: center; padding: 16px 20px 14px; }
+.tile :is(dt, .delta), .strip :is(dt, .delta) { grid-column: 1 / -1; color: var(--soft); font-size: var(--small); }
+.big { font-size: var(--huge); font-weight: 600; font-variant-numeric: tabular-nums; letter-spacing: -0.02em; line-height: 1.35; white-space: nowrap; }
+.big small { font-size: var(--normal); font-weight: 500; letter-spacing: 0; }
+.strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); overflow: hidden; border-bottom: 1px solid var(--line); }
+.strip:last-child { border-bottom: 0; }
+.strip > div { padding: 16px 20px 14px; box-shadow: -1px -1px 0 var(--line); }
+.strip > .ages { grid-column-end: span 2; }
+.ages li { display: grid; grid-template-columns: 7em minmax(0, 1fr) 2em; gap: 10px; align-items: center; font-size: var(--small); line-height: 1.45; }
+.ages b { font-weight: 600; text-align: right; }
+.meters { display: grid; gap: 14px; }
+.meters li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 4px 12px; font-size: var(--small); }
+.meters svg { grid-column: 1 / -1; }
+.gantt li { display: grid; grid-template-columns: 5.5em minmax(0, 1fr) minmax(6.5em, auto); gap: 12px; align-items: center; padding: 4px 0; font-size: var(--small); }
+.gantt b { font-weight: 600; }
+.gantt span { color: var(--soft); text-align: right; }
+figure > figcaption { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; margin-bottom: 12px; }
+figcaption .legend { margin-left: auto; }
+.chart { display: block; overflow: visible; }
+svg text { fill: var(--soft); font: 12px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
+svg .name { fill: var(--ink); font-weight: 600; }
+svg .on { fill: var(--on); font-weight: 600; }
+.f-good { fill: var(--good-fill); }
+.f-bad { fill: var(--bad-fill); }
+.f-warn { fill: var(--warn-fill); }
+.f-run { fill: var(--run-fill); }
+.f-idle { fill: var(--idle-fill); }
+.f-track { fill: var(--line); }
+.f-brand { fill: var(--accent); }
+.f-surface { fill: var(--surface); }
+.s-run { stroke: var(--run-fill); }
+.s-idle { stroke: var(--edge); }
+.s-good { stroke: var(--good-fill); }
+.s-surface { stroke: var(--surface); }
+.s-grid { stroke: var(--line); }
+.meter { display: block; border-radius: 4px; }
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { padding: 10px 20px 0; text-align: left; }
+th, td { padding: 9px 12px; font-weight: 400; text-align: left; vertical-align: baseline; }
+thead th { padding-bottom: 8px; color: var(--soft); font-size: var(--small); vertical-align: bottom; }
+tbody tr { border-top: 1px solid var(--line); }
+tbody tr:hover { background: var(--sunken); }
+tbody th { font-weight: 500; }
+:is(th, td):first-child { padding-left: 20px; }
+:is(th, td):last-child { padding-right: 20px; }
+.call :is(th, td):first-child { padding-left: 24px; }
+.number { text-align: right; }
+td > svg { vertical-align: middle; }
+td > code { white-space: nowrap; }
+th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
+th button::after { content: "\a0\2195"; }
+th[aria-sort="ascending"] button::after { content: "\a0\2191"; }
+th[aria-sort="descending"] button::after { content: "\a0\2193"; }
+.tools { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; padding: 12px 20px; border-bottom: 1px solid var(--line); }
+.tools :is(input, select, button) { min-width: 0; max-width: 100%; padding: 6px 10px; border: 1px solid var(--edge); border-radius: 6px; background: var(--surface); color: inherit; font: inherit; font-size: var(--small); }
+.tools select { max-width: min(100%, 16rem); }
+.tools input { flex: 1 1 12rem; }
+output { color: var(--soft); font-size: var(--small); }
+.clip { display: inline-block; min-width: 8rem; max-width: 100%; vertical-align: bottom; }
+.clip summary { display: grid; grid-template-columns: minmax(0, max-content); width: auto; margin: 0; padding: 0; color: inherit; font-size: inherit; list-style: none; }
+.clip summary::-webkit-details-marker { display: none; }
+.clip bdi { max-width: 36rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.clip[open] bdi { white-space: normal; }
+@media screen { .rows .clip:not([open]) bdi { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; white-space: normal; } details [data-list] .scroll { max-height: 75vh; overflow-y: auto; } }
+.events > li { border-top: 1px solid var(--line); }
+.events > li:first-child { border-top: 0; }
+.event { display: grid; grid-template-columns: 56px 100px minmax(0, 1fr); gap: 12px; align-items: baseline; padding: 8px 20px; }
+.event .at { color: var(--soft); font-size: var(--small); font-variant-numeric: tabular-nums; }
+.event .what { white-space: pre-wrap; }
+.events summary { width: auto; margin: 0; color: inherit; font-size: inherit; list-style: none; }
+.events summary::-webkit-details-marker { display: none; }
+.events summary:hover { background: var(--sunken); }
+.events summary .what::after { content: " \25b8"; color: var(--soft); }
+.events [open] > summary .what::after { content: " \25be"; }
+.events pre { margin: 0 20px 12px 200px; }
+.events .gap { padding: 6px 20px 6px 200px; background: var(--sunken); color: var(--soft); font-size: var(--small); }
+li:target { background: var(--mark); }
+.diff { padding: 10px 0; border-radius: 0 0 10px 10px; background: none; }
+.diff span { display: block; padding: 0 20px; }
+.diff .add { background: color-mix(in srgb, var(--good-fill) 14%, transparent); }
+.diff .del { background: color-mix(in srgb, var(--bad-fill) 14%, transparent); }
+.diff .hunk { color: var(--soft); }
+.file > summary { width: auto; margin: 0; padding: 10px 20px; color: inherit; }
+.file[open] > summary { border-bottom: 1px solid var(--line); }
+body > footer { margin-top: 48px; border-top: 1px solid var(--line); color: var(--soft); font-size: var(--small); }
+body > footer .wrap { display: grid; gap: 4px; padding-top: 16px; padding-bottom: 32px; }
+@media screen and (min-width: 941px) { .rows tbody th, .rows td > bdi, .rows .state, thead th { white-space: nowrap; } .rows td > details:not(.clip, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
+@media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
+@media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; margin-left: 34px; } .head { padding: 20px 0 16px; } main > section { margin-top: 32px; } .grid { gap: 12px; } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, caption, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
+@media print { :root { color-scheme: light; --canvas: #fff; } html { font-size: 12px; } .wrap { max-width: none; padding: 0; } main > section { margin-top: 20px; } details:not(.events details)::details-content { content-visibility: visible; } .tools, .cmd button, .skip, .asof ~ nav { display: none; } h2, h3, .sec { break-after: avoid; } li, tr, .tile { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 6px; } table { font-size: 0.85em; } .clip, .clip bdi, thead th, .scroll td:not(.number) { min-width: 0; max-width: none; white-space: normal; } a { color: inherit; } th button::after { content: none; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 `;
 
 /** Script of all pages. */
@@ -786,9 +289,9 @@ export const SCRIPT: string = String.raw`
         const text = csvOf([...head, ...Array.from(body.children).filter((row) => !row.hidden)]);
         try {
           await navigator.clipboard.writeText(text);
-          copy.textContent = "copied";
+          copy.textContent = "Copied";
         } catch {
-          copy.textContent = "the browser refused";
+          copy.textContent = "The browser refused";
         }
       };
       copy.onblur = () => copy.textContent = label;
@@ -809,7 +312,27 @@ export const SCRIPT: string = String.raw`
     show();
   }
 
+  function copyable(place) {
+    const code = place.querySelector("code");
+    if (code === null) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.onclick = async () => {
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection()?.selectAllChildren(code);
+        button.textContent = "Selected";
+      }
+    };
+    button.onblur = () => button.textContent = "Copy";
+    place.append(button);
+  }
+
   document.querySelectorAll("[data-list]").forEach(listOf);
+  document.querySelectorAll(".cmd").forEach(copyable);
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (key !== "/" || target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;

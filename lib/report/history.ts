@@ -181,6 +181,8 @@ interface Comparison {
   text: string | null;
   /** Newest first. */
   earlier: readonly HistoryRecord[];
+  /** How many runs in a row had this outcome, this one included. */
+  streak: number;
 }
 
 const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
@@ -239,19 +241,29 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
     Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;
-  if (before === undefined) return { before, text: null, earlier: [] };
+  if (before === undefined) return { before, text: null, earlier: [], streak: 1 };
   const longerMs = run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
   const same = other < 0 ? earlier.length : other;
   const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
   const text = parts.filter((part) => part !== null).join(", ");
-  return { before, text, earlier: earlier.slice(0, MAX_EARLIER) };
+  return { before, text, earlier: earlier.slice(0, MAX_EARLIER), streak: same + 1 };
 }
 
 export interface Earlier {
   sentence: string;
+  /** How many runs in a row had the outcome of this run, this one included. */
+  streak: number;
   /** Newest first. */
   runs: readonly HistoryRecord[];
+}
+
+const ORDINALS = ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth"];
+
+/** `Third failure in a row.` @param streak Failures in a row, this one included. */
+export function streakText(streak: number): string {
+  const ordinal = ORDINALS[streak - 1];
+  return ordinal === undefined ? `${streak} failures in a row.` : `${ordinal} failure in a row.`;
 }
 
 /** A comparison as a sentence: when the last run was, and how they differ; null without one. */

@@ -100,9 +100,9 @@
         const text = csvOf([...head, ...Array.from(body.children).filter((row) => !row.hidden)]);
         try {
           await navigator.clipboard.writeText(text);
-          copy.textContent = "copied";
+          copy.textContent = "Copied";
         } catch {
-          copy.textContent = "the browser refused";
+          copy.textContent = "The browser refused";
         }
       };
       copy.onblur = () => copy.textContent = label;
@@ -123,7 +123,27 @@
     show();
   }
 
+  function copyable(place) {
+    const code = place.querySelector("code");
+    if (code === null) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.onclick = async () => {
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection()?.selectAllChildren(code);
+        button.textContent = "Selected";
+      }
+    };
+    button.onblur = () => button.textContent = "Copy";
+    place.append(button);
+  }
+
   document.querySelectorAll("[data-list]").forEach(listOf);
+  document.querySelectorAll(".cmd").forEach(copyable);
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (key !== "/" || target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;

@@ -10,7 +10,7 @@ import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 
-// The template of pages and their building blocks. Texts passed to them are shown as texts.
+// The template of pages and their building blocks. Texts passed to them are shown as texts. Charts are in chart.ts.
 
 /** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a text. */
 export interface Html {
@@ -30,8 +30,68 @@ export type Part = Html | string | number | null | undefined | false | readonly 
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** A judgment as a color; the words next to it state the same. */
-export type Tone = "good" | "bad" | "wait" | "none";
+/** A state, which is always a shape, a word and a color. `none` is a word without a judgment. */
+export type Tone = "good" | "bad" | "warn" | "run" | "queued" | "skipped" | "none";
+
+/** Colors of shapes, as attributes for servers that block styles, and as classes for dark screens. */
+export type Fill = "good" | "bad" | "warn" | "run" | "idle" | "track";
+
+const FILLS: Readonly<Record<Fill, string>> = {
+  good: "#2b9a57",
+  bad: "#cf3f32",
+  warn: "#c47f0b",
+  run: "#4468e6",
+  idle: "#8a94a0",
+  track: "#e2e6eb",
+};
+
+/** Attributes that fill a shape. */
+export function fill(color: Fill): Html {
+  return markup` class="f-${color}" fill="${FILLS[color]}"`;
+}
+
+/** The color of the words of a state. */
+function classOf(tone: Tone): string {
+  return tone === "queued" || tone === "skipped" || tone === "none" ? "idle" : tone;
+}
+
+const ON_SHAPE =
+  markup` class="s-surface" fill="none" stroke="#fff" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"`;
+const RING = markup`class="s-idle" cx="8" cy="8" r="6" fill="none" stroke="#828c98"`;
+
+const SHAPES: Readonly<Record<Exclude<Tone, "none">, Html>> = {
+  good: markup`<circle cx="8" cy="8" r="7"${fill("good")}/><path d="M4.8 8.3 7 10.5l4.2-4.8"${ON_SHAPE}/>`,
+  bad: markup`<rect x="1" y="1" width="14" height="14" rx="3.5"${
+    fill("bad")
+  }/><path d="m5.3 5.3 5.4 5.4m0-5.4-5.4 5.4"${ON_SHAPE}/>`,
+  warn: markup`<path d="M8 .8 15.2 8 8 15.2.8 8z"${fill("warn")}/><path d="M8 4.6v3.8M8 11v.2"${ON_SHAPE}/>`,
+  run:
+    markup`<circle ${RING} stroke-width="2" stroke-opacity=".35"/><path class="s-run" d="M8 2a6 6 0 0 1 6 6" fill="none" stroke="#4468e6" stroke-width="2" stroke-linecap="round"/>`,
+  queued: markup`<circle ${RING} stroke-width="1.5" stroke-dasharray="2.4 2.3"/>`,
+  skipped:
+    markup`<circle ${RING} stroke-width="1.5"/><path class="s-idle" d="M5.2 8h5.6" stroke="#828c98" stroke-width="1.5"/>`,
+};
+
+type Shape = keyof typeof SHAPES;
+
+/** The shapes of a page, once: long tables refer to them. */
+const SYMBOLS = markup`<svg hidden>${
+  (Object.keys(SHAPES) as Shape[]).map((shape) =>
+    markup`<symbol id="i-${shape}" viewBox="0 0 16 16">${SHAPES[shape]}</symbol>`
+  )
+}</svg>`;
+
+/** The shape of a state, beside its word. @param size In pixels. @default {16} */
+export function icon(tone: Tone, size = 16): Html | null {
+  if (tone === "none") return null;
+  return markup`<svg width="${size}" height="${size}" aria-hidden="true"><use href="#i-${tone}"/></svg>`;
+}
+
+/** A state: its shape and its word, at most 32 UTF-16 units. A longer word would make a column as wide as the page. */
+export function state(word: string, tone: Tone = "none"): Html {
+  const text = cutText(word, MAX_LINE);
+  return tone === "none" ? bare(text) : markup`<span class="state ${classOf(tone)}">${icon(tone)}${text}</span>`;
+}
 
 // Longer than names that forges permit.
 const MAX_NAME = 500;
@@ -59,33 +119,43 @@ export function block(text: string, max = MAX_BLOCK): Html {
 }
 
 /**
- * A command to copy: its lines break between words, and inside a word only if it is longer than a line.
+ * A command to copy: one click selects it, and "Copy" is there if scripts run. Its lines break between words, and inside a word only if it is longer
+ * than a line.
  * @param max Most UTF-16 units shown. @default {50_000}
  */
-export function commandBlock(text: string, max = MAX_BLOCK): Html {
+function command(text: string, max = MAX_BLOCK): Html {
   // Browsers break a line after a hyphen, which would split flags.
   const parts = cutText(text, max).split(/(\s+)/);
-  return markup`<pre dir="auto">${
+  return markup`<div class="cmd"><code dir="auto">${
     parts.map((part) => part.includes("-") ? markup`<span class="word">${part}</span>` : part)
-  }</pre>`;
+  }</code></div>`;
+}
+
+/** A command with what it does. @param isFirst Whether it is the one to choose. @default {false} */
+export function action(text: Part, commandText: string, isFirst = false): Html {
+  return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
 
 // Lines that are visible without opening anything.
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/** A text; if it is long, the rest is folded. @param max Most UTF-16 units shown. @default {50_000} */
-export function longBlock(text: string, max = MAX_BLOCK): Html {
+/** A text of a person or an agent, with its line breaks; if it is long, the rest is folded. @param max Most UTF-16 units shown. @default {50_000} */
+export function longText(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
-  if (cut.length >= text.length) return block(text);
-  return markup`${block(`${cut}${cut === first ? "\n…" : ""}`)}${
-    fold(`all of it (${text.length} characters)`, block(text, max))
+  if (cut.length >= text.length) return prose(text, max);
+  return markup`${prose(`${cut}${cut === first ? "\n…" : ""}`, max)}${
+    fold(`all of it (${text.length} characters)`, prose(text, max))
   }`;
 }
 
+function prose(text: string, max: number): Html {
+  return markup`<pre class="prose" dir="auto">${cutText(text, max)}</pre>`;
+}
+
 /** `2026-12-01 14:05:09 UTC`; the text itself if it is not a time, null for null. */
-export function time(text: string | null): Html | null {
+function time(text: string | null): Html | null {
   if (text === null) return null;
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return code(text);
@@ -126,10 +196,6 @@ export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
 
-export function chip(text: string, tone: Tone = "none"): Html {
-  return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
-}
-
 /** Names with their values. Rows with a null or empty value are left out; null if no row is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
   const filledRows = rows.filter(([, value]) =>
@@ -139,23 +205,77 @@ export function facts(rows: readonly (readonly [name: string, value: Part])[]): 
   return markup`<dl class="facts">${filledRows.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-export function numbers(rows: readonly (readonly [name: string, value: string | number, tone: Tone])[]): Html {
-  return markup`<dl class="numbers">${
-    rows.map(([name, value, tone]) =>
-      markup`<div class="${tone === "none" ? "" : tone}"><dt>${name}</dt><dd>${value}</dd></div>`
-    )
-  }</dl>`;
-}
-
 function isEmpty(part: Part): boolean {
   return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
 }
 
-/** A part of a page with its heading; null if it has no content. @param id Unique on the page. */
-export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
+/** A part of a page with its heading; null if it has no content. @param id Unique on the page. @param aside A few soft words behind the heading. */
+export function section(id: string, heading: Part, aside: Part, ...content: readonly Part[]): Html | null {
   if (content.every(isEmpty)) return null;
-  return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
+  return markup`<section aria-labelledby="${id}"><div class="sec"><h2 id="${id}">${heading}</h2>${
+    !isEmpty(aside) && markup`<span class="soft">${aside}</span>`
+  }</div>${content}</section>
 `;
+}
+
+/** A box with a line around it; null without content. */
+export function panel(...content: readonly Part[]): Html | null {
+  return content.every(isEmpty) ? null : markup`<div class="panel pad stack">${content}</div>`;
+}
+
+/** Boxes beside each other, which a phone has below each other. A single one has the whole width; null without any. */
+export function grid(columns: "halves" | "thirds" | "quarters", ...parts: readonly Part[]): Html | null {
+  const boxes = parts.filter((part) => !isEmpty(part));
+  if (boxes.length === 0) return null;
+  return boxes.length === 1 && columns !== "quarters"
+    ? markup`${boxes[0]}`
+    : markup`<div class="grid ${columns}">${boxes}</div>`;
+}
+
+export interface Call {
+  /** Unique on the page. */
+  readonly id: string;
+  readonly tone: Tone;
+  /** The question or the reason. */
+  readonly heading: Part;
+  readonly line: Part;
+  /** What the decision needs, at full width. */
+  readonly evidence?: Part;
+  /** The first one is the one to choose; see {@linkcode action}. The others are beside each other. */
+  readonly actions?: readonly Part[];
+}
+
+/** The decision or the result of a page. */
+export function call({ id, tone, heading, line, evidence = null, actions = [] }: Call): Html {
+  const [first, ...others] = actions.filter((each) => !isEmpty(each));
+  return markup`<section aria-labelledby="${id}"><div class="panel call ${
+    classOf(tone)
+  }"><div class="lead"><h2 id="${id}">${heading}</h2>${!isEmpty(line) && markup`<p>${line}</p>`}</div>${evidence}${
+    first !== undefined && markup`<div class="acts">${first}${grid("halves", ...others)}</div>`
+  }</div></section>
+`;
+}
+
+/** Something that needs attention. */
+export interface Todo {
+  readonly tone: Tone;
+  readonly subject: Part;
+  readonly line: Part;
+  /** With its unit: `for 5 h`, `1 h ago`. */
+  readonly age: Part;
+  /** One link that says where it leads. */
+  readonly link: Part;
+}
+
+/** What needs attention, most urgent first. */
+export function todoList(entries: readonly Todo[]): Html {
+  return markup`<ul class="panel todo">${
+    entries.map(({ tone, subject, line, age, link }) =>
+      markup`<li>${icon(tone)}<div>${subject}${
+        !isEmpty(line) && markup`<p>${line}</p>`
+      }</div><span class="age">${age}</span><span class="go">${link}</span></li>`
+    )
+  }</ul>`;
 }
 
 /** A cell: its content, and its sort value if that differs. */
@@ -165,10 +285,10 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which are aligned on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether a phone omits it, unless the table is a list. @default {false} */
-  readonly extra?: boolean;
-  /** Whether a phone, which has no columns in lists, shows its name before the value. @default {false} */
+  /** Whether a phone, which has no columns, shows its name before the value. @default {false} */
   readonly named?: boolean;
+  /** Whether a phone gives it a line. @default {false} */
+  readonly full?: boolean;
 }
 
 /** Most rows whose cells have names on a phone: they would make a long list much longer. */
@@ -180,8 +300,8 @@ export interface TableRow {
   readonly cells: readonly Cell[];
 }
 
-function classOf({ number = false, extra = false }: Column, isTight = false): Html | null {
-  const names = [number && "number", extra && "extra", isTight && "tight"].filter(Boolean).join(" ");
+function columnClass({ number = false, full = false }: Column, isTight = false): Html | null {
+  const names = [number && "number", full && "full", isTight && "tight"].filter(Boolean).join(" ");
   return names === "" ? null : markup` class="${names}"`;
 }
 
@@ -191,8 +311,8 @@ function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean):
   if (isFirst) {
     return markup`<th scope="row"${value}>${content}</th>`;
   }
-  const name = isNamed && column.named ? markup` data-n="${column.name}"` : null;
-  return markup`<td${classOf(column)}${value}${name}>${content}</td>`;
+  const name = isNamed && column.named ? markup` data-n="${column.name.toLowerCase()}"` : null;
+  return markup`<td${columnClass(column)}${value}${name}>${content}</td>`;
 }
 
 function shownIn(cell: Cell): Part {
@@ -215,7 +335,7 @@ function hasText(cell: Cell): boolean {
 }
 
 /**
- * A table whose first cells name their rows. It scrolls sideways if it is too wide.
+ * A table whose first cells name their rows. Where there is no room for columns, a row has two lines.
  * @param caption Its content, for screen readers.
  * @param shown Whether the caption is visible; not needed below a heading with the same text. @default {false}
  */
@@ -228,7 +348,7 @@ export function table(
   // Texts get the remaining room: the other columns are as narrow as possible.
   const head = columns.map((column, index) => {
     const isTight = !rows.some(({ cells }) => isText(cells[index]));
-    return markup`<th scope="col"${classOf(column, isTight)}>${column.name}</th>`;
+    return markup`<th scope="col"${columnClass(column, isTight)}>${column.name}</th>`;
   });
   const isNamed = rows.length <= MAX_NAMED;
   const body = rows.map(({ kind, cells }) =>
@@ -240,7 +360,7 @@ export function table(
   const name = shown
     ? markup`<caption>${caption}</caption>`
     : markup`<caption><span class="hide">${caption}</span></caption>`;
-  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>${name}
+  return markup`<div class="scroll rows" role="region" aria-label="${caption}" tabindex="0"><table>${name}
 <thead><tr>${head}</tr></thead>
 <tbody data-rows>${body}</tbody></table></div>`;
 }
@@ -266,7 +386,7 @@ export function htmlOf(blocks: readonly Block[]): Part {
     if ("text" in part) return markup`<p>${wordsOf(part.text)}</p>`;
     if ("facts" in part) return facts(part.facts.map(([name, value]) => [name, wordsOf(value)]));
     if ("list" in part) return markup`<ul>${part.list.map((item) => markup`<li>${wordsOf(item)}</li>`)}</ul>`;
-    if ("code" in part) return commandBlock(part.code);
+    if ("code" in part) return command(part.code);
     if ("details" in part) return fold(part.summary, htmlOf(part.details));
     const { head, rows } = part;
     // Numbers are aligned on the right.
@@ -287,10 +407,10 @@ interface ListTools {
 
 /** A list with tools, which only appear if scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
-  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all ${rows}</option>${
+  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="Search ${rows}" placeholder="Search ${rows} ( / )"><select aria-label="Kind of ${rows}"><option value="">All ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
   }</select>${
-    copy && markup`<button type="button">copy as CSV</button>`
+    copy && markup`<button type="button">Copy as CSV</button>`
   }<output aria-live="polite"></output></div>${content}</div>`;
 }
 
@@ -302,63 +422,67 @@ export function policyOf(script: boolean): string {
     "img-src data:; base-uri 'none'; form-action 'none'";
 }
 
-export interface Verdict {
-  /** A color and a sign; undefined for a page that judges nothing: it has no sign. */
-  readonly tone: Tone | undefined;
-  readonly headline: Part;
-  readonly line: Part;
-  /** With line breaks; null if there is nothing to show. */
-  readonly reason: string | null;
-  /** Most important first. */
-  readonly next: readonly Part[];
-  /** Content at its end. @default {null} */
-  readonly more?: Part;
-}
-
-const SIGNS: Readonly<Record<Tone, Html>> = {
-  good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
-  bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
-  wait: markup`<path d="M16 8v9l6 4" />`,
-  none: markup`<path d="M10 16h.01M16 16h.01M22 16h.01" />`,
-};
-
-function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
-  const sign = tone !== undefined &&
-    markup`<svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
-      SIGNS[tone]
-    }</svg>`;
-  return markup`<header class="top ${tone ?? "none"}">${sign}<div><h1>${headline}</h1><p>${line}</p>${
-    reason !== null && reason !== "" && block(reason)
-  }${
-    next.map((each, index) =>
-      markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
-    )
-  }${more}</div></header>`;
+export interface Crumb {
+  readonly name: Part;
+  /** A page beside this one. @default no link */
+  readonly href?: string | undefined;
 }
 
 export interface Page {
+  /** For the tab and for bookmarks. */
   readonly title: string;
-  readonly verdict: Verdict;
+  /** Where the page is, outermost first, without the home page. */
+  readonly path: readonly Crumb[];
+  /** The page above all others. @default {{ name: "Mogplex" }}; a dashboard that publishes the page puts its own link there */
+  readonly home?: Crumb | undefined;
+  /** When its data was read. */
+  readonly asOf: Part;
+  /** A shape before the heading. */
+  readonly tone: Tone;
+  readonly heading: Part;
+  /** A word of state behind the heading. @default none */
+  readonly state?: string | undefined;
+  /** A sentence. */
+  readonly summary: Part;
   readonly body: Part;
   /** Sentences for its end. */
   readonly notes: readonly Part[];
-  /** Whether it has the script, which works on lists. @default {true} */
+  /** Whether it has the script, which works on lists and commands. @default {true} */
   readonly script?: boolean;
   /** Seconds after which the browser reloads it. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
-const ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
-  "%3Crect width='16' height='16' rx='4' fill='%234f46e5'/%3E" +
-  "%3Cpath d='M4 12V4l4 5 4-5v8' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E";
+// An m of two arches whose last leg ends in a dot: a run that ends.
+const ARCHES = "M5.5 17.5V10a3.25 3.25 0 0 1 6.5 0v7.5M12 10a3.25 3.25 0 0 1 6.5 0v2.7";
+const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E` +
+  `%3Crect width='24' height='24' rx='6' fill='%232a4fd0'/%3E%3Cpath d='${ARCHES}' fill='none' stroke='white' ` +
+  `stroke-width='2.2' stroke-linecap='round'/%3E%3Ccircle cx='18.5' cy='17.2' r='1.7' fill='white'/%3E%3C/svg%3E`;
+const MARK =
+  markup`<svg width="24" height="24" viewBox="0 0 24 24" aria-hidden="true"><rect class="f-brand" width="24" height="24" rx="6" fill="#2a4fd0"/><path class="s-surface" d="${ARCHES}" fill="none" stroke="#fff" stroke-width="2.2" stroke-linecap="round"/><circle class="f-surface" cx="18.5" cy="17.2" r="1.7" fill="#fff"/></svg>`;
 
-export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
-  const made = markup`<!DOCTYPE html>
+function crumb({ name, href }: Crumb): Html {
+  return markup`<li>${href === undefined ? name : markup`<a href="${href}">${name}</a>`}</li>`;
+}
+
+/** All pages begin with this text. A page that does not is none of ours. */
+const BEGINNING = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${raw(policyOf(script))}">
-<meta name="viewport" content="width=device-width">
+`;
+/** What a copy of a page replaces by the link to the page above. */
+const HOME = "<li data-home>Mogplex</li>";
+
+function policyTag(policy: string): Html {
+  return markup`<meta http-equiv="Content-Security-Policy" content="${raw(policy)}">`;
+}
+
+export function page(
+  { title, path, home, asOf, tone, heading, state, summary, body, notes, script = true, reloadSeconds }: Page,
+): string {
+  const made = markup`${raw(BEGINNING)}${policyTag(policyOf(script))}
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <meta name="robots" content="noindex">
@@ -369,145 +493,19 @@ ${
 <style>${raw(STYLE)}</style>
 </head>
 <body>
-<a class="skip" href="#main">to the content</a>
-${top(verdict)}
+${SYMBOLS}<a class="skip" href="#main">Skip to content</a>
+<nav class="bar" aria-label="Path"><div class="wrap">${MARK}<ol>${home === undefined ? raw(HOME) : crumb(home)}${
+    path.map(crumb)
+  }</ol><span class="asof">${asOf}</span></div></nav>
+<div class="wrap"><header class="head"><div class="title"><h1>${icon(tone, 24)}<span>${heading}</span></h1>${
+    state !== undefined && markup`<span class="${classOf(tone)}">${state}</span>`
+  }</div>${!isEmpty(summary) && markup`<p>${summary}</p>`}</header>
 <main id="main">
-${body}</main>
-<footer>${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
+${body}</main></div>
+<footer><div class="wrap">${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></div></footer>
 ${script && markup`<script>${raw(SCRIPT)}</script>\n`}</body>
 </html>
 `;
   // The template keeps these characters. Parsers replace carriage returns by line feeds.
   return holdable(made.toString()).replaceAll("\r", "&#13;");
-}
-
-// Charts as inline SVG. They only use presentation attributes, because some sites block all styles, and their colors are visible on a white and on a
-// dark background. The numbers are next to each chart as text.
-
-const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
-
-/** A color of charts: 0 to 3, 4 for gray, 5 for red. Greater numbers wrap around. */
-type Colour = number;
-
-function colourOf(colour: Colour): string {
-  return COLOURS[colour % COLOURS.length] as string;
-}
-
-const WIDTH = 1_000;
-
-export function swatch(colour: Colour): Html {
-  return markup`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${
-    colourOf(colour)
-  }" /></svg>`;
-}
-
-/**
- * A row of small squares, one for each item in order. Its name and the text next to it explain them.
- * @param label The whole content in words.
- */
-export function strip(label: string, colours: readonly Colour[]): Html {
-  const paths = new Map<Colour, string>();
-  colours.forEach((colour, index) => paths.set(colour, `${paths.get(colour) ?? ""}M${index * 9} 0h7v14h-7z`));
-  const squares = [...paths].map(([colour, path]) => markup`<path d="${path}" fill="${colourOf(colour)}" />`);
-  const width = Math.max(1, colours.length) * 9 - 2;
-  return markup`<svg role="img" aria-label="${label}" width="${width}" height="14" viewBox="0 0 ${width} 14">${squares}</svg>`;
-}
-
-export interface Share {
-  readonly name: string;
-  /** Negative numbers are treated as 0. */
-  readonly value: number;
-  readonly text: string;
-  readonly colour: Colour;
-  /** Whether its end is unknown: then it is striped. @default {false} */
-  readonly open?: boolean;
-}
-
-/** A bar of parts, each as wide as its share; null if all are 0. */
-export function bar(name: string, shares: readonly Share[]): Html | null {
-  const total = shares.reduce((sum, { value }) => sum + Math.max(0, value), 0);
-  if (!(total > 0)) return null;
-  let at = 0;
-  const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour, open = false }) => {
-    // Even a small part of a large whole must be visible.
-    const width = Math.max(2, value / total * WIDTH);
-    const x = Math.min(at, WIDTH - width);
-    at += value / total * WIDTH;
-    if (open) {
-      return markup`<path d="M${x.toFixed(1)} 14H${(x + width - 1.5).toFixed(1)}" stroke="${
-        colourOf(colour)
-      }" stroke-width="28" stroke-dasharray="7 3"><title>${name}: ${text}</title></path>`;
-    }
-    return markup`<rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${
-      colourOf(colour)
-    }"><title>${name}: ${text}</title></rect>`;
-  });
-  const label = shares.map(({ name, text }) => `${name} ${text}`).join(", ");
-  return markup`<svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28" preserveAspectRatio="none">${parts}</svg>`;
-}
-
-/** A bar on gray. @param label The whole content in words. */
-export function gauge(label: string, used: number, limit: number, colour: Colour): Html {
-  const width = limit > 0 ? Math.round(Math.min(1, used / limit) * WIDTH) : 0;
-  return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="10" viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none"><rect width="${WIDTH}" height="10" fill="#7b8591" fill-opacity="0.3" /><rect width="${width}" height="10" fill="${
-    colourOf(colour)
-  }" /></svg>`;
-}
-
-/** A step line. */
-export interface Line {
-  readonly name: string;
-  readonly colour: Colour;
-  /** @default {false} */
-  readonly dashed?: boolean;
-  readonly points: readonly (readonly [x: number, y: number])[];
-}
-
-/** The style has the same height for the numbers of the axis. */
-const HEIGHT = 220;
-const MAX_PARTS = 5;
-
-/** From 0 to the first number that is not less than the greatest value. */
-function ticksOf(greatest: number): number[] {
-  const least = greatest / MAX_PARTS;
-  const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
-  const part = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least) ?? 10 * power;
-  return Array.from({ length: Math.max(1, Math.ceil(greatest / part)) + 1 }, (_, index) => index * part);
-}
-
-/**
- * Step lines over the same time, with the numbers of the axis.
- * @param label The whole content in words.
- * @param to The greatest values of both axes, which begin at 0.
- * @param ends Labels below the beginning and the end of the time.
- */
-export function steps(
-  label: string,
-  lines: readonly Line[],
-  to: { readonly x: number; readonly y: number },
-  ends: readonly [from: string, to: string],
-): Html {
-  const ticks = ticksOf(to.y);
-  const top = ticks.at(-1) ?? 1;
-  const x = (value: number) => Math.round(Math.min(1, value / to.x) * WIDTH);
-  const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / top) * (HEIGHT - 4)).toFixed(1);
-  const paths = lines.map(({ colour, points, dashed = false }) => {
-    // If several points have the same place, the last one wins.
-    const places = [...new Map(points.map(([px, py]) => [x(px), y(py)]))];
-    // A line with a value from the beginning does not rise to it.
-    const from = places[0]?.[0] === 0 ? places.shift()?.[1] : undefined;
-    const path = places.map(([px, py]) => `H${px}V${py}`).join("");
-    return markup`<path d="M0 ${from ?? y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
-      colourOf(colour)
-    }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
-  });
-  const grid = ticks.map((tick) =>
-    markup`<path d="M0 ${
-      y(tick)
-    }H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />`
-  );
-  const [from, until] = ends;
-  return markup`<div class="chart"><ol aria-hidden="true">${
-    ticks.map((tick) => markup`<li>${tick}</li>`)
-  }</ol><svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg><p><span>${from}</span><span>${until}</span></p></div>`;
 }

@@ -4,15 +4,14 @@
  */
 import type { PlatformLinks } from "../ci/platform.ts";
 import { EXIT } from "../exit_codes.ts";
-import { lookup } from "../lookup.ts";
+import { isObject, lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
-import type { AnyResult, Outcome } from "../run/result.ts";
+import { type AnyResult, dayText, dayTimeText, instantMs } from "../run/result.ts";
 import {
   branchWords,
   commandsIn,
-  headlineText,
-  headlineWords,
+  headlineOf,
   noPullRequestWords,
   type ResultView,
   viewOf,
@@ -22,31 +21,31 @@ import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
-import type { Earlier } from "./history.ts";
+import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, startFacts, waitTable } from "./markdown.ts";
+import { columns, figure, gantt, type GanttRow } from "./chart.ts";
 import {
-  bar,
+  action,
   bare,
-  chip,
+  block,
+  call,
   code,
-  commandBlock,
   fold,
+  grid,
   type Html,
   htmlOf,
   link,
   list,
-  longBlock,
+  longText,
   markup,
   page,
+  panel,
   type Part,
+  pullLink,
   section,
-  type Share,
-  swatch,
-  table,
-  time,
+  shortId,
+  state,
   type Tone,
-  type Verdict,
-  wordsOf,
 } from "./page.ts";
 
 export interface Setting {
@@ -75,115 +74,242 @@ const MAX_NAME = 400;
 /** @param result After `cleanResult`. Its texts stay texts, and only its pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
-  const { task, finalMessage } = view;
+  const { runId, repository, repoId, kind: { noun } } = view;
+  const [tone, word] = stateOf(view);
+  const { title, where } = headlineOf(view);
+  const heading = title ?? `Mogplex ${noun}`;
+  const place = repository ?? repoId;
   return page({
     // A tab shows only the beginning.
-    title: cutText(headlineText(view), MAX_NAME),
-    verdict: verdictOf(view),
+    title: cutText(
+      `${word.replace(/^./, (letter) => letter.toUpperCase())}: ${[where, title].filter(Boolean).join(", ") || noun}`,
+      MAX_NAME,
+    ),
+    path: [
+      ...place === null ? [] : [{ name: repository === null ? shortId(place) : bare(cutText(place, MAX_NAME)) }],
+      { name: shortId(runId) ?? noun },
+    ],
+    asOf: dayTimeText(endMsOf(view)),
+    tone,
+    heading: bare(heading),
+    state: word,
+    summary: summaryOf(view, options),
     body: [
-      section("what", "What it is about", htmlOf([{ facts: changes(view, options) }])),
-      section("task", "Task", task !== null && longBlock(task, MAX_TASK)),
-      section("time", "Where the time went", phases(view)),
-      section("files", "Files changed", htmlOf(files(view))),
-      section("said", "What the agent said last", finalMessage !== null && longBlock(finalMessage)),
-      section("events", "Events", timeLine(view)),
-      section("requests", "Requests and waits", htmlOf(requests(view))),
-      section("settings", "Settings", htmlOf(settingsOf(options.settings ?? []))),
-      section("again", "Reproduce", htmlOf(reproduce(view, options))),
-      section("earlier", "The runs before it", htmlOf(earlierRuns(options.earlier))),
-      section("more", "Details", htmlOf(details(view))),
+      callOf(view, tone, options),
+      section("time", "Time", null, grid("thirds", phases(view), lastRuns(view, options.earlier))),
+      section(
+        "about",
+        "Task and result",
+        null,
+        grid("thirds", words(view), panel(htmlOf([{ facts: facts(view, options) }]))),
+      ),
+      section("events", "Events", eventNotes(view), eventList(view)),
+      section("more", "More", null, panel(more(view, options))),
     ],
     notes: ["The service does not report what a run costs."],
   });
 }
 
-const OUTCOME_TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
-  success: "good",
-  failed: "bad",
-  error: "bad",
-  started: "none",
-};
+/** Shape and word of an outcome. */
+function stateOf({ outcome, verdict, kind: { noun } }: ResultView): [tone: Tone, word: string] {
+  const states: Readonly<Record<ResultView["outcome"], [Tone, string]>> = {
+    success: ["good", "succeeded"],
+    failed: ["bad", "failed"],
+    cancelled: ["skipped", "cancelled"],
+    awaiting_input: ["warn", "needs attention"],
+    deadline: ["warn", "no verdict"],
+    interrupted: ["warn", "no verdict"],
+    started: ["run", "running"],
+    suppressed: ["warn", "not started"],
+    error: verdict.word === "not started" ? ["bad", "not started"] : ["warn", "no verdict"],
+  };
+  return states[outcome] ?? ["none", noun];
+}
+
+/** The end of the run, otherwise the last time that is known; null for none. */
+function endMsOf({ createdAt, tookMs, events, times }: ResultView): number | null {
+  const last = instantMs(times?.completedAt ?? events.at(-1)?.createdAt ?? null);
+  const created = instantMs(createdAt);
+  return last ?? (created === null ? null : created + tookMs);
+}
+
+function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
+  const { repository, repoId, harness, automationId, createdAt, tookMs, outcome } = view;
+  const where = repository ?? (repoId === null ? null : `repository ${repoId}`);
+  const who = [
+    where,
+    automationId === null ? null : `automation ${automationId}`,
+    harness === null ? null : `by ${harness}`,
+  ]
+    .filter((part) => part !== null).map((part) => cutText(part, MAX_NAME));
+  const started = instantMs(createdAt);
+  const took = outcome === "started" ? "" : `took ${formatDuration(tookMs)}`;
+  const when = [started === null ? "" : `started ${dayTimeText(started)}`, took].filter(Boolean).join(", ");
+  return [
+    who.length > 0 && markup`${bare(who.join(", "))}. `,
+    when !== "" && `${when.replace(/^./, (letter) => letter.toUpperCase())}.`,
+    earlier !== undefined &&
+    ` ${earlier.streak > 1 && outcome === "failed" ? streakText(earlier.streak) : earlier.sentence}`,
+  ];
+}
 
 // By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
-  [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: "],
+  [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
   [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: "],
   [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
 ];
 
-function afterSuccess({ git }: ResultView): Part {
-  const url = git?.pullRequest.url ?? null;
-  if (url !== null) return markup`Review the pull request ${link(url)}`;
-  if (git?.changed === false) return "Nothing: the agent changed nothing.";
-  if (git?.branch.pushed) {
-    return "Look at the branch that the agent has pushed; no pull request is known.";
-  }
-  return "Look for the work in the repository: no event says where it is.";
-}
-
-function nextOf(view: ResultView): Part {
+/** What to do after an outcome without success; undefined if nothing is known to help. */
+function nextOf(view: ResultView): string | undefined {
   const { outcome, resume, exitCode, verdict, kind: { noun } } = view;
-  const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
-    failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
-    cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
-    awaiting_input: "Answer the agent in the app.",
-    deadline: `The ${noun} may still be going on: follow it again.`,
-    interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
-    started: "Follow it.",
-    suppressed: "Wait until one of the active runs has ended, then trigger it again.",
-  };
-  if (outcome === "success") return afterSuccess(view);
   if (outcome === "error") {
     const start = verdict.word === "not started" ? "nothing was started." : "nothing is started twice.";
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
+  const texts: Readonly<Partial<Record<string, string>>> = {
+    failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
+    cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
+    awaiting_input: "Answer the agent in the app.",
+    deadline: `The ${noun} may still be running: follow it again.`,
+    interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
+    started: "Follow it.",
+    suppressed: "Wait until one of the active runs has ended, then trigger it again.",
+  };
   return lookup(texts, outcome);
 }
 
-function verdictOf(view: ResultView): Verdict {
-  const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
+/** A heading has at most this many UTF-16 units of a reason. */
+const MAX_REASON = 160;
+
+function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
+  const { outcome, verdict, reason, advice, nextStep, resume } = view;
+  if (outcome === "success") return successCall(view, tone);
+  const [first = "", ...rest] = (reason ?? "").trim().split("\n");
+  const isLong = first.length > MAX_REASON || rest.length > 0;
   const { text, commands } = commandsIn(advice ?? "");
   const next = advice === null ? nextStep ?? nextOf(view) : text;
-  const steps: Part[] = next === undefined ? [] : [next];
-  if (commands.length > 0) steps.push(commandBlock(commands.join("\n"), 2_000));
-  if (resume !== null) steps.push(markup`To follow it again:${commandBlock(resume, 2_000)}`);
-  return {
-    tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
-    headline: wordsOf(headlineWords(view), bare),
-    line: markup`<strong>${word}</strong>, exit code ${exitCode}`,
-    reason,
-    next: steps,
-    more: outcome === "success" || outcome === "started" ? null : lastEvents(view),
-  };
+  const again = startCommand(view, options);
+  const actions = [
+    ...commands.map((each, index) =>
+      action(index === 0 && next ? `What to do: ${next}` : "Then", cutText(each, 2_000), index === 0)
+    ),
+    ...resume === null ? [] : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
+    ...again === null || resume !== null || outcome === "started"
+      ? []
+      : [action(again.text, again.command, commands.length === 0)],
+  ];
+  return call({
+    id: "why",
+    tone,
+    heading: outcome === "awaiting_input"
+      ? "The agent waits for an answer"
+      : first === ""
+      ? verdict.headline
+      : bare(cutText(first, MAX_REASON)),
+    line: [phaseLine(view), commands.length === 0 && next !== undefined && markup` What to do: ${next}`],
+    evidence: [
+      outcome === "awaiting_input" && question(view),
+      isLong && markup`<div class="evidence">${block(reason ?? "", 10_000)}</div>`,
+      outcome !== "started" && outcome !== "awaiting_input" && lastLog(view),
+    ],
+    actions,
+  });
 }
 
-const LAST_EVENTS = 5;
+/** Where it stopped, and what was delivered. */
+function phaseLine({ outcome, phases, git, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
+  if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
+  if (outcome !== "failed" && outcome !== "cancelled" || noun !== "run" || runId === null) return null;
+  const phase = phases.at(-1);
+  const where = phase === undefined
+    ? null
+    : `In the phase “${phase.name}”, after ${formatDuration(phase.durationMs ?? tookMs)}.`;
+  const pushed = git?.branch.pushed ?? null;
+  const isNone = git?.pullRequest.url === null;
+  const work = pushed === null
+    ? isNone ? "Nothing was pushed, and there is no pull request." : null
+    : isNone
+    ? "The branch was pushed, and there is no pull request."
+    : null;
+  return [where, where !== null && work !== null && " ", work];
+}
+
+function question({ events }: ResultView): Part {
+  const last = events.findLast(({ type, message }) => type === "log" && message !== null && message.trim() !== "");
+  return last !== undefined && markup`<div class="evidence">${block(last.message ?? "", 10_000)}</div>`;
+}
+
+function successCall(view: ResultView, tone: Tone): Html {
+  const { git, automationId, kind: { noun } } = view;
+  const url = git?.pullRequest.url ?? null;
+  const names = (git?.files ?? []).filter((name) => name.trim() !== "");
+  const more = names.length - MAX_LEAD_FILES;
+  const files = names.length > 0 && [
+    names.slice(0, MAX_LEAD_FILES).map((name, index) => markup`${index > 0 && ", "}${code(name)}`),
+    more > 0 && ` and ${formatCount(more, "more file")}`,
+    ". ",
+  ];
+  if (url !== null) {
+    return call({
+      id: "why",
+      tone,
+      heading: markup`Pull request ${pullLink(url)} is ready for review`,
+      line: [files, link(url, "Review it")],
+    });
+  }
+  const isUnchanged = git?.changed === false;
+  const heading = isUnchanged
+    ? "The agent changed nothing"
+    : git?.branch.pushed
+    ? markup`The agent pushed the branch ${code(git.branch.pushed)}`
+    : `The ${noun} succeeded`;
+  const line = isUnchanged || automationId !== null
+    ? null
+    : git?.branch.pushed
+    ? "No pull request is known. Look at the branch."
+    : "No event names a branch or a pull request. Look for the work in the repository.";
+  return call({ id: "why", tone, heading, line: [files, line] });
+}
+
+const MAX_LEAD_FILES = 3;
+const LAST_LINES = 6;
 const MAX_LAST_MESSAGE = 300;
 
-/** The last events, with links into the list of events; null without events. */
-function lastEvents(view: ResultView): Part {
+/** The last lines of the last tool if it failed the run, otherwise the last events, with links into the list of events; false without events. */
+function lastLog(view: ResultView): Part {
   const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
-  const items = events.filter((event) => !isInner(event)).slice(-LAST_EVENTS).map((event) => {
-    const { type, message, createdAt, number } = event;
-    const what = (message ?? "").trim().split("\n", 1)[0] ?? "";
-    return markup`<li><a href="#e-${number}">${clockText(createdAt)}</a> <span>${
-      chip(cutText(type, MAX_WORD), EVENT_TONES.get(type))
-    }</span><div class="what" dir="auto">${cutText(what, MAX_LAST_MESSAGE)}</div></li>`;
-  });
-  return items.length > 0 &&
-    markup`<div class="step"><strong>Last events, in UTC:</strong><ol class="last">${items}</ol></div>`;
+  const firstMs = beginning(view);
+  const rows = new Map(toolRows(events).map(({ start, end }) => [end, start]));
+  const entry = (event: RunEvent & { number: number }, text: string, isBad = false) => {
+    const ms = Date.parse(event.createdAt);
+    const number = (rows.get(event.number - 1) ?? event.number - 1) + 1;
+    return markup`<li><a href="#e-${number}">${Number.isNaN(ms) ? "?" : offsetText(ms - firstMs)}</a><span dir="auto"${
+      isBad && markup` class="bad"`
+    }>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
+  };
+  const last = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
+  const failure = events.findLast(({ type, message }) => type === "failed" && (message ?? "").trim() !== "");
+  const lines = last === undefined ? [] : (outputOf(last) ?? "").trimEnd().split("\n").slice(-LAST_LINES);
+  const items = last !== undefined
+    ? [entry(last, toolText(last, events)), ...lines.map((line) => entry(last, line))]
+    : events.filter((event) => !isInner(event) && event !== failure && (event.message ?? "").trim() !== "")
+      .slice(failure === undefined ? -LAST_LINES + 1 : -LAST_LINES + 2)
+      .map((event) => entry(event, (event.message ?? "").trim().split("\n", 1)[0] ?? ""));
+  const all = failure === undefined ? items : [...items, entry(failure, failure.message ?? "", true)];
+  return all.length > 0 && markup`<ol class="log" aria-label="Last lines">${all}</ol>`;
+}
+
+/** The output in the payload of a tool's event; null without one. */
+function outputOf({ payload }: RunEvent): string | null {
+  const { output } = payload;
+  return typeof output === "string" && output.trim() !== "" ? output : null;
 }
 
 /** Whether an event is a line inside a longer text, such as a frame of a stack trace or a closing brace: the line before is more useful. */
 function isInner({ type, message }: RunEvent): boolean {
   return type === "log" && (/^\s/.test(message ?? "") || !/[\p{L}\p{N}]/u.test(message ?? ""));
-}
-
-/** UTC. */
-function clockText(createdAt: string): string {
-  const ms = Date.parse(createdAt);
-  return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
 }
 
 function pullRequest(view: ResultView): Words {
@@ -192,35 +318,38 @@ function pullRequest(view: ResultView): Words {
   return url === null ? noPullRequestWords(view) : { link: url };
 }
 
-function changes(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
-  const { git, repoId, repository, harness, automationId, kind, status } = view;
+function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
+  const { git, repoId, repository, harness, automationId, runId, failureCode, kind: { noun } } = view;
   return [
-    ["Pull request", pullRequest(view)],
-    ["Branch", git === null ? null : branchWords(git)],
-    ["Base branch", { name: git?.branch.base ?? null }],
     ["Repository", { name: repository ?? repoId }],
     ["Agent", { name: harness }],
+    ["Base branch", { name: git?.branch.base ?? null }],
+    ["Branch", git === null ? null : branchWords(git)],
+    ["Pull request", pullRequest(view)],
     ["Automation", { name: automationId }],
-    ["Status", { name: kind.noun === "run" || status !== null ? status : null }],
+    ["Failure code", { name: failureCode }],
     ...jobLinks(links),
+    [noun === "run" ? "Run" : "Automation run", { name: runId }],
   ];
 }
 
-const MEANINGS: Readonly<Partial<Record<string, string>>> = {
-  queue: "waiting for a sandbox",
-  prepare: "the sandbox boots, the repository is cloned",
-  agent: "the agent works",
-  deliver: "branch and pull request",
-};
+/** What was asked, what the agent said last, and the files; null if nothing is known of them. */
+function words(view: ResultView): Html | null {
+  const { task, finalMessage } = view;
+  const names = (view.git?.files ?? []).filter((name) => name.trim() !== "");
+  return panel(
+    task !== null && markup`<h3>Task</h3>${longText(task, MAX_TASK)}`,
+    finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
+    names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
+    names.length === 0 && view.git?.files && view.git.changed === true &&
+      markup`<p class="soft">The events name no file. They never name those that the agent has committed itself.</p>`,
+  );
+}
 
-const GREY = 4;
 /** Most phases shown: a run has four kinds of them. */
 const MAX_PHASES = 100;
-
-interface PhaseRow extends Share {
-  readonly began: string | null;
-  readonly meaning: string;
-}
+/** Phases of a run, in order. */
+const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /** How long a phase without a known end has taken: until the last event, and in a job that started the run until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
@@ -231,63 +360,79 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
   return Math.max(0, seen, replayed === false ? durationMs - others : 0);
 }
 
-/** Bar and table of the phases, and the additional time of this job; null without phases. */
+/** The phases as rows of one time; null without phases. */
 function phases(view: ResultView): Html | null {
-  const { times, durationMs, replayed } = view;
-  const visiblePhases = times?.durationMs === undefined || times.durationMs === null
+  const { times, outcome, tookMs } = view;
+  const known = times?.durationMs === undefined || times.durationMs === null
     ? view.phases.slice(0, MAX_PHASES)
     : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
-  const rows: PhaseRow[] = visiblePhases.map(({ name, startedAt, durationMs }, index) => {
-    const value = durationMs ?? openMs(view, startedAt);
-    return {
-      name,
-      began: startedAt === "" ? null : startedAt,
-      meaning: lookup(MEANINGS, name) ?? "",
-      value,
-      text: durationMs !== null
-        ? formatDuration(value)
-        : value === 0
-        ? "its end was not seen"
-        : `${formatDuration(value)} so far`,
-      colour: index % GREY,
-      open: durationMs === null,
-    };
+  if (known.length === 0) return null;
+  const hasEnded = outcome === "success" || outcome === "failed" || outcome === "cancelled";
+  let at = 0;
+  const rows = known.map(({ name, startedAt, durationMs }, index) => {
+    const ms = durationMs ?? openMs(view, startedAt);
+    const from = at;
+    at += ms;
+    const isBad = outcome === "failed" && index === known.length - 1;
+    const text = durationMs !== null || hasEnded && ms > 0
+      ? formatDuration(ms)
+      : ms === 0
+      ? "end not seen"
+      : `${formatDuration(ms)} so far`;
+    return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
-  if (rows.length === 0) return null;
-  const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
-  // Only the job that started the run was there from the beginning.
-  if (replayed === false && ours > 0 && visiblePhases.every(({ durationMs }) => durationMs !== null)) {
-    const meaning = "this job, before the start and after the end";
-    rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
-  }
-  const columns = [
-    { name: "Phase" },
-    { name: "Took", number: true },
-    { name: "What happens" },
-    { name: "Began", extra: true },
-  ];
-  return markup`${bar("time by phase", rows)}${
-    table(
-      "Phases",
-      columns,
-      rows.map(({ name, meaning, began, text, colour }) => ({
-        cells: [markup`<span class="line">${swatch(colour)} ${code(name)}</span>`, text, meaning, time(began)],
+  const whole = Math.max(1, at);
+  const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
+  return figure(
+    "Phases",
+    markup`<span class="soft">${formatDuration(tookMs)}</span>`,
+    gantt([
+      ...rows.map(({ name, from, to, isBad, text }): GanttRow => ({
+        name,
+        span: [from / whole, to / whole],
+        color: isBad ? "bad" : "idle",
+        text,
       })),
-    )
-  }`;
+      ...missing.map((name): GanttRow => ({ name, span: null, color: "idle", text: "not reached" })),
+    ]),
+  );
+}
+
+/** Most runs in the chart, this one included. */
+const MAX_RUNS = 10;
+
+function lastRuns(view: ResultView, earlier: Earlier | undefined): Html | null {
+  const before = (earlier?.runs ?? []).slice(0, MAX_RUNS - 1).reverse();
+  const all = [
+    ...before.map(({ at, outcome, tookMs, durationMs }) => ({ at, outcome, ms: tookMs ?? durationMs })),
+    { at: null, outcome: view.outcome, ms: view.tookMs },
+  ];
+  // Two columns show no trend.
+  if (all.length < 3) return null;
+  const longest = Math.max(...all.map(({ ms }) => ms));
+  const [unit, size] = longest >= 120_000 ? ["minutes", 60_000] : ["seconds", 1_000];
+  const failed = all.filter(({ outcome }) => outcome === "failed").length;
+  return figure(
+    `Last ${all.length} runs`,
+    markup`<span class="soft">${unit}, same job and task</span>`,
+    columns(
+      `The last ${all.length} runs of this job: ${failed} failed`,
+      all.map(({ at, outcome, ms }, index) => ({
+        name: at === null ? "this run" : index === 0 ? dayText(at) : undefined,
+        parts: [[outcome === "success" ? "good" : outcome === "failed" ? "bad" : "idle", ms / size]],
+        text: outcome === "failed" ? "✕" : undefined,
+      })),
+      170,
+    ),
+  );
 }
 
 const MAX_FILES = 500;
 
-function files({ git }: ResultView): Block[] {
-  const files = git?.files ?? [];
-  const more = files.length - MAX_FILES;
-  if (files.length === 0) {
-    const missing = { text: "The events name no file. They never name those that the agent has committed itself." };
-    return git?.files && git.changed ? [missing] : [];
-  }
+function files(names: readonly string[]): Block[] {
+  const more = names.length - MAX_FILES;
   return [
-    { list: files.slice(0, MAX_FILES).map((name) => ({ name })) },
+    { list: names.slice(0, MAX_FILES).map((name) => ({ name })) },
     ...(more > 0 ? [{ text: `and ${more} more` }] : []),
   ];
 }
@@ -304,8 +449,15 @@ const MAX_WORD = 100;
 const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
   ["failed", "bad"],
   ["finished", "good"],
-  ["cancelled", "wait"],
+  ["cancelled", "skipped"],
 ]);
+/** Shorter words for types. */
+const LABELS: Readonly<Record<string, string>> = {
+  status_changed: "status",
+  cancel_requested: "cancel",
+  tool_started: "tool",
+  tool_finished: "tool",
+};
 
 /** Bytes of a text; the number of units if it is certainly small enough, since a unit takes at most three bytes. */
 function bytesOf(text: Html, enough: number): number {
@@ -313,12 +465,12 @@ function bytesOf(text: Html, enough: number): number {
   return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
 }
 
-/** `+1:02:03` after the beginning. */
+/** `1:02:03` after the beginning. */
 function offsetText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   const two = (value: number) => String(value).padStart(2, "0");
   const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
-  return `+${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }
 
 /** A text as markup of at most so many bytes: an escaped character takes up to six. */
@@ -332,74 +484,138 @@ function within(text: string, maxBytes: number, render: (text: string) => Html):
   }
 }
 
-function payloadOf({ payload }: RunEvent, maxBytes: number): Html | null {
-  if (Object.keys(payload).length === 0) return null;
-  const text = jsonText(payload, 1);
-  return fold("payload", within(text, maxBytes, (part) => markup`<pre dir="auto">${part}</pre>`));
+function payloadText(events: readonly RunEvent[]): string {
+  const payloads = events.map(({ payload }) => payload).filter((payload) => Object.keys(payload).length > 0);
+  return payloads.map((payload) => jsonText(payload, 1)).join("\n");
 }
 
-function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: number): Html {
+/** Starts of tools whose end was seen, by their places in the list. */
+function toolRows(events: readonly RunEvent[]): { start: number; end: number }[] {
+  const open = new Map<string, number>();
+  const found: { start: number; end: number }[] = [];
+  for (const [index, { type, payload: { toolCallId } }] of events.entries()) {
+    if (typeof toolCallId !== "string") continue;
+    const start = open.get(toolCallId);
+    if (type === "tool_started") open.set(toolCallId, index);
+    else if (type === "tool_finished" && start !== undefined) {
+      open.delete(toolCallId);
+      found.push({ start, end: index });
+    }
+  }
+  return found;
+}
+
+/** What a tool did: its name and the first text of its input, such as the command. */
+function toolText(event: RunEvent, events: readonly RunEvent[]): string {
+  const { toolName, message, payload: { toolCallId, input } } = event;
+  const begun = isObject(input)
+    ? input
+    : events.find(({ type, payload }) => type === "tool_started" && payload.toolCallId === toolCallId)?.payload.input;
+  const what = isObject(begun) ? Object.values(begun).find((value) => typeof value === "string") : undefined;
+  return typeof what === "string" ? `${toolName ?? "tool"}: ${what}` : message ?? toolName ?? "tool";
+}
+
+/** A row of the list: an event, or the start and the end of a tool. */
+function eventItem(
+  rowEvents: readonly [RunEvent, ...RunEvent[]],
+  all: readonly RunEvent[],
+  number: number,
+  firstMs: number,
+  maxBytes: number,
+): Html {
+  const [event] = rowEvents;
   const { type, toolName, message, createdAt } = event;
   const ms = Date.parse(createdAt);
-  const kind = cutText(type, MAX_WORD);
-  const text = message === null || message === "" ? null : within(
-    cutText(message, MAX_MESSAGE),
+  const endMs = Date.parse(rowEvents[1]?.createdAt ?? "");
+  const label = lookup(LABELS, type) ?? type;
+  const isTool = label === "tool";
+  const own = isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`;
+  const text = within(
+    cutText(`${own}${endMs >= ms ? ` · ${formatDuration(endMs - ms)}` : ""}`, MAX_MESSAGE),
     maxBytes,
-    (part) => markup`<p dir="auto">${part}</p>`,
+    (part) => markup`<span class="what" dir="auto">${part}</span>`,
   );
-  return markup`<li id="e-${number}" data-k="${kind}"><a class="n" href="#e-${number}">${number}</a> ${
-    Number.isNaN(ms)
-      ? markup`<span class="at">?</span>`
-      : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`
-  } <span>${chip(kind, EVENT_TONES.get(type))}</span> <div class="what">${
-    toolName !== null && code(toolName)
-  }${text}</div>${payloadOf(event, 2 * maxBytes - (text === null ? 0 : bytesOf(text, maxBytes)))}</li>
-`;
+  const at = Number.isNaN(ms)
+    ? markup`<span class="at">?</span>`
+    : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - firstMs)}</time>`;
+  const row = markup`${at}${state(label, EVENT_TONES.get(type))}${text}`;
+  const payload = payloadText(rowEvents);
+  const id = markup`<li id="e-${number}" data-k="${cutText(label, MAX_WORD)}">`;
+  if (payload === "") return markup`${id}<div class="event">${row}</div></li>\n`;
+  const left = 2 * maxBytes - bytesOf(text, maxBytes);
+  return markup`${id}<details><summary class="event">${row}</summary>${
+    within(payload, left, (part) => markup`<pre dir="auto">${part}</pre>`)
+  }</details></li>\n`;
 }
 
-function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): string[] {
+function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: ResultView): string {
   const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
+  const hidden = eventsOmitted + Math.max(0, events.length - MAX_EVENTS);
   return [
-    `${formatCount(seen, "event")} seen.`,
-    ...(eventsOmitted + hidden > 0
-      ? [`${eventsOmitted + hidden} of them are not on this page; the report ndjson has all.`]
-      : []),
-    ...(missed ? ["Some went by unseen."] : []),
+    `${seen} seen, times from the start of the ${noun}.`,
+    ...(hidden > 0 ? [`${hidden} of them are not on this page; the report ndjson has all.`] : []),
+    ...(missed ? ["Some were missed."] : []),
     ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),
-  ];
+  ].join(" ");
+}
+
+/** When the run was created, otherwise the time of the first event. */
+function beginning({ createdAt, events }: ResultView): number {
+  const created = Date.parse(createdAt ?? "");
+  const firstMs = Date.parse(events[0]?.createdAt ?? "");
+  return Number.isNaN(created) ? firstMs : Number.isNaN(firstMs) ? created : Math.min(created, firstMs);
 }
 
 /** Null without events. */
-function timeLine(view: ResultView): Html | null {
+function eventList(view: ResultView): Html | null {
   const events = view.events.slice(-MAX_EVENTS);
-  const [first] = events;
-  if (first === undefined) return null;
-  const created = Date.parse(view.createdAt ?? "");
-  const firstMs = Date.parse(first.createdAt);
-  const beganMs = Number.isNaN(created) ? firstMs : Math.min(created, firstMs);
+  if (events.length === 0) return null;
+  const firstMs = beginning(view);
   const maxBytes = Math.floor(MAX_BYTES / (2 * events.length));
-  const kinds = new Map<string, { count: number; first: number }>();
+  const pairs = toolRows(events);
+  const ends = new Map(pairs.map(({ start, end }) => [start, end]));
+  const isEnd = new Set(pairs.map(({ end }) => end));
+  const kinds: string[] = [];
   let before = NaN;
   const items = events.map((event, index) => {
-    const kind = cutText(event.type, MAX_WORD);
-    const entry = kinds.get(kind);
-    kinds.set(kind, { count: (entry?.count ?? 0) + 1, first: entry?.first ?? index + 1 });
     const ms = Date.parse(event.createdAt);
     const quietMs = ms - before;
     if (!Number.isNaN(ms)) before = ms;
-    const gap = quietMs >= QUIET_MS && markup`<li class="gap">quiet for ${formatDuration(quietMs)}</li>`;
-    return markup`${gap}${eventItem(event, index + 1, beganMs, maxBytes)}`;
+    const gap = quietMs >= QUIET_MS && markup`<li class="gap">Quiet for ${formatDuration(quietMs)}</li>`;
+    if (isEnd.has(index)) return gap;
+    const end = events[ends.get(index) ?? -1];
+    kinds.push(cutText(lookup(LABELS, event.type) ?? event.type, MAX_WORD));
+    return markup`${gap}${eventItem(end === undefined ? [event] : [event, end], events, index + 1, firstMs, maxBytes)}`;
   });
-  const entries = [...kinds];
-  const notes = eventNotes(view, view.events.length - events.length).join(" ");
-  return markup`<p class="soft">${notes} Times count from the start of the ${view.kind.noun}.</p><nav aria-label="first event of each type"><ul class="legend">${
-    entries.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}"><bdi>${kind}</bdi></a> (${count})</li>`)
-  }</ul></nav>${
+  return markup`<div class="panel">${
     list(
-      { name: "lines", rows: "events", kinds: entries.map(([kind, { count }]) => [kind, count]) },
+      { name: "lines", rows: "events", kinds: [...countBy(kinds)] },
       markup`<ol class="events" data-rows>${items}</ol>`,
     )
-  }`;
+  }</div>`;
+}
+
+function countBy(words: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
+}
+
+/** What a reader looks up. */
+function more(view: ResultView, options: RunPageOptions): Part {
+  const { settings = [], earlier } = options;
+  const set = settings.filter(({ from }) => from !== "default").length;
+  const waited = view.waits.length === 0 ? "none had to wait" : "some had to wait";
+  const folds: readonly (readonly [summary: string, blocks: readonly Block[]])[] = [
+    ["Reproduce", reproduce(view, options)],
+    [`Settings: ${set} set, ${settings.length - set} defaults`, settingsOf(settings)],
+    ["Runs before", earlierRuns(earlier)],
+    [`Requests: ${view.requests}, ${waited}`, requests(view)],
+    ["Identifiers and times", details(view)],
+  ];
+  return folds.filter(([, blocks]) => blocks.length > 0).map(([summary, blocks]) =>
+    fold(summary, markup`<div class="stack">${htmlOf(blocks)}</div>`)
+  );
 }
 
 function requests(view: ResultView): Block[] {
@@ -417,7 +633,7 @@ function settingsOf(settings: readonly Setting[]): Block[] {
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
   return [
     ...(set.length > 0 ? [settingRows(set)] : []),
-    ...(defaults.length > 0 ? [{ summary: "defaults", details: [settingRows(defaults)] }] : []),
+    ...(defaults.length > 0 ? [settingRows(defaults)] : []),
   ];
 }
 
@@ -451,6 +667,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
   const { program = "mogplex-ci" } = options;
+  const again = startCommand(view, options);
   const scenario = scenarioOf(view);
   const emulator = { name: "mogplex-emulator" };
   return [
@@ -458,7 +675,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
     { code: `export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}` },
     { text: "Write the reports of this run again:" },
     { code: `${program} report ${runId}` },
-    ...startAgain(view, options),
+    ...again === null ? [] : [{ text: `${again.text}:` }, { code: again.command }],
     ...(scenario === undefined ? [] : [
       { text: ["Try a run that ends in this way, with ", emulator, " on the PATH:"] },
       { code: `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'` },
@@ -466,11 +683,13 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   ];
 }
 
-/** The command that starts the same task again, and what is missing for it; empty if the repository is unknown. */
-function startAgain({ repository, repoId, harness, task }: ResultView, options: RunPageOptions): Block[] {
-  const { program = "mogplex-ci", settings = [] } = options;
+/** The command that starts the same task again, and what is missing for it; null if the repository is unknown. */
+function startCommand(
+  { repository, repoId, harness, task, kind: { noun } }: ResultView,
+  { program = "mogplex-ci", settings = [] }: RunPageOptions,
+): { text: string; command: string } | null {
   const repo = repository ?? repoId;
-  if (repo === null) return [];
+  if (repo === null || noun !== "run") return null;
   const set = settings.filter(({ name, from }) => from !== "default" && ASKED.includes(name));
   const flags = [
     ...["--repo", repo],
@@ -480,14 +699,11 @@ function startAgain({ repository, repoId, harness, task }: ResultView, options: 
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
   if (task === null || task.length > MAX_TYPED_TASK) {
-    const missing = task === null ? "The task is not on this page. Write it to " : "Copy the task to ";
-    return [
-      { text: [missing, { name: "task.md" }, ", then start it again:"] },
-      { code: `${start} --prompt-file task.md` },
-    ];
+    const missing = task === null ? "The task is not on this page. Write it to task.md" : "Copy the task to task.md";
+    return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
   const masked = task.includes(MASK) ? ` (put the secret in the place of ${MASK})` : "";
-  return [{ text: `Start the same task again${masked}:` }, { code: `${start} ${shellWord(task)}` }];
+  return { text: `Start the same task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 
 function isLocal(origin: string): boolean {
@@ -510,13 +726,13 @@ function earlierRuns(earlier: Earlier | undefined): Block[] {
 }
 
 function details(view: ResultView): Block[] {
-  const { kind: { noun }, runId, repoId, failureCode, origin } = view;
+  const { repoId, origin, status, exitCode } = view;
   const facts: Fact[] = [
-    [noun === "run" ? "Run" : "Automation run", { name: runId }],
     ["Repository id", { name: repoId }],
-    ["Failure code", { name: failureCode }],
+    ["Status", { name: status }],
+    ["Exit code", exitCode],
     ...startFacts(view),
     ["Service", { name: origin }],
   ];
-  return [{ summary: "ids, key and times", details: [{ facts }] }];
+  return [{ facts }];
 }

@@ -646,6 +646,21 @@ export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** `12 Nov`, in UTC. @param time ISO 8601, or milliseconds since 1970. */
+export function dayText(time: string | number): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `1 Dec 2026, 06:14 UTC`; null without a time. @param ms Milliseconds since 1970, of the years 0 to 9999. */
+export function dayTimeText(ms: number | null): string | null {
+  if (ms === null || Number.isNaN(ms)) return null;
+  const date = new Date(ms);
+  return `${dayText(ms)} ${date.getUTCFullYear()}, ${date.toISOString().slice(11, 16)} UTC`;
+}
+
 /** A duration for comparisons: from a minute on, in whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);

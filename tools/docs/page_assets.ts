@@ -16,6 +16,12 @@ function textOf(name: string): string {
   return text;
 }
 
+/** The style without comments, with one rule a line: each page has a copy. */
+function shortStyle(): string {
+  return textOf("style.css").replace(/[ \t]*\/\*[^]*?\*\/\n/g, "").replace(/\n\s+/g, " ").replace(/\n\}/g, " }")
+    .replace(/,\n/g, ", ");
+}
+
 /** The text of `lib/report/assets.ts`. */
 export function pageAssets(): string {
   return `/**
@@ -26,7 +32,7 @@ export function pageAssets(): string {
 
 /** Style of all pages. */
 export const STYLE: string = String.raw\`
-${textOf("style.css")}\`;
+${shortStyle()}\`;
 
 /** Script of all pages. */
 export const SCRIPT: string = String.raw\`

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decisionOf, MAX_DECISIONS } from "./decisions.ts";
 import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/model.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
@@ -61,10 +62,19 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   }
   noteLock(memory.lockHash, record);
   noteSkew(memory, record);
+  noteDecision(memory, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) noteTold(memory, record);
   memory.seq = record.seq;
   memory.lastAt = record.at;
+}
+
+function noteDecision(memory: CampaignMemory, record: JournalRecord): void {
+  if (record.type === "started") memory.firstStartAt ??= record.at;
+  const decision = decisionOf(record);
+  if (decision === undefined) return;
+  memory.decisions.push(decision);
+  if (memory.decisions.length > MAX_DECISIONS) memory.decisions.shift();
 }
 
 function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
@@ -114,6 +124,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       const gate = memory.gates[record.gate];
       gate.closed = true;
       gate.reason = record.reason;
+      gate.closedAt = record.at;
       return;
     }
     case "approved": {

@@ -6,6 +6,7 @@
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../view/verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
+import type { DecisionMemory } from "./decisions.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { MergeMemory, Requester } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
@@ -139,8 +140,9 @@ export interface ItemMemory {
 /** A gate: nothing is started, or merged, while it is closed. */
 interface GateMemory {
   closed: boolean;
-  /** Why it was closed last; null when it never was. */
+  /** Why and when it was closed last, by the clock of that machine; null when it never was. */
   reason: string | null;
+  closedAt: string | null;
   /** Who opened it last; null while it was never opened. */
   approved: {
     by: Person;
@@ -174,6 +176,10 @@ export interface CampaignMemory {
   readonly gates: Readonly<Record<GateName, GateMemory>>;
   /** Who planned it. */
   readonly planners: Requester[];
+  /** Decisions of people and gates, oldest first: at most {@linkcode MAX_DECISIONS}. */
+  readonly decisions: DecisionMemory[];
+  /** When the first start was recorded, by the clock of that machine; null before it. */
+  firstStartAt: string | null;
   /** Who stopped the campaign; null when it was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
@@ -251,7 +257,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       tally: "none",
     });
   }
-  const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
+  const gate = (): GateMemory => ({ closed: false, reason: null, closedAt: null, approved: null });
   return {
     lock,
     quotas,
@@ -263,6 +269,8 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     failures: 0,
     gates: { canary: gate(), threshold: gate(), merge: gate() },
     planners: [],
+    decisions: [],
+    firstStartAt: null,
     stopped: null,
     wave: 0,
     waveAt: null,

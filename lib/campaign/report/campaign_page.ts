@@ -3,49 +3,55 @@
  *
  * @module
  */
+import { bar, type ChartLine, figure, lines } from "../../report/chart.ts";
 import {
-  bar,
+  action,
   bare,
+  block,
+  call,
   type Cell,
-  chip,
   type Column,
+  facts,
+  type Fill,
   fold,
-  gauge,
+  grid,
   type Html,
   htmlOf,
-  type Line,
+  icon,
   list,
-  longBlock,
+  longText,
   markup,
-  numbers,
   oneLine,
   page,
+  panel,
   type Part,
   pullLink,
   section,
   shortId,
-  steps,
-  swatch,
+  state,
   table,
   type TableRow,
+  type Tone,
   withoutEmpty,
   wordsOf,
 } from "../../report/page.ts";
+import { lookup } from "../../lookup.ts";
 import { jobLinks } from "../../report/markdown.ts";
-import { type Fact, joinWords, plainWords, sentence } from "../../text/document.ts";
+import { type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
-import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
+import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
-import { AFTERWARDS, type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
+import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
   ANY_COMMAND,
   byVerdict,
-  campaignName,
+  type CampaignCommand,
+  campaignCommand,
   countSentences,
   endBasis,
   endMsOf,
@@ -69,62 +75,168 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [] } = options;
   const nowMs = instantMs(view.at) ?? 0;
-  const { items, ended, good, bad, running } = totalsOf(view);
+  const { items, ended } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
+  const names = itemNames(view.items);
   const { title = "" } = view.about ?? {};
-  const { line: task, isWhole } = firstLine(prompts.at(-1) ?? "", title);
-  const failed = view.state === "done" && bad > 0
-    ? `, but ${bad} of ${formatCount(items, "item")} did not succeed`
-    : "";
-  const headline = ["Campaign ", campaignName(view), ` is ${view.state}${failed}`];
-  const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
+  const [tone, word] = stateOf(view, entries);
+  const isGated = isAtGate(view);
+  const heading = title === "" ? view.campaign : title;
+  const name = `${view.campaign}${view.round === "" ? "" : `, round ${view.round}`}`;
+  const causes = isGated ? entries.filter(({ count }) => count > 0) : entries;
   return page({
-    title: `${plainWords(headline)}${title === "" ? "" : `: ${title}`}`,
-    verdict: {
-      tone,
-      headline: wordsOf(headline, bare),
-      line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
-        task !== "" &&
-        markup`<bdi>${withVariables(task)}</bdi>${!isWhole && markup` <a href="#task">whole task</a>`}<br>`
-      }${wordsOf(sentence(stateDetail(view)), bare)}`,
-      reason: null,
-      next: [needsPerson(entries)],
-    },
+    title: cutText(`${capital(word)}: ${heading} (${name})`, MAX_TITLE),
+    path: [{ name: bare(view.campaign) }],
+    asOf: dayTimeText(nowMs),
+    tone,
+    heading: title === "" ? bare(view.campaign) : withVariables(title),
+    state: word,
+    summary: markup`Campaign ${bare(name)}: ${formatCount(items, "repository").replace(/ys$/, "ies")}. ${
+      wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)
+    }`,
     body: [
-      shares(view),
-      numbers([
-        [`ended of ${items}`, ended, "none"],
-        ["succeeded or unchanged", good, "good"],
-        ["for a person to decide", bad, bad > 0 ? "bad" : "none"],
-        ["at work", running, "none"],
-      ]),
+      isGated && gate(view, command, names, nowMs),
+      causes.length > 0 &&
+      markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
+        needsPerson(causes)
+      }</div>${causes.map((entry) => entryOf(entry, byId, nowMs))}</section>
+`,
       section(
-        "attention",
-        "Needs attention first",
-        entries.length > 0 && entries.map((entry, index) => entryOf(entry, index, byId, nowMs)),
+        "progress",
+        "Progress",
+        `${ended} of ${items} finished`,
+        grid("thirds", progress(view, nowMs, options), view.state !== "done" && quotas(view)),
       ),
+      section("burn-up", "Finished over time", null, burnUp(view)),
+      view.items.length > 0 && (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs)),
+      section("task", "Task", null, tasks(prompts)),
+      section("decisions", "Decisions", "newest first, UTC", decisions(view)),
       section(
-        "pace",
-        view.state === "done" ? "How it went" : "End in sight",
-        htmlOf([{ facts: pace(view, nowMs, options) }]),
+        "about",
+        "More",
+        null,
+        view.about !== undefined && panel(fold("Plan, file and journal", htmlOf([{ facts: aboutFacts(view) }]))),
       ),
-      section("burn-up", "Done over time", burnUp(view)),
-      section(
-        "items",
-        "Items",
-        items > 0 && markup`<p>${wordsOf(joinWords(countSentences(view).map(sentence), " "))}</p>`,
-        itemsTable(view, nowMs),
-      ),
-      section("quota", "Quotas", quotas(view)),
-      section("task", "Task", tasks(prompts)),
-      section("about", "File and journal", htmlOf([{ facts: aboutFacts(view) }])),
     ],
-    notes: ["The service reports neither what runs cost nor which pull requests were merged."],
+    notes: ["The service does not report what runs cost."],
   });
 }
 
-/** What needs a person: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
+const MAX_TITLE = 300;
+
+/** Whether it waits for approval: of the canary, or after too many failures. */
+function isAtGate({ state, waitingFor }: CampaignView): boolean {
+  return state === "gated" || (state === "stopping" || state === "stopped") && waitingFor === "gate";
+}
+
+/** Shape and word of the state. */
+function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
+  const { items, bad } = totalsOf(view);
+  const states: Readonly<Record<CampaignView["state"], [Tone, string]>> = {
+    planned: ["queued", "not started"],
+    running: ["run", "running"],
+    waiting: ["queued", "waiting"],
+    gated: ["warn", "needs approval"],
+    stopping: ["warn", "stopping"],
+    stopped: ["warn", "stopped"],
+    done: items > 0 && bad > 0 ? ["bad", `done, ${bad} did not succeed`] : ["good", "done"],
+  };
+  const [tone, word] = states[isAtGate(view) ? "gated" : view.state];
+  return (tone === "run" || tone === "queued") && entries.length > 0 && view.state !== "planned"
+    ? ["warn", `${word}, needs attention`]
+    : [tone, word];
+}
+
+/** What has finished and what has not, in words. */
+function countWords(view: CampaignView): string {
+  const { items, ended } = totalsOf(view);
+  const open = items - ended;
+  return `${ended} ${ended === 1 ? "has" : "have"} finished, ${open} ${open === 1 ? "is" : "are"} queued`;
+}
+
+function capital(text: string): string {
+  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
+}
+
+/** Most rows of the canary: a gate judges a few items. */
+const MAX_CANARY = 50;
+
+/** The question of a closed gate, with what the answer needs. */
+function gate(view: CampaignView, command: CampaignCommand, names: ReadonlyMap<string, string>, nowMs: number): Html {
+  const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
+  const left = view.items.filter(({ verdict }) => !hasVerdict(verdict)).length;
+  const rest = left === 1 ? "the other repository" : `the other ${left} repositories`;
+  const since = instantMs(view.gatedAt ?? null);
+  const [first] = judged;
+  const again = judged.find(({ verdict }) => isTrouble(verdict)) ?? first;
+  return call({
+    id: "gate",
+    tone: "warn",
+    heading: `Approve ${rest}?`,
+    line: markup`${
+      bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))
+    } Review the work, then approve.${
+      since !== null && ` Waiting for ${spanText(Math.max(0, nowMs - since))}, since ${utcText(since)}.`
+    }`,
+    evidence: judged.length > 0 &&
+      table(
+        "Finished items",
+        ...withoutEmpty(CANARY_COLUMNS, judged.map((item) => canaryRow(item, names.get(item.id) ?? item.id, nowMs))),
+      ),
+    actions: [
+      action(`Approve: start ${rest}`, campaignCommand(command, "approve"), true),
+      again !== undefined &&
+      action("Run one item again first", campaignCommand(command, "retry", "--only", names.get(again.id) ?? again.id)),
+      action("Stop the campaign: nothing more starts", campaignCommand(command, "stop")),
+    ],
+  });
+}
+
+const CANARY_COLUMNS: readonly Column[] = [
+  { name: "Item" },
+  { name: "State" },
+  { name: "Change" },
+  { name: "Checks", named: true },
+  { name: "Review" },
+  { name: "Owner", named: true },
+  { name: "Why", full: true },
+  { name: "Took", number: true, named: true },
+  { name: "Run", named: true },
+];
+
+function canaryRow(item: CampaignItem, name: string, nowMs: number): TableRow {
+  const { verdict, pullRequest, pullRequestState: pull, reason, runId } = item;
+  const ms = runMs(item, nowMs);
+  return {
+    kind: verdict,
+    cells: [
+      pullRequest === null ? oneLine(name) : markup`${oneLine(name)} ${pullLink(pullRequest)}`,
+      state(verdict, toneOf(verdict)),
+      sizeCell(item),
+      pull === null ? null : pull.conflict === true ? state("conflict", "warn") : checksCell(pull.checks),
+      pull === null ? null : lookup(REVIEWS, pull.review ?? "") ?? null,
+      pull === null ? null : oneLine(pull.owner),
+      oneLine(reason),
+      ms === null ? null : spanText(ms),
+      shortId(runId),
+    ],
+  };
+}
+
+function checksCell(checks: string | null): Html | null {
+  if (checks === null || checks === "none") return null;
+  return state(checks, checks === "green" ? "good" : checks === "red" ? "bad" : "run");
+}
+
+const REVIEWS: Readonly<Partial<Record<string, string>>> = {
+  approved: "approved",
+  requested: "review requested",
+  "changes-requested": "changes requested",
+  "not-requested": "nobody asked",
+};
+
+/** What needs attention: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
 function needsPerson(entries: readonly Attention[]): Part {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
@@ -132,19 +244,7 @@ function needsPerson(entries: readonly Attention[]): Part {
     ...items > 0 ? [formatCount(items, "item")] : [],
     ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
   ];
-  if (texts.length === 0) return "Nothing needs a person.";
-  return markup`<a href="#attention">${texts.join(" and ")}</a> below ${
-    items + others === 1 ? "needs" : "need"
-  } a person.`;
-}
-
-/** The first line of a task that is not its title, and whether the task has no other; empty without such a line. */
-function firstLine(prompt: string, title: string): { line: string; isWhole: boolean } {
-  const [first = "", ...others] = prompt.split("\n").map((line) => line.trim()).filter((line) =>
-    !["", title].includes(line)
-  );
-  const line = cutText(first, MAX_TASK_LINE);
-  return { line, isWhole: line === first && others.length === 0 };
+  return texts.length > 0 && markup`<span class="soft">${texts.join(" and ")}</span>`;
 }
 
 /** A task with its variables, which each item replaces, as in the file. */
@@ -165,37 +265,39 @@ function tasks(prompts: readonly string[]): Html | null {
   const visiblePrompts = earlier.slice(-MAX_EARLIER).reverse();
   const count = formatCount(earlier.length, "earlier task");
   const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} of them` : count;
-  return markup`${longBlock(newest)}${
-    earlier.length > 0 && fold(title, visiblePrompts.map((prompt) => longBlock(prompt)))
-  }`;
+  return panel(
+    longText(newest),
+    earlier.length > 0 && fold(title, visiblePrompts.map((prompt) => longText(prompt))),
+  );
 }
 
-/** Most UTF-16 units of the task in the head. */
-const MAX_TASK_LINE = 240;
-
-/** The items as one bar with its legend: done, needs attention, running, left out, and not started. Null without items. */
+/** The items as one bar with its legend. What is queued is empty track. Null without items. */
 function shares(view: CampaignView): Html | null {
   const { items, good, bad, running } = totalsOf(view);
   const { skipped } = view.counts;
-  const parts: [name: string, value: number, colour: number][] = [
-    ["succeeded or unchanged", good, 2],
-    ["for a person to decide", bad, 5],
-    ["at work", running, 0],
-    ["skipped", skipped, 4],
-    ["still to come", items - good - bad - running - skipped, 1],
+  if (items === 0) return null;
+  const open = items - good - bad - running - skipped;
+  const parts: [name: string, value: number, color: Fill, tone: Tone][] = [
+    ["succeeded or unchanged", good, "good", "good"],
+    ["did not succeed", bad, "bad", "bad"],
+    ["running", running, "run", "run"],
+    ["skipped", skipped, "idle", "skipped"],
+    ["queued", open, "track", "queued"],
   ];
-  const rows = parts.filter(([, value]) => value > 0)
-    .map(([name, value, colour]) => ({ name, value, text: String(value), colour }));
-  const drawn = bar(formatCount(items, "item"), rows);
-  return drawn &&
-    markup`<figure class="shares">${drawn}<ul class="legend">${
-      rows.map(({ name, text, colour }) => markup`<li class="line">${swatch(colour)} ${text} ${name}</li>`)
-    }</ul></figure>`;
+  const rows = parts.filter(([, value]) => value > 0);
+  const label = `${formatCount(items, "item")}: ${rows.map(([name, value]) => `${value} ${name}`).join(", ")}`;
+  const filled = rows.filter(([, , color]) => color !== "track").map(([, value, color]) => [color, value] as const);
+  return markup`${bar(label, filled, items, 12)}<ul class="legend">${
+    rows.map(([name, value, , tone]) => markup`<li>${icon(tone, 14)}${value} ${name}</li>`)
+  }</ul>`;
 }
 
-function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
-  if (verdict === "needs-input" || verdict === "unknown") return "wait";
-  return isTrouble(verdict) ? "bad" : verdict === "succeeded" || verdict === "unchanged" ? "good" : "none";
+function toneOf(verdict: ItemState): Tone {
+  if (verdict === "needs-input" || verdict === "unknown") return "warn";
+  if (verdict === "running" || verdict === "starting") return "run";
+  if (verdict === "skipped") return "skipped";
+  if (isTrouble(verdict)) return "bad";
+  return verdict === "succeeded" || verdict === "unchanged" ? "good" : "queued";
 }
 
 const MAX_OWNERS = 5;
@@ -206,62 +308,91 @@ function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, no
   const owners = [...new Set(rows.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
-    ...(times.length > 0 ? [`waits for a person for ${spanText(nowMs - Math.min(...times))}`] : []),
+    ...(times.length > 0 ? [`waiting for ${spanText(nowMs - Math.min(...times))}`] : []),
     ...(owners.length > 0
       ? [`owner: ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
       : []),
   ];
 }
 
-function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
+/** An entry with its commands: the first one is the one to choose. */
+function entryOf(entry: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: shown, steps } = entry;
-  const state = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
-  const tone = state === undefined ? "wait" : toneOf(state);
+  const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
+  const tone = verdict === undefined ? "warn" : toneOf(verdict);
   const ages = agesOf(entry, items, nowMs).join("; ");
   const more = count - shown.length;
   const names = [...shown.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
-  return markup`<section class="entry ${tone}" aria-labelledby="a-${index}"><h3 id="a-${index}">${chip(title, tone)} ${
-    count > 0 &&
-    formatCount(count, "item")
-  }</h3>${ages !== "" && markup`<p class="soft">${ages}</p>`}${
-    htmlOf([
-      ...(cause === "" ? [] : [{ code: cause }]),
-      ...(shown.length === 0 ? [] : [{ list: names }]),
-      ...newestBlocks(entry),
-      ...stepBlocks(steps),
+  const texts = steps.filter(({ command }) => command === null);
+  const isLong = cause.length > MAX_CAUSE;
+  const newest = newestParts(entry);
+  const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
+  return markup`<div class="panel call ${
+    tone === "run" || tone === "queued" ? "warn" : tone
+  }"><div class="lead"><h3>${who}${state(title, tone)}</h3>${cause !== "" && !isLong && markup`<p>${bare(cause)}</p>`}${
+    ages !== "" && markup`<p>${ages}</p>`
+  }${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
+    isLong && markup`<div class="evidence">${block(cause)}</div>`
+  }${shown.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
+    newest !== null && newest.head !== null &&
+    markup`<div class="evidence"><p class="soft">${wordsOf(newest.head)}</p>${block(newest.lines.join("\n"))}</div>`
+  }${
+    actionsOf([
+      ...steps,
+      ...newest === null || entry.newest === null ? [] : [{ text: newest.step, command: entry.newest.command }],
     ])
-  }</section>`;
+  }</div>`;
 }
 
-function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, exitCode, writer, state } = view;
+/** A longer cause has its own block. */
+const MAX_CAUSE = 200;
+
+function actionsOf(steps: readonly { readonly text: Words; readonly command: string | null }[]): Html | null {
+  const [first, ...others] = steps.flatMap(({ text, command }) => command === null ? [] : [{ text, command }]);
+  if (first === undefined) return null;
+  return markup`<div class="acts">${action(wordsOf(first.text), first.command, true)}${
+    grid("halves", ...others.map(({ text, command }) => action(wordsOf(text), command)))
+  }</div>`;
+}
+
+/** The bar, and what comes next. */
+function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Html | null {
+  const { items, writer, state, about } = view;
   const endMs = endMsOf(view, nowMs);
+  const openMs = endMsOf({ endsAt: view.endsAtIfApproved ?? null }, nowMs);
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
-  return [
+  const stop = about?.limits.stopAfterFailures ?? null;
+  const rows: Fact[] = [
+    ["If approved now", openMs === null ? null : `done at about ${timeText(openMs, nowMs)}, ${endBasis(view)}`],
     ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
-    ["Next start", state === "done" ? null : nextStartText(view)],
+    ["Next start", state === "done" || state === "gated" ? null : nextStartText(view)],
     ["Next wave", waveTimeText(view, nowMs)],
-    ["Waves so far", waves],
-    ["Canary", canary.length === 0 ? null : `${ended} of ${canary.length} have ended`],
+    ["Canary", canary.length === 0 || state === "gated" ? null : `${ended} of ${canary.length} finished`],
     ["Pull requests", pullRequestWords(items)],
-    ["At work now", { name: writer }],
-    ["Exit code", exitCode],
-    ["As of", utcText(nowMs)],
+    ["Stops by itself", stop === null || state === "done" ? null : `after ${stop} failures`],
+    ["Running now", { name: writer }],
     ...jobLinks(links),
   ];
+  return panel(shares(view), htmlOf([{ facts: rows }]));
 }
 
 const HOUR_MS = 3_600_000;
 /** Most hours for which the limit is drawn: two months. */
 const MAX_HOURS = 1_500;
 
-/** Times as points of a line that counts them. */
-function counted(times: readonly (number | null)[], fromMs: number): [number, number][] {
-  return times.filter((time) => time !== null).sort((a, b) => a - b).map((time, index) => [time - fromMs, index + 1]);
+/** Times as points of a line that counts them, on a time of a length. */
+function counted(times: readonly (number | null)[], fromMs: number, spanMs: number): [number, number][] {
+  const points = times.filter((time) => time !== null).sort((a, b) => a - b)
+    .map((time, index): [number, number] => [(time - fromMs) / spanMs, index + 1]);
+  return points.length === 0 ? [] : [[0, 0], ...points, [1, points.length]];
 }
 
-/** The chart with its legend; null when nothing has been started. */
+/** Fewer items or less time show nothing that the bar does not. */
+const LEAST_ITEMS = 10;
+const LEAST_MS = 2 * HOUR_MS;
+
+/** Null for a small campaign. */
 function burnUp({ items, quota, at }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
@@ -274,36 +405,60 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
     ...[...ended, ...merged].filter((time) => time !== null),
     fromMs + 60_000,
   );
-  const hours = Math.min(MAX_HOURS, Math.ceil((toMs - fromMs) / HOUR_MS));
+  const finished = ended.filter((time) => time !== null).length;
+  if (finished < LEAST_ITEMS && toMs - fromMs < LEAST_MS || finished < 3) return null;
+  const spanMs = toMs - fromMs;
+  const hours = Math.min(MAX_HOURS, Math.ceil(spanMs / HOUR_MS));
   const limit = (hour: number) =>
-    Math.min((quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
-  const allowed: Line = {
-    name: "what the quotas allow",
-    colour: 4,
-    dashed: true,
-    points: Array.from({ length: hours + 1 }, (_, hour) => [hour * HOUR_MS, limit(hour)] as const),
-  };
-  const happened: Line[] = [
-    { name: "started", colour: 0, points: counted(started, fromMs) },
-    { name: "ended", colour: 1, points: counted(ended, fromMs) },
-    {
-      name: "with a pull request",
-      colour: 2,
-      points: counted(items.map((item) => item.pullRequest === null ? null : endOf(item)), fromMs),
-    },
-    // Where pull requests are read.
-    ...(merged.some((time) => time !== null) ? [{ name: "merged", colour: 3, points: counted(merged, fromMs) }] : []),
+    Math.min(items.length, (quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
+  const all: ChartLine[] = [
+    ...quota.hour.limit === null ? [] : [{
+      name: "allowed",
+      color: "idle" as const,
+      dashed: true,
+      points: [
+        ...Array.from({ length: hours }, (_, hour) => [hour * HOUR_MS / spanMs, limit(hour)] as const)
+          .filter(([place]) => place < 1),
+        [1, limit(hours - 1)] as const,
+      ],
+    }],
+    { name: `${finished} finished`, color: "run", points: counted(ended, fromMs, spanMs) },
+    ...merged.some((time) => time !== null)
+      ? [{
+        name: `${merged.filter((time) => time !== null).length} merged`,
+        color: "good" as const,
+        points: counted(merged, fromMs, spanMs),
+      }]
+      : [],
   ];
-  const lines = quota.hour.limit === null ? happened : [allowed, ...happened];
-  const words = happened.map(({ name, points }) => `${points.length} ${name}`);
+  const words = all.filter(({ dashed }) => !dashed).map(({ name }) => name);
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
-  return markup`<figure>${
-    steps(label, lines, { x: toMs - fromMs, y: items.length }, [utcText(fromMs), utcText(toMs)])
-  }<ul class="legend">${
-    lines.map(({ name, colour, dashed, points }) =>
-      markup`<li>${swatch(colour)} ${name}${dashed ? " (dashed)" : `: ${points.length}`}</li>`
-    )
-  }</ul></figure>`;
+  return figure(
+    "Items",
+    markup`<span class="soft">of ${items.length}${
+      quota.hour.limit !== null && "; dashed: what the quotas allow"
+    }</span>`,
+    lines(label, all, [[0, utcText(fromMs)], [1, utcText(toMs)]], { isStepped: true, greatest: items.length }),
+  );
+}
+
+/** Whether nothing has an item to show but its name: at a gate, the finished items are above. */
+function isQueueOnly(view: CampaignView): boolean {
+  const isGated = isAtGate(view);
+  return view.items.every(({ verdict, runId }) =>
+    verdict === "waiting" && runId === null || isGated && hasVerdict(verdict)
+  );
+}
+
+function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Html | null {
+  const left = items.filter(({ verdict }) => verdict === "waiting");
+  return section(
+    "items",
+    "Queued",
+    left.length === 1 ? "1 repository" : `${left.length} repositories`,
+    left.length > 0 &&
+      panel(markup`<ul class="names">${left.map(({ id }) => markup`<li>${bare(names.get(id) ?? id)}</li>`)}</ul>`),
+  );
 }
 
 /**
@@ -332,8 +487,8 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   return {
     kind: verdict,
     cells: [
-      markup`${oneLine(name)}${canary && markup` ${chip("canary")}`}`,
-      chip(verdict, toneOf(verdict)),
+      markup`${oneLine(name)}${canary && markup` <small>canary</small>`}`,
+      state(verdict, toneOf(verdict)),
       work,
       sizeCell(item),
       oneLine(reason ?? outputsText(item)),
@@ -346,47 +501,73 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
 
 const COLUMNS: readonly Column[] = [
   { name: "Item" },
-  { name: "Verdict" },
-  { name: "PR or branch" },
-  { name: "Change", extra: true, named: true },
-  { name: "Why", extra: true },
-  { name: "Time", number: true, extra: true, named: true },
-  { name: "Attempts", number: true, extra: true, named: true },
-  { name: "Run", extra: true, named: true },
+  { name: "State" },
+  { name: "Pull request or branch" },
+  { name: "Change" },
+  { name: "Why", full: true },
+  { name: "Took", number: true, named: true },
+  { name: "Attempts", number: true, named: true },
+  { name: "Run", named: true },
 ];
 
-/** The table; null when there are no items. */
-function itemsTable(view: CampaignView, nowMs: number): Html | null {
+/** From this many rows on, a table has a search, a filter and a copy button. */
+const MIN_LISTED = 20;
+
+function itemsTable(view: CampaignView, names: ReadonlyMap<string, string>, nowMs: number): Html | null {
   const { items, counts } = view;
-  if (items.length === 0) return null;
-  const names = itemNames(items);
-  const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
+  const kinds = STATES.filter((each) => counts[each] > 0).map((each) => [each, counts[each]] as const);
   const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
-  return markup`<ul class="legend">${
-    kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
-  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", ...withoutEmpty(COLUMNS, rows)))}`;
+  const drawn = table("Items", ...withoutEmpty(COLUMNS, rows));
+  return section(
+    "items",
+    "Items",
+    wordsOf(joinWords(countSentences(view).map(sentence), " ")),
+    markup`<div class="panel">${
+      rows.length < MIN_LISTED ? drawn : list({ name: "items", rows: "items", kinds, copy: true }, drawn)
+    }</div>`,
+  );
 }
 
-function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: CampaignView): Html {
+function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: CampaignView): Html | null {
   const rows: [bound: CampaignView["waitingFor"], string, { used: number | null; limit: number | null }][] = [
-    ["minute", "starts of this campaign in the last minute", minute],
-    ["hour", "starts of this campaign in the last hour", hour],
-    ["day", "starts of this campaign in the last 24 hours", day],
-    ["sandboxes", sandboxes.used === null ? "sandboxes at a time" : "sandboxes in use", sandboxes],
+    ["minute", "Starts in the last minute", minute],
+    ["hour", "Starts in the last hour", hour],
+    ["day", "Starts in the last 24 hours", day],
+    ["sandboxes", sandboxes.used === null ? "Sandboxes at a time" : "Sandboxes in use", sandboxes],
   ];
-  return markup`<ul class="quotas">${
-    rows.map(([bound, name, { used, limit }]) => {
-      if (limit === null) return null;
-      const binds = bound === waitingFor;
-      const text = used === null ? `At most ${limit} ${name}` : `${used} of ${limit} ${name}`;
-      return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
-        used !== null && gauge(text, used, limit, binds ? 1 : 0)
-      }</li>`;
-    })
-  }</ul>${
+  return panel(
+    markup`<h3>Limits</h3><ul class="meters">${
+      rows.map(([bound, name, { used, limit }]) => {
+        if (limit === null) return null;
+        const binds = bound === waitingFor;
+        const text = used === null ? `at most ${limit}` : `${used} of ${limit}`;
+        return markup`<li><span>${name}${
+          binds && markup` <span class="warn">the next start waits for this</span>`
+        }</span><b>${text}</b>${used !== null && bar(null, [[binds ? "warn" : "run", used]], limit)}</li>`;
+      })
+    }</ul>`,
     minute.limit === null &&
-    markup`<p>This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.</p>`
-  }`;
+      markup`<p class="soft">This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.</p>`,
+  );
+}
+
+/** Most decisions shown. */
+const MAX_DECISIONS = 40;
+
+/** What people and gates decided; null if the view does not have it. */
+function decisions({ about }: CampaignView): Html | null {
+  const all = about?.decisions ?? [];
+  if (all.length === 0) return null;
+  const more = all.length - MAX_DECISIONS;
+  return panel(
+    facts(
+      all.slice(-MAX_DECISIONS).reverse().map(({ at, what, by, reason }) => [
+        utcText(instantMs(at) ?? 0).replace(" UTC", ""),
+        markup`${what}${by !== null && markup` by ${bare(by)}`}${reason !== null && markup`: ${bare(reason)}`}`,
+      ]),
+    ),
+    more > 0 && markup`<p class="soft">${more} earlier decisions are in the journal.</p>`,
+  );
 }
 
 function limitsText({ limits, windows }: CampaignAbout): string {
@@ -401,9 +582,11 @@ function limitsText({ limits, windows }: CampaignAbout): string {
   ].join(", ");
 }
 
-function aboutFacts({ about }: CampaignView): Fact[] {
+function aboutFacts(view: CampaignView): Fact[] {
+  const { about } = view;
   if (about === undefined) return [];
   const { fileHash, plannedAt, origin, approvals, records, lastRecordAt } = about;
+  const { waves, exitCode } = view;
   return [
     ["SHA-256 of the file", { name: fileHash }],
     ["Limits", limitsText(about)],
@@ -413,6 +596,8 @@ function aboutFacts({ about }: CampaignView): Fact[] {
       `${gate === "canary" ? "Canary" : "Threshold"} opened`,
       ["by ", { name: by }, ", ", { time: at }, ...(note === null ? [] : [": ", { name: note, max: Infinity }])],
     ]),
+    ["Waves so far", waves],
+    ["Exit code", exitCode],
     ["Journal", formatCount(records, "record")],
     ["Last record", { time: lastRecordAt }],
   ];

@@ -96,7 +96,12 @@ export function cleanCampaign(
     const texts = { path: name(result.path), commit: some(id, result.commit), blob: some(id, result.blob) };
     return { ...result, ...texts, mistakes: result.mistakes.map(reason), outputs: Object.fromEntries(outputs) };
   }
-  function cleanAbout({ approvals, title, ...about }: CampaignAbout): CampaignAbout {
+  /** A part with a time; nothing without one. */
+  function timeOf<T>(text: string | undefined, part: (time: string) => T): T | undefined {
+    const time = instant(text ?? null);
+    return time === null ? undefined : part(time);
+  }
+  function cleanAbout({ approvals, title, decisions, ...about }: CampaignAbout): CampaignAbout {
     return {
       ...(title !== undefined && { title: name(title) }),
       ...about,
@@ -109,6 +114,14 @@ export function cleanCampaign(
         at: instant(at) ?? new Date(0).toISOString(),
         note: some(reason, note),
       })),
+      ...(decisions !== undefined && {
+        decisions: decisions.map(({ at, what, by, reason: why }) => ({
+          at: instant(at) ?? new Date(0).toISOString(),
+          what: reason(what),
+          by: some(name, by),
+          reason: some(reason, why),
+        })),
+      }),
       lastRecordAt: instant(about.lastRecordAt),
     };
   }
@@ -127,6 +140,7 @@ export function cleanCampaign(
     round: name(view.round),
     state: view.state,
     stateReason: some(reason, view.stateReason),
+    ...timeOf(view.gatedAt, (gatedAt) => ({ gatedAt })),
     counts: countsOf(view),
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),
@@ -138,6 +152,7 @@ export function cleanCampaign(
     nextWaveAt: instant(view.nextWaveAt),
     waitingFor: view.waitingFor,
     endsAt: instant(view.endsAt),
+    ...timeOf(view.endsAtIfApproved, (endsAtIfApproved) => ({ endsAtIfApproved })),
     exitCode: view.exitCode,
     at: instant(view.at) ?? new Date(0).toISOString(),
     ...view.about !== undefined && { about: cleanAbout(view.about) },

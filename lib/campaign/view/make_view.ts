@@ -6,6 +6,7 @@
 import { isObject } from "../../lookup.ts";
 import { checkResultSchema } from "../../result/result_schema.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
+import { formatCount } from "../../text/duration.ts";
 import {
   type CampaignMemory,
   hasRun,
@@ -89,12 +90,16 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
+  const isGated = state !== "done" && now.closed === "gate";
+  const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
+  const openEndMs = isGated && !brief ? endMs(memory, nowMs, meanRunMs, open, true) : null;
   return {
     schema: 1,
     campaign,
     round,
     state,
     stateReason: reason,
+    ...isGated && gatedAt !== null && { gatedAt },
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
     causes: brief ? [] : groupByCause(items, new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id))),
@@ -110,6 +115,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     waitingFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
     // Without a process that stays, the end is seen by a wave.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
+    ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
     about: aboutOf(memory),
@@ -237,25 +243,29 @@ function sandboxesView(
 /**
  * When the campaign ends at the earliest, in milliseconds since 1970; null if that is unknown. A run keeps its place until its end is seen.
  * When a person answers is unknown, so runs that wait for one are left out, and keep their sandboxes.
+ *
+ * @param isApproved Whether the closed gate is treated as open. @default {false}
  */
 function endMs(
   memory: CampaignMemory,
   nowMs: number,
   meanRunMs: number,
   open: readonly StartMemory[],
+  isApproved = false,
 ): number | null {
-  if (closedBy(memory) !== null) return null;
+  if (closedBy(memory) !== null && !isApproved) return null;
   const working = open.filter(({ status }) => status !== "awaiting_input");
   const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
   const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
   const lateMs = usualLateMs(memory);
   const input = forecastInput(memory, { nowMs, meanRunMs: meanRunMs + lateMs, runningSinceMs, parallel });
   if (input.waiting + working.length === 0 || parallel < 1) return null;
-  return forecast({ ...input, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
+  const gates = isApproved ? { canary: null } : {};
+  return forecast({ ...input, ...gates, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
 }
 
 /** The plan of the campaign, and its journal. */
-function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
+function aboutOf({ lock, gates, seq, lastAt, decisions, firstStartAt }: CampaignMemory): CampaignAbout {
   const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
   // The newest plan has the last one.
   const { title = null, prompt = "" } = tasks.at(-1) ?? {};
@@ -267,6 +277,11 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   return {
     title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, approvals },
+    decisions: [
+      { at: plannedAt, what: `Planned ${formatCount(lock.items.length, "item")}`, by: null, reason: null },
+      ...firstStartAt === null ? [] : [{ at: firstStartAt, what: "Started the first run", by: null, reason: null }],
+      ...decisions,
+    ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
     records: seq,
     lastRecordAt: lastAt,
   };

@@ -182,6 +182,18 @@ export interface GateApproval {
   note: string | null;
 }
 
+/** A decision about a campaign, of a person or of a gate. Its texts are untrusted. */
+export interface CampaignDecision {
+  /** When, in ISO 8601, by the clock of that machine. */
+  at: string;
+  /** What was decided, in our words: `Approved the canary`. */
+  what: string;
+  /** Who decided; null for a gate, and for the plan. */
+  by: string | null;
+  /** Why; null if nothing was said. */
+  reason: string | null;
+}
+
 /** The plan of a campaign, and its journal. */
 export interface CampaignAbout {
   /**
@@ -208,6 +220,8 @@ export interface CampaignAbout {
   windows: number;
   /** Gates that people have opened. */
   approvals: readonly GateApproval[];
+  /** Decisions of people and gates, oldest first, the last 200. @default none is known */
+  decisions?: readonly CampaignDecision[] | undefined;
   /** Records in the journal. */
   records: number;
   /** When the last one was written, in ISO 8601, by the clock of its machine; null without any. */
@@ -226,6 +240,8 @@ export interface CampaignView {
   state: CampaignState;
   /** Why it is `gated`, `stopping` or `stopped`; null otherwise. */
   stateReason: string | null;
+  /** Since when it waits for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it does not */
+  gatedAt?: string | undefined;
   /** Number of items by verdict or state; those with none are 0. */
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
@@ -251,6 +267,8 @@ export interface CampaignView {
    * be estimated.
    */
   endsAt: string | null;
+  /** Earliest end if it were approved now, in ISO 8601. @default it does not wait for approval, or the end cannot be estimated */
+  endsAtIfApproved?: string | undefined;
   /**
    * Exit code that belongs to it now: 0 while it continues. After `run()`, the code of `run()`: 4 when it needs a person, 75 when it continues
    * without us.

@@ -8,7 +8,7 @@ import { isTerminal } from "../../service/contract.ts";
 import { isLoopback } from "../../loopback.ts";
 import {
   block,
-  chip,
+  call,
   code,
   facts,
   fold,
@@ -16,8 +16,11 @@ import {
   markup,
   type Page,
   page,
+  panel,
+  type Part,
   policyOf,
   section,
+  state,
   table,
   type TableRow,
   type Tone,
@@ -48,8 +51,8 @@ export function homePage(world: World): string {
   const pulls = [...world.pulls.values()].flat();
   const pullRows = pulls.slice(-MAX_ROWS).reverse().map(({ repo, number, title, branch }) => ({
     cells: [
-      markup`<a href="/${repo}/pull/${number}">${repo}#${number}</a>`,
       markup`<bdi>${title}</bdi>`,
+      markup`<a href="/${repo}/pull/${number}">${repo}#${number}</a>`,
       code(branch),
     ],
   }));
@@ -57,38 +60,34 @@ export function homePage(world: World): string {
   const moreRepos = repos.length - MAX_REPOSITORIES;
   return pageOf({
     title: "Local Mogplex",
-    verdict: {
-      tone: undefined,
-      headline: "Local Mogplex",
-      line:
-        "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario, or runs a " +
-        "command. Everything is forgotten when it ends.",
-      reason: null,
-      next: [],
-    },
+    path: [],
+    heading: "Local Mogplex",
+    summary:
+      "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario, or runs a " +
+      "command. Everything is forgotten when it ends.",
     body: [
       section(
         "settings",
-        "Point the tool at it",
-        block(settings(world)),
-        markup`<p class="soft">Repositories: ${repos.slice(0, MAX_REPOSITORIES).join(", ")}${
-          moreRepos > 0 && ` and ${moreRepos} more`
-        }</p>`,
+        "Use it",
+        null,
+        panel(
+          block(settings(world)),
+          markup`<p class="soft">Repositories: ${repos.slice(0, MAX_REPOSITORIES).join(", ")}${
+            moreRepos > 0 && ` and ${moreRepos} more`
+          }</p>`,
+        ),
       ),
       section(
         "runs",
         "Runs",
-        lastRows(
-          "newest first, times in UTC",
-          ["Task", "Status", "Repository", "Pull request", "Started"],
-          runRows,
-          runs.length,
-        ),
+        countText(runRows.length, runs.length, "newest first, times in UTC"),
+        lastRows("Runs", ["Task", "Status", "Repository", "Pull request", "Started"], runRows),
       ),
       section(
         "pulls",
         "Pull requests",
-        lastRows("of each repository the newest first", ["Pull request", "Title", "Branch"], pullRows, pulls.length),
+        countText(pullRows.length, pulls.length, "newest first"),
+        lastRows("Pull requests", ["Title", "Pull request", "Branch"], pullRows),
       ),
     ],
   }, runs.some(({ status }) => !isTerminal(status)));
@@ -99,7 +98,7 @@ function runRow(world: World, run: RunRow): TableRow {
   return {
     cells: [
       markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
-      chip(run.status, toneOf(run.status)),
+      statusOf(run.status),
       repositoryOf(world, run),
       pull !== undefined && markup`<a href="${pull}">#${pull.split("/").at(-1)}</a>`,
       timeOfDay(run.created_at),
@@ -123,15 +122,24 @@ function titleOf({ prompt }: RunRow): string {
   return firstLine(prompt, MAX_TITLE) || "(no text)";
 }
 
-const TONES: ReadonlyMap<string, Tone> = new Map([
-  ["success", "good"],
-  ["failed", "bad"],
-  ["cancelled", "wait"],
-  ["awaiting_input", "wait"],
+const STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
+  ["success", ["good", "succeeded"]],
+  ["failed", ["bad", "failed"]],
+  ["cancelled", ["skipped", "cancelled"]],
+  ["awaiting_input", ["warn", "needs attention"]],
+  ["pending", ["queued", "queued"]],
+  ["queued", ["queued", "queued"]],
+  ["running", ["run", "running"]],
+  ["streaming", ["run", "running"]],
 ]);
 
-function toneOf(status: string): Tone {
-  return TONES.get(status) ?? "none";
+function stateOf(status: string): readonly [tone: Tone, word: string] {
+  return STATES.get(status) ?? ["none", status];
+}
+
+function statusOf(status: string): Html {
+  const [tone, word] = stateOf(status);
+  return state(word, tone);
 }
 
 function repositoryOf(world: World, { repo_id }: RunRow): Html {
@@ -147,8 +155,19 @@ function timeOfDay(micros: number): Html {
 const RELOAD_SECONDS = 3;
 
 /** A page without a script. While something on it changes, the browser loads it again, and would forget what a script did. */
-function pageOf(parts: Pick<Page, "title" | "verdict" | "body">, changes = false): string {
-  return page({ ...parts, notes: [], script: false, reloadSeconds: changes ? RELOAD_SECONDS : undefined });
+function pageOf(
+  parts: Pick<Page, "title" | "path" | "heading" | "summary" | "body"> & Partial<Pick<Page, "tone" | "state">>,
+  changes = false,
+): string {
+  return page({
+    tone: "none",
+    ...parts,
+    home: { name: "Local Mogplex", ...parts.path.length > 0 && { href: "/" } },
+    asOf: null,
+    notes: [],
+    script: false,
+    reloadSeconds: changes ? RELOAD_SECONDS : undefined,
+  });
 }
 
 /** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
@@ -172,14 +191,18 @@ function taskToTry({ store }: World): string {
   return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
-/** The last rows of a table. @param order Which of them comes first. */
-function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
-  if (all === 0) return markup`<p class="soft">None yet.</p>`;
-  const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return markup`<div class="rows">${table(count, columns.map((name) => ({ name })), rows, true)}</div>`;
+/** @param order Which of them comes first. */
+function countText(shown: number, all: number, order: string): string | null {
+  if (all === 0) return null;
+  return shown < all ? `the newest ${shown} of ${all}, ${order}` : `${all}, ${order}`;
 }
 
-const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;
+/** The last rows of a table. */
+function lastRows(name: string, columns: readonly string[], rows: readonly TableRow[]): Html | null {
+  if (rows.length === 0) return panel(markup`<p class="soft">None yet.</p>`);
+  return markup`<div class="panel">${table(name, columns.map((column) => ({ name: column })), rows)}</div>`;
+}
+
 const MAX_EVENTS = 1_000;
 const MAX_PAYLOAD = 2_000;
 
@@ -191,35 +214,43 @@ export function runPage(world: World, id: string): string | undefined {
   const events = world.store.events.get(run.ai_call_id) ?? [];
   const rows = events.slice(-MAX_EVENTS).map(eventRow);
   const pull = pullPath(world, run);
+  const [tone, word] = stateOf(status);
   return pageOf({
-    title: `${status} · run ${id}`,
-    verdict: {
-      tone: toneOf(status),
-      headline: markup`<bdi>${titleOf(run)}</bdi>`,
-      line: markup`${chip(status, toneOf(status))} in ${repositoryOf(world, run)}`,
-      reason: error,
-      next: pull === undefined ? [] : [markup`<a href="${pull}">Look at the pull request</a>`],
-    },
+    title: `${word.replace(/^./, (letter) => letter.toUpperCase())}: ${titleOf(run)}`,
+    path: [{ name: repositoryOf(world, run) }, { name: code(id.slice(0, 8)) }],
+    tone,
+    heading: markup`<bdi>${titleOf(run)}</bdi>`,
+    state: word,
+    summary: markup`${repositoryOf(world, run)}, by ${code(harness)}.`,
     body: [
-      HOME,
-      section(
-        "what",
-        "What it is about",
-        facts([
-          ["Branch", code(working_branch)],
-          ["Base branch", code(base_branch)],
-          ["Agent", code(harness)],
-          ["Run", code(id)],
-        ]),
-      ),
+      error !== null &&
+      call({ id: "why", tone, heading: firstLine(error, MAX_TITLE), line: null, evidence: reason(error) }),
+      pull !== undefined && call({
+        id: "pull",
+        tone,
+        heading: markup`Pull request <a href="${pull}">#${pull.split("/").at(-1)}</a>`,
+        line: markup`<a href="${pull}">Look at its changes</a>`,
+      }),
       section(
         "events",
         "Events",
-        lastRows("oldest first, times in UTC", ["Time", "Type", "Text"], rows, events.length),
+        countText(rows.length, events.length, "oldest first, times in UTC"),
+        lastRows("Events", ["Time", "Type", "Text"], rows),
       ),
-      section("task", "Task", block(prompt)),
+      section("task", "Task", null, panel(block(prompt))),
+      section(
+        "what",
+        "Facts",
+        null,
+        panel(facts([["Branch", code(working_branch)], ["Base branch", code(base_branch)], ["Run", code(id)]])),
+      ),
     ],
   }, !isTerminal(status));
+}
+
+/** A reason that is longer than a heading. */
+function reason(error: string): Part {
+  return firstLine(error, MAX_TITLE) !== error && markup`<div class="evidence">${block(error, MAX_PAYLOAD)}</div>`;
 }
 
 function eventRow({ created_at, event_type, tool_name, message, payload }: EventRow): TableRow {
@@ -245,27 +276,49 @@ export function pullPage(world: World, repo: string, number: string): string | u
   const run = [...world.store.runs.values()].findLast((candidate) => pullPath(world, candidate) === path);
   return pageOf({
     title: `${title} · ${name}`,
-    verdict: {
-      tone: undefined,
-      headline: markup`<bdi>${title}</bdi>`,
-      line: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}`,
-      reason: null,
-      next: run === undefined ? [] : [markup`<a href="/__runs/${run.id}">Look at its run</a>`],
-    },
-    body: [HOME, section("changes", "Changes", diffOf(diff))],
+    path: [{ name: pull.repo }, { name: `#${pull.number}` }],
+    heading: markup`<bdi>${title}</bdi>`,
+    summary: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}.${
+      run !== undefined && markup` <a href="/__runs/${run.id}">Open its run</a>`
+    }`,
+    body: [section("changes", "Changes", null, diffOf(diff))],
   });
 }
 
 const MAX_LINES = 5_000;
+const MAX_FILES = 300;
 
-function diffOf(diff: string): Html {
-  if (diff === "") return markup`<p class="soft">Nothing was changed.</p>`;
+/** The files of a difference, each of which folds. */
+function diffOf(diff: string): Html | null {
+  if (diff === "") return panel(markup`<p class="soft">Nothing was changed.</p>`);
   const lines = diff.replace(/\n$/, "").split("\n");
-  const visibleLines = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
-  const omittedCount = lines.length - visibleLines.length;
-  return markup`<pre class="diff">${visibleLines}</pre>${
-    omittedCount > 0 && markup`<p class="soft">${omittedCount} more lines are not shown.</p>`
+  const visibleLines = lines.slice(0, MAX_LINES);
+  const files: string[][] = [];
+  for (const line of visibleLines) {
+    const isNew = line.startsWith("diff --git ") ||
+      line.startsWith("--- ") && !/^(?:diff|index|new|deleted|old|similarity|rename)/.test(files.at(-1)?.at(-1) ?? "");
+    if (isNew || files.length === 0) files.push([]);
+    files.at(-1)?.push(line);
+  }
+  const more = lines.length - visibleLines.length;
+  const moreFiles = files.length - MAX_FILES;
+  return markup`${files.slice(0, MAX_FILES).map(fileOf)}${
+    (more > 0 || moreFiles > 0) &&
+    markup`<p class="soft">${Math.max(0, more)} more lines and ${Math.max(0, moreFiles)} more files are not shown.</p>`
   }`;
+}
+
+function fileOf(lines: readonly string[]): Html {
+  const [added, removed] = ["add", "del"].map((kind) => lines.filter((line) => kindOf(line) === kind).length);
+  const heads = lines.filter((line) => kindOf(line) === "file");
+  const path = /^\+\+\+ (?:b\/)?(.*)$/.exec(heads.find((line) => /^\+\+\+ (?!\/dev\/null)/.test(line)) ?? "")?.[1] ??
+    /^--- (?:a\/)?(.*)$/.exec(heads.find((line) => line.startsWith("--- ")) ?? "")?.[1] ?? heads[0] ?? "Changes";
+  const content = lines.filter((line) => !/^(?:diff |index |--- |\+\+\+ )/.test(line));
+  return markup`<details class="panel file" open><summary>${
+    code(path)
+  } <span class="good">+${added}</span> <span class="bad">−${removed}</span></summary><pre class="diff">${
+    content.map((line) => markup`<span class="${kindOf(line)}">${line}\n</span>`)
+  }</pre></details>`;
 }
 
 function kindOf(line: string): string {

@@ -2,18 +2,18 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseFragment } from "parse5";
 import {
-  bar,
+  action,
   code,
   facts,
   link,
   list,
-  longBlock,
+  longText,
   markup,
   type Part,
   section,
-  steps,
+  state,
   table,
-  time,
+  wordsOf,
 } from "../../../lib/report/page.ts";
 import { elementsOf, textsOf } from "./page_parser.ts";
 
@@ -61,27 +61,27 @@ test("link() makes a link of an address of the web alone", () => {
   }
 });
 
-test("longBlock() shows the first lines, and folds a text that has more", () => {
-  expect(elementsOf(longBlock("one\ntwo").toString()).map(({ tag }) => tag)).not.toContain("details");
+test("longText() shows the first lines, and folds a text that has more", () => {
+  expect(elementsOf(longText("one\ntwo").toString()).map(({ tag }) => tag)).not.toContain("details");
   const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`).join("\n");
-  const [first, all] = textsOf(longBlock(lines).toString(), "pre");
+  const [first, all] = textsOf(longText(lines).toString(), "pre");
   expect(first).toMatch(/^line 0\nline 1[^]*line 7\n…$/);
   expect(all).toBe(lines);
-  expect(textsOf(longBlock("x".repeat(5_000)).toString(), "pre").map((text) => text.length)).toEqual([1_002, 5_000]);
+  expect(textsOf(longText("x".repeat(5_000)).toString(), "pre").map((text) => text.length)).toEqual([1_002, 5_000]);
 });
 
-test("time() is machine-readable, and shows what is no time as it is", () => {
-  expect(time("2026-08-10T12:00:00.021234+00:00")?.toString()).toBe(
+test("wordsOf() makes a time machine-readable, and shows what is no time as it is", () => {
+  expect(String(wordsOf({ time: "2026-08-10T12:00:00.021234+00:00" }))).toBe(
     '<time datetime="2026-08-10T12:00:00.021Z">2026-08-10 12:00:00 UTC</time>',
   );
-  expect(time("<soon>")?.toString()).toContain("&lt;soon&gt;");
-  expect([time(null), code(null), code("")]).toEqual([null, null, null]);
+  expect(String(wordsOf({ time: "<soon>" }))).toContain("&lt;soon&gt;");
+  expect([wordsOf({ time: null }), code(null), code("")]).toEqual([null, null, null]);
 });
 
 test("facts() and section() leave out what has no value", () => {
   expect(facts([["A", null], ["B", ""], ["C", undefined], ["D", false]])).toBeNull();
   expect(facts([["A", 0], ["B", null]])?.toString()).toBe('<dl class="facts"><dt>A</dt><dd>0</dd></dl>');
-  expect(section("a", "A", null, false)).toBeNull();
+  expect(section("a", "A", null, null, false)).toBeNull();
 });
 
 test("table() names its rows and columns, and gives scripts the value behind a cell", () => {
@@ -104,22 +104,18 @@ test("table() names its rows and columns, and gives scripts the value behind a c
 test("list() hides its tools until a script shows them", () => {
   const page = list({ name: "items", rows: "items", kinds: [["failed", 2]], copy: true }, "x").toString();
   expect(elementsOf(page).find(({ attributes }) => attributes.class === "tools")?.attributes).toHaveProperty("hidden");
-  expect(textsOf(page, "option")).toEqual(["all items", "failed (2)"]);
+  expect(textsOf(page, "option")).toEqual(["All items", "failed (2)"]);
 });
 
-test("bar() and steps() say in words what they draw, and need no style", () => {
-  const shares = [{ name: "queue", value: 1, text: "1 s", colour: 0 }, {
-    name: "agent",
-    value: 999,
-    text: "2 h",
-    colour: 1,
-  }];
-  const [svg] = elementsOf(bar("time", shares)?.toString() ?? "").filter(({ tag }) => tag === "svg");
-  expect(svg?.attributes).toMatchObject({ role: "img", "aria-label": "time: queue 1 s, agent 2 h" });
-  expect(bar("time", [{ name: "a", value: 0, text: "", colour: 0 }])).toBeNull();
-  // Ten thousand points need no more room than the chart has places.
-  const points = Array.from({ length: 10_000 }, (_, index) => [index, index] as const);
-  const chart = steps("all", [{ name: "a", colour: 0, points }], { x: 10_000, y: 10_000 }, ["first", "last"])
-    .toString();
-  expect(chart.length).toBeLessThan(20_000);
+test("state() has a shape and a word, and a color that repeats them", () => {
+  const made = elementsOf(String(state("failed", "bad")));
+  expect(made.find(({ tag }) => tag === "use")?.attributes.href).toBe("#i-bad");
+  expect(made.find(({ tag }) => tag === "span")).toMatchObject({ attributes: { class: "state bad" }, text: "failed" });
+  expect(String(state("<word>", "none"))).toBe("<bdi>&lt;word&gt;</bdi>");
+});
+
+test("action() keeps flags whole where it breaks, and can be copied as it is", () => {
+  const made = String(action("Again", "mogplex-ci run --follow 'a  b'"));
+  expect(textsOf(made, "code")).toEqual(["mogplex-ci run --follow 'a  b'"]);
+  expect(textsOf(made, "span")).toEqual(["mogplex-ci", "--follow"]);
 });

@@ -52,6 +52,7 @@ test("compareRuns() compares with runs of the same kind, job and repository that
     before: undefined,
     text: null,
     earlier: [],
+    streak: 1,
   });
   const { before, earlier } = compareRuns(record(20), [
     ...others,

@@ -59,7 +59,7 @@ export function breaches(
     if ((tag === "style" || tag === "script") && !policy.includes(`${tag}-src ${hashOf(text)}`)) {
       found.push(`the policy does not know a ${tag}: ${text.slice(0, 80)}`);
     }
-    if (["img", "iframe", "object", "embed", "base", "form", "audio", "video", "foreignobject", "use"].includes(tag)) {
+    if (["img", "iframe", "object", "embed", "base", "form", "audio", "video", "foreignobject"].includes(tag)) {
       found.push(`there is a ${tag}`);
     }
     for (const [name, value] of Object.entries(attributes)) {
@@ -67,7 +67,12 @@ export function breaches(
         found.push(`${tag} has ${name}=${value.slice(0, 80)}`);
       }
       if (
-        name === "href" && !(tag === "link" ? value.startsWith("data:image/svg+xml,%3Csvg ") : addresses.test(value))
+        name === "href" &&
+        !(tag === "use"
+          ? value.startsWith("#i-")
+          : tag === "link"
+          ? value.startsWith("data:image/svg+xml,%3Csvg ")
+          : addresses.test(value))
       ) {
         found.push(`${tag} leads to ${value.slice(0, 80)}`);
       }

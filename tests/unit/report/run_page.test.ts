@@ -27,17 +27,25 @@ function factsOf(page: string): Map<string, string> {
   return new Map(textsOf(page, "dt").map((name, index) => [name, values[index] ?? ""]));
 }
 
-test("renderRunPage() says in its first lines how the run ended, why, and what to do", () => {
-  const top = (fields: Parameters<typeof sampleResult>[0]) => textsOf(renderRunPage(sampleResult(fields)), "header")[0];
-  expect(top({ resume: null })).toBe(
-    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → PR #7 (18 min 5 s)success, exit code 0What to do: Review the pull request https://github.com/acme/web/pull/7",
-  );
-  expect(top(FAILED)).toStartWith(
-    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)failed, exit code 1npm test exited with code 1",
-  );
-  expect(top({ ...FAILED, outcome: "error", exitCode: 75 })).toContain("nothing is started twice");
+/** Title, state and summary; then the panel with the reason. */
+const topOf = (page: string) => [textsOf(page, "header")[0] ?? "", textsOf(page, "section")[0]?.trim() ?? ""];
+
+test("renderRunPage() begins with the task, its state and what there is to do", () => {
+  const top = (fields: Parameters<typeof sampleResult>[0]) =>
+    topOf(renderRunPage({ ...sampleResult(), ...ASKED, ...fields }));
+  expect(top({})).toEqual([
+    "Fix the flaky testssucceededacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
+    "Pull request #7 is ready for reviewsrc/a.ts, src/b.ts. Review it",
+  ]);
+  expect(top({ ...FAILED, events: [], branch: { base: "main", requested: null, pushed: null } })).toEqual([
+    "Fix the flaky testsfailedacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
+    "npm test exited with code 1In the phase “agent”, after 18 min 5 s. Nothing was pushed, and there is no pull request. " +
+    "What to do: Read what the agent said and did last, make the task more precise, then start again." +
+    "Start the same task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
+  ]);
+  expect(top({ ...FAILED, outcome: "error", exitCode: 75 })[1]).toContain("nothing is started twice");
   const refused = { ...FAILED, outcome: "error", exitCode: 69, runId: null, mayExist: false } as const;
-  expect(top(refused)).toMatch(/→ not started .* exit code 69.*retry the job: nothing was started\./);
+  expect(top(refused).join(" ")).toMatch(/not started.*retry the job: nothing was started\./);
   const error = { attempted: "read run", why: "no network", value: null, advice: "set MOGPLEX_URL" };
   const both = {
     ...FAILED,
@@ -46,30 +54,40 @@ test("renderRunPage() says in its first lines how the run ended, why, and what t
     error,
     reason: "Cannot read run: no network; set MOGPLEX_URL",
   };
-  expect(top(both as never)).toContain("What to do: set MOGPLEX_URL");
+  expect(top(both as never)[1]).toContain("What to do: set MOGPLEX_URL");
 });
 
-test("renderRunPage() has a next step for every outcome", () => {
-  const outcomes: Outcome[] = [
-    "success",
-    "failed",
-    "cancelled",
-    "awaiting_input",
-    "deadline",
-    "interrupted",
-    "started",
-  ];
-  for (const outcome of outcomes) {
-    const page = renderRunPage(sampleResult({ outcome, resume: null }));
+test("renderRunPage() has a state and a next step for every outcome", () => {
+  const states: Record<Outcome, string> = {
+    success: "succeeded",
+    failed: "failed",
+    cancelled: "cancelled",
+    awaiting_input: "needs attention",
+    deadline: "no verdict",
+    interrupted: "no verdict",
+    started: "running",
+    error: "no verdict",
+  };
+  for (const [outcome, state] of Object.entries(states) as [Outcome, string][]) {
+    const page = renderRunPage(sampleResult({ outcome, exitCode: 75, resume: null }));
     expect([outcome, breaches(page)]).toEqual([outcome, []]);
-    expect(textsOf(page, "header")[0]).toContain("What to do: ");
+    const [head = "", panel] = topOf(page);
+    expect([outcome, head.includes(`Mogplex run${state}`)]).toEqual([outcome, true]);
+    if (outcome !== "success") expect([outcome, panel]).toEqual([outcome, expect.stringContaining("What to do: ")]);
   }
+});
+
+test("renderRunPage() shows the question of an agent that waits, and where to answer it", () => {
+  const events = [sampleEvent(0, { message: "May I change <timer.ts>?" })];
+  const page = renderRunPage(sampleResult({ ...FAILED, outcome: "awaiting_input", reason: null, events }));
+  expect(topOf(page)[1]).toStartWith("The agent waits for an answer What to do: ");
+  expect(textsOf(page, "pre")).toContain("May I change <timer.ts>?");
 });
 
 test("renderRunPage() says after an interruption to follow a run that can be followed, and to start another one otherwise", () => {
   const step = (resume: string | null) => {
     const page = renderRunPage(sampleResult({ outcome: "interrupted", resume }));
-    return /What to do: ([^.]*\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
+    return /What to do: ([^.]*\.)/.exec(topOf(page)[1] ?? "")?.[1];
   };
   expect(step("mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).toBe("Follow the run again.");
   expect(step(null)).toBe("Start the run again if it is still wanted.");
@@ -79,23 +97,25 @@ test("renderRunPage() shows what was asked, where, and what was done, and works 
   const links = { job: "https://gitlab.example.com/j/1", commit: "https://gitlab.example.com/c/2" };
   const page = renderRunPage({ ...sampleResult(), ...ASKED }, { links });
   expect(textsOf(page, "h2")).toEqual([
-    "What it is about",
-    "Task",
-    "Where the time went",
-    "Files changed",
-    "What the agent said last",
+    "Pull request #7 is ready for review",
+    "Time",
+    "Task and result",
     "Events",
-    "Requests and waits",
+    "More",
+  ]);
+  expect(textsOf(page, "h3")).toEqual(["Phases", "Task", "Last message of the agent", "Files changed"]);
+  expect(textsOf(page, "summary").slice(-3)).toEqual([
     "Reproduce",
-    "Details",
+    "Requests: 34, some had to wait",
+    "Identifiers and times",
   ]);
   const facts = factsOf(page);
   expect(facts.get("Repository")).toBe("acme/web");
   expect(facts.get("CI job")).toBe(links.job);
-  expect(textsOf(page, "title")[0]).toBe("acme/web: Fix the flaky tests → PR #7 (2 files, 18 min 5 s)");
+  expect(textsOf(page, "title")[0]).toBe("Succeeded: acme/web, Fix the flaky tests");
   const bare = renderRunPage(sampleResult());
   expect(factsOf(bare).get("Repository")).toBe("8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c");
-  expect(textsOf(bare, "h2")).not.toContain("Task");
+  expect(textsOf(bare, "h3")).not.toContain("Task");
 });
 
 test("renderRunPage() does not claim that there is no pull request when it could not be seen", () => {
@@ -119,14 +139,43 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
     ["e-2", "log"],
     ["e-3", "failed"],
   ]);
-  expect(textsOf(page, "li").filter((text) => text.startsWith("quiet"))).toEqual([
-    "quiet for 1 min",
-    "quiet for 8 min",
+  expect(textsOf(page, "li").filter((text) => text.startsWith("Quiet"))).toEqual([
+    "Quiet for 1 min",
+    "Quiet for 8 min",
   ]);
   expect(page).toContain(
-    "7 events seen. 4 of them are not on this page; the report ndjson has all. Some went by unseen.",
+    "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all. Some were missed.",
   );
-  expect(textsOf(page, "nav")[0]).toContain("log (2)");
+  expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
+});
+
+test("renderRunPage() has one row for the start and the end of a tool, with what it did and how long it took", () => {
+  const call = { kind: "tool", toolCallId: "c1" };
+  const events = [
+    sampleEvent(1, {
+      type: "tool_started",
+      toolName: "bash",
+      message: "bash started",
+      payload: { ...call, input: { command: "npm test" } },
+    }),
+    sampleEvent(2, { message: "meanwhile" }),
+    sampleEvent(3, {
+      type: "tool_finished",
+      toolName: "bash",
+      message: "bash finished",
+      payload: { ...call, output: "12 passed" },
+    }),
+    sampleEvent(4, { type: "tool_started", toolName: "edit", message: "edit started", payload: { toolCallId: "c2" } }),
+  ];
+  const page = renderRunPage(sampleResult({ events }));
+  const rows = elementsOf(page).filter(({ tag, attributes }) => tag === "li" && attributes["data-k"] !== undefined);
+  expect(rows.map(({ attributes, text }) => [attributes.id, text.split("\n")[0]])).toEqual([
+    ["e-1", "1:00toolbash: npm test · 2 min{"],
+    ["e-2", "2:00logmeanwhile"],
+    ["e-4", "4:00tooledit started{"],
+  ]);
+  expect(rows[0]?.text).toContain("12 passed");
+  expect(breaches(page)).toEqual([]);
 });
 
 test("renderRunPage() draws a phase whose end was not seen, until the end of the job that started the run", () => {
@@ -142,20 +191,43 @@ test("renderRunPage() draws a phase whose end was not seen, until the end of the
       { name: "agent", startedAt, durationMs: null },
     ],
   }));
-  const [bar] = elementsOf(page).filter(({ attributes }) => attributes.role === "img");
-  expect(bar?.attributes["aria-label"]).toBe("time by phase: queue 1 s, prepare 0.6 s, agent 4 s so far");
-  expect(elementsOf(page).filter(({ attributes }) => "stroke-dasharray" in attributes).length).toBe(1);
+  const [gantt] = elementsOf(page).filter(({ attributes }) => attributes.class === "gantt");
+  expect(gantt?.text).toBe("queue1 sprepare0.6 sagent4 s so fardelivernot reached");
 });
 
-test("renderRunPage() has the last five events in the beginning of a run that did not succeed, with links", () => {
-  const events = Array.from({ length: 8 }, (_, at) => sampleEvent(at, { message: `m${at}\nand on` }));
+const lastLinesOf = (page: string) =>
+  elementsOf(page).filter(({ attributes }) => attributes.class === "log").map(({ text }) => text);
+
+test("renderRunPage() has the last events of a run that failed, with links into the list of events", () => {
+  const events = [
+    ...Array.from({ length: 8 }, (_, at) => sampleEvent(at, { message: `m${at}\nand on` })),
+    sampleEvent(9, { type: "failed", message: "Agent run exited with code 1." }),
+  ];
   const page = renderRunPage(sampleResult({ ...FAILED, events }));
-  const top = textsOf(page, "header")[0] ?? "";
-  expect(top).toContain("Last events, in UTC:");
-  for (const each of [3, 4, 5, 6, 7]) expect(top).toContain(`m${each}`);
-  expect([top.includes("m2"), top.includes("and on")]).toEqual([false, false]);
+  expect(lastLinesOf(page)).toEqual(["4:00m45:00m56:00m67:00m79:00Agent run exited with code 1."]);
+  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.startsWith("#e-")).slice(0, 5);
+  expect(links.map(({ attributes }) => attributes.href)).toEqual(["#e-5", "#e-6", "#e-7", "#e-8", "#e-9"]);
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(renderRunPage(sampleResult({ events })), "header")[0]).not.toContain("Last events, in UTC:");
+  expect(lastLinesOf(renderRunPage(sampleResult({ events })))).toEqual([]);
+});
+
+test("renderRunPage() has the last lines of the last tool of a run that failed, linked to the row of that tool", () => {
+  const payload = { kind: "tool", toolCallId: "c1" };
+  const events = [
+    sampleEvent(0, { message: "before" }),
+    sampleEvent(1, { type: "tool_started", toolName: "bash", payload: { ...payload, input: { command: "npm test" } } }),
+    sampleEvent(2, {
+      type: "tool_finished",
+      toolName: "bash",
+      payload: { ...payload, output: "1\n2\n3\n4\n5\n6\n  <7>\n" },
+    }),
+    sampleEvent(3, { type: "failed", message: "Agent run exited with code 1." }),
+  ];
+  const page = renderRunPage(sampleResult({ ...FAILED, events }));
+  expect(lastLinesOf(page)).toEqual([
+    "2:00bash: npm test2:0022:0032:0042:0052:0062:00  <7>3:00Agent run exited with code 1.",
+  ]);
+  expect(breaches(page)).toEqual([]);
 });
 
 test("renderRunPage() has the line in its beginning that says what went wrong, and not the inner lines of a stack trace", () => {
@@ -174,21 +246,12 @@ test("renderRunPage() has the line in its beginning that says what went wrong, a
     sampleEvent(1, { type: "failed", message: "" }),
   ];
   const page = renderRunPage(sampleResult({ ...FAILED, events }));
-  const shown = elementsOf(page).filter(({ attributes }) => attributes.class === "what").slice(0, 5);
-  expect(shown.map(({ text }) => text)).toEqual([
-    "Reading package.json",
-    "x.mjs:7",
-    "Error: EAGAIN",
-    "Node.js v24.1.0",
-    "",
-  ]);
-  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.startsWith("#e-")).slice(0, 5);
-  expect(links.map(({ attributes }) => attributes.href)).toEqual(["#e-1", "#e-2", "#e-6", "#e-12", "#e-13"]);
+  expect(lastLinesOf(page)).toEqual(["0:00Reading package.json0:00x.mjs:70:00Error: EAGAIN0:00Node.js v24.1.0"]);
 });
 
 test("renderRunPage() has commands that start the task again as it was asked for, or say what is missing", () => {
   const commands = (fields: object, options = {}) =>
-    textsOf(renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, options), "pre")
+    textsOf(renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, options), "code")
       .filter((text) => text.includes(" run --follow"));
   const settings = [{ name: "timeout", value: "25m", from: "flag" }, { name: "mode", value: "x", from: "default" }];
   expect(commands({ task: "Fix the user's tests" }, { program: "node ci/mogplex.mjs", settings })).toEqual([
@@ -196,9 +259,9 @@ test("renderRunPage() has commands that start the task again as it was asked for
     "mogplex-emulator exec --scenario success -- node ci/mogplex.mjs run --follow 'Try it'",
   ]);
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
-  expect(hidden).toContain("The task is not on this page. Write it to <code><bdi>task.md</bdi></code>");
+  expect(hidden).toContain("The task is not on this page. Write it to task.md");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
-  expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "pre")).toContain(
+  expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "code")).toContain(
     "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",
   );
 });
@@ -212,7 +275,7 @@ test("renderRunPage() says nothing twice: no caption is to be seen below a headi
 test("renderRunPage() shows an automation run, which has no events and no branch", () => {
   const page = renderRunPage(sampleAutomationResult());
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → success (10 min 20 s)"]);
+  expect(textsOf(page, "h1")).toEqual(["Mogplex automation run"]);
   expect(factsOf(page).has("Pull request")).toBe(false);
 });
 
@@ -235,18 +298,25 @@ test("renderRunPage() shows where each setting came from, beginning with those t
       { name: "out", value: "reports", from: "MOGPLEX_OUT" },
     ],
   });
-  expect(textsOf(page, "h2")).toContain("Settings");
+  expect(textsOf(page, "summary")).toContain("Settings: 2 set, 1 defaults");
   const rows = textsOf(page, "tr").filter((row) => /timeout|reports|compact/.test(row));
   expect(rows).toEqual(["timeout<1500>--timeout", "outreportsMOGPLEX_OUT", "logcompactdefault"]);
 });
 
 test("renderRunPage() shows the runs before, and how this one compares", () => {
   const before = recordOf(sampleResult({ ...FAILED, runId: "<b>1</b>" }), Date.parse("2026-08-09T12:00:00Z"), null);
-  const runs = before === undefined ? [] : [before];
-  const page = renderRunPage(sampleResult(), { earlier: { sentence: "Compared with <i>it</i>: longer.", runs } });
+  const runs = before === undefined ? [] : [before, { ...before, runId: "2" }];
+  const earlier = { sentence: "Compared with <i>it</i>: longer.", streak: 1, runs };
+  const page = renderRunPage(sampleResult(), { earlier });
   expect(breaches(page)).toEqual([]);
-  const [text = ""] = textsOf(page, "section#earlier").concat(textsOf(page, "main"));
   expect(page).not.toContain("<i>it</i>");
-  for (const each of ["Compared with <i>it</i>: longer.", "failed", "<b>1</b>"]) expect(text).toContain(each);
-  expect(textsOf(renderRunPage(sampleResult()), "h2")).not.toContain("The runs before it");
+  expect(topOf(page)[0]).toEndWith("took 18 min 5 s. Compared with <i>it</i>: longer.");
+  for (const each of ["failed", "<b>1</b>"]) expect(textsOf(page, "main")[0]).toContain(each);
+  expect(textsOf(page, "h3")).toContain("Last 3 runs");
+  const failed = renderRunPage(sampleResult(FAILED), { earlier: { ...earlier, streak: 3 } });
+  expect(topOf(failed)[0]).toEndWith("took 18 min 5 s. Third failure in a row.");
+  // Two columns show no trend.
+  expect(textsOf(renderRunPage(sampleResult(), { earlier: { ...earlier, runs: runs.slice(1) } }), "h3")).not.toContain(
+    "Last 2 runs",
+  );
 });

@@ -67,7 +67,7 @@ test("htmlOf() escapes names, and numbers stand on the right", () => {
       '<dt>Exit code</dt><dd>1</dd></dl><ul><li><a href="https://forge.example/pull/7" rel="noopener noreferrer"><bdi>PR #7</bdi></a></li></ul>',
   );
   expect(html([{ summary: "All", details: [{ code: HOSTILE }] }])).toBe(
-    '<details><summary>All</summary><pre dir="auto">&lt;b&gt;|\n::error::`x`</pre></details>',
+    '<details><summary>All</summary><div class="cmd"><code dir="auto">&lt;b&gt;|\n::error::`x`</code></div></details>',
   );
   const table = html([{ table: "Waits", head: ["Cause", "Times"], rows: [["network", 2], ["limit", 1]] }]);
   expect(table).toContain('<th scope="row">network</th><td class="number">2</td>');

@@ -47,6 +47,7 @@ const VIEW: Fields<CampaignView> = {
   round: true,
   state: true,
   stateReason: true,
+  gatedAt: true,
   counts: true,
   items: true,
   causes: true,
@@ -58,6 +59,7 @@ const VIEW: Fields<CampaignView> = {
   nextWaveAt: true,
   waitingFor: true,
   endsAt: true,
+  endsAtIfApproved: true,
   exitCode: true,
   at: true,
   about: true,
@@ -73,6 +75,9 @@ const OPTIONAL: readonly string[] = [
   "skippedBy",
   "result",
   "unchecked",
+  "gatedAt",
+  "endsAtIfApproved",
+  "decisions",
 ];
 const ITEM: Fields<CampaignItem> = {
   id: true,
@@ -126,6 +131,7 @@ const ABOUT: Record<keyof CampaignAbout, true> = {
   limits: true,
   windows: true,
   approvals: true,
+  decisions: true,
   records: true,
   lastRecordAt: true,
 };

@@ -62,7 +62,7 @@ test("a repository that is not found leaves the command that lists them, to be c
   expect(requests.length).toBe(3);
   expect(stderr).toContain("; `mogplex-ci repos list` shows the names");
   const page = io.files.get("mogplex-ci/run.html")?.replace(/<\/?span[^>]*>/g, "");
-  expect(page).toMatch(/<pre[^>]*>mogplex-ci repos list<\/pre>/);
+  expect(page).toMatch(/<code[^>]*>.*mogplex-ci.* repos list<\/code>/);
 });
 
 /** What each report, the annotation and the step summary say at the top. */

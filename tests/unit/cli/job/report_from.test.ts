@@ -25,7 +25,7 @@ test("report --from writes the page of an earlier job without a request or a tok
   expect([...io.files.keys()]).toEqual([...Object.keys(FILES), "mogplex-ci/run.html"]);
   const page = io.files.get("mogplex-ci/run.html") ?? "";
   expect([textsOf(page, "h1"), textsOf(page, "nav").length]).toEqual([[
-    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)",
+    "Mogplex run",
   ], 1]);
 });
 

@@ -1,0 +1,50 @@
+/**
+ * The decisions in a journal, in words: what people and gates decided, when and why.
+ *
+ * @module
+ */
+import { formatCount } from "../../text/duration.ts";
+import type { GateName, JournalRecord } from "./record.ts";
+
+export interface DecisionMemory {
+  /** When, by the clock of that machine. */
+  readonly at: string;
+  /** In our words. */
+  readonly what: string;
+  /** Null for a gate. */
+  readonly by: string | null;
+  /** Null if nothing was said. */
+  readonly reason: string | null;
+}
+
+/** Most decisions that are kept, the newest. */
+export const MAX_DECISIONS = 200;
+
+const GATES: Readonly<Record<GateName, { closed: string; opened: string }>> = {
+  canary: { closed: "Canary finished: approval needed", opened: "Approved the canary" },
+  threshold: { closed: "Stopped by too many failures", opened: "Approved after failures" },
+  merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges" },
+};
+
+/** Undefined for a record that decides nothing. */
+export function decisionOf(record: JournalRecord): DecisionMemory | undefined {
+  const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
+  const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);
+  const decision = (what: string, by: string | null = null) => ({ at: record.at, what, by, reason });
+  switch (record.type) {
+    case "gate":
+      return decision(GATES[record.gate].closed);
+    case "approved":
+      return decision(GATES[record.gate].opened, record.by);
+    case "retry":
+      return decision(`Retried ${formatCount(record.items.length, "item")}`, record.by);
+    case "skipped":
+      return decision(`Skipped ${formatCount(record.items.length, "item")}`, record.by);
+    case "stopped":
+      return decision(record.cancel ? "Stopped, and cancelled what was running" : "Stopped", record.by);
+    case "resumed":
+      return decision("Resumed", record.by);
+    default:
+      return undefined;
+  }
+}

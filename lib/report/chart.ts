@@ -1,0 +1,241 @@
+/**
+ * Charts as inline SVG. Widths are percentages and heights are pixels, so that texts keep their size on a phone. Colors are attributes, for servers that
+ * block styles, and classes, for dark screens. The name of each chart has its content in words.
+ * @module
+ */
+import { type Fill, fill, type Html, markup, type Part } from "./page.ts";
+
+/** A percentage of the width. */
+const percent = (share: number) => `${Number((share * 100).toFixed(2))}%`;
+
+const TEXT = markup`fill="#56606c"`;
+const NAME = markup`class="name" fill="#14181d"`;
+
+/** A chart with its heading. @param aside The unit, or the legend. */
+export function figure(heading: Part, aside: Part, drawing: Part, ...more: readonly Part[]): Html {
+  return markup`<figure class="panel pad"><figcaption><h3>${heading}</h3>${aside}</figcaption>${drawing}${more}</figure>`;
+}
+
+/** Thinnest part of a bar that is visible, as a share. */
+const LEAST = 0.006;
+
+/**
+ * A bar on a track: its parts one behind the other, each as wide as its share. What is left of the whole is track.
+ * @param label The content in words; null if the text beside it has it.
+ */
+export function bar(
+  label: string | null,
+  parts: readonly (readonly [color: Fill, value: number])[],
+  whole: number,
+  height = 8,
+): Html {
+  let at = 0;
+  const shapes = parts.filter(([, value]) => value > 0 && whole > 0).map(([color, value]) => {
+    const width = Math.max(LEAST, Math.min(1, value / whole));
+    const x = Math.min(at, 1 - width);
+    at += value / whole;
+    return markup`<rect x="${percent(x)}" width="${percent(width)}" height="${height}"${fill(color)}/>`;
+  });
+  const name = label === null ? markup`aria-hidden="true"` : markup`role="img" aria-label="${label}"`;
+  return markup`<svg class="meter" width="100%" height="${height}" ${name}><rect width="100%" height="${height}"${
+    fill("track")
+  }/>${shapes}</svg>`;
+}
+
+/** Runs in order as small bars, of which those that failed are higher. @param label The content in words. */
+export function strip(label: string, colors: readonly Fill[]): Html {
+  const width = Math.max(1, colors.length * 7 - 2);
+  return markup`<svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${label}">${
+    colors.map((color, index) => {
+      const height = color === "bad" ? 16 : 9;
+      return markup`<rect x="${index * 7}" y="${16 - height}" width="5" height="${height}" rx="1"${fill(color)}/>`;
+    })
+  }</svg>`;
+}
+
+// Charts with an axis.
+
+const HEIGHT = 220;
+/** Room above the highest line of the axis, for the totals on columns. */
+const ABOVE = 18;
+const BELOW = 26;
+/** Where the drawing begins, as a share of the width: the numbers of the axis are on its left. */
+const LEFT = 0.08;
+const MAX_PARTS = 3;
+
+/** Round numbers from 0 to the first that is not less than the greatest value: at most four lines. */
+function ticksOf(greatest: number): number[] {
+  const least = greatest / MAX_PARTS;
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
+  const step = [1, 2, 3, 5, 10].map((each) => each * power).find((each) => each >= least) ?? 10 * power;
+  return Array.from({ length: Math.max(1, Math.ceil(greatest / step)) + 1 }, (_, index) => index * step);
+}
+
+interface Axis {
+  /** Lines and numbers. */
+  readonly drawing: readonly Html[];
+  /** The height of a value in pixels. */
+  y(value: number): number;
+}
+
+function axisOf(greatest: number, height: number): Axis {
+  const ticks = ticksOf(greatest);
+  const top = ticks.at(-1) ?? 1;
+  const y = (value: number) => height - BELOW - Math.min(1, value / top) * (height - BELOW - ABOVE);
+  const short = (tick: number) => tick >= 10_000 ? `${tick / 1_000}k` : tick;
+  const drawing = ticks.map((tick) =>
+    markup`<line class="s-grid" x1="${percent(LEFT)}" x2="100%" y1="${y(tick)}" y2="${
+      y(tick)
+    }" stroke="#e2e6eb"/><text x="${percent(LEFT - 0.015)}" y="${y(tick) + 4}" text-anchor="end" ${TEXT}>${
+      short(tick)
+    }</text>`
+  );
+  return { drawing, y };
+}
+
+function chart(label: string, height: number, content: readonly Part[]): Html {
+  return markup`<svg class="chart" width="100%" height="${height}" role="img" aria-label="${label}">${content}</svg>`;
+}
+
+export interface ChartColumn {
+  /** Below it. @default nothing */
+  readonly name?: string | undefined;
+  /** From the bottom to the top. */
+  readonly parts: readonly (readonly [color: Fill, value: number])[];
+  /** On its top. @default nothing */
+  readonly text?: string | undefined;
+  /** Whether its time is not over: it is pale. @default {false} */
+  readonly isOpen?: boolean;
+}
+
+/** Columns of parts. @param label The content in words. */
+export function columns(label: string, all: readonly ChartColumn[], height = HEIGHT): Html {
+  const totals = all.map(({ parts }) => parts.reduce((sum, [, value]) => sum + value, 0));
+  const { drawing, y } = axisOf(Math.max(1, ...totals), height);
+  const slot = (1 - LEFT) / Math.max(1, all.length);
+  const shapes = all.map(({ name, parts, text, isOpen = false }, index) => {
+    const x = LEFT + slot * (index + 0.2);
+    const middle = percent(LEFT + slot * (index + 0.5));
+    let below = 0;
+    const rects = parts.filter(([, value]) => value > 0).map(([color, value]) => {
+      const [from, to] = [y(below), y(below + value)];
+      below += value;
+      // A gap distinguishes each part from the next.
+      const size = Math.max(1, from - to - 1);
+      return markup`<rect x="${percent(x)}" y="${to.toFixed(1)}" width="${percent(slot * 0.6)}" height="${
+        size.toFixed(1)
+      }"${fill(color)}${isOpen && markup` fill-opacity=".55"`}/>`;
+    });
+    const isLast = index === all.length - 1;
+    return markup`${rects}${
+      text !== undefined &&
+      markup`<text x="${middle}" y="${(y(below) - 6).toFixed(1)}" text-anchor="middle" ${NAME}>${text}</text>`
+    }${
+      name !== undefined &&
+      markup`<text x="${isLast ? "100%" : middle}" y="${height - 6}" text-anchor="${
+        isLast ? "end" : "middle"
+      }" ${TEXT}>${name}</text>`
+    }`;
+  });
+  return chart(label, height, [drawing, shapes]);
+}
+
+export interface ChartLine {
+  /** At its end. */
+  readonly name: string;
+  readonly color: "run" | "idle" | "good";
+  /** @default {false} */
+  readonly dashed?: boolean;
+  /** From 0 to 1 along the time, with the value there. */
+  readonly points: readonly (readonly [at: number, value: number])[];
+}
+
+const STROKES = { run: "#4468e6", idle: "#828c98", good: "#2b9a57" } as const;
+const LINE_HEIGHT = 15;
+
+/**
+ * Lines over the same time.
+ * @param label The content in words.
+ * @param names Below the axis, each with its place from 0 to 1.
+ * @param isStepped Whether a value lasts until the next one. @default {false}
+ */
+export function lines(
+  label: string,
+  all: readonly ChartLine[],
+  names: readonly (readonly [at: number, name: string])[],
+  { isStepped = false, height = HEIGHT, greatest = 0 }: {
+    isStepped?: boolean;
+    height?: number;
+    /** The axis reaches at least this value. */
+    greatest?: number;
+  } = {},
+): Html {
+  const { drawing, y } = axisOf(
+    Math.max(1, greatest, ...all.flatMap(({ points }) => points.map(([, v]) => v))),
+    height,
+  );
+  const room = height - ABOVE - BELOW;
+  const [from, width] = [LEFT + 0.01, 1 - LEFT - 0.03];
+  const x = (at: number) => (Math.min(1, at) * 1_000).toFixed(0);
+  const paths = all.filter(({ points }) => points.length > 0).map(({ color, dashed = false, points }) => {
+    // If several points have the same place, the last one wins.
+    const places = [...new Map(points.map(([at, value]) => [x(at), (y(value) - ABOVE).toFixed(1)]))];
+    const path = places.map(([px, py], index) =>
+      index === 0 ? `M${px} ${py}` : isStepped ? `H${px}V${py}` : `L${px} ${py}`
+    );
+    return markup`<path class="s-${color}" d="${path.join("")}" fill="none" stroke="${
+      STROKES[color]
+    }" stroke-width="2" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="4 4"`}/>`;
+  });
+  // Names at the ends of lines that meet are one below the other.
+  let taken = -Infinity;
+  const ends = all.flatMap(({ name, points }) => {
+    const last = points.at(-1);
+    return last === undefined ? [] : [{ name, at: last[0], y: y(last[1]) }];
+  }).sort((a, b) => a.y - b.y).map(({ name, at, y: own }) => {
+    const place = Math.max(LINE_HEIGHT - 3, own - 7, taken + LINE_HEIGHT);
+    taken = place;
+    return markup`<text x="${percent(from + width * Math.max(0.3, Math.min(1, at)))}" y="${
+      place.toFixed(1)
+    }" text-anchor="end" ${NAME}>${name}</text>`;
+  });
+  const below = names.map(([at, name]) =>
+    markup`<text x="${percent(from + width * at)}" y="${height - 6}" text-anchor="${
+      at <= 0.05 ? "start" : at >= 0.95 ? "end" : "middle"
+    }" ${TEXT}>${name}</text>`
+  );
+  return chart(label, height, [
+    drawing,
+    markup`<svg x="${percent(from)}" y="${ABOVE}" width="${
+      percent(width)
+    }" height="${room}" viewBox="0 0 1000 ${room}" preserveAspectRatio="none" overflow="visible">${paths}</svg>`,
+    ends,
+    below,
+  ]);
+}
+
+export interface GanttRow {
+  readonly name: string;
+  /** From 0 to 1; null for a row that was not reached. */
+  readonly span: readonly [from: number, to: number] | null;
+  readonly color: Fill;
+  readonly text: Part;
+}
+
+/** Parts of a time, each in its row. */
+export function gantt(rows: readonly GanttRow[]): Html {
+  return markup`<ol class="gantt">${
+    rows.map(({ name, span, color, text }) => {
+      const [from, to] = span ?? [0, 0];
+      const width = Math.max(LEAST, to - from);
+      return markup`<li><b>${name}</b><svg width="100%" height="18" aria-hidden="true"><rect y="8" width="100%" height="2"${
+        fill("track")
+      }/>${
+        span !== null &&
+        markup`<rect x="${percent(Math.min(from, 1 - width))}" width="${percent(width)}" height="18" rx="3"${
+          fill(color)
+        }/>`
+      }</svg><span>${text}</span></li>`;
+    })
+  }</ol>`;
+}
