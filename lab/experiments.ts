@@ -13,6 +13,7 @@ import { GITEA_CAMPAIGN } from "./experiments/gitea_campaign.ts";
 import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
 import { GITHUB } from "./experiments/github.ts";
+import { GITEA_WRITES } from "./experiments/gitea_writes.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
 import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
@@ -39,6 +40,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_ACTIONS,
   ...GITEA_APPROVALS,
   ...GITEA_CAMPAIGN,
+  ...GITEA_WRITES,
   ...LINTERS,
   ...BUILDKITE,
   ...JENKINS,

@@ -41,7 +41,7 @@ async function merge(
   client: ForgeClient,
   { address, commit, method, title, body }: MergeOrder,
 ): Promise<MergeOutcome> {
-  const outcome = await client.call<MergeOutcome>({
+  const outcome = await client.call<MergeOutcome | { kind: "gone" }>({
     what: `merge pull request ${address.url}`,
     path: pathOf(address, "/merge"),
     write: "once",
@@ -57,12 +57,15 @@ async function merge(
       if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
       // Other words are a conflict.
       if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
+      // It is closed, or not shown.
+      if (status === 404) return { kind: "gone" };
       return status === 422 || status === 423 ? { kind: "refused", reason } : undefined;
     },
   });
-  if (outcome.kind !== "merged") return outcome;
+  if (outcome.kind !== "merged" && outcome.kind !== "gone") return outcome;
   const now = await progress(client, address);
-  return now.kind === "merged" ? now : outcome;
+  if (outcome.kind === "merged") return now.kind === "merged" ? now : outcome;
+  return now.kind === "out" ? { kind: "refused", reason: now.reason } : now;
 }
 
 async function progress(client: ForgeClient, address: PullRequestAddress): Promise<MergeProgress> {

@@ -49,6 +49,14 @@ test.each<[Prepared, MergeOutcome]>([
   expect(await writer.merge(ORDER)).toEqual(outcome);
 });
 
+test("PullRequestWriter.merge() reads a pull request of Gitea when it answers 404, as to a closed one", async () => {
+  const gone: Prepared = [404, { message: "The target couldn't be found." }];
+  const closed = writesWorld("gitea", [gone, pull({ state: "closed" })]);
+  expect(await closed.writer.merge(ORDER)).toEqual({ kind: "refused", reason: "it was closed without being merged" });
+  const hidden = writesWorld("gitea", [gone, gone]);
+  await expect(hidden.writer.merge(ORDER)).rejects.toThrow("Gitea does not show it to the token");
+});
+
 test.each<[Prepared, unknown]>([
   [pull({ state: "closed", merged: true, merge_commit_sha: SHA }), { kind: "merged", commit: SHA }],
   [pull(), { kind: "out", reason: "it is open" }],
