@@ -1,6 +1,4 @@
-/** What the client of Gitea and Forgejo reads of a real server, and what the lines of `campaign commands` do there. */
-import { forgeCommands } from "../../lib/campaign/forge_commands.ts";
-import type { CampaignItem } from "../../lib/campaign/view/view.ts";
+/** What the client of Gitea and Forgejo reads of a real server. */
 import { systemClock } from "../../lib/clock.ts";
 import { ALL_FORGES } from "../../lib/forge/all.ts";
 import type { PullRequestFacts } from "../../lib/forge/model.ts";
@@ -10,7 +8,7 @@ import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
-import { CURL, GIT, GITEA } from "../programs.ts";
+import { GIT, GITEA } from "../programs.ts";
 
 /** What was asked and answered, for the tests that run without a server. */
 interface Recording {
@@ -328,58 +326,6 @@ async function read(bench: Bench): Promise<void> {
   await findings(bench, world, token);
 }
 
-/** An item of a campaign whose pull request was read. */
-function itemOf(repository: string, url: string, { state, ...facts }: PullRequestFacts): CampaignItem {
-  const pullRequestState = {
-    ...facts,
-    state,
-    reason: null,
-    foreign: null,
-    guarded: false,
-    behind: false,
-    queue: false,
-  };
-  return { id: `${repository}@main`, repository, pullRequest: url, pullRequestState } as unknown as CampaignItem;
-}
-
-/** The printed lines, in a shell, with the token in its environment alone. */
-async function commands(bench: Bench): Promise<void> {
-  const world = await makeWorld(bench);
-  const { gitea, repository, owner, reviewer } = world;
-  const env = { GITEA_TOKEN: await tokenOf(gitea, owner, ["write:repository"]) };
-  const lineFor = async (number: number, action: "merge" | "close") => {
-    const url = `${gitea.origin}/${repository}/pulls/${number}`;
-    const facts = (await forgesOf(world, env.GITEA_TOKEN, []).read([url])).facts.get(url);
-    if (facts === undefined) throw new Error(`${url} was not read`);
-    return forgeCommands([itemOf(repository, url, facts)], action, { method: "squash" }).lines.join("\n");
-  };
-  const stateOf = async (number: number) => {
-    const { state, merged } = await gitea.call("GET", `/repos/${repository}/pulls/${number}`);
-    return merged ? "merged" : state;
-  };
-  const run = (line: string, more = env) => bench.run(["sh", "-c", line], { env: more });
-
-  const first = await change(world, "first");
-  await review(world, first.path, "APPROVED", reviewer);
-  const line = await lineFor(first.number, "merge");
-  await gitea.commit(repository, "first", "newer.txt", "newer\n", world.writer);
-  const late = await whenChecked(() => run(line));
-  bench.check(
-    "a commit that was not judged is not merged",
-    late.code !== 0 && await stateOf(first.number) === "open",
-    JSON.stringify(late),
-  );
-  const newest = await lineFor(first.number, "merge");
-  const good = await whenChecked(() => run(newest));
-  bench.check("the judged commit is merged", await stateOf(first.number) === "merged", JSON.stringify(good));
-  const second = await change(world, "second");
-  const close = await lineFor(second.number, "close");
-  const refused = await run(close, { GITEA_TOKEN: "0".repeat(40) });
-  bench.check("a wrong token ends the line with a failure", refused.code !== 0, JSON.stringify(refused));
-  const closed = await run(close);
-  bench.check("a pull request is closed", await stateOf(second.number) === "closed", JSON.stringify(closed));
-}
-
 /** Experiments on a real Gitea. */
 export const GITEA_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -389,13 +335,5 @@ export const GITEA_EXPERIMENTS: readonly Experiment[] = [
     tried: "pull requests in every state are read: checks, reviews, conflicts, forks, protected branches, refusals",
     limitSeconds: 300,
     run: read,
-  },
-  {
-    name: "gitea-commands",
-    system: "Gitea, Forgejo",
-    programs: [GITEA, GIT, CURL],
-    tried: "the lines of `campaign commands` merge exactly the judged commit, and close",
-    limitSeconds: 180,
-    run: commands,
   },
 ];

@@ -16,7 +16,6 @@ import { campaignAskVerb } from "./campaign/ask.ts";
 import { campaignCheckVerb } from "./campaign/check.ts";
 import { campaignPipelineVerb } from "./campaign/pipeline.ts";
 import { campaignCloseVerb } from "./campaign/close.ts";
-import { campaignCommandsVerb } from "./campaign/commands.ts";
 import { campaignMergeVerb } from "./campaign/merge.ts";
 import { campaignNewVerb } from "./campaign/new.ts";
 import { campaignPlanVerb } from "./campaign/plan.ts";
@@ -80,7 +79,6 @@ export const VERBS: readonly Verb[] = [
   campaignCloseVerb,
   campaignReportVerb,
   campaignPipelineVerb,
-  campaignCommandsVerb,
   runsRecentVerb,
   runsGetVerb,
   runsEventsVerb,

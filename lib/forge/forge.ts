@@ -8,7 +8,7 @@ import type { AddressForm } from "./address.ts";
 import type { ClientPlace, ForgeClient } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
 import type { ForgeMerging } from "./merging.ts";
-import type { MergeMethod, PullRequestAddress, PullRequestOutcome } from "./model.ts";
+import type { PullRequestAddress, PullRequestOutcome } from "./model.ts";
 import type { NotePlace } from "./note.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
@@ -38,8 +38,6 @@ export interface Forge extends ClientPlace {
   readonly files?: ForgeFiles;
   /** Jobs of the forge's own CI system; absent if no job can detect that it runs at such a forge. */
   readonly job?: ForgeJob;
-  /** Command lines for people; absent without a program for them. */
-  readonly commands?: ForgeCommandLines;
 }
 
 export interface RepositoryPlace {
@@ -140,14 +138,4 @@ interface JobNotes {
     job: { readonly job: string | null; readonly node: string },
     matrix: string,
   ): { readonly job: readonly [job: string, node: string]; readonly label: string; readonly namesPipeline: boolean };
-}
-
-/** Command lines that a person reads and runs, quoted for a POSIX shell. */
-interface ForgeCommandLines {
-  /** Merges exactly the commit that was judged. */
-  merge(
-    address: PullRequestAddress,
-    how: { readonly commit: string; readonly method: MergeMethod; readonly hasQueue: boolean },
-  ): string;
-  close(address: PullRequestAddress): string;
 }

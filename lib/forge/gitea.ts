@@ -5,7 +5,6 @@
  */
 import type { ReadEnv } from "../ci/platform.ts";
 import { lookup } from "../lookup.ts";
-import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { GITEA_NOTES, GITEA_TOKEN_NEEDS } from "./gitea/comments.ts";
@@ -15,7 +14,7 @@ import { GITEA_MERGING } from "./gitea/merging.ts";
 import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
 import { GiteaThreads } from "./gitea/threads.ts";
 import { GITEA_WRITES } from "./gitea/writes.ts";
-import type { PullRequestAddress } from "./model.ts";
+
 import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
 
 const VARIABLE = "GITEA_TOKEN";
@@ -62,25 +61,4 @@ export const GITEA: Forge = {
     linkHosts: (env) => [new URL(serverOf(env)).hostname],
     workflowFolders: (ciSystem) => lookup(FOLDERS, ciSystem) ?? [],
   },
-  commands: {
-    merge: (address, { commit, method }) => callLine(address, "POST", "/merge", { Do: method, head_commit_id: commit }),
-    close: (address) => callLine(address, "PATCH", "", { state: "closed" }),
-  },
 };
-
-/**
- * A call of Gitea's API, because its own program cannot name the commit to merge. The token comes from the shell that runs the line, through a pipe,
- * so that no process list shows it. Source: Gitea, API reference, "Merge a pull request", `MergePullRequestOption`.
- */
-function callLine(
-  { origin, repository, number }: PullRequestAddress,
-  method: string,
-  path: string,
-  body: Record<string, string>,
-): string {
-  const url = `${api(origin)}/repos/${repository}/pulls/${number}${path}`;
-  const how = ["--fail-with-body", "--silent", "--show-error", "--config", "-", "--request", method];
-  const what = ["--header", "Content-Type: application/json", "--data", JSON.stringify(body), url];
-  const token = `printf 'header = "Authorization: token %s"' "$${VARIABLE}"`;
-  return `${token} | ${commandLine("curl", ...how, ...what)}`;
-}

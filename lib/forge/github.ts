@@ -2,7 +2,6 @@
  * GitHub, in the cloud and self-hosted.
  * @module
  */
-import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { githubFiles } from "./github/files.ts";
@@ -51,11 +50,5 @@ export const GITHUB: Forge = {
     pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,
     linkHosts: (env) => [HOST, `www.${HOST}`, new URL(serverOf(env)).hostname],
     workflowFolders: () => [".github/workflows"],
-  },
-  commands: {
-    merge: ({ url }, { commit, method, hasQueue }) =>
-      // A merge queue decides the method itself.
-      commandLine("gh", "pr", "merge", url, ...hasQueue ? [] : [`--${method}`], "--match-head-commit", commit),
-    close: ({ url }) => commandLine("gh", "pr", "close", url),
   },
 };

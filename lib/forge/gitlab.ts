@@ -6,7 +6,6 @@ import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { checkTokenVariable } from "../service/connection.ts";
-import { commandLine } from "../text/escape.ts";
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
 import { gitlabFiles } from "./gitlab/files.ts";
@@ -92,16 +91,6 @@ export const GITLAB: Forge = {
       naming: (_env, { job, node }) => ({ job: [job ?? "", node], label: job ?? "", namesPipeline: false }),
     },
     variables: ["CI_PROJECT_URL"],
-  },
-  commands: {
-    merge({ origin, repository, number }, { commit, method }) {
-      const place = [String(number), "--repo", `${origin}/${repository}`, "--yes"];
-      const how = method === "merge" ? [] : [`--${method}`];
-      // Without it `glab` merges later, whatever the branch contains then.
-      return commandLine("glab", "mr", "merge", ...place, ...how, "--sha", commit, "--auto-merge=false");
-    },
-    close: ({ origin, repository, number }) =>
-      commandLine("glab", "mr", "close", String(number), "--repo", `${origin}/${repository}`),
   },
 };
 

@@ -337,7 +337,6 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
 /** What to do about pull requests that wait for the same. */
 function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[] {
   const retry = campaignCommand(command, "retry", "--cause", word);
-  const afterwards = "Once it is settled at the forge, the next wave sees it.";
   switch (stuck) {
     case "conflict":
       return [step("To let a run resolve the conflicts, on the same branch:", retry)];
@@ -358,16 +357,17 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
     case "no-reviewer":
       return [
         step(
-          `Ask somebody to review. ${afterwards} If all of it is good:`,
-          campaignCommand(command, "commands", "--merge"),
+          "Ask somebody to review, at the forge or by this (--reviewer NAME, unless the file names reviewers):",
+          campaignCommand(command, "ask", "--cause", word),
         ),
       ];
     default:
       return [
         step(
-          `Remind whoever has it in hand. ${afterwards} To give it up:`,
-          campaignCommand(command, "commands", "--close"),
+          "Remind the people who have to act. To merge what is approved and green:",
+          campaignCommand(command, "merge"),
         ),
+        step("To give it up:", campaignCommand(command, "close", "--cause", word, "--reason", "not wanted")),
       ];
   }
 }

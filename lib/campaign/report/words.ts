@@ -301,8 +301,8 @@ export interface CampaignCommand {
   readonly permits?: readonly string[];
 }
 
-/** Verbs that record a decision. */
-const DECISIONS: readonly string[] = ["approve", "resume", "retry", "skip", "stop"];
+/** Verbs that record what a person decides, and read no file that the campaign file names. */
+const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
 /** Placeholder for an unknown command line. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };

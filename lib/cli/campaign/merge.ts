@@ -4,11 +4,10 @@
  */
 import { mergeCampaign, type MergeResult } from "../../campaign/merge/merge_campaign.ts";
 import type { MergeLineWord } from "../../campaign/merge/round.ts";
-import { UsageError } from "../../errors.ts";
 import type { MergeMethod } from "../../forge/model.ts";
 import { own } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
-import { oneOf } from "../options.ts";
+import { oneOf, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { decider, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
 import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
@@ -17,11 +16,7 @@ const AT_MOST: Option<number> = {
   name: "at-most",
   value: "N",
   help: "Most merges of this call",
-  parse(text, source) {
-    if (/^[1-9]\d{0,3}$/.test(text.trim())) return Number(text);
-    const why = "it must be a whole number from 1 to 9999";
-    throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
-  },
+  parse: wholeNumber(1, 10_000),
 };
 
 const METHOD: Option<MergeMethod> = {

@@ -33,8 +33,8 @@ const ADVICE: readonly [verdict: ItemState, stuck: PullRequestTrouble | null, co
   ["succeeded", "closed-unmerged", [RETRY]],
   ["succeeded", "no-pull-request", [RETRY]],
   ["succeeded", "unreadable", [`${DECIDE} skip --only NAME --reason gone`]],
-  ["succeeded", "no-reviewer", [`${DECIDE} commands --allow-outside --merge`]],
-  ["succeeded", "inactive", [`${DECIDE} commands --allow-outside --close`]],
+  ["succeeded", "no-reviewer", [`${DECIDE} ask --cause WORD`]],
+  ["succeeded", "inactive", [`${DECIDE} merge`, `${DECIDE} close --cause WORD --reason 'not wanted'`]],
 ];
 
 for (const [verdict, stuck, commands] of ADVICE) {

@@ -17,7 +17,6 @@ const VERBS = [
   "close",
   "report",
   "pipeline",
-  "commands",
 ];
 
 test("campaign --help and help campaign list the verbs", async () => {

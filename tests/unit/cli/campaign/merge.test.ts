@@ -30,7 +30,7 @@ test("campaign merge refuses contradictions, and exceptions without names outsid
   expect(await refused(["--own-approval"], { CI: "true", GITHUB_ACTIONS: "true" })).toMatch(
     /^2 .*a job has no approval/,
   );
-  expect(await refused(["--at-most", "0"])).toMatch(/^2 .*a whole number from 1 to 9999/);
+  expect(await refused(["--at-most", "0"])).toMatch(/^2 .*from 1 to 10000/);
   expect(await refused(["--method", "octopus"])).toMatch(/^2 /);
   expect(await refused(["--cause", "red"])).toMatch(/^2 .*there is no such cause/);
   expect(await refused(["--only", "other/*"])).toMatch(/^2 .*no item fits/);

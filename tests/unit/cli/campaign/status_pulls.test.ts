@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { FORGE_NAMES_TEXT } from "../../../../lib/forge/all.ts";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { project } from "../../campaign/world.ts";
 import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
@@ -21,34 +20,6 @@ async function done() {
   await world.campaign("run");
   return { world, github };
 }
-
-test("campaign commands prints what a shell can run, and runs nothing", async () => {
-  const { world, github } = await done();
-  const merged = await world.campaign("commands", ["--merge", "--method", "squash"], TOKEN);
-  expect([merged.code, merged.stdout]).toEqual([
-    0,
-    `gh pr merge https://github.com/${project(1)}/pull/7 --squash --match-head-commit ${"c0ffee".padEnd(40, "0")}\n`,
-  ]);
-  expect(merged.stderr).toContain("1 pull request not ready to be merged: left out");
-  const closed = await world.campaign("commands", ["--close", "--cause", "failed-checks"], TOKEN);
-  expect(closed.stdout).toBe(`gh pr close https://github.com/${project(2)}/pull/7\n`);
-  expect(github.received.every(({ query }) => query.startsWith("query("))).toBe(true);
-  const without = await world.campaign("commands", ["--close"]);
-  expect([without.stdout, without.stderr]).toEqual(["", expect.stringContaining("3 pull requests not read")]);
-  for (const args of [[], ["--merge", "--close"]]) expect((await world.campaign("commands", args)).code).toBe(2);
-  expect((await world.campaign("commands", ["--close", "--cause", "red"], TOKEN)).stderr).toContain("failed-checks");
-});
-
-test("campaign commands --all does not ask for --all when an address is not of a forge", async () => {
-  const world = cliWorld({
-    count: 1,
-    scenarios: (SCENARIO_TEXTS.success ?? "").replace("${pull}", "http://127.0.0.1/1"),
-  });
-  await world.campaign("run");
-  const { code, stdout, stderr } = await world.campaign("commands", ["--close", "--all"]);
-  expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toContain(`1 pull request left out: their addresses are not of ${FORGE_NAMES_TEXT}`);
-});
 
 test("campaign status reads pull requests with a token, and says once what to set without one", async () => {
   const { world, github } = await done();
