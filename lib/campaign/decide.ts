@@ -29,6 +29,8 @@ import {
 import { RequestPace } from "./plan/resolve.ts";
 import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
+import { stopElsewhere } from "./stop_elsewhere.ts";
+import { DirectoryBusyError } from "./journal/writer.ts";
 import { openStartsText, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
@@ -69,6 +71,8 @@ export interface Decided {
   text: string;
   /** What the campaign looks like afterwards. */
   view: CampaignView;
+  /** Whether another process holds the campaign, and records and shows it. @default {false} */
+  isElsewhere?: boolean;
   /** Why the decision, which is recorded, could not be carried out at once; undefined when there was nothing to do, or it was. */
   error?: unknown;
 }
@@ -84,13 +88,29 @@ export interface DecideOptions extends CampaignOptions {
  * Records a decision, and carries out at once what it says about open starts.
  *
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
- * @throws {MogplexError} with exit code 75 when another process is using the directory.
+ * @throws {MogplexError} with exit code 75 when another process is using the directory. A stop is asked of that process.
  */
 export async function decideCampaign(
   source: CampaignSource,
   decision: Decision,
   options: DecideOptions,
   internals: CampaignInternals = {},
+): Promise<Decided> {
+  const decide = () => decideHere(source, decision, options, internals);
+  try {
+    return await decide();
+  } catch (error) {
+    if (decision.kind !== "stop" || options.dryRun || !(error instanceof DirectoryBusyError)) throw error;
+    const { cancel, reason } = decision;
+    return await stopElsewhere(source, { by: options.by, cancel, reason }, options, internals, decide);
+  }
+}
+
+async function decideHere(
+  source: CampaignSource,
+  decision: Decision,
+  options: DecideOptions,
+  internals: CampaignInternals,
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs } = options;
   let recorded: Recorded | undefined;

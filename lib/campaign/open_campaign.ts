@@ -37,6 +37,7 @@ import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/wor
 import type { MergePlaces } from "./merge/places.ts";
 import type { PullRequests } from "./pulls.ts";
 import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
+import { whoStopped } from "./view/progress.ts";
 import { Store } from "./work/store.ts";
 
 /** A campaign that is worked on: the path of its file, or an object with its keys in camelCase. */
@@ -284,6 +285,12 @@ async function openAll(
     const store = await reopen(opened);
     if (store !== undefined && access === "write") {
       await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
+      for (const { by } of await store.takeStops(mask)) {
+        callHook(onNotice, {
+          kind: "text",
+          message: `${whoStopped({ by })} stopped the campaign from another process`,
+        });
+      }
     }
   } catch (error) {
     await home.close();

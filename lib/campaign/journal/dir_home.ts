@@ -16,6 +16,7 @@ import { beginChain, type Chain, type ChainProblem, MAX_LINE_BYTES } from "./cha
 import { diskError, type Home, type OnRecord } from "./home.ts";
 import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "./lock.ts";
 import type { JournalRecord, RecordBody } from "./record.ts";
+import { readStops, removeStop, STOPS_FOLDER } from "./stop_request.ts";
 import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 
 // The files of a journal: segments of 1000 records, `journal/000001.ndjson` and so on.
@@ -151,7 +152,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       act();
     } catch (cause) {
       if (cause instanceof MogplexError) throw cause;
-      const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+      const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
       const problem = { attempted: `write journal ${JSON.stringify(path)}`, why: messageOf(cause), advice };
       throw new MogplexError(problem, "unavailable", { cause });
     }
@@ -264,7 +265,8 @@ function writeSent(
 }
 
 /** Text of `.gitignore`: what artifacts and commits must not contain. */
-const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
+const IGNORED =
+  `# Which process is running here, and what others ask of it: of no use anywhere else.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
 /**
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
@@ -289,6 +291,8 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   const sentAt = readSent(directory, options);
+  /** Paths of what was no stop, and was noted. */
+  const badStops = new Set<string>();
   let segments: Segments | undefined;
   let failed: unknown;
   let last: Promise<unknown> = Promise.resolve();
@@ -354,7 +358,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       try {
         files.replace(lockPath, text);
       } catch (cause) {
-        const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+        const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
         const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
         throw new MogplexError(problem, "unavailable", { cause });
       }
@@ -369,6 +373,13 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     isShared: false,
     checkUnmoved: () => Promise.resolve(),
     sentAt,
+    stops: () =>
+      readStops(directory, files, (path, why) => {
+        if (badStops.has(path)) return;
+        badStops.add(path);
+        onNotice({ kind: "text", message: `${JSON.stringify(path)} is ignored: ${why}` });
+      }),
+    dropStop: (stop) => removeStop(directory, files, stop),
     // deno-lint-ignore require-await
     async writer() {
       if (writer !== undefined) return null;

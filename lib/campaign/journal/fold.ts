@@ -159,6 +159,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
       return;
     case "stopped":
+      if (record.request !== undefined) memory.stopRequests.add(record.request);
       memory.stopped = { by: record.by, at: record.at, cancel: record.cancel, reason: record.reason ?? null };
       if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
       return;

@@ -148,6 +148,8 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
     isShared: true,
     checkUnmoved: () => branch.checkUnmoved(),
     sentAt: home.sentAt,
+    stops: () => [],
+    dropStop() {},
     writer: () => Promise.resolve(null),
     async close() {
       await home.close();

@@ -9,7 +9,7 @@ import { MogplexError, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import type { Lock } from "./lock.ts";
-import type { JournalRecord, RecordBody } from "./record.ts";
+import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
 
 /**
  * Takes a record while a journal is read.
@@ -76,6 +76,10 @@ export interface Home {
    * first. A token has only so many a minute. {@linkcode Home.close} keeps them for the next process.
    */
   readonly sentAt: number[];
+  /** Stops that other processes of this machine have asked for, see `stop_request.ts`. Never throws. */
+  stops(): StopRequest[];
+  /** Removes the request of a stop, which is recorded. Never throws. */
+  dropStop(stop: StopRequest): void;
   /** Which other process is using it, in a few words; null without one, or if that cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */

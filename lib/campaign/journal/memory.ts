@@ -182,6 +182,8 @@ export interface CampaignMemory {
   firstStartAt: string | null;
   /** Who stopped the campaign; null when it was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
+  /** Ids of the requests of stops that were recorded. */
+  readonly stopRequests: Set<string>;
   /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
   wave: number;
   waveAt: string | null;
@@ -272,6 +274,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     decisions: [],
     firstStartAt: null,
     stopped: null,
+    stopRequests: new Set(),
     wave: 0,
     waveAt: null,
     trouble: null,

@@ -108,6 +108,8 @@ class MemoryStore implements MemoryHome {
       isShared: false,
       checkUnmoved: () => Promise.resolve(),
       sentAt: memory.#sentAt,
+      stops: () => [],
+      dropStop() {},
       writer: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
       // deno-lint-ignore require-await
       async close() {

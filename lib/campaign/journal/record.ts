@@ -274,10 +274,21 @@ export type RecordBody =
   /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, including runs of open starts. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string; cancel?: boolean | undefined }
   /** A person stopped the campaign. `cancel`: what runs is cancelled as well. */
-  | { type: "stopped"; by: Person; cancel: boolean; reason?: string | undefined }
+  /** `request`: id of the file by which another process asked for it. */
+  | { type: "stopped"; by: Person; cancel: boolean; reason?: string | undefined; request?: string | undefined }
   | { type: "resumed"; by: Person; reason?: string | undefined }
   /** Anything else that a reader should know: a repaired line, a change of the clock. */
   | { type: "note"; text: string };
+
+/** A stop that a second process asks for, see `stop_request.ts`. */
+export interface StopRequest {
+  /** 32 random hex digits. */
+  id: string;
+  by: Person;
+  cancel: boolean;
+  /** Masked; absent when nothing was said. */
+  reason?: string | undefined;
+}
 
 /** A record with its place in the chain. */
 export type JournalRecord = RecordBody & {
@@ -609,7 +620,14 @@ function makeSchema() {
       settle: z.optional(z.boolean()),
     }),
     z.object({ ...place, type: z.literal("skipped"), items, by, reason, cancel: z.optional(z.boolean()) }),
-    z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean(), reason: z.optional(reason) }),
+    z.object({
+      ...place,
+      type: z.literal("stopped"),
+      by,
+      cancel: z.boolean(),
+      reason: z.optional(reason),
+      request: z.optional(hex(32)),
+    }),
     z.object({ ...place, type: z.literal("resumed"), by, reason: z.optional(reason) }),
     z.object({ ...place, type: z.literal("note"), text: reason }),
   ]);

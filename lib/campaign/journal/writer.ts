@@ -196,7 +196,7 @@ function judge(
   return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
 }
 
-function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
+function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBusyError {
   if (facts === null) {
     const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
     return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
@@ -209,8 +209,17 @@ function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError
   );
 }
 
-function busy(directory: string, why: string, advice: string): MogplexError {
-  return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+/** Another process holds the directory. Exit code 75. */
+export class DirectoryBusyError extends MogplexError {
+  /** @internal */
+  static override readonly kind: string = "DirectoryBusyError";
+  constructor(directory: string, why: string, advice: string) {
+    super({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+  }
+}
+
+function busy(directory: string, why: string, advice: string): DirectoryBusyError {
+  return new DirectoryBusyError(directory, why, advice);
 }
 
 function processText({ pid, host }: WriterFacts): string {

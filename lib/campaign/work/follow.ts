@@ -13,7 +13,7 @@ import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
 import { obeyDecisions, worstOf } from "./settle.ts";
 import { startSome } from "./start_item.ts";
-import { readPullRequests, type Rest, serviceNow, type Work } from "./work.ts";
+import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from "./work.ts";
 
 /**
  * Follows a campaign until nothing more happens without a person, or until the deadline of the session.
@@ -31,6 +31,8 @@ const LONGEST_SLEEP_MS = 60_000;
 const OBEY_AGAIN_MS = 60_000;
 /** How often a process that stays looks for decisions that were made on other machines, in milliseconds. */
 const ELSEWHERE_MS = 60_000;
+/** How often a process that stays looks for stops of other processes of this machine, in milliseconds. */
+const STOPS_MS = 10_000;
 /** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
 const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has reported an end, in milliseconds: the service may write the verdict later. */
@@ -69,7 +71,11 @@ class Follower {
 
   async run(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
+    const ending = new AbortController();
+    // It ends with the signal, which is its only way out: an error of the journal is thrown by the next record.
+    this.#watchStops(ending.signal).catch(() => {});
     try {
+      if (await takeStops(this.#work)) this.#obeyAt = -Infinity;
       while (!isAtRest(store.memory) && clock.now() < deadline) {
         // As at each opening of the journal, which one process may stay away from for days.
         store.giveUpOpenStarts(clock.wallTime());
@@ -95,7 +101,19 @@ class Follower {
       const all = this.#error === undefined ? failures : [...failures, this.#error];
       if (all.length > 0) throw worstOf(all);
     } finally {
+      ending.abort();
       this.#streams.close();
+    }
+  }
+
+  async #watchStops(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#work.session;
+    for (;;) {
+      await clock.sleep(STOPS_MS, { signal, background: true });
+      if (!await takeStops(this.#work)) continue;
+      this.#rest = undefined;
+      this.#obeyAt = -Infinity;
+      this.#streams.wake();
     }
   }
 

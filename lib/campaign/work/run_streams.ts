@@ -63,6 +63,11 @@ export class RunStreams {
     signal?.throwIfAborted();
   }
 
+  /** Ends a {@linkcode RunStreams.sleep} that is running. */
+  wake(): void {
+    this.#wake?.();
+  }
+
   close(): void {
     this.#closed.abort();
     for (const controller of this.#live.values()) controller.abort();

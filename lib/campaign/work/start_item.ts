@@ -25,7 +25,7 @@ import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
 import { itemResultPath } from "./item_result.ts";
-import { lists, proveAccess, type Rest, serviceNow, troubleBody, type Work } from "./work.ts";
+import { lists, proveAccess, type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
@@ -121,6 +121,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
   let trouble = 0;
   let nowMs = -Infinity;
   for (;;) {
+    await takeStops(work);
     for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) {
       await store.record(gate);
       await work.gateClosed(gate.gate, gate.reason);

@@ -9,7 +9,7 @@ import { applyRecord, checkOpenStarts, giveUpOpenStarts, judgeRecords } from "..
 import type { Home } from "../journal/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
-import type { JournalRecord, RecordBody } from "../journal/record.ts";
+import type { JournalRecord, RecordBody, StopRequest } from "../journal/record.ts";
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 import { fitBody } from "../journal/chain.ts";
@@ -21,6 +21,8 @@ export class Store {
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
   #unshared: MogplexError | undefined;
+  /** Requests of stops that are being recorded. */
+  readonly #taking = new Set<string>();
 
   private constructor(home: Home, memory: CampaignMemory) {
     this.#home = home;
@@ -108,6 +110,29 @@ export class Store {
     } catch (error) {
       if (!(error instanceof MogplexError) || error instanceof LostRaceError) throw error;
     }
+  }
+
+  /**
+   * Records the stops that other processes of this machine have asked for.
+   *
+   * @param redact Masks secrets.
+   * @returns Those that are new.
+   */
+  async takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
+    const requests = this.#home.stops();
+    const news = requests.filter(({ id }) => !this.memory.stopRequests.has(id) && !this.#taking.has(id));
+    for (const { id, by, cancel, reason } of news) {
+      this.#taking.add(id);
+      await this.record({
+        type: "stopped",
+        by: redact(by),
+        cancel: cancel || this.memory.stopped?.cancel === true,
+        ...(reason !== undefined && { reason: redact(reason) }),
+        request: id,
+      });
+    }
+    for (const stop of requests) if (this.memory.stopRequests.has(stop.id)) this.#home.dropStop(stop);
+    return news;
   }
 
   /** See {@linkcode giveUpOpenStarts}. @param nowMs Now, in milliseconds since 1970. */

@@ -116,23 +116,29 @@ export async function previewWave(
     const store = plannedStore(opened, "preview the next wave");
     const { memory } = store;
     const nowMs = opened.clock.wallTime();
-    const { items } = readyItems(memory, nowMs, store.isShared);
     const open = store.openRuns();
-    const closed = gateDue(memory) === undefined ? closedBy(memory) : "gate";
-    const { sandboxes } = memory;
-    const { starts } = nextStarts(
-      paceInput(memory, { nowMs, sandboxes, running: open.length, waiting: items.length, closed }),
-    );
     const settles = toSettle(memory);
     const cancels = [...open.map(({ item }) => item), ...settles].filter((item) => isToCancel(memory, item));
     const unansweredItems = settles.filter((item) => !isToCancel(memory, item));
     return Promise.resolve({
       reads: open.filter(({ item }) => !isToCancel(memory, item)).map(({ item }) => item.item.id),
       cancels: cancels.map(({ item }) => item.id),
-      starts: [...unansweredItems, ...items.slice(0, starts)].map(({ item }) => item.id),
+      starts: [...unansweredItems.map(({ item }) => item.id), ...previewStarts(store, nowMs)],
       view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs }),
     });
   });
+}
+
+/** Names of the items that are started next at most, by the journal alone. @param nowMs Now, in milliseconds since 1970. */
+export function previewStarts(store: Store, nowMs: number): string[] {
+  const { memory } = store;
+  const { items } = readyItems(memory, nowMs, store.isShared);
+  const closed = gateDue(memory) === undefined ? closedBy(memory) : "gate";
+  const { sandboxes } = memory;
+  const { starts } = nextStarts(
+    paceInput(memory, { nowMs, sandboxes, running: store.openRuns().length, waiting: items.length, closed }),
+  );
+  return items.slice(0, starts).map(({ item }) => item.id);
 }
 
 export function closedGates({ memory: { gates } }: Store): GateName[] {

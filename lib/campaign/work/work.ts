@@ -17,7 +17,7 @@ import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory 
 import type { GateName, RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
-import { followUpsDue, followUpsRefused } from "../view/progress.ts";
+import { followUpsDue, followUpsRefused, whoStopped } from "../view/progress.ts";
 import { itemsElsewhere, type PullRequests } from "../pulls.ts";
 import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
@@ -84,6 +84,16 @@ export function troubleBody(reason: string, error: MogplexError): Extract<Record
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
   memory.workedBefore ||= store.memory.runs.size > 0;
+}
+
+/** Records the stops that other processes of this machine have asked for. @returns Whether there are new ones. */
+export async function takeStops({ store, redact, session }: Work): Promise<boolean> {
+  const stops = await store.takeStops(redact);
+  for (const { by } of stops) {
+    const message = `${whoStopped({ by })} stopped the campaign from another process: nothing more is started`;
+    session.notify({ kind: "text", message });
+  }
+  return stops.length > 0;
 }
 
 const ignore = () => Promise.resolve();

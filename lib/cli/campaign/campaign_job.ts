@@ -276,13 +276,13 @@ export async function decide(context: Context, verb: string, decision: Decision)
   maskToken(context);
   const dryRun = flags.has(DRY_RUN);
   const options = { ...place.options, by: decider(context), dryRun };
-  const { items, text, view, error } = await decideCampaign(
+  const { items, text, view, isElsewhere = false, error } = await decideCampaign(
     place.path,
     masked(decision, writer.redact),
     options,
     place.internals,
   );
-  if (!dryRun) await refreshReports(context, place, view);
+  if (!dryRun && !isElsewhere) await refreshReports(context, place, view);
   if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
     return codeOf(context, error);

@@ -93,7 +93,11 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
   const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(causes, "cause")}`;
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
   if (view.writer !== null) {
-    const text = ["A process is at work (", { name: view.writer }, "): end it before you give one of these commands."];
+    const text = [
+      "A process is running (",
+      { name: view.writer },
+      "). Only `campaign stop` works meanwhile: end it before you give another of these commands.",
+    ];
     screen.print([{ text }], 2);
   }
   for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);

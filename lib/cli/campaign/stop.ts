@@ -1,10 +1,18 @@
 /**
- * `campaign stop`: prevents further starts. Sends a request only with `--cancel`, if a start has no answer; otherwise the next wave applies it.
+ * `campaign stop`: prevents further starts. Sends a request only with `--cancel`, if a start has no answer; otherwise the next wave applies it, or
+ * the process that works on the directory.
  * @module
  */
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Meanings, Verb } from "../verb.ts";
 import { decide, readReason } from "./campaign_job.ts";
 import { CANCEL, DECISION, OF_SETTLING, SETTLE_CODES, WHERE } from "./flags.ts";
+
+const OF_STOPPING: Meanings = {
+  ...OF_SETTLING,
+  success: "the decision is recorded: nothing more is started",
+  rateLimited:
+    "the process that works on the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
+};
 
 export const campaignStopVerb: Verb = {
   name: "campaign stop",
@@ -14,7 +22,7 @@ export const campaignStopVerb: Verb = {
   group: "toolkit",
   flags: [WHERE, CANCEL, DECISION],
   codes: SETTLE_CODES,
-  meanings: OF_SETTLING,
+  meanings: OF_STOPPING,
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: stop,
 };

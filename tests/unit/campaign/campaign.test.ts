@@ -225,7 +225,9 @@ test("two processes never work on one directory, and who reads it sees who does"
   await world.clock.sleep(5 * MINUTE);
   expect((await world.read()).writer).toMatch(/^process \d+ on "one", since 2026-09-01T/);
   expect(await failureOf(() => world.advance())).toMatch(/^75 .*is at work there since/);
-  expect(await failureOf(() => world.decide({ kind: "stop", cancel: false }))).toMatch(/^75 /);
+  expect(await failureOf(() => world.decide({ kind: "retry", select: { failed: true }, adopt: false }))).toMatch(
+    /^75 /,
+  );
   expect((await work).code).toBe(0);
   expect((await world.read()).writer).toBeNull();
 });

@@ -171,17 +171,25 @@ for (const [verb, args, message] of BAD) {
   });
 }
 
-test("a decision while a process is at work ends with 75, and says which", async () => {
+test("campaign stop while a process is running is confirmed by that process; any other decision ends with 75, and names it", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
   const work = world.campaign("run");
   await world.clock.sleep(5 * MINUTE);
-  const { code, stderr } = await world.campaign("stop");
+  const { code, stderr } = await world.campaign("resume");
   expect([code, stderr]).toEqual([
     75,
     expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" is at work/),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}at work {7}process \d+ on /);
-  expect((await work).code).toBe(0);
+  const stop = await world.campaign("stop", ["--reason", "wrong task"]);
+  expect([stop.code, stop.stderr, stop.stdout]).toEqual([
+    0,
+    "",
+    expect.stringMatching(
+      /^process \d+ on ".*", since \S+ has confirmed it; nothing more is started; 1 run continues to its end\n$/,
+    ),
+  ]);
+  expect((await work).stderr).toContain("kim stopped the campaign from another process: nothing more is started");
 });
 
 test("campaign retry --adopt-changes starts items again with the task of the file", async () => {

@@ -185,7 +185,7 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
   ]);
 });
 
-test("statusText() says which process is at work, never calls it late, and says that no other process can decide meanwhile", () => {
+test("statusText() says which process is at work, never calls it late, and that only stop works meanwhile", () => {
   const changes = { writer: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
   expect(quiet).toContain("Nothing needs attention: a process is at work on it");
@@ -193,8 +193,8 @@ test("statusText() says which process is at work, never calls it late, and says 
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
-    '  A process is at work (process 7 on "one"): end it before you give one of these',
-    "  commands.",
+    '  A process is running (process 7 on "one"). Only `campaign stop` works',
+    "  meanwhile: end it before you give another of these commands.",
   ]);
 });
 

@@ -1,0 +1,141 @@
+/**
+ * Stops a campaign whose directory another process holds: asks that process by a file beside the journal, and waits until it has recorded the
+ * stop. Touches neither lock nor journal.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import { MogplexError } from "../errors.ts";
+import { type DurableFiles, processDurableFiles } from "../files/disk.ts";
+import { systemProcesses } from "../files/processes.ts";
+import { formatCount } from "../text/duration.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
+import type { StopRequest } from "./journal/record.ts";
+import { removeStop, stopWaits, writeStop } from "./journal/stop_request.ts";
+import { DirectoryBusyError, writerAtWork } from "./journal/writer.ts";
+import {
+  type CampaignInternals,
+  type CampaignSource,
+  internalsWith,
+  plannedStore,
+  withCampaign,
+} from "./open_campaign.ts";
+import { makeView } from "./view/make_view.ts";
+import type { CampaignView } from "./view/view.ts";
+import { previewStarts } from "./work/wave.ts";
+
+/** How long the other process may take to confirm, in milliseconds. It looks every 10 seconds. */
+const CONFIRM_MS = 30_000;
+/** How often its answer is looked for, in milliseconds. */
+const LOOK_MS = 1_000;
+
+interface Look {
+  directory: string;
+  /** The other process; null if there is none any more. */
+  writer: string | null;
+  view: CampaignView;
+  /** Items that the next batch starts at most. */
+  starts: string[];
+  /** Requests of stops that the journal has. */
+  requests: ReadonlySet<string>;
+}
+
+/** What came of it. */
+interface StopAnswer {
+  /** Names of the items that may still start. */
+  items: string[];
+  text: string;
+  view: CampaignView;
+  /** Another process records and shows it. */
+  isElsewhere: true;
+  /** Why it is not confirmed; absent if it is. */
+  error?: MogplexError;
+}
+
+/**
+ * Asks the process that holds the directory to stop the campaign.
+ *
+ * @param stop What it is asked for.
+ * @param decide Records the stop here, once no other process holds the directory.
+ * @throws {UsageError} when nothing was planned; {MogplexError} with exit code 69 when the request cannot be written.
+ */
+export async function stopElsewhere<T>(
+  source: CampaignSource,
+  stop: Omit<StopRequest, "id">,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+  decide: () => Promise<T>,
+): Promise<T | StopAnswer> {
+  const { clock = systemClock, signal } = options;
+  const files = internals.files ?? processDurableFiles();
+  const processes = internals.processes ?? systemProcesses();
+  const look = () => lookAt(source, options, internals);
+  const { directory, writer } = await look();
+  const who = writer ?? "another process";
+  let request = writeStop(directory, files, stop);
+  for (const deadline = clock.now() + CONFIRM_MS; clock.now() < deadline;) {
+    await clock.sleep(LOOK_MS, { signal });
+    if (!stopWaits(directory, files, request)) {
+      const { view, requests } = await look();
+      if (requests.has(request.id)) return { items: [], text: confirmedText(who, stop, view), view, isElsewhere: true };
+      request = writeStop(directory, files, stop);
+    } else if (isFree(directory, files, { processes, clock })) {
+      removeStop(directory, files, request);
+      try {
+        return await decide();
+      } catch (error) {
+        if (!(error instanceof DirectoryBusyError)) throw error;
+        request = writeStop(directory, files, stop);
+      }
+    }
+  }
+  const { view, starts, requests } = await look();
+  if (requests.has(request.id)) return { items: [], text: confirmedText(who, stop, view), view, isElsewhere: true };
+  const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these may still start";
+  const why = `${who} has not read it for ${CONFIRM_MS / 1_000} s`;
+  const advice = "it reads it before its next start, and the next command reads it if that process has ended";
+  return {
+    items: starts,
+    text: `not yet confirmed: ${why}; until then ${what}`,
+    view,
+    isElsewhere: true,
+    error: new MogplexError({ attempted: "confirm the stop", why, advice }, "rateLimited"),
+  };
+}
+
+async function lookAt(source: CampaignSource, options: CampaignOptions, internals: CampaignInternals): Promise<Look> {
+  const reading = internalsWith(internals, { purpose: "place" } as const);
+  return await withCampaign(source, options, reading, "read", async (opened) => {
+    const store = plannedStore(opened, "stop campaign");
+    const { memory, meanRunMs } = store;
+    const nowMs = opened.clock.wallTime();
+    return {
+      directory: opened.directory,
+      writer: await opened.home.writer(),
+      view: makeView(memory, { nowMs, meanRunMs }),
+      starts: previewStarts(store, nowMs),
+      requests: memory.stopRequests,
+    };
+  });
+}
+
+function isFree(
+  directory: string,
+  files: DurableFiles,
+  world: Pick<Parameters<typeof writerAtWork>[1], "processes" | "clock">,
+) {
+  try {
+    return writerAtWork(directory, { files, ...world }) === null;
+  } catch {
+    return false;
+  }
+}
+
+function confirmedText(who: string, { cancel }: Pick<StopRequest, "cancel">, { counts }: CampaignView): string {
+  const count = counts.running + counts["needs-input"];
+  const runs = formatCount(count, "run");
+  const goOn = cancel
+    ? `${runs} ${count === 1 ? "is" : "are"} being cancelled`
+    : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
+  return [`${who} has confirmed it`, "nothing more is started", count === 0 ? "nothing runs" : goOn].join("; ");
+}

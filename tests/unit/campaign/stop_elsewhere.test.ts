@@ -1,0 +1,201 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { readStops, writeStop } from "../../../lib/campaign/journal/stop_request.ts";
+import { processDurableFiles } from "../../../lib/files/disk.ts";
+import { type CampaignWorld, campaignWorld, DIRECTORY, failureOf } from "./world.ts";
+import { processesOf } from "./journal/rooms.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const LONG = { runDuration: () => 20 * MINUTE };
+const STOP = { kind: "stop", cancel: false } as const;
+
+/** The files of requests that wait. */
+const waiting = (world: CampaignWorld) => world.files.paths().filter((path) => path.startsWith(`${DIRECTORY}/stops/`));
+
+const stops = async (world: CampaignWorld) =>
+  (await world.records()).flatMap((record) => record.type === "stopped" ? [record] : []);
+
+/** Another process that has the directory: it is alive, and never reads a request. */
+function busyWith(world: CampaignWorld, alive = () => true): void {
+  const own = processesOf().own();
+  const token = "a".repeat(32);
+  const since = new Date(world.clock.wallTime()).toISOString();
+  world.files.put(`${DIRECTORY}/writer.json`, JSON.stringify({ schema: 1, ...own, pid: 99, token, since }));
+  Object.assign(world.internals, {
+    processes: {
+      own: () => own,
+      find: () => alive() ? { state: "alive", startedAt: own.startedAt } : { state: "dead" },
+    },
+  });
+}
+
+test("stop asks the process that holds the directory, which records it within 10 seconds and starts nothing more", async () => {
+  const world = campaignWorld({ count: 9, ...LONG });
+  await world.plan();
+  const run = world.run();
+  await world.clock.sleep(5 * SECOND);
+  const from = world.clock.now();
+  const stopped = await world.decide({ ...STOP, reason: "wrong task" }, { by: "ann" });
+  expect(world.clock.now() - from).toBeLessThanOrEqual(12 * SECOND);
+  expect(stopped.text).toMatch(
+    /^process 7 on "one", since .* has confirmed it; nothing more is started; 3 runs continue to their end$/,
+  );
+  expect([stopped.error, stopped.isElsewhere, stopped.view.state]).toEqual([undefined, true, "stopping"]);
+  expect(await stops(world)).toMatchObject(
+    [{ by: "ann", cancel: false, reason: "wrong task", request: /^[0-9a-f]{32}$/ }].map(
+      (each) => ({ ...each, request: expect.stringMatching(each.request) }),
+    ),
+  );
+  const { view, code } = await run;
+  expect([code, view.state, world.runs().length, waiting(world)]).toEqual([4, "stopped", 3, []]);
+  expect(world.notices).toContain("ann stopped the campaign from another process: nothing more is started");
+});
+
+test("stop --cancel lets the process that holds the directory cancel its runs at once", async () => {
+  const world = campaignWorld({ count: 9, ...LONG });
+  await world.plan();
+  const run = world.run();
+  await world.clock.sleep(5 * SECOND);
+  const from = world.clock.now();
+  await world.decide({ ...STOP, cancel: true });
+  const { code } = await run;
+  expect([code, world.clock.now() - from < 2 * MINUTE]).toEqual([4, true]);
+  expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
+});
+
+test("two stops at the same time are both recorded and confirmed", async () => {
+  const world = campaignWorld({ count: 9, ...LONG });
+  await world.plan();
+  const run = world.run();
+  await world.clock.sleep(5 * SECOND);
+  const both = await Promise.all([world.decide(STOP, { by: "ann" }), world.decide(STOP, { by: "kim" })]);
+  expect(both.map(({ error, text }) => [error, /has confirmed it/.test(text)])).toEqual([[undefined, true], [
+    undefined,
+    true,
+  ]]);
+  await run;
+  expect((await stops(world)).map(({ by }) => by).sort()).toEqual(["ann", "kim"]);
+  expect(waiting(world)).toEqual([]);
+});
+
+test("stop says after 30 seconds that it is not confirmed, with what may still start, and touches neither lock nor journal", async () => {
+  const world = campaignWorld({ count: 5 });
+  await world.plan();
+  busyWith(world);
+  const others = () =>
+    world.files.paths().filter((path) => !path.includes("/stops/")).map((path) => [path, world.files.text(path)]);
+  const before = others();
+  const from = world.clock.now();
+  const { items, text, error } = await world.decide(STOP);
+  expect(world.clock.now() - from).toBe(30 * SECOND);
+  expect(text).toMatch(/^not yet confirmed: process 99 .* has not read it for 30 s; until then these may still start$/);
+  expect([items.length, (error as { exitCode: number }).exitCode]).toEqual([3, 75]);
+  expect(others()).toEqual(before);
+  expect(waiting(world).length).toBe(1);
+});
+
+test("a stop that was not confirmed is obeyed by the next command, before it starts anything, and once only", async () => {
+  const world = campaignWorld({ count: 5 });
+  await world.plan();
+  busyWith(world);
+  await world.decide(STOP, { by: "ann" });
+  busyWith(world, () => false);
+  const { view, code } = await world.run();
+  expect([code, view.state, view.stateReason, world.starts]).toEqual([4, "stopped", "stopped by ann", []]);
+  expect(waiting(world)).toEqual([]);
+  await world.decide({ kind: "resume" });
+  expect((await world.run()).code).toBe(0);
+});
+
+test("stop records itself when the process that held the directory was killed meanwhile", async () => {
+  const world = campaignWorld({ count: 5 });
+  await world.plan();
+  const until = world.clock.now() + 4 * SECOND;
+  busyWith(world, () => world.clock.now() < until);
+  const { text, error, isElsewhere } = await world.decide(STOP);
+  expect([text, error, isElsewhere]).toEqual(["nothing more is started; nothing runs", undefined, undefined]);
+  expect(await stops(world)).toMatchObject([{ by: "kim" }]);
+  expect(waiting(world)).toEqual([]);
+});
+
+test("a crash between the record of a stop and the removal of its request stops nothing twice", async () => {
+  const world = campaignWorld({ count: 2 });
+  await world.plan();
+  writeStop(DIRECTORY, world.files, { by: "ann", cancel: false });
+  world.files.before = (step, path) => {
+    if (step === "remove" && path.includes("/stops/")) throw new Error("killed");
+  };
+  await world.decide({ kind: "resume" });
+  expect((await world.run()).code).toBe(0);
+  expect([(await stops(world)).length, waiting(world).length]).toEqual([1, 1]);
+});
+
+test("files that are no requests are ignored with a note each, and are left where they are", async () => {
+  const world = campaignWorld({ count: 1 });
+  await world.plan();
+  const name = (digit: string) => `${DIRECTORY}/stops/${digit.repeat(32)}.json`;
+  const texts = [
+    "not json",
+    JSON.stringify({ schema: 1, by: "ann", cancel: "yes" }),
+    JSON.stringify({ schema: 1, by: "", cancel: true }),
+    JSON.stringify({ schema: 2, by: "ann", cancel: true }),
+    JSON.stringify({ schema: 1, by: "a\u202eb", cancel: true }),
+    "x".repeat(9_000),
+  ];
+  for (const [index, text] of texts.entries()) world.files.put(name(String(index)), text);
+  world.files.put(`${DIRECTORY}/stops/other.json`, JSON.stringify({ schema: 1, by: "ann", cancel: true }));
+  expect((await world.run()).code).toBe(0);
+  expect(await stops(world)).toEqual([]);
+  expect(world.notices.filter((notice) => notice.includes("/stops/"))).toEqual([
+    ...["0", "1", "2", "3", "4"].map((digit) => `"${name(digit)}" is ignored: its content is not that of a stop`),
+    `"${name("5")}" is ignored: it is larger than 8192 bytes`,
+  ]);
+  expect(waiting(world).length).toBe(7);
+});
+
+test("readStops() follows no symbolic link, neither to a request nor to the folder", () => {
+  const top = mkdtempSync(join(tmpdir(), "mogplex-stops-"));
+  const files = processDurableFiles();
+  const other = join(top, "other");
+  mkdirSync(join(other, "stops"), { recursive: true });
+  const request = writeStop(other, files, { by: "ann", cancel: true });
+  const problems: string[] = [];
+  const read = (directory: string) => readStops(directory, files, (_path, why) => void problems.push(why));
+  mkdirSync(join(top, "linked", "stops"), { recursive: true });
+  symlinkSync(join(other, "stops", `${request.id}.json`), join(top, "linked", "stops", `${request.id}.json`));
+  mkdirSync(join(top, "folder"));
+  symlinkSync(join(other, "stops"), join(top, "folder", "stops"));
+  expect([read(other), read(join(top, "linked")), read(join(top, "folder"))]).toEqual([[request], [], []]);
+  expect(problems).toEqual([
+    expect.stringMatching(/symbolic link|not an ordinary file/),
+    expect.stringContaining("symbolic link"),
+  ]);
+  expect(() => writeStop(join(top, "folder"), files, { by: "ann", cancel: false })).toThrow("symbolic link");
+  expect(readdirSync(join(other, "stops"))).toEqual([`${request.id}.json`]);
+  expect(readFileSync(join(other, "stops", `${request.id}.json`), "utf8")).toContain('"by":"ann"');
+});
+
+test("stop ends with 69 when the disk is full, and leaves nothing behind", async () => {
+  const world = campaignWorld({ count: 2 });
+  await world.plan();
+  busyWith(world);
+  world.files.before = (step, path) => {
+    if (step === "create" && path.includes("/stops/")) {
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    }
+  };
+  expect(await failureOf(() => world.decide(STOP))).toMatch(/^69 Cannot write a stop in "d\/stops": ENOSPC/);
+  expect(waiting(world)).toEqual([]);
+});
+
+test("only a stop is asked of the process that holds the directory, and never in a rehearsal", async () => {
+  const world = campaignWorld({ count: 2 });
+  await world.plan();
+  busyWith(world);
+  expect(await failureOf(() => world.decide({ kind: "resume" }))).toMatch(/^75 .*process 99/);
+  expect((await world.decide(STOP, { dryRun: true })).text).toStartWith("nothing was recorded");
+  expect(waiting(world)).toEqual([]);
+});
