@@ -40,6 +40,7 @@ import {
   sandboxesStopVerb,
 } from "./verbs/drop_in.ts";
 import { followVerb } from "./verbs/follow.ts";
+import { gateVerb } from "./verbs/gate.ts";
 import { initVerb } from "./verbs/init.ts";
 import { permissionsVerb } from "./verbs/permissions.ts";
 import { respondVerb } from "./verbs/respond.ts";
@@ -53,6 +54,7 @@ export const VERBS: readonly Verb[] = [
   followVerb,
   reportVerb,
   respondVerb,
+  gateVerb,
   cleanupVerb,
   initVerb,
   doctorVerb,

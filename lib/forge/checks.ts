@@ -7,6 +7,9 @@ import type { ChecksState } from "./model.ts";
 /** Our commit status. Statuses of other commands follow after a slash. */
 const OWN_CHECK = "mogplex";
 
+/** The status of `gate`. */
+export const GATE_CHECK = "mogplex/gate";
+
 export interface Check {
   readonly name: string;
   /** Null if its state is not known. */

@@ -10,6 +10,7 @@ import type { Findings, FindingsOf } from "./findings.ts";
 import type { ForgeMerging } from "./merging.ts";
 import type { PullRequestAddress, PullRequestOutcome } from "./model.ts";
 import type { NotePlace } from "./note.ts";
+import type { ForgeStatuses } from "./statuses.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
 
@@ -30,6 +31,7 @@ export interface Forge extends ClientPlace {
   readonly pulls: ForgePulls;
   /** Absent if nothing can be merged there. */
   readonly merging?: ForgeMerging;
+  readonly statuses?: ForgeStatuses;
   /** What is changed at pull requests; absent if nothing can be changed. */
   readonly writes?: ForgeWrites;
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */

@@ -12,6 +12,7 @@ import { giteaFiles } from "./gitea/files.ts";
 import { giteaFindings } from "./gitea/findings.ts";
 import { GITEA_MERGING } from "./gitea/merging.ts";
 import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
+import { GITEA_STATUSES } from "./gitea/statuses.ts";
 import { GiteaThreads } from "./gitea/threads.ts";
 import { GITEA_WRITES } from "./gitea/writes.ts";
 
@@ -43,6 +44,7 @@ export const GITEA: Forge = {
   api,
   pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
   merging: GITEA_MERGING,
+  statuses: GITEA_STATUSES,
   threads: (client, place) => new GiteaThreads(client, place),
   writes: GITEA_WRITES,
   notes: GITEA_NOTES,

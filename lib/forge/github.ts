@@ -9,6 +9,7 @@ import { githubFindings } from "./github/findings.ts";
 import { GITHUB_MERGING } from "./github/merging.ts";
 import { GITHUB_NOTES, GITHUB_TOKEN_NEEDS } from "./github/notes.ts";
 import { findGithub, GITHUB_ADDRESS, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github/pulls.ts";
+import { GITHUB_STATUSES } from "./github/statuses.ts";
 import { GithubThreads } from "./github/threads.ts";
 import { GITHUB_WRITES } from "./github/writes.ts";
 import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
@@ -29,6 +30,7 @@ export const GITHUB: Forge = {
   api: githubApi,
   pulls: { largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub, findings: githubFindings },
   merging: GITHUB_MERGING,
+  statuses: GITHUB_STATUSES,
   threads: (client, place) => new GithubThreads(client, place),
   writes: GITHUB_WRITES,
   notes: GITHUB_NOTES,

@@ -13,6 +13,7 @@ import { gitlabFindings } from "./gitlab/findings.ts";
 import { GITLAB_MERGING } from "./gitlab/merging.ts";
 import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
 import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
+import { GITLAB_STATUSES } from "./gitlab/statuses.ts";
 import { GitlabThreads } from "./gitlab/threads.ts";
 import { GITLAB_WRITES } from "./gitlab/writes.ts";
 import { field, nothing, numberOf, UNREADABLE } from "./payload.ts";
@@ -42,6 +43,7 @@ export const GITLAB: Forge = {
     findings: gitlabFindings,
   },
   merging: GITLAB_MERGING,
+  statuses: GITLAB_STATUSES,
   threads: (client, place) => new GitlabThreads(client, place),
   writes: GITLAB_WRITES,
   notes: GITLAB_NOTES,

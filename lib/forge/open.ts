@@ -4,7 +4,7 @@
  */
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import { readAddress } from "./address.ts";
+import { addressAt, readAddress } from "./address.ts";
 import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
 import type { Forge, ForgeJob, ForgeNotes } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
@@ -68,7 +68,7 @@ export function jobUser(
 
 /** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, the forge lacks a part, or there is no token. */
 export function openForge(options: OpenOptions): OpenForge {
-  const { forges, env, ciSystem, readFile } = options;
+  const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) {
     throw new UsageError({
@@ -92,8 +92,7 @@ export function openForge(options: OpenOptions): OpenForge {
     tokenPlace,
     repositoryId,
     async event() {
-      const payload = job.payload(env);
-      return await job.event(env, "text" in payload ? payload.text : readFile(payload.path), repositoryId);
+      return await job.event(env, payloadOf(options, job), repositoryId);
     },
     notes: (thread) => notesOf(forge).open(client, repository, thread),
     mayLink: (url) => isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url)),
@@ -123,15 +122,13 @@ export function openJobNote(
   options: OpenOptions,
   { number, inputAdvice }: { number?: number | undefined; inputAdvice?: string | undefined },
 ): JobNotePlace | undefined {
-  const { forges, env, ciSystem, readFile } = options;
+  const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) return undefined;
   const { job } = forge;
-  const payload = () => {
-    const source = job.payload(env);
-    return "text" in source ? source.text : readFile(source.path);
-  };
-  const pull = number === undefined ? job.pull(env, payload) : { repository: job.place(env).repository, number };
+  const pull = number === undefined
+    ? job.pull(env, () => payloadOf(options, job))
+    : { repository: job.place(env).repository, number };
   if (pull === undefined) return undefined;
   const thread: ThreadPlace = { kind: "pull", number: pull.number };
   const notes = notesOf(forge);
@@ -148,10 +145,46 @@ export function openJobNote(
 
 /** Opens the repository of a pull request, for a job that need not run there. @throws {UsageError} if there is no token for its host. */
 export function openForgeAt(options: OpenOptions, address: PullRequestAddress): Threads {
+  const { forge, client } = openAt(options, address);
+  const { origin, repository } = address;
+  return threadsOf(forge, client, { origin, repository });
+}
+
+/** A pull request with the client of its forge. */
+export interface OpenPull {
+  readonly forge: Forge;
+  readonly client: ForgeClient;
+  readonly address: PullRequestAddress;
+}
+
+/**
+ * Opens a pull request.
+ * @param address Undefined for that of the job.
+ * @returns Undefined if the job has none.
+ * @throws {UsageError} if there is no token for its host.
+ */
+export function openPull(options: OpenOptions, address?: PullRequestAddress): OpenPull | undefined {
+  if (address !== undefined) return { ...openAt(options, address), address };
+  const { forges, env, world, ciSystem } = options;
+  const forge = forgeOfJob(forges, ciSystem);
+  if (forge === undefined) return undefined;
+  const { job } = forge;
+  const pull = job.pull(env, () => payloadOf(options, job));
+  if (pull === undefined) return undefined;
+  const token = jobToken(options, forge, { attempted: ATTEMPTED, advice: job.advice.ask });
+  const { origin } = job.place(env);
+  return {
+    forge,
+    client: new ForgeClient(world, forge, job.api(env), token),
+    address: addressAt(forge.address, origin, pull.repository, pull.number),
+  };
+}
+
+/** @throws {UsageError} if there is no token for its host. */
+function openAt(options: OpenOptions, { forge: name, host, origin }: PullRequestAddress): Omit<OpenPull, "address"> {
   const { forges, env, world } = options;
-  const { origin, host, repository } = address;
-  const forge = forges.find(({ name }) => name === address.forge);
-  if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${address.forge}`);
+  const forge = forges.find((each) => each.name === name);
+  if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${name}`);
   const token = tokenAt(options, forge, host);
   if (token instanceof UsageError) throw token;
   if (token === undefined) {
@@ -168,8 +201,13 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
         : "start the command in a job of that server",
     });
   }
-  const client = new ForgeClient(world, forge, forge.api(origin), token);
-  return threadsOf(forge, client, { origin, repository });
+  return { forge, client: new ForgeClient(world, forge, forge.api(origin), token) };
+}
+
+/** The text of the event of a job. */
+function payloadOf({ env, readFile }: OpenOptions, job: ForgeJob): string {
+  const source = job.payload(env);
+  return "text" in source ? source.text : readFile(source.path);
 }
 
 function threadsOf(forge: Forge, client: ForgeClient, place: { origin: string; repository: string }): Threads {

@@ -99,7 +99,7 @@ export const WORKFLOW_JOB: Pick<ForgeJob, "payload" | "event" | "pull" | "notes"
     if (number !== undefined) return { repository: repositoryOf(env), number };
     if (env("GITHUB_EVENT_NAME")?.startsWith("pull_request") !== true) return undefined;
     throw new UsageError({
-      attempted: "write a comment",
+      attempted: "find the pull request",
       why: "the file that GITHUB_EVENT_PATH names cannot be read, or has no pull request",
     });
   },

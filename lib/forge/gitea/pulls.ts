@@ -231,7 +231,7 @@ async function answerOf(
 }
 
 /** Undefined if it is not shown. */
-async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
+export async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
   return await client.getShown(
     `read the branch of pull request ${url}`,
     // The API takes slashes in branch names as they are.
@@ -289,7 +289,7 @@ export async function statusesOf(
 }
 
 /** Whether a name in a rule is a pattern for names of checks. Source: Gitea, "Protected branches", the syntax of its globs. */
-const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
+export const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
 
 /** Null if they are not shown. */
 export function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {

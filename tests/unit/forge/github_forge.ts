@@ -24,6 +24,10 @@ export interface GithubForge {
   commits: Map<string, Node>;
   /** What the REST API answers, by its path with the query; 404 for everything else. A number is a status. */
   rest: Map<string, unknown>;
+  /** What was sent to the REST API. */
+  written: { path: string; body: unknown }[];
+  /** User of the token. */
+  viewer: { login: string; databaseId: number } | null;
   /** Takes the place of the next answers. */
   faults: (Response | "reset")[];
   /** Queries so far, with headers. */
@@ -115,12 +119,18 @@ export function githubForge(host = "github.com"): GithubForge {
     findings: new Map(),
     commits: new Map(),
     rest: new Map(),
+    written: [],
+    viewer: { login: "github-actions[bot]", databaseId: 41898282 },
     faults: [],
     received: [],
     // deno-lint-ignore require-await
     async fetch(url, init) {
       if (!url.endsWith("/graphql")) {
         const { pathname, search } = new URL(url);
+        if (init.method === "POST") {
+          forge.written.push({ path: pathname, body: JSON.parse(String(init.body)) });
+          return json(201, {});
+        }
         const found = forge.rest.get(pathname + search) ?? 404;
         return typeof found === "number" ? json(found, { message: "" }) : json(200, found);
       }
@@ -174,6 +184,7 @@ export function githubForge(host = "github.com"): GithubForge {
       const pullRequest = forge.findings.get(`${variables.o}/${variables.n}#${variables.i}`) ?? null;
       data.repository = { pullRequest };
     }
+    if (query.includes("viewer {")) data.viewer = forge.viewer;
     if (query.includes("object(oid: $c)")) {
       const commit = forge.commits.get(String(variables.c));
       data.p0 = { object: commit === undefined ? null : commit };

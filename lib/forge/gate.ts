@@ -1,0 +1,109 @@
+/**
+ * The approvals of a pull request as a check, for every plan of every forge.
+ * @module
+ */
+import { MogplexError, UsageError } from "../errors.ts";
+import { type ApprovalVerdict, judgeApprovals } from "./approvals.ts";
+import { GATE_CHECK } from "./checks.ts";
+import type { ForgeUser } from "./findings.ts";
+import type { MergeReading } from "./merging.ts";
+import type { OpenPull } from "./open.ts";
+
+export interface GateRules {
+  /** Approvals that are needed, at least; 1 or more. */
+  readonly approvals: number;
+  /** Only pull requests of this author need them; undefined for all. */
+  readonly author?: string | undefined;
+  /** Who asked for the work. */
+  readonly requesters: readonly string[];
+  /** Programs that look like people to the forge. */
+  readonly notPeople: readonly string[];
+}
+
+export interface GateResult {
+  /** Address of the pull request, as the forge shows it. */
+  readonly url: string;
+  readonly isOpen: boolean;
+  /** A clause for people. */
+  readonly text: string;
+  /** Whether a status was set; false if the commit has it already. */
+  readonly isSet: boolean;
+}
+
+const WORDS: Readonly<Record<ApprovalVerdict["state"], string>> = {
+  approved: "approved",
+  missing: "not approved",
+  "changes-requested": "changes requested",
+  unknown: "unknown",
+};
+
+/** Longest text of a status. Source: GitHub, REST reference, "Create a commit status". */
+const MAX_TEXT = 140;
+
+/**
+ * Judges a pull request, and sets its status if that is wanted: `success` or `pending`, never a failure, which would make agents fix it.
+ * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; what the client throws.
+ */
+export async function runGate(
+  { forge, client, address }: OpenPull,
+  rules: GateRules,
+  setsStatus: boolean,
+): Promise<GateResult> {
+  const attempted = `read ${address.url}`;
+  const { merging, statuses, system } = forge;
+  if (merging === undefined || statuses === undefined) {
+    throw new UsageError({ attempted, why: `approvals are not read on ${system}` });
+  }
+  const reading = await merging.read(client, address);
+  if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
+  const { isOpen, text } = judgeGate(reading, rules, await forge.writes?.me(client) ?? null);
+  const { facts: { commit, state, url } } = reading;
+  if (!setsStatus || state !== "open") return { url, isOpen, text, isSet: false };
+  if (commit === null) {
+    throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
+  }
+  const objection = await statuses.objection?.(client, address, reading.base, GATE_CHECK) ?? null;
+  if (objection !== null) {
+    throw new UsageError({
+      attempted: `set the status ${GATE_CHECK}`,
+      why: objection,
+      advice: "require each check by its name",
+    });
+  }
+  const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(text) };
+  const earlier = await statuses.read(client, address, commit, GATE_CHECK);
+  // A forge takes a limited number of statuses for a commit.
+  const isSame = earlier?.state === status.state && (earlier.text === status.text || !statuses.takesTexts);
+  if (isSame) return { url, isOpen, text, isSet: false };
+  await statuses.set(client, address, commit, { ...status, name: GATE_CHECK, url });
+  return { url, isOpen, text, isSet: true };
+}
+
+/** @param token The user of the token; null if that is not shown. */
+function judgeGate(
+  { facts, review }: MergeReading,
+  { approvals, author, requesters, notPeople }: GateRules,
+  token: ForgeUser | null,
+): { isOpen: boolean; text: string } {
+  if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}` };
+  if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
+    return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it` };
+  }
+  const required = Math.max(approvals, review.required ?? 0);
+  const { state, reason } = judgeApprovals({ ...review, required }, {
+    requesters: requesters.map((name) => ({ id: 0, name, isBot: null })),
+    token,
+    notPeople,
+  });
+  const isOpen = state === "approved";
+  const caveat = isOpen && requesters.length === 0 ? "; who asked for it is not known" : "";
+  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}` };
+}
+
+/** GitHub writes the names of its apps in two ways. */
+function isNamed(user: ForgeUser, name: string): boolean {
+  const bare = (text: string) => text.toLowerCase().replace(/\[bot\]$/, "");
+  return bare(user.name) === bare(name);
+}
+
+const shorten = (text: string) => text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;

@@ -1,0 +1,45 @@
+/**
+ * Commit statuses of Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
+ * @module
+ */
+import * as z from "zod/mini";
+import { type ForgeStatuses, statusOf } from "../statuses.ts";
+import { branchOf, isPattern } from "./pulls.ts";
+
+const combinedSchema = z.lazy(() =>
+  z.object({
+    statuses: z.nullish(
+      z.array(z.object({ context: z.string(), status: z.string(), description: z.nullish(z.string()) })),
+    ),
+  })
+);
+
+/** Whether a pattern may match a name: by the text before its first and after its last special character, so rather too often. */
+function mayMatch(pattern: string, name: string): boolean {
+  const [before = ""] = pattern.split(/[*?[\]{}\\]/);
+  const after = pattern.split(/[*?[\]{}\\]/).at(-1) ?? "";
+  return name.startsWith(before) && name.endsWith(after);
+}
+
+export const GITEA_STATUSES: ForgeStatuses = {
+  takesTexts: true,
+  async read(client, { repository }, commit, name) {
+    const path = `/repos/${repository}/commits/${commit}/status?limit=50`;
+    const { statuses } = await client.get("read the statuses of a commit", path, combinedSchema);
+    const status = (statuses ?? []).find(({ context }) => context === name);
+    return status === undefined ? null : statusOf(status.status, status.description, ["pending"]);
+  },
+  async set(client, { repository }, commit, { name, state, text, url }) {
+    await client.send("set a commit status", `/repos/${repository}/statuses/${commit}`, {
+      body: { state, context: name, description: text, target_url: url },
+    });
+  },
+  async objection(client, address, base, name) {
+    const target = await branchOf(client, address, base);
+    if (target === undefined) return "the rules of its target are not shown";
+    // A rule for any check, such as `*`, would be met by this status alone.
+    const pattern = (target.status_check_contexts ?? []).find((each) => isPattern(each) && mayMatch(each, name));
+    if (target.enable_status_check !== true || pattern === undefined) return null;
+    return `its target requires the checks ${JSON.stringify(pattern)}, which this status would meet`;
+  },
+};

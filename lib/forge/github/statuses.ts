@@ -1,0 +1,27 @@
+/**
+ * Commit statuses of GitHub. Source: GitHub, REST reference, "Commit statuses".
+ * @module
+ */
+import * as z from "zod/mini";
+import { type ForgeStatuses, statusOf } from "../statuses.ts";
+import { restOf } from "./pulls.ts";
+
+const statusSchema = z.lazy(() =>
+  z.object({ context: z.string(), state: z.string(), description: z.nullish(z.string()) })
+);
+
+export const GITHUB_STATUSES: ForgeStatuses = {
+  takesTexts: true,
+  async read(client, { repository }, commit, name) {
+    const path = `${restOf(client.api)}/repos/${repository}/commits/${commit}/statuses?per_page=100`;
+    // Newest first.
+    const list = await client.get("read the statuses of a commit", path, z.array(statusSchema));
+    const status = list.find(({ context }) => context === name);
+    return status === undefined ? null : statusOf(status.state, status.description, ["pending"]);
+  },
+  async set(client, { repository }, commit, { name, state, text, url }) {
+    await client.send("set a commit status", `${restOf(client.api)}/repos/${repository}/statuses/${commit}`, {
+      body: { state, context: name, description: text, target_url: url },
+    });
+  },
+};

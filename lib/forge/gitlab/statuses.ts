@@ -1,0 +1,39 @@
+/**
+ * Commit statuses of GitLab. Source: GitLab, "Commits API", "List the statuses of a commit", "Set commit pipeline status".
+ * @module
+ */
+import * as z from "zod/mini";
+import { type ForgeStatuses, statusOf } from "../statuses.ts";
+import { pathOf, pipelineSchema } from "./pulls.ts";
+
+const statusSchema = z.lazy(() =>
+  z.object({ name: z.string(), status: z.string(), description: z.nullish(z.string()) })
+);
+const headSchema = z.lazy(() => z.object({ head_pipeline: z.nullish(pipelineSchema) }));
+
+const projectOf = (repository: string) => `/projects/${encodeURIComponent(repository)}`;
+
+export const GITLAB_STATUSES: ForgeStatuses = {
+  // "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue 25807).
+  takesTexts: false,
+  async read(client, { repository }, commit, name) {
+    const query = new URLSearchParams({ name, per_page: "100" });
+    const path = `${projectOf(repository)}/repository/commits/${commit}/statuses?${query}`;
+    const list = await client.get("read the statuses of a commit", path, z.array(statusSchema));
+    const status = list.findLast((each) => each.name === name);
+    return status === undefined ? null : statusOf(status.status, status.description, ["pending", "running"]);
+  },
+  async set(client, address, commit, { name, state, text, url }) {
+    // Without it, the status would get a pipeline of its own, for which the merge request does not wait.
+    const { head_pipeline: head } = await client.get(
+      "read the pipeline of a merge request",
+      pathOf(address),
+      headSchema,
+    );
+    const project = head?.project_id ? `/projects/${head.project_id}` : projectOf(address.repository);
+    const pipeline = head ? { pipeline_id: head.id } : {};
+    await client.send("set a commit status", `${project}/statuses/${commit}`, {
+      body: { state, name, description: text, target_url: url, ...pipeline },
+    });
+  },
+};

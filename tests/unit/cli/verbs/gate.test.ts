@@ -1,0 +1,274 @@
+/**
+ * `gate` on GitHub, which has the shapes of its documentation ("Commit statuses", and those of `github_forge.ts`), on GitLab ("Commits API", "Set
+ * commit pipeline status") and on Gitea, whose answers the lab has recorded.
+ */
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../../../lib/clock.ts";
+import { main } from "../../../../lib/cli/main.ts";
+import { type Exchange, giteaForge } from "../../forge/gitea_forge.ts";
+import GITEA from "../../forge/gitea_merging_answers.json" with { type: "json" };
+import { aNode, aReview, githubForge, HEAD, json, type Node, reviews } from "../../forge/github_forge.ts";
+import { aRequest, gitlabForge } from "../../forge/gitlab_forge.ts";
+import { GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "../../forge/world.ts";
+import { fakeIo } from "../fake_io.ts";
+import { TOKEN } from "../world.ts";
+
+interface Place {
+  job: Record<string, string>;
+  files?: Record<string, string>;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+async function gate(place: Place, ...args: string[]) {
+  const io = fakeIo({ env: place.job, files: place.files ?? {} });
+  const code = await main(["gate", ...args], io, { fetch: place.fetch as never, clock: virtualClock() });
+  return { code, ...io.text };
+}
+
+const STATUSES = `/repos/acme/web/commits/${HEAD}/statuses?per_page=100`;
+
+function onGithub(more: Node = {}, event: Node = { pull_request: { number: 7 } }) {
+  const github = githubForge();
+  const base = {
+    ...{ viewerCanMergeAsAdmin: false, baseRefName: "main", baseRef: null },
+    baseRepository: { defaultBranchRef: { name: "main" }, databaseId: 42 },
+  };
+  github.pulls.set("acme/web#7", aNode({ ...base, ...more }));
+  github.rest.set("/repos/acme/web/pulls/7", {});
+  github.rest.set("/repos/acme/web/rules/branches/main?per_page=100", []);
+  github.rest.set(STATUSES, []);
+  return {
+    github,
+    job: {
+      ...{ GITHUB_ACTIONS: "true", GITHUB_SERVER_URL: "https://github.com", GITHUB_API_URL: "https://api.github.com" },
+      ...{ GITHUB_REPOSITORY: "acme/web", GITHUB_EVENT_NAME: "pull_request_target", GITHUB_EVENT_PATH: "/event.json" },
+      GITHUB_TOKEN,
+    },
+    files: { "/event.json": JSON.stringify(event) },
+    fetch: github.fetch,
+  };
+}
+
+const URL_7 = "https://github.com/acme/web/pull/7";
+
+test("gate exits 0 when enough people have approved the newest commit, without a token of Mogplex", async () => {
+  expect(await gate(onGithub(), "--approvals", "1")).toEqual({
+    code: 0,
+    stdout: `${URL_7}: approved: 1 of 1 approval of the newest commit; who asked for it is not known\n`,
+    stderr: "",
+  });
+});
+
+test.each<[string, Node, string[], string]>([
+  ["two are needed", {}, ["--approvals", "2"], "not approved: 1 of 2 approvals of the newest commit"],
+  ["a push came after the approval", { headRefOid: "f".repeat(40) }, [], "kim approved another commit"],
+  [
+    "a program alone has approved",
+    reviews(aReview({ author: { __typename: "Bot", login: "copilot", databaseId: 8 } })),
+    [],
+    "copilot is a program",
+  ],
+  ["its requester has approved", {}, ["--requester", "Kim"], "kim asked for it"],
+  ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is named as a program"],
+  [
+    "somebody requests changes",
+    reviews(aReview({ state: "CHANGES_REQUESTED" })),
+    [],
+    "changes requested: kim requests changes",
+  ],
+  ["not all reviews are shown", reviews(null), [], "unknown: the forge does not show its reviews"],
+])("gate exits 1 when %s", async (_name, more, args, text) => {
+  const { code, stdout } = await gate(onGithub(more), "--approvals", "1", ...args);
+  expect([code, stdout]).toEqual([1, expect.stringContaining(text)]);
+});
+
+test("gate does not count the user of the token", async () => {
+  const at = onGithub();
+  at.github.viewer = { login: "kim", databaseId: 7 };
+  expect((await gate(at, "--approvals", "1")).stdout).toContain("kim owns the token");
+});
+
+test("gate --author needs approvals for the pull requests of one author alone", async () => {
+  expect(await gate(onGithub(reviews()), "--approvals", "1", "--author", "ann")).toMatchObject({
+    code: 0,
+    stdout: `${URL_7}: it needs no approval: mogplex opened it\n`,
+  });
+  // GraphQL leaves out what REST appends to the name of an app.
+  expect(await gate(onGithub(reviews()), "--approvals", "1", "--author", "mogplex[bot]")).toMatchObject({ code: 1 });
+});
+
+test("gate exits 0 for a pull request that is not open any more, and sets no status", async () => {
+  const at = onGithub({ state: "MERGED" });
+  expect(await gate(at, "--approvals", "1", "--status")).toMatchObject({
+    code: 0,
+    stdout: `${URL_7}: the pull request is merged\n`,
+  });
+  expect(at.github.written).toEqual([]);
+});
+
+test("gate --status sets success or pending on the newest commit, never a failure, and only what is new", async () => {
+  const at = onGithub(reviews());
+  const sent = (state: string, description: string) => ({
+    path: `/repos/acme/web/statuses/${HEAD}`,
+    body: { state, context: "mogplex/gate", description, target_url: URL_7 },
+  });
+  expect(await gate(at, "--approvals", "1", "--status")).toMatchObject({ code: 1 });
+  const waits = "not approved: 0 of 1 approval of the newest commit";
+  expect(at.github.written).toEqual([sent("pending", waits)]);
+  at.github.rest.set(STATUSES, [{ context: "mogplex/gate", state: "pending", description: waits }]);
+  expect(await gate(at, "--approvals", "1", "--status")).toMatchObject({ code: 1 });
+  expect(at.github.written.length).toBe(1);
+  at.github.pulls.set("acme/web#7", { ...at.github.pulls.get("acme/web#7"), ...reviews(aReview()) });
+  expect(await gate(at, "--approvals", "1", "--status", "--requester", "ann")).toMatchObject({ code: 0 });
+  expect(at.github.written.at(-1)).toEqual(sent("success", "approved: 1 of 1 approval of the newest commit"));
+  // The approval is gone.
+  at.github.rest.set(STATUSES, [{ context: "mogplex/gate", state: "success", description: "" }]);
+  at.github.pulls.set("acme/web#7", { ...at.github.pulls.get("acme/web#7"), ...reviews() });
+  expect(await gate(at, "--approvals", "1", "--status")).toMatchObject({ code: 1 });
+  expect(at.github.written.at(-1)).toEqual(sent("pending", waits));
+});
+
+test.each<[string, Place, string[], string]>([
+  [
+    "a job without a pull request",
+    onGithub({}, {}),
+    ["--approvals", "1"],
+    "GITHUB_EVENT_PATH names cannot be read, or has no pull request",
+  ],
+  [
+    "a job of a push",
+    { ...onGithub(), job: { ...onGithub().job, GITHUB_EVENT_NAME: "push" }, files: {} },
+    ["--approvals", "1"],
+    "Cannot find the pull request: this is not a job of one; name it: --pull-request URL",
+  ],
+  ["no number", onGithub(), [], "give --approvals 1"],
+  ["a number that opens it", onGithub(), ["--approvals", "0"], "--approvals"],
+  [
+    "another address",
+    onGithub(),
+    ["--approvals", "1", "--pull-request", "https://github.com/acme/web"],
+    "must be the address of a pull request",
+  ],
+  [
+    "a host without a token",
+    onGithub(),
+    ["--approvals", "1", "--pull-request", "https://git.example.com/a/b/pulls/1"],
+    "there is no token for git.example.com",
+  ],
+  ["the token of Mogplex", { ...onGithub(), job: { ...onGithub().job, GITHUB_TOKEN: TOKEN, MOGPLEX_API_KEY: TOKEN } }, [
+    "--approvals",
+    "1",
+  ], "holds the token of Mogplex"],
+])("gate exits 2 for %s", async (_name, place, args, text) => {
+  const { code, stderr } = await gate(place, ...args);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+});
+
+test("gate exits 69 when the forge cannot be asked or does not show it, 64 and 65 for its token", async () => {
+  const exits = async (status: number, body: unknown, headers = {}) => {
+    const at = onGithub();
+    return (await gate({ ...at, fetch: () => Promise.resolve(json(status, body, headers)) }, "--approvals", "1")).code;
+  };
+  expect([await exits(502, {}), await exits(401, {}), await exits(403, {})]).toEqual([69, 64, 65]);
+  const at = onGithub();
+  at.github.pulls.set("acme/web#7", null);
+  expect(await gate(at, "--approvals", "1")).toMatchObject({ code: 69 });
+});
+
+test("gate --json prints what it has found", async () => {
+  expect(JSON.parse((await gate(onGithub(), "--approvals", "1", "--json")).stdout)).toEqual({
+    pullRequest: URL_7,
+    open: true,
+    reason: "approved: 1 of 1 approval of the newest commit; who asked for it is not known",
+    statusSet: false,
+  });
+});
+
+test("gate names a pull request of GitLab from a job of another project, and sets the status in its pipeline", async () => {
+  const gitlab = gitlabForge();
+  const head = { id: 5, project_id: 42, status: "success", source: "merge_request_event" };
+  gitlab.requests.set("acme/web!7", aRequest({ target_branch: "main", head_pipeline: head }, { diffs: [] }));
+  gitlab.others.set("/projects/acme%2Fweb", { id: 42 });
+  gitlab.others.set("/projects/acme%2Fweb/members/all/7", { id: 7, state: "active", access_level: 30 });
+  gitlab.others.set("/users/7", { id: 7, bot: false });
+  gitlab.others.set("/user", { id: 99, username: "project_1_bot" });
+  gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${HEAD}/statuses?name=mogplex%2Fgate&per_page=100`, []);
+  const written: unknown[] = [];
+  const place = {
+    job: {
+      ...{ GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.com", CI_API_V4_URL: "https://gitlab.com/api/v4" },
+      ...{ CI_PROJECT_ID: "1", GITLAB_TOKEN },
+    },
+    async fetch(url: string, init: RequestInit) {
+      if (init.method !== "POST" || url.endsWith("/graphql")) return await gitlab.fetch(url, init);
+      written.push([url, JSON.parse(String(init.body))]);
+      return json(201, {});
+    },
+  };
+  const url = "https://gitlab.com/acme/web/-/merge_requests/7";
+  expect(await gate(place, "--approvals", "1", "--status", "--requester", "ann", "--pull-request", url)).toEqual({
+    code: 0,
+    stdout: `${url}: approved: 1 of 1 approval of the newest commit\n`,
+    stderr: "",
+  });
+  const newest = { name: "mogplex/gate", status: "success", description: "another text" };
+  gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${HEAD}/statuses?name=mogplex%2Fgate&per_page=100`, [
+    newest,
+  ]);
+  // GitLab refuses a state that a status has already.
+  expect((await gate(place, "--approvals", "1", "--status", "--pull-request", url)).code).toBe(0);
+  expect(written).toEqual([[`https://gitlab.com/api/v4/projects/42/statuses/${HEAD}`, {
+    ...{ state: "success", name: "mogplex/gate", pipeline_id: 5, target_url: url },
+    description: "approved: 1 of 1 approval of the newest commit",
+  }]]);
+});
+
+/** A recorded pull request of Gitea, with other answers. */
+function onGitea(target: Record<string, unknown> = {}) {
+  const recordings = GITEA.recordings as unknown as { name: string; url: string; exchanges: Exchange[] }[];
+  const good = structuredClone(recordings.find(({ name }) => name === "with an approval"));
+  if (good === undefined) throw new Error("it was not recorded");
+  for (const each of good.exchanges) {
+    if (/\/branches\/main$/.test(each.asked)) Object.assign(each.body as object, target);
+  }
+  const pull = good.exchanges.find(({ asked }) => /\/pulls\/\d+$/.test(asked))?.body as { head: { sha: string } };
+  const { sha } = pull.head;
+  const path = `/repos/acme/web/commits/${sha}/status?limit=50`;
+  const forge = giteaForge({
+    exchanges: [
+      ...good.exchanges,
+      { asked: `GET ${path}`, status: 200, body: { statuses: [] } },
+      { asked: `POST /repos/acme/web/statuses/${sha}`, status: 201, body: {} },
+      { asked: "GET /user", status: 200, body: { id: 99, login: "mogplex-bot" } },
+    ],
+  });
+  const [server] = good.url.split("/acme/");
+  return {
+    forge,
+    url: good.url,
+    job: {
+      ...{ GITHUB_ACTIONS: "true", GITEA_ACTIONS: "true", GITHUB_SERVER_URL: server ?? "", GITEA_TOKEN },
+      ...{ GITHUB_API_URL: `${server}/api/v1`, GITHUB_REPOSITORY: "acme/other", GITHUB_EVENT_NAME: "schedule" },
+    },
+    fetch: forge.fetch,
+  };
+}
+
+test("gate --status sets the status at Gitea, where the target requires checks by their names", async () => {
+  const at = onGitea({ enable_status_check: true, status_check_contexts: ["mogplex/gate", "ci/*"] });
+  const { code } = await gate(at, "--approvals", "1", "--status", "--requester", "ann", "--pull-request", at.url);
+  expect([code, at.forge.received.at(-1)?.body]).toEqual([0, {
+    ...{ state: "success", context: "mogplex/gate", target_url: at.url },
+    description: "approved: 1 of 1 approval of the newest commit",
+  }]);
+});
+
+test.each(["*", "mogplex/*", "**", "*ga?e", "{unit,mogplex/gate}"])(
+  "gate --status is refused at Gitea while the target requires checks by the pattern %s",
+  async (pattern) => {
+    const at = onGitea({ enable_status_check: true, status_check_contexts: [pattern] });
+    const { code, stderr } = await gate(at, "--approvals", "1", "--status", "--pull-request", at.url);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("which this status would meet")]);
+    expect(at.forge.received.some(({ asked }) => asked.startsWith("POST"))).toBe(false);
+  },
+);
