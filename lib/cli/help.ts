@@ -219,7 +219,7 @@ const DROP_IN = "run without --follow, runs, repos, sandboxes";
 
 /** Verbs of the program's help by purpose, by the beginnings of their names. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
-  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|gate|cleanup|runs )/.test(name)],
   ["Setup", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
   ["Overview", ({ name }) => name === "dashboard"],
   ["Automations", ({ name }) => name.startsWith("automations ")],

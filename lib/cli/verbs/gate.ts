@@ -111,7 +111,7 @@ export const gateVerb: Verb = {
   },
   examples: [
     "mogplex-ci gate --approvals 1",
-    "mogplex-ci gate --approvals 1 --status --pull-request https://gitlab.example.com/acme/web/-/merge_requests/7",
+    'mogplex-ci gate --approvals 1 --status --pull-request "$URL"',
   ],
   run: gate,
 };
