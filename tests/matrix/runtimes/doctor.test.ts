@@ -37,9 +37,9 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
 
   test(`doctor says at which point the way to the service breaks, on ${name}`, async () => {
     const broken: [url: string, advice: string][] = [
-      ["https://mogplex.invalid", "The name is not found"],
+      ["https://mogplex.invalid", "The host name was not found"],
       [`https://127.0.0.1:${port}`, "The server at this address does not use TLS"],
-      [`https://127.0.0.1:${await closedPort()}`, "No program listens there"],
+      [`https://127.0.0.1:${await closedPort()}`, "Nothing listens there"],
     ];
     for (const [url, advice] of broken) {
       const { code, checks } = await doctor({ MOGPLEX_URL: url, MOGPLEX_DEV: "" });
@@ -57,7 +57,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       const without = await doctor(env);
       expect(without.code).toBe(69);
       expect(without.checks.connection?.advice).toStartWith(
-        "The certificate is not from an authority that is known here",
+        "This machine does not know the authority of the certificate",
       );
       const variable = /set (\w+) to its file/.exec(without.checks.connection?.advice ?? "")?.[1] ?? "";
       const trusted = await doctor({ ...env, [variable]: authority });
@@ -83,7 +83,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     expect(checks.proxy?.finding).toContain(new URL(proxyUrl).host);
     const dead = await doctor({ ...env, HTTPS_PROXY: `http://127.0.0.1:${await closedPort()}` });
     expect(dead.code).toBe(69);
-    if (used) expect(dead.checks.connection?.advice).toContain("see whether the proxy");
+    if (used) expect(dead.checks.connection?.advice).toContain("check the proxy");
   });
 }
 

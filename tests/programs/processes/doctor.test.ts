@@ -36,7 +36,7 @@ test("doctor ends with the code that a job would end with", async () => {
   expect([unknown.code, unknown.checks.access?.state]).toEqual([64, "failed"]);
   const misspelt = await doctor({ MOGPLEX_REPO_ID: "acme/wbe" });
   expect([misspelt.code, misspelt.checks.repository?.state]).toEqual([2, "failed"]);
-  expect(misspelt.checks.repository?.finding).toStartWith('"acme/wbe" is not found; ');
+  expect(misspelt.checks.repository?.finding).toStartWith('"acme/wbe" was not found; ');
   const named = await doctor({ MOGPLEX_REPO_ID: "acme/web" });
   expect([named.code, named.checks.repository?.state]).toEqual([0, "ok"]);
   const mistyped = await doctor({ MOGPLEX_REPOID: "x" });
