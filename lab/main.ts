@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     ? "dist/mogplex.mjs is missing: run `npm run build`"
     : undefined;
   if (problem !== undefined) {
-    process.stderr.write(`error: Cannot run the lab as ${problem}\n`);
+    process.stderr.write(`error: Cannot run the lab because ${problem}\n`);
     return 2;
   }
   // An installation holds up everything, the clocks of experiments included. Its time is not that of the lab.

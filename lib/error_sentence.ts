@@ -18,9 +18,9 @@ export interface ErrorParts {
   advice?: string | undefined;
 }
 
-/** `Cannot … : …; …`, or `Cannot … as …: value; …` where a value is at fault. */
+/** `Cannot … : …; …`, or `Cannot … because …: value; …` where a value is at fault. */
 export function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
-  const reason = value === undefined ? `: ${why}` : ` as ${why}: ${value}`;
+  const reason = value === undefined ? `: ${why}` : ` because ${why}: ${value}`;
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 

@@ -6,7 +6,7 @@ set -eu
 case ${MOGPLEX_INPUT_OUT:-} in '' | *[!A-Za-z0-9_-]*) ;; *) rm -rf "./$MOGPLEX_INPUT_OUT" ;; esac
 for mogplex_need in base64 gunzip sha256sum; do
   command -v "$mogplex_need" > /dev/null || {
-    echo "error: Cannot unpack the tool as the image has no $mogplex_need: choose another one (input image)" >&2
+    echo "error: Cannot unpack the tool because the image has no $mogplex_need: choose another one (input image)" >&2
     exit 2
   }
 done

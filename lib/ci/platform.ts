@@ -493,11 +493,13 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
  */
 export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {
-    throw new RangeError(`Cannot write GitHub output as its name has other characters than A-Z a-z 0-9 _ -: "${name}"`);
+    throw new RangeError(
+      `Cannot write GitHub output because its name has other characters than A-Z a-z 0-9 _ -: "${name}"`,
+    );
   }
   // Source: actions/toolkit, prepareKeyValueMessage.
   if (name.includes(delimiter) || value.includes(delimiter)) {
-    throw new RangeError("Cannot write GitHub output as its value contains the delimiter: run again");
+    throw new RangeError("Cannot write GitHub output because its value contains the delimiter: run again");
   }
   return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
 }

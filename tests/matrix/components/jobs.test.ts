@@ -299,7 +299,7 @@ test.skipIf(!CAN_RUN)(
     const bare = await pipeline({ image: "none" });
     expect(bare.jobs["mogplex-run"]?.code).toBe(2);
     expect(bare.jobs["mogplex-run"]?.log).toContain(
-      "> error: Cannot run the tool as the image has neither deno nor bun nor node",
+      "> error: Cannot run the tool because the image has neither deno nor bun nor node",
     );
     const urls = [
       "https://good.example,evil.example",
@@ -417,6 +417,6 @@ test.skipIf(!CAN_RUN)("a runtime that the image does not have is named, and ends
   const { run: pipeline, recorder } = await project({ include: [run({ runtime: "node" })] });
   const { jobs } = await pipeline();
   expect(jobs["mogplex-run"]?.code).toBe(2);
-  expect(jobs["mogplex-run"]?.log).toContain("> error: Cannot run the tool as the image has no node: ");
+  expect(jobs["mogplex-run"]?.log).toContain("> error: Cannot run the tool because the image has no node: ");
   expect(recorder.requests).toEqual([]);
 });

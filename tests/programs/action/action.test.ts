@@ -69,7 +69,7 @@ together(
       ran: ALL,
       outputs: { run_id: "", outcome: "error", exit_code: "2" },
     });
-    const words = 'Cannot use input key-scope as it must be one of pipeline, job, day, random: "weekly"';
+    const words = 'Cannot use input key-scope because it must be one of pipeline, job, day, random: "weekly"';
     expect(machine.done[0]).toMatchObject({ code: 2, stdout: expect.stringContaining(`error: ${words}`) });
     expect(end.summary).toContain("The Mogplex run was not started");
     expect(machine.recorder.requests).toEqual([]);

@@ -198,7 +198,7 @@ withJob("a state file that is a directory, a pipe, a device, a link or huge ends
   }
   const absent = await job.launch(...job.follow("<success>", "--resume", "absent")).ended;
   expect(absent.code).toBe(2);
-  expect(absent.stderr).toEndWith(`error: Cannot resume as there is no state file: "absent"\n`);
+  expect(absent.stderr).toEndWith(`error: Cannot resume because there is no state file: "absent"\n`);
   expect(job.recorder.requests).toEqual([]);
 });
 

@@ -46,7 +46,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a line of the journal that somebody edited",
     JOURNAL,
     (text) => text.replace('"status":"pending"', '"status":"success"'),
-    /read journal as the line was changed: "d\/journal\/000001\.ndjson:4"; restore lock\.json and journal from the wave before/,
+    /read journal because the line was changed: "d\/journal\/000001\.ndjson:4"; restore lock\.json and journal from the wave before/,
   ],
   [
     "a line of the journal that is missing",
@@ -263,7 +263,7 @@ for (const [what, records] of [["intent", 6], ["answer", 7]] as const) {
     const { code, problem } = await world.run();
     expect(code).toBe(69);
     expect(problem).toContain(
-      "when it is writable (is the disk full?), start the same command again: nothing is lost",
+      "when it can be written (is the disk full?), start the same command again: nothing is lost",
     );
     left = Infinity;
     expect((await world.run()).code).toBe(0);

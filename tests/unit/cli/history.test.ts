@@ -46,7 +46,7 @@ test("run --follow starts nothing when the history cannot be written", async () 
       };
     },
   });
-  expect(gone.stderr).toContain(`Cannot write the history as its folder does not exist: "${FILE}"`);
+  expect(gone.stderr).toContain(`Cannot write the history because its folder does not exist: "${FILE}"`);
 });
 
 test("report --history prints the weeks of a history when no run is named, and needs no token", async () => {
@@ -86,7 +86,7 @@ test("report --history refuses a file that is not there, or has no run", async (
   for (const [files, why] of cases) {
     const { code, stderr } = await cli(["report", "--history", FILE], { files });
     expect(code).toBe(2);
-    expect(stderr).toContain(`Cannot read the history as ${why}: "runs.ndjson"; a job writes it with`);
+    expect(stderr).toContain(`Cannot read the history because ${why}: "runs.ndjson"; a job writes it with`);
   }
 });
 

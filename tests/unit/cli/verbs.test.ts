@@ -99,7 +99,7 @@ test("options take the words that their descriptions name, and no others", () =>
     const named = [...option.help.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
     expect(named.length).toBeGreaterThan(1);
     expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);
-    expect(() => option.parse("other", "x")).toThrow(`Cannot use x as it must be one of `);
+    expect(() => option.parse("other", "x")).toThrow(`Cannot use x because it must be one of `);
   }
 });
 

@@ -38,9 +38,9 @@ test("resolveMergeAccess() takes the tokens that read outside of a job alone", (
 
 test("resolveMergeAccess() refuses a setting that is wrong, without its value", () => {
   const of = (text: string) => tokens({ MOGPLEX_MERGE_TOKEN_VARIABLE: text });
-  expect(of("github.com")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE as a host has no variable/);
+  expect(of("github.com")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host has no variable/);
   expect(of("github.com=MISSING")).toMatch(/there is no token in MISSING/);
-  expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE as it is not a host/);
+  expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because it is not a host/);
   const pasted = of(`github.com=${MERGER}-x`);
   expect([pasted, String(pasted).includes(MERGER)]).toEqual([
     expect.stringContaining("not the name of a variable"),

@@ -62,7 +62,7 @@ test("MogplexError composes its message from its parts, and keeps them", () => {
     advice: "see the help",
   });
   expect(error).toMatchObject({
-    message: 'Cannot use mode as it must be one of SAFE, AUTO: "FAST"; see the help',
+    message: 'Cannot use mode because it must be one of SAFE, AUTO: "FAST"; see the help',
     attempted: "use mode",
     why: "it must be one of SAFE, AUTO",
     value: '"FAST"',

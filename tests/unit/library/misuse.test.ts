@@ -290,7 +290,7 @@ test("a time that is too short to follow anything is refused before anything is 
   for (const call of calls) {
     expect(await thrownBy(call)).toMatchObject({
       name: "UsageError",
-      message: "Cannot wait as 'timeoutMs' is in milliseconds, and must be at least 1000 to follow anything: 30",
+      message: "Cannot wait because 'timeoutMs' is in milliseconds, and must be at least 1000 to follow anything: 30",
     });
   }
   expect(kit.runs.length).toBe(1);

@@ -40,7 +40,7 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
   }
   const known = Object.keys(REPORT_FORMATS).join(", ");
   expect(() => parseReportTarget("xml=a", "out")).toThrow(
-    `Cannot write report as its format must be one of ${known}: "xml"`,
+    `Cannot write report because its format must be one of ${known}: "xml"`,
   );
   expect(() => parseReportTarget("markdwn", "out")).toThrow(': "markdwn"; did you mean "markdown"?');
 });
@@ -75,7 +75,7 @@ test("defaultTargets() are the files of all formats, in the directory", () => {
 test("checkTargets() throws UsageError when two reports go to one file", () => {
   const targets = [{ format: "json", path: "out/a" }, { format: "dotenv", path: "./out//./a" }] as const;
   expect(() => checkTargets(targets, memoryIo())).toThrow(
-    'Cannot write report "dotenv" as report "json" goes to the same file: "./out//./a"',
+    'Cannot write report "dotenv" because report "json" goes to the same file: "./out//./a"',
   );
 });
 

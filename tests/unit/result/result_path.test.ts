@@ -62,7 +62,7 @@ test("withResultTask() puts the file into the last paragraph, so that the title 
 test("withResultTask() refuses a task that the service would refuse", () => {
   const long = () => withResultTask("x".repeat(99_900), "a.json", { text: "{}" });
   expect(long).toThrow(
-    /^Cannot start run as the task and the schema of the result have more than 100000 characters: they have 100\d+; shorten one of them$/,
+    /^Cannot start run because the task and the schema of the result have more than 100000 characters: they have 100\d+; shorten one of them$/,
   );
 });
 

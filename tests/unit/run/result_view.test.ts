@@ -10,7 +10,7 @@ const ERROR = new UsageError({
   value: '"x"',
   advice: "check the id",
 });
-const WHAT = 'Cannot start run as repository unknown: "x"';
+const WHAT = 'Cannot start run because repository unknown: "x"';
 
 function explained(fields: Partial<RunResult>) {
   const { reason, advice } = viewOf(sampleResult({ outcome: "error", ...fields }));

@@ -41,7 +41,7 @@ test("run --follow refuses to create the default branch before a start is used",
   const { code, stderr } = await cli(["run", "--follow", "x", ...flags]);
   expect({ code, requests }).toEqual({ code: 2, requests: ["GET /repos"] });
   expect(stderr).toContain(
-    'Cannot start run as a run cannot create the default branch of the repository: "main"; choose another working branch',
+    'Cannot start run because a run cannot create the default branch of the repository: "main"; choose another working branch',
   );
   expect((await cli(["run", "--follow", "x", "--repo", "acme/api", "--branch", "main"])).code).toBe(0);
 });

@@ -62,7 +62,7 @@ test("StateWriter proves each state that it writes", () => {
   expect(new Set(files.written.map((text) => JSON.parse(text).proof)).size).toBe(3);
 });
 
-test("StateWriter.clear() removes an old file after proving that it is writable", () => {
+test("StateWriter.clear() removes an old file after proving that it can be written", () => {
   const files = memoryFiles({ [PATH]: "old" });
   new StateWriter(files, PATH, SEAL, () => {}).clear();
   expect(files.files.has(PATH)).toBe(false);

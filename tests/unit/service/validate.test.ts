@@ -57,14 +57,14 @@ test("validateStartRequest() normalises the repository's root to null", () => {
 
 test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
-    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list", or api.listRepos() in a script, shows the ids`,
+    `Cannot use repository id because it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list", or api.listRepos() in a script, shows the ids`,
   );
   for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });
 
 test("validateStartRequest() measures the prompt after trimming, in UTF-16 units", () => {
   expect(refusal({ prompt: " \n" })).toContain("the prompt is empty");
-  expect(refusal({ prompt: 5 })).toBe("Cannot use prompt as it must be text: 5");
+  expect(refusal({ prompt: 5 })).toBe("Cannot use prompt because it must be text: 5");
   expect(validateStartRequest({ ...base, prompt: ` ${"😀".repeat(50_000)} ` }).prompt.length).toBe(100_000);
   expect(refusal({ prompt: `${"😀".repeat(50_000)}x` })).toBe(
     "Cannot start run: the prompt must have at most 100000 characters, but has 100001",
@@ -90,7 +90,7 @@ test("validateStartRequest() throws an error in parts", () => {
     }
   };
   expect(thrown({ baseBranch: "a@b" })).toMatchObject({
-    message: 'Cannot use base branch as the character "@" is not permitted: "a@b"; ' +
+    message: 'Cannot use base branch because the character "@" is not permitted: "a@b"; ' +
       'the service accepts letters, digits, "_", ".", "/" and "-"',
     attempted: "use base branch",
     why: 'the character "@" is not permitted',
@@ -122,8 +122,8 @@ test("validateStartRequest() refuses a new branch that is the base branch", () =
 
 test("validateStartRequest() refuses values that the service would silently replace", () => {
   expect(refusal({ createBranch: "true" })).toContain("must be true or false");
-  expect(refusal({ mode: "fast" })).toBe(`Cannot use mode as it must be one of SAFE, AUTO, YOLO: "fast"`);
-  expect(refusal({ harness: " " })).toBe(`Cannot use harness as it must be a word of at most 100 characters: " "`);
+  expect(refusal({ mode: "fast" })).toBe(`Cannot use mode because it must be one of SAFE, AUTO, YOLO: "fast"`);
+  expect(refusal({ harness: " " })).toBe(`Cannot use harness because it must be a word of at most 100 characters: " "`);
   expect(validateStartRequest({ ...base, harness: " gemini " }).harness).toBe("gemini");
   expect(refusal({ harness: 5 })).toContain("harness");
   expect(refusal({ mode: 5 })).toContain("mode");

@@ -28,7 +28,7 @@ test.each([
 
 test("renderTemplate() throws when a variable has no value, inherited names included", () => {
   expect(() => renderTemplate("{{ toString }}", VALUES)).toThrow(
-    'Cannot fill in a template as a variable has no value: "toString"; give it in variables',
+    'Cannot fill in a template because a variable has no value: "toString"; give it in variables',
   );
 });
 

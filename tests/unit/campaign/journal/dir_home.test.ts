@@ -159,7 +159,7 @@ test("readJournal() refuses a journal that was changed, with the place and what 
   const room = await roomWith(notes(1002));
   const [one, two] = [linesOf(room, ONE), linesOf(room, TWO)];
   const refused = (why: string, place: string) =>
-    `2 Cannot read journal as ${why}: ${JSON.stringify(place)}; ${RESTORE}`;
+    `2 Cannot read journal because ${why}: ${JSON.stringify(place)}; ${RESTORE}`;
   const cases: [change: () => void, message: string][] = [
     [
       () =>
@@ -202,13 +202,13 @@ test("readJournal() refuses a journal that was changed, with the place and what 
 test("readJournal() tells the journal of another campaign or round, and one of a newer version", async () => {
   const room = await roomWith([{ type: "wave" }]);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {}), { round: "" }))).toBe(
-    `2 Cannot read journal as it belongs to another campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
+    `2 Cannot read journal because it belongs to another campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
       "use another directory, or the campaign that this one belongs to",
   );
   const newer = room.files.text(ONE) + '{"schema":2}';
   room.files.put(ONE, newer);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {})))).toBe(
-    `2 Cannot read journal as the line was made by a newer version (schema 2): "${ONE}:2"; use that version, or a later one`,
+    `2 Cannot read journal because the line was made by a newer version (schema 2): "${ONE}:2"; use that version, or a later one`,
   );
   expect(room.files.text(ONE)).toBe(newer);
 });
@@ -236,7 +236,7 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
     throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   };
   room.files.before = fail("append", "replace");
-  const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
+  const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
   const message = `69 Cannot write journal "${ONE}": ENOSPC: no space left on device; ${advice}`;
   expect(await failureOf(() => home.append([note("x")]))).toBe(message);
   expect(await failureOf(() => home.writeLock(lockOf(1)))).toStartWith(

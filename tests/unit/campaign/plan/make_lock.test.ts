@@ -41,7 +41,7 @@ const invalid = (name: string): ResolvedItem => ({
   excluded: { as: "invalid", reason: "the service lists no repository of this name" },
 });
 
-/** Makes a lock, which is writable and read again. */
+/** Makes a lock, which can be written and read again. */
 async function make(
   items: readonly ResolvedItem[],
   file: Partial<CampaignFile> = {},

@@ -109,7 +109,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
       "Cannot write a comment on pull request #7: variable GITEA_TOKEN is empty; put a token there, with",
     ],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
-    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository as GITHUB_REPOSITORY must be"],
+    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository because GITHUB_REPOSITORY must be"],
   ];
   for (const [inputs, env, words] of cases) {
     const { code, notes, github } = await comment(inputs, { env });
@@ -122,7 +122,7 @@ test("a step refuses a pull request that is not a number, before anything is sta
   const at = world();
   const { code, log, github } = await comment({ "pull-request": "7/../8" }, { at });
   expect([code, github.requests, at.emulator.world.store.runs.size]).toEqual([2, [], 0]);
-  expect(log).toContain('Cannot use input pull-request as it must be the number of a pull request: "7/../8"');
+  expect(log).toContain('Cannot use input pull-request because it must be the number of a pull request: "7/../8"');
 });
 
 const page = (status: number) => new Response("{}", { status, headers: { "content-type": "application/json" } });

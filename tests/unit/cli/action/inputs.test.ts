@@ -111,7 +111,7 @@ for (const [name, value] of Object.entries(REFUSED)) {
     expect(log.match(/^::error title=[^\n]*exit code 2/gm)).toHaveLength(1);
     expect(at.requests.filter((each) => each.startsWith("POST"))).toEqual([]);
     const named = ["timeout", "on-timeout", "on-interrupt", "key-scope", "token-share", "log", "create-branch"];
-    if ([...named, "follow", "comment"].includes(name)) expect(log).toContain(`Cannot use input ${name} as `);
+    if ([...named, "follow", "comment"].includes(name)) expect(log).toContain(`Cannot use input ${name} because `);
   });
 }
 
@@ -123,5 +123,5 @@ test("a step takes durations as people write them, and up to the limit of the wa
     expect(Math.round((at.clock.now() - before) / 1_000)).toBe(seconds);
   }
   const { code, log } = await step({ timeout: "1000h" });
-  expect([code, /input timeout as it must be a time like .*, at most 720h: "1000h"/.test(log)]).toEqual([2, true]);
+  expect([code, /input timeout because it must be a time like .*, at most 720h: "1000h"/.test(log)]).toEqual([2, true]);
 });

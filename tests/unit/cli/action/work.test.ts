@@ -62,17 +62,20 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     ],
     [{ "run-id": RUN, "prompt": "", "automation": AUTOMATION }, "Cannot use input run-id: input automation does not"],
     [{ "run-id": RUN, "prompt": "", "follow": "false" }, "Cannot use input run-id: the step follows the run, but"],
-    [{ "run-id": "7", "prompt": "" }, "Cannot use run id as it must be a UUID"],
+    [{ "run-id": "7", "prompt": "" }, "Cannot use run id because it must be a UUID"],
     [{ ...NO_TASK, harness: "codex" }, "Cannot use input automation: input harness does not go with it"],
     [{ ...NO_TASK, follow: "false" }, "Cannot use input automation: the step follows the run, but"],
-    [{ ...NO_TASK, automation: "seven" }, "Cannot use automation id as it must be a UUID"],
+    [{ ...NO_TASK, automation: "seven" }, "Cannot use automation id because it must be a UUID"],
     [{ ...NO_TASK, repo: "" }, "Cannot trigger automation: a repository is missing; give input repo or"],
     [{ "automation-input": "a=s3cret-value" }, "Cannot use input automation-input: input automation is empty"],
     [
       { ...NO_TASK, "automation-input": "a=1\ns3cret-value" },
       "Cannot use input automation-input: line 2 must have the form",
     ],
-    [{ ...NO_TASK, "automation-input": "a:=s3cret-value" }, 'Cannot use --input as what follows ":=" is not JSON: "a"'],
+    [
+      { ...NO_TASK, "automation-input": "a:=s3cret-value" },
+      'Cannot use --input because what follows ":=" is not JSON: "a"',
+    ],
   ];
   for (const [inputs, words] of cases) {
     const at = world();

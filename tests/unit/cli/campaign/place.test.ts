@@ -47,7 +47,7 @@ test("--home is a directory or a branch, and every verb refuses anything else", 
     expect([verb, code, stderr]).toEqual([
       verb,
       2,
-      "error: Cannot use the home of a campaign as this is neither a job of a CI system that names its repository nor a " +
+      "error: Cannot use the home of a campaign because this is neither a job of a CI system that names its repository nor a " +
       'clone with a remote origin: "git:origin#x"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n',
     ]);
   }

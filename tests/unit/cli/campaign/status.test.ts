@@ -118,7 +118,7 @@ test("campaign status ends with 2 for a changed journal, and for a directory wit
   const { code, stderr } = await world.campaign("status");
   expect([code, stderr]).toEqual([
     2,
-    expect.stringMatching(/^error: Cannot read journal as the line was changed.*restore lock\.json/),
+    expect.stringMatching(/^error: Cannot read journal because the line was changed.*restore lock\.json/),
   ]);
 });
 

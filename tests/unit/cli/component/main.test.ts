@@ -177,7 +177,7 @@ test("the component's first errors name its inputs, and no flag or command that 
       { ...prompt, MOGPLEX_REPO_ID: "00000000-0000-4000-8000-000000000000" },
       "Cannot start run: the token reaches",
     ],
-    [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository as it must be owner/name or an id"],
+    [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository because it must be owner/name or an id"],
     [["follow"], {}, "Cannot follow: the id of a run is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
   ];
   for (const [args, env, message] of cases) {

@@ -245,7 +245,7 @@ test("run --detach leaves the note, and the notice about a missing token, to the
 
 test("a setting of the note that is not possible ends with 2 before anything is started", async () => {
   const bad: [Record<string, string>, string][] = [
-    [{ MOGPLEX_NOTE: "yes" }, `error: Cannot use MOGPLEX_NOTE as it must be one of auto, off: "yes"\n`],
+    [{ MOGPLEX_NOTE: "yes" }, `error: Cannot use MOGPLEX_NOTE because it must be one of auto, off: "yes"\n`],
     [
       { MOGPLEX_NOTE_TOKEN_VARIABLE: "glpat-x y" },
       "error: Cannot write a note: MOGPLEX_NOTE_TOKEN_VARIABLE must be the name of a variable (letters, digits, " +

@@ -56,7 +56,7 @@ test("wholeRunId() names what was searched when no run begins with the digits, a
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id as no run in mogplex-campaign/campaign.json, mogplex-ci/run.json or the recent runs of " +
+    "error: Cannot use run id because no run in mogplex-campaign/campaign.json, mogplex-ci/run.json or the recent runs of " +
       'https://mogplex.com begins with it: "1d29863d"; give the whole id\n',
   );
 });
@@ -68,7 +68,7 @@ test("wholeRunId() names the runs that begin with the digits when there are more
   const { code, stderr } = await cli(["follow", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain(
-    `Cannot use run id as more than one run begins with it: "1d29863d"; give one of ${ids.join(", ")}\n`,
+    `Cannot use run id because more than one run begins with it: "1d29863d"; give one of ${ids.join(", ")}\n`,
   );
 });
 
@@ -78,7 +78,7 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const short = await cli(["follow", "1d29863"], { env: HOME, files });
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
-  for (const { stderr } of [short, inCi]) expect(stderr).toContain("Cannot use run id as it must be a UUID");
+  for (const { stderr } of [short, inCi]) expect(stderr).toContain("Cannot use run id because it must be a UUID");
 });
 
 test("wholeRunId() ends with 64 when there is no token, since it compares the service of each run", async () => {

@@ -421,7 +421,7 @@ test("run --follow ends with 2 and sends nothing when a report would replace the
   expect({ code, stderr, requests }).toEqual({
     code: 2,
     stderr:
-      'error: Cannot write report "json" as the state file of the job goes to the same file: "./mogplex-ci//run.json"\n',
+      'error: Cannot write report "json" because the state file of the job goes to the same file: "./mogplex-ci//run.json"\n',
     requests: [],
   });
 });
@@ -431,7 +431,7 @@ test("run --follow ends with 2 and sends nothing when the file to resume from is
   const { code, stderr } = await cli([...RUN, "--resume", "nofile.json"]);
   expect({ code, stderr, requests }).toEqual({
     code: 2,
-    stderr: 'error: Cannot resume as there is no state file: "nofile.json"\n',
+    stderr: 'error: Cannot resume because there is no state file: "nofile.json"\n',
     requests: [],
   });
 });

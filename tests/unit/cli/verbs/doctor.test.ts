@@ -453,7 +453,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
 test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
   const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
   expect(checks.url).toMatchObject({
-    finding: `Cannot use MOGPLEX_URL as plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
+    finding: `Cannot use MOGPLEX_URL because plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
     advice: "Set MOGPLEX_DEV=1, which permits it to this host",
   });
 });

@@ -67,7 +67,7 @@ test("permissions adds the collector of a trace, its variables, and the files th
 test("denoFlags() refuses a path that a shell would take apart", () => {
   const permissions = permissionsFor(at(() => undefined), { ...PATHS, out: "my reports" });
   expect(() => denoFlags(permissions)).toThrow(
-    `Cannot print permissions as a path has a blank, a comma or a character of the shell: "my reports"; use --json`,
+    `Cannot print permissions because a path has a blank, a comma or a character of the shell: "my reports"; use --json`,
   );
 });
 
@@ -95,7 +95,7 @@ test("permissions ends with 2 when a report has no known format", async () => {
   const { code, stderr } = await world("").cli(["permissions", "--report", "pdf"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: `error: Cannot write report as its format must be one of ${
+    stderr: `error: Cannot write report because its format must be one of ${
       Object.keys(REPORT_FORMATS).join(", ")
     }: "pdf"\n`,
   });
