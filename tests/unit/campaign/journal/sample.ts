@@ -120,7 +120,7 @@ export async function recordsOf(bodies: readonly RecordBody[]): Promise<JournalR
   return (await chained(bodies)).map(({ record }) => record);
 }
 
-/** The memory after all records of a journal. @throws {UsageError} because `applyRecord` does. */
+/** The memory after all records of a journal. @throws {UsageError} as `applyRecord` does. */
 export function foldJournal(lock: Lock, records: Iterable<JournalRecord>): CampaignMemory {
   const memory = newMemory(lock);
   for (const record of records) applyRecord(memory, record);
