@@ -6,7 +6,14 @@ import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
 import type { Setting } from "../report/run_page.ts";
-import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
+import {
+  defaultTargets,
+  parseReportTarget,
+  plainPath,
+  type ReportTarget,
+  TERMINAL_FORMATS,
+  VALUE_FILE,
+} from "../report/write.ts";
 import type { KeyScope } from "../run/key.ts";
 import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
@@ -114,6 +121,8 @@ export interface Places {
   out: string;
   targets: ReportTarget[];
   state: string;
+  /** For a copy of the value of a result file. */
+  value: string;
 }
 
 /** Default directory of the reports. */
@@ -148,7 +157,8 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
     : defaultTargets(out, isPerson ? TERMINAL_FORMATS : undefined);
   const state = statePath(context, out);
   const same = targets.find(({ path }) => plainPath(path) === plainPath(state));
-  if (same === undefined) return { out, targets, state };
+  const value = `${out.replace(/\/+$/, "")}/${VALUE_FILE}`;
+  if (same === undefined) return { out, targets, state, value };
   throw new UsageError({
     attempted: `write report "${same.format}"`,
     why: "the state file of the job goes to the same file",

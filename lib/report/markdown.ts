@@ -22,8 +22,8 @@ import {
 } from "../run/result_view.ts";
 import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
-import { webUrl } from "../text/escape.ts";
-import { cutText } from "../text/plain_text.ts";
+import { jsonText, webUrl } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
@@ -100,6 +100,7 @@ function story(view: ResultView, { redact, steps, compared }: MarkdownOptions): 
     ...(nextStep ? [{ text: [NOW, " ", nextStep] }] : []),
     ...(resume ? [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }] : []),
     ...(compared ? [{ text: compared }] : []),
+    ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
     ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
@@ -118,6 +119,20 @@ function adviceParts(advice: string): Block[] {
 
 function part(heading: string, ...blocks: readonly Block[]): Block[] {
   return [{ heading, level: 3 }, ...blocks];
+}
+
+/** The value of the result file, or what is wrong with it. */
+export function resultBlocks({ resultFile }: ResultView): Block[] {
+  if (resultFile === null) return [];
+  const { cause, value, mistakes, path, commit } = resultFile;
+  const where: Block = { text: [{ name: path }, ...commit === null ? [] : [" at ", { name: commit.slice(0, 12) }]] };
+  if (cause !== null) return mistakes.length === 0 ? [where] : [where, { list: mistakes.map((name) => ({ name })) }];
+  return [where, { code: cutText(plainText(jsonText(value, 2)), MAX_PROSE) }];
+}
+
+function resultParts(view: ResultView): Block[] {
+  const blocks = resultBlocks(view);
+  return blocks.length === 0 ? [] : part("Result", ...blocks);
 }
 
 /** The first lines of the task, with the rest folded. */

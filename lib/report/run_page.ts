@@ -22,7 +22,7 @@ import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import { type Earlier, streakText } from "./history.ts";
-import { jobLinks, startFacts, waitTable } from "./markdown.ts";
+import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
 import { columns, figure, gantt, type GanttRow } from "./chart.ts";
 import {
   action,
@@ -103,6 +103,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
         null,
         grid("thirds", words(view), panel(htmlOf([{ facts: facts(view, options) }]))),
       ),
+      section("result", "Result file", null, panel(htmlOf(resultBlocks(view)))),
       section("events", "Events", eventNotes(view), eventList(view)),
       section("more", "More", null, panel(more(view, options))),
     ],
@@ -111,7 +112,8 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
 }
 
 /** Shape and word of an outcome. */
-function stateOf({ outcome, verdict, kind: { noun } }: ResultView): [tone: Tone, word: string] {
+function stateOf({ outcome, verdict, resultFile, kind: { noun } }: ResultView): [tone: Tone, word: string] {
+  if (outcome !== "interrupted" && resultFile !== null && resultFile.cause !== null) return ["bad", verdict.word];
   const states: Readonly<Record<ResultView["outcome"], [Tone, string]>> = {
     success: ["good", "succeeded"],
     failed: ["bad", "failed"],

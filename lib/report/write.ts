@@ -7,6 +7,7 @@ import { errorSentence, messageOf } from "../error_sentence.ts";
 import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { didYouMean } from "../nearest.ts";
+import { lookup } from "../lookup.ts";
 import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
 import type { AnyResult } from "../run/result.ts";
@@ -73,17 +74,65 @@ const NAMES: Readonly<Record<OutputName, string>> = {
   branch: "MOGPLEX_BRANCH",
   pull_request_url: "MOGPLEX_PULL_REQUEST_URL",
   replayed: "MOGPLEX_REPLAYED",
+  result_path: "MOGPLEX_RESULT_PATH",
 };
 
 export const OUTPUT_VARIABLES: readonly string[] = Object.values(NAMES);
 
-export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
+export type OutputName =
+  | "run_id"
+  | "status"
+  | "outcome"
+  | "branch"
+  | "pull_request_url"
+  | "replayed"
+  | "result_path";
 
-/** Values by output; an absent output is not written. */
-export type Outputs = Partial<Record<OutputName, string>>;
+/** Values by output; an absent output is not written. The schema of a result names more of them. */
+export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
-/** All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one. */
-export function outputsOf(result: AnyResult): Outputs {
+/** The copy of a checked value. */
+export const VALUE_FILE = "value.json";
+
+/** Most bytes of a dotenv file with the values of a result. GitLab refuses one of more than 5 000. */
+const MAX_RESULT_BYTES = 4_000;
+
+/**
+ * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one.
+ * @param valuePath Path of the copy of the value; undefined if there is none.
+ */
+export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
+  return { ...runOutputs(result), ...resultOutputs(result, valuePath).outputs };
+}
+
+/**
+ * The outputs of the result file. A value that is not safe in a script, or does not fit into the file of all outputs, is left out: an empty text
+ * would be a wrong answer.
+ * @returns `omitted` has the names of the outputs that are left out.
+ */
+export function resultOutputs(
+  result: AnyResult,
+  valuePath: string | undefined,
+): { outputs: Outputs; omitted: string[] } {
+  const file = result.kind === "run" ? result.resultFile : null;
+  const [outputs, omitted]: [Record<string, string>, string[]] = [{}, []];
+  if (file === null || file.cause !== null) return { outputs, omitted };
+  const values = Object.entries(file.outputs).map(([name, value]) => [`result_${name}`, String(value)] as const);
+  let bytes = textBytes(runOutputs(result));
+  for (const [name, value] of [...valuePath === undefined ? [] : [["result_path", valuePath] as const], ...values]) {
+    const size = textBytes({ [name]: value });
+    if (bareValue(value) !== value || bytes + size > MAX_RESULT_BYTES) omitted.push(name);
+    else {
+      outputs[name] = value;
+      bytes += size;
+    }
+  }
+  return { outputs, omitted };
+}
+
+const textBytes = (outputs: Outputs) => new TextEncoder().encode(renderOutputsEnv(outputs)).length;
+
+function runOutputs(result: AnyResult): Outputs {
   const { runId, status, outcome, git, replayed } = viewOf(result);
   return {
     run_id: runId ?? "",
@@ -105,7 +154,10 @@ export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, str
 
 /** By the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
-  const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], bareValue(value)]);
+  const entries = Object.entries(outputs).map(([name, value = ""]) => [
+    lookup(NAMES, name) ?? `MOGPLEX_${name.toUpperCase()}`,
+    bareValue(value),
+  ]);
   return Object.fromEntries(entries);
 }
 
@@ -114,13 +166,13 @@ function renderOutputsEnv(outputs: Outputs): string {
   return renderDotenvFile(outputVariables(outputs));
 }
 
-function renderDotenv(result: AnyResult): string {
-  return renderOutputsEnv(outputsOf(result));
+function renderDotenv(result: AnyResult, { valuePath }: Surroundings): string {
+  return renderOutputsEnv(outputsOf(result, valuePath));
 }
 
 // The formats of `--report`. To add one, add a renderer and a row here; a renderer uses the view that `viewOf` makes of any kind of result.
 
-type Surroundings = MarkdownOptions & RunPageOptions;
+type Surroundings = MarkdownOptions & RunPageOptions & Pick<WriteReportsOptions, "valuePath">;
 
 interface ReportFormat {
   readonly file: string;
@@ -337,6 +389,8 @@ export interface WriteReportsOptions {
   program?: string | undefined;
   /** Absent without a history. */
   earlier?: Earlier | undefined;
+  /** Path for a copy of the value of a result file. @default no copy */
+  valuePath?: string | undefined;
   /** Removes our own token from the finished text, keys of JSON included. */
   redactToken: Redact;
 }
@@ -388,8 +442,9 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier, program } = options;
+  const { earlier, program, valuePath } = options;
   const around = {
+    valuePath,
     program: program === undefined ? undefined : redact(plainText(program)),
     links,
     redact,
@@ -397,12 +452,19 @@ export function writeReports(
     earlier,
     compared: earlier?.sentence,
   };
+  const file = clean.kind === "run" ? clean.resultFile : null;
+  if (valuePath !== undefined && file !== null) {
+    attempt("value", valuePath, () => {
+      if (file.cause === null) io.writeFile(valuePath, `${redactToken(jsonText(file.value, 2))}\n`, true);
+      else io.removeFile(valuePath);
+    });
+  }
   for (const { format, path } of targets) {
     const { render }: ReportFormat = REPORT_FORMATS[format];
     // On a full disk later jobs would read the outputs of the start.
     attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around)), format === "dotenv"));
   }
-  appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
+  appendOutputs(textsOf(outputsOf(clean, valuePath)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",

@@ -126,6 +126,7 @@ async function withResultFile(
   const { session } = options;
   let [last, lastEnd] = [operation, end];
   let blobBefore: string | null = null;
+  let mistakesBefore: readonly string[] = [];
   for (let count = 0;; count++) {
     const { outcome, exitCode, idempotencyKey } = lastEnd.result;
     if (wanted === undefined || outcome !== "success" || exitCode !== 0) return lastEnd;
@@ -150,8 +151,10 @@ async function withResultFile(
     }
     session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
-    const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakes);
-    blobBefore = blob;
+    // A file that was left alone still has the mistakes of the time before.
+    mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
+    const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
+    blobBefore = blob ?? blobBefore;
     const again = { ...options, ...ownKey(key), byTask: false, startOnly: false, resultFile: wanted };
     last = new RunOperation(again, { request, resumed: undefined }, state);
     lastEnd = await new Job(last, again).start();

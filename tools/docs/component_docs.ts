@@ -70,6 +70,8 @@ const OUTPUTS: Readonly<Record<string, string>> = {
   MOGPLEX_BRANCH: "The branch that was pushed. Empty if there is none or it is unknown.",
   MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty if there is none or it is unknown.",
   MOGPLEX_REPLAYED: "`true` if the job attached to an existing run.",
+  MOGPLEX_RESULT_PATH:
+    "Path of the checked value, for a job with a result. The scalars of its schema are variables, too: `MOGPLEX_RESULT_NAME`.",
 };
 
 /** The table of the variables that later jobs receive. @throws when one has no text in `OUTPUTS`. */

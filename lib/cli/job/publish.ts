@@ -10,6 +10,7 @@ import {
   problemOf,
   type ReportProblem,
   type ReportTarget,
+  resultOutputs,
   writeReports,
   type WriteReportsOptions,
   writeRunId,
@@ -98,13 +99,14 @@ function reports(
   { io, platform, writer, settings, vocabulary, laptop }: Context,
   job: Published,
 ): Publish<AnyResult> {
-  const { places: { targets }, eventFiles = [], extra } = job;
+  const { places: { targets, value: valuePath }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
     // A component has no command to copy.
     program: laptop && vocabulary.program,
+    valuePath,
   };
   function print(problems: readonly ReportProblem[]): void {
     for (const { message } of problems) writer.error(message);
@@ -123,6 +125,13 @@ function reports(
         ...writeReports(ended.result, others, io, writer.redact, { ...all, earlier }),
       ];
       print(problems);
+      for (const name of resultOutputs(ended.result, valuePath).omitted) {
+        writer.note(
+          writer.untrusted(
+            `output ${name} is left out: its value is not safe in a script, or too long; read ${valuePath}`,
+          ),
+        );
+      }
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
     },
   };
@@ -189,12 +198,12 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
 }
 
 /** Commands of the CI system in the log. Not with `--json`: stdout is for programs then. */
-function commands(context: Context): Publish<AnyResult> {
+function commands(context: Context, { places }: Published): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has(JSON_LINES)) return { ended() {} };
   return {
     started: (runId) => commandOutputs(writer, platform, { run_id: runId }),
-    ended: ({ result, written }) => commandResult(context, platform, result, written),
+    ended: ({ result, written }) => commandResult(context, platform, result, { written, valuePath: places.value }),
   };
 }
 

@@ -2,6 +2,7 @@
  * A job of the command line: its request, session and signals, places of the files, log and publishers, the work, its end.
  * @module
  */
+import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import type { Notice } from "../../notice.ts";
@@ -28,6 +29,8 @@ export interface JobAsked extends Partial<WaitSettings> {
   timeoutMs: number | undefined;
   /** Null shows none. */
   log: LogForm | null;
+  /** The result file that the job asks for: the copy of an earlier job is removed. @default none */
+  wanted?: object | undefined;
 }
 
 /** `A` is the request of the job, `F` the place of its files. */
@@ -91,7 +94,11 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
   );
-  const places = await step(connected, () => openPlaces(context, folder.out));
+  const places = await step(connected, () => {
+    const opened = openPlaces(context, folder.out);
+    if (request.wanted !== undefined) removeValue(context, opened.value);
+    return opened;
+  });
   const placed = { ...connected, places: () => places };
   const published = await step(placed, async () => {
     const extra = await context.extras?.open(context);
@@ -202,6 +209,18 @@ function openPlaces(context: Context, out?: string): Places {
   checkTargets(places.targets, context.io);
   ignore?.();
   return places;
+}
+
+/** Removes the value of an earlier job, which would pass for that of this one. @throws {UsageError} if it cannot be removed. */
+function removeValue({ io }: Context, path: string): void {
+  try {
+    if (io.realPath(path) === undefined) return;
+    // This refuses a symbolic link, also in the folders above.
+    io.writeFile(path, "");
+    io.removeFile(path);
+  } catch (cause) {
+    throw new UsageError({ attempted: `write "${path}"`, why: messageOf(cause) }, { cause });
+  }
 }
 
 /** Opens the log. From then on notices are lines of it. */

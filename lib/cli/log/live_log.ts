@@ -432,6 +432,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["start", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
+    ["result file", view.resultFile?.path ?? null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],

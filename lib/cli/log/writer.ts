@@ -463,17 +463,17 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
 
 /**
  * Prints all commands for a result.
- * @param written Reports that were written.
+ * @param about Reports that were written, and the path of the copy of the value.
  */
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,
   result: AnyResult,
-  written: readonly ReportTarget[],
+  { written, valuePath }: { written: readonly ReportTarget[]; valuePath?: string | undefined },
 ): void {
   // Redact before cutting: half a secret has no recognizable shape.
   const clean = writer.clean(result);
-  commandOutputs(writer, platform, outputsOf(clean));
+  commandOutputs(writer, platform, outputsOf(clean, valuePath));
   const summary = written.find((target) => target.format === "markdown");
   if (summary !== undefined) commandSummary({ writer, io }, platform, summary.path);
   commandVerdict(writer, platform, clean);

@@ -105,7 +105,7 @@ async function readRun(context: Context) {
     : await readFollowUp(context, after, result);
   /** For the start line and the list of runs. */
   const about = isLater(request) ? { repo: option(REPO), prompt: request.task ?? `--fix ${option(FIX)}` } : request;
-  return { ...settings, request, about };
+  return { ...settings, request, about, wanted: result };
 }
 
 export function announce(

@@ -12,7 +12,7 @@ import { parseDotenv, parseGithubFile } from "../hostile/parsers/file_parsers.ts
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
-const renderDotenv = (result: AnyResult) => REPORT_FORMATS.dotenv.render(result);
+const renderDotenv = (result: AnyResult) => REPORT_FORMATS.dotenv.render(result, { redact: (text) => text });
 const renderVariables = (outputs: Outputs) => renderDotenvFile(outputVariables(outputs));
 
 test("report dotenv writes the six public variables", () => {

@@ -19,7 +19,12 @@ import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
 
 const FLAGS = { positionals: [], has: () => false, get: () => undefined, all: () => [] };
 const JOB: Published = {
-  places: { out: "out", targets: [{ format: "json", path: "out/result.json" }], state: "out/run.json" },
+  places: {
+    out: "out",
+    targets: [{ format: "json", path: "out/result.json" }],
+    state: "out/run.json",
+    value: "out/value.json",
+  },
   log: null,
 };
 

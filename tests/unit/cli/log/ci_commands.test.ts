@@ -25,7 +25,7 @@ function commandsOf(env: Record<string, string>, result: RunResult | AutomationR
   const io = fakeIo({ env, files: { "out/summary.md": "x" } });
   const writer = new Writer(io, detectPlatform(io.env), createRedactor({ token: TOKEN }));
   const targets = defaultTargets("out");
-  commandResult({ writer, io }, detectPlatform(io.env), result, targets);
+  commandResult({ writer, io }, detectPlatform(io.env), result, { written: targets });
   return io.text.stdout.split("\n").slice(0, -1);
 }
 
