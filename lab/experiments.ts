@@ -14,6 +14,7 @@ import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITEA_WRITES } from "./experiments/gitea_writes.ts";
+import { FORGE_API } from "./experiments/forge_api.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
 import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
@@ -41,6 +42,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_APPROVALS,
   ...GITEA_CAMPAIGN,
   ...GITEA_WRITES,
+  ...FORGE_API,
   ...LINTERS,
   ...BUILDKITE,
   ...JENKINS,

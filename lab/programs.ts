@@ -324,6 +324,9 @@ export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
 export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");
 /** The schemas of CycloneDX, which its own library ships. */
 export const CYCLONEDX: Program = npmProgram("@cyclonedx/cyclonedx-library", "10.3.0", "res/schema");
+/** GitHub's description of its REST API, and its GraphQL schema. */
+export const GITHUB_OPENAPI: Program = npmProgram("@octokit/openapi", "23.0.2", "generated/api.github.com.json");
+export const GITHUB_GRAPHQL: Program = npmProgram("@octokit/graphql-schema", "15.26.1", "schema.graphql");
 /** It needs Node 24. */
 export const RENOVATE: Program = npmProgram("renovate", "44.121.2", "dist/renovate.js");
 export const NODE_24: Program = npmProgram(`node-${process.platform}-${process.arch}`, "24.21.0", "bin/node");

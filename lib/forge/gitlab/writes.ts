@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../../errors.ts";
+import { isObject } from "../../lookup.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
@@ -166,7 +167,8 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
-    read: () => true,
+    // 201 also comes with a hash whose status is an error: nothing was planned.
+    read: (value) => !isObject(value) || value.status !== "error",
     // 405 and 406: nothing is planned, or it is closed.
     refusal: (status) => status === 405 || status === 406 ? false : undefined,
   });
@@ -305,7 +307,7 @@ export const GITLAB_WRITES: ForgeWrites = {
   requestReview,
   marks,
   async addLabels(client, address, labels) {
-    await change(client, address, "label", { add_labels: labels.join(",") });
+    await change(client, address, "label", { add_labels: labels });
   },
   async close(client, address) {
     await change(client, address, "close", { state_event: "close" });

@@ -147,8 +147,13 @@ test.each<[Prepared[], unknown]>([
 });
 
 test("PullRequestWriter.leaveQueue() cancels GitLab's plan to merge", async () => {
-  const { writer, sent } = writesWorld("gitlab", [[201, {}], [406, { message: "406 Not Acceptable" }]]);
-  expect([await writer.leaveQueue(), await writer.leaveQueue()]).toEqual([true, false]);
+  const { writer, sent } = writesWorld("gitlab", [
+    [201, { status: "success" }],
+    [201, { status: "error", message: "Can't cancel the automatic merge", http_status: 406 }],
+    [406, { message: "406 Not Acceptable" }],
+  ]);
+  const left = [await writer.leaveQueue(), await writer.leaveQueue(), await writer.leaveQueue()];
+  expect(left).toEqual([true, false, false]);
   expect(sent[0]).toEqual([`POST ${REQUEST}/cancel_merge_when_pipeline_succeeds`]);
 });
 
@@ -217,7 +222,7 @@ test("PullRequestWriter labels, closes and reads the marks of a merge request of
   await writer.close();
   expect(await writer.marks()).toEqual({ state: "open", author: "bot", users: ["ann"], teams: [], labels: ["agent"] });
   expect(sent).toEqual([
-    [`PUT ${REQUEST}`, { add_labels: "agent,docs" }],
+    [`PUT ${REQUEST}`, { add_labels: ["agent", "docs"] }],
     [`PUT ${REQUEST}`, { state_event: "close" }],
     [`GET ${REQUEST}`],
   ]);
