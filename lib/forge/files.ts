@@ -4,6 +4,7 @@
  */
 import { ApiError, MogplexError, UsageError } from "../errors.ts";
 import { openGitFiles } from "../git/files.ts";
+import { GIT_VARIABLES } from "../git/git.ts";
 import { checkRemote } from "../git/remote.ts";
 import { readTreeFile, type RepositoryFile, type TreeReader } from "../git/tree.ts";
 import { foldName } from "../service/repository.ts";
@@ -11,9 +12,10 @@ import { plainText } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { readAddress } from "./address.ts";
 import { ForgeClient, NO_TOKEN } from "./client.ts";
-import type { Forge } from "./forge.ts";
+import type { FileForge } from "./forge.ts";
 import { githubFiles } from "./github/files.ts";
 import { githubApi } from "./github/pulls.ts";
+import { GITHUB_READER } from "./github/reader.ts";
 import { forgeOfJob, type OpenOptions, tokenAt } from "./open.ts";
 
 export interface WantedRepository {
@@ -58,7 +60,7 @@ export interface FilesOptions extends OpenOptions {
 interface Place {
   readonly origin: string;
   /** Undefined if the server is no forge that is known: then only Git can read it. */
-  readonly forge: Forge | undefined;
+  readonly forge: FileForge | undefined;
 }
 
 interface Way {
@@ -136,12 +138,18 @@ function adviceFor(places: readonly Place[]): string {
   return tokens.join(", or ") || "name its server: --repo https://HOST/OWNER/NAME";
 }
 
+/** The forges of the program, and GitHub: the service works with its repositories. */
+function allForges({ forges }: FilesOptions): readonly FileForge[] {
+  return forges.some(({ name }) => name === GITHUB_READER.name) ? forges : [...forges, GITHUB_READER];
+}
+
 /** The servers that may have the repository, the likeliest first. */
 function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRepository): Place[] {
-  const { forges, env, ciSystem, service, hosts = [] } = options;
+  const { env, ciSystem, service, hosts = [] } = options;
+  const forges = allForges(options);
   const local = service === undefined ? [] : [{ origin: service, forge: undefined }];
   const hostOf = (url: string) => new URL(url).host;
-  const job = forgeOfJob(forges, ciSystem);
+  const job = forgeOfJob(options.forges, ciSystem);
   const jobRepository = job && readAddress([job.address], `${job.job.pullsAt(env)}1`);
   if (origin !== undefined) {
     const host = hostOf(origin);
@@ -156,19 +164,44 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   if (ofJob && isOwn) return [...local, ofJob];
   const places: Place[] = forges.flatMap((forge) => {
     const host = forge.tokenHost(env);
-    if (host === undefined || tokenAt(options, forge, host) === undefined) return [];
+    if (host === undefined || tokenAt(options, forge, host, forges) === undefined) return [];
     return [ofJob?.forge === forge && hostOf(ofJob.origin) === host ? ofJob : { origin: `https://${host}`, forge }];
   });
   const named = hosts.map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
   // The service works with GitHub; elsewhere somebody else may have a repository of the same name.
-  const github = forges.find(({ publicHost }) => publicHost === "github.com");
-  if (github !== undefined) places.push({ origin: "https://github.com", forge: github });
+  const github = forges.find(({ name }) => name === GITHUB_READER.name);
+  places.push({ origin: `https://${GITHUB_READER.publicHost}`, forge: github });
   const first = places.filter((place, index) =>
     places.findIndex(({ origin, forge }) => origin === place.origin && forge === place.forge) === index
   );
   return [...local, ...first];
+}
+
+/** What reading a repository may access, for `permissions`. Nothing is checked here. */
+export interface FilesNeeds {
+  /** Hosts of APIs. Git is a process of its own. */
+  readonly net: readonly string[];
+  readonly env: readonly string[];
+  /** Programs that are run. */
+  readonly run: readonly string[];
+}
+
+export function filesNeeds(options: FilesOptions, wanted: WantedRepository): FilesNeeds {
+  const { env, ciSystem } = options;
+  const job = forgeOfJob(options.forges, ciSystem)?.job;
+  const apis = placesOf(options, wanted).flatMap(({ origin, forge }) => {
+    if (origin === options.service) return [origin];
+    if (forge === undefined) return [];
+    return [job?.host(env) === new URL(origin).host ? job.api(env) : forge.api(origin)];
+  });
+  const tokens = allForges(options).map(({ variable }) => variable);
+  return {
+    net: apis.map((api) => new URL(api).host),
+    env: [...tokens, ...job?.git === undefined ? [] : [job.git.variable], ...GIT_VARIABLES],
+    run: ["git"],
+  };
 }
 
 /** Reads from a local Mogplex, which has the routes of a self-hosted GitHub. */
@@ -188,9 +221,9 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   const ways: Way[] = [];
   const job = forgeOfJob(forges, ciSystem);
   const isJob = job !== undefined && job === forge && job.job.host(env) === host;
-  const token = forge && tokenAt(options, forge, host);
+  const token = forge && tokenAt(options, forge, host, allForges(options));
   const hasToken = token !== undefined && !(token instanceof UsageError);
-  const apiOf = (each: Forge) => isJob ? job.job.api(env) : each.api(origin);
+  const apiOf = (each: FileForge) => isJob ? job.job.api(env) : each.api(origin);
   if (forge?.files !== undefined && token !== undefined) {
     const { files } = forge;
     ways.push({

@@ -42,6 +42,12 @@ export interface Forge extends ClientPlace {
   readonly job?: ForgeJob;
 }
 
+/** As much of a forge as choosing a token needs. */
+export type TokenForge = Pick<Forge, "name" | "variable" | "tokenHost" | "publicHost">;
+
+/** As much of a forge as reading files needs. */
+export type FileForge = TokenForge & Pick<Forge, "system" | "api" | "files">;
+
 export interface RepositoryPlace {
   /** Scheme, host and port. */
   readonly origin: string;

@@ -4,37 +4,29 @@
  */
 import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
-import { githubFiles } from "./github/files.ts";
 import { githubFindings } from "./github/findings.ts";
 import { GITHUB_MERGING } from "./github/merging.ts";
 import { GITHUB_NOTES, GITHUB_TOKEN_NEEDS } from "./github/notes.ts";
 import { findGithub, GITHUB_ADDRESS, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github/pulls.ts";
+import { GITHUB_READER } from "./github/reader.ts";
 import { GITHUB_STATUSES } from "./github/statuses.ts";
 import { GithubThreads } from "./github/threads.ts";
 import { GITHUB_WRITES } from "./github/writes.ts";
 import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
 
-const HOST = "github.com";
-const VARIABLE = "GITHUB_TOKEN";
+const { publicHost: HOST, variable: VARIABLE } = GITHUB_READER;
 const API = "GITHUB_API_URL";
 const PERMISSIONS = "contents: read, checks: read, issues: write and pull-requests: write";
 
 export const GITHUB: Forge = {
-  name: GITHUB_ADDRESS.name,
-  system: "GitHub",
-  publicHost: HOST,
-  variable: VARIABLE,
-  // Gitea's jobs also have a token in a variable of this name.
-  tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
+  ...GITHUB_READER,
   address: GITHUB_ADDRESS,
-  api: githubApi,
   pulls: { largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub, findings: githubFindings },
   merging: GITHUB_MERGING,
   statuses: GITHUB_STATUSES,
   threads: (client, place) => new GithubThreads(client, place),
   writes: GITHUB_WRITES,
   notes: GITHUB_NOTES,
-  files: { needs: 'the permission "contents: read"', open: githubFiles },
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],

@@ -6,7 +6,7 @@ import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { addressAt, readAddress } from "./address.ts";
 import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
-import type { Forge, ForgeJob, ForgeNotes } from "./forge.ts";
+import type { Forge, ForgeJob, ForgeNotes, TokenForge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
@@ -229,14 +229,23 @@ function isPull(url: string, base: string): boolean {
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
 }
 
-/** The token for a host: the job's, or the one in the environment. An error if the job's cannot be used; undefined without one. */
-export function tokenAt(options: OpenOptions, forge: Forge, host: string): ForgeToken | UsageError | undefined {
+/**
+ * The token for a host: the job's, or the one in the environment.
+ * @param all The forges whose variables may hold it.
+ * @returns An error if the job's cannot be used; undefined without one.
+ */
+export function tokenAt(
+  options: OpenOptions,
+  forge: TokenForge,
+  host: string,
+  all: readonly TokenForge[] = options.forges,
+): ForgeToken | UsageError | undefined {
   const { forges, env, ciSystem, hosts } = options;
   const jobForge = forgeOfJob(forges, ciSystem);
   const isThere = jobForge === forge && jobForge.job.host(env) === host;
   const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
   if (tokenOfJob !== undefined && !(tokenOfJob instanceof UsageError)) return tokenOfJob;
-  return resolveForgeAccess(forges, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
+  return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */
@@ -344,7 +353,7 @@ export function forgeTokensText(forges: readonly Forge[]): string {
  * @throws {UsageError} if a word is not a host, or the token for it is ambiguous.
  */
 export function resolveForgeAccess(
-  forges: readonly Forge[],
+  forges: readonly TokenForge[],
   env: ReadEnv,
   hosts: readonly string[] = [],
 ): ForgeAccess | undefined {
@@ -418,7 +427,7 @@ function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeTo
 }
 
 /** The token for a host that the user has named. @throws {UsageError} without a token, or if it is ambiguous. */
-function tokenOfHost(forges: readonly Forge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
   const names = variable === undefined ? forges.map((forge) => forge.variable) : [variable];
   const tokens = names.flatMap((name) => {

@@ -185,7 +185,7 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
 }
 
 /** Variables that are passed to Git besides our own. Source: Git and curl, "Environment Variables". */
-const PASSED_ON = [
+export const GIT_VARIABLES: readonly string[] = [
   "PATH",
   "HOME",
   "TMPDIR",
@@ -216,7 +216,7 @@ const HELPER =
 
 function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
   const scope = passwordScope(remote);
-  const entries = PASSED_ON.flatMap((name) => {
+  const entries = GIT_VARIABLES.flatMap((name) => {
     const value = env(name);
     return value === undefined ? [] : [[name, value]];
   });

@@ -90,6 +90,18 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     empty: "the task",
     options: FIXES,
   },
+  "result": {
+    description:
+      "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json: it becomes the outputs. It needs schema, and github-token with contents: read. See docs/results.md.",
+  },
+  "schema": {
+    description: "With result: path of its JSON Schema in the workspace, as JSON or YAML. It needs a checkout.",
+  },
+  "result-retries": {
+    description: "With result: how often the agent is asked again for that file.",
+    empty: "0",
+    options: ["0", "1", "2"],
+  },
   "follow": {
     description: "Whether the step follows the run to its end. false: it ends when the run has started.",
     default: "true",

@@ -17,7 +17,10 @@ import {
   OUT,
   PROMPT_FILE,
   REPO,
+  RESULT,
+  RESULT_RETRIES,
   RESUME,
+  SCHEMA,
   SINCE,
   TIMEOUT,
   wholeNumber,
@@ -35,7 +38,7 @@ function inputVariable(name: string): string {
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
 /** Options with an input, but without a variable of ours. */
-const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, FIX];
+const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, FIX, RESULT, SCHEMA, RESULT_RETRIES];
 
 /** The variable for the input of an option that has no variable of ours. */
 export function flagVariable({ name }: VerbFlag): string {

@@ -3,12 +3,14 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { openRepositoryFiles } from "../../forge/files.ts";
+import { type FilesNeeds, filesNeeds, openRepositoryFiles } from "../../forge/files.ts";
 import type { JobOptions, OpenFiles } from "../../run/options.ts";
 import type { Session } from "../../run/session.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { readSchemaFile } from "../../result/schema_file.ts";
 import { checkResultRequest, type PlannedResult, type ResultRequest } from "../../result/wanted_result.ts";
+import { type Origin, resolveOrigin } from "../../service/connection.ts";
+import { givenName } from "../../service/repository.ts";
 import { REPO, RESULT, RESULT_RETRIES, SCHEMA } from "../options.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context } from "../verb.ts";
@@ -81,14 +83,25 @@ export function resultOptions(context: Context, session: Session): Pick<
 > {
   const open: OpenFiles = async (wanted) => {
     const options = openOptions(context);
-    const { origin, custom } = context.connection();
-    const service = custom ? origin : undefined;
+    const service = serviceOf(context.connection());
     return await openRepositoryFiles(
       { ...options, world: { ...options.world, signal: session.signal }, service },
       wanted,
     );
   };
   return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)) };
+}
+
+const serviceOf = ({ origin, custom }: Pick<Origin, "origin" | "custom">) => custom ? origin : undefined;
+
+/** What reading the file may access, for `permissions`. */
+export function resultNeeds(context: Context): FilesNeeds {
+  const { io: { env }, option } = context;
+  const repo = option(REPO);
+  return filesNeeds({ ...openOptions(context), service: serviceOf(resolveOrigin({ env })) }, {
+    name: givenName(repo) ?? "",
+    origin: originOf(repo),
+  });
 }
 
 /** Scheme, host and port of a repository that is given by its address. */

@@ -6,11 +6,24 @@ import { PERSON_VARIABLES, type Platform, type ReadEnv, type Systems } from "../
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
+import type { FilesNeeds } from "../../forge/files.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
 import { asksForNote, type NotePlan, planNote } from "../job/note.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
-import { AFTER, JSON_LINES, oneOf, PROMPT_FILE, REPORTING, REQUEST, STATE } from "../options.ts";
+import { resultNeeds } from "../job/result_file.ts";
+import {
+  AFTER,
+  JSON_LINES,
+  oneOf,
+  PROMPT_FILE,
+  REPORTING,
+  REQUEST,
+  RESULT,
+  RESULTS,
+  SCHEMA,
+  STATE,
+} from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
@@ -28,6 +41,8 @@ const OTHER_VARIABLES: readonly string[] = [
 
 /** The arguments of Deno's `--allow-…` flags for a run. */
 interface Permissions {
+  /** Programs; absent for none. */
+  run?: string[];
   /** With the port if it is not the scheme's own. */
   net: string[];
   env: string[];
@@ -46,6 +61,8 @@ interface PermissionPaths {
   extra?: ExtraPermissions | undefined;
   /** For requests to its forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
+  /** For the file of its result. @default nothing */
+  result?: FilesNeeds | undefined;
 }
 
 function isBelow(path: string, directory: string): boolean {
@@ -89,24 +106,32 @@ export function permissionsFor(
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read, ...paths.forge?.read ?? []];
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
+  const { result } = paths;
+  // Git works in the system's folder for temporary files.
+  const temporary = result === undefined ? [] : [env("TMPDIR")?.replace(/\/+$/, "") || "/tmp"];
   return {
+    ...(result !== undefined && { run: [...result.run] }),
     net: distinct([
       origin.host,
       note.kind === "write" ? new URL(note.place.client.api).host : undefined,
       ...paths.extra?.net ?? [],
       ...paths.forge?.net ?? [],
+      ...result?.net ?? [],
     ]),
     env: distinct([
       ...readVariables(env, systems),
       ...paths.extra?.env ?? [],
       ...paths.forge?.env ?? [],
+      ...result?.env ?? [],
       note.kind === "write" ? note.tokenVariable : undefined,
     ]),
     read: distinct([
       ".",
-      ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
+      ...[paths.out, ...outside, ...inputs, ...appended, ...temporary].filter((path) =>
+        path !== undefined && isElsewhere(path)
+      ),
     ]),
-    write: distinct([paths.out, ...outside, ...appended, files.summary]),
+    write: distinct([paths.out, ...outside, ...appended, ...temporary, files.summary]),
   };
 }
 
@@ -132,11 +157,13 @@ export function denoFlags(permissions: Permissions): string[] {
  * @throws {UsageError} if one of them is wrong.
  */
 export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
-  const { io: { env }, platform, systems, flags } = context;
+  const { io: { env }, platform, systems, flags, option } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const read = flags.all(PROMPT_FILE);
-  const paths = { out, written, read, extra: context.extras?.permissions(context), forge };
+  const schema = option(SCHEMA);
+  const read = [...flags.all(PROMPT_FILE), ...schema === undefined ? [] : [schema]];
+  const result = option(RESULT) === undefined ? undefined : resultNeeds(context);
+  const paths = { out, written, read, extra: context.extras?.permissions(context), forge, result };
   return permissionsFor({ env, platform, systems }, paths, planNote(context));
 }
 
@@ -153,7 +180,7 @@ export const permissionsVerb: Verb = {
   maxPositionals: 0,
   summary: "Print the Deno permission flags that a run with the same flags and variables needs",
   group: "toolkit",
-  flags: [FOR, REQUEST, REPORTING, STATE, JSON_LINES],
+  flags: [FOR, REQUEST, RESULTS, REPORTING, STATE, JSON_LINES],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the flags are printed" },
   examples: ["mogplex-ci permissions --out reports", "mogplex-ci permissions --for respond"],

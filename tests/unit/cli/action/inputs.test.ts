@@ -29,9 +29,6 @@ test("the action has an input for every flag of run --follow, but for those that
     "forge-host",
     "history",
     "otel-file",
-    "result",
-    "schema",
-    "result-retries",
   ];
   const flags = flagsOf(runFollowVerb).map(({ name }) => name).filter((name) => !without.includes(name));
   expect(flags.filter((flag) => !(flag in ACTION_INPUTS))).toEqual([]);

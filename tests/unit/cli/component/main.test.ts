@@ -6,7 +6,8 @@ import { UsageError } from "../../../../lib/errors.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { GITLAB_TOKEN, gitlabProject, PROJECT } from "../verbs/gitlab_project.ts";
-import { REPO, TOKEN, world } from "../world.ts";
+import { REPO, TOKEN, type World, world } from "../world.ts";
+import { answers, LOCAL, SCHEMA } from "../job/result_answers.ts";
 
 const reader = (values: Record<string, string>) => inputsFirst((name) => values[name]);
 const wait = (values: Record<string, string>) => reader(values)("MOGPLEX_TIMEOUT");
@@ -147,9 +148,14 @@ test("inputsFirst() leaves nothing to the scope, which has a default, when a key
 const IN_JOB = { GITLAB_CI: "true", MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO };
 
 /** What a job of the component prints when it is started in the world of the tests. */
-async function jobOf(args: string[], env: Record<string, string>, scenario = "stuck-streaming") {
-  const { emulator, clock, start } = world(scenario);
-  const io = fakeIo({ env: { ...IN_JOB, ...env } });
+async function jobOf(
+  args: string[],
+  env: Record<string, string>,
+  scenario: string | World = "stuck-streaming",
+  given: Record<string, string> = {},
+) {
+  const { emulator, clock, start } = typeof scenario === "string" ? world(scenario) : scenario;
+  const io = fakeIo({ env: { ...IN_JOB, ...env }, files: given });
   const code = await main(args, io, { clock, fetch: emulator.fetch });
   return { code, stdout: io.text.stdout, stderr: io.text.stderr, files: io.files, emulator, start };
 }
@@ -254,4 +260,59 @@ test("permissions of the component opens GitLab for input after, also where ther
   const io = fakeIo({ env: { ...IN_JOB, ...AT_GITLAB, MOGPLEX_INPUT_NOTE: "off", MOGPLEX_INPUT_AFTER: "7" } });
   expect(await main(["permissions"], io)).toBe(0);
   expect(io.text.stdout).toContain("--allow-net=mogplex.com,gitlab.example ");
+});
+
+const WITH_RESULT = {
+  ...LOCAL,
+  MOGPLEX_INPUT_PROMPT: "Review it",
+  MOGPLEX_INPUT_RESULT: ".mogplex/result-{id}.json",
+  MOGPLEX_INPUT_SCHEMA: "schema.json",
+  MOGPLEX_INPUT_RESULT_RETRIES: "",
+};
+
+test("the run component passes the checked result on: a copy as an artifact, and variables for later jobs", async () => {
+  const at = answers('{ json: { ok: true, version: "1.2.3" } }');
+  const { code, files, stderr } = await jobOf(["run"], WITH_RESULT, at, { "schema.json": SCHEMA });
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(JSON.parse(files.get("mogplex-ci/value.json") ?? "")).toEqual({ ok: true, version: "1.2.3" });
+  expect((files.get("mogplex-ci/outputs.env") ?? "").split("\n").filter((line) => line.includes("RESULT"))).toEqual([
+    "MOGPLEX_RESULT_PATH=mogplex-ci/value.json",
+    "MOGPLEX_RESULT_OK=true",
+    "MOGPLEX_RESULT_VERSION=1.2.3",
+  ]);
+});
+
+test("the run component ends with 1 when the result is bad, and passes no value on", async () => {
+  const at = answers('{ json: { ok: "yes" } }');
+  const { code, files } = await jobOf(["run"], WITH_RESULT, at, { "schema.json": SCHEMA });
+  expect([code, files.get("mogplex-ci/value.json")]).toEqual([1, undefined]);
+  expect(files.get("mogplex-ci/outputs.env")).not.toContain("MOGPLEX_RESULT_OK");
+});
+
+test("the follow component checks the result of a run that another job has started", async () => {
+  const at = answers("{ path: answer.json, json: { ok: true } }");
+  const runId = await at.start();
+  const env = { ...WITH_RESULT, MOGPLEX_INPUT_RUN_ID: runId, MOGPLEX_INPUT_RESULT: "answer.json" };
+  const { code, files } = await jobOf(["follow"], env, at, { "schema.json": SCHEMA });
+  expect([code, JSON.parse(files.get("mogplex-ci/value.json") ?? "null")]).toEqual([0, { ok: true }]);
+});
+
+test("the component may run Git, and reach the forges, when it wants a result", async () => {
+  const flags = async (env: Record<string, string>) => {
+    const { stdout } = await jobOf(["permissions"], env, "success");
+    const lists = [...stdout.matchAll(/--allow-(\w+)=(\S+)/g)].map((
+      [, name = "", list = ""],
+    ) => [name, list.split(",")]);
+    return Object.fromEntries(lists) as Record<string, string[]>;
+  };
+  const gitlab = {
+    CI_SERVER_URL: "https://gitlab.example.com",
+    CI_API_V4_URL: "https://gitlab.example.com/api/v4",
+    CI_PROJECT_URL: "https://gitlab.example.com/acme/tools",
+  };
+  const [without, wants] = [await flags({}), await flags({ ...WITH_RESULT, ...gitlab })];
+  expect([without.run, wants.run]).toEqual([undefined, ["git"]]);
+  expect(wants.net).toEqual(["127.0.0.1:8787", "gitlab.example.com", "api.github.com"]);
+  expect(wants.write).toContain("/tmp");
+  expect(["CI_JOB_TOKEN", "PATH", "GITHUB_TOKEN"].filter((name) => !wants.env?.includes(name))).toEqual([]);
 });

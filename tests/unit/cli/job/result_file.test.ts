@@ -1,18 +1,11 @@
 import { expect, test } from "bun:test";
 import type { RunResult } from "../../../../lib/run/result.ts";
-import { parseScenario } from "../../emulator/scenarios.ts";
-import { REPO, type World, world } from "../world.ts";
+import { REPO, world } from "../world.ts";
+import { answers, LOCAL as DEV, SCHEMA } from "./result_answers.ts";
 
-const SCHEMA = JSON.stringify({
-  type: "object",
-  required: ["ok"],
-  properties: { ok: { type: "boolean" }, version: { type: "string" }, findings: { type: "array" } },
-  additionalProperties: false,
-});
 const FILES = { "schema.json": SCHEMA };
 const JOB = { CI: "true", MOGPLEX_CI_JOB: "nightly" };
-/** The emulator shows the files of its repositories at its own address, as a local Mogplex does. */
-const LOCAL = { MOGPLEX_URL: "http://127.0.0.1:8787", MOGPLEX_DEV: "1", ...JOB };
+const LOCAL = { ...DEV, ...JOB };
 const GITHUB = {
   GITHUB_ACTIONS: "true",
   GITHUB_OUTPUT: "/out",
@@ -30,24 +23,6 @@ const RUN = [
   "--schema",
   "schema.json",
 ];
-
-/** A world in which each run commits one of these files, in turn; the last one again and again. */
-function answers(...results: string[]): World {
-  const scenarios = results.map((result, index) =>
-    parseScenario(
-      `match: { attempt: ${index + 1 < results.length ? index + 1 : "[1, 2, 3, 4, 5]"} }
-steps:
-  - { after: 5, sandbox: up }
-  - { after: 5${
-        result === "" ? "" : `, result: ${result}`
-      }, event: { payload: { stage: git_delivery, changed: true, pull_request_url: "\${pull}", base_branch: "\${base}", working_branch: "\${branch}", auto_committed_files: [] } } }
-  - { after: 1, status: success }
-`,
-      `s${index}.yaml`,
-    )
-  );
-  return world("", { scenarios });
-}
 
 const GOOD = '{ json: { ok: true, version: "1.2.3", findings: [] } }';
 
@@ -180,7 +155,7 @@ test("run --result starts nothing when the file exists where the run would begin
   const { code, stderr } = await cli(run, { env: LOCAL, files: FILES });
   expect({ code, runs: emulator.world.store.runs.size }).toEqual({ code: 2, runs: 0 });
   expect(stderr).toContain(
-    'error: Cannot start run as the result file exists on the default branch: "README.md"; remove it, or put {id} into its name\n',
+    'error: Cannot start run because the result file exists on the default branch: "README.md"; remove it, or put {id} into its name\n',
   );
 });
 
@@ -193,13 +168,13 @@ test("run --result starts nothing when a flag or the schema is wrong", async () 
     [
       ["--result", "../a", "--schema", "schema.json"],
       FILES,
-      "Cannot use the path of the result as it must begin at the root",
+      "Cannot use the path of the result because it must begin at the root",
     ],
     [["--result", "a.json", "--schema", "none.json"], {}, 'file "none.json" does not exist'],
     [
       ["--result", "a.json", "--schema", "s.yaml"],
       { "s.yaml": "type: object\nrequird: []\n" },
-      'as the keyword "requird" is not known: "s.yaml:2:10"; did you mean "required"?',
+      'because the keyword "requird" is not known: "s.yaml:2:10"; did you mean "required"?',
     ],
     [
       ["--result", "a.json", "--schema", "schema.json", "--result-retries", "3"],

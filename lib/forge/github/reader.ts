@@ -1,0 +1,21 @@
+/**
+ * As much of GitHub as reading files needs. Programs of other forges have it, too: the service works with repositories of GitHub.
+ * @module
+ */
+import type { FileForge } from "../forge.ts";
+import { isGiteaJob, serverHost } from "../workflow_job.ts";
+import { githubFiles } from "./files.ts";
+import { GITHUB_ADDRESS, githubApi } from "./pulls.ts";
+
+const HOST = "github.com";
+
+export const GITHUB_READER = {
+  name: GITHUB_ADDRESS.name,
+  system: "GitHub",
+  publicHost: HOST,
+  variable: "GITHUB_TOKEN",
+  // Gitea's jobs also have a token in a variable of this name.
+  tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
+  api: githubApi,
+  files: { needs: 'the permission "contents: read"', open: githubFiles },
+} as const satisfies FileForge;
