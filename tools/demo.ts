@@ -10,10 +10,11 @@
  */
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { cellWidth, wrapCells } from "../lib/text/cells.ts";
 import { exitCodeOf, root, runtimes } from "./setup.mjs";
 
 const PROMPT = "Replace the deprecated String.prototype.substr";
@@ -85,8 +86,37 @@ async function mustRun(program: string, args: readonly string[], options: SpawnO
   return stdout;
 }
 
+/** Columns of the terminal; Infinity where stdout is not one. */
+function columns(): number {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
+}
+
 function say(text: string) {
-  process.stdout.write(`\n▸ ${text}\n`);
+  const lines = columns() === Infinity ? [text] : wrapCells(text, columns() - 2);
+  process.stdout.write(`\n▸ ${lines.join("\n  ")}\n`);
+}
+
+/** Prints a command that can be pasted, on several lines of a narrow terminal. */
+function sayCommand(words: readonly string[]) {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    // A line that continues ends in a backslash.
+    if (last === undefined || cellWidth(last) + cellWidth(word) + 5 > columns()) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  process.stdout.write(`\n▸ ${lines.join(" \\\n  ")}\n`);
+}
+
+/** Does something that takes a while, with a dot a second where a person watches. */
+async function withDots(work: () => Promise<unknown>): Promise<void> {
+  const timer = watched ? setInterval(() => process.stdout.write("."), 1_000) : undefined;
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+    if (watched) process.stdout.write("\n");
+  }
 }
 
 function git(...args: string[]): Promise<string> {
@@ -165,7 +195,7 @@ async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
     "node dist/mogplex.mjs",
     ...args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg),
   ];
-  say(shown.join(" "));
+  sayCommand(shown);
   const { code } = await runProgram(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
     cwd: root,
     stdio: "inherit",
@@ -219,12 +249,14 @@ async function pressedKey(): Promise<void> {
 }
 
 async function quickStart(args: readonly string[]): Promise<number> {
-  say("Building dist/, unless nothing changed, and a sample project with a Git history");
-  await mustRun(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
+  say("Building dist/ (if needed), and creating a sample project in .demo/");
+  await withDots(async () => {
+    await mustRun(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    await makeProject();
   });
-  await makeProject();
   say("Starting a local Mogplex");
   stop.signal.throwIfAborted();
   const emulator = spawnEmulator();
@@ -244,14 +276,11 @@ async function runDemo(ready: Ready, args: readonly string[]): Promise<number> {
   await showBranch();
   // The arguments may name another folder.
   const written = existsSync(reports);
-  if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
-  const verdict = written ? ": the run succeeded" : "";
-  say(`The job ends with ${code}${code === 0 ? verdict : ": see docs/exit-codes.md"}`);
+  if (code !== 0) say(`docs/exit-codes.md explains exit code ${code}`);
   if (written) sayWhatNext();
   if (written && watched) {
-    say(
-      `Runs, pull requests, and what to export in another terminal: ${ready.url}/ (press a key to stop the local Mogplex)`,
-    );
+    say(`Open ${ready.url}/ for runs, pull requests and the exports for another terminal`);
+    say("Press a key to stop the local Mogplex");
     await pressedKey();
   }
   return code;

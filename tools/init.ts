@@ -1,14 +1,21 @@
 /**
- * `npm run init`: builds the command unless nothing changed, and has it put itself into the repository that npm was called from: `npm --prefix CLONE run init`.
+ * `npm run init`: builds the command if needed, and has it set up the repository that npm was called from: `npm --prefix CLONE run init`.
  *
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import process from "node:process";
 import { root } from "./setup.mjs";
 
 const env = { ...process.env };
+const place = env.INIT_CWD ?? root;
+if (place === root || place.startsWith(`${root}${sep}`)) {
+  process.stderr.write(
+    `error: Cannot set up the clone of the toolkit itself; call it in your own repository: npm --prefix ${root} run init\n`,
+  );
+  process.exit(2);
+}
 const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/build.ts"), "--dist"], {
   cwd: root,
   env,
@@ -16,7 +23,7 @@ const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/bu
 });
 if (built.status === 0) {
   const line = [join(root, "dist/mogplex.mjs"), "init", ...process.argv.slice(2)];
-  process.exitCode = spawnSync("node", line, { cwd: env.INIT_CWD ?? root, env, stdio: "inherit" }).status ?? 1;
+  process.exitCode = spawnSync("node", line, { cwd: place, env, stdio: "inherit" }).status ?? 1;
 } else {
   process.stderr.write("error: Cannot build dist/mogplex.mjs: run `npm run build` in the clone, which says why\n");
   process.exitCode = 1;

@@ -187,11 +187,9 @@ export function branchWords(
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return [{ name: workingBranch }, " (the branch of this run; no push is known)"];
+  if (workingBranch !== null) return [{ name: workingBranch }, " (nothing pushed yet)"];
   // A start without its own branch sends the base, to which no agent pushes.
-  return requested === null || requested === base
-    ? "unknown"
-    : [{ name: requested }, " (named by the start; no push is known)"];
+  return requested === null || requested === base ? "unknown" : [{ name: requested }, " (nothing pushed yet)"];
 }
 
 /** How the reporting command got its run. */

@@ -225,9 +225,9 @@ export function repository(text: string): string | undefined {
 }
 
 export function queryText(text: string): string | undefined {
-  if (/[*?]/.test(text)) return "it is the beginning of names, without * and ?; put globs in exclude";
+  if (/[*?]/.test(text)) return "a query is a prefix; use * and ? in exclude only";
   if (/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]*)?$/.test(text) && text.length <= 2 * MAX_NAME) return undefined;
-  return 'it must be the beginning of names, as in acme/ or acme/web-; allowed are letters, digits, "_", ".", "-" and one "/"';
+  return 'it must be a prefix of names, as in acme/ or acme/web-; allowed are letters, digits, "_", ".", "-" and one "/"';
 }
 
 export function nameGlob(text: string): string | undefined {

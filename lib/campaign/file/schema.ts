@@ -95,7 +95,7 @@ function entry() {
       "variables": z.optional(variables()),
     }),
     map({
-      "query": text("it must be the beginning of names", rules.queryText),
+      "query": text("it must be a prefix of names", rules.queryText),
       "exclude": z._default(globs(), []),
     }),
     map({ "file": path() }),

@@ -64,15 +64,17 @@ async function create(context: Context): Promise<number> {
 }
 
 function fileText(repositories: readonly string[]): string {
-  return `# Every key: docs/campaign-file.md. \`campaign check\` finds mistakes and sends nothing.
+  return `# All keys: docs/campaign-file.md in the toolkit. \`campaign check\` finds mistakes and sends nothing.
 version: 1
-name: my-campaign # part of every key: with another name all repositories start anew
+name: my-campaign # keep it: a new name starts every repository again
 title: ${NEW_TITLE} # the title of the pull requests
 prompt-file: ${TASK_NAME}
 repositories:
-${repositories.map((name) => `  - ${name}\n`).join("")}  # - { query: acme/lib- } # all whose names begin so
+${
+    repositories.map((name) => `  - ${name}\n`).join("")
+  }  # - { query: acme/lib- } # every repository whose name starts with this
 success: { require: pull-request, accept-unchanged: true }
-canary: { size: 1, gate: manual } # the first one alone; \`campaign approve\` lets the others follow
+canary: { size: 1, gate: manual } # start one, then wait for \`campaign approve\`
 limits: { stop-after-failures: 3 }
 `;
 }

@@ -223,7 +223,7 @@ class Steps {
     const old = present(this.#context, path);
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
     if (old === undefined) this.write(path, text, lines);
-    else if (old === text) this.say(`keep ${path}, which is as it should be`);
+    else if (old === text) this.say(`unchanged: ${path}`);
     else this.say(`keep ${path}, which differs from what init would write:`, ...lines);
   }
 }
@@ -429,7 +429,8 @@ function uninstall(
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
     if (isProgramUnchanged) steps.remove(path);
-    else steps.say(`keep ${path}, which was changed`);
+    else if (path === PROGRAM_FILE) steps.say(`keep ${path}, which was changed`);
+    else steps.say(`keep ${path}, which belongs to ${PROGRAM_FILE}`);
   }
   const isMissing = (path: string) => path !== PIPELINE_FILE && (gone.has(path) || !exists(context, path));
   const brokenIncludes = [...jobs.keys()].filter((path) =>

@@ -42,7 +42,7 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   // What the agent says is what the diff shows.
   expect(stdout.match(/^diff --git /gm)).toHaveLength(3);
   expect(stdout).toContain("All tests pass: 3 files changed.");
-  expect(stdout).toContain("The job ends with 0");
+  expect(stdout).not.toContain("docs/exit-codes.md");
   expect(stdout).toContain("▸ What next");
   expect(stdout).toContain("MOGPLEX_PROMPT");
   // No person is there to press a key.
@@ -59,6 +59,7 @@ test("npm start with another task is red: the agent refuses it, says so and chan
     "I am a script and know one task: replace substr. I have not done yours, and have changed nothing.",
   );
   expect(stdout).toContain("No branch was pushed");
+  expect(stdout).toContain("docs/exit-codes.md explains exit code 1");
   expect(code).toBe(1);
 });
 
@@ -103,7 +104,7 @@ test.each(MOMENTS)("npm start ends with 130 and leaves nothing running when Ctrl
   const [code] = await once(child, "close");
   expect([code, output()]).toEqual([130, expect.stringContaining(line)]);
   expect(output()).toEndWith("▸ Stopped. Nothing is left running. To begin again: npm start\n");
-  expect(output()).not.toMatch(/No branch was pushed|The job ends with|goes on|^resume/m);
+  expect(output()).not.toMatch(/No branch was pushed|docs\/exit-codes|goes on|^resume/m);
   if (line === "started run ") expect(output()).toContain("the run was cancelled");
   expect(() => process.kill(group, 0)).toThrow("ESRCH");
   expect(emulators()).toEqual([]);
@@ -120,4 +121,19 @@ test("npm start cancels its run and ends with 143 when SIGTERM comes to it alone
   expect([code, output()]).toEqual([143, expect.stringContaining("the run was cancelled")]);
   expect(output()).toEndWith("▸ Stopped. Nothing is left running. To begin again: npm start\n");
   expect(emulators()).toEqual([]);
+});
+
+test("npm run init in the clone of the toolkit itself ends with 2, writes nothing, and names the command", () => {
+  for (const folder of [root, join(root, "docs")]) {
+    const { code, stdout, stderr } = runToEnd([runtimes.node, join(root, "tools/task.mjs"), "init", "gitlab"], {
+      cwd: root,
+      env: { INIT_CWD: folder },
+    });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: "",
+      stderr:
+        `error: Cannot set up the clone of the toolkit itself; call it in your own repository: npm --prefix ${root} run init\n`,
+    });
+  }
 });

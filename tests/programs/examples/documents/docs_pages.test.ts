@@ -275,7 +275,9 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the job that init writes,
 });
 
 test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says what tags: [] does", async () => {
-  const { run } = await laptop({ "ci.project/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8") });
+  const { run } = await laptop({
+    "ci.project/dist/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8"),
+  });
   const copy = block("docs/gitlab-on-a-laptop.md", "sh", "mkdir -p ci");
   const start = block("docs/gitlab-on-a-laptop.md", "sh", "minItems");
   const good = await run(copy + start);

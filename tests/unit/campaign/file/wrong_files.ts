@@ -130,7 +130,7 @@ const ENTRIES: readonly WrongFile[] = [
       'the character " " is not permitted',
     ],
     ["4:58 repositories[0].root", "give a directory inside the repository"],
-    ["4:75 repositories[1].query", "put globs in exclude"],
+    ["4:75 repositories[1].query", "a query is a prefix; use * and ? in exclude only"],
     [
       "4:91 repositories[2].repo",
       "it must be owner/name",

@@ -47,7 +47,7 @@ test("verdictText() names the branch of the start while no push is known, and ne
       ),
     )?.[0];
   expect([branchOf("fix/it"), branchOf("main")]).toEqual([
-    "branch        fix/it (named by the start; no push is known)",
+    "branch        fix/it (nothing pushed yet)",
     "branch        unknown",
   ]);
 });

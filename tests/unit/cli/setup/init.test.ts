@@ -135,6 +135,9 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
   expect(gone.written).toEqual({ ".gitlab-ci.yml": "x: {}\n" });
   const own = { ...written, "ci/mogplex-task.md": `${TASK}And more.\n`, [PROGRAM_FILE]: "changed" };
   const kept = await init(["gitlab", "--uninstall"], own);
+  expect(kept.stdout).toContain(
+    "keep ci/mogplex.mjs, which was changed\nkeep ci/mogplex.mjs.sha256, which belongs to ci/mogplex.mjs\n",
+  );
   expect(Object.keys(kept.written).sort()).toEqual([
     ".gitlab-ci.yml",
     "ci/mogplex-task.md",
