@@ -147,7 +147,12 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pull.foreign === null ? null : `its pull request is not that of its run: ${pull.foreign}`;
 }
 
-async function peopleOf({ pulls, change }: Planning, url: string): Promise<readonly string[] | null> {
+/** Most pull requests of which people are read: each takes some requests. Those of the others are not known. */
+const MAX_PEOPLE = 100;
+
+/** @param count How many were read before. */
+async function peopleOf({ pulls, change }: Planning, url: string, count: number): Promise<readonly string[] | null> {
+  if (count >= MAX_PEOPLE) return null;
   return await pulls.writer(url, `campaign ${change.kind}`)?.people() ?? null;
 }
 
@@ -181,7 +186,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
     const whom = await pulls.reviewersFor(url, reviewers, `campaign ${change.kind}`);
     if (typeof whom === "string") left.push({ item, reason: whom });
     else if (whom.length === 0) left.push({ item, reason: "CODEOWNERS names nobody for its files" });
-    else changes.push({ item, url, whom, people: await peopleOf(planning, url) });
+    else changes.push({ item, url, whom, people: await peopleOf(planning, url, changes.length) });
   }
   if (changes.length > 0 || left.some(({ reason }) => reason.includes("--at-most"))) return { changes, left };
   throw nothingFits(planning, left, "none of these pull requests waits for a reviewer");
@@ -203,7 +208,7 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
     const { item: { id: item }, pullRequest: url } = each;
     const reason = whyNot(each);
     if (reason !== null || url === null) left.push({ item, reason: reason ?? "" });
-    else changes.push({ item, url, whom: [], people: await peopleOf(planning, url) });
+    else changes.push({ item, url, whom: [], people: await peopleOf(planning, url, changes.length) });
   }
   if (changes.length > 0) return { changes, left };
   throw nothingFits(planning, left, "none of these items has an open pull request of its run");

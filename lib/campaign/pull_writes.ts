@@ -8,6 +8,7 @@ import { messageOf } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import { isLost } from "../forge/client.ts";
 import { noteMarker } from "../forge/note.ts";
+import { LostRaceError } from "../git/remote.ts";
 import type { PullRequestWriter } from "../forge/writer.ts";
 import { markdownCode } from "../text/escape.ts";
 import { quoted } from "../text/plain_text.ts";
@@ -60,7 +61,9 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
  * @throws as {@linkcode sendWrites} does.
  */
 export async function finishWrites(work: WriteWork): Promise<WriteResult[]> {
-  return await carryOutAll(work, openWrites(work.store).map(({ item, act }) => ({ item: item.item.id, act })));
+  const results: WriteResult[] = [];
+  for (const { item, act } of openWrites(work.store)) results.push(await carryOut(work, item.item.id, act));
+  return results;
 }
 
 /**
@@ -75,35 +78,30 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
   for (let at = 0; at < intents.length; at += BATCH) {
     const batch = intents.slice(at, at + BATCH);
     await store.record(...batch.map((intent) => ({ type: "write-intent" as const, ...intent })));
-    await store.share();
-    if (store.unshared !== undefined) {
-      for (const { item, act } of batch) await withdraw(store, item, act);
-      throw store.unshared;
-    }
-    results.push(...await carryOutAll(work, batch));
-  }
-  return results;
-}
-
-async function withdraw(store: Store, item: string, act: WriteAct): Promise<void> {
-  await store.record({ type: "write", item, act, as: "withdrawn", reason: null });
-}
-
-async function carryOutAll(
-  work: WriteWork,
-  writes: readonly { item: string; act: WriteAct }[],
-): Promise<WriteResult[]> {
-  const results: WriteResult[] = [];
-  for (const [index, { item, act }] of writes.entries()) {
     try {
-      results.push(await carryOut(work, item, act));
+      await store.publish();
     } catch (error) {
-      // The one that has failed may have been sent in part, and is read back. Nothing of the others was sent.
-      for (const rest of writes.slice(index + 1)) await withdraw(work.store, rest.item, rest.act);
+      // After a lost race the journal is read again, without these intents.
+      if (!(error instanceof LostRaceError)) await withdraw(store, batch);
       throw error;
     }
+    for (const [index, { item, act }] of batch.entries()) {
+      try {
+        results.push(await carryOut(work, item, act));
+      } catch (error) {
+        // The one that has failed may have been sent in part, and is read back. Nothing of the others was sent.
+        if (!(error instanceof LostRaceError)) await withdraw(store, batch.slice(index + 1));
+        throw error;
+      }
+    }
   }
   return results;
+}
+
+async function withdraw(store: Store, writes: readonly Pick<WriteIntent, "item" | "act">[]): Promise<void> {
+  for (const { item, act } of writes) {
+    await store.record({ type: "write", item, act, as: "withdrawn", reason: null });
+  }
 }
 
 /** Carries out a change that the journal has, and records its result. */

@@ -201,8 +201,10 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
 }
 
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {
-  return [...items.values()].filter(({ state, pull, followUp }) =>
-    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null
+  return [...items.values()].filter(({ state, pull, followUp, writes }) =>
+    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null &&
+    // It is being closed.
+    writes.close?.state !== "open"
   );
 }
 

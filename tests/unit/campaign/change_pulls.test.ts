@@ -8,7 +8,7 @@ import {
   type PullChange,
 } from "../../../lib/campaign/change_pulls.ts";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
-import { aNode, json, type Node } from "../forge/github_forge.ts";
+import { aNode, json, type Node, rollup } from "../forge/github_forge.ts";
 import { GITHUB_TOKEN } from "../forge/world.ts";
 import { processesOf } from "./journal/rooms.ts";
 import { type CampaignWorld, campaignWorld, failureOf, FILE, project } from "./world.ts";
@@ -273,6 +273,19 @@ test("changePullRequests() announces at most ten changes before it sends them", 
   world.forge.beforeWrite = async () => void announced.push((await recordsOf(world, "write-intent")).length);
   await world.change(ask({ reviewers: ["ann"] }));
   expect(announced).toEqual([...Array.from({ length: 10 }, () => 10), 12, 12]);
+});
+
+test("a wave starts no follow-up on a pull request that is being closed", async () => {
+  const world = await worldOf(1, { "on-failed-checks": { prompt: "Fix the checks." } });
+  Object.assign(world.forge, { hidesComments: true, writeFaults: ["lost"] });
+  await world.change(close());
+  // The answer is still not known when the checks turn red.
+  world.forge.pulls.set(`${project(1)}#7`, aNode(rollup("FAILURE")));
+  const starts = world.starts.length;
+  await world.clock.sleep(3_600_000);
+  world.forge.writeFaults.push("lost");
+  await world.advance();
+  expect(world.starts.length).toBe(starts);
 });
 
 const RULES = { "pull-requests": { reviewers: ["ann", "team:web"], labels: ["agent"] } };
