@@ -70,6 +70,10 @@ async function readings(): Promise<[what: string, query: string, variables: Reco
   for (const  of of["checks", "review"] as const) {
     await capture(`reading the ${of}`, (client) => GITHUB.pulls.findings(client, address, of));
   }
+  await capture(
+    "reading the checks of a commit",
+    (client) => GITHUB.merging?.checks(client, address, COMMIT) ?? Promise.resolve(),
+  );
   await capture("reading what decides a merge", (client) => GITHUB.merging?.read(client, address) ?? Promise.resolve());
   return all;
 }

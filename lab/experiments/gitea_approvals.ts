@@ -1,11 +1,15 @@
 /** Which approvals count at a real Gitea, and what else decides a merge there. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
 import { systemClock } from "../../lib/clock.ts";
 import { judgeApprovals, type NotCounted } from "../../lib/forge/approvals.ts";
 import { ForgeClient } from "../../lib/forge/client.ts";
 import { GITEA as FORGE } from "../../lib/forge/gitea.ts";
 import { parsePullRequest } from "../../lib/forge/all.ts";
 import type { MergeReading } from "../../lib/forge/merging.ts";
-import type { Bench } from "../bench.ts";
+import { root, runtimes } from "../../tools/setup.mjs";
+import { type Bench, COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
 import {
@@ -215,6 +219,89 @@ async function approvals(bench: Bench): Promise<void> {
   keepRecordings("gitea_merging_answers.json", recordings);
 }
 
+/** The command, and the recipe that calls it for all pull requests of a repository. */
+async function gate(bench: Bench): Promise<void> {
+  const world = await makeWorld(bench);
+  const { gitea, repository, writer, reviewer, stranger } = world;
+  const bot = await makeBot(world);
+  const urlOf = ({ number }: Change) => `${gitea.origin}/${repository}/pulls/${number}`;
+  const jobAt = (token: string, more: Record<string, string> = {}) => ({
+    ...{ CI: "true", GITEA_ACTIONS: "true", GITHUB_ACTIONS: "true", GITHUB_EVENT_NAME: "schedule" },
+    ...{ GITHUB_SERVER_URL: gitea.origin, GITHUB_API_URL: `${gitea.origin}/api/v1`, GITHUB_REPOSITORY: "acme/gate" },
+    ...{ GITEA_TOKEN: token, ...more },
+  });
+  const call = async (pull: Change, token: string, ...args: string[]) => {
+    const line = [runtimes.node, COMMAND, "gate", "--approvals", "1", "--pull-request", urlOf(pull), ...args];
+    return await bench.run(line, { env: jobAt(token) });
+  };
+  /** The gate's status of the newest commit, as people see it. */
+  const statusOf = async ({ path }: Change) => {
+    const { head } = await gitea.call("GET", path);
+    const { statuses } = await gitea.call("GET", `/repos/${repository}/commits/${head.sha}/status`);
+    const found = (statuses ?? []).filter(({ context }: { context: string }) => context === "mogplex/gate");
+    return found.map(({ status }: { status: string }) => status).join();
+  };
+
+  const pull = await change(world, "gated");
+  const waits = await call(pull, bot.scoped, "--status");
+  bench.check(
+    "a gate without an approval is pending",
+    waits.code === 1 && await statusOf(pull) === "pending",
+    waits.stderr,
+  );
+  await review(world, pull, "APPROVED", reviewer);
+  const opens = await call(pull, bot.scoped, "--status");
+  bench.check(
+    "an approval opens it",
+    opens.code === 0 && await statusOf(pull) === "success",
+    opens.stdout + opens.stderr,
+  );
+  await gitea.commit(repository, "gated", "later.txt", "later\n", writer);
+  const closes = await call(pull, bot.scoped, "--status");
+  bench.check(
+    "a push closes it",
+    closes.code === 1 && await statusOf(pull) === "pending",
+    closes.stdout + closes.stderr,
+  );
+  const hidden = await call(pull, stranger.token);
+  bench.check("a token that sees no rights does not open it", hidden.code === 1, hidden.stdout + hidden.stderr);
+  const wrong = await call(pull, "0".repeat(40));
+  bench.check("a wrong token ends it with 64", wrong.code === 64, wrong.stderr);
+  const missing = await call({ number: 999, path: "" }, bot.scoped);
+  bench.check("a pull request that is not shown ends it with 69", missing.code === 69, missing.stderr);
+
+  // The recipe, for two pull requests of which one is approved.
+  const other = await approved(world, "recipe", reviewer);
+  const recipe = parse(readFileSync(join(root, "examples/forgejo/gate.yml"), "utf8"));
+  const { run } = recipe.jobs.gate.steps.at(-1);
+  const folder = bench.newFolder();
+  bench.writeFiles(folder, { "ci/mogplex.mjs": readFileSync(COMMAND, "utf8") });
+  const job = jobAt(bot.scoped, { GATED_REPOSITORY: repository, RUNNER_TEMP: folder });
+  const ended = await bench.run(["bash", "-eo", "pipefail", "-c", run], { cwd: folder, env: job });
+  const states = [await statusOf(pull), await statusOf(other)].join();
+  bench.check(
+    "the recipe sets the status of each",
+    ended.code === 0 && states === "pending,success",
+    `${states} ${ended.stderr}`,
+  );
+
+  await gitea.call("POST", `/repos/${repository}/branch_protections`, {
+    ...{ rule_name: "main", enable_status_check: true, status_check_contexts: ["mogplex/*"] },
+  });
+  const refused = await call(other, bot.scoped, "--status");
+  bench.check("a rule by a pattern refuses the status", refused.code === 2, refused.stderr);
+  const body = { status_check_contexts: ["mogplex/gate"] };
+  await gitea.call("PATCH", `/repos/${repository}/branch_protections/main`, body);
+  const merge = (each: Change) => whenChecked(() => gitea.ask("POST", `${each.path}/merge`, { Do: "squash" }, writer));
+  const closed = await merge(pull);
+  const open = await merge(other);
+  bench.check(
+    "Gitea merges only what the gate has opened",
+    closed.status === 405 && open.status === 200,
+    JSON.stringify({ closed, open }),
+  );
+}
+
 /** Which approvals count at a real Gitea. */
 export const GITEA_APPROVALS: readonly Experiment[] = [
   {
@@ -225,5 +312,14 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
       "approvals of the newest commit by others than the author, the requester and the token; what else decides a merge",
     limitSeconds: 300,
     run: approvals,
+  },
+  {
+    name: "gitea-gate",
+    system: "Gitea, Forgejo",
+    programs: [GITEA, GIT],
+    tried:
+      "the status of `gate`, by the command and by the recipe: it opens, closes after a push, and holds a merge back",
+    limitSeconds: 300,
+    run: gate,
   },
 ];
