@@ -190,7 +190,7 @@ const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
   failed: "failed",
   cancelled: "was cancelled",
   awaiting_input: "waited for a person",
-  deadline: "did not end in time",
+  deadline: "did not finish in time",
   interrupted: "was interrupted",
   started: "was started",
   suppressed: "was not started",

@@ -61,7 +61,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   const news = (await threads.news(since, settings.label)).filter(({ text }) =>
     text === null || mayMention(text, settings.name)
   );
-  writer.out(own`looked for what is new since ${writer.untrusted(since)}: ${news.length} to look at`);
+  writer.out(own`looked for mentions since ${writer.untrusted(since)}: ${news.length} to check`);
   const requests = new Map<string, number>();
   const blocked = new Map<string, string>();
   let strangers = 0;
@@ -69,7 +69,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   let runs = 0;
   for (const each of news) {
     if (clock.now() >= until) {
-      writer.note("the time is over: the next poll answers the rest");
+      writer.note("out of time: the next poll answers the rest");
       break;
     }
     const { where } = forge.notes(each.thread);
@@ -104,7 +104,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
       requests.set(where, spent + forge.threads.requests - before);
     }
   }
-  if (strangers > 0) writer.out(own`no run for mentions of users who may not ask: ${strangers}`);
+  if (strangers > 0) writer.out(own`mentions by users who cannot ask: ${strangers}`);
   if (later > 0) {
     writer.note(`${formatCount(later, "mention")} left to the next poll: their threads took too many requests`);
   }
@@ -165,7 +165,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
     }
     asked.onStart?.();
     return await attachRun(job, asked, decider, decision) ??
-      none(job, "its run was started, and is not there any more");
+      none(job, "its run was started, but no longer exists");
   }
   for (const leftNote of decider.open) await endLeftNote(job, news, { decider, left: leftNote });
   if (decision.kind === "reply") {
@@ -211,14 +211,14 @@ async function stop(
   const stopped: string[] = [];
   for (const runId of runs) {
     const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
-    stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
+    stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has finished" : "it is being cancelled"}.`);
   }
   for (const { mark } of starting) {
-    await say(job, asked, mark, "This task was stopped. It is not known whether its run had started.");
+    await say(job, asked, mark, "This task was stopped. Its run may have started.");
   }
   // The reaction is visible to their authors, and stays if other users remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be running."];
+  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is running."];
   lines.push("Earlier tasks of this thread that have not started are withdrawn.");
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job of this stop may have stopped the runs and reported it.

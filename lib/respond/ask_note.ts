@@ -147,22 +147,22 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
-  if (isUnwanted && runId !== null) return "\n\nThis run is to be cancelled. Polls try it again for 24 hours.";
+  if (isUnwanted && runId !== null) return "\n\nThis run could not be cancelled yet. Polls try again for 24 hours.";
   if (isUnwanted && exitCode !== null) {
-    return "\n\nAn agent may be running, although this task must not start any more. Look for it in the app, and cancel it there.";
+    return "\n\nAn agent may be running, although this task must not start anymore. Look for it in the app, and cancel it there.";
   }
   if (isHidden) {
     return "\n\nAn agent may be running. Look for it in the app before you write the task again.";
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then write the task again.";
-  return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Fix the problem below, then write the task again.";
+  return "\n\nIt is unknown whether the run has started. Do not ask again yet: polls repeat the start for 24 hours, and never start a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
 
 const stepsFor = (name: string): MarkdownOptions["steps"] => ({
-  deadline: "Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
-  cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
+  deadline: "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
+  cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was a mistake."],
 });
 
 /** @param label Name of the job, which may be empty. */

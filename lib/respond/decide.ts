@@ -104,9 +104,9 @@ const MAX_STOPPERS = 300;
 
 const CONFIDENTIAL = "it is confidential, and the log of a job in this project is not";
 /** Why a run that was stopped before its start does not start. */
-export const STOPPED = "it was stopped before a run had started";
+export const STOPPED = "it was stopped before its run started";
 /** Added to a reason if a start was tried before. */
-export const MAYBE_STARTED = "An earlier try may have started its run: that is not known";
+export const MAYBE_STARTED = "An earlier attempt may have started its run";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
@@ -186,13 +186,13 @@ export class Decider {
       const { ask } = "reason" in request ? request.refused : request;
       return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
     }
-    if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
+    if (thread.pull?.isForeign === true) return quiet("the branch of the pull request is not in this repository");
     const { ask, asker, at } = "reason" in request ? request.refused : request;
     // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
-    if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
+    if (Date.parse(at) < firstMs) return quiet(`it was requested before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
-      return quiet("it was asked for before it came to this project");
+      return quiet("it was requested before the thread was moved to this project");
     }
     const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
@@ -225,7 +225,7 @@ export class Decider {
     // A thread has one reaction for all labels: it may belong to an earlier one, whose run has finished since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (ownMark === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
-      return quiet("it was answered or stopped, and has no note of its own");
+      return quiet("it was answered or stopped, but has no note");
     }
     const tell = (reason: string, text = reason): Decision => ({
       kind: "none",
@@ -353,7 +353,7 @@ export class Decider {
     const { thread: before, place, ask, of, written } = wanted;
     this.#written = written;
     const now = await this.#threads.thread(before);
-    if (now === null || !now.isOpen) return "it was closed meanwhile";
+    if (now === null || !now.isOpen) return "it has been closed";
     if (now.isInternal === true && this.#settings.isPublic) return CONFIDENTIAL;
     if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#threads.me();
@@ -364,7 +364,7 @@ export class Decider {
     const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place)
       ? null
-      : "source or target branch is another one now, or was protected";
+      : "the source or target branch has changed, or is protected now";
   }
 
   /** Why a request is no longer valid, whatever else is true; null while it is. */
@@ -382,7 +382,7 @@ export class Decider {
   /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#threads.thread(place);
-    if (thread === null || !thread.isOpen) return "it was closed meanwhile";
+    if (thread === null || !thread.isOpen) return "it has been closed";
     return await this.#askWithdrawn(thread, ask, await this.#threads.me());
   }
 
@@ -412,7 +412,7 @@ export class Decider {
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#threads.comment(thread, place);
     if (comment === null) return { ...no("the comment is gone"), isGone: true };
-    if (comment.author.id === me.id) return no("the comment is one of our own");
+    if (comment.author.id === me.id) return no("the comment is our own");
     if (comment.author.isBot === true) return no("a program wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;
     const { name } = this.#settings;
@@ -420,7 +420,7 @@ export class Decider {
     const first = written === undefined ? null : readMention(written, name);
     // A stop holds whatever happens to its comment: that is the safe side.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
-    if (what === null) return no(`nothing asks \`@${name}\` for anything at the beginning of a line`);
+    if (what === null) return no(`no line starts with \`@${name}\``);
     if (comment.isInternal) return no("the comment is internal, and a note would show it");
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
@@ -429,8 +429,8 @@ export class Decider {
     if (what.kind === "unsure") {
       const why = what.isInside === true
         ? "the mention is not at the beginning of a line"
-        : "the mention may be a part of a quote, of code or of HTML";
-      return refusal(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
+        : "the mention may be part of a quote, code or HTML";
+      return refusal(what.isHidden === true ? "the mention contains invisible characters" : why);
     }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
@@ -444,7 +444,7 @@ export class Decider {
     const { label } = this.#settings;
     const set = await this.#threads.labelled(thread, label);
     if (set === null) return no(`it does not have the label ${JSON.stringify(label)}`);
-    if (set.by.isBot === true) return no("a program has set the label");
+    if (set.by.isBot === true) return no("a program set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
@@ -486,7 +486,7 @@ export class Decider {
   }
 
   async #fixOf({ pull, number }: Thread, fix: Fix, ask: AskId): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `this is no pull request, so it has no ${fix} to fix` };
+    if (pull === null) return { reason: `this is not a pull request, so it has no ${fix} to fix` };
     const reason = nothingToFix(fix, await this.#threads.facts(number));
     if (reason !== null) return { reason };
     const of = findingsFor(fix);
@@ -513,13 +513,13 @@ export class Decider {
     const isUnknown = newest?.mark.state === "starting";
     if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
-    if (last === undefined) return { reason: "there was no run here that could be started again" };
+    if (last === undefined) return { reason: "there is no earlier run in this thread" };
     const { of } = last.mark;
     const request = await this.#askAt(thread, of, me);
-    if ("reason" in request) return { reason: `the last task cannot be taken again: ${request.reason}` };
+    if ("reason" in request) return { reason: `the last task cannot be repeated: ${request.reason}` };
     const isTask = request.what === null || ["task", "fix"].includes(request.what.kind);
     if (!isTask || !isSameAsk(request.ask, of)) {
-      return { reason: "the last task is not there any more" };
+      return { reason: "the last task no longer exists" };
     }
     const right = await this.#rights.of(request.asker);
     if (right instanceof MogplexError) {
@@ -647,9 +647,9 @@ export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"
 function helpText(name: string): string {
   return [
     `- \`@${name} <task>\`: an agent does the task`,
-    `- \`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: it fixes what the forge shows`,
-    `- \`@${name} again\`: the last task of this thread once more`,
-    `- \`@${name} stop\`: the runs of this thread are cancelled`,
-    `- \`@${name} status\`: what is running here`,
+    `- \`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes what the forge reports`,
+    `- \`@${name} again\`: repeats the last task of this thread`,
+    `- \`@${name} stop\`: cancels the runs of this thread`,
+    `- \`@${name} status\`: shows what is running here`,
   ].join("\n");
 }

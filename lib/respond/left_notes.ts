@@ -44,7 +44,7 @@ export async function endLeftNote(
     if (isUnwanted) {
       const { session: { client, deadline } } = job.openService();
       if (!await cancelUntilHeld(client, clock, state.runId, { deadline })) {
-        writer.note(`run ${state.runId} is to be cancelled, and the service takes it up again each time`);
+        writer.note(`run ${state.runId} must be cancelled, but the service restarts it each time`);
         return false;
       }
     }
@@ -55,7 +55,7 @@ export async function endLeftNote(
     if (!hasEnded && error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
       const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
       writer.note(
-        isLast ? `${error.message}; notes of other runs stay as they are until the next poll` : error.message,
+        isLast ? `${error.message}; notes of other runs stay unchanged until the next poll` : error.message,
       );
       return !isUnwanted;
     }
@@ -68,7 +68,7 @@ export async function endLeftNote(
     const content = resultContent(job, result, { task: planned.task, steps: planned.steps, host: planned.host });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
-    writer.note(`the note of run ${state.runId} had no end: it was written`);
+    writer.note(`the note of run ${state.runId} had no result: it was added`);
     return true;
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);

@@ -54,7 +54,7 @@ export function leftOutOf(
   const who = `users who ${whoMayAsk(allowUsers)}`;
   return `Left out: ${
     parts.join(", ")
-  }. The agent gets only texts of ${who}, and none that may have been changed since.`;
+  }. The agent gets only texts of ${who}, and only if nobody else can have changed them.`;
 }
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {

@@ -86,7 +86,7 @@ export class Rivals {
     const link = thread === null || note === undefined
       ? ""
       : `. Its note: ${thread.url}#${this.#threads.anchor}${note.id}`;
-    return `${reason}: write the task again when that has ended${link}`;
+    return `${reason}: write the task again when it has finished${link}`;
   }
 
   /** The reply while the run of another thread is going on its branch. */
@@ -167,7 +167,7 @@ export class Rivals {
   }
 
   get pendingReason(): string {
-    return `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`;
+    return `the last task has not started yet: polls retry it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`;
   }
 
   get #limitReason(): string {

@@ -307,7 +307,7 @@ function outageTeller(
     // Not each wait is reported. A change that came too early is tried again with the next notice.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
-    const trouble = `The service does not answer. The start is tried again, until ${until} at most.`;
+    const trouble = `The service does not answer. The start is retried until ${until}.`;
     isTold = note.change(() => ({
       render: () => progressText({ links, runId: null, phase: "start", since, task, trouble }),
       state: NOTHING_YET,

@@ -159,7 +159,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
       return { answered: false, text };
     }
     if (cause.kind === "signal" && !cause.cancels(this.#triggered?.owned ?? false)) {
-      return { answered: false, text: "the automation run goes on" };
+      return { answered: false, text: "the automation run continues" };
     }
     return this.#stopped = await stopAutomationRun(this.#session, this.#automationId, runId, cause);
   }
@@ -217,12 +217,16 @@ async function stopAutomationRun(
   } catch (error) {
     // Only later revisions of the service can cancel these runs. Source: contract 3.11.
     if (isMissingRoute(error)) {
-      const text = "the automation run goes on, as this revision of the service cannot cancel runs of automations";
+      const text =
+        "the automation run continues, because this revision of the service cannot cancel runs of automations";
       return { answered: false, text };
     }
     if (!(error instanceof ConflictError)) {
       const why = error instanceof MogplexError ? error.message : String(error);
-      return { answered: false, text: `the automation run may go on, as it could not be cancelled: ${why}` };
+      return {
+        answered: false,
+        text: `the automation run may still be running, because it could not be cancelled: ${why}`,
+      };
     }
   }
   // The run has finished or is about to. Read it: only its status gives a verdict.

@@ -54,7 +54,7 @@ const CLEANUP_TIMEOUT_MS = 150_000;
 const OTHERS = "another job started the run";
 /** How to cancel the run if the system does not show how the job ended. */
 const WAYS = `To cancel it, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
-const STAYS = "the run is to go on when its job is stopped";
+const STAYS = "the run continues when its job is stopped";
 
 /** Whether a signal would have cancelled the run. */
 function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
@@ -77,23 +77,23 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   const { parting, phase, request } = state;
   if (parting === "ended") return nothing("the run has ended, or none was started");
   const stopped = job === "cancelled" || job === "timed_out";
-  if (!always && parting === "detached") return nothing("the run was left to go on");
+  if (!always && parting === "detached") return nothing("the run was left running");
   if (!always && parting === "following") {
     if (!wouldCancel(state, state.owned ?? true)) return nothing(state.owned === false ? OTHERS : STAYS);
-    if (job === "unknown") return { what: "left", why: `how the job ended is not known. ${WAYS}` };
-    if (!stopped) return nothing(`the job was not cancelled, so its run is left to go on: the job is "${job}"`);
+    if (job === "unknown") return { what: "left", why: `it is unknown how the job ended. ${WAYS}` };
+    if (!stopped) return nothing(`the job was not cancelled, so its run was left running: the job is "${job}"`);
   }
   const why = always
     ? "--always is set"
     : parting === "cancelling"
-    ? "its cancellation was under way"
+    ? "its cancellation had begun"
     : `the job is "${job}"`;
   if (phase === "started") return { what: "cancel", why };
   const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
   if (request === null || !named) {
     return nothing(
-      `the run's id is not known, and the job is not named well enough to send its start again; ` +
-        `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
+      `the run's id is unknown, and the job has too few names to send its start again; ` +
+        `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find the run`,
     );
   }
   if (!always && !wouldCancel(state, true)) return nothing(STAYS);

@@ -153,7 +153,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const { label, mayExist, isSeen } = this.#operation;
     this.#operation.part?.(mayExist ? "detached" : "ended");
     const text = isSeen
-      ? `${label} goes on`
+      ? `${label} continues`
       : this.#following
       ? `${label} was not read yet`
       : mayExist
@@ -312,7 +312,7 @@ function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const advice = key === null || isCancelled
     ? ""
-    : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
+    : `; idempotency key ${JSON.stringify(key)} and the same inputs find the run`;
   return MogplexError.tellRun(new AbortedError(`${ending}; ${clause}${advice}`, reason), {
     runId,
     idempotencyKey: key,

@@ -50,7 +50,7 @@ export function reasonOf(error: unknown): string {
 
 /**
  * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run waits for an answer, which
- * is an end for CI. `deadline`: it did not end in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
+ * is an end for CI. `deadline`: it did not finish in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
  * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */
 export type Outcome =
@@ -182,7 +182,7 @@ export interface RunResult<V = unknown> {
   durationMs: number;
   /** Origin of the service; empty when there is none that we may send requests to. */
   origin: string;
-  /** How to look at the run again: a command, or what to do in a GitLab component. Null when it has ended. */
+  /** How to check the run again: a command, or what to do in a GitLab component. Null when it has ended. */
   resume: string | null;
   /**
    * How many of the events seen are not in `events`. All of them are in the report `ndjson` of the command, and in the option
@@ -288,7 +288,7 @@ export interface AutomationResult {
   durationMs: number;
   /** Origin of the service; empty when there is none that we may send requests to. */
   origin: string;
-  /** How to look at the run again; null when it has ended. */
+  /** How to check the run again; null when it has ended. */
   resume: string | null;
 }
 

@@ -28,7 +28,7 @@ const SILENT = "Look at the last events, correct what they show, then start agai
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
-  cancelled: "Somebody stopped it. Start again if that was not meant.",
+  cancelled: "Somebody stopped it. Start again if that was a mistake.",
   deadline: "Give the job more time.",
   model_access_denied: "Choose an agent whose model the account may use.",
   rate_limited: "The account has used up its model's limit: start again later.",
@@ -100,7 +100,11 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | Re
     word: "waits for a person",
     headline: ({ noun }) => `Mogplex ${noun} waits for a person`,
   },
-  deadline: { mark: "⏳", word: "did not end in time", headline: ({ noun }) => `Mogplex ${noun} did not end in time` },
+  deadline: {
+    mark: "⏳",
+    word: "did not finish in time",
+    headline: ({ noun }) => `Mogplex ${noun} did not finish in time`,
+  },
   interrupted: {
     mark: "🚫",
     word: "interrupted",
@@ -139,8 +143,8 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | Re
   },
   error: {
     mark: "❌",
-    word: "not known",
-    headline: ({ noun }) => `The verdict on the Mogplex ${noun} is not known`,
+    word: "unknown",
+    headline: ({ noun }) => `The result of the Mogplex ${noun} is unknown`,
   },
 };
 
@@ -194,7 +198,7 @@ export function branchWords(
 
 /** How the reporting command got its run. */
 export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
-  if (replayed) return `attached to a run that was ${begun} before`;
+  if (replayed) return `attached to a run ${begun} earlier`;
   return replayed === null ? `not ${begun} here` : `${begun} here`;
 }
 
@@ -209,7 +213,7 @@ export function timesOf(
 /** The state of the pull request if its address is unknown. */
 export function noPullRequestWords({ git, outcome }: Pick<ResultView, "git" | "outcome">): string {
   if (git?.pullRequest.state === "none") return "none";
-  if (outcome === "success") return "not known: no event names one";
+  if (outcome === "success") return "unknown: no event names one";
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
 
@@ -393,7 +397,7 @@ function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultVi
     const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
     return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;
   }
-  if (outcome === "error" && verdict.word === "not known") return "verdict not known";
+  if (outcome === "error" && verdict.word === "unknown") return "verdict unknown";
   if (outcome !== "success") return verdict.word;
   if (exitCode === 0 && url !== null) return pullRequestWord(url);
   if (git?.changed === false) return "no changes";

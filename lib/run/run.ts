@@ -676,7 +676,7 @@ async function stopRun(parts: StopParts): Promise<StoppedRun> {
   }
 
   if (known === undefined && series?.mayExist !== true) return none();
-  if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
+  if (!cancels(known?.owned ?? true)) return goesOn("the run continues");
   // Tells a later step that the deadline cancels the run, whatever a signal would have done.
   const late = cause.kind === "deadline" && known === undefined;
   state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
@@ -684,14 +684,14 @@ async function stopRun(parts: StopParts): Promise<StoppedRun> {
     const run = known ?? await series?.find({ deadline, requestTimeoutMs: RESEND_MS });
     if (run === undefined) return none();
     if (known === undefined) onFound(run as StartedRun);
-    if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
+    if (!cancels(run.owned)) return goesOn("the run continues, because another job started it");
     // After a signal the session's own signal is aborted; it must not end the cancel. There may be no later step to repeat it.
     const signalled = cause.kind === "signal";
     const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
     return cancelled(await cancelWith(client, clock, run.runId, limits), state);
   } catch (error) {
     const why = error instanceof MogplexError ? error.message : String(error);
-    return { answered: false, text: `the run may go on, as it could not be cancelled: ${why}` };
+    return { answered: false, text: `the run may still be running, because it could not be cancelled: ${why}` };
   }
 }
 

@@ -155,9 +155,7 @@ async function pullOfRun(
   const [row] = await session.client.listRepos({ id: repoId, limit: 1 }, call);
   const { name } = await threads.repository();
   if (row?.full_name.toLowerCase() !== name.toLowerCase()) {
-    const why = `its run worked in ${
-      row?.full_name ?? "a repository that is not shown"
-    }, and this job stands in ${name}`;
+    const why = `its run worked in ${row?.full_name ?? "a repository that is not shown"}, but this job is in ${name}`;
     throw new UsageError({ attempted: ATTEMPTED, why, value });
   }
   const number = await pullFrom(working);

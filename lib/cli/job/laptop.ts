@@ -124,7 +124,9 @@ export async function chooseFolder(
     // A finished run does not block the folder.
     if (earlierRun === undefined || earlierRun.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
-        writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
+        writer.note(
+          `another run of this folder is still running, so the files of this run go to ${JSON.stringify(out)}`,
+        );
       }
       return { request, out, resumePath: undefined };
     }
@@ -133,7 +135,7 @@ export async function chooseFolder(
       return { request, out, resumePath: path, maxEndAgeMs: UNSEEN_MS };
     }
     if (option(STATE) !== undefined) {
-      const why = `run "${earlierRun.runId ?? "unknown"}" of that state file goes on`;
+      const why = `run "${earlierRun.runId ?? "unknown"}" of that state file is still running`;
       throw new UsageError({
         attempted: "start run",
         why,
@@ -144,7 +146,7 @@ export async function chooseFolder(
   }
   throw new UsageError({
     attempted: "start run",
-    why: `${MAX_FOLDERS} runs of this folder go on`,
+    why: `${MAX_FOLDERS} runs of this folder are still running`,
     advice: "give --out",
   });
 }
@@ -168,15 +170,15 @@ async function knownRequest(
 
 function sentenceOf({ runId, endAgeMs }: Remembered): string {
   if (endAgeMs !== null) {
-    return `run "${runId}" of this folder, with the same request, ended well ${
+    return `run "${runId}" of this folder, with the same request, succeeded ${
       formatDuration(endAgeMs)
-    } ago, and its end was not seen: ` +
-      "here is its end (--new starts another one)";
+    } ago while nobody was watching: ` +
+      "here is its result (--new starts another run)";
   }
   const run = runId === null
     ? "an earlier start of this folder was not answered"
-    : `run "${runId}" of this folder goes on`;
-  return `${run}, with the same request: attaching to it (--new starts another one)`;
+    : `run "${runId}" of this folder is still running`;
+  return `${run}, with the same request: attaching to it (--new starts another run)`;
 }
 
 function exists({ io }: Context, path: string): boolean {

@@ -182,7 +182,7 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
     return { code: EXIT[AUTOMATION_EXIT[end]], problem };
   }
   const problem =
-    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
+    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it again: the same command with ` +
     `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
 }

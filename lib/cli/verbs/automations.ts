@@ -199,7 +199,7 @@ function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): 
   }
   if (item.type === "status") live.status(item.status, endOfAutomationRun(item.status) !== undefined);
   else if (item.count > 0) live.line("waits", `for an answer in the app (${item.count})`);
-  else live.line("goes on", "");
+  else live.line("continues", "");
 }
 
 async function triggerAndFollow(context: Context): Promise<number> {
@@ -242,7 +242,7 @@ export const automationsTriggerFollowVerb: Verb = {
     failed: "the automation run failed",
     cancelled: "the automation run was cancelled",
     rateLimited: "429 for longer than the deadline allows; or nothing was started, since too many runs are active",
-    deadline: "--timeout passed; the run goes on, or waits for a slot, unless asked otherwise",
+    deadline: "--timeout passed; the run continues, or waits for a slot, unless --on-timeout is cancel",
   },
   examples: [
     'mogplex-ci automations trigger --follow "$AUTOMATION_ID" --repo acme/web',

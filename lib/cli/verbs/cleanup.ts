@@ -44,7 +44,9 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else if (action === "left") {
     // Without the token nothing proves its id, and a process that died while starting the run knows no id.
-    writer.out(writer.untrusted(`${runId === null ? "a run may go on" : `run "${runId}" goes on`}: ${text}`));
+    writer.out(
+      writer.untrusted(`${runId === null ? "a run may still be running" : `run "${runId}" is still running`}: ${text}`),
+    );
   } else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return end;
 }

@@ -73,8 +73,8 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 function baseNote({ branch: { base, working } }: StartResult, given: string | undefined): string | undefined {
   if (working !== base) return undefined;
   return given === undefined
-    ? `the agent does not push to ${base}: the service picks a branch of its own, which the events name (run --follow shows it)`
-    : `the agent pushes to ${base} itself; run --follow without --branch gives it a branch of its own`;
+    ? `the agent does not push to ${base}: the service picks a branch, which the events name (run --follow shows it)`
+    : `the agent pushes to ${base} itself; run --follow without --branch gives it its own branch`;
 }
 
 /** It only reads flags: the documented command has no variables for them. */
@@ -207,7 +207,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       });
     }
     if (error instanceof InterruptedError) {
-      const goesOn = "the run goes on, and the same command prints its events again";
+      const goesOn = "the run continues, and the same command prints its events again";
       throw new InterruptedError(error.signal, interruptReason(interrupts, goesOn));
     }
     throw error;
@@ -254,7 +254,7 @@ export const runsEventsVerb: Verb = {
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
     // Not a terminal status, but nothing here makes the run continue: the documented command would time out.
-    writer.error(`run ${runId} waits for a person and will not end by itself`);
+    writer.error(`run ${runId} waits for an answer and will not finish on its own`);
     return EXIT.failed;
   },
 };

@@ -90,8 +90,8 @@ function checkAddress(context: Context): void {
   if (env("CI_PIPELINE_SOURCE") !== "trigger" || flags.has(ALLOW_URL) || !context.connection().custom) return;
   throw new UsageError({
     attempted: "respond",
-    why: "a trigger has started this pipeline, and MOGPLEX_URL names another address than the service's own",
-    advice: "give --allow-url (input allow-url of the component) if that is meant",
+    why: "a trigger started this pipeline, and MOGPLEX_URL is not the service's own address",
+    advice: "if that is intended, give --allow-url (input allow-url of the component)",
   });
 }
 
@@ -190,7 +190,7 @@ async function runAsked(
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
   return {
     resume: ({ resume }) =>
-      resume === null ? null : `run this job again to follow the run, or comment @${name} again once it has ended`,
+      resume === null ? null : `run this job again to follow the run, or comment @${name} again once it has finished`,
     cancel: () => `comment @${name} stop`,
   };
 }

@@ -81,7 +81,11 @@ const CASES: Record<string, Case> = {
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },
-  "stuck-streaming": { code: 124, says: /^> verdict +did not end in time \(exit code 124\)$/m, inputs: { timeout: 2 } },
+  "stuck-streaming": {
+    code: 124,
+    says: /^> verdict +did not finish in time \(exit code 124\)$/m,
+    inputs: { timeout: 2 },
+  },
   "bad-repository": {
     code: 2,
     says: /^> error: Cannot start run: the token reaches no repository "00000000-/m,

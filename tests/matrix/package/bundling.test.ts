@@ -41,7 +41,7 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
     "the file is nested more than",
     "TEAMCITY_PROJECT_NAME",
     "BUILDKITE_BUILD_ID",
-    "another run of this folder goes on",
+    "another run of this folder is still running",
     "resourceSpans",
   ];
   for (const part of parts) expect([part, textOf("mogplex.mjs").includes(part)]).toEqual([part, true]);

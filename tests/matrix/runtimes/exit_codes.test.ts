@@ -135,7 +135,7 @@ onEveryRuntime("run --follow leaves at once at a signal 1.5 s after the first, a
   child.kill("SIGINT");
   expect((await ended).code).toBe(130);
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
   job.recorder.close();
 });
 

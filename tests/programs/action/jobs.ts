@@ -60,7 +60,7 @@ export async function onCleanMachine(service: Service, body: (machine: Machine) 
     await body(machine);
     const folder = join(machine.directory(), "..");
     const texts = Object.entries(filesBelow(folder));
-    if (texts.length < 3) throw new Error(`There is nothing to look at in ${readdirSync(folder)}`);
+    if (texts.length < 3) throw new Error(`There is nothing to check in ${readdirSync(folder)}`);
     for (const [path, text] of texts) {
       if (text.includes(machine.token)) throw new Error(`The token is in ${path}`);
     }

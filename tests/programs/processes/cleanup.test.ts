@@ -17,7 +17,7 @@ afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
 const alive = (status: string) =>
-  nothing(`the job was not cancelled, so its run is left to go on: the job is "${status}"`);
+  nothing(`the job was not cancelled, so its run was left running: the job is "${status}"`);
 
 /** A test with a job. */
 function withJob(what: string, body: (job: CiJob) => Promise<void>): void {
@@ -44,7 +44,7 @@ withJob("cleanup cancels the run of a killed job only when GitLab says that the 
   expect(await job.cleanup("failed")).toEqual(alive("failed"));
   expect(await job.cleanup("running")).toEqual({
     code: 0,
-    stdout: expect.stringMatching(new RegExp(`^run "${runId}" goes on: .*MOGPLEX_JOB_STATUS.*cleanup --always\\s$`)),
+    stdout: expect.stringMatching(new RegExp(`^run "${runId}" continues: .*MOGPLEX_JOB_STATUS.*cleanup --always\\s$`)),
     requests: [],
   });
   expect(await service.status(runId)).toBe("pending");
@@ -60,7 +60,7 @@ withJob(
     expect(await job.cleanup("timedout")).toEqual(cancels(late, 'the job is "timed_out"'));
     const other = await openJob(onNode(service));
     const runId = await killed(other, "--on-interrupt", "detach");
-    expect(await other.cleanup("canceled")).toEqual(nothing("the run is to go on when its job is stopped"));
+    expect(await other.cleanup("canceled")).toEqual(nothing("the run continues when its job is stopped"));
     expect(await other.cleanup("success", "--always")).toEqual(cancels(runId, "--always is set"));
     other.recorder.close();
   },
@@ -96,12 +96,12 @@ withJob("cleanup finds the run of a job that was killed while it started it, by 
 
 withJob("cleanup does nothing after a deadline, and after a service that could not be reached", async (job) => {
   expect((await job.launch(...job.follow("<stuck-pending>", "--timeout", "3")).ended).code).toBe(124);
-  expect(await job.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
+  expect(await job.cleanup("canceled")).toEqual(nothing("the run was left running"));
   const other = await openJob(onNode(service));
   await service.control("fault", { kind: "500", route: "POST /runs", processed: true, times: 1_000 });
   expect((await other.launch(...other.follow("<stuck-pending>", "--timeout", "3")).ended).code).toBe(69);
   await service.control("clearFaults");
-  expect(await other.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
+  expect(await other.cleanup("canceled")).toEqual(nothing("the run was left running"));
   other.recorder.close();
 });
 
@@ -144,7 +144,7 @@ withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or t
   expect((await lost.ended).code).toBe(143);
   expect(job.state()).toMatchObject({ runId, owned: false, left: "cancelling" });
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
   expect(await service.status(runId)).toBe("cancelled");
 });
 

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
-const DETACHED = nothing("the run was left to go on");
+const DETACHED = nothing("the run was left running");
 
 /** Starts a job on a run that goes on for ever, and waits until it follows. */
 async function following(job: CiJob, ...args: string[]): Promise<Running & { runId: string }> {
@@ -83,7 +83,7 @@ withJob("run --follow leaves at once at a signal 1.5 s after the first, and clea
   expect(stdout).not.toMatch(/^verdict /m);
   expect(job.state()).toMatchObject({ runId, left: "cancelling" });
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation was under way"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
   expect(await job.cleanup("failed")).toEqual(ENDED);
 });
 
@@ -204,9 +204,9 @@ withJob("cleanup cancels when the cancel of the signal was told to wait for long
   child.kill("SIGTERM");
   const { code, stdout } = await ended;
   expect(code).toBe(143);
-  expect(stdout).toContain("the run may go on, as it could not be cancelled");
+  expect(stdout).toContain("the run may still be running, because it could not be cancelled");
   expect(await service.status(runId)).toBe("pending");
-  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "its cancellation was under way"));
+  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "its cancellation had begun"));
 });
 
 withJob(

@@ -136,7 +136,7 @@ test("a handle that was left rejects with what happened, for who awaits it, and 
     expect(error).toBeInstanceOf(AbortedError);
     const runId = service.runs[0]?.runId;
     expect(error.message).toStartWith(
-      `Following ended when the last loop was left, or at the end of \`await using\`; run "${runId}" goes on; idempotency key `,
+      `Following ended when the last loop was left, or at the end of \`await using\`; run "${runId}" continues; idempotency key `,
     );
     expect([error.runId, error.exitCode, error.result.outcome]).toEqual([runId, 130, "interrupted"]);
     const again = await itemsOf(handle);
@@ -294,12 +294,12 @@ test("the result of an aborted handle says what its error says, for any reason o
       const { runId } = await handle.started;
       stop.abort(reason);
       const error = await handle.catch((thrown) => thrown);
-      const said = cancelOn.length > 0 ? "the run was cancelled" : `run "${runId}" goes on`;
+      const said = cancelOn.length > 0 ? "the run was cancelled" : `run "${runId}" continues`;
       expect([error.exitCode, error.message]).toEqual([
         exitCode,
         cancelOn.length > 0
           ? `The signal ended the call; run "${runId}" was cancelled`
-          : expect.stringContaining(`The signal ended the call; run "${runId}" goes on; idempotency key `),
+          : expect.stringContaining(`The signal ended the call; run "${runId}" continues; idempotency key `),
       ]);
       expect(error.result).toMatchObject({ outcome: "interrupted", exitCode, reason: `Stopped; ${said}` });
       expect(error.result.error).toMatchObject({ attempted: null, why: `Stopped; ${said}` });
@@ -328,7 +328,7 @@ test("an aborted handle on a run that no answer has shown says that it was not r
   const stop = new AbortController();
   const seen = mogplex.attach(runId, { signal: stop.signal, onItem: () => stop.abort() });
   const error = await seen.catch((thrown) => thrown);
-  expect(error.message).toBe(`The signal ended the call; run "${runId}" goes on`);
+  expect(error.message).toBe(`The signal ended the call; run "${runId}" continues`);
   expect(service.runs.map(({ status }) => status)).not.toContain("cancelled");
 });
 

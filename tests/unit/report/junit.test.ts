@@ -78,10 +78,10 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
     ["failed", "failed", "Mogplex run failed (exit code 1)", ...phases],
     ["cancelled", "error", "Mogplex run was cancelled (exit code 3)", ...phases],
     ["awaiting_input", "error", "Mogplex run waits for a person (exit code 4)", ...phases],
-    ["deadline", "error", "Mogplex run did not end in time (exit code 124)", ...phases],
+    ["deadline", "error", "Mogplex run did not finish in time (exit code 124)", ...phases],
     ["interrupted", "error", "Following the Mogplex run was interrupted (exit code 143)", ...phases],
     ["started", "skipped", "Mogplex run started, not followed (exit code 0)", ...phases],
-    ["error", "error", "The verdict on the Mogplex run is not known (exit code 69)", ...phases],
+    ["error", "error", "The result of the Mogplex run is unknown (exit code 69)", ...phases],
   ]);
 });
 

@@ -119,7 +119,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Failure code | `command_failed` |",
       "| Branch | `fix/it` (nothing pushed yet) |",
       "| Pull request | none reported |",
-      "| Start | attached to a run that was started before |",
+      "| Start | attached to a run started earlier |",
       "| Took | 18 min 1 s |",
       "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
     ]

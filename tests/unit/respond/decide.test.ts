@@ -109,7 +109,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, { ...LEE, isBot: true }, "@mogplex go"),
     "a program wrote the comment",
   ],
-  ["our own note", (forge) => forge.say(PULL, BOT, "@mogplex go"), "the comment is one of our own"],
+  ["our own note", (forge) => forge.say(PULL, BOT, "@mogplex go"), "the comment is our own"],
   [
     "a deleted account",
     (forge) => forge.say(PULL, { id: 0, name: "ghost", isBot: null }, "@mogplex go"),
@@ -125,7 +125,11 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, EVE, "> a\n@mogplex go"),
     "the user who",
   ],
-  ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks `@mogplex`"],
+  [
+    "a mention in a block of code",
+    (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"),
+    "no line starts with `@mogplex`",
+  ],
   [
     "an internal comment",
     (forge) => forge.say(PULL, KIM, "@mogplex go", { isInternal: true }),
@@ -141,7 +145,11 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     () => ({ thread: PULL, comment: { kind: "comment", id: 5 }, text: "" }),
     "the comment is gone",
   ],
-  ["a mention in the middle", (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"), "nothing asks `@mogplex`"],
+  [
+    "a mention in the middle",
+    (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"),
+    "no line starts with `@mogplex`",
+  ],
   ["a closed merge request", (forge) => {
     forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
     return forge.say(PULL, KIM, "@mogplex go");
@@ -150,11 +158,11 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     const pull = { source: "feature", target: "main", isForeign: true, commit: null };
     forge.threads.set("pull 7", aThread(PULL, { pull }));
     return forge.say(PULL, KIM, "@mogplex go");
-  }, "the pull request comes from no branch of this repository"],
+  }, "the branch of the pull request is not in this repository"],
   ["a label of a program", (forge) => {
     forge.labels.set("issue 8", { id: 5, by: { ...KIM, isBot: true }, at: at(0) });
     return { thread: ISSUE, comment: null, text: null };
-  }, "a program has set the label"],
+  }, "a program set the label"],
   ["a label of an account without rights", (forge) => {
     forge.labels.set("issue 8", { id: 5, by: EVE, at: at(0) });
     return { thread: ISSUE, comment: null, text: null };
@@ -284,7 +292,7 @@ test("decide() leaves out a member's comment that was edited, since it does not 
   expect(prompt).not.toContain("Send me");
 });
 
-const RULE = "The agent gets only texts of users who may push, and none that may have been changed since.";
+const RULE = "The agent gets only texts of users who may push, and only if nobody else can have changed them.";
 
 const LEFT_OUT: readonly (readonly [
   what: string,
@@ -404,14 +412,14 @@ test("decide() names the character of a branch that turns the rest of a line aro
   forge.threads.set("pull 7", aThread(PULL, { pull: { source, target: "main", isForeign: false, commit: null } }));
   forge.branches.set(source, { isProtected: false, commit: null });
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe(
-    'no: the service does not take the name of its branch: the character "\\u202e" is not permitted',
+    'no: the service does not accept the name of its branch: the character "\\u202e" is not permitted',
   );
 });
 
 test("decide() says that the branch is gone", async () => {
   const forge = fakeForge();
   forge.branches.delete("feature");
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe("no: its branch is gone");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe("no: its branch no longer exists");
 });
 
 test("decide() starts nothing again for an ask whose note names a run or a reason", async () => {
@@ -453,7 +461,7 @@ test("decide() starts nothing again for what another bot has answered with the s
     expect(await outcome(forge, news)).toBe("no: another bot has answered it");
   }
   // Whoever has copied that note brings nobody to do its task again.
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there is no earlier run");
   forge.notes = forge.notes.filter(({ author: { id } }) => id !== author.id);
   mark(forge, ask, "none", { author, seal: sealOf(PULL, "mog_of-another-team") });
   expect(await outcome(forge, news)).toStartWith("go");
@@ -479,7 +487,9 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     expect(await decides.toStop(stop)).toEqual({ runs: [], starting: [], waiting: [] });
     forge.notes.pop();
     expect(decides.open).toEqual([]);
-    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith("no: there was no run");
+    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith(
+      "no: there is no earlier run",
+    );
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
     // Nor may its text go along as that of a member, or lower the count of the day.
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"))).not.toContain("At work.");
@@ -503,7 +513,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is running here: write the task again when that has ended. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is running here: write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -516,7 +526,7 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is running on this branch: write the task again when that has ended. " +
+    "a run of another thread is running on this branch: write the task again when it has finished. " +
       "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   const decides = decider(forge);
@@ -538,7 +548,7 @@ test("decide() links the note of a run on its branch that an issue has asked for
     const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
-      "a run of another thread is running on this branch: write the task again when that has ended. " +
+      "a run of another thread is running on this branch: write the task again when it has finished. " +
         `Its note: ${aThread(ISSUE).url}#${anchor}10`,
     );
   }
@@ -556,7 +566,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
   expect(await rival(id + 1)).toBe(
-    "a run of another thread is running on this branch: write the task again when that has ended. " +
+    "a run of another thread is running on this branch: write the task again when it has finished. " +
       `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
   );
   expect(await rival(id - 1)).toBeNull();
@@ -580,7 +590,7 @@ test("rival() lets the older note start, however far the clock of this machine i
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
     expect(await rival(own)).toBe(
-      "another run is running here: write the task again when that has ended. " +
+      "another run is running here: write the task again when it has finished. " +
         `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
     );
     expect(await rival(older)).toBeNull();
@@ -675,7 +685,7 @@ test("decide() finds the stop of a member, and takes along a member's comment, w
   expect(await decides.changed(decision)).toBe(null);
   forge.say(PULL, { ...LEE, id: 3, name: "max" }, "@mogplex stop", { createdAt: at(2) });
   forge.pushers.add(3);
-  expect(await decides.changed(decision)).toBe("it was stopped before a run had started");
+  expect(await decides.changed(decision)).toBe("it was stopped before its run started");
 });
 
 test("decide() asks for the right of no more than so many users who have written there", async () => {
@@ -732,13 +742,13 @@ for (
       "a mention that may be quoted",
       "> a\n@mogplex go",
       {},
-      "the mention may be a part of a quote, of code or of HTML",
+      "the mention may be part of a quote, code or HTML",
     ],
     [
       "a mention behind a mark for the direction of text",
       "\u200f@mogplex go",
       {},
-      "there are characters at the mention that are not seen",
+      "the mention contains invisible characters",
     ],
     ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was changed after it was written"],
   ] as const
@@ -763,7 +773,7 @@ test("decide() starts nothing for a comment with our reaction at the end, whoeve
   await forge.react(PULL, { kind: "comment", id }, "seen");
   expect(await outcome(forge, news)).toStartWith("go");
   await forge.react(PULL, { kind: "comment", id }, "failed");
-  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, but has no note");
   // A note whose start is not known asks for another try.
   mark(forge, { kind: "comment", id }, "starting");
   expect(await outcome(forge, news)).toStartWith("go");
@@ -774,7 +784,7 @@ test("decide() does not take the reaction to an earlier label, whose note is the
   forge.labels.set("pull 7", { id: 6, by: LEE, at: at(0) });
   await forge.react(PULL, null, "done");
   const news = { thread: PULL, comment: null, text: null };
-  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, but has no note");
   mark(forge, { kind: "label", id: 5 }, { runId: RUN, isOpen: false });
   expect(await decide(forge, news)).toMatchObject({ kind: "start", ask: { kind: "label", id: 6 } });
 });
@@ -802,8 +812,8 @@ for (const state of [null, "starting"] as const) {
     const decision = await decide(forge, news);
     // An answer to an earlier start may have been lost.
     const told = state === null
-      ? "it was stopped before a run had started"
-      : "it was stopped. An earlier try may have started its run: that is not known";
+      ? "it was stopped before its run started"
+      : "it was stopped. An earlier attempt may have started its run";
     expect(decision.kind === "none" && decision.tell?.text).toBe(told);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex anew", { createdAt: at(2) }))).toStartWith("anew");
   });
@@ -813,7 +823,7 @@ test("decide() takes no label that was set more than a day ago: it may have had 
   const forge = fakeForge();
   const news = { thread: ISSUE, comment: null, text: null };
   forge.labels.set("issue 8", { id: 5, by: LEE, at: at(-25 * 60) });
-  expect(await outcome(forge, news)).toBe(`no: it was asked for before ${at(-24 * 60)}`);
+  expect(await outcome(forge, news)).toBe(`no: it was requested before ${at(-24 * 60)}`);
   // Also for a poll that looks further back.
   expect(await decider(forge).decide(news, at(-48 * 60))).toMatchObject({ kind: "none" });
   forge.labels.set("issue 8", { id: 6, by: LEE, at: at(-23 * 60) });
@@ -825,7 +835,7 @@ test("decide() starts nothing after a stop that was answered, whoever has change
   const news = forge.say(PULL, KIM, "@mogplex go");
   const stop = forge.say(PULL, KIM, "@mogplex stop, or do not", { editedAt: at(2) });
   mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, `stop ${Date.parse(at(0))}`);
-  expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
+  expect(await outcome(forge, news)).toBe("no: it was stopped before its run started");
   // What was asked for after the stop starts, although our note of the stop is later.
   const later = fakeForge();
   const early = later.say(PULL, KIM, "@mogplex stop");
@@ -842,7 +852,7 @@ test("decide() starts nothing for a label after a member's later stop", async ()
   const news = { thread: ISSUE, comment: null, text: null };
   expect((await wanted(forge, news)).ask.kind).toBe("label");
   forge.say(ISSUE, LEE, "@mogplex stop");
-  expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
+  expect(await outcome(forge, news)).toBe("no: it was stopped before its run started");
 });
 
 test("decide() takes the task of the last run for `again`, as long as its text is what it was", async () => {
@@ -857,7 +867,7 @@ test("decide() takes the task of the last run for `again`, as long as its text i
   expect(await outcome(forge, news)).toBe("no: the user who gave the last task may not push any more");
   forge.pushers.add(LEE.id);
   forge.notes = forge.notes.map((note) => note.id === of.id ? { ...note, editedAt: at(-5) } : note);
-  expect(await outcome(forge, news)).toStartWith("no: the last task cannot be taken again: the comment was changed");
+  expect(await outcome(forge, news)).toStartWith("no: the last task cannot be repeated: the comment was changed");
 });
 
 test("decide() starts no second run for `again` on an issue while the run of that task is at work", async () => {
@@ -886,23 +896,23 @@ test("rival() lets the older of two `again` start on an issue, and another task 
     rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
   }
   const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
-  const told = `another run is running here: write the task again when that has ended. Its note: ${link}`;
+  const told = `another run is running here: write the task again when it has finished. Its note: ${link}`;
   expect(rivals).toEqual([null, told, null]);
 });
 
-test("decide() mentions nobody when it says that the last task is not there any more", async () => {
+test("decide() mentions nobody when it says that the last task no longer exists", async () => {
   const forge = fakeForge();
   const first = forge.say(PULL, LEE, "Never mind.", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
   const decision = await decide(forge, forge.say(PULL, KIM, "@mogplex again"));
   expect(decision.kind === "none" && decision.tell?.text).toEndWith(
-    "cannot be taken again: nothing asks `@mogplex` for anything at the beginning of a line",
+    "cannot be repeated: no line starts with `@mogplex`",
   );
 });
 
 test("decide() says that there was no run to start again", async () => {
   const forge = fakeForge();
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there is no earlier run");
 });
 
 test("decide() starts no second run for `again` while the last task may still be started", async () => {
@@ -910,7 +920,7 @@ test("decide() starts no second run for `again` while the last task may still be
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
   const news = forge.say(PULL, KIM, "@mogplex again");
-  expect(await outcome(forge, news)).toStartWith("no: the last task is not started yet: polls try it for 24 hours");
+  expect(await outcome(forge, news)).toStartWith("no: the last task has not started yet: polls retry it for 24 hours");
   // Later no poll tries it.
   for (const note of forge.notes.slice(0, 2)) Object.assign(note, { createdAt: at(-1441) });
   expect(await wanted(forge, news)).toMatchObject({ task: "fix it", of: { id: first.comment?.id } });
@@ -928,7 +938,7 @@ test("decide() fixes what the forge shows to be broken, and nothing else", async
     "no: the forge shows no conflict",
   );
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix checks"))).toStartWith(
-    "no: this is no pull request",
+    "no: this is not a pull request",
   );
 });
 
@@ -987,10 +997,10 @@ test("decide() asks for a task when the task is missing, or far too long", async
 test("changed() refuses what was closed, edited, labelled again, moved or protected right before the start", async () => {
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
-    [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it was closed meanwhile"],
+    [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it has been closed"],
     [
       (forge) => forge.branches.set("feature", { isProtected: true, commit: null }),
-      "source or target branch is another one now",
+      "the source or target branch has changed",
     ],
     [
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
@@ -1001,11 +1011,11 @@ test("changed() refuses what was closed, edited, labelled again, moved or protec
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
       forge.branches.set("other", { isProtected: false, commit: null });
-    }, "source or target branch is another one now"],
+    }, "the source or target branch has changed"],
     [(forge) => {
       const pull = { source: "feature", target: "main", isForeign: true, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
-    }, "source or target branch is another one now"],
+    }, "the source or target branch has changed"],
   ];
   for (const [change, why] of changes) {
     const forge = fakeForge();

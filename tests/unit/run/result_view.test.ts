@@ -25,7 +25,7 @@ test("viewOf() takes the advice out of the reason that is the message of the err
 
 test("viewOf() keeps a reason that says more than the error, and repeats no advice that is in it", () => {
   const error = resultError(ERROR);
-  const more = `${ERROR.message}; the run goes on`;
+  const more = `${ERROR.message}; the run continues`;
   expect(explained({ reason: more, error })).toEqual({ reason: more, advice: null });
   const other = "SIGTERM received: the run was cancelled";
   expect(explained({ reason: other, error })).toEqual({ reason: other, advice: "check the id" });

@@ -123,7 +123,7 @@ test("runAutomation() cancels at the deadline where the service can, and says wh
   const detached = await runAutomation(AUTOMATION, REQUEST, base.options(cancel));
   expect(detached).toMatchObject({ outcome: "deadline", exitCode: 124, status: "running" });
   expect(detached.reason).toEndWith(
-    "; the automation run goes on, as this revision of the service cannot cancel runs of automations",
+    "; the automation run continues, because this revision of the service cannot cancel runs of automations",
   );
   const later = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
   const stopped = await runAutomation(AUTOMATION, REQUEST, later.options(cancel));
@@ -346,14 +346,14 @@ test("runAutomationJob() says on a signal that the run goes on where the service
   const { result } = await interrupted(world, 30_000);
   expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, status: "running" });
   expect(result.reason).toEndWith(
-    "the automation run goes on, as this revision of the service cannot cancel runs of automations",
+    "the automation run continues, because this revision of the service cannot cancel runs of automations",
   );
 });
 
 test("runAutomationJob() leaves the run alone on a signal when told to, or when another job owns it", async () => {
   const revision = { automationRunCancel: true };
   const detached = automationWorld("automation-stuck", { revision });
-  expect((await interrupted(detached, 30_000, "detach")).result.reason).toEndWith("the automation run goes on");
+  expect((await interrupted(detached, 30_000, "detach")).result.reason).toEndWith("the automation run continues");
   const shared = automationWorld("automation-stuck", { revision });
   await triggerAutomation(AUTOMATION, REQUEST, shared.options({ idempotencyKey: "ours" }));
   shared.clock.advance(60_000);

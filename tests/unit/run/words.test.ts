@@ -21,17 +21,17 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
     "❌ Mogplex run failed",
     "🚫 Mogplex run was cancelled",
     "⏳ Mogplex run waits for a person",
-    "⏳ Mogplex run did not end in time",
+    "⏳ Mogplex run did not finish in time",
     "🚫 Following the Mogplex run was interrupted",
     "🚀 Mogplex run started, not followed",
-    "❌ The verdict on the Mogplex run is not known",
+    "❌ The result of the Mogplex run is unknown",
     "✅ Mogplex automation run succeeded",
     "❌ Mogplex automation run failed",
     "🚫 Mogplex automation run was cancelled",
-    "⏳ Mogplex automation run did not end in time",
+    "⏳ Mogplex automation run did not finish in time",
     "⏳ The automation was not started",
     "🚫 Following the Mogplex automation run was interrupted",
-    "❌ The verdict on the Mogplex automation run is not known",
+    "❌ The result of the Mogplex automation run is unknown",
   ]);
 });
 
@@ -44,9 +44,9 @@ test("verdictWords() says that nothing was started when there is no run and can 
       })
     );
     expect(words).toEqual([
-      ["not known", "The verdict on the Mogplex run is not known"],
+      ["unknown", "The result of the Mogplex run is unknown"],
       ["not started", "The Mogplex run was not started"],
-      ["not known", "The verdict on the Mogplex automation run is not known"],
+      ["unknown", "The result of the Mogplex automation run is unknown"],
       ["not started", "The automation was not started"],
     ]);
   }
@@ -54,5 +54,5 @@ test("verdictWords() says that nothing was started when there is no run and can 
 
 test("verdictWords() does not say so when the run is known", () => {
   const attached = { ...emptyRunResult(), runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", exitCode: 64 };
-  expect(verdictWords(attached).word).toBe("not known");
+  expect(verdictWords(attached).word).toBe("unknown");
 });

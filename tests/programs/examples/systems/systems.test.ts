@@ -137,7 +137,7 @@ for (const file of ["bitbucket/bitbucket-pipelines.yml", "teamcity/settings.kts"
       // The final step of Bitbucket cancels what it finds: a run that has ended is not an error.
       expect(sent(machine, CANCEL)).toBe(file.startsWith("bitbucket") ? 2 : 1);
       const late = machine.done.find(({ code }) => code === 124);
-      expect(late?.stdout).toMatch(/^verdict +did not end in time/m);
+      expect(late?.stdout).toMatch(/^verdict +did not finish in time/m);
       expect(late?.stdout).not.toMatch(/^resume /m);
     },
   );

@@ -38,7 +38,7 @@ export interface Recorder {
   of(pattern: RegExp): Recorded[];
   /** Resolves with the `count`th request that matches, once it has arrived. */
   arrived(pattern: RegExp, count?: number): Promise<Recorded>;
-  /** Set to look at, or to answer, each request. */
+  /** Set to check, or to answer, each request. */
   intercept: Intercept | undefined;
   /** Time in the headers of answers, in milliseconds since 1970: set it where the emulator's clock was moved. @default the real one */
   wallMs?: () => number;

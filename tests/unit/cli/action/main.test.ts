@@ -103,7 +103,7 @@ test("a step with follow: false ends once the run is started, and the run goes o
   const main = await step({ follow: "false" }, { at });
   expect(main).toMatchObject({ code: 0, outputs: { outcome: "started", exit_code: "0" } });
   const post = await postStep(main, { follow: "false", "job-status": "cancelled" }, { at });
-  expect([post.code, post.log]).toEqual([0, "nothing to clean up: the run was left to go on\n"]);
+  expect([post.code, post.log]).toEqual([0, "nothing to clean up: the run was left running\n"]);
   expect(cancels(at.requests)).toBe(0);
 });
 
@@ -181,7 +181,7 @@ const LEFT: [status: string, log: RegExp, cancelled: number][] = [
   // Only a kill leaves a step without an end in a job that goes on.
   ["success", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
   ["", /^cleaned up: /m, 1],
-  ["failure", /^nothing to clean up: the job was not cancelled, so its run is left to go on: the job is "failed"$/m, 0],
+  ["failure", /^nothing to clean up: the job was not cancelled, so its run was left running: the job is "failed"$/m, 0],
 ];
 
 for (const [status, log, cancelled] of LEFT) {
@@ -202,7 +202,7 @@ test("the post step leaves the run when the workflow wants that", async () => {
   const inputs = { "on-interrupt": "detach" };
   const main = await killed(at, inputs);
   const post = await postStep(main, { ...inputs, "job-status": "cancelled" }, { at });
-  expect([post.code, post.log]).toEqual([0, "nothing to clean up: the run is to go on when its job is stopped\n"]);
+  expect([post.code, post.log]).toEqual([0, "nothing to clean up: the run continues when its job is stopped\n"]);
 });
 
 test("the post step of a step that has left no mark starts nothing and asks nothing", async () => {

@@ -23,7 +23,7 @@ test("run --follow outside CI attaches to the run of the folder when the request
   const { cli, files, runs } = await withLiveRun();
   const again = await cli([...RUN, "--timeout", "30s"], { files });
   expect({ code: again.code, runs: runs() }).toEqual({ code: 124, runs: 1 });
-  expect(again.stderr).toContain("with the same request: attaching to it (--new starts another one)");
+  expect(again.stderr).toContain("with the same request: attaching to it (--new starts another run)");
   expect(again.stdout).toContain("attached to run");
   const { idempotencyKey } = JSON.parse(again.io.files.get("mogplex-ci/run.json") ?? "");
   expect(idempotencyKey).toBe(JSON.parse(files["mogplex-ci/run.json"] ?? "").idempotencyKey);
@@ -34,7 +34,7 @@ test("run --follow --new, and one with a key of its own, start another run in a 
     const { cli, files, runs } = await withLiveRun();
     const { stderr, io } = await cli([...RUN, "--timeout", "30s", ...flags], { files });
     expect({ flags, runs: runs() }).toEqual({ flags, runs: 2 });
-    expect(stderr).toContain(`the files of this one go to "mogplex-ci-2"`);
+    expect(stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
     expect(io.files.get("mogplex-ci/run.json")).toBe(files["mogplex-ci/run.json"]);
     expect(io.files.has("mogplex-ci-2/result.json")).toBe(true);
   }
@@ -130,7 +130,7 @@ test("run --follow tells the end of a run that ended well after its command was 
     const told = await cli(args, { files });
     expect([parting, told.code, runs()]).toEqual([parting, 0, 1]);
     expect(told.stderr).toMatch(
-      /with the same request, ended well 10 min \S*\s?ago, and its end was not seen: here is its end \(--new/,
+      /with the same request, succeeded 10 min \S*\s?ago while nobody was watching: here is its result \(--new/,
     );
     expect(JSON.parse(told.io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "success" });
     await cli(args, { files: left(told.io.files) });
@@ -150,7 +150,7 @@ test("run --follow on a terminal tells the end of a run that ended well after Ct
   emulator.control("setRun", { runId, run: { status: "success" } });
   const told = await cli(RUN, { terminal: true, files: left(stopped.io.files) });
   expect([told.code, emulator.world.store.runs.size]).toEqual([0, 1]);
-  expect(told.stderr + told.stdout).toContain("its end was not seen: here is its end");
+  expect(told.stderr + told.stdout).toContain("while nobody was watching: here is its result");
 });
 
 test("run --follow starts another run when the unseen end is an hour old, with --new, and with another request", async () => {

@@ -137,7 +137,7 @@ test("run --follow writes the note when the start failed, with the code of the f
     void at.emulator.control("fault", { kind: "500", route: "POST /runs", times: 999 });
   const { code, gitlab } = await job({ args: [...RUN, "--timeout", "20"], before });
   expect(code).toBe(69);
-  expect(gitlab.notes[0]?.body).toContain("The verdict on the Mogplex run is not known");
+  expect(gitlab.notes[0]?.body).toContain("The result of the Mogplex run is unknown");
 });
 
 test("a missing token is one notice that says which variable and which rights, and nothing is asked of GitLab", async () => {

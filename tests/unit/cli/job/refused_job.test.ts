@@ -95,7 +95,7 @@ test("a start that was refused is headlined as not started, and one of a run tha
   }
   for (const token of ["", unknown]) {
     const { stdout, io } = await world().cli(["follow", NOWHERE], { env: { ...env, MOGPLEX_API_KEY: token } });
-    const words = "The verdict on the Mogplex run is not known";
+    const words = "The result of the Mogplex run is unknown";
     expect(headlines(stdout, io.files)).toEqual(Array(4).fill(words));
   }
 });

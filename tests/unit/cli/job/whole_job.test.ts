@@ -142,10 +142,10 @@ test("run --follow ends with the code of what went wrong when there is no verdic
     emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
     const { code, stdout, stderr, io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
     expect({ kind, code }).toEqual({ kind, code: expected });
-    expect(stdout).toStartWith(`\nverdict       ${mayExist ? "not known" : "not started"} (exit code ${expected})\n`);
+    expect(stdout).toStartWith(`\nverdict       ${mayExist ? "unknown" : "not started"} (exit code ${expected})\n`);
     expect([kind, /^key /m.test(stdout)]).toEqual([kind, mayExist]);
     expect(stderr).toContain("error: Cannot ");
-    const headline = mayExist ? "The verdict on the Mogplex run is not known" : "The Mogplex run was not started";
+    const headline = mayExist ? "The result of the Mogplex run is unknown" : "The Mogplex run was not started";
     expect(io.files.get("mogplex-ci/summary.md")).toContain(`${headline} (exit code ${expected}).`);
     expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
       outcome: "error",
@@ -164,7 +164,7 @@ test("run --follow says that a run may have been started when a refusal came aft
     emulator.control("fault", { kind: "500", route: "POST /runs", times: 1 });
     emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
     const { stdout, io } = await cli([...RUN, "--timeout", "60"], { env: JOB });
-    expect([kind, stdout]).toEqual([kind, expect.stringContaining(`verdict       not known (exit code ${code})\n`)]);
+    expect([kind, stdout]).toEqual([kind, expect.stringContaining(`verdict       unknown (exit code ${code})\n`)]);
     expect(stdout).toMatch(/^key /m);
     expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ mayExist: true });
   }
@@ -207,7 +207,7 @@ test("run --follow cancels the run at its deadline when told so", async () => {
   const { code, stdout } = await cli([...RUN, "--timeout", "30", "--on-timeout", "cancel"], { env: JOB });
   expect({ code, verdict: /^verdict .*$/m.exec(stdout)?.[0] }).toEqual({
     code: 124,
-    verdict: "verdict       did not end in time (exit code 124)",
+    verdict: "verdict       did not finish in time (exit code 124)",
   });
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });
@@ -333,14 +333,14 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const clean = (state: string, status: string, ...args: string[]) =>
     cli(["cleanup", ...args], { files: { [path]: state }, env: { ...env, MOGPLEX_JOB_STATUS: status } });
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
-  expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left to go on\n");
+  expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left running\n");
   expect((await clean(following, "failure")).stdout).toBe(
-    `nothing to clean up: the job was not cancelled, so its run is left to go on: the job is "failed"\n`,
+    `nothing to clean up: the job was not cancelled, so its run was left running: the job is "failed"\n`,
   );
   const unknown = await clean(following, "");
   expect([unknown.code, unknown.stdout]).toEqual([
     0,
-    'run "<run>" goes on: how the job ended is not known. To cancel it, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
+    'run "<run>" is still running: it is unknown how the job ended. To cancel it, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
     "was cancelled, or call cleanup --always\n",
   ]);
   expect(statuses()).toEqual(["streaming"]);

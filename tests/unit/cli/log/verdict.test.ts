@@ -21,7 +21,7 @@ test("verdictText() has a row for all that is known of a run", () => {
   }] as const;
   expect(verdictText(sampleResult({ ...TOLD, outcome: "deadline", exitCode: 124 }), { ...OPTIONS, reports })).toBe(
     [
-      "verdict       did not end in time (exit code 124)",
+      "verdict       did not finish in time (exit code 124)",
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
       "task          Fix the flaky tests",
@@ -72,7 +72,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
   const late = sampleAutomationResult({ outcome: "deadline", exitCode: 124, status: "running", resume: "once more" });
   expect(verdictText(late, { reports: [], inErrorLine: false })).toBe(
     [
-      "verdict       did not end in time (exit code 124)",
+      "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
       "what to do    Give the job more time.",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
@@ -94,7 +94,7 @@ test("verdictText() has reason and advice in rows of their own, and leaves the a
     mayExist: true,
   };
   const rows = [
-    "verdict       not known (exit code 69)",
+    "verdict       unknown (exit code 69)",
     "reason        Cannot start run: the service is down; it said so",
     "what to do    try again later; or ask",
     "key           ci1-key",

@@ -29,7 +29,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
       `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
-      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it anew, the same command ' +
+      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it again: the same command ' +
       `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
@@ -153,7 +153,7 @@ const ENDS: [scenario: string, code: number, words: string][] = [
   ["agent-failure", 1, "reason        Agent run exited with code 1."],
   ["automation-cancelled", 3, "verdict       cancelled (exit code 3)"],
   ["automation-suppressed", 75, "verdict       nothing was started (exit code 75)"],
-  ["automation-stuck", 124, "verdict       did not end in time (exit code 124)"],
+  ["automation-stuck", 124, "verdict       did not finish in time (exit code 124)"],
 ];
 
 test.each(ENDS)("automations trigger --follow ends %s with %d", async (scenario, expected, words) => {
@@ -167,7 +167,7 @@ test.each(ENDS)("automations trigger --follow ends %s with %d", async (scenario,
 test("automations trigger --follow shows when it waits for an answer, and for a way in", async () => {
   const resumed = await world("automation-resumed").cli(FOLLOW, { env: JOB });
   expect(resumed.stdout).toContain("00:00:12  waits     for an answer in the app (1)\n");
-  expect(resumed.stdout).toContain("00:01:17  goes on\n");
+  expect(resumed.stdout).toContain("00:01:17  continues\n");
   const scenario = parseScenario(
     "automation: { suppress: INSTALLATION_PENDING_LIMIT, times: 2, steps: [{ status: success }] }",
     "s.yaml",
@@ -218,7 +218,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   };
   await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
   const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
-  expect(retried.stdout).toContain("start         attached to a run that was triggered before\n");
+  expect(retried.stdout).toContain("start         attached to a run triggered earlier\n");
   expect([retried.code, emulator.world.store.automationRuns.size]).toEqual([0, 1]);
   const failing = world("agent-failure");
   await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });

@@ -165,7 +165,7 @@ test("runs events --follow ends with 1, or 4 with --exit-status, when the run wa
   const plain = await cli(["runs", "events", runId, "--follow"]);
   expect({ code: plain.code, stderr: plain.stderr }).toEqual({
     code: 1,
-    stderr: "error: run <run> waits for a person and will not end by itself\n",
+    stderr: "error: run <run> waits for an answer and will not finish on its own\n",
   });
   expect(plain.stdout).toEndWith("--- run <run> awaiting_input ---\n");
   expect((await cli(["runs", "events", runId, "--follow", "--exit-status"])).code).toBe(4);
@@ -329,10 +329,10 @@ test("run says on a terminal where the agent pushes when the answer names the ba
   const RUN = ["run", "x", "--repo", REPO];
   const noteOf = async (args: string[], terminal = true) => (await cli([...RUN, ...args], { terminal })).stderr;
   expect(await noteOf([])).toBe(
-    "note: the agent does not push to main: the service picks a branch of its own, which the events name (run --follow shows it)\n",
+    "note: the agent does not push to main: the service picks a branch, which the events name (run --follow shows it)\n",
   );
   expect(await noteOf(["--branch", "main"])).toBe(
-    "note: the agent pushes to main itself; run --follow without --branch gives it a branch of its own\n",
+    "note: the agent pushes to main itself; run --follow without --branch gives it its own branch\n",
   );
   for (const args of [["--create-branch"], ["--branch", "other"]]) {
     expect([args, await noteOf(args)]).toEqual([args, ""]);
@@ -348,6 +348,6 @@ test("runs events --follow says at a signal what stopped it, and that the run go
   });
   expect([code, stderr]).toEqual([
     143,
-    "error: Stopped by SIGTERM; the run goes on, and the same command prints its events again\n",
+    "error: Stopped by SIGTERM; the run continues, and the same command prints its events again\n",
   ]);
 });

@@ -71,7 +71,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   [
     ["--text", "@mogplex fix checks"],
     "no run would start",
-    "no run: this is no pull request, so it has no checks to fix",
+    "no run: this is not a pull request, so it has no checks to fix",
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
   [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no run of an earlier task is running"],
@@ -192,7 +192,7 @@ test("respond --dry-run --event takes a comment from an event of GitLab, also on
   expect(stdout).toContain("https://gitlab.example/acme/api/-/merge_requests/7. What follows");
   const fork = { ...GITLAB_COMMENT, merge_request: { ...GITLAB_COMMENT.merge_request, source_project_id: 43 } };
   expect((await decisionOf(args, fork)).at(-1)).toBe(
-    "no run: the pull request comes from no branch of this repository",
+    "no run: the branch of the pull request is not in this repository",
   );
 });
 

@@ -288,7 +288,7 @@ test("a mention starts nothing beside an earlier one whose start the poll is abo
   const args = ["--timeout", "60"];
   const [{ stdout }] = await Promise.all([respond(at, payload(second), args), respond(at, "", ["--poll", ...args])]);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n", 1)[0])).toEqual(["go"]);
-  expect(stdout).toContain("no run: the last task is not started yet: polls try it for 24 hours, `@mogplex stop`");
+  expect(stdout).toContain("no run: the last task has not started yet: polls retry it for 24 hours, `@mogplex stop`");
   expect(ours(at)[1]).toContain("withdraws it");
 });
 
@@ -335,7 +335,7 @@ test("respond looks for what is new when the payload is cut or expanded", async 
   at.gitlab.say("issues/8", "lee", "@mogplex fix it");
   const { code, stdout } = await respond(at, '{"object_kind":"note","object_attributes":{"note":"text }');
   expect(code).toBe(0);
-  expect(stdout).toContain("looked for what is new since");
+  expect(stdout).toContain("looked for mentions since");
   expect(runsOf(at).length).toBe(1);
 });
 
@@ -359,7 +359,7 @@ const REFUSED:
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
       return gitlab.say("merge_requests/7", "kim", "@mogplex go");
-    }, "the pull request comes from no branch of this repository"],
+    }, "the branch of the pull request is not in this repository"],
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
@@ -394,7 +394,7 @@ test("respond starts nothing for what was asked for in the project that an issue
   ];
   for (const each of asks) {
     const { stdout } = await respond(at, JSON.stringify(each));
-    expect(stdout).toBe("no run: it was asked for before it came to this project\n");
+    expect(stdout).toBe("no run: it was requested before the thread was moved to this project\n");
   }
   await at.clock.sleep(1_000);
   const anew = gitlab.say("issues/8", "kim", "@mogplex go");
@@ -415,7 +415,7 @@ const TOLD: typeof REFUSED = [
   [
     "60 KB of markup",
     (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-    "the mention may be a part of a quote, of code or of HTML",
+    "the mention may be part of a quote, code or HTML",
   ],
 ];
 
@@ -523,7 +523,9 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Do not ask again yet: polls repeat/);
+  expect(ours(at)[0]).toMatch(
+    / starting [0-9a-f]{32} -->\n\nIt is unknown whether the run has started\. Do not ask again yet: polls repeat/,
+  );
   at.emulator.control("clearFaults", {});
   // It may still succeed.
   expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
@@ -539,7 +541,7 @@ test("the note and the log of a task say what of the thread the agent does not g
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const { code, stdout } = await respond(at, payload(note));
   const text =
-    "Left out: 1 comment. The agent gets only texts of users who may push, and none that may have been changed since.";
+    "Left out: 1 comment. The agent gets only texts of users who may push, and only if nobody else can have changed them.";
   expect(code).toBe(0);
   expect(stdout).toContain(`asked by kim\n${text}\n`);
   const bodies = at.gitlab.received.filter((each) => each.includes("mogplex-respond"));
@@ -549,7 +551,7 @@ test("the note and the log of a task say what of the thread the agent does not g
   // Where nothing was started, nothing was left out.
   at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 50 });
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go on")), ["--timeout", "60"]);
-  expect(ours(at)[1]).toContain("No start is known.");
+  expect(ours(at)[1]).toContain("It is unknown whether the run has started.");
   expect(ours(at)[1]).not.toContain(text);
 });
 
@@ -559,12 +561,14 @@ test("the note of a task says that the service does not answer while its start i
   at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 1_000 });
   const { code } = await respond(at, payload(note), ["--timeout", "5m"]);
   expect(code).not.toBe(0);
-  const bodies = at.gitlab.received.filter((each) => each.includes("The service does not answer. The start is tried"));
+  const bodies = at.gitlab.received.filter((each) =>
+    each.includes("The service does not answer. The start is retried")
+  );
   expect(bodies.length).toBe(1);
   expect(bodies[0]).toMatch(
-    /The agent is being started.*The start is tried again, until 20\d\d-\S+ \d\d:\d\d UTC at most\./s,
+    /The agent is being started.*The start is retried until 20\d\d-\S+ \d\d:\d\d UTC\./s,
   );
-  expect(ours(at)[0]).toContain("No start is known.");
+  expect(ours(at)[0]).toContain("It is unknown whether the run has started.");
   expect(at.gitlab.requests.filter((each) => each.startsWith("PUT ")).length).toBeLessThanOrEqual(5);
   at.emulator.control("clearFaults", {});
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
@@ -591,7 +595,7 @@ test("the note of a task whose first start is not known says so when the merge r
   expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
   expect(runsOf(at).length).toBe(2);
   expect(ours(at)[0]).toMatch(
-    /another run is running here.* An earlier try may have started its run: that is not known/,
+    /another run is running here.* An earlier attempt may have started its run/,
   );
 });
 
@@ -601,7 +605,7 @@ test("the note of a job with a wrong token says to write the task again, and a n
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then write the task again\./,
+    / none [0-9a-f]{32} -->\n\nNo run is known\. Fix the problem below, then write the task again\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -686,7 +690,7 @@ test("respond stops the run of a thread", async () => {
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is running here\n");
   expect(ours(at)[1]).toContain(
-    "write the task again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "write the task again when it has finished. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
@@ -730,10 +734,10 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
-    stdout: "no run: it was stopped before a run had started\n",
+    stdout: "no run: it was stopped before its run started\n",
     runs: [],
   });
-  expect(ours(at)[1]).toContain("No run: it was stopped before a run had started.");
+  expect(ours(at)[1]).toContain("No run: it was stopped before its run started.");
 });
 
 test("respond closes an ask whose start is not known when a stop comes, and the poll does not start it", async () => {
@@ -764,7 +768,7 @@ test("respond answers help and status of a member without a run, and nobody else
   const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
   expect((await respond(at, payload(status))).stdout).toBe("no run: a question was answered\n");
   const [help, before, , after] = ours(at);
-  expect(help).toContain("\n- `@mogplex stop`: the runs of this thread are cancelled\n");
+  expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
   expect(before).toContain("No run of this thread is running, and no task waits for its start.");
   expect(after).toMatch(
     new RegExp(
@@ -840,7 +844,7 @@ test("the note of a job that is cancelled says so, and what became of the run", 
     const [args, status, words] of [[[], "cancelled", "the run was cancelled"], [
       ["--on-interrupt", "detach"],
       "streaming",
-      "the run goes on",
+      "the run continues",
     ]] as const
   ) {
     const at = place("stuck-streaming");
@@ -881,7 +885,7 @@ test("a poll stops the run that a stop did not find, since its job could not wri
   expect((await respond(at, "", ["--poll"])).stdout).toContain("runs stopped: 1\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
   expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: it was answered\n");
-  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+  expect(ours(at)[1]).toContain(" was stopped: it has finished.");
 });
 
 test("a second job of one mention leaves the note alone once the first one has named its run in it", async () => {
@@ -990,7 +994,7 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   const first = respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "120"]);
   await at.clock.sleep(5_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
-  expect(ours(at)[0]).toContain("This task was stopped. It is not known whether its run had started.");
+  expect(ours(at)[0]).toContain("This task was stopped. Its run may have started.");
   expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job answers it") });
 });
 
@@ -1059,7 +1063,7 @@ test.each(["503", "reset0", "500", "429"])(
     const { code, stderr } = await respond(at, "", ["--poll"]);
     expect(code).toBe(0);
     expect(at.clock.now() - since).toBeLessThanOrEqual(60_000);
-    expect(stderr.match(/; notes of other runs stay as they are until the next poll\n/g)?.length).toBe(1);
+    expect(stderr.match(/; notes of other runs stay unchanged until the next poll\n/g)?.length).toBe(1);
     expect(ours(at).filter((body) => / at work [0-9a-f]{32} -->/.test(body)).length).toBe(15);
   },
 );
@@ -1105,7 +1109,7 @@ test("a second job of one stop does not write that no run was at work over what 
     return await fetch(url, init);
   };
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[1]).toContain(" was stopped: it has ended.");
+  expect(ours(at)[1]).toContain(" was stopped: it has finished.");
 });
 
 test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
@@ -1119,7 +1123,7 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect(own.body).toContain("⏳");
   await at.clock.sleep(10 * 60_000);
   const { code, stderr } = await respond(at, "", ["--poll"]);
-  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no end: it was written") });
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no result: it was added") });
   expect(own.body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n\n## ✅ /);
   expect(own.body).toContain("[PR #1 (localhost)](");
   // The person's own request, bounded and masked, and the time of the run itself.
@@ -1137,7 +1141,7 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
   expect(body).toContain(
-    "**What to do now:** Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
+    "**What to do now:** Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
   );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
@@ -1145,7 +1149,7 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   await at.clock.sleep(10 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
-  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was not meant.");
+  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was a mistake.");
   expect(at.gitlab.reactions).toContain(`${note.id} x`);
 });
 
@@ -1193,7 +1197,7 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(own.body).toContain(
-    "No run: it was closed meanwhile. An earlier try may have started its run: that is not known.",
+    "No run: it has been closed. An earlier attempt may have started its run.",
   );
   expect(own.body).toContain(" none ");
 });
@@ -1208,7 +1212,7 @@ test("a poll ends the note of a task whose start was not known once its author h
   at.emulator.control("clearFaults", {});
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)).toEqual([expect.stringMatching(
-    / none [0-9a-f]{32} -->\n\nNo run: the user who asked may not push to the repository any more\. An earlier try may have/,
+    / none [0-9a-f]{32} -->\n\nNo run: the user who asked may not push to the repository any more\. An earlier attempt may have/,
   )]);
   expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
@@ -1254,7 +1258,7 @@ test("respond refuses another address of the service in a pipeline that a webhoo
   const env = { MOGPLEX_URL: "https://mogplex.example" };
   const called = await respond(at, payload(note), [], env);
   expect(called.code).toBe(2);
-  expect(called.stderr).toContain("MOGPLEX_URL names another address");
+  expect(called.stderr).toContain("MOGPLEX_URL is not the service's own address");
   expect(at.gitlab.requests).toEqual([]);
   expect((await respond(at, payload(note), ["--allow-url"], env)).code).toBe(0);
 });
@@ -1293,7 +1297,7 @@ test("respond names the run in the log at once, with the lines of run, and says 
   expect(stdout).toContain(`asked by kim\nstarted run ${run?.id} (pending)\n`);
   expect(stdout).toContain("\nbranch feature (base main)\n");
   expect(stdout).toMatch(
-    /\nresume +run this job again to follow the run, or comment @mogplex again once it has ended\n/,
+    /\nresume +run this job again to follow the run, or comment @mogplex again once it has finished\n/,
   );
   expect(stdout).toMatch(/\ncancel +comment @mogplex stop\n/);
 });
@@ -1373,13 +1377,13 @@ const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: nu
   }, "the comment is gone"],
   ["the merge request was closed", ({ gitlab }) => {
     gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
-  }, "it was closed meanwhile"],
+  }, "it has been closed"],
   ["the branch was protected", ({ gitlab }) => {
     gitlab.branches.set("feature", { protected: true, default: false });
-  }, "source or target branch is another one now, or was protected"],
+  }, "the source or target branch has changed, or is protected now"],
   ["the branch was deleted", ({ gitlab }) => {
     gitlab.branches.delete("feature");
-  }, "source or target branch is another one now, or was protected"],
+  }, "the source or target branch has changed, or is protected now"],
 ];
 
 for (const [what, change, reason] of CHANGES) {
@@ -1451,7 +1455,7 @@ test("a cancellation that does not hold ends with 69, and polls continue with it
   expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 69, runs: ["streaming"] });
   expect(stderr).toContain("it must not continue (the comment is gone)");
   expect(ours(at)).toEqual([
-    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run is to be cancelled\./),
+    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run could not be cancelled yet\./),
   ]);
   at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), state: "closed" });
   await at.clock.sleep(3_600_000);
@@ -1472,7 +1476,7 @@ test("the note of a run that must not continue says so from the beginning, so th
   at.gitlab.branches.set("feature", { protected: true, default: false });
   await at.clock.sleep(90_000);
   expect(ours(at)).toEqual([
-    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run is to be cancelled\./),
+    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run could not be cancelled yet\./),
   ]);
   at.emulator.control("clearFaults", {});
   expect((await job).code).toBe(3);
@@ -1525,7 +1529,7 @@ test("respond --poll sees a whole day, whatever the time zone of the server is",
       created_at: new Date(at.clock.wallTime() - hours * 3_600_000).toISOString(),
     });
   }
-  expect((await respond(at, "", ["--poll"])).stdout).toContain(": 4 to look at\n");
+  expect((await respond(at, "", ["--poll"])).stdout).toContain(": 4 to check\n");
 });
 
 test("respond --poll says in the log what it looks at", async () => {
@@ -1538,10 +1542,10 @@ test("respond --poll says in the log what it looks at", async () => {
   ]);
   expect((await respond(at, "", ["--poll"])).stdout.split("\n").slice(1)).toEqual([
     "merge request !7, comment 1002:",
-    "no run: nothing asks `@mogplex` for anything at the beginning of a line",
+    "no run: no line starts with `@mogplex`",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
-    "no run for mentions of users who may not ask: 2",
+    "mentions by users who cannot ask: 2",
     "",
   ]);
 });
@@ -1552,7 +1556,7 @@ test("respond --poll answers a member however many mentions a stranger has writt
   at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const { code, stdout } = await respond(at, "", ["--poll"]);
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stdout).toContain("\nno run for mentions of users who may not ask: 300\n");
+  expect(stdout).toContain("\nmentions by users who cannot ask: 300\n");
   expect(at.gitlab.requests.filter((each) => each.includes("/members/all/66")).length).toBe(1);
   expect(at.gitlab.requests.length).toBeLessThan(60);
 });

@@ -119,7 +119,7 @@ const REFUSED:
     ["a fork", (github) => {
       github.threads.set(7, { ...github.threads.get(7), isCrossRepository: true });
       return github.say(7, "kim", "@mogplex go");
-    }, "the pull request comes from no branch of this repository"],
+    }, "the branch of the pull request is not in this repository"],
   ];
 
 for (const [what, arrange, reason] of REFUSED) {
@@ -136,7 +136,7 @@ test("respond starts no run on a branch of GitHub that has another name now", as
   at.github.renamed.set("feature", "feature-2");
   at.github.branches.set("feature-2", { protected: false, rules: [] });
   const { code, stdout } = await respond(at, commented(at.github.say(7, "kim", "@mogplex go")));
-  expect({ code, stdout }).toEqual({ code: 0, stdout: "no run: its branch is gone\n" });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "no run: its branch no longer exists\n" });
   expect(runsOf(at)).toEqual([]);
 });
 
@@ -231,7 +231,7 @@ test("respond answers the label on a pull request in a workflow of pull_request_
     const payload = { action: "labeled", number: 7, pull_request: { number: 7 }, repository: { id: 5 } };
     const { code, stdout } = await respond(at, { name: "pull_request_target", payload });
     expect([code, runsOf(at).length, ours(at).length]).toEqual(isCrossRepository ? [0, 0, 0] : [0, 1, 1]);
-    if (isCrossRepository) expect(stdout).toBe("no run: the pull request comes from no branch of this repository\n");
+    if (isCrossRepository) expect(stdout).toBe("no run: the branch of the pull request is not in this repository\n");
   }
 });
 
@@ -242,7 +242,7 @@ test("respond starts nothing on GitHub for a label that an app has set in the na
     { event: "labeled", login: "kim", label: "mogplex", created_at, performed_via_github_app: {} },
   ]);
   const payload = { action: "labeled", issue: { number: 8 }, repository: { id: 5 } };
-  expect((await respond(at, { name: "issues", payload })).stdout).toBe("no run: a program has set the label\n");
+  expect((await respond(at, { name: "issues", payload })).stdout).toBe("no run: a program set the label\n");
   expect(runsOf(at)).toEqual([]);
 });
 

@@ -125,7 +125,7 @@ test("run --after starts nothing on a merge request that is closed or comes from
   for (
     const [more, why] of [
       [{ state: "merged" }, "the pull request is closed"],
-      [{ source_project_id: 9 }, "none of this repository"],
+      [{ source_project_id: 9 }, "not in this repository"],
     ] as const
   ) {
     const at = place();
@@ -346,7 +346,7 @@ test("a signal after run --after has attached by a state file cancels a run of i
     const { code, stdout } = await runAfter(at, args, files, RETRIED, stop);
     expect({ code, stdout }).toEqual({ code: 143, stdout: expect.stringContaining("attached to run ") });
     expect(runsOf(at).map((run) => run.status)).toEqual([status]);
-    expect(stdout).toContain(owned ? "the run was cancelled" : "the run goes on");
+    expect(stdout).toContain(owned ? "the run was cancelled" : "the run continues");
   }
 });
 
