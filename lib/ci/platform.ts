@@ -360,13 +360,15 @@ export const PERSON_VARIABLES: readonly string[] = [
   "USERNAME",
 ];
 
-/** `unknown` without a name. It proves nothing: any program can set these variables. */
+export const UNKNOWN_PERSON = "unknown";
+
+/** {@linkcode UNKNOWN_PERSON} without a name. It proves nothing: any program can set these variables. */
 export function personOf(env: ReadEnv): string {
   for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();
     if (value) return value;
   }
-  return "unknown";
+  return UNKNOWN_PERSON;
 }
 
 // The name of the CI system, by its marks in the environment. A client needs only the name, so the tables are not here.

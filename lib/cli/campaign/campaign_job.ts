@@ -25,10 +25,11 @@ import {
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
-import { personOf, type Platform } from "../../ci/platform.ts";
+import { personOf, type Platform, UNKNOWN_PERSON } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { machineUser } from "../../files/processes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
@@ -409,9 +410,12 @@ export function maskToken(context: Context): void {
   }
 }
 
-/** The flag, otherwise a name from the environment. */
-export function decider({ option, io, writer }: Context): string {
-  return writer.redact(option(BY)?.trim() || personOf(io.env));
+/** The flag, otherwise a name from the environment or, for a person, of the user of this machine. */
+export function decider(context: Context): string {
+  const { option, io, writer } = context;
+  const person = personOf(io.env);
+  const user = person === UNKNOWN_PERSON && isLaptop(context) ? machineUser() : null;
+  return writer.redact(option(BY)?.trim() || (user ?? person));
 }
 
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.

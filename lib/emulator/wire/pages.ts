@@ -173,12 +173,17 @@ function pageOf(
 /** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
 function settings(world: World): string {
   const account = firstAccount(world);
-  const token = isLoopback(new URL(world.origin).host) && !world.runsCommands ? account?.token : undefined;
+  const shows = isLoopback(new URL(world.origin).host) && !world.runsCommands;
+  const token = shows ? account?.token : undefined;
+  const reading = shows ? account?.readOnlyToken ?? null : null;
   return [
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
+    ...reading === null
+      ? []
+      : [`# For a dashboard, which needs a token with read alone: export MOGPLEX_API_KEY=${reading}`],
     "# In a clone of the toolkit. Where init has put the program: node ci/mogplex.mjs run …",
     `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");

@@ -32,12 +32,16 @@ function elements(html: string): Node[] {
 }
 
 test("the page at / says how to point the tool at the emulator, and lists runs and pull requests", async () => {
-  const { url, token, repos } = await served({ scenarios: [parseScenario("play: success", "s")], speed: 100_000 });
+  const { url, token, readOnlyToken, repos } = await served({
+    scenarios: [parseScenario("play: success", "s")],
+    speed: 100_000,
+  });
   const before = await (await fetch(`${url}/`)).text();
   for (
     const text of [
       `MOGPLEX_URL=${url}`,
       `MOGPLEX_API_KEY=${token}`,
+      `# For a dashboard, which needs a token with read alone: export MOGPLEX_API_KEY=${readOnlyToken}`,
       `MOGPLEX_REPO_ID=${repos[0]?.full_name}`,
       "None yet",
     ]

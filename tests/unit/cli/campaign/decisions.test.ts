@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { expect, test } from "bun:test";
 import { project } from "../../campaign/world.ts";
 import { type CliWorld, cliWorld } from "./world.ts";
@@ -289,4 +290,13 @@ test("campaign resume names approve when a gate is closed, and approve names res
   expect((await world.campaign("approve")).stderr).toContain(
     "no gate is closed; kim stopped it: `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
   );
+});
+
+test("a decision of a person without USER is by the user of this machine, and by nobody known in CI", async () => {
+  const world = cliWorld({ count: 1 });
+  await world.campaign("plan");
+  await world.campaign("stop", [], { env: { USER: "" } });
+  expect(last(world)).toMatchObject({ type: "stopped", by: userInfo().username });
+  await world.campaign("resume", [], { env: { USER: "", CI: "true" } });
+  expect(last(world)).toMatchObject({ type: "resumed", by: "unknown" });
 });
