@@ -54,11 +54,9 @@ export function hasEnded(
 /** Letters of ended processes whose parent has not read their exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** Name of the user of this machine; null if it is unknown. Never throws, and asks nobody for a permission. */
+/** Name of the user of this machine; null if it is unknown. On Deno it needs `--allow-sys=userInfo`. Never throws. */
 export function machineUser(): string | null {
-  const { Deno } = globalThis as { Deno?: { permissions: { querySync(name: object): { state: string } } } };
   try {
-    if (Deno && Deno.permissions.querySync({ name: "sys", kind: "userInfo" }).state !== "granted") return null;
     return os.userInfo().username.trim() || null;
   } catch {
     return null;
