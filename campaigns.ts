@@ -56,6 +56,8 @@ export type {
   CauseGroup,
   GateApproval,
   ItemResult,
+  MergeGroup,
+  MergeStage,
   PullRequestTrouble,
   PullRequestView,
   QuotaView,

@@ -37,7 +37,7 @@ import {
 } from "../../report/page.ts";
 import { lookup } from "../../lookup.ts";
 import { jobLinks } from "../../report/markdown.ts";
-import { type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
+import { type Block, type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
@@ -45,6 +45,7 @@ import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
+import { mergeRows } from "./merge_stages.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
@@ -108,6 +109,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         `${ended} of ${items} finished`,
         grid("thirds", progress(view, nowMs, options), view.state !== "done" && quotas(view)),
       ),
+      section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
       view.items.length > 0 && (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs)),
       section("task", "Task", null, tasks(prompts)),
@@ -353,6 +355,17 @@ function actionsOf(steps: readonly { readonly text: Words; readonly command: str
   return markup`<div class="acts">${action(wordsOf(first.text), first.command, true)}${
     grid("halves", ...others.map(({ text, command }) => action(wordsOf(text), command)))
   }</div>`;
+}
+
+/** How far the pull requests are from being merged; null once all are. */
+function merging(view: CampaignView, command: CampaignCommand): Html | null {
+  const rows = mergeRows(view, command);
+  const blocks = rows.flatMap(({ text, command: line, links }): Block[] => [
+    { text },
+    ...line === null ? [] : [{ code: line }],
+    ...links.length === 0 ? [] : [{ summary: "Pull requests", details: [{ list: links }] }],
+  ]);
+  return blocks.length === 0 ? null : panel(htmlOf(blocks));
 }
 
 /** The bar, and what comes next. */

@@ -79,6 +79,7 @@ export function cleanCampaign(
       branch: some(name, item.branch),
       pullRequest: item.pullRequest === null ? null : webUrl(redact(line(item.pullRequest))) ?? null,
       pullRequestState: cleanPull(item.pullRequestState),
+      ...(item.merge !== undefined && { merge: { ...item.merge, reason: some(reason, item.merge.reason) } }),
       ...(item.files !== undefined && { files: item.files }),
       ...(item.result !== undefined && { result: cleanResult(item.result) }),
       ...(item.unchecked !== undefined && { unchecked: item.unchecked }),
@@ -144,6 +145,16 @@ export function cleanCampaign(
     counts: countsOf(view),
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),
+    ...(view.merging !== undefined && {
+      merging: view.merging.map(({ stage, owners }) => ({
+        stage,
+        owners: owners.map(({ owner, items, since }) => ({
+          owner: name(owner),
+          items: items.map(name),
+          since: instant(since),
+        })),
+      })),
+    }),
     quota: view.quota,
     ...view.pendingCancels !== undefined && { pendingCancels: view.pendingCancels },
     waves: view.waves,

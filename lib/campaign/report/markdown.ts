@@ -20,6 +20,7 @@ import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
 import type { CampaignState } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
+import { mergeBlocks } from "./merge_stages.ts";
 import { type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,
@@ -88,6 +89,7 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
       { text: stateLine(view, nowMs) },
       { text: countLine(view) },
       ...attention(view, options),
+      ...merging(view, options),
       { heading: "Pace", level: 3 },
       { facts: pace(view, nowMs, options) },
       ...items(view, nowMs, options),
@@ -129,6 +131,12 @@ function attention(
     ...visibleEntries.flat(),
     ...rest(entries.length - visibleEntries.length, "see `campaign.json`, `causes`"),
   ];
+}
+
+/** How far the pull requests are from being merged. The table has their addresses. */
+function merging(view: CampaignView, { command = ANY_COMMAND }: CampaignMarkdownOptions): Block[] {
+  const blocks = mergeBlocks(view, command);
+  return blocks.length === 0 ? [] : [{ heading: "Until they are merged", level: 3 }, ...blocks];
 }
 
 function entry(one: Attention): Block[] {

@@ -35,6 +35,7 @@ import {
 } from "./progress.ts";
 import { groupByCause } from "../report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
+import { groupByStage, stageOf } from "./merge_stage.ts";
 import { isFinal } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
@@ -71,6 +72,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     const view = itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request");
     return item.result === null ? view : { ...view, result: resultView(item.result, outputs[item.item.task] ?? []) };
   });
+  const merging = groupByStage(items);
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
   const pendingCancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
@@ -103,6 +105,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
     causes: brief ? [] : groupByCause(items, new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id))),
+    ...(merging.length > 0 && { merging }),
     quota: {
       ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes, open.length),
@@ -146,7 +149,8 @@ function resultView({ value, ...facts }: ResultMemory, names: readonly string[])
  * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
-  { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files }: ItemMemory,
+  { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files, merge }:
+    ItemMemory,
   nowMs: number,
   stuckAfterMs: number | undefined,
   requiresPull: boolean,
@@ -179,7 +183,9 @@ export function itemView(
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
   };
-  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
+  const stage = stageOf(view, merge);
+  const staged = { ...view, ...(stage !== undefined && { merge: stage }) };
+  return { ...staged, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
 }
 
 /** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is fixed. */

@@ -86,6 +86,36 @@ export interface ItemResult {
   outputs: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** How far a pull request is from being merged, by what its forge showed last. */
+export type MergeStage =
+  /** It is merged. */
+  | "merged"
+  /** The forge was asked to merge it, and has not yet. */
+  | "queued"
+  /** It is approved and green. */
+  | "ready"
+  /** It waits for an approval. */
+  | "review"
+  /** Its checks have not finished. */
+  | "checks"
+  /** Somebody has to do something else about it. */
+  | "blocked";
+
+/** Pull requests in one stage. */
+export interface MergeGroup {
+  /** Their stage. */
+  stage: MergeStage;
+  /** Who has to act, most pull requests first. */
+  owners: readonly {
+    /** Assignee or reviewer of the pull requests, else the owner of the repositories. */
+    owner: string;
+    /** Names of the items. */
+    items: readonly string[];
+    /** When the oldest of the pull requests was opened, in ISO 8601; null when that is not known. */
+    since: string | null;
+  }[];
+}
+
 /** An item, as screens and reports show it. Texts of the service in it are untrusted. */
 export interface CampaignItem {
   /** Name of the item in lock and journal. */
@@ -132,6 +162,11 @@ export interface CampaignItem {
   result?: ItemResult | undefined;
   /** Whether the pull request is required, and no forge was asked for it. @default it was, or none is required */
   unchecked?: boolean | undefined;
+  /**
+   * How far its pull request is from being merged, and why it is blocked; null for no reason. @default there is none, it is closed or was not
+   * read, or the item was skipped
+   */
+  merge?: { stage: MergeStage; reason: string | null } | undefined;
   /** What its pull request waits for; null when it waits for nothing, or the item did not succeed. */
   stuck: PullRequestTrouble | null;
   /** When its newest run was started, also where a later start found it, in ISO 8601, by the service's clock. */
@@ -248,6 +283,8 @@ export interface CampaignView {
   items: readonly CampaignItem[];
   /** Items that did not end well, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
+  /** Pull requests by how far they are from being merged. @default none was read */
+  merging?: readonly MergeGroup[] | undefined;
   /** Use of the quotas. */
   quota: QuotaView;
   /** Number of runs that the next wave cancels because a person asked for it. @default none */

@@ -5,6 +5,7 @@
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
+import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
   ANY_COMMAND,
   type CampaignCommand,
@@ -59,6 +60,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   screen.print(sentences.map((text) => ({ text })), 0);
   if (options.short) return screen.lines;
   attention(screen, view, options);
+  merging(screen, view, options.command ?? ANY_COMMAND);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);
   gate(screen, view, options.command ?? ANY_COMMAND);
@@ -106,6 +108,14 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     screen.space();
     screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
   }
+}
+
+/** How far the pull requests are from being merged. */
+function merging(screen: Screen, view: CampaignView, command: CampaignCommand): void {
+  const blocks = mergeBlocks(view, command);
+  if (blocks.length === 0) return;
+  screen.print([{ heading: "Until they are merged", level: 3 }], 0);
+  screen.print(blocks, 2);
 }
 
 function entry(screen: Screen, one: Attention): void {

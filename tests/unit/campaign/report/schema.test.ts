@@ -51,6 +51,7 @@ const VIEW: Fields<CampaignView> = {
   counts: true,
   items: true,
   causes: true,
+  merging: true,
   quota: true,
   pendingCancels: true,
   waves: true,
@@ -78,6 +79,8 @@ const OPTIONAL: readonly string[] = [
   "gatedAt",
   "endsAtIfApproved",
   "decisions",
+  "merge",
+  "merging",
 ];
 const ITEM: Fields<CampaignItem> = {
   id: true,
@@ -95,6 +98,7 @@ const ITEM: Fields<CampaignItem> = {
   branch: true,
   pullRequest: true,
   pullRequestState: true,
+  merge: true,
   files: true,
   lastLines: true,
   result: true,

@@ -1,0 +1,84 @@
+/**
+ * How far the pull requests of a campaign are from being merged, in words, with the command that takes each group on.
+ *
+ * @module
+ */
+import { instantMs, roundSpanText } from "../../run/result.ts";
+import type { Words } from "../../text/document.ts";
+import type { CampaignView, MergeGroup, MergeStage } from "../view/view.ts";
+import { type CampaignCommand, campaignCommand } from "./words.ts";
+
+/** What is said of one, and of several. */
+const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
+  merged: ["is merged", "are merged"],
+  queued: ["waits in a queue", "wait in a queue"],
+  ready: ["is ready to merge", "are ready to merge"],
+  review: ["waits for review", "wait for review"],
+  checks: ["waits for checks", "wait for checks"],
+  blocked: ["is blocked", "are blocked"],
+};
+
+/** Most owners of a line, and most pull requests that are linked. */
+const [MAX_OWNERS, MAX_LINKS] = [5, 500];
+
+interface MergeRow {
+  readonly text: Words;
+  /** What takes them on; null for those that are merged. */
+  readonly command: string | null;
+  /** The pull requests, with the reason of those that are blocked. */
+  readonly links: readonly Words[];
+}
+
+/** A row for each group; none once everything is merged. @param command How commands are written. */
+export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRow[] {
+  const { merging = [], at } = view;
+  if (merging.every(({ stage }) => stage === "merged")) return [];
+  const byId = new Map(view.items.map((item) => [item.id, item]));
+  return merging.map((group): MergeRow => {
+    const ids = group.owners.flatMap(({ items }) => items);
+    return {
+      text: lineOf(group, ids.length, instantMs(at) ?? 0),
+      command: group.stage === "merged" ? null : campaignCommand(command, ...commandFor(view, group, ids)),
+      links: ids.slice(0, MAX_LINKS).flatMap((id): Words[] => {
+        const { pullRequest = null, merge } = byId.get(id) ?? {};
+        if (pullRequest === null) return [];
+        const reason = merge?.reason ?? null;
+        return [[{ link: pullRequest }, ...reason === null ? [] : [": ", { name: reason }]]];
+      }),
+    };
+  });
+}
+
+/** The rows on a screen, and in a text. */
+export function mergeBlocks(view: CampaignView, command: CampaignCommand): ({ text: Words } | { code: string })[] {
+  return mergeRows(view, command).flatMap((row) => [
+    { text: row.text },
+    ...row.command === null ? [] : [{ code: row.command }],
+  ]);
+}
+
+function countText(stage: MergeStage, count: number): string {
+  return `${count} ${STAGES[stage][count === 1 ? 0 : 1]}`;
+}
+
+/** `3 wait for review: acme 2, ben 1; the oldest for 4 days`. */
+function lineOf({ stage, owners }: MergeGroup, count: number, nowMs: number): Words {
+  const text = countText(stage, count);
+  if (stage === "merged") return text;
+  const names = owners.slice(0, MAX_OWNERS).flatMap(({ owner, items }, index): Words[] => [
+    index === 0 ? "" : ", ",
+    { name: owner, max: 100 },
+    ` ${items.length}`,
+  ]);
+  const more = owners.length > MAX_OWNERS ? [` and ${owners.length - MAX_OWNERS} more`] : [];
+  const oldestMs = Math.min(...owners.map(({ since }) => instantMs(since) ?? Infinity));
+  const age = oldestMs === Infinity ? "" : `; the oldest for ${roundSpanText(Math.max(nowMs - oldestMs, 0))}`;
+  return [`${text}: `, ...names, ...more, age];
+}
+
+function commandFor({ items }: CampaignView, { stage }: MergeGroup, ids: readonly string[]): [string, ...string[]] {
+  if (stage === "ready") return ["merge"];
+  const group = new Set(ids);
+  const isUnasked = stage === "review" && items.some(({ id, stuck }) => stuck === "no-reviewer" && group.has(id));
+  return isUnasked ? ["ask", "--cause", "no-reviewer"] : ["merge", "--dry-run"];
+}

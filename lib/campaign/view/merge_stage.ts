@@ -1,0 +1,64 @@
+/**
+ * How far the pull requests of a campaign are from being merged, by what their forges showed last. Whether one may be merged is judged by `merge/judge.ts`,
+ * which reads more.
+ *
+ * @module
+ */
+import { type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
+import { ownerOf } from "../pulls.ts";
+import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./view.ts";
+
+/** The stages, in the order of tables: what is done, then what a command or a person can do something about. */
+const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
+
+/** The stage of an item's pull request; undefined for none, for one that is closed or was not read, and for a skipped item. */
+export function stageOf(
+  { verdict, pullRequestState: pull }: Pick<CampaignItem, "verdict" | "pullRequestState">,
+  merge: MergeMemory | null,
+): CampaignItem["merge"] {
+  if (pull === null || pull.state === "closed" || verdict === "skipped") return undefined;
+  if (pull.state === "merged") return { stage: "merged", reason: null };
+  if (merge !== null && OPEN_MERGES.includes(merge.state)) return { stage: "queued", reason: null };
+  const obstacle = obstacleOf(pull, merge);
+  if (obstacle !== null) return { stage: "blocked", reason: obstacle };
+  if (pull.checks === "pending") return { stage: "checks", reason: null };
+  if (pull.review !== "approved") return { stage: "review", reason: null };
+  return pull.checks === "none" ? { stage: "blocked", reason: "it has no checks" } : { stage: "ready", reason: null };
+}
+
+/** What people have to do about it before it can be merged; null for nothing. */
+function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | null {
+  if (pull.state === "unreadable") return "the forge does not show it";
+  if (pull.foreign !== undefined && pull.foreign !== null) return pull.foreign;
+  if (pull.draft) return "it is a draft";
+  if (pull.conflict === true) return "it conflicts with its target";
+  if (pull.checks === "red") return "its checks are red";
+  if (pull.checks === null) return "its checks could not be read";
+  if (pull.review === "changes-requested") return "a review asks for changes";
+  if (pull.behind === true) return "it is behind its target";
+  const isLeft = merge !== null && (merge.state === "refused" || merge.state === "out") && merge.head === pull.commit;
+  return isLeft ? merge.reason : null;
+}
+
+/** The pull requests by stage and owner; empty without any that was read. */
+export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
+  return MERGE_STAGES.flatMap((stage): MergeGroup[] => {
+    const stageItems = items.filter(({ merge }) => merge?.stage === stage);
+    if (stageItems.length === 0) return [];
+    const owners = new Map<string, CampaignItem[]>();
+    for (const item of stageItems) owners.set(ownerOf(item), [...owners.get(ownerOf(item)) ?? [], item]);
+    return [{
+      stage,
+      owners: [...owners].map(([owner, own]) => ({
+        owner,
+        items: own.map(({ id }) => id),
+        since: oldestOf(own),
+      })).sort((a, b) => b.items.length - a.items.length),
+    }];
+  });
+}
+
+function oldestOf(items: readonly CampaignItem[]): string | null {
+  const times = items.flatMap(({ pullRequestState }) => pullRequestState?.createdAt ?? []);
+  return times.reduce<string | null>((oldest, time) => oldest === null || time < oldest ? time : oldest, null);
+}
