@@ -326,10 +326,11 @@ export class Connector {
    * the time of the verb.
    */
   async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
-    const { clock = systemClock, onNotice, secrets } = this.#options;
+    const { clock = systemClock, onNotice, secrets, fetch } = this.#options;
     await PROCESS.turn(clock);
     const { client } = this;
-    const connected = { client, env: this.#env, clock, secrets, ...(onNotice && { onNotice }) };
+    // Forges get the requests for result files by the caller's way, too.
+    const connected = { client, env: this.#env, clock, secrets, fetch, ...(onNotice && { onNotice }) };
     const all = overlay(connected, options);
     const teller = this.#teller(all.onNotice);
     // What tells a notice knows no clock.

@@ -30,6 +30,7 @@ export type {
 } from "../run/result.ts";
 export type {
   ResultRequest,
+  ResultValue,
   StandardSchema,
   StandardSchemaAnswer,
   StandardSchemaIssue,
@@ -92,7 +93,13 @@ export {
   UsageError,
 } from "../errors.ts";
 export type { ErrorParts, MogplexErrorOptions, ResultSoFar } from "../errors.ts";
-export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../run/run.ts";
+export {
+  AwaitingInputError,
+  InvalidResultError,
+  RunCancelledError,
+  RunFailedError,
+  RunVerdictError,
+} from "../run/run.ts";
 export { AutomationSuppressedError, AutomationVerdictError } from "../run/automation.ts";
 export { EXIT, type ExitName } from "../exit_codes.ts";
 export type { Notice, OnNotice, WaitCause } from "../notice.ts";

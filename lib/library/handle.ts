@@ -27,10 +27,12 @@ import {
 } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { endingSignal } from "../run/interrupts.ts";
-import { abortInterrupts, type AskedJob, completeJob } from "../run/options.ts";
+import { abortInterrupts, type AskedJob, completeJob, type OpenFiles } from "../run/options.ts";
+import { checkResultRequest } from "../result/wanted_result.ts";
+import { originOf } from "../service/repository.ts";
 import { openEventsFile } from "../run/event_file.ts";
 import { checkUuid } from "../service/validate.ts";
-import { attachKeys, runKeys, type RunRequest } from "../run/request.ts";
+import { attachKeys, plannedResult, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type RunJob, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
@@ -415,8 +417,8 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
 
 // Handles of runs: `mogplex.run()` and `mogplex.attach()`.
 
-/** A run that was started or found: await it, iterate it, or both. */
-export type RunHandle = RunWorkHandle<RunHandleItem, RunResult, StartedRun>;
+/** A run that was started or found: await it, iterate it, or both. `V` is the value of its result file. */
+export type RunHandle<V = unknown> = RunWorkHandle<RunHandleItem, RunResult<V>, StartedRun>;
 
 /** A run that is followed by its id. */
 export type AttachedRun = RunWorkHandle<RunHandleItem, RunResult, { runId: string }>;
@@ -443,7 +445,12 @@ async function withEventsFile(
   all: Connecting<RunOptions, FollowItem, StartedRun>,
   work: (options: RunJob) => Promise<JobEnd<RunResult>>,
 ): Promise<JobEnd<RunResult>> {
-  const options = completeJob(all);
+  const completed = completeJob(all);
+  const openFiles: OpenFiles = async (wanted) => {
+    const { filesOfScript } = await import("./files_of_script.ts");
+    return await filesOfScript(completed.session, all.fetch, wanted);
+  };
+  const options = { ...completed, openFiles };
   const file = all.eventsFile === undefined ? undefined : openEventsFile(all.eventsFile, options.session, all.token);
   try {
     return await work({ ...options, sink: file });
@@ -452,24 +459,36 @@ async function withEventsFile(
   }
 }
 
-/** Starts a run and follows it. */
-export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
-  return runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
+/** Starts a run and follows it. `V` is the value of its result file. */
+export function startHandle<V>(connect: Connect, request: RunRequest, options: RunOptions): RunHandle<V> {
+  const handle: RunHandle = runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
     checkRequestKeys(request);
     const tell = hookCaller("onStarted", options.onStarted, all);
     const onStarted = (run: StartedRun) => {
       all.onStarted(run);
       tell(run);
     };
-    return withEventsFile(overlay(all, { onStarted, byTask: true }), (complete) => runJob(request, complete));
+    const repositoryOrigin = originOf(request.repo);
+    const more = { onStarted, byTask: true, repositoryOrigin };
+    return withEventsFile(overlay(all, more), (complete) => runJob(request, complete));
   });
+  // The validator has checked the value.
+  return handle as RunHandle<V>;
 }
 
 /** Follows a run that exists. */
-export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
+export function attachHandle(
+  connect: Connect,
+  runId: string,
+  options: AttachOptions,
+  known?: { request: RunRequest; key: string },
+): AttachedRun {
   return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all) => {
     const id = checkUuid(runId, "run id");
-    const end = withEventsFile(all, (complete) => attachJob(id, complete));
+    const wanted = known?.request?.result;
+    const resultFile = wanted && plannedResult(checkResultRequest(wanted), known.key);
+    const more = { resultFile, repositoryOrigin: originOf(known?.request?.repo) };
+    const end = withEventsFile(overlay(all, more), (complete) => attachJob(id, complete));
     all.onStarted({ runId });
     return await end;
   });
@@ -484,7 +503,7 @@ export function resumeHandle(
   const { request, runId, key } = known ?? {};
   if (typeof runId === "string") {
     const { onStarted: _, ...rest } = options;
-    return attachHandle(connect, runId, rest);
+    return attachHandle(connect, runId, rest, { request, key });
   }
   if (typeof key === "string") return startHandle(connect, request, { ...options, idempotencyKey: key });
   const why =

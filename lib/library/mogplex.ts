@@ -12,6 +12,7 @@ import { cancel, cancelKeys, type CancelOptions } from "../run/cancel.ts";
 import { attachAutomationKeys, type AttachAutomationOptions } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
 import { attachKeys, runKeys, type RunRequest, start, startKeys, type StartOptions } from "../run/request.ts";
+import type { ResultValue } from "../result/wanted_result.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { KeyOptions } from "../run/key.ts";
@@ -148,8 +149,13 @@ export interface Mogplex {
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode RunOptions}; all durations in milliseconds.
+   * With `request.result` the run answers with a file that is checked against a schema, and `value` of the result is what it contains. Such
+   * a run always pushes a branch and opens a pull request with the file. Nothing is started if the file exists already, or this process
+   * cannot read the repository.
+   *
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both. The result does not keep all
    * events of a long run: use `eventsFile` or `onItem` to get them.
+   * @throws {InvalidResultError} when the run succeeded, and its result file is missing or not valid.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
@@ -169,8 +175,18 @@ export interface Mogplex {
    *   if (item.type === "end") process.exitCode = item.exitCode;
    * }
    * ```
+   * @example A checked answer
+   * ```ts ignore
+   * const schema = z.object({ ok: z.boolean(), findings: z.array(z.string()) });
+   * const result = { path: ".mogplex/result-{id}.json", schema };
+   * const { value } = await mogplex.run({ repo: "acme/web", prompt: "Review the last release", result });
+   * if (!value.ok) console.log(value.findings.length);
+   * ```
    */
-  run(request: RunRequest, options?: RunOptions): RunHandle;
+  run<S extends object = object, F extends boolean = true>(
+    request: RunRequest<S>,
+    options?: RunOptions & { throwOnFailure?: F | undefined },
+  ): RunHandle<ResultValue<S, F>>;
   /**
    * Starts a run, or finds the one that was started with the same key, and does not follow it. The key is derived as for
    * {@linkcode Mogplex.run}.
@@ -312,7 +328,8 @@ function mogplexOf(connector: Connector): Mogplex {
       return connector.api;
     },
     withOptions: (more) => mogplexOf(connector.derive(more)),
-    run: (request, more = {}) => startHandle(connect, request, more),
+    run: <S extends object, F extends boolean>(request: RunRequest<S>, more: RunOptions = {}) =>
+      startHandle<ResultValue<S, F>>(connect, request, more),
     async start(request, more) {
       const allOptions = await all<StartOptions>("start run", more, startKeys(), ofFollowing);
       const onStarted = hookCaller("onStarted", allOptions.onStarted, allOptions);
@@ -350,7 +367,10 @@ function mogplexOf(connector: Connector): Mogplex {
  * console.log(result.outcome, result.pullRequest.url);
  * ```
  */
-export function run(request: RunRequest, options: MogplexOptions & RunOptions = {}): RunHandle {
+export function run<S extends object = object, F extends boolean = true>(
+  request: RunRequest<S>,
+  options: MogplexOptions & RunOptions & { throwOnFailure?: F | undefined } = {},
+): RunHandle<ResultValue<S, F>> {
   const { connect, rest } = apart("start run", options, runKeys());
   return startHandle(connect, request, rest);
 }

@@ -62,8 +62,13 @@ export interface ResultRequest<S extends object = object> {
   retries?: number | undefined;
 }
 
-/** The checked value of a run whose result has the schema `S`: the output of its validator, or `unknown`. */
-export type ResultValue<S> = S extends StandardSchema<infer O> ? O : unknown;
+/**
+ * The checked value of a run with the schema `S`: the output of its validator, or `unknown` for a JSON Schema. With `throwOnFailure: false`, which
+ * is `F`, it can also be null.
+ */
+export type ResultValue<S, F extends boolean = true> =
+  | (S extends { readonly "~standard": { readonly types?: { readonly output: infer O } | undefined } } ? O : unknown)
+  | (F extends true ? never : null);
 
 /** A {@linkcode ResultRequest} that has passed every check. */
 export interface WantedResult {

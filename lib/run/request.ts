@@ -31,6 +31,13 @@ import { requestHash, type RunState } from "./state.ts";
 /** Starts a run, or finds the one that was started with the same key: the verb `start` of a client. */
 export async function start(request: RunRequest, options: StartOptions & ConnectOptions): Promise<StartedRun> {
   checkRequestKeys(request);
+  if (request.result !== undefined) {
+    throw new UsageError({
+      attempted: "start run",
+      why: "nobody would check its result file",
+      advice: "call run(), which follows the run and checks it",
+    });
+  }
   const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
   const { onStarting, onStarted, signal } = options;
@@ -265,18 +272,18 @@ export function isLater(request: RunRequest | LaterRequest): request is LaterReq
   return "make" in request;
 }
 
-/** What a run is to do, and where: `repo` or `repoId` names the repository. */
-export type RunRequest = RepositoryChoice & RunDetails;
+/** What a run is to do, and where: `repo` or `repoId` names the repository. `S` is the schema of its result. */
+export type RunRequest<S extends object = object> = RepositoryChoice & RunDetails<S>;
 
 /** The part of a {@linkcode RunRequest} that does not say where. */
-export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"> {
+export interface RunDetails<S extends object = object> extends Omit<StartRequest, "repoId" | "createBranch"> {
   /** Create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
   /**
    * A file with which the run answers. The task is extended by a paragraph about it. Such a run always pushes a branch and opens a pull
    * request that contains the file. @default no file
    */
-  result?: ResultRequest | undefined;
+  result?: ResultRequest<S> | undefined;
 }
 
 /** A valid request, whose repository may still be a name. */

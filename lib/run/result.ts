@@ -163,7 +163,7 @@ export interface RunResult<V = unknown> {
    * The value of the result file, checked: what the validator made of it. Null when none was asked for, and when `resultFile.cause` says why
    * there is none. `result.json` has it as it is in the file.
    */
-  value: V | null;
+  value: V;
   /** The result file; null when none was asked for, or the run did not succeed. */
   resultFile: ResultFile | null;
   /** When the service created the run, in ISO 8601. */

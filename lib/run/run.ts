@@ -838,8 +838,22 @@ export class AwaitingInputError extends RunVerdictError {
   }
 }
 
+/** The run succeeded, and its result file is missing, not JSON or not valid: see `result.resultFile`. Exit code 1. */
+export class InvalidResultError extends RunVerdictError {
+  /** @internal */
+  static override readonly kind: string = "InvalidResultError";
+  constructor(result: RunResult) {
+    super(
+      `Run "${result.runId}" has no valid result (${result.resultFile?.cause}); see 'result.resultFile'`,
+      "failed",
+      result,
+    );
+  }
+}
+
 /** Undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
+  if (result.outcome === "failed" && result.resultFile !== null) return new InvalidResultError(result);
   if (result.outcome === "failed") return new RunFailedError(result);
   if (result.outcome === "cancelled") return new RunCancelledError(result);
   return result.outcome === "awaiting_input" ? new AwaitingInputError(result) : undefined;

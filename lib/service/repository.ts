@@ -72,6 +72,11 @@ export function givenName(repo: unknown): string | undefined {
   return NAME.test(name) ? name : undefined;
 }
 
+/** Scheme, host and port of a repository that is given by its address; undefined for a name, an id, and an address of SSH. */
+export function originOf(repo: unknown): string | undefined {
+  return typeof repo === "string" && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
+}
+
 /**
  * A repository name for comparisons: ASCII letters without case. Other letters cannot be in a name, and some have an ASCII letter as their lower
  * case: the Kelvin sign has `k`.

@@ -10,7 +10,7 @@ import { readState, stateSeal } from "../../run/state.ts";
 import { readSchemaFile } from "../../result/schema_file.ts";
 import { checkResultRequest, type PlannedResult, type ResultRequest } from "../../result/wanted_result.ts";
 import { type Origin, resolveOrigin } from "../../service/connection.ts";
-import { givenName } from "../../service/repository.ts";
+import { givenName, originOf } from "../../service/repository.ts";
 import { REPO, RESULT, RESULT_RETRIES, SCHEMA } from "../options.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context } from "../verb.ts";
@@ -102,9 +102,4 @@ export function resultNeeds(context: Context): FilesNeeds {
     name: givenName(repo) ?? "",
     origin: originOf(repo),
   });
-}
-
-/** Scheme, host and port of a repository that is given by its address. */
-function originOf(repo: string | undefined): string | undefined {
-  return repo !== undefined && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
 }

@@ -1,0 +1,27 @@
+/**
+ * How a script reads the repository of a result file. It is loaded when it is needed: most scripts need no forge and no Git.
+ * @module
+ */
+import { ALL_FORGES } from "../forge/all.ts";
+import { openRepositoryFiles, type RepositoryFiles, type WantedRepository } from "../forge/files.ts";
+import type { Session } from "../run/session.ts";
+import { resolveOrigin } from "../service/connection.ts";
+import type { Fetch } from "../service/transport.ts";
+
+/** @param fetch Of the caller; undefined for that of the runtime. @throws what {@linkcode openRepositoryFiles} throws. */
+export async function filesOfScript(
+  { env, clock, signal, random, platform, token, client }: Session,
+  fetch: Fetch | undefined,
+  wanted: WantedRepository,
+): Promise<RepositoryFiles> {
+  const { origin } = client;
+  return await openRepositoryFiles({
+    forges: ALL_FORGES,
+    env,
+    world: { clock, fetch, signal, random },
+    ciSystem: platform.name,
+    isMogplex: (text) => text === token,
+    readFile: () => "",
+    service: origin === resolveOrigin({ env: () => undefined }).origin ? undefined : origin,
+  }, wanted);
+}
