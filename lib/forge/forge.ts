@@ -48,6 +48,13 @@ export type TokenForge = Pick<Forge, "name" | "variable" | "tokenHost" | "public
 /** As much of a forge as reading files needs. */
 export type FileForge = TokenForge & Pick<Forge, "system" | "api" | "files">;
 
+/** A pull request with the client of its forge. */
+export interface OpenPull {
+  readonly forge: Forge;
+  readonly client: ForgeClient;
+  readonly address: PullRequestAddress;
+}
+
 export interface RepositoryPlace {
   /** Scheme, host and port. */
   readonly origin: string;

@@ -7,7 +7,7 @@ import { type ApprovalVerdict, judgeApprovals } from "./approvals.ts";
 import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
-import type { OpenPull } from "./open.ts";
+import type { OpenPull } from "./forge.ts";
 
 export interface GateRules {
   /** Approvals that are needed, at least; 1 or more. */

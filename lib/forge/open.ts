@@ -6,8 +6,9 @@ import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { addressAt, readAddress } from "./address.ts";
 import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
-import type { Forge, ForgeJob, ForgeNotes, TokenForge } from "./forge.ts";
+import type { Forge, ForgeJob, ForgeNotes, OpenPull, TokenForge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
+import { pullNeeds } from "./needs.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
 
@@ -36,6 +37,8 @@ export interface OpenForge {
   /** @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
+  /** See {@linkcode pullNeeds}. @param number Of a pull request. */
+  needs(number: number): Promise<string | null>;
   /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
   /** The newest pull request from a branch of the repository; null without one, undefined if that could not be found out. */
@@ -84,6 +87,7 @@ export function openForge(options: OpenOptions): OpenForge {
   const place = job.place(env);
   const client = new ForgeClient(options.world, forge, job.api(env), { token, place: tokenPlace });
   const { repository } = place;
+  const addressOf = (number: number) => addressAt(forge.address, place.origin, repository, number);
   const threads = threadsOf(forge, client, place);
   const repositoryId = remembered(async () => (await threads.repository()).id);
   return {
@@ -95,6 +99,7 @@ export function openForge(options: OpenOptions): OpenForge {
       return await job.event(env, payloadOf(options, job), repositoryId);
     },
     notes: (thread) => notesOf(forge).open(client, repository, thread),
+    needs: (number) => pullNeeds({ forge, client, address: addressOf(number) }, options.world.clock),
     mayLink: (url) => isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url)),
     async pullFrom(branch) {
       const { name } = await threads.repository();
@@ -107,6 +112,8 @@ export function openForge(options: OpenOptions): OpenForge {
 
 export interface JobNotePlace {
   readonly place: NotePlace;
+  /** See {@linkcode pullNeeds}. */
+  needs(): Promise<string | null>;
   readonly forge: JobForge;
   mayLink(url: string): boolean;
 }
@@ -138,6 +145,10 @@ export function openJobNote(
   const base = job.notes.linksPulls ? job.pullsAt(env) : undefined;
   return {
     place: notes.open(client, pull.repository, thread),
+    needs() {
+      const address = addressAt(forge.address, job.place(env).origin, pull.repository, pull.number);
+      return pullNeeds({ forge, client, address }, options.world.clock);
+    },
     forge,
     mayLink: (url) => base !== undefined && isPull(url, base) || !job.linkHosts(env).includes(hostnameOf(url)),
   };
@@ -148,13 +159,6 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
   const { forge, client } = openAt(options, address);
   const { origin, repository } = address;
   return threadsOf(forge, client, { origin, repository });
-}
-
-/** A pull request with the client of its forge. */
-export interface OpenPull {
-  readonly forge: Forge;
-  readonly client: ForgeClient;
-  readonly address: PullRequestAddress;
 }
 
 /**

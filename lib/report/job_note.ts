@@ -31,6 +31,8 @@ export interface PlannedNote
   note?: LivingNote<NoteContent> | undefined;
   /** The task, if the note shows it from the beginning: untrusted text. @default it is not shown */
   task?: string | undefined;
+  /** Reads what its pull request still needs, as trusted Markdown; null for nothing to say. @default it is not read */
+  needs?: (() => Promise<string | null>) | undefined;
   /** A trusted line above the text, which may name the run. @default none */
   head?: ((end: NoteState) => string) | undefined;
 }
@@ -41,6 +43,8 @@ export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownO
 export interface NoteContent {
   render: RenderSummary;
   state: NoteState;
+  /** Trusted Markdown below the text. @default none */
+  needs?: string | null | undefined;
   /** Time limit for writing it, in milliseconds. @default that of every note */
   limitMs?: number | undefined;
 }
@@ -91,13 +95,14 @@ function editsIn(body: string): { run: string; edits: number } {
 export async function writeContent(
   context: NoteContext,
   plan: PlannedNote,
-  { render, state, limitMs }: NoteContent,
+  { render, state, limitMs, needs }: NoteContent,
   { id, count }: { id?: number | undefined; count?: CountEdit | undefined } = {},
 ): Promise<WrittenNote> {
   const { writer: { redact }, clock } = context;
   const { place, head } = plan;
   const whole = render(plan.mayLink, plan.links);
-  const summary = place.shorten?.(whole) ?? whole;
+  const shortened = place.shorten?.(whole) ?? whole;
+  const summary = needs ? `${shortened}\n${needs}\n` : shortened;
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;

@@ -175,6 +175,7 @@ export function planOf(
 ): PlannedNote {
   return {
     place: forge.notes(thread),
+    needs: thread.kind === "pull" ? () => forge.needs(thread.number) : undefined,
     job: jobOfAsk(ask),
     label,
     mayLink: (url) => forge.mayLink(url),

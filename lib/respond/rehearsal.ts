@@ -144,6 +144,8 @@ class ForgeInMemory {
       repositoryId: () => Promise.resolve(REPOSITORY_ID),
       event: () => Promise.resolve(event),
       notes: (thread) => this.#notes(thread),
+      // A pull request that is assumed needs nothing.
+      needs: () => Promise.resolve(null),
       mayLink: () => job?.notes.linksPulls === true,
       pullFrom: () => Promise.resolve(null),
     };

@@ -124,7 +124,10 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       if (result.outcome === "started") return;
       try {
         const { task, steps, host } = plan;
-        tell(context, plan, await note.end(resultContent(context, result, { task, steps, host, targets, compared })));
+        // After a signal there are only seconds.
+        const needs = result.outcome === "interrupted" ? null : await plan.needs?.();
+        const content = resultContent(context, result, { task, steps, host, targets, compared });
+        tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {
         tellProblem(context, error);
       }
@@ -149,11 +152,11 @@ export function planJobNote(
   const { io: { env }, platform } = context;
   const opened = openJobNote(openOptions(context), { number, inputAdvice });
   if (opened === undefined) return undefined;
-  const { place, forge: { job }, mayLink } = opened;
+  const { place, forge: { job }, mayLink, needs } = opened;
   const identity = platform.identity(env) ?? { job: null, node: "" };
   const { namesPipeline, ...names } = job.notes.naming(env, identity, matrix);
   const links = namesPipeline ? { pipeline: platform.links(env).pipeline } : undefined;
-  return { place, mayLink, ...names, links, tokenVariable: job.tokenVariable(env) };
+  return { place, mayLink, needs, ...names, links, tokenVariable: job.tokenVariable(env) };
 }
 
 export const JOB_NOTES: NotePlanner = {

@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { noteMarker } from "../../../../lib/forge/note.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
+import { aNode, githubForge, type Node, reviews } from "../../forge/github_forge.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -18,6 +19,8 @@ interface Options {
   scenario?: string;
   event?: unknown;
   forge?: GithubServer;
+  /** The pull request, as GraphQL shows it. */
+  pull?: Node;
 }
 
 /** Calls `run --follow` in a job of a workflow. */
@@ -40,6 +43,11 @@ async function job(
   const fetch = (url: string, init: RequestInit) => {
     const toForge = url.startsWith(forge.api);
     const sent = [...new Headers(init.headers).values()].join("\n") + String(init.body);
+    if (more.pull !== undefined && url.endsWith("/graphql")) {
+      const github = githubForge("git.example.com");
+      github.pulls.set("acme/web#7", more.pull);
+      return github.fetch(url, init);
+    }
     for (const token of toForge ? [TOKEN] : [GITEA_TOKEN, GITHUB_TOKEN]) expect(sent).not.toContain(token);
     return toForge ? forge.fetch(url, init) : at.emulator.fetch(url, init);
   };
@@ -76,6 +84,17 @@ for (const [system, token, user] of SYSTEMS) {
     expect(again.notes.map((note) => /^## (.)/m.exec(note)?.[1])).toEqual(["❌"]);
   });
 }
+
+test("run --follow --note says at its end what the pull request still needs", async () => {
+  const { notes } = await job("GITHUB_ACTIONS", { pull: aNode({ isDraft: true, ...reviews() }) });
+  expect(notes[0]).toEndWith(
+    "\n**Not ready to merge:** it is a draft; people have not approved its newest commit.\n\nJob: `Weekly / agent`\n",
+  );
+  const ready = await job("GITHUB_ACTIONS", { pull: aNode() });
+  expect(ready.notes[0]).toContain(
+    "**Ready to merge:** people have approved its newest commit, and its checks are green.",
+  );
+});
 
 test("run --follow writes no comment of a workflow unless the flag or the variable asks for it", async () => {
   for (const [system] of SYSTEMS) {

@@ -1,0 +1,43 @@
+/**
+ * What a pull request still needs before it can be merged, in a sentence for its note.
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { withLimit } from "../service/answer.ts";
+import type { PullRequestFacts } from "./model.ts";
+import type { OpenPull } from "./forge.ts";
+
+/** Time limit for reading it, in milliseconds: the end of the job waits for it. */
+const READ_MS = 10_000;
+const ATTEMPT_MS = 5_000;
+
+/** @returns Markdown without untrusted text; null if it is not open, and if it could not be read. Nothing is thrown: the note matters more. */
+export async function pullNeeds({ forge, client, address }: OpenPull, clock: Clock): Promise<string | null> {
+  try {
+    const [outcome] = await withLimit((signal) => {
+      const limits = { signal, deadline: clock.now() + READ_MS, requestTimeoutMs: ATTEMPT_MS };
+      return forge.pulls.read(client.within({ limits, reason: () => undefined }), [address]);
+    }, { clock, limitMs: READ_MS, signal: undefined });
+    return outcome?.ok === true ? needsOf(outcome.facts) : null;
+  } catch {
+    return null;
+  }
+}
+
+function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: PullRequestFacts): string | null {
+  if (state !== "open") return null;
+  const needs = [
+    draft && "it is a draft",
+    conflict === true && "it conflicts with its target",
+    isBehind && "it is behind its target",
+    checks === "red" && "its checks are red",
+    checks === "pending" && "its checks are not finished",
+    review === "changes-requested" && "a review requests changes",
+    (review === "requested" || review === "not-requested") && "people have not approved its newest commit",
+  ].filter((need) => need !== false);
+  const unknown = problem === null ? "" : ` ${problem}.`;
+  if (needs.length > 0) return `**Not ready to merge:** ${needs.join("; ")}.${unknown}`;
+  if (problem !== null) return `**Not known whether it is ready to merge.**${unknown}`;
+  const start = "**Ready to merge:** people have approved its newest commit";
+  return checks === "none" ? `${start}. It has no checks.` : `${start}, and its checks are green.`;
+}
