@@ -13,6 +13,7 @@ import { GITEA_CAMPAIGN } from "./experiments/gitea_campaign.ts";
 import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
 import { GITHUB } from "./experiments/github.ts";
+import { GITEA_CLOSE } from "./experiments/gitea_close.ts";
 import { GITEA_WRITES } from "./experiments/gitea_writes.ts";
 import { FORGE_API } from "./experiments/forge_api.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
@@ -42,6 +43,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_APPROVALS,
   ...GITEA_CAMPAIGN,
   ...GITEA_WRITES,
+  ...GITEA_CLOSE,
   ...FORGE_API,
   ...LINTERS,
   ...BUILDKITE,
