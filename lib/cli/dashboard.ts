@@ -1,33 +1,29 @@
-import { dirname, join, relative } from "node:path";
-import {
-  cleanDashboard,
-  collect,
-  FILES,
-  filesOf,
-  MAX_ENTRIES,
-  readStored,
-  renderDashboard,
-  type Stored,
-} from "../dashboard/collect.ts";
+import { dirname, join } from "node:path";
+import { campaignTitle, type Concern, concernsOf, headlineOf } from "../dashboard/attention.ts";
+import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
-  campaignTitle,
-  concernsOf,
   countBy,
   type DashboardData,
+  dashboardName,
   type FileProblem,
-  headlineOf,
-  sumOf,
 } from "../dashboard/data.ts";
+import { MAX_ASKED } from "../dashboard/pull_requests.ts";
+import { readStored, type Stored } from "../dashboard/stored.ts";
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { directoryLister } from "../files/disk.ts";
+import { type ForgeReading, Forges } from "../forge/batch.ts";
+import { resolveForgeAccess } from "../forge/open.ts";
+import { MAX_HISTORY_BYTES } from "../report/history.ts";
+import { publishedPage } from "../report/page.ts";
 import { distanceText, instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
+import { sha256Hex } from "../sha256.ts";
 import { fitCells } from "../text/cells.ts";
-import { formatCount } from "../text/duration.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./context.ts";
@@ -39,7 +35,7 @@ import { ASKING } from "./verbs/codes.ts";
 export const DASHBOARD_OUT: Option<string> = {
   name: "out",
   value: "DIR",
-  help: "Write index.html, data.json, metrics.prom and history.jsonl into this directory",
+  help: "Write index.html, data.json, metrics.prom and the pages of runs and campaigns into this directory",
   parse: anyText,
 };
 
@@ -48,6 +44,13 @@ export const RESULTS: VerbFlag = {
   value: "GLOB",
   multiple: true,
   help: "Show these result.json, events.ndjson and campaign.json: a path, or a pattern with *, ? and **, in quotes",
+};
+
+export const HISTORIES: VerbFlag = {
+  name: "history",
+  value: "GLOB",
+  multiple: true,
+  help: "Count the runs in these files, which jobs write with --history: a path or a pattern, as above",
 };
 
 export const ALLOW_WRITE: VerbFlag = {
@@ -63,9 +66,9 @@ export const dashboardVerb: Verb = {
   name: "dashboard",
   usage: "",
   maxPositionals: 0,
-  summary: "Show repositories, sandboxes, automations, runs and campaigns as a page, as data and as metrics",
+  summary: "Show what needs attention, and runs, pull requests and campaigns, as a page, as data and as metrics",
   group: "toolkit",
-  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL], JSON_LINES],
+  flags: [[DASHBOARD_OUT, RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL], JSON_LINES],
   codes: [ASKING],
   meanings: {
     success: "everything was read",
@@ -76,7 +79,7 @@ export const dashboardVerb: Verb = {
     rateLimited: "429 for longer than two minutes: the page says what is missing",
   },
   examples: [
-    "mogplex-ci dashboard --out public --results '*/result.json'",
+    "mogplex-ci dashboard --out public --history 'runs/*.ndjson'",
     "mogplex-ci dashboard",
   ],
   run: showDashboard,
@@ -107,70 +110,123 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
   const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE);
   const collected = await collect({ client: session.client, clock, allowWriteToken });
-  return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
+  const reading = await askForges(context, stored);
+  return cleanDashboard(assemble(collected, stored, reading), writer.redact);
 }
 
-/** @throws {UsageError} if there are too many files. */
-function storedOf({ io, flags, option }: Context): Stored {
-  const { found, cut } = filesOf(flags.all(RESULTS), directoryLister());
+/** What the forges show of the pull requests; null without a token for a forge. */
+async function askForges(
+  { forges, io: { env }, clock, fetch }: Context,
+  { pulls }: Stored,
+): Promise<ForgeReading | null> {
+  const access = resolveForgeAccess(forges, env);
+  if (access === undefined) return null;
+  return await new Forges(forges, access, { clock, fetch }).read(pulls.slice(0, MAX_ASKED).map(({ url }) => url));
+}
+
+/** The files that match, and those of patterns that match none. @throws {UsageError} if there are too many. */
+function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
+  const { found, cut } = filesOf(flags.all(flag), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
   if (cut !== null) {
     const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
-    const why = `--results looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
+    const why = `--${flag.name} looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
     const advice = "write the folders of the reports before `**`, such as 'reports/**/result.json'";
     throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(cut.pattern), advice });
   }
   if (paths.length > MAX_FILES) {
-    const why = `--results finds more than ${MAX_FILES} files`;
+    const why = `--${flag.name} finds more than ${MAX_FILES} files`;
     throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
   }
-  const from = option(DASHBOARD_OUT) ?? ".";
-  const pageOf = (path: string, name: string): string | null => {
-    const page = join(dirname(path), name);
-    const link = relative(from, page).replaceAll("\\", "/");
-    // Only the dashboard's folder is published. A link to a file outside would be dead.
-    if (link.startsWith("../")) return null;
-    try {
-      return io.realPath(page) === undefined ? null : link;
-    } catch {
-      // There is no page, or Deno does not permit the check.
-      return null;
-    }
-  };
-  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"), pageOf);
-  const empty: FileProblem[] = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
+  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]): FileProblem => ({
     file,
     kind: "pattern",
     why: "No file that can be read matches this pattern",
   }));
-  return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
+  return { paths, empty };
+}
+
+/** @throws {UsageError} if there are too many files. */
+function storedOf(context: Context): Stored {
+  const { io, clock, option } = context;
+  const [results, histories] = [matchesOf(context, RESULTS), matchesOf(context, HISTORIES)];
+  const isWritten = option(DASHBOARD_OUT) !== undefined;
+  const stored = readStored({
+    results: results.paths,
+    histories: histories.paths,
+    readText: (path) => io.readFile(path, MAX_BYTES, "follow"),
+    readHistoryText: (path) => io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace"),
+    pageOf(path, name) {
+      if (!isWritten) return null;
+      const page = join(dirname(path), name);
+      try {
+        return io.realPath(page) === undefined ? null : page;
+      } catch {
+        // There is no page, or Deno does not permit the check.
+        return null;
+      }
+    },
+  }, clock.wallTime());
+  return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };
+}
+
+/** Most pages that are copied, the newest. */
+const MAX_PAGES = 500;
+const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+interface PageCopy {
+  /** From the dashboard's folder. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Copies of the pages of runs and campaigns, and the data with the places of the copies. A page that is not ours has no link. */
+function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
+  const copies = new Map<string, PageCopy>();
+  const home = { name: dashboardName(data), href: "../index.html" };
+  const copied = (page: string | null): string | null => {
+    if (page === null) return null;
+    const known = copies.get(page);
+    if (known !== undefined) return known.name;
+    if (copies.size >= MAX_PAGES) return null;
+    try {
+      // Nothing behind a symbolic link is published.
+      const text = publishedPage(io.readFile(page, MAX_PAGE_BYTES, "refuse") ?? "", home);
+      if (text === undefined) {
+        writer.note(`${page}: it is not a page that this version can publish, so it has no link`);
+        return null;
+      }
+      const copy = { name: `pages/${sha256Hex(page).slice(0, 16)}.html`, text };
+      copies.set(page, copy);
+      return copy.name;
+    } catch (error) {
+      writer.note(`${page}: ${messageOf(error)}`);
+      return null;
+    }
+  };
+  const campaigns = data.campaigns.map((each) => ({ ...each, page: copied(each.page) }));
+  const runs = data.runs.map((each) => ({ ...each, page: copied(each.page) }));
+  return { data: { ...data, campaigns, runs }, copies: [...copies.values()] };
 }
 
 function say({ writer, flags, option }: Context, data: DashboardData): void {
   for (const { state, why } of Object.values(data.lists)) {
     if (why !== null && state !== "skipped") writer.note(why);
   }
+  const { state, why } = data.pullRequests;
+  if (state === "partial" && why !== null) writer.note(why);
   for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
   if (flags.has(JSON_LINES)) writer.json(data);
   else if (option(DASHBOARD_OUT) === undefined) writer.out(...writer.broken("stdout", dashboardLines(data, writer), 4));
 }
 
-function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
+function write(context: Context, out: string, whole: DashboardData): void {
+  const { io, writer, flags } = context;
   const directory = out.replace(/(.)\/+$/, "$1");
   const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
-  let history: string;
-  try {
-    history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
-  } catch (cause) {
-    // Writing a new file would lose the old one.
-    const why = `"${pathOf(FILES.history)}" cannot be read`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
-  }
-  const { files, unread } = renderDashboard(data, history);
-  if (unread > 0) {
-    writer.note(`${formatCount(unread, "line")} of ${FILES.history} could not be read: left out from now on`);
-  }
-  for (const { name, text } of files) {
+  const { data, copies } = copiesOf(context, whole);
+  const files = renderDashboard(data);
+  for (const { name, text } of [...copies, ...files]) {
     try {
       io.writeFile(pathOf(name), text);
     } catch (cause) {
@@ -178,7 +234,11 @@ function write({ io, writer, flags }: Context, out: string, data: DashboardData)
       throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
     }
   }
-  if (!flags.has(JSON_LINES)) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
+  if (flags.has(JSON_LINES)) return;
+  if (copies.length > 0) {
+    writer.out(writer.untrusted(`wrote ${formatCount(copies.length, "page")} to ${pathOf("pages")}`));
+  }
+  writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
 }
 
 type Print = Pick<Writer, "untrusted" | "paint">;
@@ -193,26 +253,22 @@ const NAME_WIDTH = 32;
  * @param data Data after `cleanDashboard`.
  */
 function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
-  const { repositories, sandboxes, automations, campaigns, runs, at, requests } = data;
+  const { repositories, sandboxes, automations, campaigns, days: { last }, at, requests } = data;
   const nowMs = instantMs(at) ?? 0;
   const concerns = concernsOf(data);
-  const failed = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
   const used = formatCount(requests, "request");
   const heading = headlineOf(concerns);
+  const share = last.runs === 0 ? "" : `, ${last.succeeded} of them succeeded`;
+  const median = last.medianMs === null ? "" : `, half within ${formatDuration(last.medianMs)}`;
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
-    ...rows(concerns, ({ kind, name, what, details, tone }) => {
-      const title = kind === "" ? what : `${kind} ${name}: ${what}`;
-      const line = print.untrusted(cutText(`  ${title}${details.length > 0 ? ` (${details.join(", ")})` : ""}`, 200));
-      return print.paint(tone === "bad" ? "red" : "yellow", line);
-    }),
+    ...rows(concerns, (each) => concernLine(print, each, nowMs)),
     own``,
-    own`repositories: ${repositories.length}, sandboxes in use: ${
-      activeSandboxes(data)
-    }, failed automation runs in 24 h: ${failed}`,
+    own`repositories: ${repositories.length}, sandboxes in use: ${activeSandboxes(data)}`,
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
-    ...runs.length > 0 ? [own`runs: ${counts(print, countBy(runs, ({ outcome }) => outcome))}`] : [],
+    ...last.runs > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
+    ...pullRequestLine(data),
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(
       campaigns,
@@ -220,12 +276,26 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
         const { state, ended, items, good } = campaign;
         return own`  ${column(print, campaignTitle(campaign))} ${
           column(print, state, 9)
-        } ${ended} of ${items} ended, ${good} of them well or skipped`;
+        } ${ended} of ${items} finished, ${ended - good} failed`;
       },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],
     ...rows(automations, (each) => automationLine(print, each, nowMs)),
   ];
+}
+
+function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine {
+  const age = at === null ? "" : lasts ? `, since ${utcText(at)}` : `, ${distanceText(at, nowMs)}`;
+  const text = print.untrusted(cutText(`  ${subject}${age}${line === "" ? "" : ` (${line})`}`, 200));
+  return print.paint(tone === "bad" ? "red" : "yellow", text);
+}
+
+function pullRequestLine({ pullRequests: { count, opened, waiting, merged } }: DashboardData): SafeLine[] {
+  if (count === 0) return [];
+  const state = waiting === null || merged === null
+    ? [own`not asked which wait: there is no token of a forge`]
+    : [own`${merged.last} merged`, own`${waiting.last} waiting`];
+  return [own`pull requests in the last 7 days: ${joinLines([own`${opened.last} opened`, ...state], ", ")}`];
 }
 
 function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {

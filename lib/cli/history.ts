@@ -3,8 +3,6 @@
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
-import { UsageError } from "../errors.ts";
-import { EXIT } from "../exit_codes.ts";
 import {
   compareRuns,
   comparisonSentence,
@@ -13,14 +11,11 @@ import {
   MAX_HISTORY_BYTES,
   readHistory,
   recordOf,
-  weeksOf,
 } from "../report/history.ts";
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
-import { formatCount, formatDuration } from "../text/duration.ts";
-import { printRows } from "./log/terminal.ts";
+import { formatCount } from "../text/duration.ts";
 import type { Context, JobExtra } from "./verb.ts";
-import { JSON_LINES } from "./options.ts";
 
 /** Undefined without a file. @throws if it cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
@@ -73,48 +68,4 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
       }
     },
   };
-}
-
-/** Most weeks in the table: about 20 years. A forged file may have a run in each week until the year 9999. */
-const MAX_WEEKS = 1_000;
-
-const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
-
-/** `report --history FILE` without a run: prints the history by week. @throws {UsageError} without a history. */
-export function printHistory(context: Context, path: string): number {
-  const { writer, flags } = context;
-  let text: string | undefined;
-  try {
-    text = fileText(context, path);
-  } catch (cause) {
-    throw new UsageError({ attempted: "read the history", why: messageOf(cause), value: JSON.stringify(path) }, {
-      cause,
-    });
-  }
-  const history = readHistory(text ?? "");
-  tell(context, path, history);
-  if (history.records.length === 0) {
-    throw new UsageError({
-      attempted: "read the history",
-      why: text === undefined ? "there is no such file" : "it has no run",
-      value: JSON.stringify(path),
-      advice: "a job writes it with `run --follow --history FILE`",
-    });
-  }
-  const weeks = weeksOf(history.records);
-  if (flags.has(JSON_LINES)) {
-    for (const week of weeks) writer.json({ type: "week", ...week });
-    return EXIT.success;
-  }
-  const hiddenWeeks = weeks.length - MAX_WEEKS;
-  if (hiddenWeeks > 0) writer.note(`${formatCount(hiddenWeeks, "earlier week")} left out: --json has all`);
-  const rows = weeks.slice(-MAX_WEEKS).map(({ week, runs, share, p50Ms, p95Ms }) => [
-    week,
-    String(runs),
-    `${Math.floor(share * 100)} %`,
-    duration(p50Ms),
-    duration(p95Ms),
-  ]);
-  printRows(writer, [["week", "runs", "success", "p50", "p95"], ...rows]);
-  return EXIT.success;
 }

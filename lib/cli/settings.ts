@@ -74,10 +74,6 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-export function namesRun(context: Context): boolean {
-  return runIdText(context) !== "";
-}
-
 /** Null without a run, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);

@@ -1,19 +1,14 @@
 /**
- * Makes a dashboard: reads the lists of the service (at most 30 requests one after the other, retries included) and the files of earlier jobs, cleans
- * the data and renders the files.
+ * Makes a dashboard: reads the lists of the service (at most 30 requests one after the other, retries included), cleans the data and renders the files.
  * @module
  */
-import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/view/verdicts.ts";
 import type { Clock } from "../clock.ts";
-import { messageOf } from "../error_sentence.ts";
 import { ForbiddenError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
-import { isObject, parseJson } from "../lookup.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
-import { readResult } from "../run/read_result.ts";
-import { instantMs, tookMsOf } from "../run/result.ts";
-import { headlineOf, viewOf } from "../run/result_view.ts";
+import type { ForgeReading } from "../forge/batch.ts";
+import { instantMs } from "../run/result.ts";
 import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -22,20 +17,15 @@ import { renderDashboardPage } from "./dashboard_page.ts";
 import {
   type AutomationEntry,
   type AutomationRuns,
-  type CampaignEntry,
   type DashboardData,
-  type Day,
-  dayOf,
-  type FileProblem,
   isRead,
   type ListName,
   type ListState,
-  readDays,
-  renderDays,
-  type RunEntry,
-  withDay,
 } from "./data.ts";
 import { renderDashboardMetrics } from "./metrics.ts";
+import { pullRequestsOf } from "./pull_requests.ts";
+import { endedRuns, lastDaysOf, repositoriesOf, weeksOf } from "./runs.ts";
+import type { Stored } from "./stored.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
 const MAX_REQUESTS = 30;
@@ -282,123 +272,34 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
   defaultBranch: default_branch,
 });
 
-// Runs and campaigns of earlier jobs, from their files.
-
-export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
-
-/**
- * Reads files: each is a `result.json`, an `events.ndjson` or a `campaign.json`. Any other file is a problem that the dashboard shows, not an error.
- * @param paths Files.
- * @param readText Reads a file; undefined if it does not exist. May throw.
- * @param pageOf Path of the page of this name next to a file; null if there is no such page. @default there is no page
- */
-export function readStored(
-  paths: readonly string[],
-  readText: (path: string) => string | undefined,
-  pageOf: (path: string, page: string) => string | null = () => null,
-): Stored {
-  const runs: RunEntry[] = [];
-  const campaigns: CampaignEntry[] = [];
-  const fileProblems: FileProblem[] = [];
-  for (const file of paths) {
-    try {
-      const text = readText(file);
-      if (text === undefined) throw new Error("There is no such file");
-      // Several lines of JSON are not valid JSON: they are the events of a run.
-      const value = parseJson(text);
-      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign !== undefined) campaigns.push({ ...campaign, page: pageOf(file, "campaign.html") });
-      else runs.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
-    } catch (error) {
-      fileProblems.push({ file, kind: "file", why: messageOf(error) });
-    }
-  }
-  const newest = newestOf(campaigns);
-  newest.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
-  return { runs: runs.sort(byTime), campaigns: newest, fileProblems };
-}
-
-// Another version of the toolkit may have written the words in a file.
-const GOOD: readonly string[] = GOOD_VERDICTS;
-const OPEN: readonly string[] = OPEN_STATES;
-const AT_WORK: readonly string[] = ["running", "starting"];
-
-/** @param max Greatest accepted value. */
-function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
-  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
-}
-
-const textIn = (value: unknown) => typeof value === "string" ? value : null;
-
-/** Undefined if the value is not a campaign. Missing numbers are 0: a later version may have other states. */
-function campaignIn(file: string, value: Record<string, unknown>): Omit<CampaignEntry, "page"> | undefined {
-  const { schema, campaign, counts, state, items } = value;
-  if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
-  if (!isObject(counts) || !Array.isArray(items)) return undefined;
-  const all = Object.entries(counts);
-  const count = (isCounted: (name: string) => boolean) =>
-    all.filter(([name]) => isCounted(name)).reduce((sum, [, number]) => sum + numberIn(number), 0);
-  return {
-    file,
-    name: campaign,
-    round: textIn(value.round) ?? "",
-    state,
-    stateReason: textIn(value.stateReason),
-    items: count(() => true),
-    ended: count((name) => !OPEN.includes(name)),
-    good: count((name) => GOOD.includes(name)),
-    running: count((name) => AT_WORK.includes(name)),
-    pullRequests: items.filter((item) => isObject(item) && textIn(item.pullRequest) !== null).length,
-    nextWaveAt: textIn(value.nextWaveAt),
-    endsAt: textIn(value.endsAt),
-    exitCode: numberIn(value.exitCode, 255),
-    at: textIn(value.at) ?? "",
-  };
-}
-
-/** @throws {UsageError} if the text is not a result. */
-function runIn(file: string, text: string): Omit<RunEntry, "page"> {
-  const result = readResult([{ path: file, text }]);
-  return {
-    file,
-    kind: result.kind === "automation-run" ? "automation-run" : "run",
-    runId: result.runId,
-    repository: result.repository ?? null,
-    task: headlineOf(viewOf(result)).title,
-    outcome: result.outcome,
-    exitCode: result.exitCode,
-    reason: result.reason,
-    pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
-    createdAt: result.createdAt,
-    durationMs: tookMsOf(result),
-  };
-}
-
-/** Newest first; runs without a time last. */
-function byTime(a: RunEntry, b: RunEntry): number {
-  const ms = ({ createdAt }: RunEntry) => Date.parse(createdAt ?? "") || 0;
-  return ms(b) - ms(a) || (a.file < b.file ? -1 : 1);
-}
-
-/** The newest file of each campaign and round, since each clone of a campaign's home has one. If the times are equal, the first one. */
-function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
-  const found = new Map<string, CampaignEntry>();
-  const ms = ({ at }: CampaignEntry) => Date.parse(at) || 0;
-  for (const campaign of campaigns) {
-    const key = JSON.stringify([campaign.name, campaign.round]);
-    const known = found.get(key);
-    if (known === undefined || ms(campaign) > ms(known)) found.set(key, campaign);
-  }
-  return [...found.values()];
-}
-
 // The files of a dashboard, as texts.
 
+/** Everything that was read, as the data of a dashboard. */
+export function assemble(
+  collected: Collected,
+  { runs, campaigns, covers, fileProblems, pulls }: Stored,
+  reading: ForgeReading | null,
+): DashboardData {
+  const nowMs = instantMs(collected.at) ?? 0;
+  const counted = endedRuns(runs);
+  return {
+    schema: 1,
+    ...collected,
+    runs,
+    days: lastDaysOf(counted, nowMs),
+    weeks: weeksOf(counted, nowMs),
+    repositoryFigures: repositoriesOf(counted, nowMs),
+    pullRequests: pullRequestsOf(pulls, reading, nowMs),
+    campaigns,
+    covers,
+    fileProblems,
+  };
+}
+
 /** In the order in which they are written. The page comes last, so that its links never lead to missing files. */
-export const FILES = {
+const FILES = {
   data: "data.json",
   metrics: "metrics.prom",
-  history: "history.jsonl",
   page: "index.html",
 } as const;
 
@@ -407,22 +308,13 @@ interface DashboardFile {
   text: string;
 }
 
-/**
- * Renders all files. The same data and history always give the same texts.
- * @param data Data after `cleanDashboard`.
- * @param history Current text of `history.jsonl`; empty without the file.
- * @returns The files, and the number of history lines that could not be read as a day. Those are dropped.
- */
-export function renderDashboard(data: DashboardData, history: string): { files: DashboardFile[]; unread: number } {
-  const { days, unread } = readDays(history);
-  const all: Day[] = withDay(days, dayOf(data));
-  const files = [
+/** Renders all files. The same data always gives the same texts. @param data Data after `cleanDashboard`. */
+export function renderDashboard(data: DashboardData): DashboardFile[] {
+  return [
     { name: FILES.data, text: `${jsonText(data, 2)}\n` },
     { name: FILES.metrics, text: renderDashboardMetrics(data) },
-    { name: FILES.history, text: renderDays(all) },
-    { name: FILES.page, text: renderDashboardPage(data, all) },
+    { name: FILES.page, text: renderDashboardPage(data) },
   ];
-  return { files, unread };
 }
 
 // Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
@@ -516,7 +408,19 @@ const MAX_TEXT = 2_000;
 const MAX_READ = 20_000;
 
 /** Fields that programs look up: only the token is masked there. */
-const LOOKED_UP: readonly string[] = ["id", "runId", "status", "state", "outcome", "kind", "at", "schema"];
+const LOOKED_UP: readonly string[] = [
+  "id",
+  "runId",
+  "status",
+  "state",
+  "outcome",
+  "kind",
+  "at",
+  "schema",
+  "taskKey",
+  "page",
+  "last",
+];
 
 /**
  * A copy with every text normalized, redacted and cut after 2 000 characters.

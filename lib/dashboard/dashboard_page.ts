@@ -1,518 +1,738 @@
 /**
- * `index.html`: a dashboard for people, in a browser. First what needs attention, then everything that was read.
+ * `index.html`: a dashboard for people, in a browser. A sentence, what needs attention, figures, and lists to look things up.
  * @module
  */
+import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";
 import {
   bare,
   type Cell,
   code,
   type Column,
-  facts,
   type Fill,
   fold,
+  grid,
   type Html,
+  link,
   list,
   markup,
-  MAX_LINE,
   oneLine,
   page,
   panel,
   type Part,
-  pullLink,
   section,
   shortId,
-  state as stateOf,
+  state,
   table,
   type TableRow,
   todoList,
   type Tone,
   withoutEmpty,
 } from "../report/page.ts";
-import { figure, lines, strip } from "../report/chart.ts";
-import { LATE_MS } from "../campaign/report/words.ts";
-import { formatDuration } from "../text/duration.ts";
-import { dayTimeText, distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
-import { cutText } from "../text/plain_text.ts";
+import { lookup } from "../lookup.ts";
+import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
+import { formatCount } from "../text/duration.ts";
+import { campaignTitle, type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
-  type AutomationRuns,
-  type Concern,
-  concernsOf,
   countBy,
   type DashboardData,
-  type Day,
-  headlineOf,
+  dashboardName,
+  isRead,
   LIST_WORDS,
   LISTS,
-  type ListState,
-  sumOf,
+  type Pair,
+  type PullRequestEntry,
+  type RepositoryFigures,
+  type RunEntry,
+  type RunFigures,
+  type WeekFigures,
 } from "./data.ts";
 
-const FIRST_DAY = markup`<p class="soft">From the second day on, a chart of the days stands here.</p>`;
-
-/**
- * @param data Data after `cleanDashboard`. Texts stay texts; only pull requests become links.
- * @param days Days of the history, including the day of the data.
- */
-export function renderDashboardPage(data: DashboardData, days: readonly Day[] = []): string {
+/** @param data Data after `cleanDashboard`. Texts stay texts; only pull requests and pages beside this one become links. */
+export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const tone: Tone = concerns.some((each) => each.tone === "bad") ? "bad" : concerns.length > 0 ? "warn" : "good";
+  const tone: Tone = concerns.length === 0 ? "good" : concerns.some((each) => each.tone === "bad") ? "bad" : "warn";
   const headline = headlineOf(concerns);
-  const host = data.origin.replace(/^https?:\/\//, "");
-  const chart = trend(days);
-  const parts = [
-    campaignTable(data, nowMs),
-    runTable(data, nowMs),
-    automationTable(data, nowMs),
-    sandboxTable(data, nowMs),
-    repositoryTable(data),
-  ].filter((part) => part !== null);
+  const name = dashboardName(data);
   return page({
-    title: `Mogplex: ${headline}`,
+    title: `${headline} – ${name}`,
     path: [],
-    home: { name: "Mogplex" },
+    home: { name: bare(name) },
     asOf: dayTimeText(nowMs),
     tone,
     heading: headline,
-    summary: markup`Agents at <bdi>${host}</bdi>.`,
+    summary: summary(data),
     body: [
-      attention(concerns),
-      // The first table is open. The others are for looking things up and open at a click.
-      ...parts.slice(0, 1).map(partOf),
-      days.length > 0 && section("trend", "Day by day", null, chart ?? FIRST_DAY),
-      ...parts.slice(1).map(partOf),
-      sources(data),
+      concerns.length > 0 &&
+      markup`<section aria-label="Needs attention">${attention(concerns, nowMs)}</section>
+`,
+      section("days", "Last 7 days", "compared with the 7 days before", days(data)),
+      section("weeks", weeksTitle(data.weeks), "weeks begin on Monday, UTC", weeks(data.weeks)),
+      section("pulls", "Pull requests", "of runs and campaigns, last 7 days", pulls(data, nowMs)),
+      section("campaigns", "Campaigns", null, campaigns(data, nowMs)),
+      section("repositories", "Repositories", "last 7 days", repositories(data)),
+      section(
+        "automations",
+        "Automations and sandboxes",
+        null,
+        grid("thirds", automations(data, nowMs), sandboxes(data, nowMs)),
+      ),
+      section("runs", "Runs", runsAside(data), runs(data, nowMs)),
+      section("sources", "What this page covers", null, sources(data)),
     ],
     notes: [
-      "The service lists no runs, so there are only those whose files were given, and the pull requests of these runs and campaigns. It does not report what runs cost.",
-      "The same as data: data.json, metrics.prom and history.jsonl beside this page.",
+      "The service does not report what runs cost.",
+      markup`The same as data: <a href="data.json">data.json</a>, <a href="metrics.prom">metrics.prom</a>.`,
     ],
   });
 }
 
-const MAX_DRAWN = 120;
-const MAX_ROWS = 60;
+function summary({ days: { last }, pullRequests: { waiting }, covers }: DashboardData): Part {
+  const waits = waiting !== null && waiting.last > 0 &&
+    markup` <strong>${formatCount(waiting.last, "pull request")}</strong> ${
+      waiting.last === 1 ? "waits" : "wait"
+    } for review${difference(waiting)}.`;
+  if (last.runs === 0) {
+    const none = covers.results + covers.lines + covers.campaigns === 0
+      ? "No file of a run was given, so nothing is counted: see --history and --results."
+      : "No run ended in the last 7 days.";
+    return markup`${none}${waits}`;
+  }
+  return markup`<strong>${formatCount(last.runs, "run")}</strong> in the last 7 days, <strong>${
+    shareText(last)
+  }</strong> succeeded.${waits}`;
+}
 
-const number = (value: number, text: Part = value) => ({ show: text, value });
+function difference({ last, before }: Pair): string {
+  const more = last - before;
+  return more === 0 ? ", as many as 7 days ago" : `, ${Math.abs(more)} ${more > 0 ? "more" : "fewer"} than 7 days ago`;
+}
 
-const LINES: readonly (readonly [name: Drawn, words: string, color: "run" | "idle" | "good"])[] = [
-  ["sandboxes", "sandboxes in use", "idle"],
-  ["failedRuns", "failed runs of automations in 24 h", "run"],
-  ["openItems", "campaign items not ended", "idle"],
-  ["pullRequests", "pull requests", "good"],
-];
+/** Fewer runs are counted one by one. */
+const LEAST_RUNS = 5;
 
-/** Null before the second day. */
-function trend(all: readonly Day[]): Html | null {
-  const days = all.slice(-MAX_DRAWN);
-  const [first, last] = [days[0], days.at(-1)];
-  if (first === undefined || last === undefined || first === last) return null;
-  const fromMs = Date.parse(first.day);
-  const span = Date.parse(last.day) - fromMs;
-  const drawn = LINES.map(([name, words, color]) => ({
-    name: words,
-    color,
-    points: days.flatMap((day) => {
-      const value = day[name] ?? null;
-      return value === null ? [] : [[(Date.parse(day.day) - fromMs) / span, value] as const];
-    }),
+/** `87 %`, or `3 of 4` for a few. */
+function shareText({ runs, succeeded }: RunFigures): string {
+  return runs < LEAST_RUNS ? `${succeeded} of ${runs}` : `${Math.round(succeeded / runs * 100)} %`;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** An age in one unit: `4 min`, `5 h`, `9 d`. */
+function ageText(ms: number): string {
+  if (ms < HOUR_MS) return `${Math.max(1, Math.round(ms / 60_000))} min`;
+  return ms < 2 * DAY_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} d`;
+}
+
+/** More than these are one line. */
+const MAX_CONCERNS = 7;
+
+function attention(concerns: readonly Concern[], nowMs: number): Html {
+  const entries = concerns.map(({ tone, subject, line, at, lasts, link }) => ({
+    tone,
+    subject: markup`<b>${bare(subject)}</b>`,
+    line: line !== "" && bare(line),
+    age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : `${ageText(nowMs - at)} ago`,
+    link: link !== null &&
+      (link.page === undefined ? markup`<a href="#${link.part}">${link.words}</a>` : pageLink(link.page, link.words)),
   }));
-  const now = LINES.map(([name, words]) => `${last[name] ?? "unknown"} ${words}`).join(", ");
-  const label = `From ${first.day} to ${last.day}, at the end: ${now}`;
-  const columns = [
-    { name: "Day" },
-    { name: "Repositories", number: true },
-    { name: "Automations", number: true },
-    ...LINES.map(([, words]) => ({ name: words.replace(/^./, (letter) => letter.toUpperCase()), number: true })),
-  ];
-  const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
-    cells: [
-      markup`<span class="line">${day.day}</span>`,
-      day.repositories,
-      day.automations,
-      ...LINES.map(([name]) => day[name] ?? null),
-    ],
-  }));
-  return markup`${figure("Days", null, lines(label, drawn, [[0, first.day], [1, last.day]]))}${
-    fold("the numbers", table("Numbers of each day", columns, rows))
+  const more = entries.length - MAX_CONCERNS;
+  return markup`${todoList(entries.slice(0, MAX_CONCERNS))}${
+    more > 0 && fold(`${more} more`, todoList(entries.slice(MAX_CONCERNS)))
   }`;
 }
 
-interface TablePart {
-  /** Unique on the page. */
-  readonly id: string;
-  readonly heading: string;
-  /** Plural noun for the rows, in lower case. */
-  readonly rows: string;
-  /** How much of the list was read; undefined for data from files. */
-  readonly state?: ListState | undefined;
-  /** Text shown if there are no rows; null leaves the part out. */
-  readonly empty: string | null;
-  readonly columns: readonly Column[];
-  readonly content: readonly TableRow[];
-  /** Content above the table. @default {null} */
-  readonly before?: Part;
-  /** Whether the table opens at a click. @default {false} */
-  readonly folded?: boolean;
+/** The link to a page in the folder of the dashboard. */
+function pageLink(page: string, words: Part): Html {
+  // With each part escaped it has no scheme, and without a leading "/" it has no host.
+  const address = page.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/");
+  return markup`<a href="${address}" rel="noopener noreferrer">${words}</a>`;
 }
 
-const MORE_AT_WORK =
-  markup`<p class="soft">More items are at work than sandboxes are in use. A run that was just started has no sandbox yet, and each campaign is shown as of the time of its file.</p>`;
+// The last seven days.
 
-function campaignTable(data: DashboardData, nowMs: number): TablePart | null {
-  const { campaigns, lists } = data;
-  if (campaigns.length === 0) return null;
-  const isMore = lists.sandboxes.state === "complete" &&
-    sumOf(campaigns, ({ running }) => running) > activeSandboxes(data);
-  const content = campaigns.map((
-    { name, round, page, state, stateReason, items, ended, good, running, nextWaveAt, at },
-  ) => ({
-    kind: state,
+type Better = "up" | "down" | null;
+
+/** Whether more is better, or less; neither for the number of runs. */
+function tile(
+  name: string,
+  value: Part,
+  change: readonly [more: number, text: string] | null,
+  better: Better,
+  drawing: Part,
+): Html {
+  const [more, text] = change ?? [0, ""];
+  const sign = more === 0 ? "=" : more > 0 ? "↑" : "↓";
+  const tone = more === 0 || better === null ? "idle" : (more > 0) === (better === "up") ? "good" : "warn";
+  return markup`<dl class="panel tile"><dt>${name}</dt><dd class="big">${value}</dd>${drawing}${
+    change !== null && markup`<dd class="delta"><span class="${tone}" aria-hidden="true">${sign}</span> ${text}</dd>`
+  }</dl>`;
+}
+
+function days({ days: { last, before }, weeks }: DashboardData): Html | null {
+  if (last.runs === 0) return null;
+  const isComparable = last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
+  const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
+  const points = Math.round(last.succeeded / last.runs * 100) -
+    Math.round(before.succeeded / Math.max(1, before.runs) * 100);
+  const durations = (pick: (figures: RunFigures) => number | null) => {
+    const [now, then] = [pick(last), pick(before)];
+    if (now === null || then === null) return null;
+    const more = now - then;
+    // A twentieth, or less than a second, is no difference.
+    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${spanText(then)}`);
+    return compare(
+      more,
+      `${spanText(Math.abs(more))} ${more > 0 ? "slower" : "faster"} than ${spanText(then)}`,
+    );
+  };
+  const more = last.runs - before.runs;
+  const full = weeks.slice(0, -1);
+  const curve = (pick: (week: WeekFigures) => number | null) => spark(full.map(pick));
+  const hasP95 = last.p95Ms !== null;
+  return grid(
+    "quarters",
+    tile(
+      "Runs",
+      last.runs,
+      compare(
+        more,
+        more === 0 ? `as many as before` : `${Math.abs(more)} ${more > 0 ? "more" : "fewer"} than ${before.runs}`,
+      ),
+      null,
+      curve(({ runs }) => runs),
+    ),
+    tile(
+      "Succeeded",
+      last.runs < LEAST_RUNS
+        ? shareText(last)
+        : markup`${Math.round(last.succeeded / last.runs * 100)}<small> %</small>`,
+      compare(
+        points,
+        points === 0
+          ? `as before`
+          : `${formatCount(Math.abs(points), "point")} ${points > 0 ? "better" : "worse"} than ${shareText(before)}`,
+      ),
+      "up",
+      curve((week) => week.runs === 0 ? null : week.succeeded / week.runs),
+    ),
+    last.medianMs !== null &&
+      tile(
+        "Median duration",
+        clock(last.medianMs),
+        durations(({ medianMs }) => medianMs),
+        "down",
+        curve(({ medianMs }) => medianMs),
+      ),
+    last.slowestMs !== null &&
+      (hasP95
+        ? tile(
+          "95 % finish within",
+          clock(last.p95Ms ?? 0),
+          durations(({ p95Ms }) => p95Ms),
+          "down",
+          curve(({ p95Ms }) => p95Ms),
+        )
+        : tile(
+          "Slowest",
+          clock(last.slowestMs),
+          durations(({ slowestMs }) => slowestMs),
+          "down",
+          curve(({ slowestMs }) => slowestMs),
+        )),
+  );
+}
+
+/** `6:40 min`: minutes and seconds below an hour, otherwise hours and minutes. */
+function clock(ms: number): Html {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return markup`${seconds}<small> s</small>`;
+  const two = (value: number) => String(value).padStart(2, "0");
+  if (seconds < 3_600) return markup`${Math.floor(seconds / 60)}:${two(seconds % 60)}<small> min</small>`;
+  const minutes = Math.round(seconds / 60);
+  return markup`${Math.floor(minutes / 60)}:${two(minutes % 60)}<small> h</small>`;
+}
+
+// Weeks.
+
+/** Fewer weeks show no trend. */
+const LEAST_WEEKS = 3;
+
+function weeksTitle(weeks: readonly WeekFigures[]): string {
+  return `${weeks.length} weeks`;
+}
+
+function weeks(all: readonly WeekFigures[]): Html | null {
+  if (all.length < LEAST_WEEKS) return null;
+  const name = (week: WeekFigures, index: number) =>
+    index === all.length - 1 ? "so far" : (all.length - 1 - index) % 3 === 0 ? dayText(week.from) : undefined;
+  const rest = ({ runs, succeeded, failed }: WeekFigures) => runs - succeeded - failed;
+  const runsLabel = `Runs by week, ${all.map((week) => `${dayText(week.from)}: ${week.runs}`).join("; ")}`;
+  const runs = columns(
+    runsLabel,
+    all.map((week, index) => ({
+      name: name(week, index),
+      parts: [["good", week.succeeded], ["idle", rest(week)], ["bad", week.failed]],
+      text: week.runs === 0 ? undefined : String(week.runs),
+      isOpen: index === all.length - 1,
+    })),
+  );
+  return markup`${
+    grid(
+      "thirds",
+      figure(
+        "Runs",
+        legend([["bad", "failed"], ["idle", "cancelled or no verdict"], ["good", "succeeded"]]),
+        runs,
+      ),
+      durations(all),
+    )
+  }${fold("Weeks as a table", markup`<div class="panel">${weekTable(all)}</div>`)}`;
+}
+
+function durations(all: readonly WeekFigures[]): Html | null {
+  const longest = Math.max(...all.map(({ p95Ms, medianMs }) => p95Ms ?? medianMs ?? 0));
+  const [unit, size] = longest >= 120_000 ? ["minutes", 60_000] : ["seconds", 1_000];
+  const points = (pick: (week: WeekFigures) => number | null) =>
+    all.flatMap((week, index) => {
+      const ms = pick(week);
+      return ms === null ? [] : [[index / (all.length - 1), ms / size] as const];
+    });
+  const [median, slow] = [points(({ medianMs }) => medianMs), points(({ p95Ms }) => p95Ms)];
+  if (median.length < LEAST_WEEKS) return null;
+  const round = (value: number | undefined) => Number((value ?? 0).toFixed(size === 60_000 ? 1 : 0));
+  const [first, last] = [round(median[0]?.[1]), round(median.at(-1)?.[1])];
+  const middle = all[Math.floor(all.length / 2)];
+  return figure(
+    "Duration",
+    markup`<span class="soft">${unit}</span>`,
+    lines(
+      `Duration by week in ${unit}: the median went from ${first} to ${last}`,
+      [
+        ...slow.length >= LEAST_WEEKS
+          ? [{ name: `95 % within ${round(slow.at(-1)?.[1])}`, color: "idle" as const, dashed: true, points: slow }]
+          : [],
+        { name: `median ${last}`, color: "run", points: median },
+      ],
+      [
+        [0, dayText(all[0]?.from ?? "")],
+        [0.5, all.length > 4 ? dayText(middle?.from ?? "") : ""],
+        [1, "so far"],
+      ],
+    ),
+  );
+}
+
+const duration = (ms: number | null): Cell => ms === null ? null : { show: spanText(ms), value: ms };
+
+function weekTable(all: readonly WeekFigures[]): Html {
+  const heads: readonly Column[] = [
+    { name: "Week of" },
+    ...["Runs", "Succeeded", "Failed", "Share", "Median", "95 % within"].map((name) => ({
+      name,
+      number: true,
+      named: true,
+    })),
+  ];
+  const rows = all.toReversed().map((week, index) => ({
     cells: [
-      markup`${linkedName(page, name)}${round !== "" && markup`<span class="soft">, round ${oneLine(round)}</span>`}`,
-      word(state, state === "done" && ended > good ? "none" : toneOf(state)),
-      oneLine(stateReason),
-      number(ended, `${ended} of ${items}`),
-      number(good),
-      number(ended - good),
-      number(running),
-      state === "done" ? null : waveCell(nextWaveAt, nowMs),
-      since(at, nowMs),
+      `${dayText(week.from)}${index === 0 ? " (so far)" : ""}`,
+      week.runs,
+      week.succeeded,
+      week.failed,
+      week.runs === 0 ? null : shareText(week),
+      duration(week.medianMs),
+      duration(week.p95Ms),
     ],
   }));
-  const columns = [
+  return table("Weeks", ...withoutEmpty(heads, rows));
+}
+
+// Pull requests.
+
+const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
+  [1, "under 1 day", "idle"],
+  [3, "1 to 3 days", "idle"],
+  [7, "3 to 7 days", "warn"],
+  [Infinity, "over 7 days", "warn"],
+];
+/** Waiting pull requests that are shown at once. */
+const FIRST_PULLS = 5;
+
+function pulls({ pullRequests }: DashboardData, nowMs: number): Html | null {
+  const { count, opened, merged, closed, waiting, entries, why } = pullRequests;
+  if (count === 0) return null;
+  const ages = entries.map(({ openedAt }) => (nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS);
+  const groups = AGES.map(([limit, name, color], index) => ({
+    name,
+    color,
+    size: ages.filter((age) => age < limit && age >= (AGES[index - 1]?.[0] ?? -Infinity)).length,
+  }));
+  const most = Math.max(1, ...groups.map(({ size }) => size));
+  const boxes: readonly (readonly [name: string, pair: Pair | null])[] = [
+    ["Opened", opened],
+    ["Merged", merged],
+    ["Closed, not merged", closed],
+    ["Waiting now", waiting],
+  ];
+  const rows = entries.map((entry) => pullRow(entry, nowMs));
+  const more = rows.length - FIRST_PULLS;
+  return markup`<div class="panel"><dl class="strip">${
+    boxes.map(([name, pair]) =>
+      pair !== null &&
+      markup`<div><dt>${name}</dt><dd class="big">${pair.last}</dd><dd class="delta">7 days before: ${pair.before}</dd></div>`
+    )
+  }${
+    entries.length > 0 &&
+    markup`<div class="ages"><dt>Waiting, by age</dt><dd><ul>${
+      groups.map(({ name, color, size }) =>
+        markup`<li><span>${name}</span>${bar(null, [[color, size]], most)}<b>${size}</b></li>`
+      )
+    }</ul></dd></div>`
+  }</dl>${
+    rows.length > 0 &&
+    table("The pull requests that have waited longest", ...withoutEmpty(PULLS, rows.slice(0, FIRST_PULLS)))
+  }${why !== null && markup`<p class="foot">${bare(why)}.</p>`}</div>${
+    more > 0 &&
+    fold(`All ${rows.length} that wait`, listed("pull requests", "Pull requests that wait", PULLS, rows))
+  }`;
+}
+
+const PULLS: readonly Column[] = [
+  { name: "Waiting longest" },
+  { name: "Task", full: true },
+  { name: "Checks" },
+  { name: "Review" },
+  { name: "Owner", named: true },
+  { name: "Age", number: true, named: true },
+];
+
+const REVIEWS: ReadonlyMap<string, string> = new Map([
+  ["approved", "approved"],
+  ["requested", "review requested"],
+  ["changes-requested", "changes requested"],
+  ["not-requested", "nobody asked"],
+]);
+
+function pullRow(
+  { url, repository, task, campaign, openedAt, checks, review, conflict, owner }: PullRequestEntry,
+  nowMs: number,
+): TableRow {
+  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
+  const ms = instantMs(openedAt);
+  const looks: Readonly<Record<string, Tone>> = { green: "good", red: "bad", pending: "run" };
+  return {
+    kind: conflict === true ? "conflict" : checks ?? "unknown",
+    cells: [
+      link(url, repository === null || number === undefined ? url : `${repository} #${number}`),
+      oneLine(task ?? campaign),
+      conflict === true
+        ? state("conflict", "warn")
+        : checks === null || checks === "none"
+        ? null
+        : state(checks, lookup(looks, checks) ?? "none"),
+      review === null ? null : REVIEWS.get(review) ?? oneLine(review),
+      oneLine(owner),
+      ms === null ? null : { show: ageText(nowMs - ms), value: nowMs - ms },
+    ],
+  };
+}
+
+// Campaigns.
+
+const STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
+  ["planned", ["queued", "not started"]],
+  ["running", ["run", "running"]],
+  ["waiting", ["queued", "waiting"]],
+  ["gated", ["warn", "needs approval"]],
+  ["stopping", ["warn", "stopping"]],
+  ["stopped", ["warn", "stopped"]],
+  ["done", ["good", "done"]],
+]);
+
+function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
+  if (campaigns.length === 0) return null;
+  const heads: readonly Column[] = [
     { name: "Campaign" },
     { name: "State" },
-    { name: "Why" },
-    { name: "Ended", number: true, named: true },
-    { name: "Well or skipped", number: true, named: true },
+    { name: "Progress", full: true },
+    { name: "Finished", number: true, named: true },
     { name: "Failed", number: true, named: true },
-    { name: "At work", number: true, named: true },
-    { name: "Next wave", named: true },
+    { name: "Merged", number: true, named: true },
+    { name: "Ends", number: true, named: true },
     { name: "As of", named: true },
   ];
-  const before = isMore && MORE_AT_WORK;
-  return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content, before };
+  const rows = campaigns.map((campaign): TableRow => {
+    const { page, state: word, gatedAt, items, ended, good, running, pullRequests, merged, endsAt, at } = campaign;
+    const [tone, words] = STATES.get(gatedAt === null ? word : "gated") ?? ["none", word];
+    const title = campaignTitle(campaign);
+    return {
+      kind: words,
+      cells: [
+        page === null ? oneLine(title) : pageLink(page, bare(title)),
+        state(words, tone),
+        bar(null, [["good", good], ["bad", ended - good], ["run", running]], items),
+        { show: `${ended} of ${items}`, value: ended },
+        ended > good ? ended - good : null,
+        merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
+        word === "done" ? null : gatedAt !== null || word === "gated" ? "after approval" : moment(endsAt, nowMs),
+        moment(at, nowMs),
+      ],
+    };
+  });
+  return listed("campaigns", "Campaigns", heads, rows);
 }
 
-/** Longer than any status. A longer word would make a column as wide as the page. */
-const MAX_WORD = 32;
-
-function word(text: string, tone: Tone): Html {
-  return stateOf(cutText(text, MAX_WORD), tone);
-}
-
-/** Accepts the words of the service and ours. */
-function toneOf(word: string): Tone {
-  if (["error", "failed", "stopped_early"].includes(word)) return "bad";
-  if (["success", "done", "active"].includes(word)) return "good";
-  return ["awaiting_input", "gated", "stopped", "stopping", "deadline", "cancelled", "suppressed"].includes(word)
-    ? "warn"
-    : "none";
-}
-
-/** A time as a distance, which sorts by the time; null without a time. @param past Text before a time that has passed. @default {""} */
-function since(text: string | null, nowMs: number, past = ""): Cell {
+/** A time as a distance, which sorts by the time; null without a time. */
+function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
-  if (ms === null) return text;
+  if (ms === null) return null;
   const iso = new Date(ms).toISOString();
-  const words = `${ms > nowMs ? "" : past}${distanceText(ms, nowMs)}`;
-  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${words}</time>`, value: ms };
+  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
 }
 
-/** A process that keeps running starts a wave when it is due. */
-function waveCell(text: string | null, nowMs: number): Cell {
-  const lateMs = nowMs - (instantMs(text) ?? Infinity);
-  return lateMs >= 0 && lateMs <= LATE_MS ? "due now" : since(text, nowMs, "due ");
+// Repositories and runs.
+
+function colorOf(outcome: string): Fill {
+  if (outcome === "success") return "good";
+  if (outcome === "failed") return "bad";
+  return outcome === "running" || outcome === "pending" ? "run" : "idle";
 }
 
-function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
+function lastStrip(outcomes: readonly string[]): Html | null {
+  if (outcomes.length === 0) return null;
+  const failed = outcomes.filter((each) => each === "failed").length;
+  return strip(`last ${formatCount(outcomes.length, "run")}, oldest first: ${failed} failed`, outcomes.map(colorOf));
+}
+
+const REPOSITORIES: readonly Column[] = [
+  { name: "Repository" },
+  { name: "Runs", number: true, named: true },
+  { name: "Succeeded", number: true, named: true },
+  { name: "Last 12" },
+  { name: "Median", number: true, named: true },
+  { name: "Slowest", number: true, named: true },
+  { name: "Waiting", number: true, named: true },
+];
+/** Repositories that are shown at once. */
+const FIRST_REPOSITORIES = 8;
+
+function repositories({ repositoryFigures, pullRequests, repositories, lists }: DashboardData): Html | null {
+  if (repositoryFigures.length === 0) return null;
+  const waiting = countBy(pullRequests.entries, ({ repository }) => repository ?? "");
+  const row = (figures: RepositoryFigures): TableRow => {
+    const { repository, runs, medianMs, slowestMs, last } = figures;
+    return {
+      kind: runs > 0 ? "with runs" : "without runs",
+      cells: [
+        oneLine(repository),
+        runs,
+        runs === 0 ? null : { show: shareText(figures), value: figures.succeeded / runs },
+        lastStrip(last),
+        duration(medianMs),
+        duration(slowestMs),
+        waiting.get(repository) ?? null,
+      ],
+    };
+  };
+  const rows = repositoryFigures.map(row);
+  const all = isRead(lists.repositories) && lists.repositories.state === "complete"
+    ? `${rows.length} with runs of ${repositories.length} that the token can see`
+    : `${rows.length} with runs`;
+  const isLong = rows.length > FIRST_REPOSITORIES;
+  return markup`<div class="panel">${
+    table("Repositories", ...withoutEmpty(REPOSITORIES, rows.slice(0, FIRST_REPOSITORIES)))
+  }${!isLong && markup`<p class="foot soft">${all}</p>`}</div>${
+    isLong && fold(`All ${all}`, listed("repositories", "All repositories", REPOSITORIES, rows))
+  }`;
+}
+
+const OUTCOMES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
+  ["success", ["good", "succeeded"]],
+  ["failed", ["bad", "failed"]],
+  ["cancelled", ["skipped", "cancelled"]],
+  ["awaiting_input", ["warn", "needs attention"]],
+  ["started", ["run", "running"]],
+]);
+
+function runsAside({ runs, covers: { from } }: DashboardData): string {
+  return `${runs.length}${from === null ? "" : `, since ${dayText(from)}`}`;
+}
+
+const RUNS: readonly Column[] = [
+  { name: "Repository or run" },
+  { name: "State" },
+  { name: "Task", full: true },
+  { name: "Why", full: true },
+  { name: "Pull request" },
+  { name: "Ended", named: true },
+  { name: "Took", number: true, named: true },
+];
+/** Most runs in the table: data.json has all. */
+const MAX_ROWS = 1_000;
+
+function runs({ runs }: DashboardData, nowMs: number): Html | null {
   if (runs.length === 0) return null;
-  const content = runs.map((
-    { repository, task, outcome, reason, pullRequest, createdAt, durationMs, runId, file, page },
-  ) => ({
-    kind: outcome,
-    cells: [
-      repository === null && runId !== null ? pageLink(page, shortId(runId)) : linkedName(page, repository ?? file),
-      oneLine(task),
-      word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
-      oneLine(reason),
-      pullRequest === null ? null : pullLink(pullRequest),
-      since(createdAt, nowMs),
-      number(durationMs, formatDuration(durationMs)),
-    ],
-  }));
-  const columns = [
-    { name: "Repository or run" },
-    { name: "Task" },
-    { name: "Outcome" },
-    { name: "Why" },
-    { name: "Pull request" },
-    { name: "Started", named: true },
-    { name: "Took", number: true, named: true },
-  ];
-  return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
+  const rows = runs.slice(0, MAX_ROWS).map((run) => runRow(run, nowMs));
+  const more = runs.length - rows.length;
+  return fold(
+    `Show the ${more > 0 ? `newest ${rows.length} of ` : ""}${formatCount(runs.length, "run")}`,
+    listed("runs", "Runs", RUNS, rows),
+  );
 }
 
-function linkedName(page: string | null, name: string): Html | null {
-  if (page === null) return oneLine(name);
-  return pageLink(page, name.length > MAX_LINE ? markup`<bdi class="long">${name}</bdi>` : bare(name));
-}
-
-/** The link to a page in the folder of the dashboard; the label alone if there is no page. */
-function pageLink(page: string | null, shown: Html | null): Html | null {
-  if (page === null || page.startsWith("/")) return shown;
-  // With each part escaped it has no scheme, and without a leading "/" it has no host.
-  const address = page.split("/").map(encodeURIComponent).join("/");
-  return markup`<a href="${address}" rel="noopener noreferrer">${shown}</a>`;
-}
-
-function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
-  const columns = [
-    { name: "Automation" },
-    { name: "Status" },
-    { name: "Last run", named: true },
-    { name: "When", named: true },
-    { name: "Last 20, newest right" },
-    { name: "Failed", number: true, named: true },
-    { name: "Remarks" },
-  ];
-  const runs = lists.automationRuns;
+function runRow(
+  { repository, runId, file, page, outcome, task, reason, pullRequest, endedAt, createdAt, durationMs }: RunEntry,
+  nowMs: number,
+): TableRow {
+  const [tone, word] = OUTCOMES.get(outcome) ?? ["warn", "no verdict"];
+  const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
+  const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
   return {
-    id: "automations",
-    heading: "Automations",
-    rows: "automations",
-    state: lists.automations,
-    empty: "The token reaches no automation.",
-    columns,
-    content: automations.map((each) => automationRow(each, nowMs)),
-    before: runs.why !== null && markup`<p>${runs.why}.</p>`,
+    kind: word,
+    cells: [
+      page === null
+        ? (repository === null && runId !== null ? shortId(runId) : oneLine(repository ?? file))
+        : pageLink(page, name),
+      state(word, tone),
+      oneLine(task),
+      oneLine(reason),
+      pullRequest === null ? null : link(pullRequest, number === undefined ? pullRequest : `#${number}`),
+      moment(endedAt ?? createdAt, nowMs),
+      duration(durationMs),
+    ],
   };
 }
 
-function automationRow(automation: AutomationEntry, nowMs: number) {
-  const { name, status, published, runs } = automation;
+// Lists of the service.
+
+const AUTOMATIONS: readonly Column[] = [
+  { name: "Automation" },
+  { name: "Last run" },
+  { name: "When", number: true, named: true },
+  { name: "Last 20" },
+];
+
+function automations({ automations }: DashboardData, nowMs: number): Html | null {
+  if (automations.length === 0) return null;
+  return listed("automations", "Automations", AUTOMATIONS, automations.map((each) => automationRow(each, nowMs)));
+}
+
+const RUN_STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
+  ...OUTCOMES,
+  ["running", ["run", "running"]],
+  ["pending", ["queued", "queued"]],
+]);
+
+function automationRow({ name, status, published, runs }: AutomationEntry, nowMs: number): TableRow {
+  const last = runs?.last ?? null;
+  const [tone, word] = last !== null ? RUN_STATES.get(last.status) ?? ["none" as const, last.status] : [
+    "none" as const,
+    runs === null ? "not read" : status !== "active" ? "inactive" : published ? "no run yet" : "not published",
+  ];
   return {
-    kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
+    kind: word,
     cells: [
       oneLine(name),
-      markup`${word(status, toneOf(status))}${!published && markup` ${stateOf("not published", "warn")}`}`,
-      ...runsCells(runs, nowMs),
+      state(word, tone),
+      moment(last?.createdAt ?? null, nowMs),
+      lastStrip((runs?.statuses ?? []).toReversed()),
     ],
   };
 }
 
-function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
-  if (runs === null) return ["not read", null, null, null, null];
-  const { last, statuses, failed, read, more, open, failedLastDay } = runs;
-  if (last === null) return ["no run yet", null, null, null, null];
-  const words = [...countBy(statuses, (status) => status)].map(([status, count]) => `${count} ${status}`).join(", ");
-  return [
-    word(last.status, toneOf(last.status)),
-    since(last.createdAt, nowMs),
-    // Oldest first, as a time line is read.
-    strip(`last ${statuses.length} runs: ${words}`, statuses.toReversed().map(colourOf)),
-    number(
-      failed,
-      `${failed} of ${more ? "the last " : ""}${read}${failedLastDay > 0 ? `, ${failedLastDay} in 24 h` : ""}`,
-    ),
-    last.error === null ? (open > 0 ? `${open} open` : null) : oneLine(last.error),
-  ];
-}
+/** Sandboxes that are named beside their number. */
+const FIRST_SANDBOXES = 5;
 
-/** Green, red, blue for open, gray for everything else. */
-function colourOf(status: string): Fill {
-  if (status === "success") return "good";
-  if (status === "failed") return "bad";
-  return status === "running" || status === "pending" ? "run" : "idle";
-}
+const SANDBOXES: readonly Column[] = [
+  { name: "Repository or id" },
+  { name: "Status" },
+  { name: "Branch", full: true },
+  { name: "Age", number: true, named: true },
+  { name: "Last active", named: true },
+  { name: "Error", full: true },
+];
 
-function sandboxTable(data: DashboardData, nowMs: number): TablePart {
+function sandboxes(data: DashboardData, nowMs: number): Html | null {
   const { sandboxes, lists } = data;
-  const content = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }) => {
+  if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
+  const used = activeSandboxes(data);
+  const rows = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }): TableRow => {
     const ms = instantMs(createdAt);
     return {
       kind: status,
       cells: [
         repository === null ? shortId(id) : oneLine(repository),
-        word(status, sandboxTone(status)),
-        branchCell(branch),
-        ms === null ? null : number(nowMs - ms, roundSpanText(nowMs - ms)),
-        since(lastActiveAt, nowMs),
+        state(status, status === "error" ? "bad" : status === "running" ? "run" : "none"),
+        oneLine(branch),
+        ms === null ? null : { show: roundSpanText(nowMs - ms), value: nowMs - ms },
+        moment(lastActiveAt, nowMs),
         oneLine(error),
       ],
     };
   });
-  const columns = [
-    { name: "Repository or id" },
-    { name: "Status" },
-    { name: "Branch" },
-    { name: "Age", number: true, named: true },
-    { name: "Last active", named: true },
-    { name: "Its error" },
+  const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
+  const label = `${used} of ${MAX_SANDBOXES} sandboxes in use`;
+  return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${used} of ${MAX_SANDBOXES}</b>${
+    bar(label, [["run", Math.min(used, MAX_SANDBOXES)]], MAX_SANDBOXES)
+  }</li></ul>${
+    active.length > 0 &&
+    markup`<dl class="facts">${
+      active.slice(0, FIRST_SANDBOXES).map(({ repository, id, status, createdAt }) => {
+        const ms = instantMs(createdAt);
+        return markup`<dt>${repository === null ? shortId(id) : bare(repository)}</dt><dd>${
+          state(status, status === "running" ? "run" : "queued")
+        }${ms !== null && markup` <small>${roundSpanText(Math.max(0, nowMs - ms))}</small>`}</dd>`;
+      })
+    }</dl>`
+  }${rows.length > 0 && fold(`All ${rows.length}`, listed("sandboxes", "Sandboxes", SANDBOXES, rows))}</div>`;
+}
+
+// What was read.
+
+const MAX_PROBLEMS = 50;
+
+function sources({ lists, fileProblems, covers, repositories }: DashboardData): Html {
+  const { results, histories, lines, campaigns, from, jobs } = covers;
+  const files = [
+    ...histories > 0 ? [`${formatCount(lines, "run")} in ${formatCount(histories, "history file")}`] : [],
+    ...results > 0 ? [formatCount(results, "result file")] : [],
+    ...campaigns > 0 ? [formatCount(campaigns, "campaign")] : [],
   ];
-  const before = sandboxes.length > 0 && ageTable(data, nowMs);
-  const [id, heading, rows] = ["sandboxes", "Sandboxes", "sandboxes"];
-  return {
-    id,
-    heading,
-    rows,
-    state: lists.sandboxes,
-    empty: "There is no sandbox.",
-    columns,
-    content,
-    before,
-    folded: true,
-  };
-}
-
-/** Longest branch that gets its own line: the service's own branches are shorter. */
-const MAX_BRANCH = 40;
-
-function branchCell(branch: string | null): Html | null {
-  const isShort = branch !== null && branch !== "" && branch.length <= MAX_BRANCH;
-  return isShort ? markup`<bdi class="line">${branch}</bdi>` : oneLine(branch);
-}
-
-/** Most sandboxes are stopped, which is normal. */
-function sandboxTone(status: string): Tone {
-  return status === "error" ? "bad" : status === "running" ? "good" : "none";
-}
-
-const HOUR_MS = 3_600_000;
-const AGES: readonly (readonly [hours: number, name: string])[] = [
-  [1, "under 1\u00a0h"],
-  [24, "1\u00a0h to 1\u00a0d"],
-  [168, "1 to 7\u00a0d"],
-  [Infinity, "over 7\u00a0d"],
-];
-
-function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
-  const ageOf = (createdAt: string) => {
-    const hours = (nowMs - (instantMs(createdAt) ?? nowMs)) / HOUR_MS;
-    return AGES.findIndex(([limit]) => hours < limit);
-  };
-  const statuses = [...countBy(sandboxes, ({ status }) => status)].slice(0, 30);
-  const columns = [{ name: "Status" }, ...AGES.map(([, name]) => ({ name, number: true })), {
-    name: "all",
-    number: true,
-  }];
-  const rows = statuses.map(([status, all]) => {
-    const ages = countBy(sandboxes.filter((each) => each.status === status), ({ createdAt }) => `${ageOf(createdAt)}`);
-    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? 0), all] };
-  });
-  return table("Sandboxes by status and age", columns, rows);
-}
-
-function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData): TablePart {
-  const used = countBy(sandboxes, ({ repository }) => repository ?? "");
-  const ran = countBy(runs, ({ repository }) => repository ?? "");
-  const content = repositories.map(({ name, defaultBranch }) => ({
-    kind: used.has(name) ? "with a sandbox" : "without a sandbox",
-    cells: [
-      oneLine(name),
-      oneLine(defaultBranch),
-      number(used.get(name) ?? 0),
-      runs.length === 0 ? null : number(ran.get(name) ?? 0),
-    ],
-  }));
-  const columns = [
-    { name: "Repository" },
-    { name: "Default branch" },
-    { name: "Sandboxes", number: true, named: true },
-    { name: "Of the runs above", number: true, named: true },
-  ];
-  const empty = "The token reaches no repository.";
-  const [id, heading, rows] = ["repositories", "Repositories", "repositories"];
-  return { id, heading, rows, state: lists.repositories, empty, columns, content, folded: true };
-}
-
-const MAX_CONCERNS = 25;
-const MAX_FILES = 50;
-
-function attention(concerns: readonly Concern[]): Html | null {
-  if (concerns.length === 0) return null;
-  const more = concerns.length - MAX_CONCERNS;
-  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) => ({
-    tone: tone === "bad" ? "bad" as const : "warn" as const,
-    subject: markup`${kind !== "" && markup`${kind} <bdi>${name}</bdi>: `}${what}`,
-    line: details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`),
-    age: null,
-    link: markup`<a href="#${part}">Show</a>`,
-  }));
-  return section(
-    "attention",
-    "Needs attention",
-    null,
-    todoList(entries),
-    more > 0 && markup`<p>And ${more} more.</p>`,
-  );
+  const incomplete = LISTS.filter((name) => lists[name].state !== "complete");
+  const more = fileProblems.length - MAX_PROBLEMS;
+  return markup`<div class="panel pad stack"><p>${
+    files.length === 0
+      ? "No files of jobs."
+      : `${files.join(", ")}${from === null ? "" : `, from ${utcText(instantMs(from) ?? 0)} on`}.`
+  }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`} Nothing beyond these files is counted.${
+    histories === 0 && " Give --history the files that jobs write, to count every run."
+  }</p><p>Lists of the service: ${isRead(lists.repositories) && `${repositories.length} repositories; `}${
+    incomplete.length === 0 ? "all of them are complete." : "not complete:"
+  }</p>${
+    incomplete.length > 0 &&
+    markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
+  }${
+    fileProblems.length > 0 &&
+    markup`<h3>Files that could not be used</h3><ul>${
+      fileProblems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
+    }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`
+  }</div>`;
 }
 
 /** Most kinds in the filter of a list: the service may add words. */
 const MAX_KINDS = 30;
-
 /** From this many rows on, a list has a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-/** Null if there is nothing to show. */
-function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
-  const isUnread = state !== undefined && state.state !== "complete";
-  const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
-  const drawn = table(heading, ...withoutEmpty(columns, content));
-  const shown = content.length < MIN_LISTED ? drawn : list({ name: "rows", rows, kinds, copy: true }, drawn);
-  return section(
-    id,
-    content.length > 0 ? `${heading} (${content.length})` : heading,
-    null,
-    isUnread && markup`<p>${stateOf(stateWord(state), stateTone(state))} ${state.why}</p>`,
-    content.length === 0 && !isUnread && markup`<p class="soft">${empty}</p>`,
-    content.length > 0 && before,
-    content.length > 0 && markup`<div class="panel">${folded ? fold(`show the ${rows}`, shown) : shown}</div>`,
-  );
+/** A table in its box. @param nouns Plural noun for the rows. */
+function listed(nouns: string, caption: string, heads: readonly Column[], rows: readonly TableRow[]): Html {
+  const drawn = table(caption, ...withoutEmpty(heads, rows));
+  const kinds = [...countBy(rows, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
+  return markup`<div class="panel">${
+    rows.length < MIN_LISTED ? drawn : list({ name: "items", rows: nouns, kinds, copy: true }, drawn)
+  }</div>`;
 }
-
-function stateWord({ state }: ListState): string {
-  const words = {
-    complete: "complete",
-    cut: "cut off",
-    partial: "not all read",
-    failed: "not read",
-    skipped: "not read",
-  };
-  return words[state];
-}
-
-function stateTone({ state }: ListState): Tone {
-  return state === "complete" ? "good" : state === "cut" ? "warn" : "bad";
-}
-
-function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
-  const more = fileProblems.length - MAX_FILES;
-  return section(
-    "missing",
-    "What was read",
-    null,
-    panel(facts([
-      ...LISTS.map((name) =>
-        [
-          LIST_WORDS[name],
-          markup`${stateOf(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
-        ] as const
-      ),
-      ["campaigns", campaigns.length === 0 && "No campaign.json was given: see --results."],
-      ["runs", runs.length === 0 && "No result.json was given: see --results."],
-      ["requests", requests],
-      ["exit code", exitCode],
-    ])),
-    fileProblems.length > 0 &&
-      markup`<h3>Files that say nothing</h3><ul>${
-        fileProblems.slice(0, MAX_FILES).map(({ file, why }) => markup`<li>${code(file)} <bdi>${why}</bdi></li>`)
-      }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`,
-  );
-}
-
-/** Numbers of a day that are drawn as a line. */
-type Drawn = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";

@@ -1,13 +1,7 @@
 /**
- * The data of a dashboard. `data.json` has this form, and page and metrics are made from it. Its schema is `schema/dashboard.schema.json`. The file
- * also decides what needs attention, and makes the line of a day in `days.jsonl`.
+ * The data of a dashboard. `data.json` has this form, and page and metrics are made from it. Its schema is `schema/dashboard.schema.json`.
  * @module
  */
-import { isObject, parseJson } from "../lookup.ts";
-import { instantMs } from "../run/result.ts";
-import { formatCount } from "../text/duration.ts";
-import { jsonLine } from "../text/escape.ts";
-
 /** The lists of the service that a dashboard reads, in this order. */
 export const LISTS = ["repositories", "sandboxes", "automations", "automationRuns"] as const;
 
@@ -88,29 +82,48 @@ export interface AutomationEntry {
   runs: AutomationRuns | null;
 }
 
-/** A run, from its `result.json`. */
+/** A run, from its `result.json`, a history or its campaign. A field that none of them has is null. */
 export interface RunEntry {
-  /** Path. Untrusted text. */
+  /** Path of the file. Untrusted text. */
   file: string;
   kind: "run" | "automation-run";
   /** Null if no run was started. */
   runId: string | null;
-  /** Null if unknown. Untrusted text. */
+  /** Untrusted text. */
   repository: string | null;
-  /** First line of the task; null if unknown. Untrusted text. */
+  /** The job in its CI system. Untrusted text. */
+  job: string | null;
+  /** First line of the task. Untrusted text. */
   task: string | null;
-  /** Path of the page `run.html` next to the file, from the dashboard's folder; null if there is no such page. Untrusted text. */
+  /** The same for the same task: the beginning of its SHA-256. */
+  taskKey: string | null;
+  /** Path of its page, from the dashboard's folder; null if there is none. */
   page: string | null;
   outcome: string;
-  exitCode: number;
-  /** Null if there is nothing to report. Untrusted text. */
+  exitCode: number | null;
+  /** Untrusted text. */
   reason: string | null;
-  /** Null without one. Untrusted text. */
+  /** Untrusted text. */
   pullRequest: string | null;
-  /** ISO 8601; null if unknown. */
+  /** Name of the campaign that started it; null for a single run. Untrusted text. */
+  campaign: string | null;
+  /** ISO 8601. */
   createdAt: string | null;
-  /** Time of the job that started the run; otherwise the run's own time, if the service reported it. */
-  durationMs: number;
+  /** ISO 8601; null if its end was not seen. */
+  endedAt: string | null;
+  /** How long the run took, otherwise the job that started it. */
+  durationMs: number | null;
+}
+
+/** Items of a campaign that failed for one reason. */
+export interface CampaignCause {
+  /** Untrusted text. */
+  cause: string;
+  items: number;
+  /** Names of the first five. Untrusted texts. */
+  names: readonly string[];
+  /** When the last of them ended, in ISO 8601; null if unknown. */
+  at: string | null;
 }
 
 /** A campaign, from its `campaign.json`, as of the time when that was written. */
@@ -121,17 +134,25 @@ export interface CampaignEntry {
   name: string;
   /** Empty without one. Untrusted text. */
   round: string;
-  /** Path of the page `campaign.html` next to the file, from the dashboard's folder; null if there is no such page. Untrusted text. */
+  /** Title of the task; null if unknown. Untrusted text. */
+  title: string | null;
+  /** Path of its page, from the dashboard's folder; null if there is none. */
   page: string | null;
   state: string;
   /** Why it is gated, stopping or stopped; otherwise null. Untrusted text. */
   stateReason: string | null;
+  /** Since when it waits for approval, in ISO 8601; null if it does not. */
+  gatedAt: string | null;
   items: number;
   ended: number;
   /** Items that succeeded, needed no change or were skipped. */
   good: number;
   running: number;
   pullRequests: number;
+  /** Pull requests that were merged; null if the campaign has read none. */
+  merged: number | null;
+  /** Why items failed, the largest group first, at most five. */
+  causes: readonly CampaignCause[];
   /** ISO 8601; null if no wave is due. */
   nextWaveAt: string | null;
   /** Earliest possible end, in ISO 8601; null if the campaign is done or the end is unknown. */
@@ -139,6 +160,91 @@ export interface CampaignEntry {
   exitCode: number;
   /** When the file was written, in ISO 8601. */
   at: string;
+}
+
+/** Runs that ended in a span of time. */
+export interface RunFigures {
+  runs: number;
+  succeeded: number;
+  failed: number;
+  /** Half of the runs took at most this long, in milliseconds; null if no duration is known. */
+  medianMs: number | null;
+  /** 95 of 100 took at most this long; null with fewer than 20 durations. */
+  p95Ms: number | null;
+  /** Null if no duration is known. */
+  slowestMs: number | null;
+}
+
+/** A calendar week. */
+export interface WeekFigures extends RunFigures {
+  /** Its Monday, in UTC: `2026-11-23`. */
+  from: string;
+}
+
+/** The runs of a repository in the last seven days. */
+export interface RepositoryFigures extends RunFigures {
+  /** Untrusted text. */
+  repository: string;
+  /** Outcomes of its last 12 runs, oldest first. */
+  last: readonly string[];
+}
+
+/** A number in the last seven days, and in the seven before. */
+export interface Pair {
+  last: number;
+  before: number;
+}
+
+/** A pull request that waits. */
+export interface PullRequestEntry {
+  /** Untrusted text. */
+  url: string;
+  /** Null if unknown. Untrusted text. */
+  repository: string | null;
+  /** First line of the task; null if unknown. Untrusted text. */
+  task: string | null;
+  /** Null for a single run. Untrusted text. */
+  campaign: string | null;
+  /** ISO 8601; null if unknown. */
+  openedAt: string | null;
+  state: "open" | "merged" | "closed" | "unreadable" | "unknown";
+  /** `green`, `red`, `pending` or `none`; null if they could not be read. */
+  checks: string | null;
+  /** `approved`, `changes-requested`, `requested` or `not-requested`; null if it could not be read. */
+  review: string | null;
+  /** Null if the forge has not checked yet. */
+  conflict: boolean | null;
+  /** Null without one. Untrusted text. */
+  owner: string | null;
+}
+
+/** The pull requests of all runs and campaigns. `skipped`: no forge was asked. */
+export interface PullRequests extends ListState {
+  /** Named by the files. */
+  count: number;
+  opened: Pair;
+  /** Null if no forge was asked. */
+  merged: Pair | null;
+  /** Closed without a merge; null if no forge was asked. */
+  closed: Pair | null;
+  /** Open now, and seven days ago; null if no forge was asked. */
+  waiting: Pair | null;
+  /** Those that wait, as far as that is known, oldest first. */
+  entries: readonly PullRequestEntry[];
+}
+
+/** What the figures cover. Nothing is counted beyond it. */
+export interface Coverage {
+  /** Files by kind. */
+  results: number;
+  campaigns: number;
+  histories: number;
+  /** Lines of the histories that are runs. */
+  lines: number;
+  /** When the first run ended, in ISO 8601; null without runs. */
+  from: string | null;
+  /** Jobs of the runs. Untrusted texts. */
+  jobs: readonly string[];
 }
 
 /** A file that could not be used. */
@@ -166,10 +272,18 @@ export interface DashboardData {
   sandboxes: readonly SandboxEntry[];
   /** Automations, newest first. */
   automations: readonly AutomationEntry[];
-  /** Newest first. */
+  /** Of the last 12 weeks, newest first. */
   runs: readonly RunEntry[];
+  /** The last seven days, and the seven before. */
+  days: { last: RunFigures; before: RunFigures };
+  /** At most 12, oldest first. The last one is not over. */
+  weeks: readonly WeekFigures[];
+  /** Repositories with runs in the last 12 weeks, by the number of their runs in the last seven days. */
+  repositoryFigures: readonly RepositoryFigures[];
+  pullRequests: PullRequests;
   /** Campaigns of the files, by name. */
   campaigns: readonly CampaignEntry[];
+  covers: Coverage;
   fileProblems: readonly FileProblem[];
 }
 
@@ -200,24 +314,6 @@ export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): nu
   return items.reduce((sum, item) => sum + numberOf(item), 0);
 }
 
-// What needs attention, most urgent first.
-
-export interface Concern {
-  /** The noun before its name; empty if {@linkcode Concern.what} includes it. */
-  kind: "" | "automation" | "campaign";
-  /** Empty without one. Untrusted text. */
-  name: string;
-  /** The problem, in our own words. */
-  what: string;
-  count: number;
-  noun: "run" | "campaign item" | "thing";
-  /** Untrusted texts. */
-  details: readonly string[];
-  part: "repositories" | "sandboxes" | "automations" | "campaigns" | "runs" | "missing";
-  /** Whether something went wrong or is only waiting. */
-  tone: "bad" | "wait";
-}
-
 export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   repositories: "repositories",
   sandboxes: "sandboxes",
@@ -225,219 +321,12 @@ export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   automationRuns: "runs of automations",
 };
 
-/** Most sandboxes in use at the same time. Source: contract, 2.2. */
-const MAX_SANDBOXES = 3;
-/** After this time, in milliseconds, a sandbox that is still being created is stuck. */
-const STUCK_MS = 3_600_000;
-const MAX_NAMES = 5;
-
-/** A concern about several things; the first ones are named. */
-function about(
-  part: Concern["part"],
-  tone: Concern["tone"],
-  what: string,
-  names: readonly string[],
-  count = names.length,
-): Concern {
-  const shown = [...new Set(names)];
-  const more = shown.length - MAX_NAMES;
-  const details = [...shown.slice(0, MAX_NAMES), ...more > 0 ? [`${more} more`] : []];
-  return { kind: "", name: "", what, count, noun: part === "runs" ? "run" : "thing", details, part, tone };
-}
-
-const texts = (...all: readonly (string | null | undefined)[]) => all.filter((text) => text) as string[];
-
-function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
-  const found = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) => {
-    const read = lists[name].state === "failed" ? "not read" : "not all read";
-    return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why), 1);
-  });
-  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
-  const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
-  if (patterns.length > 0) {
-    const what = patterns.length === 1 ? "1 pattern matches no file" : `${patterns.length} patterns match no file`;
-    found.push(about("missing", "bad", what, patterns));
-  }
-  if (files.length > 0) {
-    found.push(about("missing", "bad", `${formatCount(files.length, "file")} could not be read`, files));
-  }
-  return found;
-}
-
-/** A campaign with its round, which distinguishes repetitions of one campaign. Untrusted text. */
-export function campaignTitle({ name, round }: CampaignEntry): string {
-  return round === "" ? name : `${name}, round ${round}`;
-}
-
-function ofCampaigns({ campaigns }: DashboardData): Concern[] {
-  return campaigns.flatMap((campaign): Concern[] => {
-    const { state, stateReason, items, ended, good } = campaign;
-    const name = campaignTitle(campaign);
-    const bad = ended - good;
-    const details = texts(stateReason, `${good} of ${items} ended well or were skipped`);
-    const common = { kind: "campaign", name, details, part: "campaigns" } as const;
-    if (state === "gated" || state === "stopped") {
-      return [{ ...common, what: state, count: 1, noun: "thing", tone: "wait" }];
-    }
-    const what = `${formatCount(bad, "item")} did not succeed`;
-    return bad > 0 ? [{ ...common, what, count: bad, noun: "campaign item", tone: "bad" }] : [];
-  });
-}
-
-function ofAutomations({ automations }: DashboardData): Concern[] {
-  const failing = automations.filter(({ runs }) => runs?.last?.status === "failed");
-  const unpublished = automations.filter(({ status, published }) => status === "active" && !published);
-  const found: Concern[] = failing.map(({ name, runs }) => ({
-    kind: "automation",
-    name,
-    what: "its last run failed",
-    count: 1,
-    noun: "thing",
-    details: texts(`${runs?.failed ?? 0} of the last ${runs?.read ?? 0} failed`, runs?.last?.error),
-    part: "automations",
-    tone: "bad",
-  }));
-  if (unpublished.length > 0) {
-    const what = `${formatCount(unpublished.length, "automation")} active without a published version`;
-    found.push(about("automations", "wait", what, unpublished.map(({ name }) => name)));
-  }
-  return found;
-}
-
-const sandboxCount = (count: number) => `${count} ${count === 1 ? "sandbox" : "sandboxes"}`;
-
-function ofSandboxes(data: DashboardData): Concern[] {
-  const { sandboxes, at } = data;
-  const nowMs = instantMs(at) ?? 0;
-  const namesOf = (chosen: DashboardData["sandboxes"]) =>
-    chosen.map(({ repository, branch }) => repository ?? branch ?? "no name");
-  const broken = sandboxes.filter(({ status }) => status === "error");
-  const stuck = sandboxes.filter(({ status, createdAt }) =>
-    ["creating", "installing"].includes(status) && nowMs - (instantMs(createdAt) ?? nowMs) > STUCK_MS
-  );
-  const used = activeSandboxes(data);
-  const found: Concern[] = [];
-  if (broken.length > 0) {
-    found.push(about("sandboxes", "bad", `${sandboxCount(broken.length)} with an error`, namesOf(broken)));
-  }
-  if (stuck.length > 0) {
-    const what = `${sandboxCount(stuck.length)} still starting after an hour`;
-    found.push(about("sandboxes", "bad", what, namesOf(stuck)));
-  }
-  if (used >= MAX_SANDBOXES) {
-    const why = `The service may refuse the next run while ${MAX_SANDBOXES} sandboxes are in use`;
-    found.push(about("sandboxes", "wait", `${sandboxCount(used)} in use`, [why]));
-  }
-  return found;
-}
-
-/** Outcomes of runs that need no attention. After a stopped job there is nothing to do either. */
-const AT_REST: readonly string[] = ["success", "started", "interrupted"];
-
-function ofRuns({ runs }: DashboardData): Concern[] {
-  const waiting = runs.filter(({ outcome }) => outcome === "awaiting_input");
-  const bad = runs.filter(({ outcome }) => outcome !== "awaiting_input" && !AT_REST.includes(outcome));
-  const namesOf = (chosen: DashboardData["runs"]) => chosen.map(({ repository, file }) => repository ?? file);
-  const found: Concern[] = [];
-  if (waiting.length > 0) {
-    const what = `${formatCount(waiting.length, "run")} ${waiting.length === 1 ? "waits" : "wait"} for a person`;
-    found.push(about("runs", "wait", what, namesOf(waiting)));
-  }
-  if (bad.length > 0) {
-    found.push(about("runs", "bad", `${formatCount(bad.length, "run")} did not succeed`, namesOf(bad)));
-  }
-  return found;
-}
-
-/** @param data Data after `cleanDashboard`. */
-export function concernsOf(data: DashboardData): Concern[] {
-  const all = [ofLists, ofCampaigns, ofAutomations, ofRuns, ofSandboxes].flatMap((find) => find(data));
-  return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
-}
-
-/** How many runs, items and other things need attention, as a sentence without its full stop. */
-export function headlineOf(concerns: readonly Concern[]): string {
-  const all = sumOf(concerns, ({ count }) => count);
-  if (all === 0) return "Nothing needs a person";
-  const parts = (["run", "campaign item", "thing"] as const).flatMap((noun) => {
-    const count = sumOf(concerns.filter((each) => each.noun === noun), (each) => each.count);
-    const words = noun === "thing" && count < all ? "other thing" : noun;
-    return count === 0 ? [] : [formatCount(count, words)];
-  });
-  const last = parts.pop() ?? "";
-  const texts = parts.length === 0 ? last : `${parts.join(", ")} and ${last}`;
-  return `${texts} ${all === 1 ? "needs" : "need"} a person`;
-}
-
-// `history.jsonl`: one line of numbers for each day, for the trend.
-
-/** The numbers of a day, from the last dashboard of that day. A number is null if it was not read. */
-export interface Day {
-  schema: 1;
-  /** UTC, as `2026-12-01`. */
-  day: string;
-  repositories: number | null;
-  sandboxes: number | null;
-  automations: number | null;
-  /** Automation runs that failed in the previous 24 hours. */
-  failedRuns: number | null;
-  openItems: number;
-  /** Pull requests of the runs and campaigns in the files. */
-  pullRequests: number;
-}
-
-/** A little more than two years. */
-const MAX_DAYS = 800;
-
-const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
-
-/** Pull requests of the runs and campaigns in the files. */
-export function pullRequestCount({ runs, campaigns }: DashboardData): number {
-  return runs.filter(({ pullRequest }) => pullRequest !== null).length +
-    sumOf(campaigns, ({ pullRequests }) => pullRequests);
-}
-
-export function dayOf(data: DashboardData): Day {
-  const { at, repositories, automations, campaigns } = data;
-  return {
-    schema: 1,
-    day: at.slice(0, 10),
-    repositories: countedIn(data, "repositories", repositories.length),
-    sandboxes: countedIn(data, "sandboxes", activeSandboxes(data)),
-    automations: countedIn(data, "automations", automations.length),
-    failedRuns: countedIn(data, "automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
-    openItems: sumOf(campaigns, (each) => each.items - each.ended),
-    pullRequests: pullRequestCount(data),
-  };
-}
-
-const isCount = (value: unknown) => value === null || Number.isSafeInteger(value) && Number(value) >= 0;
-
-function dayIn(line: string): Day | undefined {
-  const value = parseJson(line);
-  if (!isObject(value) || value.schema !== 1) return undefined;
-  const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
-    !Number.isNaN(Date.parse(value.day));
-  if (!isDay || !NUMBERS.every((name) => isCount(value[name] ?? null))) return undefined;
-  // Other fields would be copied forever.
-  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, value[name] ?? null]));
-  return { schema: 1, day: value.day, ...numbers } as Day;
-}
-
-/** @returns The days in order, each once (the last line wins). `unread`: the number of lines that are not a day. */
-export function readDays(text: string): { days: Day[]; unread: number } {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const read = lines.map(dayIn);
-  const days = new Map(read.filter((day) => day !== undefined).map((day) => [day.day, day]));
-  const sorted = [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1);
-  return { days: sorted, unread: read.filter((day) => day === undefined).length };
-}
-
-/** Adds the day of a dashboard, replacing an older line of the same day. At most {@linkcode MAX_DAYS} are kept. */
-export function withDay(days: readonly Day[], day: Day): Day[] {
-  return [...days.filter((each) => each.day !== day.day), day].sort((a, b) => a.day < b.day ? -1 : 1).slice(-MAX_DAYS);
-}
-
-export function renderDays(days: readonly Day[]): string {
-  return days.map((day) => `${jsonLine(day)}\n`).join("");
+/** `acme agents`, if all repositories have one owner; otherwise `Mogplex agents`. Untrusted text. */
+export function dashboardName({ repositories, repositoryFigures }: DashboardData): string {
+  const names = [...repositories.map(({ name }) => name), ...repositoryFigures.map(({ repository }) => repository)];
+  const owners = new Set(names.map((name) => name.split("/", 1)[0]));
+  const [owner] = owners;
+  return owners.size === 1 && owner !== undefined && owner !== "" && owner.length <= 60
+    ? `${owner} agents`
+    : "Mogplex agents";
 }

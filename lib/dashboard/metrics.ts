@@ -13,7 +13,6 @@ import {
   isRead,
   LISTS,
   type ListState,
-  pullRequestCount,
   sumOf,
 } from "./data.ts";
 
@@ -134,7 +133,7 @@ function files(data: DashboardData): Family[] {
       help: "Runs whose files were given, by outcome.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
-    single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", pullRequestCount(data)),
+    single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", data.pullRequests.count),
     of("campaign_items", "Items of a campaign whose file was given.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
     of(

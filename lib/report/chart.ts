@@ -11,6 +11,18 @@ const percent = (share: number) => `${Number((share * 100).toFixed(2))}%`;
 const TEXT = markup`fill="#56606c"`;
 const NAME = markup`class="name" fill="#14181d"`;
 
+/** A square for a legend. */
+function swatch(color: Fill): Html {
+  return markup`<svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2"${
+    fill(color)
+  }/></svg>`;
+}
+
+/** The meanings of the colors of a chart. */
+export function legend(entries: readonly (readonly [color: Fill, name: Part])[]): Html {
+  return markup`<ul class="legend">${entries.map(([color, name]) => markup`<li>${swatch(color)}${name}</li>`)}</ul>`;
+}
+
 /** A chart with its heading. @param aside The unit, or the legend. */
 export function figure(heading: Part, aside: Part, drawing: Part, ...more: readonly Part[]): Html {
   return markup`<figure class="panel pad"><figcaption><h3>${heading}</h3>${aside}</figcaption>${drawing}${more}</figure>`;
@@ -51,6 +63,20 @@ export function strip(label: string, colors: readonly Fill[]): Html {
       return markup`<rect x="${index * 7}" y="${16 - height}" width="5" height="${height}" rx="1"${fill(color)}/>`;
     })
   }</svg>`;
+}
+
+/** A line without an axis, beside a figure that has its last value. Null for fewer than three values. */
+export function spark(values: readonly (number | null)[]): Html | null {
+  const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
+  if (points.length < 3) return null;
+  const [least, most] = [Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))];
+  const y = (value: number) => most === least ? 50 : 100 - (value - least) / (most - least) * 100;
+  const last = points.at(-1)?.[1] ?? least;
+  const end = Math.max(1, points.at(-1)?.[0] ?? 1);
+  const path = points.map(([px, py]) => `${(px / end * 100).toFixed(1)} ${y(py).toFixed(1)}`).join("L");
+  return markup`<svg width="100%" height="36" aria-hidden="true"><svg x="2%" y="4" width="90%" height="28" viewBox="0 0 100 100" preserveAspectRatio="none" overflow="visible"><path class="s-idle" d="M${path}" fill="none" stroke="#828c98" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg><circle cx="92%" cy="${
+    (4 + y(last) * 0.28).toFixed(1)
+  }" r="3"${fill("run")}/></svg>`;
 }
 
 // Charts with an axis.

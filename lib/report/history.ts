@@ -3,10 +3,10 @@
  * @module
  */
 import { isObject, parseJson } from "../lookup.ts";
-import { type AnyResult, runMsOf, utcText } from "../run/result.ts";
+import { type AnyResult, instantMs, runMsOf, utcText } from "../run/result.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
-import { jsonLine } from "../text/escape.ts";
+import { jsonLine, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 
 export interface HistoryRecord {
@@ -34,6 +34,12 @@ export interface HistoryRecord {
   requests: number;
   /** Key that finds the run again. */
   key: string | null;
+  /** When the run ended, in ISO 8601, by the service; null if its end was not seen. */
+  endedAt: string | null;
+  /** Address of its pull request; null without one. */
+  pullRequest: string | null;
+  /** Name of the campaign that started it; null for a single run. */
+  campaign: string | null;
 }
 
 interface SkippedLine {
@@ -91,14 +97,27 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
     repoId,
     repository: short(result.repository),
     harness: result.kind === "run" ? short(result.harness) : null,
-    task: result.kind === "run" && result.task !== null ? sha256Hex(result.task.trim()).slice(0, TASK_CHARS) : null,
+    task: result.kind === "run" && result.task !== null ? taskKey(result.task) : null,
     outcome,
     exitCode,
     tookMs: runMsOf(result),
     durationMs,
     requests,
     key: short(result.idempotencyKey),
+    endedAt: endedAtOf(result),
+    pullRequest: result.kind === "run" ? webUrl(result.pullRequest.url ?? "") ?? null : null,
+    campaign: null,
   };
+}
+
+function endedAtOf(result: AnyResult): string | null {
+  const [createdMs, tookMs] = [instantMs(result.createdAt), runMsOf(result)];
+  return createdMs === null || tookMs === null ? null : new Date(createdMs + tookMs).toISOString();
+}
+
+/** The same for the same task: the beginning of its SHA-256. */
+export function taskKey(task: string): string {
+  return sha256Hex(task.trim()).slice(0, TASK_CHARS);
 }
 
 /** Includes the line break. */
@@ -122,7 +141,7 @@ function readRecord(text: string): HistoryRecord | string {
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is not an object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task } = value;
-  const { exitCode, tookMs, durationMs, requests, key } = value;
+  const { exitCode, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
@@ -130,7 +149,9 @@ function readRecord(text: string): HistoryRecord | string {
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
-  if (![job, repoId, repository, harness, key, task].every(isTextOrNull)) return "a text is missing";
+  if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
+  if (![job, repoId, repository, harness, key, task, campaign].every(isTextOrNull)) return "a text is missing";
+  if (!(pullRequest === null || typeof pullRequest === "string")) return "a text is missing";
   const [place, id, name, agent, found, what] = [job, repoId, repository, harness, key, task] as (string | null)[];
   return {
     schemaVersion,
@@ -148,6 +169,9 @@ function readRecord(text: string): HistoryRecord | string {
     durationMs,
     requests,
     key: short(found ?? null),
+    endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
+    pullRequest: pullRequest === null ? null : webUrl(pullRequest) ?? null,
+    campaign: short(campaign as string | null),
   };
 }
 
@@ -269,66 +293,4 @@ export function streakText(streak: number): string {
 /** A comparison as a sentence: when the last run was, and how they differ; null without one. */
 export function comparisonSentence({ before, text }: Comparison): string | null {
   return before === undefined ? null : `Compared with the run before (${utcText(Date.parse(before.at))}): ${text}.`;
-}
-
-// A history by week: how many runs succeeded, and how long they took.
-
-interface Week {
-  /** ISO week in UTC: `2026-W48`. */
-  week: string;
-  /** The Monday, `2026-11-23`. */
-  from: string;
-  runs: number;
-  succeeded: number;
-  /** Share of successful runs, from 0 to 1. */
-  share: number;
-  /** Median duration in milliseconds; null if no duration is known. */
-  p50Ms: number | null;
-  /** 95th percentile of the durations in milliseconds; null if no duration is known. */
-  p95Ms: number | null;
-}
-
-const DAY = 86_400_000;
-
-/** Name and Monday of a time's week. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
-function weekOf(ms: number): { week: string; from: string } {
-  const day = Math.floor(ms / DAY);
-  // 1970-01-01 was a Thursday.
-  const monday = day - (((day + 3) % 7) + 7) % 7;
-  const thursday = new Date((monday + 3) * DAY);
-  const year = thursday.getUTCFullYear();
-  const number = Math.floor((monday + 3 - Date.UTC(year, 0, 1) / DAY) / 7) + 1;
-  return {
-    week: `${year}-W${String(number).padStart(2, "0")}`,
-    from: new Date(monday * DAY).toISOString().slice(0, 10),
-  };
-}
-
-/** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
-function quantile(values: readonly number[], share: number): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
-}
-
-export function weeksOf(records: readonly HistoryRecord[]): Week[] {
-  const weeks = new Map<string, { from: string; records: HistoryRecord[] }>();
-  for (const record of records) {
-    const { week, from } = weekOf(Date.parse(record.at));
-    const entry = weeks.get(week) ?? { from, records: [] };
-    entry.records.push(record);
-    weeks.set(week, entry);
-  }
-  return [...weeks].map(([week, { from, records }]) => {
-    const times = records.flatMap(({ tookMs }) => tookMs ?? []);
-    const succeeded = records.filter(({ outcome }) => outcome === "success").length;
-    return {
-      week,
-      from,
-      runs: records.length,
-      succeeded,
-      share: succeeded / records.length,
-      p50Ms: quantile(times, 0.5),
-      p95Ms: quantile(times, 0.95),
-    };
-  }).sort((a, b) => a.from < b.from ? -1 : 1);
 }

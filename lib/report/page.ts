@@ -168,7 +168,7 @@ export function fold(summary: Part, content: Part): Html {
 }
 
 /** Most UTF-16 units on one line of a table. */
-export const MAX_LINE = 32;
+const MAX_LINE = 32;
 
 /** A text in a list, where cells have one line; a click shows all of a long one. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
@@ -337,13 +337,11 @@ function hasText(cell: Cell): boolean {
 /**
  * A table whose first cells name their rows. Where there is no room for columns, a row has two lines.
  * @param caption Its content, for screen readers.
- * @param shown Whether the caption is visible; not needed below a heading with the same text. @default {false}
  */
 export function table(
   caption: string,
   columns: readonly Column[],
   rows: readonly TableRow[],
-  shown = false,
 ): Html {
   // Texts get the remaining room: the other columns are as narrow as possible.
   const head = columns.map((column, index) => {
@@ -357,10 +355,7 @@ export function table(
     }</tr>
 `
   );
-  const name = shown
-    ? markup`<caption>${caption}</caption>`
-    : markup`<caption><span class="hide">${caption}</span></caption>`;
-  return markup`<div class="scroll rows" role="region" aria-label="${caption}" tabindex="0"><table>${name}
+  return markup`<div class="scroll rows" role="region" aria-label="${caption}" tabindex="0"><table><caption class="hide">${caption}</caption>
 <thead><tr>${head}</tr></thead>
 <tbody data-rows>${body}</tbody></table></div>`;
 }
@@ -476,6 +471,20 @@ const HOME = "<li data-home>Mogplex</li>";
 
 function policyTag(policy: string): Html {
   return markup`<meta http-equiv="Content-Security-Policy" content="${raw(policy)}">`;
+}
+
+/**
+ * A page of another job, for publishing beside this one. A policy in front of everything lets no script run but that of all pages, whatever the job has
+ * written.
+ * @param home The link to the page above.
+ * @returns Undefined if the text is not a page of ours, or leads a browser elsewhere.
+ */
+export function publishedPage(text: string, home: Required<Crumb>): string | undefined {
+  if (!text.startsWith(BEGINNING) || /http-equiv\s*=\s*["']?\s*refresh/i.test(text)) return undefined;
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; " +
+    `script-src 'sha256-${sha256Base64(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'`;
+  const rest = text.slice(BEGINNING.length).replace(HOME, () => crumb(home).toString());
+  return `${BEGINNING}${policyTag(policy)}\n${rest}`;
 }
 
 export function page(

@@ -6,7 +6,7 @@ import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { isMain } from "../../runtime.ts";
-import { ALLOW_WRITE, DASHBOARD_OUT, PARTIAL, RESULTS, showDashboard } from "../dashboard.ts";
+import { ALLOW_WRITE, DASHBOARD_OUT, HISTORIES, PARTIAL, RESULTS, showDashboard } from "../dashboard.ts";
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsFor } from "../verbs/permissions.ts";
 import { componentMain, runComponent } from "./component_main.ts";
@@ -15,7 +15,7 @@ import { flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */
 const OUT = "public";
 
-const FLAGS: readonly VerbFlag[] = [RESULTS, ALLOW_WRITE, PARTIAL];
+const FLAGS: readonly VerbFlag[] = [RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL];
 
 /** Every variable with an input of this component alone. */
 const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
@@ -28,7 +28,8 @@ function flagsOf(env: ReadEnv): VerbFlags {
     has: (flag) => text(flag) === "true",
     get: (flag) => flag === DASHBOARD_OUT ? OUT : undefined,
     // One pattern per line.
-    all: (flag) => flag !== RESULTS ? [] : text(flag).split("\n").map((line) => line.trim()).filter(Boolean),
+    all: (flag) =>
+      flag !== RESULTS && flag !== HISTORIES ? [] : text(flag).split("\n").map((line) => line.trim()).filter(Boolean),
   };
 }
 

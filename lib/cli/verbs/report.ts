@@ -6,12 +6,11 @@ import { checkUuid } from "../../service/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { emptyRunResult } from "../../run/result.ts";
 import { LOOK_MS, lookJob } from "../../run/run.ts";
-import { printHistory } from "../history.ts";
 import { reportFrom } from "../job/report_from.ts";
 import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
-import { anyText, HISTORY, JSON_LINES, OPEN, REPORTING, RESULTS } from "../options.ts";
-import { givenRunId, namesRun, requiredRunId } from "../settings.ts";
+import { anyText, JSON_LINES, OPEN, REPORTING, RESULTS } from "../options.ts";
+import { givenRunId, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { SHORT_IDS } from "./codes.ts";
 
@@ -33,11 +32,6 @@ async function reportRun(context: Context): Promise<number> {
     });
   }
   if (from.length > 0) return reportFrom(context, from);
-  const history = context.option(HISTORY);
-  if (history !== undefined && !namesRun(context)) {
-    context.guard();
-    return printHistory(context, history);
-  }
   const { result } = await withJob(context, {
     nothing: { ...emptyRunResult(), runId: givenRunId(context) },
     read: () => ({
@@ -62,7 +56,7 @@ async function reportRun(context: Context): Promise<number> {
 
 export const reportVerb: Verb = {
   name: "report",
-  usage: "<run-id> | --from FILE | --history FILE",
+  usage: "<run-id> | --from FILE",
   maxPositionals: 1,
   summary: "Write reports for an existing run without waiting, and exit with its verdict",
   remark: SHORT_IDS,
@@ -73,7 +67,6 @@ export const reportVerb: Verb = {
   examples: [
     'mogplex-ci report "$RUN_ID" --report markdown=summary.md',
     "mogplex-ci report --from result.json --from events.ndjson",
-    "mogplex-ci report --history runs.ndjson",
   ],
   run: reportRun,
 };

@@ -14,13 +14,7 @@ import { renderRunPage } from "../../../lib/report/run_page.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
 import { isInstalled } from "../../programs/report/programs.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "../../unit/campaign/report/sample_view.ts";
-import {
-  brokenDashboard,
-  emptyDashboard,
-  fullDashboard,
-  hostileDashboard,
-  someDays,
-} from "../../unit/dashboard/sample_data.ts";
+import { brokenDashboard, emptyDashboard, fullDashboard, hostileDashboard } from "../../unit/dashboard/sample_data.ts";
 import { arrange } from "../../unit/emulator/arrange.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { resultOf } from "../../unit/hostile/hostile_result.ts";
@@ -35,8 +29,8 @@ const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 
 const campaign = (view: Parameters<typeof cleanCampaign>[0], prompts: string[] = []) =>
   renderCampaignPage(cleanCampaign(view, same, same), { prompts });
-const dashboard = (...[data, days]: Parameters<typeof renderDashboardPage>) =>
-  renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })), days);
+const dashboard = (data: Parameters<typeof renderDashboardPage>[0]) =>
+  renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })));
 const failed = sampleResult({
   outcome: "failed",
   status: "failed",
@@ -64,12 +58,12 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "verdicts.html": () => campaign(everyVerdict()),
   "thousand.html": () => campaign(mixedView(1_000)),
   "no-items.html": () => campaign(viewOf([], { ...DONE, state: "planned" })),
-  "dashboard.html": () => dashboard(fullDashboard(12), someDays(40)),
-  "dashboard-empty.html": () => dashboard(emptyDashboard(), someDays(1)),
+  "dashboard.html": () => dashboard(fullDashboard(12)),
+  "dashboard-empty.html": () => dashboard(emptyDashboard()),
   "dashboard-broken.html": () => dashboard(brokenDashboard()),
-  "dashboard-full.html": () => dashboard(fullDashboard(100), someDays(800)),
+  "dashboard-full.html": () => dashboard(fullDashboard(100)),
   "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
-  "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
+  "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات")),
   "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}`, files: 12 })], DONE)),
 }));
 // Every hostile text in every field of an event, and the addresses of the corpus in all other places.

@@ -14,7 +14,7 @@ import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderRunPage } from "../../../lib/report/run_page.ts";
 import { isInstalled } from "../../programs/report/programs.ts";
 import { mixedView } from "../../unit/campaign/report/sample_view.ts";
-import { fullDashboard, someDays } from "../../unit/dashboard/sample_data.ts";
+import { fullDashboard } from "../../unit/dashboard/sample_data.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 
 const same = (text: string) => text;
@@ -22,8 +22,7 @@ const PAGES = {
   "run.html": () => renderRunPage(sampleResult()),
   "campaign.html": () =>
     renderCampaignPage(cleanCampaign(mixedView(40), same, same), { prompts: ["Replace moment.\nRun the tests."] }),
-  "dashboard.html": () =>
-    renderDashboardPage(cleanDashboard(fullDashboard(100), Object.assign(same, { token: same })), someDays(40)),
+  "dashboard.html": () => renderDashboardPage(cleanDashboard(fullDashboard(100), Object.assign(same, { token: same }))),
 } as const;
 
 const test_ = test.skipIf(!isInstalled("firefox-esr"));

@@ -1,8 +1,8 @@
 /** `examples/dashboards/`: lists for dashboards, with a token that may only read. */
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -13,6 +13,7 @@ import { createShell, MISSING, type Shell } from "../shell/shell.ts";
 import { which } from "./shell/shells.ts";
 
 const FILES = ["repositories.sh", "sandboxes.sh"];
+const PUSH = "push-history.sh";
 const pathOf = (file: string) => join(root, "examples/dashboards", file);
 
 let service: Service;
@@ -35,7 +36,7 @@ function show(file: string, env: Record<string, string> = {}) {
 }
 
 test.skipIf(which("shellcheck") === undefined)("dashboards have nothing that shellcheck finds", () => {
-  const { status, stdout } = spawnSync("shellcheck", FILES.map(pathOf), { encoding: "utf8" });
+  const { status, stdout } = spawnSync("shellcheck", [...FILES, PUSH].map(pathOf), { encoding: "utf8" });
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
 });
 
@@ -79,6 +80,45 @@ dashboard("dashboards print nothing and end with the code of the command when th
   }
 });
 
+/** Runs push-history.sh. @returns Its exit code. */
+function pushed(file: string, project: string, remote: string): Promise<number | null> {
+  const env = { PATH: process.env.PATH, HISTORY_REMOTE: remote };
+  const child = spawn("sh", [pathOf(PUSH), file, project], { env, stdio: "ignore" });
+  return new Promise((resolve) => child.on("close", resolve));
+}
+
+test.skipIf(which("git") === undefined)(
+  "push-history.sh adds the new lines of each project to the branch, also when projects push at the same time",
+  async () => {
+    const cwd = mkdtempSync(join(tmpdir(), "mogplex-history-"));
+    try {
+      const remote = join(cwd, "remote.git");
+      spawnSync("git", ["init", "--quiet", "--bare", remote]);
+      const file = (name: string, ...lines: string[]) => {
+        writeFileSync(join(cwd, name), lines.map((line) => `${line}\n`).join(""));
+        return join(cwd, name);
+      };
+      const read = (name: string) =>
+        spawnSync("git", ["-C", remote, "show", `mogplex-history:runs/${name}`], { encoding: "utf8" }).stdout;
+      const [web, api] = [file("web", '{"runId":"1"}', '{"runId":"2"}'), file("api", '{"runId":"3"}')];
+      expect(await Promise.all([pushed(web, "acme/web", remote), pushed(api, "acme/api", remote)])).toEqual([0, 0]);
+      expect([read("acme-web.ndjson"), read("acme-api.ndjson")]).toEqual([
+        '{"runId":"1"}\n{"runId":"2"}\n',
+        '{"runId":"3"}\n',
+      ]);
+      // A later job has the same lines and a new one, and one that has nothing pushes nothing.
+      const more = file("more", '{"runId":"2"}', '{"runId":"4"}');
+      expect([await pushed(more, "acme/web", remote), await pushed(api, "acme/api", remote)]).toEqual([0, 0]);
+      expect(read("acme-web.ndjson")).toBe('{"runId":"1"}\n{"runId":"2"}\n{"runId":"4"}\n');
+      const commits = spawnSync("git", ["-C", remote, "rev-list", "--count", "mogplex-history"], { encoding: "utf8" });
+      expect(commits.stdout.trim()).toBe("3");
+      expect(await pushed(join(cwd, "nothing"), "acme/web", remote)).toBe(0);
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
+  },
+);
+
 interface Step {
   name: string;
   uses?: string;
@@ -88,7 +128,10 @@ interface Step {
 
 test("github-pages.yml takes actions of GitHub alone, by their commits, and writes nothing but the page", () => {
   const { permissions, jobs } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
-  expect([permissions, jobs.dashboard.permissions]).toEqual([{}, { contents: "read" }]);
+  expect([permissions, jobs.dashboard.permissions]).toEqual([
+    {},
+    { contents: "read", "pull-requests": "read" },
+  ]);
   expect(jobs.publish.permissions).toEqual({ "pages": "write", "id-token": "write" });
   const steps: Step[] = [...jobs.dashboard.steps, ...jobs.publish.steps];
   for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w/-]+@[0-9a-f]{40}$/);

@@ -49,47 +49,6 @@ test("run --follow starts nothing when the history cannot be written", async () 
   expect(gone.stderr).toContain(`Cannot write the history because its folder does not exist: "${FILE}"`);
 });
 
-test("report --history prints the weeks of a history when no run is named, and needs no token", async () => {
-  const { cli } = world("agent-failure");
-  const { io } = await cli([...RUN, "--new"]);
-  const files = { [FILE]: `${io.files.get(FILE)}nonsense\n` };
-  const { code, stdout, stderr } = await cli(["report", "--history", FILE], { files, env: { MOGPLEX_API_KEY: "" } });
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/^week {6}runs {2}success {2}p50 {3}p95\n2026-W36 {2}1 {5}0 % {6}2\d s {2}2\d s\n$/);
-  expect(stderr).toBe(`note: history "runs.ndjson", line 2 is left out: it is not JSON\n`);
-  const json = await cli(["report", "--history", FILE, "--json"], { files });
-  expect(JSON.parse(json.stdout)).toMatchObject({ type: "week", week: "2026-W36", runs: 1, succeeded: 0 });
-});
-
-test("report --history prints a limited number of weeks, whatever years a history names", async () => {
-  const { cli } = world();
-  const { io } = await cli([...RUN, "--new"]);
-  const run = JSON.parse(io.files.get(FILE) ?? "");
-  const lines = Array.from({ length: 1_005 }, (_, index) => {
-    const at = new Date(index * 7 * 86_400_000).toISOString();
-    return JSON.stringify({ ...run, runId: `run-${index}`, at });
-  });
-  const { code, stdout, stderr } = await cli(["report", "--history", FILE], { files: { [FILE]: lines.join("\n") } });
-  expect([code, stdout.split("\n").length, stderr]).toEqual([
-    0,
-    1_002,
-    "note: 5 earlier weeks left out: --json has all\n",
-  ]);
-});
-
-test("report --history refuses a file that is not there, or has no run", async () => {
-  const { cli } = world();
-  const cases: [Record<string, string>, string][] = [
-    [{}, "there is no such file"],
-    [{ [FILE]: "nonsense\n" }, "it has no run"],
-  ];
-  for (const [files, why] of cases) {
-    const { code, stderr } = await cli(["report", "--history", FILE], { files });
-    expect(code).toBe(2);
-    expect(stderr).toContain(`Cannot read the history because ${why}: "runs.ndjson"; a job writes it with`);
-  }
-});
-
 test("appendFile() refuses a symbolic link if told so: a checkout must not choose the file of a history", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-history-"));
   symlinkSync(join(folder, "target"), join(folder, "link"));

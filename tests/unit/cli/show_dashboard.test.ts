@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
-import { FILES } from "../../../lib/dashboard/collect.ts";
-import { breaches } from "../report/page_parser.ts";
+import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
+import { page as renderPage } from "../../../lib/report/page.ts";
+import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
 import { sampleResult } from "../report/sample.ts";
 import { fakeIo } from "./fake_io.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
@@ -9,7 +10,7 @@ import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
 const env = { MOGPLEX_API_KEY: READ_ONLY_TOKEN };
 const RESULT = sampleResult({ outcome: "failed", exitCode: 1, repository: "acme/api" });
 
-test("dashboard writes four files from a token that only reads, and shows the given runs", async () => {
+test("dashboard writes its files from a token that only reads, and shows the given runs", async () => {
   const { cli, requests } = world();
   const files = { "out/result.json": JSON.stringify(RESULT), "broken.json": "{" };
   const results = ["out/result.json", "broken.json", "no-such-folder/*.json"].flatMap((path) => ["--results", path]);
@@ -17,7 +18,7 @@ test("dashboard writes four files from a token that only reads, and shows the gi
   const { code, stdout, stderr, io } = await cli(args, { env, files });
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: Object.values(FILES).map((name) => `wrote public/${name}\n`).join(""),
+    stdout: ["data.json", "metrics.prom", "index.html"].map((name) => `wrote public/${name}\n`).join(""),
   });
   expect(stderr).toContain("note: broken.json: ");
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
@@ -29,31 +30,64 @@ test("dashboard writes four files from a token that only reads, and shows the gi
   expect(data.requests).toBe(requests.length);
   expect(data.requests).toBeLessThanOrEqual(30);
   expect(requests.filter((each) => !each.startsWith("GET "))).toEqual(["POST /runs"]);
-  expect(breaches(io.files.get("public/index.html") ?? "")).toEqual([]);
+  const index = io.files.get("public/index.html") ?? "";
+  expect(breaches(index, elementsOf(index), /^(#|https?:\/\/|data\.json$|metrics\.prom$)/)).toEqual([]);
   // Everything else a job has in its directory stays.
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
 });
 
-test("dashboard links the page of a campaign and of a run when it is beside their file, in the folder of the dashboard", async () => {
+const page = (heading: string) =>
+  renderPage({ title: "", path: [], asOf: null, tone: "none", heading, summary: null, body: null, notes: [] });
+
+test("dashboard copies the pages beside its files, with a way back, and links the copies", async () => {
   const campaign = { schema: 1, round: "", state: "running", counts: {}, items: [] };
   const files = {
-    "public/a/campaign.json": JSON.stringify({ ...campaign, campaign: "with-page" }),
-    "public/a/campaign.html": "<p>",
-    "public/b/campaign.json": JSON.stringify({ ...campaign, campaign: "without" }),
-    "public/b/result.json": JSON.stringify(RESULT),
-    "public/b/run.html": "<p>",
+    "a/campaign.json": JSON.stringify({ ...campaign, campaign: "with-page" }),
+    "a/campaign.html": page("of a campaign"),
+    "b/campaign.json": JSON.stringify({ ...campaign, campaign: "without" }),
+    "b/result.json": JSON.stringify(RESULT),
+    "b/run.html": page("of a run"),
     "c/result.json": JSON.stringify({ ...RESULT, runId: "3f0e2c51-8d9a-4f6b-9c7d-000000000003" }),
-    "c/run.html": "<p>",
+    "c/run.html": "<p>not one of ours</p><script>alert(1)</script>",
   };
   const results = Object.keys(files).filter((path) => path.endsWith(".json")).flatMap((path) => ["--results", path]);
-  const { io } = await world().cli(["dashboard", "--out", "public", ...results], { env, files });
+  const { io, stdout, stderr } = await world().cli(["dashboard", "--out", "public", ...results], { env, files });
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
-  const pages = [...data.campaigns, ...data.runs].map(({ page }) => page);
-  expect(pages.toSorted()).toEqual(["a/campaign.html", "b/run.html", null, null]);
-  const links = [...(io.files.get("public/index.html") ?? "").matchAll(/href="([^"]+\.html)"/g)].map(([, href]) =>
-    href
-  );
-  expect(links.toSorted()).toEqual(["a/campaign.html", "b/run.html"]);
+  const pages = [...data.campaigns, ...data.runs].map((each) => each.page).filter((each) => each !== null);
+  expect(pages.length).toBe(2);
+  const copies = pages.map((path) => io.files.get(`public/${path}`) ?? "");
+  expect(copies.map((text) => textsOf(text, "h1"))).toEqual([["of a campaign"], ["of a run"]]);
+  for (const text of copies) {
+    expect(elementsOf(text).some(({ attributes }) => attributes.href === "../index.html")).toBe(true);
+  }
+  const links = [...(io.files.get("public/index.html") ?? "").matchAll(/href="(pages\/[^"]+\.html)"/g)].map((
+    [, href],
+  ) => href);
+  expect([...new Set(links)].toSorted()).toEqual(pages.toSorted());
+  expect(stdout).toContain("wrote 2 pages to public/pages\n");
+  expect(stderr).toContain("note: c/run.html: it is not a page that this version can publish, so it has no link");
+  expect([...io.files.values()].filter((text) => text.includes("alert(1)"))).toEqual([files["c/run.html"]]);
+});
+
+test("dashboard counts the runs of histories, and asks the forge for their pull requests with the token of the environment", async () => {
+  const { emulator, clock } = world();
+  const run = sampleResult({ repository: "acme/api", createdAt: new Date(clock.wallTime() - 60_000).toISOString() });
+  const line = historyLine(recordOf(run, clock.wallTime(), "nightly") as HistoryRecord);
+  const io = fakeIo({ env: { ...env, GITHUB_TOKEN: "ghp_forgeToken" }, files: { "runs.ndjson": line } });
+  const asked: string[] = [];
+  const fetch = (url: string, init: RequestInit) => {
+    if (!url.startsWith("https://api.github.com/")) return emulator.fetch(url, init);
+    asked.push(`${url} ${new Headers(init.headers).get("authorization")}`);
+    return Promise.resolve(new Response(JSON.stringify({ data: { p0: null } }), { status: 200 }));
+  };
+  const code = await main(["dashboard", "--out", "public", "--history", "runs.ndjson"], io, {
+    fetch,
+    clock,
+  });
+  const data = JSON.parse(io.files.get("public/data.json") ?? "");
+  expect([code, data.days.last.runs, data.covers]).toMatchObject([0, 1, { histories: 1, lines: 1, jobs: ["nightly"] }]);
+  expect([...new Set(asked)]).toEqual(["https://api.github.com/graphql Bearer ghp_forgeToken"]);
+  expect(data.pullRequests).toMatchObject({ state: "partial", count: 1 });
 });
 
 test("dashboard refuses a token that could start something, and starts nothing", async () => {
@@ -64,7 +98,7 @@ test("dashboard refuses a token that could start something, and starts nothing",
   const allowed = await cli(["dashboard", "--out", "public", "--allow-write-token"], {
     env: { MOGPLEX_API_KEY: TOKEN },
   });
-  expect([allowed.code, allowed.io.files.size]).toEqual([0, 4]);
+  expect([allowed.code, allowed.io.files.size]).toEqual([0, 3]);
 });
 
 test("dashboard --json prints the data alone", async () => {
@@ -73,24 +107,8 @@ test("dashboard --json prints the data alone", async () => {
   expect([code, JSON.parse(stdout).schema, io.files.size]).toEqual([0, 1, 0]);
 });
 
-test("dashboard keeps its history, and refuses to replace one that it cannot read", async () => {
-  const { cli } = world();
-  const day = { schema: 1, day: "2020-01-01", repositories: 1, sandboxes: 0, automations: 0, failedRuns: 0 };
-  const files = { "d/history.jsonl": `${JSON.stringify({ ...day, openItems: 0, pullRequests: 0 })}\nnonsense\n` };
-  const { stderr, io } = await cli(["dashboard", "--out", "d"], { env, files });
-  expect(io.files.get("d/history.jsonl")?.trim().split("\n").length).toBe(2);
-  expect(stderr).toContain("note: 1 line of history.jsonl could not be read");
-  const refused = await cli(["dashboard", "--out", "d"], {
-    env,
-    files,
-    before: (io) => {
-      io.readFile = () => {
-        throw new Error("it is not an ordinary file");
-      };
-    },
-  });
-  expect([refused.code, refused.io.files.get("d/history.jsonl")]).toEqual([2, files["d/history.jsonl"]]);
-  const locked = await cli(["dashboard", "--out", "d"], { env, readOnly: () => true });
+test("dashboard names the file that it cannot write", async () => {
+  const locked = await world().cli(["dashboard", "--out", "d"], { env, readOnly: () => true });
   expect([locked.code, locked.stderr.includes('"d/data.json" cannot be written')]).toEqual([2, true]);
 });
 

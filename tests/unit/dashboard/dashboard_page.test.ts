@@ -1,166 +1,224 @@
 import { expect, test } from "bun:test";
+import { concernsOf, headlineOf } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
-import type { FileProblem } from "../../../lib/dashboard/data.ts";
+import type { FileProblem, RunFigures } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
-import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
+import { brokenDashboard, emptyDashboard, fullDashboard, listsWith } from "./sample_data.ts";
 
 type Data = Parameters<typeof cleanDashboard>[0];
 
-const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDashboard(data, createRedactor()), days);
+const render = (data: Data) => renderDashboardPage(cleanDashboard(data, createRedactor()));
 
-/** Beside addresses of the web, it leads to pages in its own folder. */
+/** Beside addresses of the web, it leads to pages and data in its own folder. */
 const breaches = (page: string) =>
-  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?!\.\.)[\w%.-]+(?:\/[\w%.-]+)*\/(?:run|campaign)\.html$)/);
+  breachesOf(
+    page,
+    elementsOf(page),
+    /^(?:#|https?:\/\/|data\.json$|metrics\.prom$|(?!\.\.)[\w%.()-]+(?:\/[\w%.-]+)*\.html$)/,
+  );
 
-test("renderDashboardPage() says first what needs a person, and links to it", () => {
-  const page = render(fullDashboard(12), someDays(40));
+const todosOf = (page: string) => {
+  const elements = elementsOf(page);
+  const start = elements.findIndex(({ attributes }) => attributes.class === "panel todo");
+  return elements.slice(start).filter(({ tag, text }) => tag === "li" && /(?:Show|Open)/.test(text)).map(({ text }) =>
+    text
+  );
+};
+
+test("renderDashboardPage() says first what needs attention, most urgent first, with age and link", () => {
+  const page = render(fullDashboard(12));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["8 runs, 3 campaign items and 10 other things need a person"]);
-  expect(textsOf(page, "th")).toContain("move-to-node-24, round 2026-12");
-  const concerns = textsOf(page, "li").filter((text) => text.endsWith("Show"));
-  expect(concerns.slice(0, 2)).toEqual([
-    "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well or were skippedShow",
-    "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm testShow",
+  expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
+  expect(todosOf(page).slice(0, 4)).toEqual([
+    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
+    "acme/service-2: “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow",
+    "acme/service-3: “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
+    "acme/service-4: “Fix the flaky tests of service 4, and do not raise timeouts” did not end in timeAfter 5 min.5 h agoOpen run",
+  ]);
+  // Seven are open, the others folded.
+  expect(textsOf(page, "summary")[0]).toBe("10 more");
+});
+
+test("headlineOf() counts what needs attention, and leaves out runs whose job was stopped", () => {
+  const [run] = fullDashboard(1).runs;
+  const headline = (outcomes: string[], changes: Partial<Data> = {}) => {
+    const runs = outcomes.map((outcome, index) => ({
+      ...run,
+      runId: `r${index}`,
+      outcome,
+      task: `t${index}`,
+      pullRequest: null,
+    }));
+    return headlineOf(concernsOf(emptyDashboard({ runs: runs as Data["runs"], ...changes })));
+  };
+  expect(headline(["success", "interrupted", "started", "cancelled"])).toBe("All is well");
+  expect(headline(["failed", "interrupted"])).toBe("1 thing needs attention");
+  expect(headline(["failed", "deadline", "awaiting_input"])).toBe("3 things need attention");
+  const fileProblems: FileProblem[] = [{ file: "broken.json", kind: "file", why: "line 1 is not an event" }];
+  expect(headline(["failed"], { fileProblems })).toBe("2 things need attention");
+});
+
+test("renderDashboardPage() has a sentence where there is nothing, and neither figures nor charts", () => {
+  const page = render(emptyDashboard());
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "h1")).toEqual(["All is well"]);
+  expect(textsOf(page, "header")[0]).toContain(
+    "No file of a run was given, so nothing is counted: see --history and --results.",
+  );
+  expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
+  expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
+  expect(page.length).toBeLessThan(40_000);
+});
+
+const figures = (runs: number, succeeded: number, minutes: number): RunFigures => ({
+  ...{ runs, succeeded, failed: runs - succeeded, medianMs: minutes * 60_000, slowestMs: 3 * minutes * 60_000 },
+  p95Ms: runs < 20 ? null : 2 * minutes * 60_000,
+});
+const tilesOf = (last: RunFigures, before: RunFigures) =>
+  elementsOf(render({ ...emptyDashboard(), days: { last, before } })).filter(({ attributes }) =>
+    attributes.class === "panel tile"
+  )
+    .map(({ text }) => text);
+
+test("renderDashboardPage() compares the last seven days with the seven before", () => {
+  expect(tilesOf(figures(62, 54, 6), figures(51, 42, 7))).toEqual([
+    "Runs62↑ 11 more than 51",
+    "Succeeded87 %↑ 5 points better than 82 %",
+    "Median duration6:00 min↓ 1 min faster than 7 min",
+    "95 % finish within12:00 min↓ 2 min faster than 14 min",
   ]);
 });
 
-test("renderDashboardPage() counts what a reader counts, and leaves out runs whose job was stopped", () => {
-  const { runs: [run], campaigns: [campaign] } = fullDashboard(1);
-  if (run === undefined || campaign === undefined) throw new Error("Cannot count: there is nothing");
-  const headline = (outcomes: string[], campaigns: Data["campaigns"] = [], changes = {}) => {
-    const runs = outcomes.map((outcome) => ({ ...run, outcome }));
-    return textsOf(render(emptyDashboard({ runs, campaigns, ...changes })), "h1")[0];
-  };
-  expect(headline(["success", "interrupted", "started"])).toBe("Nothing needs a person");
-  expect(headline(["failed", "interrupted"])).toBe("1 run needs a person");
-  expect(headline(["failed", "deadline", "awaiting_input"], [campaign])).toBe(
-    "3 runs and 3 campaign items need a person",
-  );
-  const fileProblems: FileProblem[] = [{ file: "broken.json", kind: "file", why: "line 1 is not an event" }];
-  expect(headline(["failed"], [campaign, { ...campaign, state: "gated" }], { fileProblems })).toBe(
-    "1 run, 3 campaign items and 2 other things need a person",
-  );
-  expect(headline([], [], { fileProblems })).toBe("1 thing needs a person");
+test("renderDashboardPage() compares only from five runs on, and shows the slowest where 95 % say nothing", () => {
+  expect(tilesOf(figures(4, 3, 6), figures(51, 42, 7))).toEqual([
+    "Runs4",
+    "Succeeded3 of 4",
+    "Median duration6:00 min",
+    "Slowest18:00 min",
+  ]);
 });
 
-test("renderDashboardPage() has a sentence where there is nothing, and no chart before the second day", () => {
-  const page = render(emptyDashboard(), someDays(1));
+test("renderDashboardPage() judges less time and more successes as better, and says nothing about more runs", () => {
+  const page = render({ ...emptyDashboard(), days: { last: figures(60, 40, 8), before: figures(50, 45, 7) } });
+  const signs = elementsOf(page).filter(({ tag, attributes }) =>
+    tag === "span" && attributes["aria-hidden"] === "true"
+  );
+  expect(signs.map(({ text, attributes }) => [text, attributes.class])).toEqual([
+    ["↑", "idle"],
+    ["↓", "warn"],
+    ["↑", "warn"],
+    ["↑", "warn"],
+  ]);
+});
+
+test("renderDashboardPage() draws weeks from the third on, with their numbers as a table", () => {
+  const week = (from: string) => ({ from, ...figures(20, 15, 5) });
+  const weeks = ["2026-11-16", "2026-11-23", "2026-11-30"].map(week);
+  const page = render({ ...emptyDashboard(), weeks });
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["Nothing needs a person"]);
-  for (const text of ["There is no sandbox.", "The token reaches no repository.", "No campaign.json was given"]) {
-    expect(page).toContain(text);
-  }
-  expect(textsOf(page, "table")).toEqual([]);
-  expect(page).toContain("From the second day on, a chart");
-  expect(page).not.toContain('class="chart"');
-  expect(page.length).toBeLessThan(60_000);
-  expect(render(emptyDashboard(), someDays(2))).toContain("From 2026-11-30 to 2026-12-01, at the end: ");
+  const charts = elementsOf(page).filter(({ attributes }) => attributes.class === "chart");
+  expect(charts.map(({ attributes }) => attributes["aria-label"])).toEqual([
+    "Runs by week, 16 Nov: 20; 23 Nov: 20; 30 Nov: 20",
+    "Duration by week in minutes: the median went from 5 to 5",
+  ]);
+  expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)201557 5 %5 min10 min".replace("7 5", "75"));
+  expect(textsOf(render({ ...emptyDashboard(), weeks: weeks.slice(1) }), "h2")).not.toContain("2 weeks");
 });
 
-test("renderDashboardPage() has tools from 20 rows on, no empty column, and no red badge for what is done", () => {
-  const few = render(fullDashboard(12));
-  expect(elementsOf(few).filter(({ attributes }) => "data-list" in attributes)).toEqual([]);
-  const many = elementsOf(render(fullDashboard(20))).filter(({ attributes }) => "data-list" in attributes);
-  expect(many.length).toBeGreaterThan(2);
-  expect(textsOf(few, "th")).toContain("Why");
+test("renderDashboardPage() shows pull requests as far as they were read, and says why there is no more", () => {
+  const page = render(fullDashboard(12));
+  const [strip] = elementsOf(page).filter(({ attributes }) => attributes.class === "strip");
+  expect(strip?.text).toStartWith("Opened47 days before: 0Merged27 days before: 0");
+  expect(strip?.text).toContain("Waiting now");
   const data = fullDashboard(12);
-  const done = data.campaigns.map((each) => ({ ...each, state: "done", stateReason: null, ended: 40, good: 30 }));
-  const page = render({ ...data, campaigns: done, runs: [] });
-  expect(textsOf(page, "th")).not.toContain("Why");
-  expect(elementsOf(page).filter(({ tag, text }) => tag === "span" && text === "done")).toEqual([]);
+  const why = "Not asked: the job has no token of a forge";
+  const none = { merged: null, closed: null, waiting: null, entries: [], state: "skipped", why } as const;
+  const unasked = render({ ...data, pullRequests: { ...data.pullRequests, ...none } });
+  expect(elementsOf(unasked).filter(({ attributes }) => attributes.class === "strip").map(({ text }) => text)).toEqual([
+    "Opened47 days before: 0",
+  ]);
+  expect(textsOf(unasked, "p")).toContain(`${why}.`);
 });
 
-test("renderDashboardPage() shows one table at once, before the days, and repositories and sandboxes at a click", () => {
-  const page = render(fullDashboard(12), someDays(5));
-  expect(textsOf(page, "h2").slice(0, 4)).toEqual(["Needs attention", "Campaigns (3)", "Day by day", "Runs (12)"]);
-  expect(textsOf(page, "summary")).toContain("show the repositories");
+test("renderDashboardPage() has tools from 20 rows on, and no empty column", () => {
+  const lists = (data: Data) => elementsOf(render(data)).filter(({ attributes }) => "data-list" in attributes).length;
+  expect([lists(fullDashboard(12)), lists(fullDashboard(20)) > 2]).toEqual([0, true]);
+  const data = fullDashboard(12);
+  const campaigns = data.campaigns.map((each) => ({
+    ...each,
+    merged: null,
+    state: "done",
+    gatedAt: null,
+    ended: 40,
+    good: 40,
+  }));
+  const heads = textsOf(render({ ...data, campaigns }), "th");
+  expect(heads).toContain("Finished");
+  for (const name of ["Merged", "Failed", "Ends"]) expect(heads).not.toContain(name);
 });
 
 test("renderDashboardPage() does not show as empty what was not read, and says what is cut off", () => {
   const page = render(brokenDashboard());
   expect(breaches(page)).toEqual([]);
-  expect(page).not.toContain("There is no sandbox.");
+  expect(textsOf(page, "p")).toContain("Not read.");
   expect(page).toContain("Cannot list sandboxes: the service answers with HTTP 503");
   expect(page).toContain("and has sent 200");
+  expect(todosOf(page).join("\n")).toContain("The sandboxes were not read");
   const skipped = render(emptyDashboard({ lists: listsWith({ automations: { state: "skipped", why: "Later" } }) }));
-  expect(skipped).not.toContain("The token reaches no automation.");
+  expect(skipped).toContain("Later");
 });
 
 test("renderDashboardPage() says of a pattern that it matches no file, and not that a file could not be read", () => {
   const pattern = { file: "out/**/result.json", kind: "pattern", why: "No file" } as const;
   const broken = { file: "broken.json", kind: "file", why: "line 1 is not an event" } as const;
-  const said = (...fileProblems: FileProblem[]) =>
+  const words = (...fileProblems: FileProblem[]) =>
     textsOf(render(emptyDashboard({ fileProblems })), "main").join("")
       .match(/\d (?:files?|patterns?) (?:could not be read|match(?:es)? no file)/g);
-  expect(said(pattern)).toEqual(["1 pattern matches no file"]);
-  expect(said(pattern, pattern, broken)).toEqual(["2 patterns match no file", "1 file could not be read"]);
+  expect(words(pattern)).toEqual(["1 pattern matches no file"]);
+  expect(words(pattern, pattern, broken)).toEqual(["2 patterns match no file", "1 file could not be read"]);
 });
 
-test("renderDashboardPage() has every row of a thousand, in 3 MB", () => {
-  const page = render(fullDashboard(1_000), someDays(800));
+test("renderDashboardPage() has every run of a thousand, in 3.5 MB", () => {
+  const page = render(fullDashboard(1_000));
   expect(breaches(page)).toEqual([]);
-  expect(elementsOf(page).filter(({ attributes }) => attributes["data-k"] !== undefined).length).toBe(4_250);
-  expect(page.length).toBeLessThan(3_100_000);
+  const table = elementsOf(page).find(({ attributes }) => attributes["aria-label"] === "Runs");
+  expect(table?.text.match(/acme\/service-|d0000000/g)?.length).toBeGreaterThan(900);
+  expect(page.length).toBeLessThan(3_500_000);
 });
 
 test("renderDashboardPage() names runs by repository, id or file, as links to their pages", () => {
   const data = fullDashboard(3);
   const file = "out/unknown/result.json";
-  const [first, second, third] = data.runs.map((each) => ({ ...each, createdAt: data.at }));
+  const [first, second, third] = data.runs;
   const runs = [
-    { ...first, task: "Fix it", page: "runs/javascript:x/1 2/run.html" },
-    { ...second, repository: null, page: "javascript:alert(1)/run.html" },
-    { ...third, repository: null, runId: null, file, page: null },
+    { ...first, task: "Fix it", outcome: "success", page: "pages/javascript:x/1 2.html" },
+    { ...second, repository: null, outcome: "success", page: "javascript:alert(1).html" },
+    { ...third, repository: null, runId: null, outcome: "success", file, page: null },
   ] as Data["runs"];
-  const page = render({ ...data, runs });
+  const page = render({ ...emptyDashboard(), runs });
   expect(textsOf(page, "td")).toContain("Fix it");
-  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith("run.html"));
+  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith(".html"));
   expect(links.map(({ attributes, text }) => [attributes.href, text])).toEqual([
-    ["runs/javascript%3Ax/1%202/run.html", "acme/service-0"],
-    ["javascript%3Aalert(1)/run.html", "d0000000"],
+    ["pages/javascript%3Ax/1%202.html", "acme/service-0"],
+    ["javascript%3Aalert(1).html", "d0000000"],
   ]);
   expect(textsOf(page, "th")).toContain(file);
-  // Without runs there is nothing to count for a repository.
-  expect(textsOf(page, "th")).toContain("Of the runs above");
-  expect(textsOf(render({ ...data, runs: [] }), "th")).not.toContain("Of the runs above");
 });
 
-test("renderDashboardPage() links a campaign to its page where there is one, and to no file of another folder tree", () => {
-  const data = fullDashboard(12);
-  const [first, second, third] = data.campaigns;
-  const campaigns = [first, second, { ...third, page: "/reports/campaign.html" }] as Data["campaigns"];
-  const html = render({ ...data, campaigns });
-  const links = elementsOf(html).filter(({ attributes }) => attributes.href?.endsWith("campaign.html"));
-  expect(links.map(({ attributes }) => attributes.href)).toEqual(["campaigns/0/campaign.html"]);
-  expect(textsOf(html, "a")).toContain("move-to-node-24");
-  expect(textsOf(html, "bdi")).toContain("campaign-2");
-});
-
-test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {
-  const data = fullDashboard(1);
-  const at = Date.parse(data.at);
-  const ago = (seconds: number) => new Date(at - seconds * 1_000).toISOString();
-  const sandboxes = data.sandboxes.map((each) => ({ ...each, createdAt: ago(93), lastActiveAt: ago(91) }));
-  const cells = textsOf(render({ ...data, sandboxes }), "td");
-  expect(cells).toContain("2 min");
-  expect(cells).toContain("2 min ago");
-});
-
-test("renderDashboardPage() says why more items can be at work than sandboxes are in use", () => {
-  const data = fullDashboard(4);
-  const [campaign] = data.campaigns;
-  const [sandbox] = data.sandboxes;
-  if (campaign === undefined || sandbox === undefined) throw new Error("Cannot compare: there is nothing");
-  const says = (used: number, lists = listsWith()) =>
-    render({
-      ...data,
-      lists,
-      campaigns: [{ ...campaign, running: 3 }],
-      sandboxes: Array.from({ length: used }, () => ({ ...sandbox, status: "running" })),
-    }).includes("More items are at work than sandboxes are in use");
-  // Nothing is said of sandboxes that were not all read.
-  const unread = listsWith({ sandboxes: { state: "failed", why: "HTTP 503" } });
-  expect([says(0), says(2), says(3), says(0, unread)]).toEqual([true, true, false, false]);
+test("renderDashboardPage() is called by the owner of the repositories, and says what it covers", () => {
+  const covers = {
+    results: 2,
+    campaigns: 1,
+    histories: 1,
+    lines: 40,
+    from: "2026-09-14T00:00:00.000Z",
+    jobs: ["nightly"],
+  };
+  const page = render({ ...fullDashboard(2), covers });
+  expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
+  expect(textsOf(page, "p")).toContain(
+    "40 runs in 1 history file, 2 result files, 1 campaign, from 2026-09-14 00:00 UTC on. Jobs: nightly. Nothing beyond these files is counted.",
+  );
 });

@@ -1,5 +1,9 @@
 /** Dashboards of every kind. */
-import type { AutomationEntry, DashboardData, Day, ListName, ListState } from "../../../lib/dashboard/data.ts";
+import { assemble } from "../../../lib/dashboard/collect.ts";
+import type { AutomationEntry, DashboardData, ListName, ListState } from "../../../lib/dashboard/data.ts";
+import type { NamedPull } from "../../../lib/dashboard/pull_requests.ts";
+import { unionOf } from "../../../lib/dashboard/runs.ts";
+import type { ForgeReading } from "../../../lib/forge/batch.ts";
 
 const NOW = Date.parse("2026-12-01T06:00:00Z");
 const HOUR = 3_600_000;
@@ -14,8 +18,11 @@ export function listsWith(changes: Partial<Record<ListName, ListState>> = {}): D
 }
 
 export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardData {
-  return {
-    schema: 1,
+  const { runs = [], campaigns = [], fileProblems = [], covers = NOTHING, ...others } = changes;
+  const pulls = runs.flatMap(({ pullRequest: url, repository, task, endedAt }): NamedPull[] =>
+    url === null ? [] : [{ url, repository, task, campaign: null, openedAt: endedAt, known: null }]
+  );
+  const collected = {
     at: new Date(NOW).toISOString(),
     origin: "https://mogplex.com",
     requests: 4,
@@ -24,11 +31,47 @@ export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardD
     repositories: [],
     sandboxes: [],
     automations: [],
-    runs: [],
-    campaigns: [],
-    fileProblems: [],
-    ...changes,
+    ...others,
   };
+  const stored = {
+    runs: unionOf(runs, NOW),
+    campaigns: [...campaigns],
+    pulls,
+    covers,
+    fileProblems: [...fileProblems],
+  };
+  return { ...assemble(collected, stored, pulls.length === 0 ? null : readingOf(pulls)), ...others };
+}
+
+const NOTHING = { results: 0, campaigns: 0, histories: 0, lines: 0, from: null, jobs: [] };
+
+/** What the forges show: the first of four pull requests waits, one is closed, the others are merged. */
+function readingOf(pulls: readonly NamedPull[]): ForgeReading {
+  const facts = pulls.map(
+    ({ url }, index): [string, ForgeReading["facts"] extends Map<string, infer F> ? F : never] => {
+      const state = (["open", "closed", "merged", "merged"] as const)[index % 4] ?? "open";
+      const times = { createdAt: ago(100 + index * 9), updatedAt: ago(1) };
+      const ends = {
+        mergedAt: state === "merged" ? ago(index) : null,
+        closedAt: state === "closed" ? ago(index) : null,
+      };
+      const looks = { checks: "green", review: "requested", conflict: false, owner: "mira" } as const;
+      const branch = {
+        branch: "b",
+        isForeign: false,
+        isGuarded: false,
+        commit: null,
+        isBehind: false,
+        hasQueue: false,
+      };
+      const sizes = { files: null, additions: null, deletions: null };
+      return [
+        url,
+        { url, state, draft: false, ...looks, ...branch, ...sizes, ...times, ...ends, problem: null } as never,
+      ];
+    },
+  );
+  return { facts: new Map(facts), refused: new Map(), failed: new Map(), unasked: new Set() };
 }
 
 const STATUSES = ["running", "paused", "stopped", "error", "creating", "stopped"] as const;
@@ -94,6 +137,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
         outcome,
         exitCode: outcome === "success" ? 0 : 1,
         reason: outcome === "failed" ? "npm test exited with code 1" : null,
+        ...{ job: "nightly", taskKey: null, campaign: null, endedAt: ago(index + 0.5) },
         pullRequest: outcome === "success" ? `https://github.com/acme/service-${index}/pull/${index + 1}` : null,
         createdAt: ago(index + 1),
         durationMs: 60_000 * (index % 40 + 1),
@@ -102,6 +146,12 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
     campaigns: numbers.slice(0, Math.ceil(size / 4)).map((index) => ({
       file: `public/campaigns/${index}/campaign.json`,
       name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
+      title: index === 0 ? "Move to Node 24" : null,
+      gatedAt: index % 4 === 1 ? ago(5) : null,
+      merged: index % 4 === 2 ? 30 : null,
+      causes: index % 4 === 2
+        ? []
+        : [{ cause: "npm ci: peer dependency conflict", items: 3, names: ["acme/a", "acme/b", "acme/c"], at: ago(16) }],
       round: index === 0 ? "2026-12" : "",
       page: index % 2 === 0 ? `campaigns/${index}/campaign.html` : null,
       state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
@@ -135,6 +185,11 @@ export function brokenDashboard(): DashboardData {
   });
 }
 
+function hostilePulls(text: string): DashboardData["pullRequests"]["entries"] {
+  const texts = { url: text, repository: text, task: text, campaign: text, openedAt: text, owner: text };
+  return [{ ...texts, state: "open", checks: text, review: text, conflict: true }];
+}
+
 /** A dashboard with a text in every place that is not ours. */
 export function hostileDashboard(text: string): DashboardData {
   const data = fullDashboard(1);
@@ -149,6 +204,9 @@ export function hostileDashboard(text: string): DashboardData {
   const runs = every(data.runs);
   return {
     ...data,
+    repositoryFigures: data.repositoryFigures.map((each) => ({ ...each, repository: text, last: [text] })),
+    pullRequests: { ...data.pullRequests, why: text, state: "partial", entries: hostilePulls(text) },
+    covers: { ...data.covers, jobs: [text] },
     origin: text,
     lists: listsWith({ repositories: { state: "cut", why: text }, automations: { state: "partial", why: text } }),
     repositories: every(data.repositories),
@@ -158,18 +216,4 @@ export function hostileDashboard(text: string): DashboardData {
     campaigns: every(data.campaigns).map((each) => ({ ...each, stateReason: text })),
     fileProblems: [{ file: text, kind: "file", why: text }],
   };
-}
-
-/** A history of so many days, the last of which is the day of the dashboards here. */
-export function someDays(count: number): Day[] {
-  return Array.from({ length: count }, (_, index): Day => ({
-    schema: 1,
-    day: new Date(NOW - (count - 1 - index) * 24 * HOUR).toISOString().slice(0, 10),
-    repositories: 30 + Math.floor(index / 7),
-    sandboxes: (index * 7) % 4,
-    automations: 6,
-    failedRuns: index % 9 === 4 ? null : (index * 5) % 6,
-    openItems: Math.max(0, 40 - 2 * index),
-    pullRequests: index,
-  }));
 }

@@ -5,15 +5,23 @@ import type {
   AutomationEntry,
   AutomationRunEntry,
   AutomationRuns,
+  CampaignCause,
   CampaignEntry,
+  Coverage,
   DashboardData,
   FileProblem,
   ListState,
+  Pair,
+  PullRequestEntry,
+  PullRequests,
   RepositoryEntry,
+  RepositoryFigures,
   RunEntry,
+  RunFigures,
   SandboxEntry,
+  WeekFigures,
 } from "../../../lib/dashboard/data.ts";
-import { cleanDashboard, FILES, renderDashboard } from "../../../lib/dashboard/collect.ts";
+import { cleanDashboard, renderDashboard } from "../../../lib/dashboard/collect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, hostileDashboard } from "./sample_data.ts";
@@ -31,8 +39,8 @@ const schema: Schema = JSON.parse(
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
 
 function written(data: DashboardData): Record<string, unknown> {
-  const { files } = renderDashboard(cleanDashboard(data, createRedactor()), "");
-  return JSON.parse(files.find(({ name }) => name === FILES.data)?.text ?? "");
+  const files = renderDashboard(cleanDashboard(data, createRedactor()));
+  return JSON.parse(files.find(({ name }) => name === "data.json")?.text ?? "");
 }
 
 // The compiler demands every field of the types here, and refuses every other one.
@@ -48,7 +56,12 @@ const DATA: Fields<DashboardData> = {
   sandboxes: true,
   automations: true,
   runs: true,
+  days: true,
+  weeks: true,
+  repositoryFigures: true,
+  pullRequests: true,
   campaigns: true,
+  covers: true,
   fileProblems: true,
 };
 const LIST: Fields<ListState> = { state: true, why: true };
@@ -91,27 +104,77 @@ const RUN: Fields<RunEntry> = {
   kind: true,
   runId: true,
   repository: true,
+  job: true,
   task: true,
+  taskKey: true,
   page: true,
   outcome: true,
   exitCode: true,
   reason: true,
   pullRequest: true,
+  campaign: true,
   createdAt: true,
+  endedAt: true,
   durationMs: true,
+};
+const CAUSE: Fields<CampaignCause> = { cause: true, items: true, names: true, at: true };
+const FIGURES: Fields<RunFigures> = {
+  runs: true,
+  succeeded: true,
+  failed: true,
+  medianMs: true,
+  p95Ms: true,
+  slowestMs: true,
+};
+const WEEK: Fields<WeekFigures> = { from: true, ...FIGURES };
+const REPOSITORY_FIGURES: Fields<RepositoryFigures> = { repository: true, ...FIGURES, last: true };
+const PAIR: Fields<Pair> = { last: true, before: true };
+const PULL: Fields<PullRequestEntry> = {
+  url: true,
+  repository: true,
+  task: true,
+  campaign: true,
+  openedAt: true,
+  state: true,
+  checks: true,
+  review: true,
+  conflict: true,
+  owner: true,
+};
+const PULLS: Fields<PullRequests> = {
+  state: true,
+  why: true,
+  count: true,
+  opened: true,
+  merged: true,
+  closed: true,
+  waiting: true,
+  entries: true,
+};
+const COVERAGE: Fields<Coverage> = {
+  results: true,
+  campaigns: true,
+  histories: true,
+  lines: true,
+  from: true,
+  jobs: true,
 };
 const CAMPAIGN: Fields<CampaignEntry> = {
   file: true,
   name: true,
   round: true,
+  title: true,
   page: true,
   state: true,
   stateReason: true,
+  gatedAt: true,
   items: true,
   ended: true,
   good: true,
   running: true,
   pullRequests: true,
+  merged: true,
+  causes: true,
   nextWaveAt: true,
   endsAt: true,
   exitCode: true,
@@ -129,6 +192,14 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["automations", schema.$defs?.AutomationEntry, AUTOMATION],
   ["runs", schema.$defs?.RunEntry, RUN],
   ["campaigns", schema.$defs?.CampaignEntry, CAMPAIGN],
+  ["causes", schema.$defs?.CampaignCause, CAUSE],
+  ["figures", schema.$defs?.RunFigures, FIGURES],
+  ["weeks", schema.$defs?.WeekFigures, WEEK],
+  ["figures of repositories", schema.$defs?.RepositoryFigures, REPOSITORY_FIGURES],
+  ["pairs", schema.$defs?.Pair, PAIR],
+  ["pull requests that wait", schema.$defs?.PullRequestEntry, PULL],
+  ["pull requests", schema.$defs?.PullRequests, PULLS],
+  ["coverage", schema.$defs?.Coverage, COVERAGE],
   ["files", schema.$defs?.FileProblem, PROBLEM],
 ])("dashboard.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
   expect(Object.keys(part?.properties ?? {})).toEqual(Object.keys(fields));

@@ -1,14 +1,26 @@
 import { expect, test } from "bun:test";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../lib/campaign/view/view.ts";
-import { readStored } from "../../../lib/dashboard/collect.ts";
+import { readStored } from "../../../lib/dashboard/stored.ts";
+import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { renderJson } from "../../../lib/report/json.ts";
 import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sample.ts";
 
-const read = (files: Record<string, string>) =>
-  readStored(Object.keys(files), (path) => new Map(Object.entries(files)).get(path));
+const NOW = Date.parse("2026-08-10T13:00:00Z");
+
+/** Names that end in `runs.ndjson` are histories. */
+function read(files: Record<string, string>, nowMs = NOW, pageOf?: (path: string, page: string) => string) {
+  const all = new Map(Object.entries(files));
+  const isHistory = (path: string) => path.endsWith("runs.ndjson");
+  return readStored({
+    results: [...all.keys()].filter((path) => !isHistory(path)),
+    histories: [...all.keys()].filter(isHistory),
+    readText: (path) => all.get(path),
+    ...pageOf !== undefined && { pageOf },
+  }, nowMs);
+}
 
 test("readStored() reads results of both kinds, events and campaigns, newest run first", () => {
   const { runs, campaigns, fileProblems } = read({
@@ -18,9 +30,9 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
     "campaign.json": CAMPAIGN_FORMATS.json.render(everyVerdict()),
   });
   expect(fileProblems).toEqual([]);
-  expect(runs.map(({ file, kind }) => [file, kind])).toEqual([
-    ["new/result.json", "automation-run"],
+  expect(runs.filter(({ campaign }) => campaign === null).map(({ file, kind }) => [file, kind])).toEqual([
     ["old/result.json", "run"],
+    ["new/result.json", "automation-run"],
     ["events.ndjson", "run"],
   ]);
   const view = everyVerdict();
@@ -38,7 +50,7 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
 test("readStored() has the run's own time where the job did not start it", () => {
   const attached = sampleResult({ replayed: true, durationMs: 200 });
   const { runs } = read({
-    "a/result.json": renderJson(sampleResult({ durationMs: 200 })),
+    "a/result.json": renderJson(sampleResult({ durationMs: 200, runId: "3f0f6f0a-6f0e-4a7e-9a0b-000000000001" })),
     "b/result.json": renderJson(attached),
   });
   expect(runs.map(({ durationMs }) => durationMs)).toEqual([200, 1_080_979]);
@@ -46,14 +58,14 @@ test("readStored() has the run's own time where the job did not start it", () =>
 
 test("readStored() has the first line of the task, and the page beside the file", () => {
   const text = renderJson(sampleResult({ task: "# Fix it\n\nall" }));
-  const { runs } = readStored(["a/result.json"], () => text, (path) => path.replace("result.json", "run.html"));
+  const { runs } = read({ "a/result.json": text }, NOW, (path) => path.replace("result.json", "run.html"));
   expect(runs[0]).toMatchObject({ task: "Fix it", page: "a/run.html" });
   expect(read({ "a/result.json": text }).runs[0]?.page).toBeNull();
 });
 
 test("readStored() has the page beside the file of a campaign", () => {
   const text = CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")]));
-  const { campaigns } = readStored(["a/campaign.json"], () => text, (_path, page) => `a/${page}`);
+  const { campaigns } = read({ "a/campaign.json": text }, NOW, (_path, page) => `a/${page}`);
   expect(campaigns[0]?.page).toBe("a/campaign.html");
   expect(read({ "a/campaign.json": text }).campaigns[0]?.page).toBeNull();
 });
@@ -76,11 +88,56 @@ test("readStored() has a campaign and round once, from the newest file, when clo
 test("readStored() takes what is no file of ours for a problem, whatever is in it", () => {
   const texts = ["{}", "[]", "null", '{"campaign":1}', '{"schema":1,"campaign":"a","state":"done"}', "\0"];
   const files = Object.fromEntries([...texts, ...CORPUS.map(({ text }) => text)].map((text, at) => [`f${at}`, text]));
-  const { runs, campaigns, fileProblems } = readStored([...Object.keys(files), "gone"], (path) => files[path]);
+  const { runs, campaigns, fileProblems } = readStored({
+    results: [...Object.keys(files), "gone"],
+    histories: [],
+    readText: (path) => files[path],
+  }, NOW);
   expect(campaigns).toEqual([]);
   // An empty file has no event, so nothing says how the run ended.
   expect(runs.every(({ outcome }) => outcome === "deadline")).toBe(true);
   expect(fileProblems.at(-1)).toEqual({ file: "gone", kind: "file", why: "There is no such file" });
   const odd = { ...viewOf([anItem(0, "failed")]), counts: { failed: -1, "__proto__": 3, done: 1e99 }, exitCode: 1e9 };
   expect(read({ a: JSON.stringify(odd) }).campaigns[0]).toMatchObject({ items: 0, good: 0, exitCode: 0 });
+});
+
+const line = (fields: Partial<HistoryRecord>) => {
+  const record = recordOf(sampleResult({ repository: "acme/api", task: "Fix it" }), NOW, "nightly");
+  return historyLine({ ...record, ...fields } as HistoryRecord);
+};
+
+test("readStored() has each run once, with what any of result, history and campaign knows of it", () => {
+  const id = sampleResult().runId ?? "";
+  const item = anItem(0, "succeeded", {
+    ...{ runId: id, repository: "acme/api", pullRequest: "https://github.com/acme/api/pull/7" },
+    ...{ startedAt: "2026-08-10T12:00:00Z", endedAt: "2026-08-10T12:18:00Z" },
+  });
+  const { runs, pulls, covers } = read({
+    "runs.ndjson": line({}) + line({ runId: "other", outcome: "failed" }),
+    "result.json": renderJson(sampleResult({ task: "Fix it" })),
+    "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf([item], { campaign: "node" })),
+  });
+  expect(runs.length).toBe(2);
+  expect(runs.find(({ runId }) => runId === id)).toMatchObject({
+    ...{ file: "result.json", repository: "acme/api", job: "nightly", task: "Fix it", campaign: "node" },
+    ...{ outcome: "success", exitCode: 0, pullRequest: "https://github.com/acme/web/pull/7" },
+  });
+  expect(pulls.map(({ url, campaign }) => [url, campaign])).toEqual([
+    ["https://github.com/acme/web/pull/7", "node"],
+    ["https://github.com/acme/api/pull/7", "node"],
+  ]);
+  expect(covers).toMatchObject({ results: 1, campaigns: 1, histories: 1, lines: 2, jobs: ["nightly"] });
+});
+
+test("readStored() takes what it can read of a history, and names the lines that it cannot", () => {
+  const { runs, fileProblems } = read({ "a/runs.ndjson": `${line({})}nonsense\n`, "runs.ndjson": line({}) });
+  expect(runs.length).toBe(1);
+  expect(fileProblems).toEqual([{ file: "a/runs.ndjson", kind: "file", why: "1 line could not be read as a run" }]);
+});
+
+test("readStored() leaves out runs from before the weeks that a dashboard shows", () => {
+  const endedAt = new Date(NOW - 90 * 86_400_000).toISOString();
+  expect(read({ "runs.ndjson": line({ endedAt }) + line({ runId: "new" }) }).runs.map(({ runId }) => runId)).toEqual([
+    "new",
+  ]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bar, columns, gantt, lines, strip } from "../../../lib/report/chart.ts";
+import { bar, columns, gantt, lines, spark, strip } from "../../../lib/report/chart.ts";
 import { elementsOf } from "./page_parser.ts";
 
 const shapes = (drawing: unknown, tag: string) =>
@@ -30,6 +30,11 @@ test("strip() draws failed runs at full height, and others lower", () => {
     ["7", "0", "16"],
     ["14", "7", "9"],
   ]);
+});
+
+test("spark() needs three values, and leaves out those that are not known", () => {
+  expect(spark([1, null, 2])).toBeNull();
+  expect(shapes(spark([1, null, 3, 2]), "path")[0]?.d).toBe("M0.0 100.0L66.7 0.0L100.0 50.0");
 });
 
 test.each([

@@ -20,6 +20,7 @@ function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
     durationMs: 11 * MINUTE,
     requests: 20,
     key: null,
+    ...{ endedAt: null, pullRequest: null, campaign: null },
     ...more,
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { markup, page } from "../../../lib/report/page.ts";
+import { markup, page, publishedPage } from "../../../lib/report/page.ts";
 import { breaches, elementsOf, textsOf } from "./page_parser.ts";
 
 const FRAME = { path: [], asOf: null, tone: "none", heading: "", summary: null, body: null, notes: [] } as const;
@@ -62,4 +62,33 @@ test("breaches() sees what the rules forbid", () => {
   const bad = empty().replace("</main>", '<img src="x"><a href="javascript:x">x</a><p style="a" onclick="b"></main>')
     .replace("<script>", "<script>alert(1);");
   expect(breaches(bad).length).toBe(6);
+});
+
+test("publishedPage() puts a policy before everything, which lets in the script of all pages and no other", () => {
+  const home = { name: "acme <agents>", href: "../../index.html" };
+  const hostile = empty().replace("</main>", '<img src="x" onerror="a"></main>').replace(
+    "<script>",
+    "<script>alert(1);",
+  )
+    .replace(/script-src '[^']*'/, "script-src 'unsafe-inline'");
+  const made = publishedPage(hostile, home) ?? "";
+  const metas = elementsOf(made).filter(({ attributes }) => attributes["http-equiv"] === "Content-Security-Policy");
+  expect(metas.length).toBe(2);
+  const [, script] = /script-src '(sha256-[^']+)'/.exec(empty()) ?? [];
+  expect(metas[0]?.attributes.content).toBe(
+    `default-src 'none'; style-src 'unsafe-inline'; script-src '${script}'; img-src data:; base-uri 'none'; form-action 'none'`,
+  );
+  expect(made.indexOf("<meta http-equiv")).toBeLessThan(made.indexOf("<style"));
+  expect(elementsOf(made).find(({ tag, attributes }) => tag === "a" && attributes.href === home.href)?.text).toBe(
+    "acme <agents>",
+  );
+});
+
+test.each([
+  ["<html><script>alert(1)</script>"],
+  [`<!-- -->${empty()}`],
+  [empty().replace("<title>", '<meta http-equiv="refresh" content="0;url=https://evil.example"><title>')],
+  [empty().replace("<title>", "<META HTTP-EQUIV = Refresh content=0><title>")],
+])("publishedPage() takes no page that is not ours, or leads elsewhere: %#", (text) => {
+  expect(publishedPage(text, { name: "home", href: "index.html" })).toBeUndefined();
 });

@@ -24,6 +24,16 @@ test("recordOf() takes verdict, times, requests and key of a run", () => {
   expect(record()).toMatchObject({ at: "2026-11-27T12:00:00.000Z", job: "agent", outcome: "success", tookMs: 240_500 });
 });
 
+test("recordOf() has the end of the run and its pull request, if that may be a link", () => {
+  const pull = (url: string) => recordOf({ ...RESULT, pullRequest: { state: "open", url } }, AT, null);
+  expect(pull("https://github.com/acme/web/pull/7")).toMatchObject({
+    endedAt: "2026-11-27T11:04:00.500Z",
+    pullRequest: "https://github.com/acme/web/pull/7",
+    campaign: null,
+  });
+  expect(pull("javascript:alert(1)")?.pullRequest).toBeNull();
+});
+
 test("recordOf() knows no time of a run that was not seen to end, and no record without a run", () => {
   expect(recordOf({ ...RESULT, status: "streaming", outcome: "deadline" }, AT, null)?.tookMs).toBeNull();
   expect(recordOf({ ...RESULT, runId: null }, AT, null)).toBeUndefined();
@@ -54,6 +64,8 @@ test("readHistory() leaves out every line that is no record, and says why", () =
     [JSON.stringify({ ...record(), requests: "7" }), "a number is missing"],
     [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is not a number'],
     [JSON.stringify({ ...record(), job: 7 }), "a text is missing"],
+    [JSON.stringify({ ...record(), pullRequest: 7 }), "a text is missing"],
+    [JSON.stringify({ ...record(), endedAt: "later" }), '"endedAt" is not a time'],
     [JSON.stringify({ ...record(), job: "x".repeat(20_000) }), "it is too long"],
     [historyLine(record()).slice(0, 40), "it is not JSON"],
   ];

@@ -266,12 +266,6 @@ test("renderRunPage() has commands that start the task again as it was asked for
   );
 });
 
-test("renderRunPage() says nothing twice: no caption is to be seen below a heading", () => {
-  const page = renderRunPage(sampleResult());
-  const spans = elementsOf(page).filter(({ attributes }) => attributes.class === "hide").map(({ text }) => text);
-  expect(textsOf(page, "caption")).toEqual(spans);
-});
-
 test("renderRunPage() shows an automation run, which has no events and no branch", () => {
   const page = renderRunPage(sampleAutomationResult());
   expect(breaches(page)).toEqual([]);

@@ -1,0 +1,225 @@
+/**
+ * What needs attention on a dashboard, most urgent first.
+ * @module
+ */
+import { instantMs, spanText } from "../run/result.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { activeSandboxes, type CampaignEntry, type DashboardData, LIST_WORDS, LISTS } from "./data.ts";
+import { momentOf, troublesOf } from "./runs.ts";
+
+export interface Concern {
+  readonly tone: "bad" | "warn";
+  /** What it is about, as a clause. It may have untrusted texts. */
+  readonly subject: string;
+  /** Why, or what to do; empty if nothing is known. Untrusted text. */
+  readonly line: string;
+  /** Since when, or when; null if unknown. Milliseconds since 1970. */
+  readonly at: number | null;
+  /** Whether it lasts. */
+  readonly lasts: boolean;
+  readonly link: ConcernLink | null;
+}
+
+/** A page beside the dashboard, or a part of it. */
+export interface ConcernLink {
+  readonly words: string;
+  readonly page?: string;
+  readonly part?: string;
+}
+
+const concern = (
+  tone: Concern["tone"],
+  subject: string,
+  line: string,
+  { at = null, lasts = false, link = null }: Partial<Pick<Concern, "at" | "lasts" | "link">> = {},
+): Concern => ({ tone, subject, line, at, lasts, link });
+
+/** Where a reader goes on: to the page, otherwise to the part. */
+function linkTo(page: string | null, words: string, part: string): ConcernLink {
+  return page === null ? { words: "Show", part } : { words, page };
+}
+
+/** The title of the task, otherwise the name, in quotation marks. Untrusted text. */
+export function campaignTitle({ title, name, round }: CampaignEntry): string {
+  return title ?? (round === "" ? name : `${name}, round ${round}`);
+}
+
+function ofGates({ campaigns }: DashboardData): Concern[] {
+  return campaigns.filter(({ state, gatedAt }) => state === "gated" || gatedAt !== null).map((campaign) => {
+    const { stateReason, items, ended, gatedAt, page } = campaign;
+    const waiting = items - ended;
+    const wait = `${waiting} ${waiting === 1 ? "repository waits" : "repositories wait"}.`;
+    return concern(
+      "warn",
+      `Approve or stop the campaign “${campaignTitle(campaign)}”`,
+      stateReason === null ? wait : `${capital(stateReason)}. ${wait}`,
+      { at: instantMs(gatedAt), lasts: true, link: linkTo(page, "Open campaign", "campaigns") },
+    );
+  });
+}
+
+function capital(text: string): string {
+  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
+}
+
+/** What a run did, after its task. */
+const HAPPENED: ReadonlyMap<string, string> = new Map([
+  ["failed", "failed"],
+  ["deadline", "did not end in time"],
+  ["awaiting_input", "waits for an answer"],
+  ["suppressed", "was not started"],
+]);
+
+function ofRuns({ runs, at }: DashboardData): Concern[] {
+  return troublesOf(runs, instantMs(at) ?? 0).map(({ run, task, times }) => {
+    const { repository, runId, file, outcome, reason, durationMs, page } = run;
+    const where = repository ?? (runId === null ? file : `Run ${runId.slice(0, 8)}`);
+    const what = HAPPENED.get(outcome) ?? "has no verdict";
+    const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
+    const took = durationMs === null ? "" : `After ${formatDuration(durationMs)}.`;
+    return concern(
+      outcome === "failed" ? "bad" : "warn",
+      `${where}${task === null ? "" : `: “${task}”`} ${what}${often}`,
+      [reason === null ? "" : `${reason.trim().split("\n", 1)[0]?.replace(/\.$/, "")}.`, took].filter(Boolean).join(
+        " ",
+      ),
+      { at: momentOf(run), lasts: outcome === "awaiting_input", link: linkTo(page, "Open run", "runs") },
+    );
+  });
+}
+
+function ofCauses({ campaigns }: DashboardData): Concern[] {
+  return campaigns.flatMap((campaign) =>
+    campaign.causes.map(({ cause, items, names, at }) => {
+      const why = items > 1 ? "failed for the same reason" : "failed";
+      return concern(
+        "bad",
+        `${formatCount(items, "item")} of “${campaignTitle(campaign)}” ${why}`,
+        `${cause === "" ? "" : `${cause}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
+        { at: instantMs(at), link: linkTo(campaign.page, "Open campaign", "campaigns") },
+      );
+    })
+  );
+}
+
+function ofAutomations({ automations }: DashboardData): Concern[] {
+  const failing = automations.filter(({ runs }) => runs?.last?.status === "failed").map(({ name, runs }) =>
+    concern(
+      "bad",
+      `Automation “${name}” failed`,
+      `${runs?.failed ?? 0} of the last ${formatCount(runs?.read ?? 0, "run")} failed${
+        runs?.last?.error ? `: ${runs.last.error}` : "."
+      }`,
+      { at: instantMs(runs?.last?.createdAt ?? null), link: { words: "Show runs", part: "automations" } },
+    )
+  );
+  const unpublished = automations.filter(({ status, published }) => status === "active" && !published);
+  if (unpublished.length === 0) return failing;
+  const count = formatCount(unpublished.length, "active automation");
+  return [
+    ...failing,
+    concern(
+      "warn",
+      `${count} without a published version`,
+      unpublished.map(({ name }) => name).slice(0, 5).join(", "),
+      {
+        link: { words: "Show", part: "automations" },
+      },
+    ),
+  ];
+}
+
+/** After this time a waiting pull request needs attention, in milliseconds. */
+const LONG_MS = 3 * 86_400_000;
+
+function ofPullRequests({ pullRequests: { entries }, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  const old = entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
+  const [oldest] = old;
+  if (oldest === undefined) return [];
+  const { repository, url, checks, owner, openedAt } = oldest;
+  const details = [checks === null || checks === "none" ? "" : checks, owner === null ? "" : `with ${owner}`].filter(
+    Boolean,
+  );
+  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
+  return [
+    concern(
+      "warn",
+      old.length === 1
+        ? "1 pull request has waited for more than 3 days"
+        : `${old.length} pull requests have waited for more than 3 days`,
+      `Oldest: ${repository ?? url}${repository !== null && number !== undefined ? ` #${number}` : ""}${
+        details.length > 0 ? `, ${details.join(", ")}` : ""
+      }.`,
+      { at: instantMs(openedAt), lasts: true, link: { words: "Show them", part: "pulls" } },
+    ),
+  ];
+}
+
+/** Most sandboxes in use at the same time. Source: contract, 2.2. */
+export const MAX_SANDBOXES = 3;
+/** After this time, in milliseconds, a sandbox that is still being created is stuck. */
+const STUCK_MS = 3_600_000;
+
+function ofSandboxes(data: DashboardData): Concern[] {
+  const nowMs = instantMs(data.at) ?? 0;
+  const about = (what: string, chosen: DashboardData["sandboxes"]) => {
+    const names = [...new Set(chosen.map(({ repository, branch }) => repository ?? branch ?? "no name"))];
+    const count = `${chosen.length} ${chosen.length === 1 ? "sandbox" : "sandboxes"}`;
+    return chosen.length === 0 ? [] : [
+      concern("bad", `${count} ${what}`, names.slice(0, 5).join(", "), {
+        link: { words: "Show", part: "automations" },
+      }),
+    ];
+  };
+  const stuck = data.sandboxes.filter(({ status, createdAt }) =>
+    ["creating", "installing"].includes(status) && nowMs - (instantMs(createdAt) ?? nowMs) > STUCK_MS
+  );
+  return [
+    ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
+    ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
+    ...activeSandboxes(data) < MAX_SANDBOXES ? [] : [concern(
+      "warn",
+      `All ${MAX_SANDBOXES} sandboxes are in use`,
+      "The service may refuse the next run.",
+      { link: { words: "Show", part: "automations" } },
+    )],
+  ];
+}
+
+function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
+  const link = { words: "Show", part: "sources" };
+  const unread = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) =>
+    concern(
+      "bad",
+      lists[name].state === "failed"
+        ? `The ${LIST_WORDS[name]} were not read`
+        : `Not all ${LIST_WORDS[name]} were read`,
+      lists[name].why ?? "",
+      { link },
+    )
+  );
+  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
+  const some = (count: number, one: string, many: string, names: readonly string[]) =>
+    count === 0
+      ? []
+      : [concern("warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), { link })];
+  return [
+    ...unread,
+    ...some(patterns.length, "pattern matches no file", "patterns match no file", patterns),
+    ...some(files.length, "file could not be read", "files could not be read", files),
+  ];
+}
+
+/** @param data Data after `cleanDashboard`. */
+export function concernsOf(data: DashboardData): Concern[] {
+  return [ofGates, ofRuns, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((find) => find(data));
+}
+
+/** `5 things need attention`, `All is well`. */
+export function headlineOf(concerns: readonly Concern[]): string {
+  const { length } = concerns;
+  if (length === 0) return "All is well";
+  return length === 1 ? "1 thing needs attention" : `${length} things need attention`;
+}

@@ -1,0 +1,161 @@
+/**
+ * The runs of a dashboard: every run once, from whichever files have it, and what they say by week and by repository.
+ * @module
+ */
+import type { RepositoryFigures, RunEntry, RunFigures, WeekFigures } from "./data.ts";
+
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
+/** Weeks of the charts, the running one included. */
+const WEEKS = 12;
+/** Most runs of a dashboard, the newest. */
+const MAX_RUNS = 5_000;
+
+/** When a run belongs to a day: at its end, otherwise at its start. Milliseconds since 1970; null if neither is known. */
+export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
+  const ms = Date.parse(endedAt ?? createdAt ?? "");
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** Adds to a run what only another file has of it. */
+function completed(run: RunEntry, other: RunEntry): RunEntry {
+  const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
+  return Object.fromEntries(merged) as unknown as RunEntry;
+}
+
+/**
+ * Every run once, newest first, of the weeks that a dashboard shows.
+ * @param all Runs of all files: the first one of a run has the most details.
+ */
+export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
+  const byId = new Map<string, RunEntry>();
+  const others: RunEntry[] = [];
+  for (const run of all) {
+    if (run.runId === null) others.push(run);
+    else {
+      const known = byId.get(run.runId);
+      byId.set(run.runId, known === undefined ? run : completed(known, run));
+    }
+  }
+  const fromMs = mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
+  return [...byId.values(), ...others].filter((run) => (momentOf(run) ?? nowMs) >= fromMs)
+    .sort((a, b) => (momentOf(b) ?? 0) - (momentOf(a) ?? 0) || (a.file < b.file ? -1 : 1)).slice(0, MAX_RUNS);
+}
+
+/** The beginning of a week, Monday at 0:00 UTC. */
+function mondayOf(ms: number): number {
+  const day = Math.floor(ms / DAY_MS);
+  // 1970-01-01 was a Thursday.
+  return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
+}
+
+/** Outcomes of runs that have no end of their own: another job follows them. */
+const OPEN: readonly string[] = ["started"];
+
+/** Runs that are counted: automation runs have their own list. */
+export function endedRuns(runs: readonly RunEntry[]): RunEntry[] {
+  return runs.filter(({ kind, runId, outcome }) => kind === "run" && runId !== null && !OPEN.includes(outcome));
+}
+
+/** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
+function quantile(values: readonly number[], share: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
+}
+
+/** Fewer durations say nothing about the slowest twentieth. */
+const LEAST_FOR_P95 = 20;
+
+function figuresOf(runs: readonly RunEntry[]): RunFigures {
+  const times = runs.flatMap(({ durationMs }) => durationMs ?? []);
+  const count = (outcome: string) => runs.filter((run) => run.outcome === outcome).length;
+  return {
+    runs: runs.length,
+    succeeded: count("success"),
+    failed: count("failed"),
+    medianMs: quantile(times, 0.5),
+    p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
+    slowestMs: quantile(times, 1),
+  };
+}
+
+/** Runs that ended in a span of time. */
+function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEntry[] {
+  return runs.filter((run) => {
+    const ms = momentOf(run);
+    return ms !== null && ms > fromMs && ms <= toMs;
+  });
+}
+
+/** The last seven days, and the seven before. @param runs After {@linkcode endedRuns}. */
+export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: RunFigures; before: RunFigures } {
+  return {
+    last: figuresOf(within(runs, nowMs - WEEK_MS, nowMs)),
+    before: figuresOf(within(runs, nowMs - 2 * WEEK_MS, nowMs - WEEK_MS)),
+  };
+}
+
+/** Calendar weeks up to the running one, from the first with a run on. @param runs After {@linkcode endedRuns}. */
+export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[] {
+  const newest = mondayOf(nowMs);
+  const weeks = Array.from({ length: WEEKS }, (_, index) => newest - (WEEKS - 1 - index) * WEEK_MS).map((fromMs) => ({
+    from: new Date(fromMs).toISOString().slice(0, 10),
+    ...figuresOf(within(runs, fromMs - 1, fromMs + WEEK_MS - 1)),
+  }));
+  const first = weeks.findIndex((week) => week.runs > 0);
+  return first < 0 ? [] : weeks.slice(first);
+}
+
+const LAST_RUNS = 12;
+
+/** Repositories by the number of their runs in the last seven days. @param runs After {@linkcode endedRuns}, newest first. */
+export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): RepositoryFigures[] {
+  const byName = new Map<string, RunEntry[]>();
+  for (const run of runs) {
+    if (run.repository === null) continue;
+    const own = byName.get(run.repository) ?? [];
+    own.push(run);
+    byName.set(run.repository, own);
+  }
+  return [...byName].map(([repository, own]) => ({
+    repository,
+    ...figuresOf(within(own, nowMs - WEEK_MS, nowMs)),
+    last: own.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
+  })).sort((a, b) => b.runs - a.runs || (a.repository < b.repository ? -1 : 1));
+}
+
+/** A job, repository and task whose newest run needs attention. */
+export interface Trouble {
+  /** The newest run. */
+  readonly run: RunEntry;
+  /** First line of the task, if a file has it. */
+  readonly task: string | null;
+  /** Failures in a row, the newest included. */
+  readonly times: number;
+}
+
+/** Outcomes that need attention. After a stopped or cancelled job there is nothing to do. */
+const BAD: readonly string[] = ["failed", "deadline", "error", "awaiting_input", "suppressed"];
+
+/** Newest first. What is older than seven days, or succeeded since, is left out. @param runs Of all kinds, newest first. */
+export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
+  const groups = new Map<string, RunEntry[]>();
+  for (const run of runs.filter(({ outcome }) => !OPEN.includes(outcome))) {
+    const known = run.job !== null || run.taskKey !== null || run.task !== null;
+    const key = JSON.stringify(
+      known ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file,
+    );
+    const own = groups.get(key) ?? [];
+    own.push(run);
+    groups.set(key, own);
+  }
+  return [...groups.values()].flatMap((own): Trouble[] => {
+    const [run] = own;
+    // A campaign names its own failures.
+    if (run === undefined || run.campaign !== null || !BAD.includes(run.outcome)) return [];
+    if (nowMs - (momentOf(run) ?? nowMs) > WEEK_MS) return [];
+    const other = own.findIndex(({ outcome }) => outcome !== run.outcome);
+    const task = own.find((each) => each.task !== null)?.task ?? null;
+    return [{ run, task, times: other < 0 ? own.length : other }];
+  });
+}

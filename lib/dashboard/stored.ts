@@ -1,0 +1,290 @@
+/**
+ * Reads the files of earlier jobs: results, events, campaigns and histories.
+ * @module
+ */
+import { GOOD_VERDICTS, ITEM_VERDICTS, OPEN_STATES } from "../campaign/view/verdicts.ts";
+import { messageOf } from "../error_sentence.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import { readHistory, taskKey } from "../report/history.ts";
+import { readResult } from "../run/read_result.ts";
+import { runMsOf, tookMsOf } from "../run/result.ts";
+import { headlineOf, viewOf } from "../run/result_view.ts";
+import { formatCount } from "../text/duration.ts";
+import { webUrl } from "../text/escape.ts";
+import type { CampaignCause, CampaignEntry, Coverage, FileProblem, PullRequestEntry, RunEntry } from "./data.ts";
+import type { NamedPull } from "./pull_requests.ts";
+import { unionOf } from "./runs.ts";
+
+/** What the files say. */
+export interface Stored {
+  /** Every run once, newest first. */
+  runs: RunEntry[];
+  /** By name. */
+  campaigns: CampaignEntry[];
+  /** Pull requests of runs and campaigns, each once, the newest run first. */
+  pulls: NamedPull[];
+  covers: Coverage;
+  fileProblems: FileProblem[];
+}
+
+export interface StoredFiles {
+  /** Results, events and campaigns. */
+  results: readonly string[];
+  histories: readonly string[];
+  /** Reads a file; undefined if it does not exist. May throw. */
+  readText(path: string): string | undefined;
+  /** The same for a history. @default the same */
+  readHistoryText?(path: string): string | undefined;
+  /** Path of the page of this name next to a file; null if there is none. @default there is none */
+  pageOf?(path: string, page: string): string | null;
+}
+
+/** Reads files. One that is none of ours is a problem that the dashboard shows, not an error. */
+export function readStored(
+  { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
+  nowMs: number,
+): Stored {
+  const fileProblems: FileProblem[] = [];
+  /** @throws {Error} if there is no such file. */
+  function existing(text: string | undefined): string {
+    if (text === undefined) throw new Error("There is no such file");
+    return text;
+  }
+  function attempt(file: string, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      fileProblems.push({ file, kind: "file", why: messageOf(error) });
+    }
+  }
+  const ofResults: RunEntry[] = [];
+  const campaigns: { entry: CampaignEntry; items: ItemRun[] }[] = [];
+  for (const file of results) {
+    attempt(file, () => {
+      const text = existing(readText(file));
+      // Several lines of JSON are not valid JSON: they are the events of a run.
+      const value = parseJson(text);
+      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
+      if (campaign === undefined) ofResults.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
+      else {
+        campaigns.push({ ...campaign, entry: { ...campaign.entry, page: pageOf(file, "campaign.html") } });
+      }
+    });
+  }
+  const ofHistories: RunEntry[] = [];
+  for (const file of histories) {
+    attempt(file, () => {
+      const { records, skippedCount } = readHistory(existing(readHistoryText(file)));
+      for (const record of records) ofHistories.push(historyRun(file, record));
+      if (skippedCount > 0) throw new Error(`${formatCount(skippedCount, "line")} could not be read as a run`);
+    });
+  }
+  const newest = newestOf(campaigns);
+  newest.sort(({ entry: a }, { entry: b }) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
+  const items = newest.flatMap((campaign) => campaign.items);
+  const runs = unionOf([...ofResults, ...ofHistories, ...items.map(({ run }) => run)], nowMs);
+  const times = runs.flatMap(({ endedAt, createdAt }) => endedAt ?? createdAt ?? []).map((text) => Date.parse(text))
+    .filter((ms) => !Number.isNaN(ms));
+  return {
+    runs,
+    campaigns: newest.map(({ entry }) => entry),
+    pulls: pullsOf(runs, items),
+    covers: {
+      results: ofResults.length,
+      campaigns: newest.length,
+      histories: histories.length,
+      lines: ofHistories.length,
+      from: times.length === 0 ? null : new Date(times.reduce((a, b) => Math.min(a, b))).toISOString(),
+      jobs: [...new Set(runs.flatMap(({ job }) => job ?? []))].sort().slice(0, MAX_JOBS),
+    },
+    fileProblems,
+  };
+}
+
+const MAX_JOBS = 50;
+
+/** A run of a campaign, with its pull request as the campaign has read it. */
+interface ItemRun {
+  run: RunEntry;
+  pull: NamedPull | null;
+}
+
+function pullsOf(runs: readonly RunEntry[], items: readonly ItemRun[]): NamedPull[] {
+  const pulls = new Map<string, NamedPull>();
+  for (const { pull } of items) if (pull !== null) pulls.set(pull.url, pull);
+  for (const { pullRequest, repository, task, campaign, endedAt, createdAt } of runs) {
+    const url = webUrl(pullRequest ?? "");
+    if (url === undefined || pulls.has(url)) continue;
+    pulls.set(url, { url, repository, task, campaign, openedAt: endedAt ?? createdAt, known: null });
+  }
+  return [...pulls.values()].sort((a, b) => (Date.parse(b.openedAt ?? "") || 0) - (Date.parse(a.openedAt ?? "") || 0));
+}
+
+function historyRun(file: string, record: ReturnType<typeof readHistory>["records"][number]): RunEntry {
+  const { kind, runId, repository, job, task, outcome, exitCode, pullRequest, campaign, endedAt, tookMs, at } = record;
+  return {
+    ...{ file, kind, runId, repository, job, task: null, taskKey: task, page: null, outcome, exitCode, reason: null },
+    ...{ pullRequest, campaign, createdAt: null, endedAt: endedAt ?? at, durationMs: tookMs },
+  };
+}
+
+// Another version of the toolkit may have written the words in a file.
+const GOOD: readonly string[] = GOOD_VERDICTS;
+const BAD: readonly string[] = ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict));
+const OPEN: readonly string[] = OPEN_STATES;
+const RUNNING: readonly string[] = ["running", "starting"];
+
+/** @param max Greatest accepted value. */
+function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
+}
+
+const textIn = (value: unknown) => typeof value === "string" ? value : null;
+const textsIn = (value: unknown) => Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+
+/** Undefined if the value is not a campaign. Missing numbers are 0: a later version may have other states. */
+function campaignIn(
+  file: string,
+  value: Record<string, unknown>,
+): { entry: CampaignEntry; items: ItemRun[] } | undefined {
+  const { schema, campaign, counts, state, items, about } = value;
+  if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
+  if (!isObject(counts) || !Array.isArray(items)) return undefined;
+  const all = Object.entries(counts);
+  const count = (isCounted: (name: string) => boolean) =>
+    all.filter(([name]) => isCounted(name)).reduce((sum, [, number]) => sum + numberIn(number), 0);
+  const rows = items.filter((item) => isObject(item));
+  const pulls = rows.map(({ pullRequestState: pull }) => isObject(pull) ? textIn(pull.state) : null);
+  const isRead = pulls.some((each) => each !== null);
+  const title = isObject(about) ? textIn(about.title) : null;
+  const runs = rows.flatMap((row) => itemIn(file, campaign, title, row));
+  return {
+    entry: {
+      file,
+      name: campaign,
+      round: textIn(value.round) ?? "",
+      title: title === "" ? null : title,
+      page: null,
+      state,
+      stateReason: textIn(value.stateReason),
+      gatedAt: textIn(value.gatedAt),
+      items: count(() => true),
+      ended: count((name) => !OPEN.includes(name)),
+      good: count((name) => GOOD.includes(name)),
+      running: count((name) => RUNNING.includes(name)),
+      pullRequests: rows.filter((item) => textIn(item.pullRequest) !== null).length,
+      merged: isRead ? pulls.filter((each) => each === "merged").length : null,
+      causes: Array.isArray(value.causes) ? causesIn(value.causes, rows) : [],
+      nextWaveAt: textIn(value.nextWaveAt),
+      endsAt: textIn(value.endsAt),
+      exitCode: numberIn(value.exitCode, 255),
+      at: textIn(value.at) ?? "",
+    },
+    items: runs,
+  };
+}
+
+const MAX_CAUSES = 5;
+const MAX_NAMES = 5;
+
+function causesIn(causes: readonly unknown[], rows: readonly Record<string, unknown>[]): CampaignCause[] {
+  const ended = new Map(rows.map(({ id, endedAt }) => [id, textIn(endedAt)]));
+  const names = new Map(rows.map(({ id, repository }) => [id, textIn(repository)]));
+  return causes.filter((each) => isObject(each)).filter(({ verdict }) => verdict === "failed" || verdict === "overdue")
+    .slice(0, MAX_CAUSES).map(({ cause, items }) => {
+      const ids = textsIn(items);
+      const times = ids.flatMap((id) => ended.get(id) ?? []).sort();
+      return {
+        cause: textIn(cause) ?? "",
+        items: ids.length,
+        names: ids.slice(0, MAX_NAMES).map((id) => names.get(id) ?? id),
+        at: times.at(-1) ?? null,
+      };
+    });
+}
+
+/** Our verdicts on items, as outcomes of runs. */
+const OUTCOMES: ReadonlyMap<string, string> = new Map([
+  ["succeeded", "success"],
+  ["unchanged", "success"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+  ["needs-input", "awaiting_input"],
+  ["overdue", "deadline"],
+]);
+
+/** The newest run of an item; empty if it has none. */
+function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
+  const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
+  const outcome = OUTCOMES.get(verdict ?? "") ?? (BAD.includes(verdict ?? "") ? "error" : undefined);
+  const [repository, reason] = [textIn(row.repository), textIn(row.reason)];
+  const pullRequest = textIn(row.pullRequest);
+  const url = webUrl(pullRequest ?? "");
+  if (runId === null || runId === undefined || outcome === undefined) return [];
+  const took = Date.parse(endedAt ?? "") - Date.parse(startedAt ?? "");
+  const createdAt = startedAt ?? null;
+  const run: RunEntry = {
+    ...{ file, kind: "run", runId, repository, job: null, task: title, taskKey: null, page: null, outcome },
+    ...{ exitCode: null, reason, pullRequest, campaign, createdAt, endedAt: endedAt ?? null },
+    durationMs: took >= 0 ? took : null,
+  };
+  const openedAt = isObject(row.pullRequestState) ? textIn(row.pullRequestState.createdAt) : null;
+  const pull = url === undefined ? null : {
+    ...{ url, repository, task: title, campaign, openedAt: openedAt ?? endedAt ?? null },
+    known: knownIn(row.pullRequestState),
+  };
+  return [{ run, pull }];
+}
+
+const PULL_STATES: readonly string[] = ["open", "merged", "closed", "unreadable"];
+
+function knownIn(value: unknown): NamedPull["known"] {
+  if (!isObject(value) || !PULL_STATES.includes(textIn(value.state) ?? "")) return null;
+  const { state, checks, review, conflict, owner } = value;
+  return {
+    state: state as PullRequestEntry["state"],
+    checks: textIn(checks),
+    review: textIn(review),
+    conflict: typeof conflict === "boolean" ? conflict : null,
+    owner: textIn(owner),
+  };
+}
+
+/** @throws {UsageError} if the text is not a result. */
+function runIn(file: string, text: string): RunEntry {
+  const result = readResult([{ path: file, text }]);
+  const task = result.kind === "run" ? result.task : null;
+  const { title } = headlineOf(viewOf(result));
+  const created = Date.parse(result.createdAt ?? "");
+  const tookMs = runMsOf(result);
+  return {
+    file,
+    kind: result.kind === "automation-run" ? "automation-run" : "run",
+    runId: result.runId,
+    repository: result.repository ?? null,
+    job: null,
+    task: title,
+    taskKey: task === null ? null : taskKey(task),
+    page: null,
+    outcome: result.outcome,
+    exitCode: result.exitCode,
+    reason: result.reason,
+    pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
+    campaign: null,
+    createdAt: result.createdAt,
+    endedAt: tookMs === null || Number.isNaN(created) ? null : new Date(created + tookMs).toISOString(),
+    durationMs: tookMsOf(result),
+  };
+}
+
+/** The newest file of each campaign and round, since each clone of a campaign's home has one. If the times are equal, the first one. */
+function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
+  const found = new Map<string, T>();
+  const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;
+  for (const campaign of campaigns) {
+    const key = JSON.stringify([campaign.entry.name, campaign.entry.round]);
+    const known = found.get(key);
+    if (known === undefined || ms(campaign) > ms(known)) found.set(key, campaign);
+  }
+  return [...found.values()];
+}

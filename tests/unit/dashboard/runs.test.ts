@@ -1,0 +1,166 @@
+import { expect, test } from "bun:test";
+import type { RunEntry } from "../../../lib/dashboard/data.ts";
+import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
+import { endedRuns, lastDaysOf, repositoriesOf, troublesOf, weeksOf } from "../../../lib/dashboard/runs.ts";
+
+// A Tuesday.
+const NOW = Date.parse("2026-12-01T06:00:00Z");
+const MINUTE = 60_000;
+const ago = (days: number) => new Date(NOW - days * 86_400_000).toISOString();
+
+let count = 0;
+function run(days: number, outcome: string, fields: Partial<RunEntry> = {}): RunEntry {
+  return {
+    ...{ file: "runs.ndjson", kind: "run", runId: `r-${count++}`, repository: "acme/api", job: "nightly", task: null },
+    ...{ taskKey: "t", page: null, outcome, exitCode: 0, reason: null, pullRequest: null, campaign: null },
+    ...{ createdAt: null, endedAt: ago(days), durationMs: MINUTE },
+    ...fields,
+  };
+}
+
+test("lastDaysOf() compares the last seven days with the seven before, by the end of each run", () => {
+  const runs = [
+    run(0.1, "success", { durationMs: 3 * MINUTE }),
+    run(6.9, "failed"),
+    run(7.1, "success"),
+    run(15, "success"),
+  ];
+  expect(lastDaysOf(runs, NOW)).toEqual({
+    last: { runs: 2, succeeded: 1, failed: 1, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
+    before: { runs: 1, succeeded: 1, failed: 0, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
+  });
+});
+
+test("lastDaysOf() knows the time within which 95 % finish from 20 runs on", () => {
+  const runs = Array.from({ length: 20 }, (_, index) => run(1, "success", { durationMs: (index + 1) * MINUTE }));
+  expect(lastDaysOf(runs, NOW).last.p95Ms).toBe(19 * MINUTE);
+  expect(lastDaysOf(runs.slice(1), NOW).last.p95Ms).toBeNull();
+});
+
+test("endedRuns() counts neither automation runs, nor runs that another job follows, nor jobs without a run", () => {
+  const others = [run(1, "success", { kind: "automation-run" }), run(1, "started"), run(1, "error", { runId: null })];
+  expect(endedRuns([run(1, "failed"), ...others]).map(({ outcome }) => outcome)).toEqual(["failed"]);
+});
+
+test("weeksOf() has calendar weeks from the first run on, of which the last is not over", () => {
+  const weeks = weeksOf([run(0.1, "success"), run(1.3, "failed"), run(15, "success")], NOW);
+  expect(weeks.map(({ from, runs, failed }) => [from, runs, failed])).toEqual([
+    ["2026-11-16", 1, 0],
+    ["2026-11-23", 1, 1],
+    ["2026-11-30", 1, 0],
+  ]);
+  expect(weeksOf([], NOW)).toEqual([]);
+  // A week begins on Monday at 0:00 UTC.
+  const edges = [
+    run(0, "success", { endedAt: "2026-11-30T00:00:00.000Z" }),
+    run(0, "success", { endedAt: "2026-11-29T23:59:59.999Z" }),
+  ];
+  expect(weeksOf(edges, NOW).map(({ runs }) => runs)).toEqual([1, 1]);
+});
+
+test("repositoriesOf() sorts by runs of the last seven days, and has the last twelve outcomes, oldest first", () => {
+  const runs = [
+    run(1, "failed"),
+    run(2, "success"),
+    run(20, "cancelled"),
+    run(1, "success", { repository: "acme/web" }),
+  ];
+  expect(repositoriesOf(runs, NOW).map(({ repository, runs, last }) => [repository, runs, last])).toEqual([
+    ["acme/api", 2, ["cancelled", "success", "failed"]],
+    ["acme/web", 1, ["success"]],
+  ]);
+});
+
+test("troublesOf() counts failures in a row of a job, repository and task", () => {
+  const runs = [
+    run(0.1, "failed", { task: null }),
+    run(1, "failed", { task: "Fix it" }),
+    run(2, "success"),
+    run(3, "failed"),
+  ];
+  expect(troublesOf(runs, NOW)).toEqual([{ run: runs[0], task: "Fix it", times: 2 }] as never);
+});
+
+test.each<[string, RunEntry[]]>([
+  ["succeeded since", [run(0.1, "success"), run(1, "failed")]],
+  ["is older than seven days", [run(7.5, "failed")]],
+  ["was cancelled", [run(1, "cancelled")]],
+  ["was interrupted", [run(1, "interrupted")]],
+  ["belongs to a campaign, which names its own failures", [run(1, "failed", { campaign: "node" })]],
+])("troublesOf() leaves out what %s", (_name, runs) => {
+  expect(troublesOf(runs, NOW)).toEqual([]);
+});
+
+test("troublesOf() keeps runs of different tasks, jobs and repositories apart", () => {
+  const runs = [
+    run(1, "failed"),
+    run(1, "failed", { taskKey: "other" }),
+    run(1, "failed", { job: "weekly" }),
+    run(1, "failed", { repository: "acme/web" }),
+    run(1, "failed", { job: null, taskKey: null }),
+    run(1, "failed", { job: null, taskKey: null }),
+  ];
+  expect(troublesOf(runs, NOW).map(({ times }) => times)).toEqual([1, 1, 1, 1, 1, 1]);
+});
+
+const named = (number: number, fields = {}) => ({
+  ...{ url: `https://github.com/acme/api/pull/${number}`, repository: "acme/api", task: "Fix it", campaign: null },
+  ...{ openedAt: ago(1), known: null, ...fields },
+});
+
+function reading(facts: Record<number, object>, failed: Record<number, string> = {}) {
+  const url = (number: string) => `https://github.com/acme/api/pull/${number}`;
+  const looks = { checks: "green", review: "requested", conflict: false, owner: "mira" };
+  const none = { mergedAt: null, closedAt: null };
+  return {
+    facts: new Map(Object.entries(facts).map(([number, each]) => [url(number), { ...looks, ...none, ...each }])),
+    failed: new Map(Object.entries(failed).map(([number, why]) => [url(number), why])),
+    refused: new Map(),
+    unasked: new Set(),
+  } as never;
+}
+
+test("pullRequestsOf() counts by the times of the forge, and compares with the seven days before", () => {
+  const facts = {
+    1: { state: "open", createdAt: ago(9) },
+    2: { state: "open", createdAt: ago(2) },
+    3: { state: "merged", createdAt: ago(10), mergedAt: ago(3) },
+    4: { state: "merged", createdAt: ago(12), mergedAt: ago(9) },
+    5: { state: "closed", createdAt: ago(20), closedAt: ago(1) },
+  };
+  expect(pullRequestsOf([1, 2, 3, 4, 5].map((number) => named(number)), reading(facts), NOW)).toEqual({
+    state: "complete",
+    why: null,
+    count: 5,
+    opened: { last: 1, before: 3 },
+    merged: { last: 1, before: 1 },
+    closed: { last: 1, before: 0 },
+    // Seven days ago 1, 3 and 5 were open.
+    waiting: { last: 2, before: 3 },
+    entries: [1, 2].map((number) => {
+      const { known: _known, ...pull } = named(number);
+      const looks = { state: "open", checks: "green", review: "requested", conflict: false, owner: "mira" } as const;
+      return { ...pull, ...looks, openedAt: ago(number === 1 ? 9 : 2) };
+    }),
+  });
+});
+
+test("pullRequestsOf() without a token says so, and has what campaigns have read", () => {
+  const known = { state: "open", checks: "red", review: null, conflict: null, owner: null } as const;
+  const { entries, why, ...counts } = pullRequestsOf([named(1), named(2, { known, campaign: "node" })], null, NOW);
+  expect(counts).toEqual({
+    ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
+  });
+  expect(why).toStartWith("Not asked: the job has no token of a forge");
+  expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
+  expect(pullRequestsOf([], null, NOW)).toMatchObject({ state: "complete", why: null });
+});
+
+test("pullRequestsOf() says how many could not be read, and why", () => {
+  const { state, why } = pullRequestsOf(
+    [named(1), named(2)],
+    reading({ 1: { state: "open", createdAt: ago(1) } }, { 2: "HTTP 502" }),
+    NOW,
+  );
+  expect([state, why]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502"]);
+});
