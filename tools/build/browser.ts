@@ -5,6 +5,7 @@
  * @module
  */
 import type { Plugin } from "esbuild";
+import { dirname } from "node:path";
 
 /** `node:crypto` with what `lib/sha256.ts` uses: the hash is computed here, since that of the platform answers later. */
 const CRYPTO = `
@@ -68,6 +69,18 @@ const none = { env: {}, argv: [], execArgv: [], versions: {}, platform: "browser
 export default globalThis.process ?? none;
 `;
 
+/** How a script reads result files: without Git, and without the tokens of a job, no repository can be read. */
+const FILES = `
+import { UsageError } from "../errors.ts";
+export async function filesOfScript() {
+  throw new UsageError({
+    attempted: "read the result file",
+    why: "there is no Git in a browser, and no token of a forge",
+    advice: "call run() on a server",
+  });
+}
+`;
+
 /** Puts these in the place of Node's modules. What a module does not have is undefined, and the compiler cannot know that. */
 export const withoutNode: Plugin = {
   name: "without-node",
@@ -75,6 +88,10 @@ export const withoutNode: Plugin = {
     build.onResolve(
       { filter: /^node:/ },
       ({ path }) => ({ path: path.slice("node:".length), namespace: "without-node" }),
+    );
+    build.onLoad(
+      { filter: /library\/files_of_script\.ts$/ },
+      ({ path }) => ({ contents: FILES, resolveDir: dirname(path) }),
     );
     build.onLoad({ filter: /.*/, namespace: "without-node" }, ({ path }) => ({
       contents: path === "crypto" ? CRYPTO : path === "process" ? PROCESS : "module.exports = {};",

@@ -60,7 +60,8 @@ test("component, dashboard and action carry only the forges that their jobs can 
   const forges = { GitHub: "api.github.com", GitLab: "/-/merge_requests/", Gitea: "Gitea shows it to administrators" };
   const programs = {
     "mogplex.mjs": ["GitHub", "GitLab", "Gitea"],
-    "mogplex-component.mjs": ["GitLab"],
+    // Jobs of GitLab read the result files of repositories of GitHub.
+    "mogplex-component.mjs": ["GitHub", "GitLab"],
     "mogplex-dashboard.mjs": [],
     "action/main.mjs": ["GitHub", "Gitea"],
   };
