@@ -5,7 +5,7 @@
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
-import { givenName } from "../service/repository.ts";
+import { foldName, givenName } from "../service/repository.ts";
 import { retryTask } from "../result/task.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
 import { createRedactor } from "../text/redact.ts";
@@ -338,7 +338,16 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
     const repoId = this.#plan?.request.repoId ?? (this.#follower?.run ?? this.#started?.run)?.repoId;
     const name = repository ?? this.#requestedName ?? await this.#nameByService(repoId);
-    return { open, repository: { name, origin, isNamed: origin !== undefined } };
+    const isNamed = origin !== undefined;
+    return { open, repository: { name, origin: origin ?? this.#pullOrigin(name), isNamed } };
+  }
+
+  /** The server that has the pull request of the run, if that is in the repository; before its end undefined. */
+  #pullOrigin(name: string): string | undefined {
+    const { url } = this.#follower?.facts.pullRequest ?? noFacts().pullRequest;
+    if (url === null || !URL.canParse(url)) return undefined;
+    const { origin, pathname } = new URL(url);
+    return foldName(pathname).startsWith(`/${foldName(name)}/`) ? origin : undefined;
   }
 
   get #requestedName(): string | undefined {

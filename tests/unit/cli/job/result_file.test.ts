@@ -295,3 +295,21 @@ test("run --result does not read the file of a run that has failed", async () =>
   const { code, io } = await cli(RUN, { env: LOCAL, files: FILES });
   expect([code, resultIn(io).resultFile]).toEqual([1, null]);
 });
+
+test("run --result reads the file from the server that has the pull request", async () => {
+  const { cli, emulator, requests } = answers(GOOD);
+  const { fetch } = emulator;
+  const rows = emulator.world.store.repos;
+  const { full_name: name = "" } = [...rows.values()].find(({ id }) => id === REPO) ?? {};
+  // The forge has the files of the emulator.
+  emulator.fetch = (url, init) => fetch(String(url).replace("https://api.github.com", "http://127.0.0.1/api/v3"), init);
+  emulator.world.origin = "https://github.com";
+  const env = { ...LOCAL, GITHUB_TOKEN: "ghp_0123456789abcdefghijklmnopqrstuvwxyz" };
+  expect((await cli(RUN, { env, files: FILES })).code).toBe(0);
+  const starts = requests.findIndex((each) => each.startsWith("POST"));
+  const [before, after] = [requests.slice(0, starts), requests.slice(starts)].map((some) =>
+    some.filter((each) => each.includes(`/repos/${name}/git/trees/`)).map((each) => each.includes("/api/v3"))
+  );
+  expect([before?.every(Boolean), after?.some(Boolean), after?.length]).toEqual([true, false, expect.any(Number)]);
+  expect(after?.length).toBeGreaterThan(1);
+});
