@@ -2,7 +2,7 @@
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
@@ -13,6 +13,7 @@ import { releasedText, unreleasedText } from "../../../tools/publish/released.ts
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { gitlabProject, PROJECT } from "../../unit/cli/verbs/gitlab_project.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
+import { answering } from "../../programs/examples/answers.ts";
 import { listen } from "../../programs/report/listen.ts";
 import { type Recorder, START, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { launch, REPO, type Service, startService } from "../../programs/processes/world/service.ts";
@@ -41,6 +42,14 @@ const TASKS = [
   "Bring the doc",
 ];
 
+// What agents answer to the tasks of examples with a result.
+const FINDING = { path: "src/a.js", line: 3, severity: "minor", rule: "unchecked-error", description: "Nobody looks." };
+const ANSWERS: Readonly<Record<string, unknown>> = {
+  "safe to deploy": { safe: true, reason: "Only a comment has changed." },
+  "unchecked errors": { findings: [FINDING] },
+  "the next version": { version: "1.3.0", notes: ["A flag."] },
+};
+
 let repositories: string;
 let service: Service;
 const files = templateFiles(...componentNames().map((name) => `templates/${name}.yml`));
@@ -60,7 +69,12 @@ beforeAll(async () => {
     return `${name}=${path}`;
   });
   const scenarios = Object.fromEntries(TASKS.map((task) => [task, "success"]));
-  service = await startService(scenarios, others.flatMap((repo) => ["--repo", repo]));
+  const answers = Object.entries(ANSWERS).flatMap(([task, json], index) => {
+    const path = join(repositories, `answer-${index}.json`);
+    writeFileSync(path, JSON.stringify(answering(task, json)));
+    return ["--scenario", path];
+  });
+  service = await startService(scenarios, [...others.flatMap((repo) => ["--repo", repo]), ...answers]);
   stubs = mkdtempSync(join(service.folder, "stubs-"));
 });
 
@@ -159,6 +173,9 @@ function programFiles(checksum?: string): Record<string, string> {
   const program = readFileSync(built("mogplex.mjs"), "utf8");
   return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${checksum ?? sha256(program)}  mogplex.mjs\n` };
 }
+
+/** The schema of a result, where the examples have it. */
+const schemaFile = (name: string) => ({ [`ci/${name}.schema.yml`]: read(`examples/results/${name}.schema.yml`) });
 
 /** A project with a campaign, and the program as `init` puts it there. */
 function campaignProject(): Record<string, string> {
@@ -267,6 +284,44 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     } finally {
       end();
     }
+  },
+
+  async "yes-or-no.yml"() {
+    const { run, jobs } = await recipe("yes-or-no.yml", schemaFile("yes-or-no"));
+    expect(await jobs({ server: { CI_COMMIT_BRANCH: "mogplex/1" } })).toEqual([]);
+    const yes = await run();
+    expect(codes(yes)).toEqual({ review: 0, deploy: 0 });
+    expect(yes.jobs.deploy?.log).toContain("npm run deploy");
+    expect(yes.jobs.review?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_RESULT_SAFE=true\n");
+    const no = await copied(
+      read(`${RECIPES}/yes-or-no.yml`).replace("safe to deploy", "<success>"),
+      { ...programFiles(), ...schemaFile("yes-or-no") },
+    );
+    // The agent answers nothing.
+    const { jobs: { review, deploy } } = await no.run();
+    expect([review?.code, deploy]).toEqual([1, undefined]);
+  },
+
+  async "code-quality.yml"() {
+    const { run, jobs } = await recipe("code-quality.yml", schemaFile("findings"));
+    expect(await jobs()).toEqual([]);
+    const { jobs: { findings } } = await run({ server: SCHEDULE });
+    expect(findings?.code).toBe(0);
+    // Source: GitLab, "Code Quality", "Code Quality report format".
+    expect(JSON.parse(findings?.artifact("gl-code-quality-report.json") ?? "")).toEqual([{
+      description: FINDING.description,
+      check_name: FINDING.rule,
+      severity: "minor",
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+      location: { path: FINDING.path, lines: { begin: 3 } },
+    }]);
+  },
+
+  async "release-version.yml"() {
+    const { run } = await recipe("release-version.yml", schemaFile("version"));
+    const { jobs: { version, release } } = await run({ manual: ["version", "release"] });
+    expect([version?.code, release?.code]).toEqual([0, 0]);
+    expect(release?.log).toContain("Releasing 1.3.0");
   },
 
   async "plain-job.yml"() {

@@ -10,7 +10,7 @@ import { readExample } from "./machine.ts";
 import { parseYaml } from "../../../unit/examples/strict.ts";
 
 /** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, GitLab's jobs, and those with tests of their own. */
-const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|identity|node|shell|telemetry|testing|updates)\//;
+const OTHERS = /^(?:bun|campaign|dashboards|demo|deno|gitlab|identity|node|results|shell|telemetry|testing|updates)\//;
 const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })].filter((file) => !OTHERS.test(file))
   .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
@@ -84,7 +84,7 @@ test("every image of an example is named with an exact version", () => {
   const images = texts.flatMap((text) => [...text.matchAll(/^FROM (\S+)|^[^#\n]*\bimage: *"?([^\s"#]+)/gm)])
     .map(([, base, image]) => base ?? image);
   expect(images.length).toBeGreaterThan(10);
-  expect(images.filter((image) => !/:([a-z]+-)?\d+\.\d+\.\d+(-[a-z]+)?$/.test(image ?? ""))).toEqual([]);
+  expect(images.filter((image) => !/:([a-z]+-|v)?\d+\.\d+\.\d+(-[a-z]+)?$/.test(image ?? ""))).toEqual([]);
 });
 
 test("workflows pass actionlint", async () => {
