@@ -164,7 +164,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "result": {
     description:
-      "Each run commits a JSON file that must be valid against a schema; otherwise its item has failed. Default: none.",
+      "Each run commits a JSON file that must be valid against a schema; otherwise its item has failed. See [results](results.md). Default: none.",
   },
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {

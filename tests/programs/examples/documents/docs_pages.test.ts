@@ -29,6 +29,7 @@ const PAGES = [
   "docs/troubleshooting.md",
   "docs/README.md",
   "docs/automations.md",
+  "docs/results.md",
 ];
 
 const path = (process.env.PATH ?? "").split(delimiter);
@@ -192,6 +193,13 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect([own.code, /^files +README\.md$/m.test(own.stdout)]).toEqual([0, true]);
   const failing = await run(block("docs/emulator.md", "sh", "agent-failure"));
   expect(failing.stdout).toEndWith("ends with 1\n");
+});
+
+test("the lines of docs/results.md end with the answer of an agent", async () => {
+  const { run } = place({});
+  const { code, stdout } = await run(block("docs/results.md", "sh", "MOGPLEX_RESULT_PATH"));
+  expect([code, stdout.slice(stdout.lastIndexOf("{"))]).toEqual([0, '{\n  "files": 3\n}\n']);
+  expect(stdout).toMatch(/^verdict +success/m);
 });
 
 test("docs/github.md has the workflow that init writes, and the README its main steps", () => {
