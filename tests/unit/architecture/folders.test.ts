@@ -112,6 +112,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "gitlab": "tools/docs/component_docs.ts",
   "kubernetes": "tests/programs/examples/systems/campaign_steps.test.ts",
   "node": "tests/programs/examples/scripts.ts",
+  "results": "tests/programs/examples/systems/results.test.ts",
   "shell": "tests/programs/examples/shell/shell_world.ts",
   "telemetry": "tests/programs/examples/telemetry.test.ts",
   "identity": "tests/programs/examples/identity.test.ts",
