@@ -44,7 +44,7 @@ object Cleanup : BuildType({
             scriptContent = "exec node ci/mogplex.mjs run --follow --timeout 1800 --on-timeout cancel"
         }
         script {
-            name = "Cancel the agent if it is still at work"
+            name = "Cancel the agent if it is still running"
             executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
             // --always: TeamCity does not say how the build ended, and no later build attaches to this run.
             scriptContent = "test ! -f ci/mogplex.mjs || node ci/mogplex.mjs cleanup --always"

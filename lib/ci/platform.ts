@@ -346,7 +346,7 @@ export const none: Platform = { ...namedPlatform("none"), isCi: false, identity:
 
 // The person for whom a process works, according to the environment.
 
-/** Variables that name a person: those of CI systems first. Source: the lists of variables in the documentation of each system. */
+/** Variables that name a person. Variables of CI systems come first. Source: the lists of variables in the documentation of each system. */
 export const PERSON_VARIABLES: readonly string[] = [
   "GITLAB_USER_LOGIN",
   "GITHUB_ACTOR",

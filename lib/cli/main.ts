@@ -117,7 +117,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     );
   } catch (thrown) {
     const error = isNotPermitted(thrown)
-      ? new UsageError({ attempted: "go on", why: messageOf(thrown) }, { cause: thrown })
+      ? new UsageError({ attempted: "continue", why: messageOf(thrown) }, { cause: thrown })
       : thrown;
     explain(error, writer, vocabulary);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);

@@ -253,7 +253,7 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
   return undefined;
 }
 
-// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, those of proxies and
+// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, and the variables of proxies and
 // certificates, and Bun's own. `steeringName` adds those that identify a CI system.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
 

@@ -32,7 +32,7 @@ export interface DurableFiles {
   /**
    * Appends a text, which is on the disk on return. Creates the file if `bytesBefore` is 0.
    * @param bytesBefore Required current length of the file.
-   * @throws if it has another length, or not all of the text can be written. Then the file has no part of the text, as far as that can be undone.
+   * @throws if it has another length, or not all of the text can be written. Then the part that was written is removed, if possible.
    */
   append(path: string, text: string, bytesBefore: number): void;
   /** Shortens a file, on the disk on return. @throws if that is not possible. */
@@ -244,7 +244,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     append(path, text, bytesBefore) {
       const isNew = look(path) === undefined && bytesBefore === 0;
       withFile(path, O_WRONLY | O_APPEND | (isNew ? O_CREAT | O_EXCL : 0), (file, { size }) => {
-        if (size !== bytesBefore) throw new Error(`it has ${size} bytes in place of ${bytesBefore}`);
+        if (size !== bytesBefore) throw new Error(`it has ${size} bytes instead of ${bytesBefore}`);
         try {
           writeAll(file, text);
           fs.fsyncSync(file);

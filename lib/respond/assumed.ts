@@ -44,7 +44,7 @@ export interface AssumedWishes {
   readonly nowMs: number;
 }
 
-/** Facts of an event, as far as it has them. */
+/** Facts of an event; absent if the event does not contain them. */
 interface Facts {
   origin?: string | undefined;
   repository?: string | undefined;

@@ -181,7 +181,7 @@ export class Decider {
       return quiet(`the forge shows no ${noun} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
-    // A stop is often written while the thread is closed, and its run goes on behind that.
+    // People often write a stop in a closed thread while its run is still going.
     if (!thread.isOpen && !isStop) {
       const { ask } = "reason" in request ? request.refused : request;
       return await this.#runOf(thread, ask, me) ?? quiet("it is closed");

@@ -89,7 +89,7 @@ export class Rivals {
     return `${reason}: write the task again when it has finished${link}`;
   }
 
-  /** The reply while the run of another thread is going on its branch. */
+  /** The reply while the run of another thread is working on its branch. */
   async #busyBranchText(note: PlacedComment): Promise<string> {
     return this.#busyText(BUSY_BRANCH, await this.#threads.thread(note.thread), note);
   }

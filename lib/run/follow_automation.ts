@@ -89,7 +89,7 @@ export interface AutomationRunEnd {
   result: AutomationResult;
 }
 
-/** In place of items that a loop did not get, since it was slow or began late. */
+/** Stands for items that a loop did not get, because it was slow or began late. */
 export interface MissedItems {
   /** Tells it from other items. */
   type: "gap";

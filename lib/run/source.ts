@@ -100,7 +100,7 @@ export class PollingSource<N> implements Source<N> {
     this.#leave?.();
   }
 
-  /** A refusal of one follower applies to all: each waits for its turn, and none of them slows down alone. */
+  /** A refusal of one follower applies to all: each waits for its turn, and no follower slows down alone. */
   #delayAfterRefusal(namedMs: number | null): number {
     const { memory: { pace }, clock, tokenShare } = this.#options;
     pace.refused(clock.now(), namedMs);

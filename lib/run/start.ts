@@ -168,7 +168,7 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether this process started a run that failed or was cancelled. Then its verdict stands, and another start would be a second run.
+   * Whether this process started a run that failed or was cancelled. Then its verdict is final, and another start would be a second run.
    * In a job that may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request: a job
    * that is retried right after it was stopped finds the run that it cancelled itself.
    * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.

@@ -156,7 +156,7 @@ const OWN_FETCH = {};
 
 /** Window of the service's limit, in milliseconds. Source: API reference, "Rate limits": 60 requests. */
 const WINDOW_MS = 60_000;
-/** Most of our own requests in a window while several followers poll: the rest is for other requests. */
+/** Most of our own polling requests in a window while several followers poll. The rest is for other requests. */
 const BUDGET = 49;
 /** Interval between two polls, in milliseconds. */
 const TURN_MS = 1_200;

@@ -7,7 +7,7 @@
 /**
  * A duration in at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
  *
- * @param ms Milliseconds; a negative number counts as zero.
+ * @param ms Milliseconds; a negative number is treated as zero.
  */
 export function formatDuration(ms: number): string {
   if (!(ms > 0)) return "0 s";

@@ -30,7 +30,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "events_missed":
       return "Some events were missed: the feed shows only its newest 200";
     case "unknown_status":
-      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
+      return `The service reports an unknown status, "${notice.status}": it is treated as not finished`;
     case "restart":
       return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
     case "random_key":

@@ -86,7 +86,7 @@ export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
   if (URL_LIKE.test(value)) return "is an address";
-  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word of our own output" : undefined;
+  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word of our output" : undefined;
 }
 
 function base64(bytes: Uint8Array): string {
@@ -129,7 +129,7 @@ function loosePattern(secret: string): string {
 /** Patterns of a secret and its encoded forms, with their lengths for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const forms = [
-    // The secret as it stands in a text that has passed `plainText`.
+    // The secret as it appears in a text that has passed `plainText`.
     plainText(secret).trim(),
     JSON.stringify(secret).slice(1, -1),
     ...base64Forms(secret),

@@ -16,7 +16,7 @@ export type SafeLine = {
 } & string;
 
 /**
- * A line of our own text: `` own`status: ${writer.untrusted(status)}` ``. The compiler accepts no other text in it. Two
+ * A line of our text: `` own`status: ${writer.untrusted(status)}` ``. The compiler accepts no other text in it. Two
  * parts must not be adjacent: the end of one and the beginning of the next could form a command.
  */
 export function own(text: TemplateStringsArray, ...parts: readonly (SafeLine | number)[]): SafeLine {

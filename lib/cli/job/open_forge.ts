@@ -59,7 +59,7 @@ export function forgeNeeds(
   };
 }
 
-/** The host of an API; empty if the environment is not that of a job. */
+/** The host of an API; empty outside a job. */
 function hostOf(api: () => string): string[] {
   try {
     return [new URL(api()).host];

@@ -211,7 +211,7 @@ function openPlaces(context: Context, out?: string): Places {
   return places;
 }
 
-/** Removes the value of an earlier job, which would pass for that of this one. @throws {UsageError} if it cannot be removed. */
+/** Removes the value of an earlier job, which would be mistaken for the value of this one. @throws {UsageError} if it cannot be removed. */
 function removeValue({ io }: Context, path: string): void {
   try {
     if (io.realPath(path) === undefined) return;
@@ -223,7 +223,7 @@ function removeValue({ io }: Context, path: string): void {
   }
 }
 
-/** Opens the log. From then on notices are lines of it. */
+/** Opens the log. After that, notices are lines of the log. */
 function openLog<R, A extends JobAsked, F>(
   context: Context,
   { exists, onNotice }: JobPlan<R, A, F>,

@@ -193,7 +193,7 @@ export class LiveLog {
   }
 
   /**
-   * Prints a line of our own in the columns of the events. With JSON lines it prints nothing.
+   * Prints our own line in the columns of the events. With JSON lines it prints nothing.
    * @param timed Whether the line has the current time. Not between the events of a run, which may follow with earlier times. @default {true}
    */
   line(label: string, text: string, timed = true): void {

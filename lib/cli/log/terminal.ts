@@ -106,7 +106,7 @@ export class Screen {
         // People copy commands, so their lines are not cut.
         const command = this.text(block.code, MAX_COMMAND);
         this.#add([{ text: " ".repeat(indent + 2) }, { text: command, style: "bold" }], Infinity);
-      } // At the margin, a line that goes on looks like another one.
+      } // At the margin, a continued line looks like a new one.
       else this.paragraph(indent, this.words(block.text), undefined, undefined, indent === 0 ? 2 : indent);
     }
   }

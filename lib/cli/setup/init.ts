@@ -242,7 +242,7 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** Different lines, with `-` before those of `old` and `+` before those of `next`. */
+/** Different lines, with `-` before the lines of `old` and `+` before the lines of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;

@@ -434,7 +434,7 @@ pipelines:
             - ${FOLLOW} --out test-results --state mogplex-ci/run.json
           artifacts: ["test-results/**"]
       - final:
-          name: Cancel the agent if it is still at work
+          name: Cancel the agent if it is still running
           script:
             - ${TOOL} runs cancel ${RUN_ID}
 `,

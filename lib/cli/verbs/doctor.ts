@@ -203,7 +203,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     if (!isPart) return `${READY[purpose]}${warnings}`;
-    return `as far as this machine can check, ${
+    return `what can be checked here is fine: ${
       READY[purpose]
     }${warnings}; only a job can check the forge: run doctor there as well`;
   }

@@ -134,7 +134,7 @@ export async function respond(program: Context): Promise<number> {
   });
 }
 
-/** The job of a requested run: log, reports, note and signals are those of `run --follow`. */
+/** The job of a requested run. Log, reports, note and signals are the same as in `run --follow`. */
 async function runAsked(
   program: Context,
   name: string,

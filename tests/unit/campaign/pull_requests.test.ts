@@ -341,7 +341,7 @@ test("a follow-up gets what the forge shows, and is sent again with the same wor
   const prompts = new Set(world.starts.slice(1).map(({ body }) => JSON.parse(body).prompt));
   expect(prompts.size).toBe(1);
   const [prompt] = prompts;
-  expect(prompt).toStartWith("Fix it\n\n---\n\nThe forge shows what follows.");
+  expect(prompt).toStartWith("Fix it\n\n---\n\nWhat follows is quoted from the forge.");
   expect(prompt).toEndWith("Failed check:\n> unit\n> https://ci.example/1\n> 2 failed\n> expected 1");
   // Read again from the disk, the journal says the same.
   const { view } = await world.advance();

@@ -53,7 +53,7 @@ for (const [name, open] of BOTH) {
     files.makeDirectory("d");
     files.append("d/a", "ä\n", 0);
     files.append("d/a", "two", 3);
-    expect(() => files.append("d/a", "late", 3)).toThrow("it has 6 bytes in place of 3");
+    expect(() => files.append("d/a", "late", 3)).toThrow("it has 6 bytes instead of 3");
     expect([textOf(files, "d/a"), files.facts("d/a")?.bytes]).toEqual(["ä\ntwo", 6]);
     expect(() => files.read("d/a", 5)).toThrow("it is larger than 5 bytes");
     files.truncate("d/a", 3);

@@ -72,7 +72,7 @@ export function memoryFiles(clock: Pick<Clock, "wallTime">): MemoryFiles {
     append(path, text, bytesBefore) {
       step("append", path);
       const before = store.get(path)?.bytes ?? new Uint8Array(0);
-      if (before.length !== bytesBefore) throw new Error(`it has ${before.length} bytes in place of ${bytesBefore}`);
+      if (before.length !== bytesBefore) throw new Error(`it has ${before.length} bytes instead of ${bytesBefore}`);
       const added = encoder.encode(text);
       const bytes = new Uint8Array(before.length + added.length);
       bytes.set(before);

@@ -149,7 +149,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\nas far as this machine can check, a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
+    /\n\nwhat can be checked here is fine: a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);
