@@ -78,7 +78,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_UP = 20;
 
 const CHECKSUM_NOTE = "  this checksum";
-const LICENCES_NOTE = "  the licences of what is in the program";
+const LICENCES_NOTE = "  the licenses of its dependencies";
 
 /** @throws {UsageError} if it cannot decide what to write; nothing was written. */
 // deno-lint-ignore require-await
@@ -134,7 +134,7 @@ export async function initRepository(context: Context): Promise<number> {
     const root = rootAbove(context);
     context.writer.note(
       root === undefined ? "there is no .git here: is this the root of the repository?" : context.writer.untrusted(
-        `call it in the root of the repository, ${JSON.stringify(root)}: this is a folder in it`,
+        `run it in the root of the repository, ${JSON.stringify(root)}: this is a folder inside it`,
       ),
     );
   }
@@ -277,11 +277,11 @@ function update(context: Context, steps: Steps): void {
       ? `${PROGRAM_FILE} has no checksum next to it (${CHECKSUM_FILE})`
       : `${PROGRAM_FILE} differs from its checksum in ${CHECKSUM_FILE}`;
     const advice = old === undefined
-      ? "call it in the root of the repository, or run init"
-      : "look at what changed it, then add --force to replace it; nothing was written";
+      ? "run it in the root of the repository, or run init"
+      : "find out what changed it, then add --force to replace it; nothing was written";
     throw new UsageError({ attempted, why, advice });
   }
-  if (old === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
+  if (old === text) return steps.say(`unchanged: ${PROGRAM_FILE}`);
   const was = old === undefined ? "none" : `${programVersion(old)} (sha256 ${sha256Hex(old)})`;
   steps.say(`Updating ${PROGRAM_FILE}`, `  from ${was}`, `  to   ${programVersion(text)} (sha256 ${digest})`);
   steps.write(PROGRAM_FILE, text, [note]);
@@ -349,7 +349,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     if (recipe !== undefined) return [given.toLowerCase(), recipe];
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: "the CI system is not known",
+      why: "the CI system is unknown",
       value: JSON.stringify(given),
       advice: didYouMean(given, names) ?? advice,
     });
@@ -369,7 +369,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
   const which = `name it: ${call} (or ${others}: ${TERMINAL} writes no job)`;
-  const there = root === undefined ? which : `call it in the root of the repository, ${JSON.stringify(root)}`;
+  const there = root === undefined ? which : `run it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
@@ -396,7 +396,7 @@ function needRespondRecipe(
   const systems = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
   throw new UsageError({
     attempted: ATTEMPTED,
-    why: `a job of ${name} is not started by a comment`,
+    why: `a comment cannot start a job of ${name}`,
     advice: `--respond works with ${systems.join(", ")}`,
   });
 }
@@ -459,7 +459,7 @@ function rootAbove(context: Context): string | undefined {
 
 /** What to do if the stages of the pipeline could not be read. */
 const editStage = (path: string, stage: string) => [
-  `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
+  `The stages of the pipeline are in files that are not in this repository. Without an existing stage, the whole pipeline is`,
   `invalid, so edit this line of ${path}:`,
   "",
   stage.trimEnd(),

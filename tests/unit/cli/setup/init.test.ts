@@ -104,7 +104,7 @@ test("init --update writes nothing when the program in the repository differs fr
     const refused = await init(["--update"], files, newer);
     expect([refused.code, refused.written]).toEqual([2, files]);
     expect(refused.stderr).toContain(
-      `Cannot update the program: ${why}; look at what changed it, then add --force`,
+      `Cannot update the program: ${why}; find out what changed it, then add --force`,
     );
     const forced = await init(["--update", "--force"], files, newer);
     expect([forced.code, forced.written[PROGRAM_FILE]]).toEqual([0, newer]);
@@ -363,7 +363,7 @@ test("init in a folder below the root says where the root is", async () => {
   const files = { "../../.git/HEAD": "" };
   const io = fakeIo({ files: { [FILE]: PROGRAM, ...files } });
   expect(await main(["init"], io, { programFile: FILE })).toBe(2);
-  expect(io.text.stderr).toContain('call it in the root of the repository, "../.."');
+  expect(io.text.stderr).toContain('run it in the root of the repository, "../.."');
 });
 
 test("init --respond writes the program and the job that answers mentions, and takes them out again", async () => {
