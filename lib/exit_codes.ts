@@ -54,7 +54,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["failed"],
     code: "1",
     name: "failed",
-    toolkit: "the run failed (`failed`)",
+    toolkit: "the run failed (`failed`), or its result file is missing or not valid",
     dropIn: "any other failure: 400, 404, 409, 5xx but 503, network, follow timeout",
   },
   {

@@ -47,6 +47,8 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly repositoryOrigin: string | undefined;
   /** Opens the repository of a result file; undefined if the job wants none. */
   readonly openFiles: OpenFiles | undefined;
+  /** Finds secrets in a result file by masking them. @default by the session's redactor */
+  readonly redactFile: ((text: string) => string) | undefined;
   /** The result file of a run that the job attaches to; that of a start is in its request. */
   readonly resultFile: PlannedResult | undefined;
   /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
@@ -98,6 +100,7 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
     repository: options.repository,
     repositoryOrigin: options.repositoryOrigin,
     openFiles: options.openFiles,
+    redactFile: options.redactFile,
     resultFile: options.resultFile,
     byTask: options.byTask ?? false,
     mayRepeat: options.mayRepeat,

@@ -163,9 +163,19 @@ interface KeyedPlan extends StartPlan {
   readonly planned: PlannedRequest;
 }
 
+/** Most characters of a key that follow-ups can extend. Source: API reference, "Idempotency": a key has at most 200. */
+const MAX_RETRIED_KEY = 190;
+
 /** @throws {UsageError} if the key leaves no room for the keys of follow-ups. */
 function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null): KeyedPlan {
   const result = plannedResult(planned.wanted, key.key);
+  if ((result?.retries ?? 0) > 0 && key.key.length > MAX_RETRIED_KEY) {
+    throw new UsageError({
+      attempted: "ask for a result again",
+      why: "the idempotency key leaves no room for '.result.1' at its end",
+      advice: `give one of at most ${MAX_RETRIED_KEY} characters`,
+    });
+  }
   const request = withPlannedResult(planned.valid, result);
   return { request, hash: requestHash(request), key, job, result, planned };
 }

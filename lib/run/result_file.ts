@@ -2,12 +2,13 @@
  * The result file of a run: it must not exist before the start, and is read and checked once the run has succeeded.
  * @module
  */
-import { AbortedError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
+import { AbortedError, DeadlineError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { RepositoryFiles, WantedRepository } from "../forge/files.ts";
 import type { FileRefusal } from "../git/tree.ts";
 import type { StartRequest } from "../model.ts";
-import { checkResultFile } from "../result/check_file.ts";
+import { waitForHook } from "../hook.ts";
+import { type CheckByCaller, checkResultFile } from "../result/check_file.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
 import { interruptReason } from "./interrupts.ts";
 import type { JobEnd } from "./job.ts";
@@ -88,7 +89,11 @@ export async function readResultFile(
   session: Session,
   place: ResultPlace,
   { path, schema, check }: PlannedResult,
-  { branch, blobBefore }: { branch: string | null | undefined; blobBefore: string | null },
+  { branch, blobBefore, redact = session.redactor() }: {
+    branch: string | null | undefined;
+    blobBefore: string | null;
+    redact?: ((text: string) => string) | undefined;
+  },
 ): Promise<ResultReading> {
   const file: ResultFile = {
     ...{ path, branch: branch ?? null, commit: null, blob: null, cause: null },
@@ -119,13 +124,33 @@ export async function readResultFile(
     }
     file.blob = entry.blob;
     if (entry.blob === blobBefore) return bad("result-missing", "the run has not changed it");
-    const { clock, redactor } = session;
-    const checking = checkResultFile(entry.bytes, { schema, check, redact: redactor() });
-    const checked = await (clock.during?.(checking) ?? checking);
+    const checking = checkResultFile(entry.bytes, {
+      schema,
+      check: check && inTime(session, attempted, check),
+      redact,
+    });
+    // A worker takes real time. The validator of a caller has its own limit on the clock.
+    const checked = await (check === undefined ? session.clock.during?.(checking) ?? checking : checking);
     if (checked.kind !== "good") return bad(checked.kind, ...checked.mistakes);
     const { value, output } = checked;
     return { file: { ...file, value, outputs: outputsOf(value, schema.outputs) }, output };
   });
+}
+
+/** Shortest time for the validator of a caller, in milliseconds, also when the deadline of the job has passed. */
+const VALIDATOR_MS = 10_000;
+
+/** The validator of a caller, within the deadline. */
+function inTime({ clock, deadline, signal }: Session, attempted: string, check: CheckByCaller): CheckByCaller {
+  return async (value) => {
+    const until = Math.max(deadline, clock.now() + VALIDATOR_MS);
+    try {
+      return await waitForHook(attempted, "result.schema", check(value), { clock, deadline: until, signal });
+    } catch (error) {
+      if (error instanceof DeadlineError) return { mistakes: ["the whole value could not be checked in time"] };
+      throw error;
+    }
+  };
 }
 
 /** The named scalars of a value. A value that is valid may lack some of them. */

@@ -135,7 +135,9 @@ async function withResultFile(
     try {
       const { signal } = session;
       signal?.throwIfAborted();
-      const read = readResultFile(session, await last.resultPlace(), wanted, { branch, blobBefore });
+      const read = readResultFile(session, await last.resultPlace(), wanted, {
+        ...{ branch, blobBefore, redact: options.redactFile },
+      });
       reading = await Promise.race([read, whenAborted(signal)]);
     } catch (error) {
       const { signal } = session;

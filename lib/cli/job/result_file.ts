@@ -79,7 +79,7 @@ function storedResult(
 /** Options of a job that may read a result file. */
 export function resultOptions(context: Context, session: Session): Pick<
   JobOptions<never, never>,
-  "openFiles" | "repositoryOrigin"
+  "openFiles" | "repositoryOrigin" | "redactFile"
 > {
   const open: OpenFiles = async (wanted) => {
     const options = openOptions(context);
@@ -89,7 +89,9 @@ export function resultOptions(context: Context, session: Session): Pick<
       wanted,
     );
   };
-  return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)) };
+  // It knows more secrets than the session: those of forges and of headers.
+  const redactFile = (text: string) => context.writer.redact(text);
+  return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)), redactFile };
 }
 
 const serviceOf = ({ origin, custom }: Pick<Origin, "origin" | "custom">) => custom ? origin : undefined;
