@@ -524,7 +524,9 @@ class Step {
     if (state === "gated") {
       return { state, view, why: `it waits for approval: ${reason}`, advice: "review what has ended, then approve it" };
     }
-    if (state === "stopped") return { state, view, why: `it is ${reason}`, advice: "`campaign resume` lets it go on" };
+    if (state === "stopped") {
+      return { state, view, why: `it is ${reason}`, advice: "`campaign resume` lets it continue" };
+    }
     const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
     const why = `${formatCount(running, "run")} at work${asks}, and ${
@@ -575,7 +577,7 @@ class Step {
       const runs = open.length === 0
         ? ""
         : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;
-      return `${runs}the campaign goes on with the next wave${unknown}`;
+      return `${runs}the campaign continues with the next wave${unknown}`;
     }
     // The session's signal has aborted, and would end these requests as well. They wait for no budget.
     const { client, clock, platform } = this.#session;

@@ -255,7 +255,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
     const why = "the plan could not use these repositories";
     throw new UsageError({ attempted, why, advice: "correct the file, and plan again" });
   }
-  const advice = "they will be started, or their runs will end, by themselves";
+  const advice = "wait until they have started and their runs have ended";
   throw new UsageError({ attempted, why: "none of these items has ended", advice });
 }
 
@@ -450,7 +450,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     return !isLeftOut && (!WELL.includes(state) || pull?.state === "unreadable");
   });
   if (items.length === 0) {
-    const why = "these items have ended well, or are skipped already";
+    const why = "these items succeeded, or are skipped already";
     throw new UsageError({ attempted, why, advice: listsText(opened) });
   }
   const open = openOf(items);
@@ -471,7 +471,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     await store.record({ type: "skipped", items: ids, by, reason, ...(cancel && { cancel }) });
   }
   const parts = [
-    `${formatCount(items.length, "item")} will not be started any more`,
+    `${formatCount(items.length, "item")} will not start again`,
     ...runs === 0 ? [] : [cancel ? `the next wave cancels ${formatCount(runs, "run")}` : stillRunning(runs)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
     ...elsewhere(opened, cancel, "none of these"),

@@ -152,7 +152,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       act();
     } catch (cause) {
       if (cause instanceof MogplexError) throw cause;
-      const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
+      const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
       const problem = { attempted: `write journal ${JSON.stringify(path)}`, why: messageOf(cause), advice };
       throw new MogplexError(problem, "unavailable", { cause });
     }
@@ -358,7 +358,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       try {
         files.replace(lockPath, text);
       } catch (cause) {
-        const advice = "when it is writable (is the disk full?), start the same command again: nothing is lost";
+        const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
         const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
         throw new MogplexError(problem, "unavailable", { cause });
       }

@@ -204,7 +204,7 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
   return busy(
     directory,
     `${processText(facts)} is at work there since ${facts.since}`,
-    "wait until it has ended, or end it by Ctrl-C or by cancelling its job (its runs go on), then give this command again; " +
+    "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
       `if you know that it has ended, remove ${JSON.stringify(path)}`,
   );
 }

@@ -143,7 +143,7 @@ function notificationOf(
 
 const EVENTS: Readonly<Record<NotifyEvent, string>> = {
   gated: "is gated: nothing more is started until somebody approves",
-  stuck: "is stuck: it goes on only when a person has acted",
+  stuck: "is stuck until somebody acts",
   done: "is done",
 };
 

@@ -143,7 +143,7 @@ function waveScript(input: PipelineInput): string {
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)
-    ? ["else", '  echo "no gate is closed: the next waves go on. Approve a later one with: campaign approve"']
+    ? ["else", '  echo "no gate is closed: the next waves continue. Approve a later one with: campaign approve"']
     : ["else", `  ${fail("no gate is closed, since the canary is still at work: retry this job later", 2)}`];
   return [
     waveScript(input),
@@ -352,11 +352,11 @@ class PipelineDocument {
       "A wave that is made twice is safe: it finds the runs of the first time.",
     );
     if (".mogplex-wave" in jobs) {
-      const why = "An outage does not end the campaign: the next wave goes on.";
+      const why = "An outage does not end the campaign: the next wave continues.";
       commentAbove(document, [".mogplex-wave", "allow_failure"], why);
     }
     if (gate !== undefined) {
-      commentAbove(document, [gate, "when"], "A person looks at the canary, and runs this job to go on.");
+      commentAbove(document, [gate, "when"], "Review the canary, then run this job to continue.");
     }
     const text = yamlText(document, [
       `Campaign ${campaign}: ${what}, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,

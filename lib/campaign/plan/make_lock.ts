@@ -131,7 +131,7 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
   const task = lock.tasks.at(-1) ?? lockTaskOf(file);
   if (!isSame(task, lockTaskOf(file))) {
     changes.notes.push(
-      "the task in the file has changed, and the campaign goes on with the locked one: for the new text give another " +
+      "the task in the file has changed, and the campaign keeps the locked one: for the new text give another " +
         "name or round, or use `campaign retry --adopt-changes` for items that are started again",
     );
   }

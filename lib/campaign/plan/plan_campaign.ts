@@ -166,7 +166,7 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
 export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
   if (planned === origin) return;
   throw new UsageError({
-    attempted: `go on with campaign "${campaign}"`,
+    attempted: `continue campaign "${campaign}"`,
     why: `it was planned for the service at ${planned}, and this is ${origin}`,
     advice: "set MOGPLEX_URL to that address, or plan again in another directory",
   });

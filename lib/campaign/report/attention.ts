@@ -116,7 +116,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         const newest = title === "needs-input" ? null : newestOf(groupItems, names, command);
         return { title, cause, ...common, newest };
       }
-      const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
+      const held = `${cause}; owner: ${group.owners.join(", ")}`;
       return { title: `stuck: ${group.word}`, cause: held, ...common, newest: null };
     }),
     ...stillRunning(context, names),
@@ -183,16 +183,16 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitingFor === "gate") {
     const again = state === "gated"
-      ? "Look at what has ended. What you retry by the commands below passes the gate. When everything may go on:"
-      : "Correct the cause, and retry by the commands below what should run again. When everything may go on:";
+      ? "Review what has ended. What you retry with the commands below passes the gate. To start the rest:"
+      : "Fix the cause, and retry with the commands below what should run again. To start the rest:";
     return ofCampaign(
       "gate closed",
       reason,
       step(
-        view.causes.length > 0 ? again : "Look at what has ended. When it may go on:",
+        view.causes.length > 0 ? again : "Review what has ended. To start the rest:",
         campaignCommand(command, "approve"),
       ),
-      ...(state === "gated" ? [step("If it must not:", campaignCommand(command, "stop"))] : []),
+      ...(state === "gated" ? [step("To start nothing more:", campaignCommand(command, "stop"))] : []),
     );
   }
   if (isClosed) {
@@ -208,7 +208,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "no items",
       "",
-      step("The list of the file is empty. Correct the file, then plan again:", campaignCommand(command, "plan")),
+      step("The list of the file is empty. Fix the file, then plan again:", campaignCommand(command, "plan")),
     );
   }
   if (state === "planned") {
@@ -244,7 +244,7 @@ function step(text: string, command: string | null = null): Step {
 /** What stopped the last wave. The message says what to do about it. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
-    "Nothing is lost. Once that is fixed, the next wave goes on. By hand:",
+    "Nothing is lost. Once that is fixed, the next wave continues. By hand:",
     campaignCommand(command, "advance"),
   );
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
@@ -305,20 +305,20 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
         step("If the earlier one is good:", skip("done by an earlier run")),
       ];
     case "failed":
-      return [step("Correct the cause, then try again:", retry)];
+      return [step("Fix the cause, then try again:", retry)];
     case "overdue":
       return [step("If the task needs more time, raise limits.run-timeout and plan again. Then try again:", retry)];
     case "cancelled":
       return [step("Try again:", retry), step(leaveOut, skip("not wanted"))];
     case "invalid":
       return [
-        step("Correct the file, then plan again:", campaignCommand(command, "plan")),
+        step("Fix the file, then plan again:", campaignCommand(command, "plan")),
         step(leaveOut, skip("not wanted")),
       ];
     case "service":
       return view.state === "stopped" || view.state === "stopping"
         ? [step("Nothing to do: the campaign is stopped.")]
-        : [step("Nothing to do: the next wave tries again. After 5 failures in a row it counts as failed.")];
+        : [step("Nothing to do: the next wave tries again. After 5 failures in a row the item has failed.")];
     case "starting": {
       const asks = view.state === "stopped" || view.state === "stopping"
         ? ""
@@ -341,7 +341,7 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
     case "conflict":
       return [step("To let a run resolve the conflicts, on the same branch:", retry)];
     case "failed-checks":
-      return [step("Correct the cause at the forge; or let a run fix it, on the same branch:", retry)];
+      return [step("Fix the cause at the forge; or let a run fix it, on the same branch:", retry)];
     case "changes-requested":
       return [step("Make the changes; or let a run make them, on the same branch:", retry)];
     case "closed-unmerged":

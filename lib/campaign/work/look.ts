@@ -141,7 +141,7 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
 export function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
-      attempted: `go on with run "${run.runId}" of ${item.repository}`,
+      attempted: `continue with run "${run.runId}" of ${item.repository}`,
       why: `the run is of another repository, "${run.repoId}": the journal was changed`,
       advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
     });

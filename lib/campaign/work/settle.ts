@@ -41,7 +41,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
   if (work.failures.length > 0) return { told: settledItems, error: worstOf(work.failures) };
   if (rest === null) return { told: settledItems, error: undefined };
   const attempted = "settle all open starts now";
-  const advice = "the decision is recorded, and the next wave goes on";
+  const advice = "the decision is recorded, and the next wave continues";
   if (settledItems.some(({ unanswered }) => unanswered)) {
     const why = "the service gave no answer";
     return { told: settledItems, error: new MogplexError({ attempted, why, advice }, "unavailable") };

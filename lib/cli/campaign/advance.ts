@@ -19,7 +19,7 @@ const PLAN_FIRST: VerbFlag = {
 
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: `End with ${EXIT.rateLimited} while the campaign goes on, ${EXIT.awaitingInput} when only a person can go on`,
+  help: `End with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs a person`,
 };
 
 export const campaignAdvanceVerb: Verb = {

@@ -18,7 +18,7 @@ export const DIR: Option<string> = {
 
 export const ALLOW_OUTSIDE: VerbFlag = {
   name: "allow-outside",
-  help: "Permit files outside of the folder of the campaign file",
+  help: "Permit files outside the folder of the campaign file",
 };
 
 export const WEBHOOK_VARIABLE: Option<string> = {
@@ -35,7 +35,7 @@ export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON objec
 export const BY: Option<string> = {
   name: "by",
   value: "NAME",
-  help: "Who decides, for the journal (the user of the CI job, or of this machine)",
+  help: "Who decides, for the journal (default: the user of the CI job or of this machine)",
   parse: anyText,
 };
 
@@ -64,7 +64,7 @@ export function duration(text: string, source: string): number {
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
-  help: "Mean time of a run, until runs have ended (20m)",
+  help: "Mean time of a run, until one has ended (20m)",
   parse: duration,
 };
 
@@ -121,7 +121,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "The next wave cancels the runs at work; starts that the service has not answered are cancelled at once",
+  help: "The next wave cancels what runs; starts without an answer are cancelled at once",
 };
 
 export const WAVE_CODES: readonly ExitName[] = [
@@ -140,23 +140,23 @@ export const WAVE_CODES: readonly ExitName[] = [
 ];
 
 export const OF_WAVES: Meanings = {
-  success: "the campaign is done and good; or it goes on",
+  success: "the campaign is done and good; or it is not done",
   failed:
     "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
   awaitingInput:
     "only items are left that wait for a person; with --exit-status also: a gate is closed, or it was stopped",
-  unavailable: "service or directory out of reach; nothing is lost, the next wave goes on",
-  rateLimited: "it goes on (with --exit-status); another process is at work in its directory",
+  unavailable: "service or directory out of reach; nothing is lost, and the next wave continues",
+  rateLimited: "it is not done (with --exit-status); another process is running in its directory",
 };
 
 export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailable", "internal", "rateLimited"];
 
 export const OF_DECISIONS: Meanings = {
-  success: "the decision is recorded, and the next wave obeys",
+  success: "the decision is recorded, and the next wave applies it",
   usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a journal that was changed",
   unavailable: "the directory cannot be written",
-  rateLimited: "another process is at work in the directory",
+  rateLimited: "another process is running in the directory",
 };
 
 /** Codes of the verbs that also settle unanswered starts. */
@@ -166,8 +166,8 @@ export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success: "the decision is recorded, and the next wave obeys; no start of these items is left without an answer",
+  success: "the decision is recorded, and the next wave applies it; no start of these items is left without an answer",
   unavailable: "the directory cannot be written; or the service gave no answer, and the next wave asks again",
   rateLimited:
-    "another process is at work in the directory; or the quota of starts is used up, and the next wave asks for the answers",
+    "another process is running in the directory; or the quota of starts is used up, and the next wave asks for the answers",
 };

@@ -74,8 +74,8 @@ export const campaignMergeVerb: Verb = {
     usage: "nothing was planned; no item fits; a token is missing; a journal that was changed",
     unauthorized: "a forge refuses the token",
     forbidden: "the token lacks a right, which the message names",
-    unavailable: "a forge or the directory is out of reach; the same command goes on",
-    rateLimited: "another process is at work in the directory",
+    unavailable: "a forge or the directory is out of reach; the same command continues",
+    rateLimited: "another process is running in the directory",
   },
   examples: [
     "mogplex-ci campaign merge campaign.yml --dry-run",

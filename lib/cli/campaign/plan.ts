@@ -29,7 +29,7 @@ export const campaignPlanVerb: Verb = {
   meanings: {
     success: "the plan is written",
     usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
-    rateLimited: "429 for longer than it waits; another process is at work in the directory",
+    rateLimited: "429 for longer than it waits; another process is running in the directory",
   },
   examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
   run: plan,
@@ -145,7 +145,7 @@ function planText(
     `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, since they left the list:", changes.skipped, all),
-    ...named("No longer in the list, but started already, so they go on:", changes.kept, all),
+    ...named("No longer in the list, but started already, so they continue:", changes.kept, all),
     ...excludedLines(view.items),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",

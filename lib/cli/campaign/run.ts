@@ -13,7 +13,7 @@ import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE
 const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
-  help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  help: "Longest time of the command; the campaign then continues without it (30 days)",
   heading: "Following",
   parse: duration,
 };
@@ -21,8 +21,8 @@ const RUN_TIMEOUT: Option<number> = {
 const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "the campaign is done and good",
-  awaitingInput: "only a person can go on: items wait for an answer, a gate is closed, or it was stopped",
-  rateLimited: "it is not done when --timeout has passed, and goes on; or another process is at work in its directory",
+  awaitingInput: "it needs a person: items wait for an answer, a gate is closed, or it was stopped",
+  rateLimited: "it is not done when --timeout has passed; or another process is running in its directory",
 };
 
 export const campaignRunVerb: Verb = {

@@ -11,7 +11,7 @@ export const campaignSkipVerb: Verb = {
   name: "campaign skip",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Give items up: they are not started any more; --reason is required",
+  summary: "Give up items: they will not start again; --reason is required",
   group: "toolkit",
   flags: [WHERE, SELECTION, CANCEL, DECISION],
   codes: SETTLE_CODES,

@@ -18,20 +18,20 @@ const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
 const WATCH: VerbFlag = {
   name: "watch",
-  help: "Print again whenever something has changed, until the campaign is done or needs a person",
+  help: "Print every change, until the campaign is done or needs a person",
 };
 
 const STATUS_EXIT: VerbFlag = {
   name: "exit-status",
   help:
-    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} when only a person can go on, ${EXIT.rateLimited} while it goes on`,
+    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} if it needs a person, ${EXIT.rateLimited} while it is not done`,
 };
 
 export const campaignStatusVerb: Verb = {
   name: "campaign status",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Print how a campaign stands and what needs a person",
+  summary: "Print the state of a campaign and what needs attention",
   group: "toolkit",
   flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
@@ -50,11 +50,11 @@ export const campaignStatusVerb: Verb = {
     success: "it was printed",
     failed:
       "with --exit-status: done with failures or unknowns, stopped after too many failures, or a start has had no answer for two hours",
-    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    usage: "nothing was planned; a mistake in file or arguments; a changed lock or journal",
     awaitingInput:
-      "with --exit-status: only a person can go on: items wait for an answer, a gate is closed, or it was stopped",
+      "with --exit-status: it needs a person: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
-    rateLimited: "with --exit-status: it goes on",
+    rateLimited: "with --exit-status: it is not done",
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
   run: status,
@@ -118,7 +118,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
       }
       if (view.state === "done") return view;
       if (isAtRest(view)) {
-        writer.note("no longer watched: the campaign goes on only when a person decides");
+        writer.note("stopped watching: the campaign waits for a decision");
         return view;
       }
       await clock.sleep(WATCH_MS, { signal });

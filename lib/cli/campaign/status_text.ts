@@ -85,7 +85,7 @@ const MAX_LINES = 5;
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
   const entries = attentionOf(view, command, problem);
   if (entries.length === 0) {
-    const who = view.writer === null ? "it goes on with the next wave" : "a process is at work on it";
+    const who = view.writer === null ? "it continues with the next wave" : "a process is running";
     const goesOn = view.state === "done" ? "" : `: ${who}`;
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;

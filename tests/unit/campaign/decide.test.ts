@@ -90,7 +90,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "what is to be skipped ended well",
     (world) => world.decide(skip({ only: [project(5)] })),
-    /have ended well, or are skipped/,
+    /these items succeeded, or are skipped/,
   ],
 ];
 
@@ -199,7 +199,7 @@ test("items that are skipped are not started, and a skip ends the campaign well"
   const world = campaignWorld({ count: 4, scenarios: MIXED, file: { limits: { parallel: 1 } } });
   await world.plan();
   expect((await world.decide(skip({ only: ["*/*2", "*/*3", "*/*4"] }))).text).toBe(
-    "3 items will not be started any more",
+    "3 items will not start again",
   );
   expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*skipped already/);
   expect((await world.run()).code).toBe(1);
@@ -220,7 +220,7 @@ test("an item that is skipped while its run is at work ends as its run does when
   });
   await world.advance();
   expect((await world.decide(skip({ only: ["acme/*"] }))).text).toBe(
-    "2 items will not be started any more; 2 runs are still running: --cancel cancels them",
+    "2 items will not start again; 2 runs are still running: --cancel cancels them",
   );
   expect((await world.read()).items.map(({ verdict, skippedBy }) => [verdict, skippedBy])).toEqual([
     ["running", "kim"],
@@ -237,11 +237,11 @@ test("a skip says of one run that it is still running, and with --cancel that th
   const world = campaignWorld({ count: 1, runDuration: () => 60 * MINUTE });
   await world.advance();
   expect((await world.decide(skip({ only: [project(1)] }), { by: "unknown" })).text).toBe(
-    "1 item will not be started any more; its run is still running: --cancel cancels it",
+    "1 item will not start again; its run is still running: --cancel cancels it",
   );
   expect((await world.read()).items[0]?.skippedBy).toBe("a person");
   const cancel = { ...skip({ only: [project(1)] }), cancel: true };
-  expect((await world.decide(cancel)).text).toBe("1 item will not be started any more; the next wave cancels 1 run");
+  expect((await world.decide(cancel)).text).toBe("1 item will not start again; the next wave cancels 1 run");
   expect((await world.read()).items[0]?.skippedBy).toBeUndefined();
 });
 
@@ -335,7 +335,7 @@ test("decideCampaign() retries nothing that the plan could not use, and nothing 
   await expect(world.decide(retry({ only: ["acme/nope"] }))).rejects.toThrow(
     "the plan could not use these repositories; correct the file, and plan again",
   );
-  const waiting = "none of these items has ended; they will be started, or their runs will end, by themselves";
+  const waiting = "none of these items has ended; wait until they have started and their runs have ended";
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
   await world.advance();
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);

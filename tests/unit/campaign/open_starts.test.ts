@@ -82,7 +82,7 @@ test("the decision is recorded before a request is sent, and a wave finishes wha
   const world = await lost(true);
   fault(world, "html502");
   const { error, view } = await world.decide(stop(true));
-  expect(error).toMatchObject({ exitCode: 69, message: expect.stringContaining("the next wave goes on") });
+  expect(error).toMatchObject({ exitCode: 69, message: expect.stringContaining("the next wave continues") });
   expect([view.state, running(world).length, (await world.records()).some(({ type }) => type === "stopped")]).toEqual([
     "stopping",
     1,
@@ -146,7 +146,7 @@ test("campaign skip --cancel cancels a run that is known with the next wave, and
   const world = campaignWorld({ count: 2, runDuration: () => 60 * MINUTE });
   await world.advance();
   expect((await world.decide(skip(true))).text).toBe(
-    "1 item will not be started any more; the next wave cancels 1 run",
+    "1 item will not start again; the next wave cancels 1 run",
   );
   const { view } = await world.advance();
   expect([verdicts(view), running(world)]).toEqual([

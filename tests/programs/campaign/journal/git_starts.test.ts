@@ -89,7 +89,7 @@ test("advance() with a branch withdraws what a 429 for the first start keeps it 
   expect(history(remote).slice(-3)).toEqual(["ended 1", "withdrawn 2", "withdrawn 3"]);
   const { text } = await world.decide({ kind: "skip", select: only(2), reason: "no" }, homeOf(remote));
   expect(text).toBe(
-    "1 item will not be started any more; a `run` elsewhere sees this within a minute, and starts none of these after that",
+    "1 item will not start again; a `run` elsewhere sees this within a minute, and starts none of these after that",
   );
   world.before = undefined;
   await world.clock.sleep(21 * MINUTE);

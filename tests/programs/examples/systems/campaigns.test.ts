@@ -184,7 +184,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
     expect(counts()).toEqual({ runs: 4, keys: 4, starts: 4 });
   });
 
-  together("leaves when another process is at work in the directory", system, ["web"], async (bench) => {
+  together("leaves when another process is running in the directory", system, ["web"], async (bench) => {
     const { wave, machine, recorder, keptPath } = bench;
     await wave({ command: PLAN });
     const before = recorder.requests.length;

@@ -16,7 +16,7 @@ const alive = (startedAt: string | null): ProcessState => ({ state: "alive", sta
 const opens = (room: Room, options: Partial<DirHomeOptions>) =>
   failureOf(async () => await (await room.open(options)).close());
 const BUSY = '75 Cannot write in "c": process 7 on "one" is at work there since 2026-09-01T00:00:00.000Z; ' +
-  "wait until it has ended, or end it by Ctrl-C or by cancelling its job (its runs go on), then give this command again; " +
+  "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
   'if you know that it has ended, remove "c/writer.json"';
 
 /** What happens to another process after some minutes without a touch, by what is known of the first one. */

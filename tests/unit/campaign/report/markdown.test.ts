@@ -64,7 +64,7 @@ To see what the agent did in \`acme/service-1\`, the newest:
  mogplex-ci report 3f0f6f0a-6f0e-4a7e-9a0b-000000000001
  \`\`\`
 
-Correct the cause, then try again:
+Fix the cause, then try again:
 
  \`\`\`text
  mogplex-ci campaign retry campaign.yaml --cause ${viewOf(items).causes[0]?.word}

@@ -28,7 +28,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   const skip = ["--only", project(2), "--reason", "archived"];
   expect(await world.campaign("skip", skip)).toMatchObject({
     code: 0,
-    stdout: `1 item will not be started any more\n  ${project(2)}@main\n`,
+    stdout: `1 item will not start again\n  ${project(2)}@main\n`,
   });
   expect(last(world)).toMatchObject({ type: "skipped", by: "kim", reason: "archived" });
 
@@ -77,7 +77,7 @@ test("a decision writes the reports again that a wave has written, and none with
   await world.campaign("skip", [...skip, "--dry-run"]);
   expect(world.report("campaign.md")).toBe(before);
   const { stdout } = await world.campaign("skip", skip);
-  expect(stdout).toBe(`1 item will not be started any more\n  ${project(2)}@main\n`);
+  expect(stdout).toBe(`1 item will not start again\n  ${project(2)}@main\n`);
   expect(JSON.parse(world.report("campaign.json")).counts).toMatchObject({ failed: 1, skipped: 1 });
   expect(world.report("campaign.md")).toContain("1 skipped");
   expect(world.report("ci/campaign.csv")).toContain('"skipped"');

@@ -84,10 +84,10 @@ test("campaign plan, again, prints the difference", async () => {
   expect(stdout).toContain(`Added 1 item:\n  ${project(4)}@main\n`);
   expect(stdout).toContain(`Skipped, since they left the list: 1 item:\n  ${project(3)}@main\n`);
   expect(stdout).toContain(
-    `No longer in the list, but started already, so they go on: 1 item:\n  ${project(1)}@main\n`,
+    `No longer in the list, but started already, so they continue: 1 item:\n  ${project(1)}@main\n`,
   );
   expect(stdout).toContain("Note: limits changed, and holds from now on\n");
-  expect(stdout).toContain("Note: the task in the file has changed, and the campaign goes on with the locked one");
+  expect(stdout).toContain("Note: the task in the file has changed, and the campaign keeps the locked one");
   expect(stdout).toContain("Starts used by this campaign: 1 of 10 a minute");
 });
 

@@ -33,7 +33,7 @@ for (const [what, scenarios, file, expected] of EXITS) {
     // Nothing more happens by itself, so watching ends as well.
     const watched = await world.campaign("status", ["--watch", "--exit-status"]);
     expect(watched.code).toBe(expected);
-    expect(watched.stderr.includes("no longer watched: ")).toBe(!what.startsWith("done"));
+    expect(watched.stderr.includes("stopped watching: ")).toBe(!what.startsWith("done"));
   });
 }
 

@@ -27,7 +27,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 1 pull request; to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or
   for Gitea GITEA_TOKEN and --forge-host HOST
 
-Nothing needs attention: it goes on with the next wave
+Nothing needs attention: it continues with the next wave
 
 Pace
   own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
@@ -180,7 +180,7 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
   const lines = part(status(mixedView(3, { lastError: "Cannot read run: the network failed" })), "Needs attention");
   expect(lines.slice(2)).toEqual([
     "  stopped by an error: Cannot read run: the network failed",
-    "    Nothing is lost. Once that is fixed, the next wave goes on. By hand:",
+    "    Nothing is lost. Once that is fixed, the next wave continues. By hand:",
     "      mogplex-ci campaign advance campaign.yaml",
   ]);
 });
@@ -188,7 +188,7 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
 test("statusText() says which process is at work, never calls it late, and that only stop works meanwhile", () => {
   const changes = { writer: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
-  expect(quiet).toContain("Nothing needs attention: a process is at work on it");
+  expect(quiet).toContain("Nothing needs attention: a process is running");
   expect(quiet).toContain('  at work       process 7 on "one"');
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
