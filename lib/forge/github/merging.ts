@@ -16,12 +16,14 @@ import {
   githubReview,
   isLimit,
   listOf,
+  MAX_COMMITS,
   namesOf,
   nodesOf,
   readBody,
   restOf,
   rollupSchema,
   rollupState,
+  USER,
 } from "./pulls.ts";
 
 // Source: GitHub, GraphQL reference, `PullRequest`, `RefUpdateRule`, `RequirableByPullRequest`.
@@ -32,6 +34,7 @@ const fieldsOf = (knowsQueues: boolean) => `
     refUpdateRule { requiredApprovingReviewCount requiredStatusCheckContexts requiresLinearHistory }
   }
   baseRepository { databaseId mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed }
+  coauthors: commits(last: ${MAX_COMMITS}) { nodes { commit { authors(first: 20) { nodes { user { ${USER} } } } } } }
   files(first: 100) { totalCount nodes { path changeType } }
   commits(last: 1) { nodes { commit { committedDate statusCheckRollup { contexts(first: 100) { totalCount nodes {
     ... on CheckRun { isRequired(pullRequestNumber: $i0) }

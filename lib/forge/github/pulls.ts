@@ -30,7 +30,7 @@ export const GITHUB_ADDRESS: AddressForm = {
 export const MAX_PULL_REQUESTS = 50;
 
 /** Most commits of a pull request whose authors are read. */
-const MAX_COMMITS = 50;
+export const MAX_COMMITS = 100;
 
 /** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
 export function githubApi(origin: string): string {
@@ -45,7 +45,7 @@ export function restOf(api: string): string {
 }
 
 /** A user or a program, whose number is only shown for its type. */
-const USER = "__typename login databaseId";
+export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
 // Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that a reader may see. Older
@@ -70,7 +70,7 @@ const fieldsOf = (knowsQueues: boolean) =>
   }
   writers: commits(last: ${MAX_COMMITS}) {
     totalCount
-    nodes { commit { authors(first: 10) { nodes { user { ${USER} } } } committer { user { ${USER} } } } }
+    nodes { commit { author { user { ${USER} } } committer { user { ${USER} } } } }
   }
   commits(last: 1) {
     nodes { commit { statusCheckRollup { state contexts(first: 100) { totalCount nodes {
@@ -136,9 +136,9 @@ const schema = z.lazy(() => {
       author: z.nullish(userSchema),
       commit: z.nullish(z.object({ oid: z.string() })),
     })),
-    writers: listOf(z.object({
-      commit: z.nullish(z.object({ authors: z.nullish(nodesOf(writer)), committer: writer })),
-    })),
+    writers: listOf(z.object({ commit: z.nullish(z.object({ author: writer, committer: writer })) })),
+    // A list within a list costs points for each commit: only one pull request is asked for it.
+    coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: z.nullish(nodesOf(writer)) })) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
         statusCheckRollup: z.nullish(rollupSchema),
@@ -221,10 +221,13 @@ function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | nu
 }
 
 /** Null if not all are shown. */
-function writersOf({ writers }: Node): ForgeUser[] | null {
+function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
   const nodes = writers?.nodes;
   if (!nodes || nodes.includes(null) || (writers.totalCount ?? 0) > nodes.length) return null;
-  const users = nodes.flatMap((node) => [...node?.commit?.authors?.nodes ?? [], node?.commit?.committer]);
+  const users = [
+    ...nodes.flatMap((node) => [node?.commit?.author, node?.commit?.committer]),
+    ...(coauthors?.nodes ?? []).flatMap((node) => node?.commit?.authors?.nodes ?? []),
+  ];
   return users.flatMap((writer) => writer?.user ? [toUser(writer.user)] : []);
 }
 
@@ -239,7 +242,7 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
     required: rule ?? (reviewDecision === null && !hidden.has("reviewDecision") ? 0 : null),
     opinions: isShown ? opinionsOf(node) : null,
     author: author ? toUser(author) : null,
-    writers: hidden.has("writers") ? null : writersOf(node),
+    writers: hidden.has("writers") || hidden.has("coauthors") ? null : writersOf(node),
   };
 }
 

@@ -90,7 +90,7 @@ test.each<[Node, Record<string, unknown>]>([
   [reviews(aReview({ author: null })), { review: "not-requested" }],
   [{ author: { __typename: "User", login: "kim", databaseId: 7 } }, { review: "requested" }],
   [{
-    writers: { totalCount: 1, nodes: [{ commit: { authors: { nodes: [] }, committer: { user: { databaseId: 7 } } } }] },
+    writers: { totalCount: 1, nodes: [{ commit: { author: null, committer: { user: { databaseId: 7 } } } }] },
   }, {
     review: "requested",
   }],
@@ -193,6 +193,22 @@ test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 
   expect([...refused]).toEqual([
     [url("p42"), "this token may not read it"],
     [url("p77"), "GitHub does not show it to this token, or it is gone"],
+  ]);
+});
+
+test("Forges needs three points of GitHub's hour for 50 pull requests, which has 1000 for the token of a job", async () => {
+  const { forges, github } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  await forges.read([url("web")]);
+  // Source: GitHub, "Rate limits and query limits for the GraphQL API": a point for 100 lists. None of these is in a list of many.
+  const lists = github.received[0]?.query.match(/\w+\((?:first|last): \d+/g);
+  expect(lists).toEqual([
+    "assignees(first: 1",
+    "reviewRequests(first: 20",
+    "latestOpinionatedReviews(first: 100",
+    "commits(last: 100",
+    "commits(last: 1",
+    "contexts(first: 100",
   ]);
 });
 

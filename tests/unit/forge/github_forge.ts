@@ -79,10 +79,9 @@ export function reviews(...nodes: (Node | null)[]): Node {
   return { latestOpinionatedReviews: { totalCount: nodes.length, nodes } };
 }
 
-/** One commit by such users, whose committer is GitHub. */
-function writers(...users: Node[]): Node {
-  const commit = { authors: { nodes: users.map((user) => ({ user })) }, committer: { user: null } };
-  return { writers: { totalCount: 1, nodes: [{ commit }] } };
+/** One commit by such a user, whose committer is GitHub. */
+function writers(user: Node): Node {
+  return { writers: { totalCount: 1, nodes: [{ commit: { author: { user }, committer: { user: null } } }] } };
 }
 
 /** The rollup of the newest commit; null for no checks. @param contexts Its check runs and statuses. */

@@ -74,6 +74,13 @@ test("GITHUB.merging.read() reads everything that decides a merge", async () => 
   });
 });
 
+test("GITHUB.merging.read() reads co-authors, who wrote it as well", async () => {
+  const user = { __typename: "User", login: "kim", databaseId: 7 };
+  const coauthors = { nodes: [{ commit: { authors: { nodes: [{ user: null }, { user }] } } }] };
+  const { review } = await read({ coauthors });
+  expect(review.writers?.map(({ name }) => name)).toEqual(["agent", "kim"]);
+});
+
 const classic = (more: Node) => ({ baseRef: { target: { oid: BASE }, refUpdateRule: { pattern: "main", ...more } } });
 const rule = (type: string, parameters: Node = {}) => ({ [RULES]: [{ type, parameters }] });
 
