@@ -58,11 +58,17 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
 /**
  * Reads back what earlier commands have asked for without an answer, and sends what the forge does not have.
  *
+ * @param isDue Whether a change is finished now. @default all of them
  * @throws as {@linkcode sendWrites} does.
  */
-export async function finishWrites(work: WriteWork): Promise<WriteResult[]> {
+export async function finishWrites(
+  work: WriteWork,
+  isDue: (write: WriteMemory) => boolean = () => true,
+): Promise<WriteResult[]> {
   const results: WriteResult[] = [];
-  for (const { item, act } of openWrites(work.store)) results.push(await carryOut(work, item.item.id, act));
+  for (const { item, act, write } of openWrites(work.store)) {
+    if (isDue(write)) results.push(await carryOut(work, item.item.id, act));
+  }
   return results;
 }
 

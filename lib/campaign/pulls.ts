@@ -193,9 +193,9 @@ export class PullRequests {
     this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
   }
 
-  /** Whether pull requests are set up now: not again right after the last time. */
-  mayWrite(): boolean {
-    return this.#isDue("set up");
+  /** Whether a pull request is changed now by a wave: not again right after the last time. */
+  mayWrite(url: string): boolean {
+    return this.#isDue(`write ${url}`);
   }
 
   /** Reports something once. */

@@ -14,8 +14,8 @@ import type { Store } from "./store.ts";
 const BY = "pull-requests";
 const COMMAND = "campaign advance";
 
-/** Most pull requests for one reading: a forge takes one write a second. */
-const MOST = 50;
+/** Most pull requests at a time: a forge takes one write a second, and starts wait meanwhile. */
+const MOST = 20;
 
 function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boolean {
   if (state === "skipped" || pullRequest === null || pull?.state !== "open" || pull.foreign !== null) return false;
@@ -31,13 +31,18 @@ function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boo
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;
   const rules = memory.lock.pullRequests;
-  const due = rules === null || memory.stopped !== null ? [] : [...memory.items.values()].filter(isDue);
-  if (due.length === 0 && openWrites(store).length === 0 || !pulls.mayWrite()) return;
+  const items = rules === null || memory.stopped !== null ? [] : [...memory.items.values()].filter(isDue);
+  const dueUrls = new Set<string | null>();
+  for (const url of [...openWrites(store).map(({ write }) => write.url), ...items.map((item) => item.pullRequest)]) {
+    if (url !== null && dueUrls.size < MOST && !dueUrls.has(url) && pulls.mayWrite(url)) dueUrls.add(url);
+  }
+  if (dueUrls.size === 0) return;
+  const due = items.filter(({ pullRequest }) => dueUrls.has(pullRequest));
   const work: WriteWork = { store, writer: (url) => pulls.writer(url, COMMAND) };
   try {
-    const results = await finishWrites(work);
+    const results = await finishWrites(work, ({ url }) => dueUrls.has(url));
     const intents = [];
-    for (const { item: { id: item }, pullRequest } of due.slice(0, MOST)) {
+    for (const { item: { id: item }, pullRequest } of due) {
       const url = pullRequest ?? "";
       const names = await pulls.reviewersFor(url, rules?.reviewers ?? [], COMMAND);
       if (typeof names === "string") pulls.tell(`${url} gets no reviewers: ${names}`);

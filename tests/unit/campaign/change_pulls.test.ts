@@ -6,6 +6,7 @@ import {
   changePullRequests,
   errorOfChange,
   type PullChange,
+  whyConfirm,
 } from "../../../lib/campaign/change_pulls.ts";
 import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
 import { aNode, json, type Node, rollup } from "../forge/github_forge.ts";
@@ -302,6 +303,29 @@ test("a wave gives each pull request its reviewers and labels once, and leaves a
   await world.clock.sleep(3_600_000);
   await world.advance();
   expect([world.forge.writes.length, world.pulls[0]?.labels]).toEqual([writes, ["mine"]]);
+});
+
+test("one call of run sets up every pull request, also those that are found a moment after the first", async () => {
+  const forge = writingForge();
+  for (let number = 1; number <= 6; number++) forge.add(project(number), aNode());
+  const file = { branch: "mogplex/replace-moment", ...RULES };
+  const world = campaignWorld({ count: 6, scenarios: SCENARIO, github: forge, file });
+  expect((await world.run()).code).toBe(0);
+  expect([...forge.state.values()].map(({ labels }) => labels)).toEqual(Array.from({ length: 6 }, () => ["agent"]));
+  expect((await world.records()).filter(({ type }) => type === "write-intent").length).toBe(6);
+});
+
+test("whyConfirm() asks for a person's word for more than 20, and where people have worked or may have", () => {
+  const changes = (count: number, people: string[] | null = []) =>
+    Array.from({ length: count }, (_, index) => ({ item: `${index}`, url: url(1), whom: [], people }));
+  const why = (list: ReturnType<typeof changes>) => whyConfirm({ changes: list, left: [] });
+  expect([why(changes(20)), why(changes(21)), why([...changes(3), ...changes(2, ["ann"])]), why(changes(1, null))])
+    .toEqual([
+      null,
+      "21 pull requests are more than 20",
+      "people may have worked on 2 pull requests of them",
+      "people may have worked on 1 pull request of them",
+    ]);
 });
 
 test("a wave adds only what a pull request does not have", async () => {

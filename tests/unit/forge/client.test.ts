@@ -59,6 +59,27 @@ test("ForgeClient follows no redirect to another host or out of the API, and not
   }
 });
 
+test("ForgeClient sends writes to one host a second apart, also with another token, and other hosts do not wait", async () => {
+  const clock = virtualClock();
+  const times: [host: string, at: number][] = [];
+  const fetch = ((url: string) => {
+    times.push([new URL(url).host, clock.now()]);
+    return Promise.resolve(Response.json({}));
+  }) as Fetch;
+  const clientOf = (host: string, token: string) =>
+    new ForgeClient({ clock, fetch }, { system: "Gitea" }, `https://${host}/api/v1`, { token, place: "test" });
+  const write = (client: ForgeClient) => client.send("write", "/x", { body: {}, write: "once" });
+  const [reads, merges, other] = [clientOf("a.example", "x"), clientOf("a.example", "y"), clientOf("b.example", "x")];
+  await Promise.all([write(reads), write(merges), write(other), write(reads), reads.send("read", "/x")]);
+  expect(times.toSorted(([a, at], [b, before]) => a.localeCompare(b) || at - before)).toEqual([
+    ["a.example", 0],
+    ["a.example", 0],
+    ["a.example", 1_000],
+    ["a.example", 2_000],
+    ["b.example", 0],
+  ]);
+});
+
 test("ForgeClient sends no request beyond its budget, which narrowed clients share", async () => {
   const { client, requests } = clientAt("https://git.example/api/v1", () => Response.json({}));
   const narrow = client.within({ limits: {}, reason: () => undefined });
