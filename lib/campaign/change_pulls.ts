@@ -5,7 +5,6 @@
  */
 import { MogplexError, UsageError } from "../errors.ts";
 import { FORGE_TOKENS_TEXT } from "../forge/all.ts";
-import { formatCount } from "../text/duration.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type Selection, selectItems } from "./decide.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
@@ -98,20 +97,24 @@ export async function changePullRequests(
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body));
-      plan = await planChange({ opened, store, attempted, pulls, change, options }, view());
+      plan = await planChange({ opened, store, attempted, pulls, change, options }, view()).catch((error) => {
+        // What the command is about may just have been finished.
+        if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };
+        throw error;
+      });
       onPlan?.(plan);
     }
     if (!dryRun) {
-      const isDone = ({ item }: PlannedChange) => {
-        const state = results.get(`${change.kind} ${item}`)?.state;
-        return state === "done" || state === "refused";
-      };
+      // One that has no answer yet is not asked for again.
+      const hasResult = ({ item }: PlannedChange) =>
+        ["done", "refused"].includes(results.get(`${change.kind} ${item}`)?.state ?? "") ||
+        store.memory.items.get(item)?.writes[change.kind]?.state === "open";
       const by = opened.mask(options.by);
       const why = change.kind === "close" ? { why: oneLine(opened.mask(change.reason), MAX_REASON) } : {};
       take(
         await sendWrites(
           work,
-          plan.changes.filter((each) => !isDone(each)).map(({ item, url, whom }) => ({
+          plan.changes.filter((each) => !hasResult(each)).map(({ item, url, whom }) => ({
             ...{ item, act: change.kind, url, by },
             ...why,
             ...change.kind === "ask" && namedReviewers(whom),
@@ -228,9 +231,7 @@ const MAX_UNCONFIRMED = 20;
 export function whyConfirm({ changes }: ChangePlan): string | null {
   if (changes.length > MAX_UNCONFIRMED) return `${changes.length} pull requests are more than ${MAX_UNCONFIRMED}`;
   const touched = changes.filter(({ people }) => people === null || people.length > 0);
-  return touched.length === 0
-    ? null
-    : `people may have worked on ${formatCount(touched.length, "pull request")} of them`;
+  return touched.length === 0 ? null : `people may have worked on ${touched.length} of them`;
 }
 
 /** The error that a plan or its results end with; undefined for none. */

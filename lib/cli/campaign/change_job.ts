@@ -77,7 +77,7 @@ export async function changePulls(context: Context, change: PullChange): Promise
 
   function onPlan(plan: ChangePlan): void {
     const { changes, left } = plan;
-    if (!json) {
+    if (!json && changes.length + left.length > 0) {
       const words = WORDS[change.kind][dryRun ? "would" : "now"];
       writer.out(
         writer.untrusted(`${words} ${formatCount(changes.length, "pull request")}${changes.length > 0 ? ":" : ""}`),

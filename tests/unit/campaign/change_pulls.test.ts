@@ -231,6 +231,21 @@ test("changePullRequests() leaves to the next command what it could not read bac
   expect((await world.read()).items[0]?.verdict).toBe("skipped");
 });
 
+test("changePullRequests() asks for nothing a second time while its answer is not known", async () => {
+  const world = await worldOf(1);
+  Object.assign(world.forge, { hidesComments: true, writeFaults: ["lost"] });
+  await world.change(close());
+  world.forge.writeFaults.push("lost");
+  expect(brief(await world.change(close()))).toEqual([[
+    "close",
+    "open",
+    expect.stringContaining("create the comment"),
+  ]]);
+  world.forge.hidesComments = false;
+  expect(brief(await world.change(close()))).toEqual([["close", "done", null]]);
+  expect((await recordsOf(world, "write-intent")).length).toBe(1);
+});
+
 test("a wave finishes what a command that was stopped had announced, and sends nothing of the rest", async () => {
   const world = await worldOf(3);
   const ending = new AbortController();
@@ -323,8 +338,8 @@ test("whyConfirm() asks for a person's word for more than 20, and where people h
     .toEqual([
       null,
       "21 pull requests are more than 20",
-      "people may have worked on 2 pull requests of them",
-      "people may have worked on 1 pull request of them",
+      "people may have worked on 2 of them",
+      "people may have worked on 1 of them",
     ]);
 });
 

@@ -51,7 +51,7 @@ test("campaign close and ask change nothing without a person's word", async () =
     const terminal = await world.campaign(verb, args, { ...TOKEN, terminal: true });
     expect([terminal.code, terminal.stderr]).toEqual([
       2,
-      expect.stringContaining("people may have worked on 2 pull requests of them; look at the list, and add --yes"),
+      expect.stringContaining("people may have worked on 2 of them; look at the list, and add --yes"),
     ]);
   }
   expect(world.forge.writes).toEqual([]);
