@@ -2,8 +2,7 @@
  * The bytes of a result file to a value, or to what is wrong with them.
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { type Checked, checkValue } from "./check_value.ts";
+import { type Checked, type CheckLimits, checkValue } from "./check_value.ts";
 import { mistakeText, shownPointer } from "./mistake_text.ts";
 import type { ResultSchema } from "./result_schema.ts";
 import { secretIn } from "./secrets.ts";
@@ -28,15 +27,12 @@ export interface BadFile {
 /** Checks a value by the rules of another validator. @returns What it made of the value, or what is wrong. */
 export type CheckByCaller = (value: unknown) => Promise<{ value: unknown } | { mistakes: readonly string[] }>;
 
-interface FileRules {
+interface FileRules extends CheckLimits {
   schema: ResultSchema;
   /** Used instead of the schema. @default the schema is used */
   check?: CheckByCaller | undefined;
   /** Masks secrets. */
   redact(text: string): string;
-  clock?: Clock | undefined;
-  /** Time for the check of the schema, in milliseconds. */
-  limitMs?: number | undefined;
 }
 
 export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Promise<GoodFile | BadFile> {
@@ -54,8 +50,8 @@ export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Prom
   return { kind: "good", value, output: checked.value };
 }
 
-async function checkBySchema(value: unknown, { schema, clock, limitMs }: FileRules): ReturnType<CheckByCaller> {
-  const checked: Checked = await checkValue(JSON.stringify(value), schema, { clock, limitMs });
+async function checkBySchema(value: unknown, { schema, ...limits }: FileRules): ReturnType<CheckByCaller> {
+  const checked: Checked = await checkValue(JSON.stringify(value), schema, limits);
   if (checked.kind === "valid") return { value };
   if (checked.kind === "unchecked") return { mistakes: [`the whole value ${checked.why}`] };
   return { mistakes: checked.mistakes.map((mistake) => mistakeText(mistake, schema.text)) };

@@ -3,7 +3,6 @@
  * and a thread that evaluates it hears no signal.
  * @module
  */
-import * as threads from "node:worker_threads";
 import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { Draft } from "./json_schema.ts";
@@ -46,19 +45,28 @@ export type Checked =
   /** `why` is a clause. */
   | { kind: "unchecked"; why: string };
 
+export interface CheckLimits {
+  /** Measures how long the worker takes, which is real time. @default the clock of this machine */
+  clock?: Clock | undefined;
+  /** @default 10 seconds */
+  limitMs?: number | undefined;
+  /** Ends the worker: nobody waits for the answer any more. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * @param text The value as JSON.
- * @param clock Measures how long the worker takes, which is real time. @default the clock of this machine
  * @throws {MogplexError} if this runtime cannot start a worker.
  */
 export async function checkValue(
   text: string,
   { text: schema, draft }: Pick<ResultSchema, "text" | "draft">,
-  { clock = systemClock, limitMs = LIMIT_MS }: { clock?: Clock; limitMs?: number } = {},
+  { clock = systemClock, limitMs = LIMIT_MS, signal }: CheckLimits = {},
 ): Promise<Checked> {
-  const worker = openWorker();
+  const worker = await openWorker();
   const over = new AbortController();
-  const late = clock.sleep(limitMs, { signal: over.signal }).then(() => null, () => null);
+  const stop = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
+  const late = clock.sleep(limitMs, { signal: stop }).then(() => null, () => null);
   try {
     const answer = await Promise.race([worker.ask({ value: text, schema, draft, max: MAX_MISTAKES }), late]);
     if (answer === null) return { kind: "unchecked", why: `could not be checked in ${limitMs / 1_000} s` };
@@ -80,9 +88,9 @@ interface OpenWorker {
 const FAILED: CheckAnswer = { mistakes: null };
 
 /** A worker of Node, Deno or Bun, and otherwise one of the web. */
-function openWorker(): OpenWorker {
-  // In a page the module is empty.
-  const { Worker: NodeWorker } = threads as Partial<typeof threads>;
+async function openWorker(): Promise<OpenWorker> {
+  // Few jobs need it. In a page the module is empty.
+  const { Worker: NodeWorker }: Partial<typeof import("node:worker_threads")> = await import("node:worker_threads");
   if (NodeWorker !== undefined) {
     const worker = new NodeWorker(VALIDATOR, { eval: true, env: {}, stdout: true, stderr: true });
     return {

@@ -159,7 +159,9 @@ async function withResultFile(
     blobBefore = blob ?? blobBefore;
     const again = { ...options, ...ownKey(key), byTask: false, startOnly: false, resultFile: wanted };
     last = new RunOperation(again, { request, resumed: undefined }, state);
-    lastEnd = await new Job(last, again).start();
+    const next = await new Job(last, again).start();
+    // For a reader it is the same task.
+    lastEnd = { ...next, result: { ...next.result, task: end.result.task } };
   }
 }
 

@@ -78,7 +78,11 @@ test("runJob() reads the branch of the delivery, from the repository that the se
     },
   });
   const place = { name: "acme/api", origin: undefined, isNamed: false };
-  expect([opened, asked]).toEqual([[place, place], ["default", runs()[0]?.working_branch ?? ""]]);
+  // After the run it is the one with the pull request.
+  expect([opened, asked]).toEqual([[place, { ...place, origin: "http://localhost" }], [
+    "default",
+    runs()[0]?.working_branch ?? "",
+  ]]);
 });
 
 test("runJob() looks for the file where the run begins: on its base, or on a branch that it continues", async () => {
