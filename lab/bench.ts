@@ -179,15 +179,21 @@ export class Bench {
    *
    * @param scenario Undefined: runs wait for {@linkcode Service.control}.
    * @param names Names of its repositories. `repo` and the variables name the first one.
+   * @param more Further flags.
    */
-  async service(scenario: string | undefined, speed = 50, names: readonly string[] = ["acme/web"]): Promise<Service> {
+  async service(
+    scenario: string | undefined,
+    speed = 50,
+    names: readonly string[] = ["acme/web"],
+    more: readonly string[] = [],
+  ): Promise<Service> {
     const fixture = join(this.newFolder(), "fixture.json");
     const repos = names.map((name) => ({ id: crypto.randomUUID(), name }));
     const repo = repos[0]?.id ?? "";
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
     writeFileSync(fixture, fixtureText(token, repos));
     const how = scenario === undefined ? ["--control"] : ["--speed", String(speed), "--scenario", scenario];
-    const flags = ["--quiet", "--fixture", fixture, ...how];
+    const flags = ["--quiet", "--fixture", fixture, ...how, ...more];
     const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url } = JSON.parse(line) as { url: string };

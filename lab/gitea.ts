@@ -77,21 +77,38 @@ export async function whenChecked<T>(merge: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What happens to a request: `drop`: it does not arrive; `lose`: its answer does not come back. @param line As in `GET /api/v1/version`. */
+export type Faults = (line: string) => "drop" | "lose" | undefined;
+
 /**
  * Ends TLS in front of a port of this machine, with a certificate that the server has made.
  *
  * @returns Host and port in front, and the certificate.
  */
-async function endTls(bench: Bench, program: string, port: number): Promise<Gitea["front"]> {
+async function endTls(
+  bench: Bench,
+  program: string,
+  port: number,
+  faults: Faults = () => undefined,
+): Promise<Gitea["front"]> {
   const folder = bench.newFolder();
   const { code, stderr } = await bench.run([program, "cert", "--host", "127.0.0.1", "--ca"], { cwd: folder });
   if (code !== 0) throw new Error(`gitea cert ended with ${code}: ${stderr.slice(-400)}`);
   const certificate = join(folder, "cert.pem");
   const keys = { cert: readFileSync(certificate), key: readFileSync(join(folder, "key.pem")) };
   const server = createTlsServer(keys, (socket) => {
-    const to = connect(port, "127.0.0.1");
-    for (const each of [socket, to]) each.on("error", () => [socket, to].forEach((end) => end.destroy()));
-    socket.pipe(to).pipe(socket);
+    socket.on("error", () => socket.destroy());
+    // A connection of our client has one request.
+    socket.once("data", (first: Uint8Array) => {
+      const fault = faults(new TextDecoder().decode(first).split(" HTTP/")[0] ?? "");
+      if (fault === "drop") return socket.destroy();
+      const to = connect(port, "127.0.0.1");
+      for (const each of [socket, to]) each.on("error", () => [socket, to].forEach((end) => end.destroy()));
+      to.write(first);
+      socket.pipe(to);
+      if (fault === undefined) to.pipe(socket);
+      else to.once("data", () => [socket, to].forEach((end) => end.destroy()));
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   bench.atEnd(async () => {
@@ -105,8 +122,9 @@ async function endTls(bench: Bench, program: string, port: number): Promise<Gite
  * Starts the server, and waits until it answers.
  *
  * @param hasTls Whether it names itself by an HTTPS address, which works, too. The experiment itself calls it without TLS.
+ * @param faults What happens to requests to that address. @default nothing
  */
-export async function startGitea(bench: Bench, hasTls = false): Promise<Gitea> {
+export async function startGitea(bench: Bench, hasTls = false, faults?: Faults): Promise<Gitea> {
   const program = GITEA.provide();
   const folder = join(bench.newFolder(), "gitea");
   mkdirSync(folder);
@@ -114,7 +132,7 @@ export async function startGitea(bench: Bench, hasTls = false): Promise<Gitea> {
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
   const config = join(folder, "app.ini");
-  const front = hasTls ? await endTls(bench, program, port) : { host, certificate: "" };
+  const front = hasTls ? await endTls(bench, program, port, faults) : { host, certificate: "" };
   const root = `${hasTls ? "https" : "http"}://${front.host}/`;
   bench.writeFiles(folder, { "app.ini": configText(folder, join(dirname(program), "source"), port, root) });
   const line = (...args: string[]) => [program, "--config", config, ...args];

@@ -207,6 +207,7 @@ async function makeStep(
     const merges = lock.merge === null ? undefined : new WaveMerges({
       clock,
       places: internals.places ?? openMergePlaces({ ...options, signal }, "campaign advance", internals.random),
+      isRead: pulls !== undefined,
       signal,
       ...mergeTexts(opened.mask, options.onNotice),
     });

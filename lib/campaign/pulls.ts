@@ -46,7 +46,7 @@ type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;
 
-function memoryOf(item: ItemMemory, facts: PullRequestFacts, repositoryId?: string): PullRequestMemory {
+function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
   const { state, draft, checks, review, conflict, owner, createdAt, updatedAt, problem } = facts;
   const before = item.pull;
   return {
@@ -66,7 +66,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts, repositoryId?: stri
     behind: facts.isBehind,
     queue: facts.hasQueue,
     // The first one counts: a repository that has another id later is another repository.
-    repositoryId: before?.repositoryId ?? repositoryId ?? null,
+    repositoryId: before?.repositoryId ?? facts.repositoryId,
     files: facts.files,
     additions: facts.additions,
     deletions: facts.deletions,
@@ -317,15 +317,13 @@ function recordOf(
  * The record of what a forge shows of an item's pull request; undefined if nothing has changed.
  *
  * @param url Its address so far.
- * @param repositoryId The forge's own id of its repository, where that was read.
  */
 export function pullRequestBody(
   memory: ItemMemory,
   url: string,
   facts: PullRequestFacts,
-  repositoryId?: string,
 ): (RecordBody & { item: string }) | undefined {
-  const now = memoryOf(memory, facts, repositoryId);
+  const now = memoryOf(memory, facts);
   if (facts.url === url && isSame(memory.pull, now)) return undefined;
   const { state, ...details } = now;
   return { type: "pull-request", item: memory.item.id, state, url: facts.url, details };

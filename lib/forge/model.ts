@@ -21,6 +21,8 @@ export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-
 export interface PullRequestFacts {
   /** The current address, which differs from the requested one if the repository was renamed. */
   url: string;
+  /** The forge's own id of the repository; null if it is not shown. */
+  repositoryId: string | null;
   state: PullRequestStatus;
   draft: boolean;
   /** Null if they could not be read. */
@@ -55,6 +57,11 @@ export interface PullRequestFacts {
   closedAt: string | null;
   /** What could not be read, as a clause; null if everything could. */
   problem: string | null;
+}
+
+/** An id of the forge as text; null without one. */
+export function idText(id: number | null | undefined): string | null {
+  return typeof id === "number" ? String(id) : null;
 }
 
 /** When it was merged, or closed without a merge. GitHub and Gitea close what they merge, so only the state distinguishes the two. */

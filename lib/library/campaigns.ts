@@ -27,6 +27,8 @@ import type {
 import { decideCampaign } from "../campaign/decide.ts";
 import type { CampaignDefinition } from "../campaign/file/object.ts";
 import { isMemoryHome, type MemoryHome } from "../campaign/journal/memory_home.ts";
+import { mergeCampaign } from "../campaign/merge/merge_campaign.ts";
+import type { MergeLine } from "../campaign/merge/round.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
 import { cleanCampaign } from "../campaign/report/clean.ts";
@@ -136,6 +138,21 @@ export interface Campaign {
    */
   approve(by: string, options?: CampaignReadOptions): Promise<CampaignView>;
   /**
+   * Merges the pull requests that people have approved at their newest commit and whose checks are green. In a job it needs
+   * `MOGPLEX_MERGE_TOKEN_VARIABLE`; elsewhere the tokens that read merge as well.
+   *
+   * @param by Who merges, for the journal: at most 200 characters.
+   * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
+   * @throws {UsageError} when nothing was planned, no item fits, or a token is missing; nothing was merged.
+   * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else works on it.
+   * @example What would be merged, and why not the others
+   * ```ts ignore
+   * const { pullRequests } = await campaign.merge("kim", { dryRun: true });
+   * for (const { url, word, reason } of pullRequests) console.log(word, url, reason);
+   * ```
+   */
+  merge(by: string, options?: CampaignMergeOptions): Promise<CampaignMerge>;
+  /**
    * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
    * requests are read as well; without it no request is sent.
    *
@@ -191,6 +208,38 @@ export interface CampaignSettings {
 export interface CampaignReadOptions {
   /** Ends the call, which rejects with its reason. */
   signal?: AbortSignal | undefined;
+}
+
+/** Options of {@linkcode Campaign.merge}. */
+export interface CampaignMergeOptions extends CampaignReadOptions {
+  /** Word of a cause: only its items are looked at. @default all items */
+  cause?: string | undefined;
+  /** Globs of names of repositories or items. @default all items */
+  only?: readonly string[] | undefined;
+  /** Most merges of this call, at least 1. @default no limit */
+  atMost?: number | undefined;
+  /** How commits get into the target. @default that of the campaign, else one that the repository allows */
+  method?: "merge" | "squash" | "rebase" | undefined;
+  /** Whether branches that must be up to date are brought up to date. It may end approvals. @default {false} */
+  update?: boolean | undefined;
+  /** Whether branches must be up to date also where the target does not require it. @default {false} */
+  requireUpToDate?: boolean | undefined;
+  /** Whether the item's own branch is deleted afterwards. @default {false} */
+  deleteBranch?: boolean | undefined;
+  /** Whether nothing is merged or written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+/** What {@linkcode Campaign.merge} has done. */
+export interface CampaignMerge {
+  /** One for each pull request that was looked at, in the order of the items. */
+  pullRequests: readonly MergeLine[];
+  /** Number of pull requests that were merged before. */
+  mergedBefore: number;
+  /** 0 when everything that qualified was merged or waits in a queue, 1 after a refusal of a forge, 69 when one could not be asked. */
+  exitCode: number;
+  /** What the campaign looks like. */
+  view: CampaignView;
 }
 
 /** Options of {@linkcode Campaign.plan}. */
@@ -296,18 +345,34 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     run: (options = {}) => runHandle(source, all, sayer, options),
     async approve(by, options = {}) {
       const attempted = "approve campaign";
-      if (typeof by !== "string" || by.trim() === "") {
-        throw new UsageError({ attempted, why: "the first argument must be the name of the person who approves" });
-      }
+      checkPerson(attempted, by, "approves");
       checkOptions(attempted, options, { signal: "signal" });
       const connected = overlay(await all<CampaignReadOptions>(options), { by });
       return (await decideCampaign(source, { kind: "approve" }, connected)).view;
+    },
+    async merge(by, options = {}) {
+      const attempted = "merge pull requests";
+      checkPerson(attempted, by, "merges");
+      const keys: Keys<CampaignMergeOptions> = {
+        ...{ signal: "signal", cause: "string", only: "list", atMost: "number", method: "string" },
+        ...{ update: "boolean", requireUpToDate: "boolean", deleteBranch: "boolean", dryRun: "boolean" },
+      };
+      checkOptions(attempted, options, keys);
+      const connected = overlay(await all<CampaignMergeOptions>(options), { by });
+      const { lines, mergedBefore, exitCode, view } = await mergeCampaign(source, connected);
+      return { pullRequests: lines, mergedBefore, exitCode, view };
     },
     async read(options = {}) {
       checkOptions("read campaign", options, { signal: "signal" });
       return await readCampaignWith(source, await all(options), {});
     },
   };
+}
+
+/** @throws {UsageError} unless it is the name of a person. */
+function checkPerson(attempted: string, by: unknown, does: string): void {
+  if (typeof by === "string" && by.trim() !== "") return;
+  throw new UsageError({ attempted, why: `the first argument must be the name of the person who ${does}` });
 }
 
 function waveKeys(): Keys<CampaignWaveOptions> {

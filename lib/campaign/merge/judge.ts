@@ -64,6 +64,8 @@ export type MergeJudgement =
   | { readonly kind: "update"; readonly head: string; readonly reason: string }
   | { readonly kind: "review" | "checks" | "blocked" | "merged" | "closed"; readonly reason: string };
 
+type Obstacle = Exclude<MergeJudgement, { kind: "merge" | "update" }>;
+
 /** How old the newest commit must be before a repository is taken for one without CI, in milliseconds: checks may begin late. */
 const WITHOUT_CHECKS_MS = 3_600_000;
 
@@ -85,6 +87,18 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   const waits = checksOf(question, exceptions) ?? reviewOf(question, exceptions);
   if (waits !== null) return waits;
   return behindOf(question, head) ?? rulesOf(question, head, exceptions);
+}
+
+/** What the last reading of an item's pull request says against its merge, whoever has approved it; null for nothing. */
+export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
+  if (pull?.state !== "open") return null;
+  if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
+  if (pull.conflict === true) return { kind: "blocked", reason: "it conflicts with its target" };
+  if (pull.checks === "red") return { kind: "blocked", reason: "its checks are red" };
+  if (pull.checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
+  if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review asks for changes" };
+  const isMissing = pull.review === "requested" || pull.review === "not-requested";
+  return isMissing ? { kind: "review", reason: "nobody who counts has approved its newest commit" } : null;
 }
 
 /** Whether a pull request in a queue may stay there; otherwise why not, as a clause. */

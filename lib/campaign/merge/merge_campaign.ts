@@ -174,6 +174,7 @@ function ordersOf(
     waitingLimit: Math.min(MAX_WAITING, atMost ?? MAX_WAITING),
     deleteBranch,
     isDryRun: dryRun,
+    isRead: false,
     isWave: false,
   };
 }

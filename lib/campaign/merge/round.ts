@@ -23,7 +23,14 @@ import { titleOf } from "../plan/make_lock.ts";
 import { pullRequestBody } from "../pulls.ts";
 import { whoStopped } from "../view/progress.ts";
 import type { Store } from "../work/store.ts";
-import { judgeMerge, type MergeJudgement, type MergePolicy, type MergeQuestion, queueObstacle } from "./judge.ts";
+import {
+  judgeMerge,
+  knownObstacle,
+  type MergeJudgement,
+  type MergePolicy,
+  type MergeQuestion,
+  queueObstacle,
+} from "./judge.ts";
 import type { MergePlace, MergePlaces } from "./places.ts";
 
 export interface MergeWork {
@@ -52,25 +59,53 @@ export interface MergeOrders {
   readonly deleteBranch: boolean;
   /** Whether nothing is written, here or at a forge. */
   readonly isDryRun: boolean;
+  /** Whether pull requests were read lately: those that cannot be merged by that are not read again. */
+  readonly isRead: boolean;
   /** Whether no person has asked for this round: what has left a queue is then left to people. */
   readonly isWave: boolean;
 }
 
-/** What happened to a pull request. `would-merge` and `would-update`: with `isDryRun`. */
+/**
+ * What happened to a pull request.
+ *
+ * - `merged`; `elsewhere`: by somebody else; `updated`: its branch is being brought up to date.
+ * - `queued`, `pending`: the forge merges it later; `foreign`: because somebody else has asked for that.
+ * - `would-merge`, `would-update`: if this was not a dry run.
+ * - `review`, `checks`: it waits for people, or for checks or time; `blocked`: somebody has to do something else; `closed`: without a merge.
+ * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out.
+ * - `withdrawn`: something changed before the request; `unanswered`: an earlier request came to nothing; `unread`: the forge does not show it.
+ */
 export type MergeLineWord =
-  | MergeWord
+  | "merged"
+  | "elsewhere"
+  | "queued"
+  | "pending"
+  | "foreign"
+  | "refused"
+  | "out"
+  | "left"
+  | "withdrawn"
+  | "unanswered"
   | "would-merge"
   | "would-update"
   | "updated"
-  | Exclude<MergeJudgement["kind"], "merge" | "update">
+  | "review"
+  | "checks"
+  | "blocked"
+  | "closed"
   | "unread";
 
+/** What happened to a pull request, and why. Texts of the forge in it are untrusted. */
 export interface MergeLine {
+  /** Name of the item. */
   readonly item: string;
+  /** Full name of the repository. */
   readonly repository: string;
+  /** Address of the pull request. */
   readonly url: string;
+  /** What happened. */
   readonly word: MergeLineWord;
-  /** A clause. */
+  /** Why, as a clause. */
   readonly reason: string;
   /** The commit on the target; null without one. */
   readonly commit: string | null;
@@ -276,7 +311,7 @@ class Round {
     const notCounted = await this.#notCounted(candidate);
     const reading = await place.read();
     if (typeof reading === "string") return reading;
-    const body = pullRequestBody(item, url, reading.facts, reading.repositoryId);
+    const body = pullRequestBody(item, url, reading.facts);
     if (body !== undefined) await this.#record(body);
     const verdict = judgeApprovals(reading.review, notCounted);
     const question = { ...candidate, reading, verdict, targetChecks: null, nowMs: this.#nowMs };
@@ -449,6 +484,11 @@ class Round {
       const hold = holdOf(this.#memory);
       if (hold !== null) {
         this.#add(item, url, "blocked", hold);
+        continue;
+      }
+      const known = this.#orders.isRead ? knownObstacle(item) : null;
+      if (known !== null) {
+        this.#add(item, url, known.kind, known.reason);
         continue;
       }
       const answer = await this.#ask(candidate, async () => await this.#examine(candidate));

@@ -23,7 +23,10 @@ const FILE_RULE = "merge";
 /** What people should read about, beside the counts. */
 const NEWS: readonly MergeLineWord[] = ["merged", "elsewhere", "queued", "updated", "left", "out", "refused"];
 
-type WaveMergeWork = Omit<MergeWork, "store" | "gateClosed">;
+interface WaveMergeWork extends Omit<MergeWork, "store" | "gateClosed"> {
+  /** Whether each wave reads the pull requests before it merges. */
+  readonly isRead: boolean;
+}
 
 export class WaveMerges {
   readonly #work: WaveMergeWork;
@@ -48,7 +51,7 @@ export class WaveMerges {
     checkMergeTokens(memory.items.values(), places);
     const { lines, error, isStopped } = await mergeRound(
       { ...this.#work, store, gateClosed },
-      ordersOf(rules, memory, clock),
+      ordersOf(rules, memory, this.#work),
     );
     const news = lines.filter(({ word }) => NEWS.includes(word));
     for (const { repository, word, reason } of news) {
@@ -65,7 +68,11 @@ function unreadText({ message }: MogplexError): string {
   return `not all pull requests could be judged: ${message}`;
 }
 
-function ordersOf(rules: MergeRules, memory: CampaignMemory, clock: Pick<Clock, "wallTime">): MergeOrders {
+function ordersOf(
+  rules: MergeRules,
+  memory: CampaignMemory,
+  { clock, isRead }: { clock: Pick<Clock, "wallTime">; isRead: boolean },
+): MergeOrders {
   const { afterMs, atMost, method, update, withoutChecks } = rules;
   const nowMs = clock.wallTime();
   const isOpen = nextOpening(memory.lock.windows, nowMs) === nowMs;
@@ -81,6 +88,7 @@ function ordersOf(rules: MergeRules, memory: CampaignMemory, clock: Pick<Clock, 
     waitingLimit: Math.min(MAX_WAITING, atMost ?? MAX_WAITING),
     deleteBranch: false,
     isDryRun: false,
+    isRead,
     isWave: true,
   };
 }

@@ -37,7 +37,7 @@ export interface PullRequestView {
   behind?: boolean | undefined;
   /** Whether its base branch has a merge queue. @default an older record */
   queue?: boolean | undefined;
-  /** The forge's own id of its repository; null when no merge has read it yet. @default an older record */
+  /** The forge's own id of its repository; null when that was not shown. @default an older record */
   repositoryId?: string | null | undefined;
   /** How many files it changes; null when that was not shown. @default an older record */
   files?: number | null | undefined;

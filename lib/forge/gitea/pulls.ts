@@ -206,6 +206,7 @@ async function answerOf(
     : [];
   const facts: PullRequestFacts = {
     url: place.url,
+    repositoryId: String(base.repo_id),
     state,
     draft: pull.draft ?? false,
     checks,

@@ -13,6 +13,7 @@ import type { ForgeUser } from "../findings.ts";
 import {
   type ChecksState,
   endTimes,
+  idText,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
@@ -57,7 +58,7 @@ const fieldsOf = (knowsQueues: boolean) =>
     knowsQueues ? " isMergeQueueEnabled" : ""
   }
   headRef { refUpdateRule { pattern } }
-  baseRepository { defaultBranchRef { name } }
+  baseRepository { databaseId defaultBranchRef { name } }
   assignees(first: 1) { nodes { login } }
   reviewRequests(first: 20) {
     totalCount
@@ -121,7 +122,10 @@ const schema = z.lazy(() => {
     mergeStateStatus: z.nullish(z.string()),
     isMergeQueueEnabled: z.nullish(z.boolean()),
     headRef: z.nullish(z.object({ refUpdateRule: z.nullish(z.object({ pattern: z.string() })) })),
-    baseRepository: z.nullish(z.object({ defaultBranchRef: z.nullish(z.object({ name: z.string() })) })),
+    baseRepository: z.nullish(z.object({
+      databaseId: z.nullish(z.int()),
+      defaultBranchRef: z.nullish(z.object({ name: z.string() })),
+    })),
     assignees: z.nullish(nodesOf(z.object({ login: z.string() }))),
     reviewRequests: z.nullish(
       z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
@@ -287,6 +291,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   const missing = [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])];
   return {
     url: node.url,
+    repositoryId: idText(node.baseRepository?.databaseId),
     state: STATES[node.state],
     draft: node.isDraft,
     checks,

@@ -14,6 +14,7 @@ import type { ForgeUser } from "../findings.ts";
 import {
   type ChecksState,
   endTimes,
+  idText,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
@@ -191,6 +192,7 @@ async function answerOf(
     : [];
   const facts: PullRequestFacts = {
     url: place.url,
+    repositoryId: idText(request.target_project_id),
     state,
     draft: request.draft ?? request.work_in_progress ?? false,
     checks,

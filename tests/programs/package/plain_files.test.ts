@@ -109,6 +109,7 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
     ["sandboxes list", () => [], success],
     ["sandboxes stop", () => [automation], success],
     ["respond", () => [], usage],
+    ["gate", () => [], usage],
   ];
   const names = VERBS.map(({ name }) => name);
   expect(calls.map(([verb]) => verb).toSorted()).toEqual(names.toSorted());

@@ -22,6 +22,7 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
   const { facts } = await readOne(aNode({ assignees: { nodes: [{ login: "kim" }] } }));
   expect(facts).toEqual({
     url: url("web"),
+    repositoryId: "4711",
     state: "open",
     draft: false,
     checks: "green",

@@ -54,7 +54,7 @@ export function aNode(more: Node = {}): Node {
     deletions: 3,
     changedFiles: 2,
     headRef: { refUpdateRule: null },
-    baseRepository: { defaultBranchRef: { name: "main" } },
+    baseRepository: { databaseId: 4711, defaultBranchRef: { name: "main" } },
     assignees: { nodes: [] },
     reviewRequests: { totalCount: 0, nodes: [] },
     author: { __typename: "Bot", login: "mogplex", databaseId: 90 },

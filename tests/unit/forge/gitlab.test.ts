@@ -17,6 +17,7 @@ test("Forges reads what GitLab says of a merge request in the same words", async
   const { facts, gitlab } = await readOne(aRequest({ assignees: [{ id: 9, username: "lee" }] }));
   expect(facts).toEqual({
     url: URL_7,
+    repositoryId: "3",
     state: "open",
     draft: false,
     checks: "green",

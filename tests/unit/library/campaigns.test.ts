@@ -269,6 +269,25 @@ test("approve() refuses a campaign without a closed gate, one that is at work el
   await atWork;
 });
 
+test("merge() says what may be merged, and refuses a person without a name and options that do not fit", async () => {
+  const { campaign } = world();
+  const messageOf = (given: unknown, options?: object) =>
+    campaign.merge(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
+  expect(await messageOf("kim")).toContain("nothing was planned");
+  expect(await messageOf(" ")).toContain("the name of the person who merges");
+  expect(await messageOf("kim", { nly: ["x"] })).toContain("options have no 'nly'");
+  await campaign.run();
+  expect(await messageOf("kim", { only: ["other/*"] })).toContain("2 Cannot merge pull requests");
+  // The pull requests of an emulator without pages are at no forge.
+  const { exitCode, mergedBefore, pullRequests, view } = await campaign.merge("kim", { dryRun: true });
+  expect([exitCode, mergedBefore, pullRequests.map(({ word }) => word), view.state]).toEqual([
+    0,
+    0,
+    Array(3).fill("unread"),
+    "done",
+  ]);
+});
+
 test("a campaign that is left at its timeout goes on: 75 for those who await it", async () => {
   const late = world({ scenario: SLOW });
   const handle = late.campaign.run({ timeoutMs: MINUTE });

@@ -45,6 +45,7 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "campaigns.advance": (given) => campaigns.of("campaign.yml").advance(given),
   "campaigns.run": (given) => campaigns.of("campaign.yml").run(given),
   "campaigns.approve": (given) => campaigns.of("campaign.yml").approve("kim", given),
+  "campaigns.merge": (given) => campaigns.of("campaign.yml").merge("kim", given),
   "campaigns.read": (given) => campaigns.of("campaign.yml").read(given),
   "api.listRepos": (given) => api.listRepos(given),
   "api.listRepos, call": (given) => api.listRepos({}, given),

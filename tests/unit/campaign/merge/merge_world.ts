@@ -76,6 +76,7 @@ function aPull(number: number): FakePull {
   const head = commit(number);
   const facts: PullRequestFacts = {
     url: `https://github.com/${project(number)}/pull/7`,
+    repositoryId: String(1000 + number),
     ...{ state: "open", draft: false, checks: "green", review: "approved", conflict: false, owner: null },
     ...{ branch: BRANCH, isForeign: false, isGuarded: false, commit: head, isBehind: false, hasQueue: false },
     ...{ files: 1, additions: 1, deletions: 1, problem: null, mergedAt: null, closedAt: null },

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
 import { failureOf, project } from "../world.ts";
 import { ANN, approval, BEN, commit, type FakeForge, type MergeWorld, mergeWorld } from "./merge_world.ts";
 
@@ -151,4 +152,13 @@ test("a process that stays merges while runs are at work", async () => {
     },
   });
   expect([code, merged[0]]).toEqual([0, `${project(1)}: 1 of 2 have ended`]);
+});
+
+test("waves read only what may be merged by their last reading", async () => {
+  const github = githubForge();
+  const nodes = [aNode(rollup("FAILURE")), aNode({ isDraft: true }), aNode(), aNode(rollup("PENDING"))];
+  nodes.forEach((node, index) => github.pulls.set(`${project(index + 1)}#7`, node));
+  const world = await mergeWorld(4, { github, file: { merge: { when: "approved" } } });
+  const read = world.forge.calls.filter((call) => call.startsWith("read ")).map((call) => call.slice("read ".length));
+  expect([mergesOf(world), new Set(read)]).toEqual(["0010", new Set([project(3)])]);
 });
