@@ -108,7 +108,10 @@ async function endedWith(status: string, log: string, service: Service): Promise
 
 async function others(bench: Bench): Promise<void> {
   const files = readdirSync(join(root, "examples/github-actions"))
-    .filter((file) => !file.startsWith("weekly-cleanup.") && !file.includes("campaign") && file !== "respond.yml");
+    .filter((file) =>
+      !file.startsWith("weekly-cleanup.") && !file.includes("campaign") &&
+      !["respond.yml", "yes-or-no.yml"].includes(file)
+    );
   const untried = files.filter((name) => !OTHERS.some(({ file }) => file === name));
   bench.check("every workflow is tried", untried.length === 0, untried.join(", "));
   // A later job calls it to comment on the pull request.
@@ -126,6 +129,37 @@ async function others(bench: Bench): Promise<void> {
       if (!text.includes("gh pr comment") || status !== "success") continue;
       bench.check(`${file}: the next job gets the pull request`, /gh was called: pr comment http/.test(log), tail(log));
     }
+  }
+}
+
+/** The recipe whose next job depends on the answer of the agent. */
+async function answers(bench: Bench): Promise<void> {
+  const delivery = {
+    ...{ stage: "git_delivery", changed: true, pull_request_url: "${pull}", base_branch: "${base}" },
+    ...{ working_branch: "${branch}", auto_committed_files: [] },
+  };
+  for (
+    const [what, json, ends] of [
+      ["yes", { safe: true, reason: "Only a comment." }, "review success, deploy runs"],
+      ["no", { safe: false, reason: "The schema changes." }, "review success, deploy does not run"],
+      ["neither", { safe: "perhaps" }, "review failure, deploy does not run"],
+    ] as const
+  ) {
+    const steps = [
+      { after: 1, sandbox: "up" },
+      { after: 1, result: { json }, event: { message: "Pull request ready", payload: delivery } },
+      { call: "success" },
+      { after: 1, status: "success" },
+    ];
+    const folder = bench.newFolder();
+    bench.writeFiles(folder, { "answer.json": JSON.stringify({ steps }) });
+    const service = await bench.service(join(folder, "answer.json"));
+    const files = { "ci/yes-or-no.schema.yml": bench.example("results/yes-or-no.schema.yml") };
+    const running = await startWorkflow(bench, { text: bench.example("github-actions/yes-or-no.yml"), service, files });
+    const { code } = await running.ended;
+    const isDeployed = /Deploying; the answer is in http\S+\/pull\/1$/m.test(running.text());
+    const isRight = (code === 0) === (what !== "neither") && isDeployed === (what === "yes");
+    bench.check(`yes-or-no.yml: ${what}: ${ends}`, isRight, tail(running.text()));
   }
 }
 
@@ -191,6 +225,13 @@ export const GITHUB: readonly Experiment[] = [
     tried: "every other workflow succeeds and fails with its run",
     limitSeconds: 150,
     run: others,
+  },
+  {
+    name: "act-result",
+    system: "GitHub Actions",
+    programs: [ACT, GIT],
+    tried: "yes-or-no.yml: the next job runs after a yes, and after no other answer",
+    run: answers,
   },
   {
     name: "act-page",

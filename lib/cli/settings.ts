@@ -28,6 +28,7 @@ import {
   OUT,
   REPO,
   REPORT,
+  RESULT,
   STATE,
   TIMEOUT,
   TOKEN_SHARE,
@@ -106,7 +107,8 @@ export function requiredRunId(context: Context, attempted: string): string {
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
   const repoOption = option(REPO);
-  const note = repoOption === undefined ? undefined : laptop?.hostNote(repoOption);
+  // With a result, the repository is read at that host.
+  const note = repoOption === undefined || option(RESULT) !== undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
   const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted) : undefined);
   if (repo !== undefined) return repo;
