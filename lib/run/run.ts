@@ -160,6 +160,10 @@ async function withResultFile(
     const again = { ...options, ...ownKey(key), byTask: false, startOnly: false, resultFile: wanted };
     last = new RunOperation(again, { request, resumed: undefined }, state);
     const next = await new Job(last, again).start();
+    if (next.error instanceof ConflictError && next.result.runId === null) {
+      session.notify({ kind: "text", message: "an earlier attempt of this job has asked for the file already" });
+      return ended;
+    }
     // For a reader it is the same task.
     lastEnd = { ...next, result: { ...next.result, task: end.result.task } };
   }

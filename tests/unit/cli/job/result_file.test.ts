@@ -314,3 +314,13 @@ test("run --result reads the file from the server that has the pull request", as
   expect([before?.every(Boolean), after?.some(Boolean), after?.length]).toEqual([true, false, expect.any(Number)]);
   expect(after?.length).toBeGreaterThan(1);
 });
+
+test("run --result-retries asks no second time for the same file when the job is repeated", async () => {
+  const { cli, emulator } = answers('{ json: { ok: "yes" } }', "{ json: {} }");
+  const retried = [...RUN, "--result-retries", "1"];
+  const first = await cli(retried, { env: LOCAL, files: FILES });
+  const again = await cli(retried, { env: LOCAL, files: FILES });
+  expect([first.code, again.code, emulator.world.store.runs.size]).toEqual([1, 1, 2]);
+  expect(resultIn(again.io).resultFile).toMatchObject({ cause: "result-invalid" });
+  expect(again.stderr).toContain("an earlier attempt of this job has asked for the file already");
+});

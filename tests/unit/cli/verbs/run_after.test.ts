@@ -505,3 +505,14 @@ test("run --after --fix conflict asks to merge the target", async () => {
     create_branch: false,
   }]);
 });
+
+test("run --after refuses a result when the merge request comes from a fork", async () => {
+  const at = place();
+  change(at, { source_project_id: PROJECT + 1 });
+  const result = ["--result", "a.json", "--schema", "schema.json"];
+  const { code, stderr } = await runAfter(at, ["--after", "7", "also the docs", ...result], { "schema.json": "{}" });
+  expect([code, runsOf(at)]).toEqual([2, []]);
+  expect(stderr).toContain(
+    'Cannot use --after because the pull request comes from a fork, and --result needs a branch of the repository: "7"',
+  );
+});
