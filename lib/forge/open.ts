@@ -41,6 +41,8 @@ export interface OpenForge {
   needs(number: number): Promise<string | null>;
   /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
+  /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
+  pullName(url: string): string | undefined;
   /** The newest pull request from a branch of the repository; null without one, undefined if that could not be found out. */
   pullFrom(branch: string): Promise<number | null | undefined>;
   readonly workflowFolders?: readonly string[];
@@ -101,6 +103,7 @@ export function openForge(options: OpenOptions): OpenForge {
     notes: (thread) => notesOf(forge).open(client, repository, thread),
     needs: (number) => pullNeeds({ forge, client, address: addressOf(number) }, options.world.clock),
     mayLink: (url) => isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url)),
+    pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
     async pullFrom(branch) {
       const { name } = await threads.repository();
       const url = await forge.pulls.find(client, { repository: name, branch, since: 0 }).catch(() => undefined);
@@ -116,6 +119,8 @@ export interface JobNotePlace {
   needs(): Promise<string | null>;
   readonly forge: JobForge;
   mayLink(url: string): boolean;
+  /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
+  pullName(url: string): string | undefined;
 }
 
 /**
@@ -151,6 +156,7 @@ export function openJobNote(
     },
     forge,
     mayLink: (url) => base !== undefined && isPull(url, base) || !job.linkHosts(env).includes(hostnameOf(url)),
+    pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
   };
 }
 
@@ -250,6 +256,13 @@ export function tokenAt(
   const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
   if (tokenOfJob !== undefined && !(tokenOfJob instanceof UsageError)) return tokenOfJob;
   return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
+}
+
+/** The number of a pull request after that base, as the forge writes it. */
+function pullNameAt(url: string, base: string, { notes }: Forge): string | undefined {
+  if (!isPull(url, base)) return undefined;
+  const number = Number(url.slice(base.length));
+  return notes?.nameOf({ kind: "pull", number }).split(" ").at(-1);
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */

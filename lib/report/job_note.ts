@@ -4,22 +4,21 @@
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
-import { lookup } from "../lookup.ts";
 import { cleanResult } from "../run/clean.ts";
-import { type AnyResult, utcText } from "../run/result.ts";
+import type { AnyResult } from "../run/result.ts";
 import { isTerminal, isUuid } from "../service/contract.ts";
-import { markdownOf, type Words } from "../text/document.ts";
 import { markdownCode } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import type { Redactor } from "../text/redact.ts";
-import { jobLinks, type MarkdownOptions, renderMarkdown } from "./markdown.ts";
+import type { MarkdownOptions } from "./markdown.ts";
+import { type NoteWords, resultNote } from "./note_text.ts";
 import { type CountEdit, LivingNote, noteMarker, type NotePlace, writeNote, type WrittenNote } from "../forge/note.ts";
 import { withPageLink } from "./page_link.ts";
 import { pagePath, type ReportTarget } from "./write.ts";
 
 /** A note to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote
-  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps" | "host"> {
+  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, NoteWords {
   place: NotePlace;
   /** Variable with the token; undefined if it is not in a separate variable. */
   tokenVariable?: string | undefined;
@@ -66,13 +65,9 @@ export interface NoteContext {
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
-/** Most UTF-16 units of a task in a note that does not show the whole prompt. */
-const MAX_TASK = 2_000;
 
 /** Time limit for the note after a signal, in milliseconds: runners soon kill their jobs. */
 const INTERRUPTED_MS = 3_000;
-
-const boundedTask = (task: string) => cutText(plainText(task), MAX_TASK);
 
 /** The state before there is a run. */
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false };
@@ -132,64 +127,25 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
   });
 }
 
-/** Names of a run's phases for people; before there is a run it is `start`. */
-const PHASES: Readonly<Record<string, string>> = {
-  start: "is being started",
-  queue: "waits for a sandbox",
-  prepare: "prepares the sandbox",
-  agent: "works",
-  deliver: "delivers what it did",
-};
-
-export function progressText(
-  { links, runId, phase, since, task, trouble }: {
-    links: MarkdownOptions["links"];
-    runId: string | null;
-    /** `start`, or one of the phases of a run. */
-    phase: string;
-    /** Start of the phase, in milliseconds since 1970. */
-    since: number;
-    /** Untrusted text; undefined if it must not be shown. */
-    task?: string | undefined;
-    /** Why the run cannot start yet. @default unknown */
-    trouble?: Words | undefined;
-  },
-): string {
-  return `${
-    markdownOf([
-      { heading: `⏳ The agent ${lookup(PHASES, phase) ?? "is at work"}`, level: 2 },
-      ...(trouble === undefined ? [] : [{ text: trouble }]),
-      ...(task === undefined ? [] : [{ code: boundedTask(task) }]),
-      {
-        facts: [["Since", utcText(since)], ["Run", { name: runId }], ...jobLinks(links ?? {})],
-      },
-    ])
-  }\n`;
-}
-
 /**
- * The summary of a result.
- * @param task The task, if the note shows it instead of the whole prompt.
+ * The text of a note at the end.
+ * @param words What the note shows of its place, from its plan.
  * @param targets Reports of the job: the note links the page.
  */
 export function resultContent(
   context: NoteContext,
   result: AnyResult,
-  { task, steps, host, targets = [], compared }: {
-    task?: string | undefined;
-    steps?: MarkdownOptions["steps"];
-    host?: string | undefined;
+  { steps, stop, pullName, targets = [], streak }: NoteWords & {
     targets?: readonly ReportTarget[];
-    compared?: string | undefined;
+    streak?: number | undefined;
   },
 ): NoteContent {
   const { io, platform, writer: { redact } } = context;
   const { page } = withPageLink(platform.links(io.env), pagePath(targets));
   return {
     render: (mayLink, links) => {
-      const boundedResult = task === undefined ? result : { ...result, task: boundedTask(task) };
-      const clean = cleanResult(boundedResult, redact, redact.token);
-      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, steps, host, compared });
+      const clean = cleanResult(result, redact, redact.token);
+      return resultNote(clean, { mayLink, links: { ...links, page }, redact, steps, stop, pullName, streak });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,

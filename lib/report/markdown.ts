@@ -4,7 +4,6 @@
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
-import { lookup } from "../lookup.ts";
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
 import {
@@ -34,12 +33,6 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
-  /**
-   * What to do after an outcome, for readers who cannot start the job again. Then no command is shown. @default advice for those who start the job
-   */
-  steps?: Readonly<Record<string, Words>> | undefined;
-  /** Host of the forge, for readers there: a link to a pull request on another host shows that host. @default no host is shown */
-  host?: string | undefined;
   /** Comparison with the run before, as a trusted sentence. @default none */
   compared?: string | undefined;
 }
@@ -74,10 +67,9 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions): str
   }\n`;
 }
 
-function heading(view: ResultView, { mayLink = () => true, host }: MarkdownOptions): Words {
+function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): Words {
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
-  const pullHost = url === null || !URL.canParse(url) ? host : new URL(url).host;
-  const end = headlineOf(view).end + (host === undefined || pullHost === host ? "" : ` (${pullHost})`);
+  const { end } = headlineOf(view);
   // Outside of code and links, "#12" is a reference to an object of the forge itself.
   const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
   return [`${view.verdict.mark} `, headlineWords(view, linked)];
@@ -86,13 +78,11 @@ function heading(view: ResultView, { mayLink = () => true, host }: MarkdownOptio
 const NOW = { strong: "What to do now:" };
 
 /** What happened: the reason and what to do now, the task, the agent's last messages. */
-function story(view: ResultView, { redact, steps, compared }: MarkdownOptions): Block[] {
-  const { verdict: { headline }, reason, advice, outcome, task, finalMessage, git, exitCode } = view;
+function story(view: ResultView, { redact, compared }: MarkdownOptions): Block[] {
+  const { verdict: { headline }, reason, advice, nextStep, resume, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
   const files = (git?.files ?? []).filter((path) => path.trim() !== "").map((name) => ({ name }));
-  const nextStep = lookup(steps ?? {}, outcome) ?? view.nextStep;
-  const resume = steps === undefined ? view.resume : null;
   return [
     ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),

@@ -5,7 +5,7 @@
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
-import type { MarkdownOptions } from "../report/markdown.ts";
+import type { NoteWords } from "../report/note_text.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
@@ -160,7 +160,7 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     `\`@${name} stop\` withdraws it.`;
 }
 
-const stepsFor = (name: string): MarkdownOptions["steps"] => ({
+const stepsFor = (name: string): NoteWords["steps"] => ({
   deadline: "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
   cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was a mistake."],
 });
@@ -182,7 +182,8 @@ export function planOf(
     links,
     task: showsTask ? task : undefined,
     steps: stepsFor(name),
-    host: new URL(forge.threads.origin).host,
+    stop: `@${name} stop`,
+    pullName: (url) => forge.pullName(url),
     head: (state) =>
       markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts) +
       (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),

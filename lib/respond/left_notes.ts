@@ -65,7 +65,7 @@ export async function endLeftNote(
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
     const planned = planOf(job, { thread }, { ask, of, task, label: "", links: undefined, seal });
-    const content = resultContent(job, result, { task: planned.task, steps: planned.steps, host: planned.host });
+    const content = resultContent(job, result, planned);
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no result: it was added`);

@@ -51,8 +51,7 @@ export async function rehearse(
     onSession({ deadline: Infinity, signal: undefined });
     what.onStarted({ runId: RUN_ID, run: { status: "running" } });
     const { result } = await what.onEnd({ result: resultOf(what.request, assumed), error: undefined });
-    const { task, steps, host, note } = planned;
-    await note?.end(resultContent(job, result, { task, steps, host }));
+    await planned.note?.end(resultContent(job, result, planned));
     return { result };
   };
   const connection = resolveConnection({ env: () => undefined, token: TOKEN, noEnvironment: true });
@@ -147,6 +146,7 @@ class ForgeInMemory {
       // A pull request that is assumed needs nothing.
       needs: () => Promise.resolve(null),
       mayLink: () => job?.notes.linksPulls === true,
+      pullName: () => undefined,
       pullFrom: () => Promise.resolve(null),
     };
   }

@@ -5,7 +5,8 @@
 import { ConflictError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Notice } from "../notice.ts";
-import { type NoteContent, NOTHING_YET, openNote, type PlannedNote, progressText } from "../report/job_note.ts";
+import { type NoteContent, NOTHING_YET, openNote, type PlannedNote } from "../report/job_note.ts";
+import { type NoteProgress, progressNote } from "../report/note_text.ts";
 import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
@@ -49,7 +50,7 @@ export async function startRun(
   const since = clock.wallTime();
   if (wanted.isTried && await isAnswered(job, asked, ask)) return ANSWERED;
   const written = await note.begin({
-    render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
+    render: (_mayLink, links) => startingNote({ links, since, nowMs: since, task: planned.task, stop: planned.stop }),
     state: NOTHING_YET,
   });
   await react(job, asked, "seen");
@@ -115,6 +116,7 @@ export async function startRun(
       onNotice: outageTeller(job, note, {
         links: planned.links,
         task: planned.task,
+        stop: planned.stop,
         since,
         deadline: () => session?.deadline ?? clock.now(),
         isStarted: () => isStarted,
@@ -292,12 +294,21 @@ function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): 
   return { ...end, error, result: { ...result, ...ending, error: resultError(error) } };
 }
 
+/** The note before there is a run. */
+function startingNote(
+  { links = {}, since, ...more }:
+    & Pick<NoteProgress, "since" | "nowMs" | "task" | "trouble" | "stop">
+    & Pick<PlannedNote, "links">,
+): string {
+  return progressNote({ links, phase: "start", since, phaseSince: since, ...more });
+}
+
 /** Notes once that the service does not answer, if the start takes longer. */
 function outageTeller(
   { clock }: Responding,
   note: LivingNote<NoteContent>,
-  { links, task, since, deadline, isStarted }:
-    & Pick<PlannedNote, "links" | "task">
+  { links, task, stop, since, deadline, isStarted }:
+    & Pick<PlannedNote, "links" | "task" | "stop">
     & { since: number; deadline: () => number; isStarted: () => boolean },
 ): (notice: Notice) => void {
   let isDown = false;
@@ -309,7 +320,7 @@ function outageTeller(
     const until = utcText(clock.wallTime() + deadline() - clock.now());
     const trouble = `The service does not answer. The start is retried until ${until}.`;
     isTold = note.change(() => ({
-      render: () => progressText({ links, runId: null, phase: "start", since, task, trouble }),
+      render: () => startingNote({ links, since, nowMs: clock.wallTime(), task, trouble, stop }),
       state: NOTHING_YET,
     }));
   };

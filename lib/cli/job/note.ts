@@ -9,11 +9,11 @@ import {
   NOTHING_YET,
   openNote,
   type PlannedNote,
-  progressText,
   type RenderSummary,
   resultContent,
   writeContent,
 } from "../../report/job_note.ts";
+import { progressNote } from "../../report/note_text.ts";
 import type { WrittenNote } from "../../forge/note.ts";
 import { forgeOfJob, openJobNote } from "../../forge/open.ts";
 import type { ReportTarget } from "../../report/write.ts";
@@ -67,11 +67,11 @@ async function writeJobNote(
   plan: NotePlan,
   result: AnyResult,
   targets: readonly ReportTarget[] = [],
-  compared?: string,
+  streak?: number,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the job that follows it.
   if (result.outcome === "started") return;
-  await writeTextNote(context, plan, resultContent(context, result, { targets, compared }).render);
+  await writeTextNote(context, plan, resultContent(context, result, { targets, streak }).render);
 }
 
 /** The note of a job, from the start of its run to the end. */
@@ -79,7 +79,8 @@ export interface JobNote {
   /** Whether the note exists and shows the run as running. */
   readonly isBegun: boolean;
   item(item: FollowItem): void;
-  ended(result: AnyResult, compared?: string): Promise<void>;
+  /** @param streak How many runs in a row had this outcome. @default unknown */
+  ended(result: AnyResult, streak?: number): Promise<void>;
 }
 
 /**
@@ -92,16 +93,25 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     return {
       isBegun: false,
       item() {},
-      ended: (result, compared) => writeJobNote(context, plan, result, targets, compared),
+      ended: (result, streak) => writeJobNote(context, plan, result, targets, streak),
     };
   }
   const note = plan.note ?? openNote(context, plan);
+  const now = () => context.clock.wallTime();
+  const isRare = plan.place.maxEdits !== undefined;
+  const since = now();
+  const ended: [phase: string, ms: number][] = [];
   let runId: string | null = null;
   let phase = "queue";
-  let since = context.clock.wallTime();
+  let phaseSince = since;
+  let last: { type: string; at: string } | undefined;
   let lastPhase: string | undefined;
   const content = (): NoteContent => ({
-    render: (_mayLink, links) => progressText({ links, runId, phase, since, task: plan.task }),
+    render: (_mayLink, links = {}) =>
+      progressNote({
+        ...{ links, phase, ended, since, phaseSince, nowMs: now(), last, isRare },
+        ...{ task: plan.task, stop: plan.stop },
+      }),
     state: { runId, exitCode: null, hasEnded: false },
   });
   return {
@@ -110,23 +120,30 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     },
     item(item) {
       if (item.type === "status") runId = item.run.runId;
-      const begun = item.type === "event" && beginsPhase(item.event) || phase;
-      if (begun !== phase) [phase, since] = [begun, context.clock.wallTime()];
+      if (item.type === "event") {
+        last = { type: item.event.type, at: item.event.createdAt };
+        const begun = beginsPhase(item.event) ?? phase;
+        if (begun !== phase) {
+          ended.push([phase, now() - phaseSince]);
+          [phase, phaseSince] = [begun, now()];
+        }
+      }
       if (item.type === "end" || runId === null) return;
       const isNew = lastPhase === undefined;
-      if (!isNew && lastPhase === phase) return;
+      // Each change costs a place with few changes one of them. Elsewhere the last event is shown, at most once a minute.
+      if (!isNew && lastPhase === phase && (isRare || item.type !== "event")) return;
       const isBegun = note.isBegun;
       if (!isBegun) note.begin(content()).catch(() => {});
       // A change that came too early is tried again with the next item.
       if (!isBegun || note.change(content, isNew)) lastPhase = phase;
     },
-    async ended(result, compared) {
+    async ended(result, streak) {
       if (result.outcome === "started") return;
       try {
-        const { task, steps, host } = plan;
+        const { steps, stop, pullName } = plan;
         // After a signal there are only seconds.
         const needs = result.outcome === "interrupted" ? null : await plan.needs?.();
-        const content = resultContent(context, result, { task, steps, host, targets, compared });
+        const content = resultContent(context, result, { steps, stop, pullName, targets, streak });
         tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {
         tellProblem(context, error);
@@ -152,11 +169,11 @@ export function planJobNote(
   const { io: { env }, platform } = context;
   const opened = openJobNote(openOptions(context), { number, inputAdvice });
   if (opened === undefined) return undefined;
-  const { place, forge: { job }, mayLink, needs } = opened;
+  const { place, forge: { job }, mayLink, pullName, needs } = opened;
   const identity = platform.identity(env) ?? { job: null, node: "" };
   const { namesPipeline, ...names } = job.notes.naming(env, identity, matrix);
   const links = namesPipeline ? { pipeline: platform.links(env).pipeline } : undefined;
-  return { place, mayLink, needs, ...names, links, tokenVariable: job.tokenVariable(env) };
+  return { place, mayLink, pullName, needs, ...names, links, tokenVariable: job.tokenVariable(env) };
 }
 
 export const JOB_NOTES: NotePlanner = {

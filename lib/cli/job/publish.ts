@@ -35,6 +35,8 @@ export interface Ended<R> {
   written: readonly ReportTarget[];
   /** Comparison with the run before. The publisher of reports sets this. */
   compared?: string | undefined;
+  /** How many runs in a row had this outcome, this one included. The publisher of reports sets this. @default unknown */
+  streak?: number | undefined;
 }
 
 export interface Published {
@@ -118,6 +120,7 @@ function reports(
       const complete = eventFiles.filter((file) => file.begun);
       const earlier = extra?.compare(ended.result) ?? undefined;
       ended.compared = earlier?.sentence;
+      ended.streak = earlier?.streak;
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const all = { ...options, settings: [...settings.values()] };
       const problems = [
@@ -211,9 +214,9 @@ function note(context: Context, { places }: Published): Publish<AnyResult> {
   const job = prepareNote(context, places.targets);
   return {
     item: (item) => job.item(item),
-    async ended({ result, error, compared }) {
+    async ended({ result, error, streak }) {
       // After a signal there are only seconds, and they belong to the run. But no note may be left that shows the run as running.
-      if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, compared);
+      if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, streak);
     },
   };
 }

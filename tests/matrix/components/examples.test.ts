@@ -276,7 +276,9 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       const variables = { GITLAB_TOKEN };
       expect(codes(await run({ server, variables }))).toEqual({ "missing-tests": 0 });
       expect(codes(await run({ server, variables }))).toEqual({ "missing-tests": 0 });
-      expect(gitlab.notes.map(({ body }) => body)).toEqual([expect.stringMatching(/\n## ✅ .* → `PR #\d+` /)]);
+      expect(gitlab.notes.map(({ body }) => body)).toEqual([
+        expect.stringMatching(/\n✅ \*\*Succeeded\*\* in .* is ready for review/),
+      ]);
       const task = expect.stringContaining(`since commit ${server.CI_MERGE_REQUEST_DIFF_BASE_SHA}.`);
       expect(starts()[0]).toMatchObject({ baseBranch: "feature/login", prompt: task });
       expect(await jobs({ server: { ...server, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: "43" } })).toEqual([]);

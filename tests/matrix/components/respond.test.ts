@@ -64,7 +64,7 @@ test.skipIf(!CAN_RUN)(
       expect(jobs.refused?.log).toContain("give --allow-url (input allow-url of the component)");
       expect(jobs.answer?.log).toContain("asked by kim");
       expect(gitlab.notes.filter(({ author }) => author.id === 77).map(({ body }) => body)).toEqual([
-        expect.stringContaining("## ✅ "),
+        expect.stringContaining("✅ **Succeeded** in "),
       ]);
     } finally {
       end();

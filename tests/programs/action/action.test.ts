@@ -245,7 +245,7 @@ together("a job keeps one comment on its pull request, by the token of the job a
   }
   expect(github.comments).toHaveLength(1);
   expect(github.comments[0]?.body).toMatch(
-    /^## ❌ `acme\/web`: `Fix it <agent-failure>` → failed in the agent's work \(/m,
+    /^❌ \*\*Failed\*\* after .*: `Agent run exited with code 1\.`$/m,
   );
   github.tokens.set(GITHUB_TOKEN, { user: ACTIONS_APP, ofJob: true, pullRequests: "read" });
   const fork = await runAction(machine, { prompt: "Fix it <success>", comment: "true" }, given);

@@ -57,20 +57,10 @@ test("the note of a harmless run has no link, and an invisible marker", () => {
     "#comment",
     "code",
     "details",
-    "h2",
-    "h3",
-    "li",
     "p",
     "pre",
     "strong",
     "summary",
-    "table",
-    "tbody",
-    "td",
-    "th",
-    "thead",
-    "tr",
-    "ul",
   ]);
 });
 
@@ -81,7 +71,7 @@ for (const { name, text } of CORPUS) {
     expect(stderr).toMatch(/^note: summary written in note \d+ of merge request !7\n$/);
     const body = bodies[0] as string;
     expect([...body].length).toBeLessThanOrEqual(MAX_NOTE_CHARACTERS);
-    expect(body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n## /);
+    expect(body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n[✅❌⚠🚫]/u);
     // Besides our own foldable parts, lines that GitLab handles before it parses Markdown: quick actions, ends of code in older versions, quotes, includes.
     expect(
       /^(?:\/|```|>>>|<(?!!-- mogplex:|details><summary>[\w ]+<\/summary>$|\/details>$)|::include|---)/m.test(

@@ -1,6 +1,6 @@
 /** A note of `respond` while its run goes on, and what it asks an agent, with hostile texts in the place of task and thread. */
 import { expect, test } from "bun:test";
-import { progressText } from "../../../lib/report/job_note.ts";
+import { progressNote } from "../../../lib/report/note_text.ts";
 import { readMention } from "../../../lib/respond/mention.ts";
 import { promptOf } from "../../../lib/respond/prompt.ts";
 import { at, aThread, ISSUE, KIM } from "../respond/fake_threads.ts";
@@ -8,7 +8,8 @@ import { CORPUS } from "./corpus.ts";
 import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
 const since = Date.parse(at(0));
-const note = (task: string) => progressText({ links: {}, runId: null, phase: "agent", since, task });
+const note = (task: string) =>
+  progressNote({ links: {}, phase: "agent", since, phaseSince: since, nowMs: since, task });
 const kindsOf = (task: string) =>
   [
     ...new Set(outlineMarkdown(note(task)).elements.map((element) => element.split(" ")[0])),

@@ -40,16 +40,16 @@ test("a step writes its summary to one comment, and the next run of the job upda
   expect({ code, notes }).toEqual({ code: 0, notes: ["note: summary written in comment 1000 of pull request #7"] });
   const [{ body = "", user } = {}] = github.comments;
   expect(user).toEqual({ id: ACTIONS_APP, type: "Bot" });
-  expect(body).toStartWith(`${MARKER}\n\n## ✅ \`acme/api\`: \`Fix the flaky tests\` → [PR #1](<`);
+  expect(body).toStartWith(`${MARKER}\n\n✅ **Succeeded** in 39 s: [http://localhost/acme/api/pull/1](<`);
   expect(body).toEndWith("\nJob: `Weekly / agent`\n");
-  expect(body).toMatch(/^\| CI pipeline \| \[`https:\/\/github\.example\/acme\/web\/actions\/runs\/7\/attempts\/1`\]/m);
+  expect(body).toContain("[Pipeline](<https://github.example/acme/web/actions/runs/7/attempts/1>)");
   const again = await comment({}, { github, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
   expect({ code: again.code, notes: again.notes }).toEqual({
     code: 1,
     notes: ["note: summary updated in comment 1000 of pull request #7"],
   });
-  expect(github.comments.map(({ body }) => /^## (.*) \(.*\)$/m.exec(body ?? "")?.[1])).toEqual([
-    "❌ `acme/api`: `Fix the flaky tests` → failed in the agent's work",
+  expect(github.comments.map(({ body }) => /^❌ .*$/m.exec(body ?? "")?.[0])).toEqual([
+    "❌ **Failed** after 33 s: `Agent run exited with code 1.`",
   ]);
 });
 
@@ -80,7 +80,7 @@ test("a step on Gitea and Forgejo keeps one comment with the token of a user, as
       expect(notes.length).toBe(1);
     }
     expect(github.comments.map(({ user }) => user.id)).toEqual([77]);
-    expect(github.comments[0]?.body).toStartWith(`${MARKER}\n\n## ❌ `);
+    expect(github.comments[0]?.body).toStartWith(`${MARKER}\n\n❌ `);
     expect(github.comments[0]?.body).toEndWith("\nJob: `Weekly / agent`\n");
     expect(github.received.join("\n")).not.toContain(GITHUB_TOKEN);
   }
@@ -176,12 +176,15 @@ test("the comment says that the agent works, even if that begins less than a min
     });
   };
   await comment({}, { at, before, github });
-  expect(body).toContain("## ⏳ The agent works");
-  expect(body).toMatch(/^\| Since \| \d{4}-\d\d-\d\d \d\d:\d\d UTC \|$/m);
+  expect(body).toMatch(/^⏳ \*\*Running\*\* for \d min/m);
+  expect(body).toMatch(/^✓ queue \d+ s · ✓ prepare · \*\*agent \d min( \d+ s)?\*\* · deliver$/m);
+  expect(body).toMatch(/^Last event at \d\d:\d\d UTC: a message$/m);
+  // Kind and time, and no text of the agent.
+  expect(body).not.toContain("Reading the sources");
 });
 
-/** The ends of the headline and of the row of the pull request, in the comment on a run that reports this address. */
-async function reported(address: string): Promise<(string | undefined)[]> {
+/** The pull request in the comment on a run that reports this address. */
+async function reported(address: string): Promise<string | undefined> {
   const at = world("");
   const payload = { stage: "git_delivery", changed: true, working_branch: "x", pull_request_url: address };
   const before = () =>
@@ -192,12 +195,12 @@ async function reported(address: string): Promise<(string | undefined)[]> {
     });
   const { github } = await comment({ repo: REPO }, { at, before });
   const body = github.comments[0]?.body ?? "";
-  return [/^## .* → (.*) \([^()]*\)$/m, /^\| Pull request \| (.*) \|$/m].map((part) => part.exec(body)?.[1]);
+  return /: (.*) is ready for review$/m.exec(body)?.[1];
 }
 
 test("the agent's pull request is a link, and no other address on GitHub, where it would leave a mark", async () => {
   const own = "https://github.example/acme/web/pull/12";
-  expect(await reported(own)).toEqual([`[PR #12](<${own}>)`, `[\`${own}\`](<${own}>)`]);
+  expect(await reported(own)).toBe(`[#12](<${own}>)`);
   const others = [
     "https://github.example/acme/web/issues/12",
     "https://github.example/acme/web/pull/12#issuecomment-1",
@@ -206,13 +209,9 @@ test("the agent's pull request is a link, and no other address on GitHub, where 
     "https://github.com/acme/web/pull/12",
     "https://www.github.com/torvalds/linux/pull/1",
   ];
-  // "PR #12" outside of code would leave a mark, too.
   for (const address of others) {
-    expect(await reported(address)).toEqual([
-      expect.stringMatching(/^`(?:PR #\d+|pull request)`$/),
-      expect.stringMatching(/^`https:\/\/[^`]+`$/),
-    ]);
+    expect(await reported(address)).toMatch(/^`https:\/\/[^`]+`$/);
   }
   const foreign = "https://gitlab.example/a/b/-/merge_requests/1";
-  expect(await reported(foreign)).toEqual([`[PR #1](<${foreign}>)`, `[\`${foreign}\`](<${foreign}>)`]);
+  expect(await reported(foreign)).toBe(`[${foreign}](<${foreign}>)`);
 });

@@ -72,19 +72,26 @@ async function job(options: JobOptions = {}): Promise<Job> {
 
 const MARKER = await noteMarker("agent: [a, b]", "");
 
-test("run --follow writes its summary to one note, and the next run of the job updates it", async () => {
+test("run --follow writes its end to one note, and the next run of the job updates it", async () => {
   const { code, stderr, summary, gitlab } = await job();
   expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1000 of merge request !7\n" });
   expect(summary).toContain("## ✅ `acme/api`: `Fix the flaky tests` → [PR #1](");
   const texts = () =>
     gitlab.notes.map(({ body }) => body.replace(/\n<!-- mogplex:edits \d of [0-9a-f-]{36} -->\n$/, ""));
-  expect(texts()).toEqual([`${MARKER}\n\n${summary}\nJob: \`agent: [a, b]\`\n`]);
+  const address = "http://localhost/acme/api/pull/1";
+  expect(texts()).toEqual([
+    `${MARKER}\n\n✅ **Succeeded** in 39 s: [${address}](<${address}>) is ready for review\n\nJob: \`agent: [a, b]\`\n`,
+  ]);
   const again = await job({ gitlab, scenario: "agent-failure", env: { CI_PIPELINE_ID: "4" } });
   expect({ code: again.code, stderr: again.stderr }).toEqual({
     code: 1,
     stderr: "note: summary updated in note 1000 of merge request !7\n",
   });
-  expect(texts()).toEqual([`${MARKER}\n\n${again.summary}\nJob: \`agent: [a, b]\`\n`]);
+  const [failed = ""] = texts();
+  expect(failed).toStartWith(
+    `${MARKER}\n\n❌ **Failed** after 33 s: \`Agent run exited with code 1.\`\n\nNothing was pushed. `,
+  );
+  expect(failed).toEndWith("</details>\n\nJob: `agent: [a, b]`\n");
   await job({ gitlab, env: { CI_JOB_NAME: "other" } });
   await job({ gitlab, env: { CI_NODE_INDEX: "1", CI_NODE_TOTAL: "2" } });
   expect(gitlab.notes.length).toBe(3);
@@ -117,7 +124,7 @@ test("jobs that follow one run change its note five times together, and each one
 test("follow and report write the note, too, whatever became of the run", async () => {
   for (const [scenario, code] of [["success", 0], ["agent-failure", 1], ["stuck-streaming", 124]] as const) {
     for (const verb of ["follow", "report"]) {
-      const { code: ended, gitlab, summary } = await job({
+      const { code: ended, gitlab } = await job({
         args: [verb],
         scenario,
         before: async (at) => {
@@ -127,7 +134,8 @@ test("follow and report write the note, too, whatever became of the run", async 
         },
       });
       expect([verb, scenario, ended]).toEqual([verb, scenario, code]);
-      expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${summary}`))).toEqual([true]);
+      const sign = { 0: "✅ **Succeeded**", 1: "❌ **Failed**", 124: "⚠️ **Did not end in time**" }[code];
+      expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${sign}`))).toEqual([true]);
     }
   }
 });
@@ -137,7 +145,7 @@ test("run --follow writes the note when the start failed, with the code of the f
     void at.emulator.control("fault", { kind: "500", route: "POST /runs", times: 999 });
   const { code, gitlab } = await job({ args: [...RUN, "--timeout", "20"], before });
   expect(code).toBe(69);
-  expect(gitlab.notes[0]?.body).toContain("The result of the Mogplex run is unknown");
+  expect(gitlab.notes[0]?.body).toContain("⚠️ **No verdict**: `Cannot tell whether the run was started");
 });
 
 test("a missing token is one notice that says which variable and which rights, and nothing is asked of GitLab", async () => {
@@ -322,12 +330,12 @@ test("an address on the GitLab of the merge request is text, where a link would 
         return [runId];
       },
     });
-    return /^\| Pull request \| (.*) \|$/m.exec(gitlab.notes[0]?.body ?? "")?.[1];
+    return /: (.*) is ready for review$/m.exec(gitlab.notes[0]?.body ?? "")?.[1];
   };
   const own = "https://gitlab.example/gitlab/group/project/-/issues/1";
   expect(await reported(own)).toBe(`\`${own}\``);
   const other = "https://github.com/acme/web/pull/7";
-  expect(await reported(other)).toBe(`[\`${other}\`](<${other}>)`);
+  expect(await reported(other)).toBe(`[${other}](<${other}>)`);
 });
 
 test("a note with the longest texts is within GitLab's limit", () => {
@@ -400,9 +408,9 @@ test("a note that is deleted while its run goes on is written again at the end a
     }
     return answer;
   };
-  const { code, stderr, summary } = await job({ gitlab });
+  const { code, stderr } = await job({ gitlab });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary written in note 1001 of merge request !7\n" });
-  expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${summary}`))).toEqual([false, true]);
+  expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n✅ **Succeeded**`))).toEqual([false, true]);
   expect(gitlab.requests.filter((each) => each.startsWith("POST ")).length).toBe(2);
 });
 

@@ -72,7 +72,7 @@ for (const [system, token, user] of SYSTEMS) {
       stderr: "note: summary written in comment 1000 of pull request #7\n",
     });
     expect(notes.length).toBe(1);
-    expect(notes[0]).toStartWith(`${MARKER}\n\n## ✅ \`acme/api\`: \`Fix the flaky tests\` → [PR #1](<`);
+    expect(notes[0]).toStartWith(`${MARKER}\n\n✅ **Succeeded** in 39 s: [http://localhost/acme/api/pull/1](<`);
     expect(notes[0]).toEndWith("\nJob: `Weekly / agent`\n");
     expect(forge.comments[0]?.user.id).toBe(user);
     const headers = forge.received.map((each) => /^authorization: (.*)$/m.exec(each)?.[1]);
@@ -81,7 +81,7 @@ for (const [system, token, user] of SYSTEMS) {
     expect(forge.requests.map((each) => each.split(" ")[0])).toContain("PATCH");
     const again = await job(system, { forge, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
     expect(again.code).toBe(1);
-    expect(again.notes.map((note) => /^## (.)/m.exec(note)?.[1])).toEqual(["❌"]);
+    expect(again.notes.map((note) => /^(❌|✅) /m.exec(note)?.[1])).toEqual(["❌"]);
   });
 }
 

@@ -54,8 +54,8 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
       "  > The description of the example.",
     ].join("\n"),
   ]);
-  expect(parts[3]).toStartWith("Note at the start:\n  ## ⏳ The agent is being started\n");
-  expect(parts[4]).toStartWith("Note at the end, if the run succeeds:\n  ## ✅ `acme/web`: `fix the failing test`");
+  expect(parts[3]).toStartWith("Note at the start:\n  ⏳ **Starting**: `fix the failing test`\n");
+  expect(parts[4]).toStartWith("Note at the end, if the run succeeds:\n  ✅ **Succeeded** in ");
   expect(stdout).not.toContain("<!--");
 });
 

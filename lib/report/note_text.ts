@@ -1,0 +1,262 @@
+/**
+ * The text of a job's note: its state in one line, then what happened and where to look. Untrusted text is always code.
+ * @module
+ */
+import type { Redact } from "../run/clean.ts";
+import { lookup } from "../lookup.ts";
+import type { AnyResult } from "../run/result.ts";
+import { spanText } from "../run/result.ts";
+import { commandsIn, type ResultView, viewOf } from "../run/result_view.ts";
+import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
+import { formatCount } from "../text/duration.ts";
+import { webUrl } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
+import { lastLines } from "./event_text.ts";
+import { streakText } from "./history.ts";
+import { resultBlocks } from "./markdown.ts";
+import type { ReportLinks } from "./page_link.ts";
+
+/** What a note shows of its place: how readers stop the run, and how they call its pull requests. */
+export interface NoteWords {
+  /** What readers write to stop the run, such as `@mogplex stop`. @default they cannot */
+  stop?: string | undefined;
+  /** `#8`, for a pull request of the note's own project; undefined for any other. @default all are called by their address */
+  pullName?: ((url: string) => string | undefined) | undefined;
+  /** What to do after an outcome, for readers who cannot start the job again. @default advice for those who start the job */
+  steps?: Readonly<Record<string, Words>> | undefined;
+}
+
+const dot = " · ";
+
+/** The links of a job: its report, its log, and its pipeline, by whose address a retried job finds the note. */
+function linksOf({ page, job, pipeline }: ReportLinks): Words[] {
+  const all = [["Report", page], ["Log", job], ["Pipeline", pipeline]] as const;
+  return all.flatMap(([words, url]) => {
+    const address = webUrl(url ?? "");
+    return address === undefined ? [] : [{ link: address, words }];
+  });
+}
+
+function toStop(stop: string | undefined): Words[] {
+  return stop === undefined ? [] : [["To cancel, write ", { name: stop }]];
+}
+
+/** The last line: links, and how to stop the run. Nothing without both. */
+function endLine(links: ReportLinks, stop?: string): Block[] {
+  const parts = [...linksOf(links), ...toStop(stop)];
+  return parts.length === 0 ? [] : [{ text: joinWords(parts, dot) }];
+}
+
+/** Most UTF-16 units of a task or a reason on the first line. */
+const MAX_LINE = 200;
+
+/** A text on the first line, as code; nothing without one. */
+function named(text: string | null | undefined): Words {
+  const [line = ""] = (text ?? "").trim().split("\n");
+  return line === "" ? null : [": ", { name: line, max: MAX_LINE }];
+}
+
+// While the run is going.
+
+/** Phases of a run, in order. */
+const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
+
+/** What an event is, without its text. */
+const EVENTS: ReadonlyMap<string, string> = new Map([
+  ["started", "the start"],
+  ["status_changed", "a change of the status"],
+  ["tool_started", "a tool call"],
+  ["tool_finished", "a tool call"],
+  ["cancel_requested", "a request to cancel"],
+  ["log", "a message"],
+]);
+
+export interface NoteProgress extends Pick<NoteWords, "stop"> {
+  links: ReportLinks;
+  /** `start` before there is a run, otherwise one of its phases. */
+  phase: string;
+  /** Phases that have ended, with their durations in milliseconds. @default none */
+  ended?: readonly (readonly [phase: string, ms: number])[] | undefined;
+  /** Since when the run and its phase have been going, in milliseconds since 1970. */
+  since: number;
+  phaseSince: number;
+  nowMs: number;
+  /** The last event. @default none is known */
+  last?: { readonly type: string; readonly at: string } | undefined;
+  /** Whether the note changes so rarely that durations would be wrong. @default {false} */
+  isRare?: boolean | undefined;
+  /** Untrusted text; undefined if it must not be shown. */
+  task?: string | undefined;
+  /** Why the run cannot start yet. @default unknown */
+  trouble?: Words | undefined;
+}
+
+/** `06:20 UTC`. */
+function clockText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(11, 16)} UTC`;
+}
+
+/** The text of a note while its run is going: states, times and kinds of events, and no text of the agent. */
+export function progressNote(
+  { links, phase, ended = [], since, phaseSince, nowMs, last, isRare = false, task, trouble, stop }: NoteProgress,
+): string {
+  const isStarting = phase === "start";
+  const age = isRare ? `, as of ${clockText(nowMs)}` : isStarting ? "" : ` for ${spanText(Math.max(0, nowMs - since))}`;
+  const steps = PHASES.map((name): Words => {
+    const done = ended.find(([each]) => each === name);
+    if (done !== undefined) return `✓ ${name} ${spanText(done[1])}`;
+    if (PHASES.indexOf(name) < PHASES.indexOf(phase)) return `✓ ${name}`;
+    if (name !== phase) return name;
+    return { strong: isRare ? name : `${name} ${spanText(Math.max(0, nowMs - phaseSince))}` };
+  });
+  const lastMs = Date.parse(last?.at ?? "");
+  const lastText = last === undefined || isRare || Number.isNaN(lastMs)
+    ? []
+    : [{ text: `Last event at ${clockText(lastMs)}: ${EVENTS.get(last.type) ?? "an event"}` }];
+  return `${
+    markdownOf([
+      { text: ["⏳ ", { strong: isStarting ? "Starting" : "Running" }, age, named(task)] },
+      ...(trouble === undefined ? [] : [{ text: trouble }]),
+      ...(isStarting ? [] : [{ text: joinWords(steps, dot) }, ...lastText]),
+      ...endLine(links, stop),
+    ])
+  }\n`;
+}
+
+// At the end.
+
+export interface NoteOptions extends NoteWords {
+  /** Whether an address may be a link; any other is shown as code. */
+  mayLink: (url: string) => boolean;
+  links: ReportLinks;
+  /** Removes secrets from text that is joined from several events. */
+  redact: Redact;
+  /** How many runs in a row had this outcome, this one included. @default {1} */
+  streak?: number | undefined;
+}
+
+/** Sign and word of an outcome. */
+function stateOf({ outcome, verdict }: ResultView): readonly [sign: string, word: string] {
+  const states: Readonly<Record<ResultView["outcome"], readonly [string, string]>> = {
+    success: ["✅", "Succeeded"],
+    failed: ["❌", "Failed"],
+    cancelled: ["🚫", "Cancelled"],
+    awaiting_input: ["⚠️", "Needs attention"],
+    deadline: ["⚠️", "Did not end in time"],
+    interrupted: ["🚫", "Interrupted"],
+    started: ["🚀", "Started"],
+    suppressed: ["⚠️", "Not started"],
+    error: verdict.word === "not started" ? ["❌", "Not started"] : ["⚠️", "No verdict"],
+  };
+  return states[outcome];
+}
+
+/** Outcomes after which the duration says something. */
+const TIMED: ReadonlyMap<string, string> = new Map([
+  ["success", "in"],
+  ["failed", "after"],
+  ["cancelled", "after"],
+  ["deadline", "after"],
+]);
+
+const MAX_PROSE = 20_000;
+const MAX_REASON = 10_000;
+
+/** The text of a note at the end of its job. @param result After `cleanResult`. */
+export function resultNote(result: AnyResult, options: NoteOptions): string {
+  const view = viewOf(result);
+  const { outcome, tookMs, reason, finalMessage, exitCode } = view;
+  const [sign, word] = stateOf(view);
+  const preposition = TIMED.get(outcome);
+  const took = preposition === undefined ? "" : ` ${preposition} ${spanText(tookMs)}`;
+  const isGood = exitCode === 0 && outcome === "success";
+  const { links } = options;
+  const hasWork = view.git?.pullRequest.url != null;
+  return `${
+    markdownOf([
+      { text: [`${sign} `, { strong: word }, took, whatOf(view, options)] },
+      ...(isGood ? filesLine(view, links) : []),
+      ...(reason !== null && isLong(reason) ? [{ code: cutText(reason, MAX_REASON) }] : []),
+      ...(outcome === "awaiting_input" ? question(view) : []),
+      ...nextLine(view, options),
+      ...resultBlocks(view),
+      ...(finalMessage === null || outcome === "awaiting_input"
+        ? []
+        : messageBlocks(cutText(finalMessage, MAX_PROSE), isGood && !hasWork)),
+      ...(isGood || outcome === "awaiting_input" ? [] : logBlocks(view, options)),
+      ...(isGood && hasFiles(view) ? [] : endLine(links)),
+    ])
+  }\n`;
+}
+
+function isLong(reason: string): boolean {
+  return reason.length > MAX_LINE || reason.trim().includes("\n");
+}
+
+/** What follows the state: the pull request, the reason, or what the agent waits for. */
+function whatOf(view: ResultView, { pullName, mayLink }: NoteOptions): Words {
+  const { outcome, git, reason, resultFile } = view;
+  if (outcome === "awaiting_input") return ": the agent waits for an answer";
+  if (outcome !== "success") return named(reason);
+  const url = git?.pullRequest.url ?? null;
+  if (url !== null) {
+    const name = pullName?.(url);
+    const pull: Words = mayLink(url) ? { link: url, words: name ?? url } : { name: name ?? url, max: Infinity };
+    return [": ", pull, " is ready for review"];
+  }
+  if (resultFile !== null && resultFile.cause !== null) return named(reason);
+  if (git?.changed === false) return ": nothing was changed";
+  const branch = git?.branch.pushed ?? null;
+  return branch === null ? "" : [": the branch ", { name: branch }, " was pushed"];
+}
+
+function hasFiles({ git }: ResultView): boolean {
+  return git?.files?.some((name) => name.trim() !== "") === true;
+}
+
+/** The first file and the number of the others, with the links; empty without files. */
+function filesLine(view: ResultView, links: ReportLinks): Block[] {
+  const [first, ...others] = (view.git?.files ?? []).filter((name) => name.trim() !== "");
+  if (first === undefined) return [];
+  const more = others.length === 0 ? "" : ` and ${formatCount(others.length, "more file")}`;
+  return [{ text: joinWords([[{ name: first }, more], ...linksOf(links)], dot) }];
+}
+
+function question({ events }: ResultView): Block[] {
+  const last = events.findLast(({ type, message }) => type === "log" && (message ?? "").trim() !== "");
+  return last === undefined ? [] : [{ code: cutText(last.message ?? "", MAX_REASON) }];
+}
+
+/** How often it failed, what was delivered, and what to do; empty after a success. */
+function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
+  const { outcome, git, advice, nextStep, runId, resume, kind: { noun } } = view;
+  if (outcome === "success") return [];
+  if (outcome === "awaiting_input") {
+    const run: Words = runId === null ? "" : [` (${noun} `, { name: runId.slice(0, 8) }, ")"];
+    return [{ text: ["Answer it in the app", run, ".", ...toStop(stop).flatMap((each): Words[] => [" ", each])] }];
+  }
+  const { text, commands } = commandsIn(advice ?? "");
+  const known = lookup(steps ?? {}, outcome) ?? nextStep;
+  const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
+  const parts: Words[] = [
+    ...(outcome === "failed" && streak > 1 ? [streakText(streak)] : []),
+    ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
+    ...(advice === null ? [] : [["To fix it: ", { name: text, max: MAX_REASON }]]),
+    ...(known ? [known] : []),
+  ];
+  const follow = steps === undefined && resume !== null ? [resume] : [];
+  return [
+    ...(parts.length === 0 ? [] : [{ text: joinWords(parts, " ") }]),
+    ...[...commands, ...follow].map((command) => ({ code: cutText(command, MAX_REASON) })),
+  ];
+}
+
+/** The answer of an agent that changed nothing is what the reader asked for; otherwise it is folded. */
+function messageBlocks(message: string, isAnswer: boolean): Block[] {
+  return isAnswer ? [{ code: message }] : [{ summary: "Last message of the agent", details: [{ code: message }] }];
+}
+
+function logBlocks(view: ResultView, { redact }: NoteOptions): Block[] {
+  const lines = lastLines(view.events, redact);
+  return lines.length === 0 ? [] : [{ summary: "Last lines", details: [{ code: lines.join("\n") }] }];
+}
