@@ -183,7 +183,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
       continue;
     }
     if (changes.length + recent >= change.atMost) {
-      left.push({ item, reason: `${change.atMost} requests were made in 24 hours, which is the most (--at-most)` });
+      left.push({ item, reason: `--at-most allows ${change.atMost} requests in 24 hours` });
       continue;
     }
     const whom = await pulls.reviewersFor(url, reviewers, `campaign ${change.kind}`);

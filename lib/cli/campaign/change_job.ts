@@ -23,7 +23,7 @@ import { DRY_RUN, JSON_OBJECT } from "./flags.ts";
 
 export const YES: VerbFlag = {
   name: "yes",
-  help: "Change them without asking: needed outside a terminal, for more than 20, and where people have worked",
+  help: "Confirm the list: needed outside a terminal, for more than 20, and where people have worked",
 };
 
 export const CHANGE_CODES: readonly ExitName[] = [
@@ -60,7 +60,7 @@ function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLin
   const { writer } = context;
   const words = [
     ...whom.length === 0 ? [] : [`from ${whom.join(", ")}`],
-    ...people === null ? ["it is not known who has worked there"] : [],
+    ...people === null ? ["the forge does not show who has worked on it"] : [],
     ...people !== null && people.length > 0 ? [`worked on by ${people.slice(0, 5).join(", ")}`] : [],
   ];
   return own`  ${writer.untrusted(words.length === 0 ? url : `${url}: ${words.join("; ")}`)}`;
@@ -87,8 +87,8 @@ export async function changePulls(context: Context, change: PullChange): Promise
       for (const { item, reason } of left.slice(0, MAX_LINES)) writer.note(`left out: ${item}: ${reason}`);
     }
     if (dryRun || changes.length === 0 || flags.has(YES)) return;
-    const why = isInteractive(context) ? whyConfirm(plan) : "this is not a terminal, where a person can stop it";
-    if (why !== null) throw new UsageError({ attempted, why, advice: "look at the list, and add --yes" });
+    const why = isInteractive(context) ? whyConfirm(plan) : "nobody can confirm the list outside a terminal";
+    if (why !== null) throw new UsageError({ attempted, why, advice: "check the list, then add --yes" });
   }
 
   const options = { ...place.options, by: decider(context), dryRun, onPlan };

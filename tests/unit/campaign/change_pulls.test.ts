@@ -22,6 +22,8 @@ interface World extends CampaignWorld {
   forge: WritingForge;
   pulls: PullState[];
   change(change: PullChange, options?: Partial<ChangeOptions>): Promise<Changed>;
+  /** The same, with what was read a moment ago. */
+  changeNow(change: PullChange, options?: Partial<ChangeOptions>): Promise<Changed>;
 }
 
 /** A campaign that is done, with a pull request for each repository for which nobody was asked. */
@@ -36,9 +38,12 @@ async function worldOf(count = 2, file: Record<string, unknown> = {}, node: Node
   return Object.assign(world, {
     forge,
     pulls,
-    async change(change: PullChange, options: Partial<ChangeOptions> = {}) {
+    async change(change: PullChange, options: Partial<ChangeOptions> = {}): Promise<Changed> {
       // What was read a moment ago is not read again.
       await world.clock.sleep(10 * 60_000);
+      return await this.changeNow(change, options);
+    },
+    async changeNow(change: PullChange, options: Partial<ChangeOptions> = {}) {
       return await changePullRequests(FILE, change, {
         ...{ by: "kim", directory: "d", clock: world.clock, forge: {}, url: "http://localhost", token: world.token },
         env: (name) => name === "GITHUB_TOKEN" ? GITHUB_TOKEN : undefined,
@@ -151,7 +156,7 @@ test("changePullRequests() requests no more reviews in 24 hours than it may, wit
   const second = await world.change(ask({ atMost: 3, select: { only: [project(3), project(4)] } }));
   expect([second.plan.changes.length, second.plan.left]).toEqual([1, [{
     item: `${project(4)}@main`,
-    reason: "3 requests were made in 24 hours, which is the most (--at-most)",
+    reason: "--at-most allows 3 requests in 24 hours",
   }]]);
   await world.clock.sleep(86_400_000);
   expect((await world.change(ask({ atMost: 3, select: { only: [project(4)] } }))).plan.changes.length).toBe(1);
@@ -281,6 +286,17 @@ test("changePullRequests() comments once when it has no right to close at first"
   expect(await failureOf(() => world.change(close()))).toMatch(/^65 /);
   expect(brief(await world.change(close()))).toEqual([["close", "done", null]]);
   expect([world.pulls[0]?.comments.length, world.pulls[0]?.state]).toEqual([1, "closed"]);
+});
+
+test("changePullRequests() ends with 75 while another command works on the campaign", async () => {
+  const world = await worldOf(1);
+  const failures: string[] = [];
+  world.forge.beforeWrite = async () => {
+    world.forge.beforeWrite = undefined;
+    failures.push(await failureOf(() => world.changeNow(ask())));
+  };
+  await world.change(close());
+  expect(failures).toEqual([expect.stringMatching(/^75 /)]);
 });
 
 test("changePullRequests() announces at most ten changes before it sends them", async () => {

@@ -27,7 +27,9 @@ const url = (number: number) => `https://github.com/${project(number)}/pull/7`;
 test("campaign ask shows what it would do with --dry-run, and does it with --yes", async () => {
   const world = await doneWorld();
   const args = [...ALL, "--reviewer", "ann", "--reviewer", "team:web"];
-  const list = [1, 2].map((number) => `  ${url(number)}: from ann, team:web; it is not known who has worked there\n`);
+  const list = [1, 2].map((number) =>
+    `  ${url(number)}: from ann, team:web; the forge does not show who has worked on it\n`
+  );
   expect(await world.campaign("ask", [...args, "--dry-run"], TOKEN)).toMatchObject({
     ...{ code: 0, stderr: "", stdout: `would request reviews of 2 pull requests:\n${list.join("")}` },
   });
@@ -45,13 +47,13 @@ test("campaign close and ask change nothing without a person's word", async () =
     const job = await world.campaign(verb, args, TOKEN);
     expect([job.code, job.stderr]).toEqual([
       2,
-      expect.stringContaining("this is not a terminal, where a person can stop it; look at the list, and add --yes"),
+      expect.stringContaining("nobody can confirm the list outside a terminal; check the list, then add --yes"),
     ]);
     // It is not known here who has worked on them.
     const terminal = await world.campaign(verb, args, { ...TOKEN, terminal: true });
     expect([terminal.code, terminal.stderr]).toEqual([
       2,
-      expect.stringContaining("people may have worked on 2 of them; look at the list, and add --yes"),
+      expect.stringContaining("people may have worked on 2 of them; check the list, then add --yes"),
     ]);
   }
   expect(world.forge.writes).toEqual([]);
