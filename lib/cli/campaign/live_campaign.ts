@@ -23,6 +23,7 @@ import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
+import { cellWidth } from "../../text/cells.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
 import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
@@ -195,13 +196,41 @@ function progress(screen: Screen, view: CampaignView): Span[] {
   const { items, ended, good, bad, running } = totalsOf(view);
   // The other two states are visible: something is running, or the next line names what it waits for.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
-  return parts([
+  const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} ended` },
     { text: `${good} good`, style: good > 0 ? "green" : undefined },
     bad > 0 ? { text: `${bad} need${bad === 1 ? "s" : ""} attention`, style: "red" } : undefined,
     { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
   ]);
+  const width = spans.reduce((sum, { text }) => sum + cellWidth(text), 0);
+  const [name, ...rest] = spans;
+  // A narrow terminal has room for the numbers only.
+  if (name === undefined || items === 0 || width + BAR_CELLS + 2 > screen.width) return spans;
+  return [name, { text: "  " }, ...bar(view), { text: "  " }, ...rest.slice(1)];
+}
+
+const BAR_CELLS = 20;
+
+/** The items as a bar: what succeeded, what needs attention, what was skipped, what is running, and the rest. */
+function bar(view: CampaignView): Span[] {
+  const { items, good, bad, running } = totalsOf(view);
+  const shares: [count: number, sign: string, style: Span["style"]][] = [
+    [good, "━", "green"],
+    [bad, "━", "red"],
+    [view.counts.skipped, "━", "dim"],
+    [running, "─", "cyan"],
+  ];
+  let count = 0;
+  let cells = 0;
+  const spans = shares.map(([share, sign, style]): Span => {
+    count += share;
+    const next = Math.round(count / items * BAR_CELLS);
+    const text = sign.repeat(next - cells);
+    cells = next;
+    return { text, style };
+  });
+  return [...spans, { text: "─".repeat(BAR_CELLS - cells), style: "dim" }];
 }
 
 function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {

@@ -52,6 +52,22 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
   ]);
 });
 
+test("LiveCampaign on a wide terminal has a bar of 20 cells: what ended is thick, what runs and waits is thin", () => {
+  const [first = ""] = table(mixedView(400), 14, 100);
+  expect(first).toBe(
+    `replace-moment  ${"━".repeat(11)}${"─".repeat(9)}  224/400 ended · 156 good · 64 need attention · 3 running`,
+  );
+  const counts = [[0, 1], [1, 0], [1, 2], [2, 1], [7, 13]].map(([done = 0, open = 0]) => {
+    const items = [
+      ...Array.from({ length: done }, (_, index) => anItem(index, "succeeded")),
+      ...Array.from({ length: open }, (_, index) => anItem(done + index, "waiting")),
+    ];
+    const [, cells = ""] = /  ([━─]+)  /.exec(table(viewOf(items))[0] ?? "") ?? [];
+    return [cells.replaceAll("─", "").length, cells.length];
+  });
+  expect(counts).toEqual([[0, 20], [20, 20], [7, 20], [13, 20], [7, 20]]);
+});
+
 test("LiveCampaign on a narrow terminal leaves whole columns out, and cuts no number", () => {
   const rows = (width: number) => table(mixedView(40), 9, width).slice(4, 6);
   expect([60, 50, 44].map(rows)).toEqual([
@@ -101,7 +117,7 @@ test("LiveCampaign on a terminal says why nothing is started: a gate, with its r
     nextWaveAt: null,
   });
   const lines = table(view);
-  expect(lines[0]).toStartWith("replace-moment: gated · 0/1 ended");
+  expect(lines[0]).toStartWith(`replace-moment: gated  ${"─".repeat(20)}  0/1 ended`);
   expect(lines[2]).toBe("1 of 3 canary items failed · waits for somebody to approve");
 });
 
