@@ -62,7 +62,7 @@ test("LiveCampaign on a wide terminal has a bar of 20 cells: what ended is thick
       ...Array.from({ length: done }, (_, index) => anItem(index, "succeeded")),
       ...Array.from({ length: open }, (_, index) => anItem(done + index, "waiting")),
     ];
-    const [, cells = ""] = /  ([━─]+)  /.exec(table(viewOf(items))[0] ?? "") ?? [];
+    const [, cells = ""] = / {2}([━─]+) {2}/.exec(table(viewOf(items))[0] ?? "") ?? [];
     return [cells.replaceAll("─", "").length, cells.length];
   });
   expect(counts).toEqual([[0, 20], [20, 20], [7, 20], [13, 20], [7, 20]]);
