@@ -111,7 +111,13 @@ function notificationOf(
   const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
   const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
   const sentence = [
-    `Campaign ${name} ${event === "stuck" && isOpen ? UNANSWERED : EVENTS[event]}`,
+    `Campaign ${name} ${
+      event === "stuck" && isOpen
+        ? UNANSWERED
+        : event === "gated" && memory.gates.merge.closed
+        ? MERGES_STOPPED
+        : EVENTS[event]
+    }`,
     ...countSentences({ counts }),
   ].join(". ");
   const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
@@ -146,6 +152,8 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
   stuck: "is stuck until somebody acts",
   done: "is done",
 };
+
+const MERGES_STOPPED = "is gated: nothing more is merged until somebody approves, as merges have broken their targets";
 
 const UNANSWERED = "needs a person: a start has had no answer for two hours, so an agent may be running";
 

@@ -102,6 +102,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...(whole === undefined ? [] : [whole]),
+    ...(view.mergesStopped === undefined ? [] : [mergesEntry(view.mergesStopped, command)]),
     ...groups.map((group): Attention => {
       const visibleNames = group.items.slice(0, MAX_NAMED).map((id) => {
         const item = items.get(id);
@@ -174,6 +175,15 @@ function stillRunning({ view, command }: Context, names: ReadonlyMap<string, str
       newest: null,
     };
   });
+}
+
+/** Merges that have broken their targets. */
+function mergesEntry(reason: string, command: CampaignCommand): Attention {
+  return ofCampaign(
+    "merges stopped",
+    reason,
+    step("Fix these targets, or take the merges back. To merge the rest:", campaignCommand(command, "approve")),
+  );
 }
 
 /** What holds up the campaign as a whole; undefined when nothing does. */

@@ -142,6 +142,7 @@ export function cleanCampaign(
     state: view.state,
     stateReason: some(reason, view.stateReason),
     ...timeOf(view.gatedAt, (gatedAt) => ({ gatedAt })),
+    ...(view.mergesStopped !== undefined && { mergesStopped: reason(view.mergesStopped) }),
     counts: countsOf(view),
     items: view.items.map(cleanItem),
     causes: view.causes.map(cleanCause),

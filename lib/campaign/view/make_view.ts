@@ -102,6 +102,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     state,
     stateReason: reason,
     ...isGated && gatedAt !== null && { gatedAt },
+    ...memory.gates.merge.closed && { mergesStopped: memory.gates.merge.reason ?? "" },
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
     causes: brief ? [] : groupByCause(items, new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id))),

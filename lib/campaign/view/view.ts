@@ -277,6 +277,8 @@ export interface CampaignView {
   stateReason: string | null;
   /** Since when it waits for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it does not */
   gatedAt?: string | undefined;
+  /** Why nothing is merged until somebody approves: merges have broken their targets. @default merges are not stopped */
+  mergesStopped?: string | undefined;
   /** Number of items by verdict or state; those with none are 0. */
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */

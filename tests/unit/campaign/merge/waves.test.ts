@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { attentionOf } from "../../../../lib/campaign/report/attention.ts";
+import { ANY_COMMAND } from "../../../../lib/campaign/report/words.ts";
 import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
 import { failureOf, project } from "../world.ts";
 import { ANN, approval, BEN, commit, type FakeForge, type MergeWorld, mergeWorld } from "./merge_world.ts";
@@ -112,8 +114,20 @@ test("waves close the gate of merges when two targets have turned red, tell the 
   expect(await world.wave()).toBe("1110");
   world.forge.of(4).facts.draft = false;
   await world.clock.sleep(15 * MINUTE);
-  const { view } = await world.advance({ notifier: ({ event }) => void told.push(event) });
-  expect([mergesOf(world), told, view.state]).toEqual(["1110", ["gated"], "done"]);
+  const { view } = await world.advance({
+    notifier: ({ event, text }) => void told.push(`${event}: ${text.split(".")[0]}`),
+  });
+  const reason = `2 targets are red since the merge: ${project(1)}, ${project(2)}`;
+  expect([mergesOf(world), told, view.state, view.mergesStopped]).toEqual([
+    "1110",
+    [
+      "gated: Campaign replace-moment is gated: nothing more is merged until somebody approves, as merges have broken their targets",
+    ],
+    "done",
+    reason,
+  ]);
+  expect(attentionOf(view, ANY_COMMAND, null).map(({ title, cause, steps }) => [title, cause, steps.at(-1)?.command]))
+    .toContainEqual(["merges stopped", reason, "mogplex-ci campaign approve FILE"]);
   await world.decide({ kind: "approve" });
   expect(await world.wave()).toBe("1111");
 });
@@ -157,7 +171,9 @@ test("a process that stays merges while runs are at work", async () => {
 test("waves read only what may be merged by their last reading", async () => {
   const github = githubForge();
   const nodes = [aNode(rollup("FAILURE")), aNode({ isDraft: true }), aNode(), aNode(rollup("PENDING"))];
-  nodes.forEach((node, index) => github.pulls.set(`${project(index + 1)}#7`, node));
+  nodes.forEach((node, index) =>
+    github.pulls.set(`${project(index + 1)}#7`, { ...node, baseRepository: { databaseId: 1001 + index } })
+  );
   const world = await mergeWorld(4, { github, file: { merge: { when: "approved" } } });
   const read = world.forge.calls.filter((call) => call.startsWith("read ")).map((call) => call.slice("read ".length));
   expect([mergesOf(world), new Set(read)]).toEqual(["0010", new Set([project(3)])]);
