@@ -97,8 +97,8 @@ class Follower {
         if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
       }
       // The service could not be reached at the end: that is the reason to leave.
-      const { failures } = this.#work;
-      const all = this.#error === undefined ? failures : [...failures, this.#error];
+      const { failures, unreadResults } = this.#work;
+      const all = [...failures, ...unreadResults.values(), ...this.#error === undefined ? [] : [this.#error]];
       if (all.length > 0) throw worstOf(all);
     } finally {
       ending.abort();

@@ -290,7 +290,9 @@ async function judgeResult(
   facts: EventFacts,
   end: Judgement,
 ): Promise<{ end: Judgement | undefined; result?: ResultMemory }> {
-  const { session, failures } = work;
+  const { session, unreadResults } = work;
+  const { id } = item.item;
+  unreadResults.delete(id);
   try {
     const result = await readItemResult(work, item, facts);
     if (result === undefined || result.cause === null) return { end, result };
@@ -301,7 +303,7 @@ async function judgeResult(
     if (serviceNow(session) - Date.parse(run.updatedAt) >= EVENTS_MS) {
       return { end: { as: "unknown", reason: `result-unreadable: ${error.why}` } };
     }
-    failures.push(error);
+    unreadResults.set(id, error);
     return { end: undefined };
   }
 }

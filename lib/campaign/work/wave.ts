@@ -33,7 +33,7 @@ export async function runWave(work: Work): Promise<void> {
     work.session.signal?.throwIfAborted();
     unread.push(error);
   }
-  const all = [...unread, ...work.failures];
+  const all = [...unread, ...work.failures, ...work.unreadResults.values()];
   if (all.length > 0) throw worstOf(all);
 }
 

@@ -51,6 +51,8 @@ export interface Work extends Listener {
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items when people's decisions were last carried out. */
   readonly failures: unknown[];
+  /** Why the results of items could not be read when they were last tried, by the name of the item. */
+  readonly unreadResults: Map<string, MogplexError>;
   /** What this process has started, and what it has announced and not sent. */
   readonly started: OwnStarts;
   /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
@@ -138,6 +140,7 @@ export function workOn(
       openFiles,
       started,
       failures: [],
+      unreadResults: new Map(),
       changed,
       gateClosed,
       waits,

@@ -138,6 +138,20 @@ test("runCampaign() looks again while a repository cannot be read, and then give
   ]);
 });
 
+test("runCampaign() ends without an error when a repository can be read again, in one process, too", async () => {
+  const world = worldOf([{ json: { ok: true, count: 1 } }]);
+  let isDown = false;
+  world.before = (request) => {
+    if (!isDown && request.includes("/git/trees/") && world.runs()[0]?.endsWith("success")) isDown = true;
+    if (isDown && world.clock.now() < 10 * 60_000 && request.includes("/api/v3/")) {
+      return new Response("{}", { status: 503 });
+    }
+  };
+  const { view, code, problem } = await world.run();
+  expect([isDown, code, problem, verdicts(view)]).toEqual([true, 0, null, { [project(1)]: "succeeded" }]);
+  expect(world.clock.now()).toBeGreaterThan(10 * 60_000);
+});
+
 test("planCampaign() ends with 65 or 69 when a repository cannot be read, and plans nothing", async () => {
   const world = worldOf([undefined, undefined]);
   world.emulator.control("filesMode", { mode: "hidden" });
