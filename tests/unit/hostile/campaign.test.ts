@@ -155,7 +155,14 @@ for (const [index, { name, text }] of CORPUS.entries()) {
         .flatMap((parse) => parse(log));
       expect([system.name, found.slice(0, 3)]).toEqual([system.name, []]);
       expect(log.split("\n").length).toBe(status.length + table.length + 1);
-      for (const line of [...status.filter((line) => !line.includes("mogplex-ci ")), ...table]) {
+      // Commands and addresses stay whole, so that they can be copied.
+      const [first, last] = ["Review the pull requests", "Then open the gate"].map((words) =>
+        status.findIndex((line) => line.includes(words))
+      );
+      const prose = status.filter((line, at) =>
+        !line.includes("mogplex-ci ") && !(at > (first ?? -1) && at < (last ?? -1))
+      );
+      for (const line of [...prose, ...table]) {
         expect(cellWidth(line)).toBeLessThanOrEqual(80);
       }
       expect(table.length).toBeLessThanOrEqual(20);
