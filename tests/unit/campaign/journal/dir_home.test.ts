@@ -260,7 +260,7 @@ test("append() refuses to write behind what another process has appended meanwhi
   await home.readJournal(() => {});
   room.files.put(ONE, `${room.files.text(ONE)}more`);
   expect(await failureOf(() => home.append([note("x")]))).toMatch(
-    /^69 Cannot write journal .*: it has \d+ bytes in place/,
+    /^69 Cannot write journal .*: it has \d+ bytes instead of/,
   );
 });
 

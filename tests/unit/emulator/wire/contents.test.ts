@@ -1,5 +1,6 @@
 /** Files of the emulated repositories, read as result files are. */
 import { expect, test } from "bun:test";
+import { MogplexError } from "../../../../lib/errors.ts";
 import { openRepositoryFiles } from "../../../../lib/forge/files.ts";
 import type { Fetch } from "../../../../lib/service/transport.ts";
 import { createMogplex } from "../../../../mod.ts";
@@ -17,6 +18,8 @@ const filesOf = (service: TestEmulator) =>
     isMogplex: () => false,
     readFile: () => "",
     service: service.options.url,
+    openGit: () =>
+      Promise.reject(new MogplexError({ attempted: "read repository", why: "it is refused" }, "forbidden")),
   }, { name: "acme/web" });
 
 /** Plays a step after the sandbox is up, then reads the file on the branch of the run. */
