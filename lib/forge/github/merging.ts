@@ -199,6 +199,9 @@ const contextsOf = ({ commits }: Node) => {
   return nodes.filter((node) => node !== null).map((node) => ({ ...checkOf(node), isRequired: node.isRequired }));
 };
 
+/** A rule whose checks have no name of their own. */
+const WORKFLOWS = "workflows";
+
 /** `isWhole`: whether all rules are shown. */
 function requiredChecks(
   node: Node,
@@ -212,8 +215,7 @@ function requiredChecks(
       (checks ?? []).map(({ context }) => context)
     ),
     ...contextsOf(node).filter(({ isRequired }) => isRequired === true).map(({ name }) => name),
-    // A workflow has no name of its own among the checks.
-    ...(rules ?? []).filter(({ type }) => type === "workflows").map(({ type }) => type),
+    ...(rules ?? []).filter(({ type }) => type === WORKFLOWS).map(({ type }) => type),
   ];
   return { names, isWhole: rules !== undefined && isClassicShown };
 }
@@ -228,6 +230,9 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
     state !== "green" && (isRequired === true || required.includes(name))
   );
   if (open !== undefined) return `the required check ${JSON.stringify(open.name)} has not passed`;
+  // GitHub shows that to those who may not bypass rules: it is BLOCKED for them.
+  const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
+  if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is not there`;
   // What GitHub shows of those in its queue is about the queue.
   if (isInMergeQueue === true) return null;
   switch (status) {
@@ -261,6 +266,7 @@ const HARMLESS: readonly string[] = [
   "merge_queue",
   "pull_request",
   "required_status_checks",
+  "copilot_code_review",
 ];
 
 /** Why a token that may bypass rules must not merge, as a clause; null if all rules are shown and are checked here. */

@@ -151,6 +151,8 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
     {},
     { blocked: 'the required check "mogplex/gate" has not passed' },
   ],
+  ["a required check that has not begun", {}, checksRule, { blocked: 'the required check "unit" is not there' }],
+  ["a required check that is green", rollup("SUCCESS", check("unit", "SUCCESS", null)), checksRule, { blocked: null }],
   ["a workflow that is required", {}, rule("workflows"), { isCheckRequired: true }],
   ["checks of hidden rulesets", {}, { [RULES]: 404 }, { isCheckRequired: null, methods: null }],
   ["a linear history", {}, rule("required_linear_history"), { methods: ["squash"] }],
