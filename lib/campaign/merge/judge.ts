@@ -10,6 +10,7 @@ import { instantMs, roundSpanText } from "../../run/result.ts";
 import { branchKey } from "../../service/validate.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { ItemMemory } from "../journal/memory.ts";
+import type { MergeMemory } from "../journal/merge_memory.ts";
 import type { MergeException } from "../journal/record.ts";
 import { hasRun, isOpenStart } from "../journal/memory.ts";
 import { foreignReason } from "../pulls.ts";
@@ -101,12 +102,17 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "nobody who counts has approved its newest commit" } : null;
 }
 
-/** Whether a pull request in a queue may stay there; otherwise why not, as a clause. */
-export function queueObstacle(question: MergeQuestion, head: string): string | null {
-  const { reading: { facts }, policy, verdict } = question;
-  const obstacle = itemObstacle(question);
+/**
+ * Why a pull request may not stay in a queue, as a clause; null if it may.
+ *
+ * @param merge What was judged when the merge was asked for.
+ */
+export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
+  const { reading: { facts, base }, policy, verdict } = question;
+  const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
   if (obstacle !== null) return obstacle;
-  if (facts.commit !== head) return "it has other commits than those that were judged";
+  if (base !== merge.base) return `retargeted: its target is ${JSON.stringify(base)} now`;
+  if (facts.commit !== merge.head) return "it has other commits than those that were judged";
   if (verdict.state === "approved" || policy.withoutReview && verdict.state === "missing") return null;
   return verdict.reason;
 }

@@ -329,8 +329,13 @@ class Round {
   async #followUp(item: ItemMemory): Promise<void> {
     const { merge } = item;
     if (merge === null) return;
-    const candidate = this.#candidate(item, merge.url);
-    if (candidate === undefined) return;
+    const here = this.#candidate(item, merge.url);
+    if (here === undefined) return;
+    // What a person has allowed for this merge holds as long as it waits.
+    const [withoutReview, ownApproval] = (["review", "own-approval"] as const).map((each) =>
+      merge.exceptions.includes(each)
+    ) as [boolean, boolean];
+    const candidate = { ...here, policy: { ...here.policy, withoutReview, ownApproval } };
     if (OPEN_MERGES.includes(merge.state)) await this.#ask(candidate, () => this.#follow(candidate, merge));
     if (merge.target === "waiting") await this.#ask(candidate, () => this.#lookAtTarget(candidate, merge));
     if (merge.branch === "delete" && isMerged(merge)) {
@@ -378,11 +383,10 @@ class Round {
 
   /** A merge that waits at the forge stays there only as long as it may be merged. */
   async #judgeWaiting(examined: Examined, merge: MergeMemory): Promise<void> {
-    const { item, url, place, policy } = examined;
+    const { item, url, place } = examined;
     const isOld = this.#nowMs - Date.parse(merge.at) >= QUEUE_MS;
-    const withReview = { ...policy, withoutReview: merge.exceptions.includes("review") };
-    const question: MergeQuestion = { ...examined, policy: withReview, nowMs: this.#nowMs };
-    const obstacle = holdOf(this.#memory) ?? queueObstacle(question, merge.head) ??
+    const question: MergeQuestion = { ...examined, nowMs: this.#nowMs };
+    const obstacle = holdOf(this.#memory) ?? queueObstacle(question, merge) ??
       (isOld ? "it has waited for 24 hours" : null);
     if (obstacle === null) return this.#add(item, url, merge.state as MergeWord, waitingText(merge.state));
     if (merge.state !== "queued") {

@@ -201,6 +201,22 @@ test("mergeCampaign() follows a queue, and takes out what is not approved any mo
   expect([1, 2, 3].map((number) => forge.of(number).merges)).toEqual([0, 0, 0]);
 });
 
+test("mergeCampaign() leaves in a queue what a person has allowed, and takes out what was moved to another target", async () => {
+  const world = await mergeWorld(3);
+  const { forge } = world;
+  for (const number of [1, 2, 3]) forge.of(number).answers = [{ kind: "queued" }];
+  forge.of(1).opinions = [approval(MERGER, commit(1))];
+  forge.of(2).opinions = [];
+  forge.of(2).reading.review = { ...forge.of(2).reading.review, required: 0 };
+  forge.of(3).reading.base = "prod";
+  await world.merge({ only: [project(1)], ownApproval: true });
+  await world.merge({ only: [project(2)], withoutReview: true });
+  await world.merge({ only: [project(3)] });
+  expect(await world.words()).toEqual(Array(3).fill("queued: in the queue of its target"));
+  forge.of(3).reading.base = "main";
+  expect((await world.words())[2]).toBe('left: retargeted: its target is "main" now');
+});
+
 test("mergeCampaign() takes merges out of a queue while the campaign is stopped, and merges nothing then", async () => {
   const world = await mergeWorld(2);
   world.forge.of(1).answers = [{ kind: "queued" }];
