@@ -5,7 +5,7 @@
  */
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, AutomationOutcome, Outcome, RunPhase } from "../run/result.ts";
-import { headlineOf, headlineText, type ResultView, viewOf } from "../run/result_view.ts";
+import { failedPhaseOf, headlineOf, headlineText, type ResultView, viewOf } from "../run/result_view.ts";
 import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
@@ -160,8 +160,8 @@ function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boo
 function cases(view: ResultView, redact: Redact): Case[] {
   const { phases, outcome } = view;
   // The phase in which a run fails did not pass, but only the verdict is reported as a failure.
-  const last = outcome === "success" ? undefined : phases.at(-1);
-  const failed = outcome === "failed";
+  const failed = failedPhaseOf(view) !== undefined;
+  const last = outcome === "success" || view.resultFile !== null ? undefined : phases.at(-1);
   const ofPhases = phases.slice(0, MAX_PHASES).map((phase) => phaseCase(phase, phase !== last, failed));
   return [verdictCase(view, redact), ...ofPhases];
 }
@@ -179,7 +179,8 @@ function properties(view: ResultView): [string, string][] {
     ["outcome", view.outcome],
     ["exit_code", String(view.exitCode)],
     ["failure_code", view.failureCode],
-    ["failed_phase", view.outcome === "failed" ? view.phases.at(-1)?.name ?? null : null],
+    ["failed_phase", failedPhaseOf(view)?.name ?? null],
+    ["result_cause", view.resultFile?.cause ?? null],
     ["branch", git?.branch.pushed ?? null],
     ["base_branch", git?.branch.base ?? null],
     ["pull_request", git?.pullRequest.url ?? git?.pullRequest.state ?? null],

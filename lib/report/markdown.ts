@@ -116,7 +116,8 @@ export function resultBlocks({ resultFile }: ResultView): Block[] {
   if (resultFile === null) return [];
   const { cause, value, mistakes, path, commit } = resultFile;
   const where: Block = { text: [{ name: path }, ...commit === null ? [] : [" at ", { name: commit.slice(0, 12) }]] };
-  if (cause !== null) return mistakes.length === 0 ? [where] : [where, { list: mistakes.map((name) => ({ name })) }];
+  // The reason has a single mistake already.
+  if (cause !== null) return mistakes.length <= 1 ? [where] : [where, { list: mistakes.map((name) => ({ name })) }];
   return [where, { code: cutText(plainText(jsonText(value, 2)), MAX_PROSE) }];
 }
 

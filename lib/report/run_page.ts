@@ -375,7 +375,7 @@ function phases(view: ResultView): Html | null {
     const ms = durationMs ?? openMs(view, startedAt);
     const from = at;
     at += ms;
-    const isBad = outcome === "failed" && index === known.length - 1;
+    const isBad = outcome === "failed" && view.resultFile === null && index === known.length - 1;
     const text = durationMs !== null || hasEnded && ms > 0
       ? formatDuration(ms)
       : ms === 0

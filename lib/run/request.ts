@@ -89,6 +89,8 @@ export function attachKeys() {
 export interface StartPlan {
   /** The request in the form that is sent. */
   request: StartRequest;
+  /** The task of the caller, without the paragraph about a result file. */
+  task: string;
   /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   key: StartKey;
@@ -177,7 +179,8 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
     });
   }
   const request = withPlannedResult(planned.valid, result);
-  return { request, hash: requestHash(request), key, job, result, planned };
+  const { prompt: task } = planned.valid;
+  return { request, task, hash: requestHash(request), key, job, result, planned };
 }
 
 /** Number of a repeated execution. */

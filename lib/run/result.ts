@@ -121,7 +121,7 @@ export interface RunResult<V = unknown> {
   repoId: string | null;
   /** Name of the repository, `owner/name`; null when the service did not say it in time. */
   repository: string | null;
-  /** The task, as it was sent; null when only the id of the run is known, or when the task is not to be shown. */
+  /** The task, as it was sent but for the paragraph about a result file; null when only the id of the run is known, or when the task is not to be shown. */
   task: string | null;
   /** Agent, such as `codex` or `claude-code`. */
   harness: string | null;

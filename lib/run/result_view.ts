@@ -331,6 +331,13 @@ const NOTHING_OF_A_RUN = {
   eventCount: null,
 };
 
+/** The phase in which a run failed; undefined if it did not fail. A run with a result file succeeded, whatever the file is. */
+export function failedPhaseOf<P extends { name: string }>(
+  { outcome, resultFile, phases }: { outcome: string; resultFile: unknown; phases: readonly P[] },
+): P | undefined {
+  return outcome === "failed" && resultFile === null ? phases.at(-1) : undefined;
+}
+
 export function viewOf(result: AnyResult): ResultView {
   const explained = explain(result.reason, result.error);
   const named = {

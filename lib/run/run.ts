@@ -600,7 +600,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       reason,
       error,
       request: this.#plan?.request,
-      task: this.#later?.task,
+      task: this.#plan?.task ?? this.#later?.task,
       showTask: this.#options.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#series?.key,
@@ -734,7 +734,7 @@ interface ResultParts {
   error?: unknown;
   /** Undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;
-  /** The task if there is no request. @default {null} */
+  /** Null if it is unknown. @default {null} */
   task?: string | null | undefined;
   /** Whether the result contains the task. @default {true} */
   showTask?: boolean | undefined;
@@ -772,7 +772,7 @@ function buildResult(parts: ResultParts): RunResult {
     runId,
     repoId: run?.repoId ?? request?.repoId ?? null,
     repository: parts.repository ?? null,
-    task: showTask ? request?.prompt ?? parts.task ?? null : null,
+    task: showTask ? parts.task ?? null : null,
     harness: run?.harness ?? request?.harness ?? null,
     status: run?.status ?? null,
     outcome,

@@ -92,7 +92,7 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
   if (["success", "skip", "cancellation"].includes(kind)) return null;
-  const code = result.kind === "run" ? result.failureCode : null;
+  const code = result.kind === "run" ? result.resultFile?.cause ?? result.failureCode : null;
   if (code !== null && /^[A-Za-z0-9_.-]{1,60}$/.test(code)) return code;
   return exitType(result.exitCode);
 }

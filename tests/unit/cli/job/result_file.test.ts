@@ -202,7 +202,7 @@ test("run --result-retries asks for the file alone on the same branch, with a ke
   expect([first, second].map((run) => run?.idempotency_key)).toEqual(["nightly-7", "nightly-7.result.1"]);
   expect(resultIn(io)).toMatchObject({
     runId: second?.id,
-    task: first?.prompt,
+    task: "Review it",
     value: { ok: true },
     resultFile: { cause: null, branch: first?.working_branch },
   });
