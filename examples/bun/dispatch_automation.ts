@@ -34,13 +34,13 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
     timeoutMs: 40 * 60_000,
     throwOnFailure: false,
     signal,
-    // Only later revisions of the service can cancel runs of automations; the message says what became of the run.
+    // Only later revisions of the service can cancel runs of automations; the message says what happened to the run.
     cancelOn: ["abort"],
     onTriggered: ({ runId, replayed }) => console.log(`automation run ${runId} ${replayed ? "found" : "triggered"}`),
     onItem(item) {
       if (item.type === "status") console.log(item.status === "pending" ? "waits for a slot" : line(item.status));
       if (item.type === "waiting") {
-        console.log(item.count === 0 ? "goes on" : `waits for ${item.count} answers or events`);
+        console.log(item.count === 0 ? "is running" : `waits for ${item.count} answers or events`);
       }
     },
   });

@@ -8,9 +8,9 @@ import { type Fix, FIXES } from "../run/fix.ts";
 import { plainText } from "../text/plain_text.ts";
 
 /**
- * What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. `isHidden`: it does so for the eye alone,
- * as there are characters which are not seen. `isInside`: there is only a greeting or the sign of a list in front of it. `word`: a word that
- * people may mean otherwise, as `pause`.
+ * The request. `unsure`: a line begins with the mention, but may be part of a quote, or not be visible. `isHidden`: it only looks like the beginning
+ * of a line, because there are invisible characters. `isInside`: only a greeting or a list marker is in front of it. `word`: a word with other
+ * possible meanings, such as `pause`.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
@@ -70,12 +70,12 @@ const PLAIN = /^[\p{L}@][^`<[\]\\$|~{}]*$/u;
 const CONTROL = /[^\P{Cc}\t]/u;
 
 /**
- * Reads a comment. A mention counts without indent, in the first line, behind a blank line, a block of code, or lines of plain text. All that is
- * in front of it has to be clear: behind the first line that is not, there is no mention. An indented line cannot be one, so lists need no care:
- * a line without indent ends them.
+ * Reads a comment. A mention must not be indented, and must be on the first line or follow a blank line, a block of code, or lines of plain text. All
+ * text before it must be unambiguous: after the first line that is not, no mention is recognized. Lists need no special rule, because their lines are
+ * indented and a line without indent ends them.
  *
- * @param name What the agent is called, without `@`: letters, digits, `-` and `_`.
- * @returns Null when it does not mention that name at the beginning of a line, or in a block of code. A task may be empty.
+ * @param name Name of the agent, without `@`: letters, digits, `-` and `_`.
+ * @returns Null if no line outside of blocks of code begins with a mention of that name. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
   const part = text.slice(0, MAX_TEXT);

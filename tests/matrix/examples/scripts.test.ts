@@ -420,7 +420,7 @@ alone(
     running.child.kill("SIGTERM");
     expect(await running.ended).toMatchObject({
       code: 143,
-      stderr: expect.stringContaining("the automation run continues, as this revision"),
+      stderr: expect.stringContaining("the automation run continues, because this revision"),
     });
   },
 );

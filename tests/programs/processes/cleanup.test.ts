@@ -44,7 +44,9 @@ withJob("cleanup cancels the run of a killed job only when GitLab says that the 
   expect(await job.cleanup("failed")).toEqual(alive("failed"));
   expect(await job.cleanup("running")).toEqual({
     code: 0,
-    stdout: expect.stringMatching(new RegExp(`^run "${runId}" is still running: .*MOGPLEX_JOB_STATUS.*cleanup --always\\s$`)),
+    stdout: expect.stringMatching(
+      new RegExp(`^run "${runId}" is still running: .*MOGPLEX_JOB_STATUS.*cleanup --always\\s$`),
+    ),
     requests: [],
   });
   expect(await service.status(runId)).toBe("pending");
