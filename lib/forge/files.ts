@@ -188,6 +188,9 @@ export interface FilesNeeds {
   readonly run: readonly string[];
 }
 
+/** Variables that Deno reads itself for a temporary folder and for a child process. Source: measured, Deno 2.9. */
+const OF_RUNTIME: readonly string[] = ["TMP", "TEMP", "NODE_V8_COVERAGE"];
+
 export function filesNeeds(options: FilesOptions, wanted: WantedRepository): FilesNeeds {
   const { env, ciSystem } = options;
   const job = forgeOfJob(options.forges, ciSystem)?.job;
@@ -199,7 +202,7 @@ export function filesNeeds(options: FilesOptions, wanted: WantedRepository): Fil
   const tokens = allForges(options).map(({ variable }) => variable);
   return {
     net: apis.map((api) => new URL(api).host),
-    env: [...tokens, ...job?.git === undefined ? [] : [job.git.variable], ...GIT_VARIABLES],
+    env: [...tokens, ...job?.git === undefined ? [] : [job.git.variable], ...GIT_VARIABLES, ...OF_RUNTIME],
     run: ["git"],
   };
 }

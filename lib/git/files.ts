@@ -5,6 +5,7 @@
 import type { Clock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { adviceOn, type GitAnswer, isDoubtful, openGit } from "./git.ts";
+import { isNotPermitted } from "../runtime.ts";
 import { said, WAITS_MS } from "./remote.ts";
 import { MAX_FILE_BYTES, type TreeEntry, type TreeFolder, type TreeReader } from "./tree.ts";
 
@@ -40,7 +41,13 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
     if (name === "MOGPLEX_GIT_TOKEN") return credentials?.password;
     return name === "MOGPLEX_GIT_USERNAME" ? credentials?.username : options.env(name);
   };
-  const git = await openGit({ remote, env, clock, signal });
+  const git = await openGit({ remote, env, clock, signal }).catch((cause) => {
+    if (!isNotPermitted(cause)) throw cause;
+    const why = "Deno may not make a temporary folder for it";
+    throw new UsageError({ attempted: "run git", why, advice: "permissions prints the flags that it needs" }, {
+      cause,
+    });
+  });
   const attempted = `read ${JSON.stringify(remote)}`;
   const fetched = new Set<string>();
   const settings = Object.entries({

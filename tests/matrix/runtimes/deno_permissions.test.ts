@@ -1,9 +1,10 @@
 /** Deno with exactly the permissions that the verb `permissions` prints, and with fewer. */
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { runtimes } from "../../../tools/setup.mjs";
+import { root, runtimes } from "../../../tools/setup.mjs";
 import { diagnose } from "../../programs/processes/world/doctor.ts";
 import { launch, REPO, type Service, sharedService, startService } from "../../programs/processes/world/service.ts";
 
@@ -53,6 +54,39 @@ test("permissions prints all that Deno needs for a whole job in CI, and nothing 
   expect([...kinds].sort()).toEqual(["env", "net", "read", "write"]);
   const named = flags.find((flag) => flag.startsWith("--allow-env="))?.slice("--allow-env=".length).split(",") ?? [];
   for (const { permission, value } of asked) if (permission === "env") expect(named).toContain(value ?? "(all)");
+});
+
+test("permissions prints what Deno needs to read a result by Git", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const git = (...args: string[]) =>
+    spawnSync("git", ["-c", "user.name=T", "-c", "user.email=t@example.com", ...args], { cwd, encoding: "utf8" });
+  git("init", "-q", "-b", "main", ".");
+  writeFileSync(join(cwd, "answer.json"), "{}");
+  git("add", ".");
+  git("commit", "-q", "-m", "First");
+  const lib = (file: string) => JSON.stringify(join(root, "lib", file));
+  writeFileSync(
+    join(cwd, "read.ts"),
+    `import process from "node:process";
+import { systemClock as clock } from ${lib("clock.ts")};
+import { openGitFiles } from ${lib("git/files.ts")};
+import { readTreeFile } from ${lib("git/tree.ts")};
+const env = (name: string) => process.env[name];
+const files = await openGitFiles({ remote: process.argv[2] ?? "", env, clock, random: Math.random, redact: String });
+console.log((await readTreeFile(files, await files.head() ?? "", "answer.json")).kind);
+await files.close();
+`,
+  );
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+  const wanted = ["--result", "answer-{id}.json", "--schema", "schema.json"];
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions", ...wanted], { cwd, env }).ended;
+  const flags = listed.stdout.trim().split(" ");
+  // The sources of this test are elsewhere.
+  const all = flags.map((flag) => flag.startsWith("--allow-read=") ? `${flag},${root}` : flag);
+  const line = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...all, "read.ts", cwd];
+  expect(await launch(line, { cwd, env }).ended).toMatchObject({ code: 0, stdout: "file\n" });
+  const without = line.filter((flag) => !flag.startsWith("--allow-run"));
+  expect((await launch(without, { cwd, env }).ended).stderr).toContain("Cannot run git: Deno may not run it");
 });
 
 test("cleanup and the drop-in verbs run on Deno with the same list", async () => {

@@ -314,5 +314,6 @@ test("the component may run Git, and reach the forges, when it wants a result", 
   expect([without.run, wants.run]).toEqual([undefined, ["git"]]);
   expect(wants.net).toEqual(["127.0.0.1:8787", "gitlab.example.com", "api.github.com"]);
   expect(wants.write).toContain("/tmp");
-  expect(["CI_JOB_TOKEN", "PATH", "GITHUB_TOKEN"].filter((name) => !wants.env?.includes(name))).toEqual([]);
+  expect(["CI_JOB_TOKEN", "PATH", "GITHUB_TOKEN", "NODE_V8_COVERAGE"].filter((name) => !wants.env?.includes(name)))
+    .toEqual([]);
 });
