@@ -74,7 +74,7 @@ test("advance() with a branch pushes the intents of a batch before it sends the 
     if (request === "POST /runs") seen.push(history(remote));
   };
   await world.advance(homeOf(remote));
-  const announced = ["note", "wave", "intent 1", "intent 2", "intent 3"];
+  const announced = ["planned", "wave", "intent 1", "intent 2", "intent 3"];
   expect(seen).toEqual([announced, announced, announced]);
   expect(history(remote)).toEqual([...announced, "started 1", "started 2", "started 3"]);
 });
