@@ -164,7 +164,9 @@ test("advance() ends with 2 and the place when a line on the branch was edited b
   remotes.git(work, "commit", "-qam", "edit");
   remotes.git(work, "push", "-q", "origin", "HEAD");
   const failure = await failureOf(() => world.advance(homeOf(remote)));
-  expect(failure).toMatch(/^2 Cannot read journal because .*"branch mogplex-campaign\/moment\/journal\/000001\.ndjson:\d+"/);
+  expect(failure).toMatch(
+    /^2 Cannot read journal because .*"branch mogplex-campaign\/moment\/journal\/000001\.ndjson:\d+"/,
+  );
   expect(world.starts).toHaveLength(starts);
 });
 
