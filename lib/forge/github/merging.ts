@@ -8,23 +8,8 @@ import { type Check, isOwnCheck } from "../checks.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
-import {
-  askGithub,
-  checkOf,
-  CONTEXT,
-  FORM,
-  githubReview,
-  isLimit,
-  listOf,
-  MAX_COMMITS,
-  namesOf,
-  nodesOf,
-  readBody,
-  restOf,
-  rollupSchema,
-  rollupState,
-  USER,
-} from "./pulls.ts";
+import { checkOf, CONTEXT, listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
+import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, restOf, USER } from "./pulls.ts";
 
 // Source: GitHub, GraphQL reference, `PullRequest`, `RefUpdateRule`, `RequirableByPullRequest`.
 const fieldsOf = (knowsQueues: boolean) => `
