@@ -386,7 +386,7 @@ export function foreignReason(
   const name = nameOf(item);
   if (!name.includes("/")) return "the name of the item's repository is not known, only its id";
   if (repository.toLowerCase() !== name.toLowerCase()) return `it is in another repository, ${repository}`;
-  if (isForeign) return "its branch is none of this repository";
+  if (isForeign) return "its branch is not in this repository";
   const expectedBranch = ownBranch(item);
   if (expectedBranch === null) return "neither the request nor the answer to its start named a branch";
   return branch === expectedBranch

@@ -21,7 +21,7 @@ import { isMerged, type MergeMemory, OPEN_MERGES } from "../journal/merge_memory
 import type { MergeWord, RecordBody } from "../journal/record.ts";
 import { titleOf } from "../plan/make_lock.ts";
 import { pullRequestBody } from "../pulls.ts";
-import { whoStopped } from "../view/progress.ts";
+import { closedBy, whoStopped } from "../view/progress.ts";
 import type { Store } from "../work/store.ts";
 import {
   judgeMerge,
@@ -154,12 +154,12 @@ export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<
 }
 
 /** Why a campaign merges nothing, as a clause; null when it may. */
-function holdOf({ stopped, gates }: CampaignMemory): string | null {
+function holdOf(memory: CampaignMemory): string | null {
+  const { stopped, gates: { merge, threshold, canary } } = memory;
   if (stopped !== null) return `the campaign was stopped by ${whoStopped(stopped)}`;
-  for (const [gate, name] of [["merge", "merges"], ["threshold", "failures"], ["canary", "the canary"]] as const) {
-    if (gates[gate].closed) return `the gate of ${name} is closed: ${gates[gate].reason ?? ""}`;
-  }
-  return null;
+  if (merge.closed) return `the gate of merges is closed: ${merge.reason}`;
+  if (closedBy(memory) !== "gate") return null;
+  return `the campaign waits for approval: ${threshold.closed ? threshold.reason : canary.reason}`;
 }
 
 interface Candidate {

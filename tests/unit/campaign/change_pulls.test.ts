@@ -142,7 +142,7 @@ test("changePullRequests() leaves out pull requests that wait for something else
   expect([plan.changes.map(({ item }) => item), plan.left.map(({ reason }) => reason)]).toEqual([
     [`${project(3)}@main`],
     [
-      "its pull request is not that of its run: its branch is none of this repository",
+      "its pull request is not that of its run: its branch is not in this repository",
       "it does not wait for a reviewer",
     ],
   ]);

@@ -424,7 +424,7 @@ const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<Campaig
     /it comes from branch "main", and the run works on/,
   ],
   ["of another branch", aNode({ ...RED, headRefName: "other" }), {}, /it comes from branch "other"/],
-  ["of a fork", aNode({ ...RED, isCrossRepository: true }), {}, /its branch is none of this repository/],
+  ["of a fork", aNode({ ...RED, isCrossRepository: true }), {}, /its branch is not in this repository/],
   ["of a protected branch", aNode({ ...RED, headRef: { refUpdateRule: { pattern: "*" } } }), {}, /or protected/],
   [
     "of the default branch",

@@ -154,13 +154,13 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   forge.of(2).facts.branch = "somebody/else";
   forge.of(3).reading.base = "prod";
   expect((await world.words({ dryRun: true })).slice(0, 3)).toEqual([
-    "blocked: its branch is none of this repository",
+    "blocked: its branch is not in this repository",
     'blocked: it comes from branch "somebody/else", and the run works on "mogplex/replace-moment"',
     'blocked: retargeted: its target is "prod", and that of the plan is "main"; name the item by --only to merge it',
   ]);
   expect((await world.words({ only: ["acme/*3"] }))[0]).toContain("retargeted");
   expect(await world.words({ only: [project(1), project(3)] })).toEqual([
-    "blocked: its branch is none of this repository",
+    "blocked: its branch is not in this repository",
     "merged: merged",
   ]);
   // The repository of the name was deleted, and is another one now.
@@ -399,6 +399,16 @@ test("mergeCampaign() takes the canary first, and stops when merges break their 
   );
   await world.decide({ kind: "approve" });
   expect((await world.words()).map((line) => line.split(":")[0])).toEqual(["merged", "merged", "merged"]);
+});
+
+test("mergeCampaign() merges nothing while the canary waits for approval", async () => {
+  const world = await mergeWorld(3, { file: { canary: { size: 1, gate: "manual" } } }, undefined, false);
+  await world.waves(["gated"]);
+  expect(await world.words()).toEqual([
+    "blocked: the campaign waits for approval: the canary item succeeded",
+  ]);
+  await world.decide({ kind: "approve" });
+  expect((await world.words())[0]).toBe("merged: merged");
 });
 
 test("mergeCampaign() lets no more than five merges wait for the checks of their targets", async () => {
