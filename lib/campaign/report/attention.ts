@@ -33,21 +33,32 @@ interface Newest {
   readonly command: string;
 }
 
-/** Where to find the cause of a group, in the order in which it is shown. `lines` are the agent's own; the last two are a step. */
+/**
+ * Where to find the cause of a group, in the order in which it is shown. `lines` are the agent's own; the step has the command.
+ *
+ * @param mayLink Whether an address may be a link; any other is shown as text. @default every address may
+ */
 export function newestParts(
   { newest, count }: Attention,
+  mayLink: (url: string) => boolean = () => true,
 ): { head: Words; lines: readonly string[]; step: Words } | null {
   if (newest === null) return null;
   const { name, lines, pullRequest } = newest;
   const whose: Words = count === 1 ? [] : [" in ", { name }, ", the newest"];
-  const link: Words = pullRequest === null ? [] : [" (", { link: pullRequest }, ")"];
+  const link: Words = pullRequest === null
+    ? []
+    : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
   return lines.length === 0
     ? { head: null, lines, step: ["To see what the agent did", whose, link, ":"] }
     : { head: ["Last lines of the agent", whose, link, ":"], lines, step: "To see all of it:" };
 }
 
-export function newestBlocks(entry: Attention): ({ text: Words } | { code: string })[] {
-  const parts = newestParts(entry);
+/** @param mayLink See {@linkcode newestParts}. */
+export function newestBlocks(
+  entry: Attention,
+  mayLink?: (url: string) => boolean,
+): ({ text: Words } | { code: string })[] {
+  const parts = newestParts(entry, mayLink);
   if (parts === null || entry.newest === null) return [];
   const { head, lines, step } = parts;
   return [

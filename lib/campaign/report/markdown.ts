@@ -121,9 +121,9 @@ function countLine(view: CampaignView): Words {
 
 function attention(
   view: CampaignView,
-  { command = ANY_COMMAND, problem = null }: CampaignMarkdownOptions,
+  { command = ANY_COMMAND, problem = null, mayLink }: CampaignMarkdownOptions,
 ): Block[] {
-  const entries = attentionOf(view, command, problem).map(entry);
+  const entries = attentionOf(view, command, problem).map((one) => entry(one, mayLink));
   if (entries.length === 0) return [{ text: "Nothing needs attention." }];
   const visibleEntries = fitting(entries, (blocks) => bytesOf(markdownOf(blocks)) + 1, MAX_ATTENTION_BYTES);
   return [
@@ -139,7 +139,7 @@ function merging(view: CampaignView, { command = ANY_COMMAND }: CampaignMarkdown
   return blocks.length === 0 ? [] : [{ heading: "Until they are merged", level: 3 }, ...blocks];
 }
 
-function entry(one: Attention): Block[] {
+function entry(one: Attention, mayLink: CampaignMarkdownOptions["mayLink"]): Block[] {
   const { title, cause, count, items, steps } = one;
   const names = items.slice(0, MAX_EXAMPLES).map((name) => ({ name, max: MAX_EXAMPLE }));
   const more = count - names.length;
@@ -147,7 +147,7 @@ function entry(one: Attention): Block[] {
     { heading: `${title}${count > 0 ? ` (${count})` : ""}`, level: 4 },
     ...(cause === "" ? [] : [{ code: cause }]),
     ...(names.length === 0 ? [] : [{ text: [joinWords(names, ", "), more > 0 ? ` and ${more} more` : null] }]),
-    ...newestBlocks(one),
+    ...newestBlocks(one, mayLink),
     ...stepBlocks(steps),
   ];
 }

@@ -135,3 +135,20 @@ test("renderCampaignMarkdown() says once how many items of a campaign that is do
   expect(text).toContain("1 of 2 items succeeded, 1 did not succeed. **See below what to do**.");
   expect(text.match(/did not succeed/g)?.length).toBe(1);
 });
+
+test("renderCampaignMarkdown() shows the last lines of the newest agent, and links its pull request only where it may", () => {
+  const url = "https://evil.example/acme/service-2/pull/7";
+  const items = [
+    anItem(1, "unknown", { lastLines: ["old"], pullRequest: null, endedAt: "2026-12-01T10:00:00Z" }),
+    anItem(2, "unknown", { lastLines: ["one", "``` two"], pullRequest: url, endedAt: "2026-12-01T11:00:00Z" }),
+  ];
+  const part = (mayLink: boolean) =>
+    render(viewOf(items), { command, mayLink: () => mayLink }).split("\n\n").filter((block) =>
+      /^Last lines|^ ````text/.test(block)
+    );
+  expect(part(true)).toEqual([
+    `Last lines of the agent in \`acme/service-2\`, the newest ([\`${url}\`](<${url}>)):`,
+    " ````text\n one\n ``` two\n ````",
+  ]);
+  expect(part(false)[0]).toBe(`Last lines of the agent in \`acme/service-2\`, the newest (\`${url}\`):`);
+});
