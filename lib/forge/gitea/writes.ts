@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { MogplexError } from "../../errors.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
@@ -62,10 +63,25 @@ async function merge(
       return status === 422 || status === 423 ? { kind: "refused", reason } : undefined;
     },
   });
-  if (outcome.kind !== "merged" && outcome.kind !== "gone") return outcome;
+  if (outcome.kind === "merged") return await withCommit(client, address, outcome);
+  if (outcome.kind !== "gone") return outcome;
   const now = await progress(client, address);
-  if (outcome.kind === "merged") return now.kind === "merged" ? now : outcome;
   return now.kind === "out" ? { kind: "refused", reason: now.reason } : now;
+}
+
+/** A merge with its commit, if Gitea shows it. Whatever it shows, the pull request is merged. */
+async function withCommit(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  merged: MergeOutcome,
+): Promise<MergeOutcome> {
+  try {
+    const now = await progress(client, address);
+    return now.kind === "merged" ? now : merged;
+  } catch (error) {
+    if (error instanceof MogplexError) return merged;
+    throw error;
+  }
 }
 
 async function progress(client: ForgeClient, address: PullRequestAddress): Promise<MergeProgress> {

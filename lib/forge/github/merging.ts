@@ -33,7 +33,8 @@ const schema = z.lazy(() => {
   const rollup = z.object({ contexts: listOf(context) });
   return z.object({
     state: z.string(),
-    ...{ viewerCanMergeAsAdmin: flag, isInMergeQueue: flag, mergeable: z.nullish(z.string()) },
+    ...{ viewerCanMergeAsAdmin: flag, isInMergeQueue: flag, isMergeQueueEnabled: flag },
+    mergeable: z.nullish(z.string()),
     ...{ mergeStateStatus: z.nullish(z.string()), reviewDecision: z.nullish(z.string()), baseRefName: z.string() },
     headRefOid: z.nullish(z.string()),
     mergeCommit: z.nullish(z.object({ oid: z.string() })),
@@ -134,7 +135,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const required = requiredChecks(node, rules, isClassicShown);
   const isBypasser = node.viewerCanMergeAsAdmin !== false;
   return {
-    facts,
+    // The query names no queue where an older server would refuse it.
+    facts: { ...facts, hasQueue: facts.hasQueue || (rules ?? []).some(({ type }) => type === "merge_queue") },
     repositoryId: String(node.baseRepository.databaseId),
     base: node.baseRefName,
     baseCommit: node.baseRef?.target?.oid ?? null,
@@ -272,6 +274,8 @@ async function bypassOf(
     const what = `read the protection of branch "${node.baseRefName}"`;
     const classic = await client.getShown(what, protectionPath, protectionSchema);
     if (classic === undefined) return unread;
+    // The queue of a protection is only in the query.
+    if (typeof node.isMergeQueueEnabled !== "boolean") names.push("merge_queue");
     const review = classic.required_pull_request_reviews;
     if (review?.require_code_owner_reviews) names.push("require_code_owner_reviews");
     if (review?.require_last_push_approval) names.push("require_last_push_approval");

@@ -249,7 +249,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     conflict: mergeable === "CONFLICTING" ? true : mergeable === "MERGEABLE" ? false : null,
     owner: ownerOf(node),
     branch: node.headRefName,
-    isForeign: node.isCrossRepository === true,
+    isForeign: node.isCrossRepository !== false,
     isGuarded: guardOf(node, hidden),
     commit: node.headRefOid ?? null,
     isBehind: node.mergeStateStatus === "BEHIND",

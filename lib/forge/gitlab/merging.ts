@@ -93,7 +93,10 @@ async function withRights(
     // Lists of users do not show whether it is a program.
     const account = await client.getShown(what, `/users/${id}`, accountSchema);
     const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };
-    result.push({ ...opinion, by, mayPush: await mayPush(client, what, `${project}/members/all/${id}`, id) });
+    const right = await mayPush(client, what, `${project}/members/all/${id}`, id);
+    // An account that is hidden may be that of a program, whose approval does not count.
+    const isUnsure = opinion.word === "approved" && account === undefined && right === true;
+    result.push({ ...opinion, by, mayPush: isUnsure ? null : right });
   }
   return result;
 }

@@ -57,6 +57,14 @@ test("PullRequestWriter.merge() reads a pull request of Gitea when it answers 40
   await expect(hidden.writer.merge(ORDER)).rejects.toThrow("Gitea does not show it to the token");
 });
 
+test.each<[number]>([[403], [404], [401]])(
+  "PullRequestWriter.merge() has merged at Gitea also when the commit cannot be read afterwards: %d",
+  async (status) => {
+    const { writer } = writesWorld("gitea", [[200], [status, { message: "no" }]]);
+    expect(await writer.merge(ORDER)).toEqual({ kind: "merged", commit: null });
+  },
+);
+
 test.each<[Prepared, unknown]>([
   [pull({ state: "closed", merged: true, merge_commit_sha: SHA }), { kind: "merged", commit: SHA }],
   [pull(), { kind: "out", reason: "it is open" }],

@@ -155,6 +155,13 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
   ["a required check that is green", rollup("SUCCESS", check("unit", "SUCCESS", null)), checksRule, { blocked: null }],
   ["a workflow that is required", {}, rule("workflows"), { isCheckRequired: true }],
   ["checks of hidden rulesets", {}, { [RULES]: 404 }, { isCheckRequired: null, methods: null }],
+  ["a queue that only a ruleset shows", { isMergeQueueEnabled: undefined }, rule("merge_queue"), {
+    facts: expect.objectContaining({ hasQueue: true }),
+  }],
+  ["no queue", {}, {}, { facts: expect.objectContaining({ hasQueue: false }) }],
+  ["a branch of which it is not shown whose it is", { isCrossRepository: undefined }, {}, {
+    facts: expect.objectContaining({ isForeign: true }),
+  }],
   ["a linear history", {}, rule("required_linear_history"), { methods: ["squash"] }],
   ["methods of a ruleset", {}, rule("pull_request", { allowed_merge_methods: ["merge"] }), { methods: ["merge"] }],
   ["one of a stack", {}, { [PULL]: { stack: { number: 5, size: 2 } } }, { isStacked: true }],
@@ -188,6 +195,12 @@ test.each<[string, Node, Record<string, unknown>, string | null]>([
     classic({}),
     { [PROTECTION]: { required_signatures: { enabled: false } } },
     null,
+  ],
+  [
+    "with a protection whose queue is not shown",
+    { ...classic({}), isMergeQueueEnabled: undefined },
+    { [PROTECTION]: {} },
+    'this token may bypass the rule "merge_queue", which cannot be checked here',
   ],
   [
     "with code owners",

@@ -92,6 +92,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ["left", { [MEMBER]: 404 }, "missing", "kim may not push"],
   ["is blocked", { [MEMBER]: { id: 7, state: "blocked", access_level: 40 } }, "missing", "kim may not push"],
   ["is a program", { "/users/7": { id: 7, bot: true } }, "missing", "kim is a program"],
+  ["has an account that is hidden", { "/users/7": 403 }, "unknown", "the forge does not show whether kim"],
   ["has a role that is hidden", { [MEMBER]: 403 }, "unknown", "the forge does not show whether kim may push"],
 ])("GITLAB.merging.read() takes no approval of a user who %s", async (_name, others, state, reason) => {
   const verdict = judge(await read(open(), others));
