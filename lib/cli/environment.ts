@@ -75,7 +75,8 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
     fallback: "the CI system's",
   },
   MOGPLEX_GIT_TOKEN: {
-    help: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
+    help:
+      "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`, and for reading a result by Git from the server in `--repo`.",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_GIT_USERNAME: {
