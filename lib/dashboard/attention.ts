@@ -95,7 +95,7 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
       return concern(
         "bad",
         `${formatCount(items, "item")} of “${campaignTitle(campaign)}” ${why}`,
-        `${cause === "" ? "" : `${cause}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
+        `${cause === "" ? "" : `${cause.replace(/\.$/, "")}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
         { at: instantMs(at), link: linkTo(campaign.page, "Open campaign", "campaigns") },
       );
     })

@@ -53,7 +53,7 @@ import {
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const tone: Tone = concerns.length === 0 ? "good" : concerns.some((each) => each.tone === "bad") ? "bad" : "warn";
+  const tone: Tone = concerns.length === 0 ? "good" : "warn";
   const headline = headlineOf(concerns);
   const name = dashboardName(data);
   return page({
@@ -124,7 +124,7 @@ const DAY_MS = 86_400_000;
 /** An age in one unit: `4 min`, `5 h`, `9 d`. */
 function ageText(ms: number): string {
   if (ms < HOUR_MS) return `${Math.max(1, Math.round(ms / 60_000))} min`;
-  return ms < 2 * DAY_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} d`;
+  return ms < 47 * HOUR_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} d`;
 }
 
 /** More than these are one line. */

@@ -16,7 +16,7 @@ import {
   type ResultView,
   viewOf,
 } from "../run/result_view.ts";
-import type { Block, Fact, Words } from "../text/document.ts";
+import type { Block, Fact } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -314,12 +314,6 @@ function isInner({ type, message }: RunEvent): boolean {
   return type === "log" && (/^\s/.test(message ?? "") || !/[\p{L}\p{N}]/u.test(message ?? ""));
 }
 
-function pullRequest(view: ResultView): Words {
-  if (view.git === null) return null;
-  const { url } = view.git.pullRequest;
-  return url === null ? noPullRequestWords(view) : { link: url };
-}
-
 function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
   const { git, repoId, repository, harness, automationId, runId, failureCode, kind: { noun } } = view;
   return [
@@ -327,7 +321,8 @@ function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
     ["Agent", { name: harness }],
     ["Base branch", { name: git?.branch.base ?? null }],
     ["Branch", git === null ? null : branchWords(git)],
-    ["Pull request", pullRequest(view)],
+    // The address of one is in the first lines.
+    ["Pull request", git === null || git.pullRequest.url !== null ? null : noPullRequestWords(view)],
     ["Automation", { name: automationId }],
     ["Failure code", { name: failureCode }],
     ...jobLinks(links),

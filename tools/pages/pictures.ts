@@ -2,13 +2,13 @@
  * Makes the pictures of pages in `docs/images` with Chromium: `bun tools/pages/pictures.ts`. They are made by hand, since every browser
  * draws a little differently.
  *
- * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of ten days, against
+ * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of five weeks, against
  * the local Mogplex on a virtual clock. The note is one that `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond` has left: a real
  * Gitea has made its HTML. Where there is none, its picture stays as it is.
  *
  * @module
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -32,7 +32,9 @@ const PROGRESS = (SCENARIO_TEXTS["agent-progress"] ?? "").replaceAll(
   "auto_committed_files: [src/cart/total.ts, tests/cart.test.ts]",
 );
 const HOUR_MS = 3_600_000;
-const DAYS = 10;
+const DAYS = 33;
+/** The campaign begins this many days before the last one. */
+const CAMPAIGN_DAYS = 5;
 const WAVES_A_DAY = 3;
 /** How long after a wave the dashboard is made: the sandboxes of its runs are up, and the runs have not ended. */
 const BOOTED_MS = 15_000;
@@ -85,32 +87,30 @@ success: { require: pull-request, accept-unchanged: true }
 /** One wave of the campaign. */
 const wave = () => command(["campaign", "advance", "campaign.yml"]);
 
-/** Reports of the campaign in the folder of the dashboard: it links only what is published with it. */
-const PUBLISHED = "public/campaigns/replace-moment";
-mkdirSync(PUBLISHED, { recursive: true });
-
-await command(["campaign", "plan", "campaign.yml"]);
 for (let day = 0; day < DAYS; day++) {
-  const out = `public/runs/${day}`;
-  await command(["run", "--follow", "--repo", "acme/web", "--key-scope", "random", "--out", out, TASK]);
-  for (let turn = 0; turn < WAVES_A_DAY; turn++) {
+  const isCampaign = day >= DAYS - CAMPAIGN_DAYS;
+  if (day === DAYS - CAMPAIGN_DAYS) await command(["campaign", "plan", "campaign.yml"]);
+  // More runs as the weeks go by.
+  for (let run = 0; run < 1 + Math.floor(day / 9) + day % 2; run++) {
+    const flags = ["--key-scope", "random", "--history", "runs.ndjson", "--out", `runs/${day}-${run}`];
+    await command(["run", "--follow", "--repo", "acme/web", ...flags, TASK]);
+    clock.advance(HOUR_MS);
+  }
+  for (let turn = 0; isCampaign && turn < WAVES_A_DAY; turn++) {
     clock.advance(HOUR_MS / 10);
     await wave();
   }
-  clock.advance(BOOTED_MS);
-  for (const name of ["campaign.html", "campaign.json"]) {
-    copyFileSync(`mogplex-campaign/${name}`, `${PUBLISHED}/${name}`);
-  }
-  const results = ["--results", "public/runs/*/result.json", "--results", "public/campaigns/*/campaign.json"];
-  await command(["dashboard", "--out", "public", ...results], "read");
-  clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);
+  if (day < DAYS - 1) clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);
 }
+clock.advance(BOOTED_MS);
+const results = ["--results", "runs/*/result.json", "--results", "mogplex-campaign/campaign.json"];
+await command(["dashboard", "--out", "public", "--history", "runs.ndjson", ...results], "read");
 await emulator.close();
 
 const PICTURES = [
-  { name: "run-page", file: `public/runs/${DAYS - 1}/run.html`, colorScheme: "light", width: 900, height: 1_050 },
-  { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 900, height: 760 },
-  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_100, height: 1_048 },
+  { name: "run-page", file: `runs/${DAYS - 1}-0/run.html`, colorScheme: "light", width: 1_100, height: 1_150 },
+  { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 1_100, height: 900 },
+  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_200, height: 1_300 },
 ] as const;
 
 mkdirSync(join(root, "docs/images"), { recursive: true });

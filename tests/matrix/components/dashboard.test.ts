@@ -25,7 +25,15 @@ beforeAll(async () => {
 
 afterAll(() => service.close());
 
-const RESULT = sampleResult({ outcome: "failed", exitCode: 1, repository: "acme/<b>web" });
+// A dashboard leaves out runs of more than 12 weeks ago.
+const createdAt = new Date().toISOString();
+const RESULT = sampleResult({
+  outcome: "failed",
+  exitCode: 1,
+  repository: "acme/<b>web",
+  createdAt,
+  updatedAt: createdAt,
+});
 const ALWAYS = [{ when: "always" }];
 
 // The runtimes differ in what the command does, which tests/processes shows; Deno alone needs permissions.

@@ -103,7 +103,7 @@ test("the page of a pull request shows title, branches and change, and escapes a
   const page = await fetch(address);
   const text = await page.text();
   expect(page.headers.get("content-type")).toStartWith("text/html");
-  expect(text).toContain("<h1><bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi></h1>");
+  expect(text).toContain("<h1><span><bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi></span></h1>");
   expect(text).toContain("+&lt;b&gt;bold&lt;/b&gt; &amp; more");
   expect(text).not.toMatch(/<script|<b>|<i>|second line/);
   expect((await fetch(`${url}/acme/web/pull/2`)).status).toBe(404);

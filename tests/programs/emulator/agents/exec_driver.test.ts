@@ -112,7 +112,7 @@ test("execDriver() pushes the agent's branch, opens a pull request and ends with
   expect(payload).toMatchObject({ changed: true, base_branch: "main", auto_committed_files: [] });
   expect(payload?.pull_request_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/acme\/web\/pull\/1$/);
   const page = await (await fetch(String(payload?.pull_request_url))).text();
-  expect(page).toContain("<h1><bdi>Greet the world</bdi></h1>");
+  expect(page).toContain("<h1><span><bdi>Greet the world</bdi></span></h1>");
   expect(page.replace(/<[^>]+>/g, "")).toContain("-hello\n+Greet the world");
   expect(await tidied(started.runId)).toEqual([]);
 });
