@@ -67,7 +67,7 @@ export interface ResultRequest<S extends object = object> {
  * is `F`, it can also be null.
  */
 export type ResultValue<S, F extends boolean = true> =
-  | (S extends { readonly "~standard": { readonly types?: { readonly output: infer O } | undefined } } ? O : unknown)
+  | (S extends StandardSchema<infer O> ? O : unknown)
   | (F extends true ? never : null);
 
 /** A {@linkcode ResultRequest} that has passed every check. */
