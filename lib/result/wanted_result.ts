@@ -29,7 +29,7 @@ export interface StandardSchemaIssue {
 }
 
 /** A schema of zod, Valibot, ArkType and others. Source: Standard Schema, version 1. */
-export interface StandardSchema<O = unknown> {
+export type StandardSchema<O = unknown> = {
   /** The validator. */
   readonly "~standard": {
     /** Version of the interface. */
@@ -45,7 +45,7 @@ export interface StandardSchema<O = unknown> {
       | { readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown> }
       | undefined;
   };
-}
+};
 
 /** A file with which a run answers. `S` is its schema. */
 export interface ResultRequest<S extends object = object> {
