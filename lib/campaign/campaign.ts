@@ -206,9 +206,11 @@ async function makeStep(
     const lock = opened.store?.memory.lock ?? opened.file;
     const merges = lock.merge === null ? undefined : new WaveMerges({
       clock,
-      places: internals.places ?? openMergePlaces({ ...options, signal }, "campaign advance", internals.random),
+      places: internals.places ?? openMergePlaces({ ...options, signal }, "wave", internals.random),
       isRead: pulls !== undefined,
       signal,
+      // A process that stays looks for them all the time.
+      takesStops: once,
       ...mergeTexts(opened.mask, options.onNotice),
     });
     // A campaign that is done may have pull requests that are not merged.

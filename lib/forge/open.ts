@@ -405,8 +405,9 @@ function mergeTokens(env: ReadEnv): string[] {
 
 /**
  * Finds the tokens that merge: those named by {@linkcode MERGE_TOKEN_VARIABLE}, each for its host alone. Where it is not set, the tokens that read
- * merge as well, except in a job.
+ * merge as well, unless no person merges.
  * @param hosts See {@linkcode resolveForgeAccess}.
+ * @param needsNamed Whether no person merges: a job, or a wave.
  * @returns Undefined without any token.
  * @throws {UsageError} if the setting is wrong, or a token is one that reads.
  */
@@ -414,12 +415,25 @@ export function resolveMergeAccess(
   forges: readonly Forge[],
   env: ReadEnv,
   hosts: readonly string[],
-  isJob: boolean,
+  needsNamed: boolean,
 ): ForgeAccess | undefined {
   const named = mergeTokens(env);
   const readers = resolveForgeAccess(forges, env, hosts);
-  if (named.length === 0) return isJob ? undefined : readers;
-  const tokens = new Map(named.map((text) => mergeTokenOf(env, text)));
+  if (named.length === 0) return needsNamed ? undefined : readers;
+  const tokens = new Map<string, ForgeToken>();
+  for (const text of named) {
+    const [host, token] = mergeTokenOf(env, text);
+    const attempted = `use ${MERGE_TOKEN_VARIABLE}`;
+    if (tokens.has(host)) {
+      throw new UsageError({ attempted, why: "a host is named twice", value: JSON.stringify(host) });
+    }
+    const [other] = [...tokens].find(([, each]) => each.token === token.token) ?? [];
+    if (other !== undefined) {
+      const why = `the token in ${token.place} is for ${other} and for ${host}`;
+      throw new UsageError({ attempted, why, advice: "name another variable, with a token of one host" });
+    }
+    tokens.set(host, token);
+  }
   for (const [host, { token, place }] of tokens) {
     if (forges.every(({ name: forge }) => readers?.tokenFor({ forge, host })?.token !== token)) continue;
     throw new UsageError({

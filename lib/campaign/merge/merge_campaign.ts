@@ -85,7 +85,7 @@ export async function mergeCampaign(
 ): Promise<MergeResult> {
   const { dryRun = false, stuckAfterMs, clock = systemClock } = options;
   checkSettings(options);
-  const places = internals.places ?? openMergePlaces(options, "campaign merge", internals.random);
+  const places = internals.places ?? openMergePlaces(options, "person", internals.random);
   const reading = internalsWith(internals, { purpose: "place" } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     const store = plannedStore(opened, "merge pull requests");
@@ -107,6 +107,7 @@ export async function mergeCampaign(
       clock,
       places,
       signal: options.signal,
+      takesStops: true,
       ...mergeTexts(opened.mask, options.onNotice),
       gateClosed: () => sendNotification(opened, notificationContextOf(source, opened, options, internals)),
     }, { ...orders, by: opened.mask(options.by) });

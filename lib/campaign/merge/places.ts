@@ -41,14 +41,20 @@ export interface MergePlaces {
 /**
  * Opens the forges with the tokens that merge.
  *
+ * @param by Who merges. Only a person outside of a job may do that with the token that reads.
  * @throws {UsageError} if a token is wrong, or is one that reads.
  */
-export function openMergePlaces(options: CampaignOptions, command: string, random?: () => number): MergePlaces {
+export function openMergePlaces(
+  options: CampaignOptions,
+  by: "person" | "wave",
+  random?: () => number,
+): MergePlaces {
   const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
-  const access = resolveMergeAccess(ALL_FORGES, env, forge?.hosts ?? [], detectPlatform(env).isCi);
+  const needsNamed = by === "wave" || detectPlatform(env).isCi;
+  const access = resolveMergeAccess(ALL_FORGES, env, forge?.hosts ?? [], needsNamed);
   if (access === undefined) return { at: () => undefined };
   const forges = new Forges(ALL_FORGES, access, { clock, fetch, signal, onNotice, random });
-  return { at: (url) => forges.writer(url, command) };
+  return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
 /** Texts of a round: what a forge says is made fit for the journal, and people are told each message once. */

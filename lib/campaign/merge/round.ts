@@ -42,6 +42,8 @@ export interface MergeWork {
   readonly clean: (text: string) => string;
   /** A message for people, at most once each. */
   readonly tell: (message: string) => void;
+  /** Whether nothing else obeys the stops that other processes ask for meanwhile. */
+  readonly takesStops: boolean;
   /** Called when the gate `merge` has closed. */
   readonly gateClosed: (reason: string) => Promise<void>;
 }
@@ -220,7 +222,9 @@ class Round {
     } else {
       await this.#warn(chosen);
       for (let at = 0; at < chosen.length && !this.#isStopped; at += BATCH) {
-        await this.#mergeBatch(chosen.slice(at, at + BATCH));
+        const hold = holdOf(this.#memory);
+        if (hold === null) await this.#mergeBatch(chosen.slice(at, at + BATCH));
+        else for (const { item, url } of chosen.slice(at, at + BATCH)) this.#add(item, url, "blocked", hold);
       }
     }
     const order = [...items.keys()];
@@ -577,11 +581,15 @@ class Round {
     const { store } = this.#work;
     await this.#record(...batch.map((each) => this.#intentOf(each)));
     const open = new Set(batch);
+    let hold: string | null = null;
     try {
       await store.publish();
       for (const each of batch) {
         if (this.#isStopped) break;
         this.#work.signal?.throwIfAborted();
+        if (this.#work.takesStops) await store.takeStops(this.#work.clean);
+        hold = holdOf(this.#memory);
+        if (hold !== null) break;
         // The record of its end is the first thing after its answer.
         open.delete(each);
         await this.#mergeOne(each);
@@ -591,7 +599,7 @@ class Round {
       await this.#withdraw(open, "it was announced, and not sent");
       throw error;
     }
-    await this.#withdraw(open, "refusals in several repositories have stopped the merges");
+    await this.#withdraw(open, hold ?? "refusals in several repositories have stopped the merges");
   }
 
   #intentOf({ item, url, reading, judgement, targetChecks }: Mergeable): RecordBody {

@@ -41,6 +41,17 @@ test("resolveMergeAccess() refuses a setting that is wrong, without its value", 
   expect(of("github.com")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host has no variable/);
   expect(of("github.com=MISSING")).toMatch(/there is no token in MISSING/);
   expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because it is not a host/);
+  const twice = (text: string, B: string) => tokens({ MOGPLEX_MERGE_TOKEN_VARIABLE: text, A: MERGER, B });
+  expect(twice("github.com=A,gitlab.com=A", "")).toBe(
+    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable A is for github.com and for gitlab.com; " +
+      "name another variable, with a token of one host",
+  );
+  expect(twice("github.com=A,gitlab.com=B", MERGER)).toMatch(
+    /the token in variable B is for github.com and for gitlab.com/,
+  );
+  expect(twice("github.com=A,github.com=B", "other")).toMatch(
+    /^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host is named twice/,
+  );
   const pasted = of(`github.com=${MERGER}-x`);
   expect([pasted, String(pasted).includes(MERGER)]).toEqual([
     expect.stringContaining("not the name of a variable"),

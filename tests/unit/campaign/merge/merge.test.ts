@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { failureOf, project } from "../world.ts";
+import { writeStop } from "../../../../lib/campaign/journal/stop_request.ts";
+import { DIRECTORY, failureOf, project } from "../world.ts";
 import { ANN, approval, BEN, commit, MERGER, mergeWorld, user } from "./merge_world.ts";
 
 const HOUR = 3_600_000;
@@ -399,6 +400,21 @@ test("mergeCampaign() takes the canary first, and stops when merges break their 
   );
   await world.decide({ kind: "approve" });
   expect((await world.words()).map((line) => line.split(":")[0])).toEqual(["merged", "merged", "merged"]);
+});
+
+test("mergeCampaign() sends no further merge once another process has asked for a stop", async () => {
+  const world = await mergeWorld(4);
+  world.forge.after = (call) => {
+    if (call === `merge ${project(2)}`) writeStop(DIRECTORY, world.files, { by: "ann", cancel: false });
+  };
+  const reason = "the campaign was stopped by ann";
+  expect(await world.words()).toEqual([
+    "merged: merged",
+    "merged: merged",
+    `withdrawn: ${reason}`,
+    `withdrawn: ${reason}`,
+  ]);
+  expect((await world.records()).filter(({ type }) => type === "stopped").length).toBe(1);
 });
 
 test("mergeCampaign() merges nothing while the canary waits for approval", async () => {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { attentionOf } from "../../../../lib/campaign/report/attention.ts";
 import { ANY_COMMAND } from "../../../../lib/campaign/report/words.ts";
 import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
+import { GITHUB_TOKEN } from "../../forge/world.ts";
 import { failureOf, project } from "../world.ts";
 import { ANN, approval, BEN, commit, type FakeForge, type MergeWorld, mergeWorld } from "./merge_world.ts";
 
@@ -145,6 +146,17 @@ test("waves need a token that merges for every forge, before anything is merged"
       "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
   );
   expect(mergesOf(world)).toBe("00");
+});
+
+test("waves never merge with the token that reads, also outside of a job", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => void (forge.of(1).opinions = []));
+  world.forge.of(1).opinions = [approval(ANN, commit(1))];
+  Object.assign(world.internals, { places: undefined });
+  await world.clock.sleep(15 * MINUTE);
+  const env = (name: string) => name === "GITHUB_TOKEN" ? GITHUB_TOKEN : name === "MOGPLEX_DEV" ? "1" : undefined;
+  expect(await failureOf(() => world.advance({ env, forge: undefined }))).toMatch(
+    /^2 Cannot merge pull requests: no token is named that merges at github.com; set MOGPLEX_MERGE_TOKEN_VARIABLE/,
+  );
 });
 
 test("waves go on when a forge cannot be asked", async () => {
