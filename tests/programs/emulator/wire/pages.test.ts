@@ -54,7 +54,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const body = JSON.stringify({ repoId: repos[0]?.id, prompt: "Fix it\nand more", createBranch: true });
   await fetch(`${url}/api/v1/mogplex/runs`, { method: "POST", headers, body });
   let page = "";
-  while (!page.includes('class="chip good"')) page = await (await fetch(`${url}/`)).text();
+  while (!page.includes('class="state good"')) page = await (await fetch(`${url}/`)).text();
   expect(page).not.toContain("and more");
   // A table of pull requests names each by its repository; a run has its own column for that.
   expect(page).toContain('<a href="/acme/web/pull/1">acme/web#1</a>');
@@ -69,7 +69,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   expect(changes.status).toBe(200);
   const changed = await changes.text();
   expect(changed.match(/<span class="add">/g)).toHaveLength(2);
-  expect(changed).toContain(`<a href="${run}">Look at its run</a>`);
+  expect(changed).toContain(`<a href="${run}">Open its run</a>`);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
 
