@@ -162,7 +162,7 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
 
 /** Why a repository is not taken for one without CI, as a clause; null if it is. */
 function ciProblem(
-  { reading: { isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
+  { reading: { facts: { createdAt }, isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
 ): string | null {
   if (isCheckRequired !== false) {
     return isCheckRequired === null
@@ -173,6 +173,11 @@ function ciProblem(
   if (committedMs === null) return "it has no checks, and the forge does not show how old its newest commit is";
   if (nowMs - committedMs < WITHOUT_CHECKS_MS) {
     return "it has no checks, and its newest commit is less than an hour old";
+  }
+  // A commit may be much older than its push, and CI may look at pull requests only.
+  const createdMs = instantMs(createdAt);
+  if (createdMs === null || nowMs - createdMs < WITHOUT_CHECKS_MS) {
+    return "it has no checks, and was opened less than an hour ago";
   }
   if (targetChecks === "none") return null;
   return targetChecks === null

@@ -309,6 +309,13 @@ class Round {
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
+  /** Adds to the reason of an approval that it may be one of those who have asked for the work. */
+  #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
+    const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
+    if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
+    return { ...verdict, reason: `${verdict.reason}; who asked for it is not known at ${host}` };
+  }
+
   /** Reads a pull request and judges it. @returns Why it is not shown, as a clause, in place of that. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
@@ -317,7 +324,7 @@ class Round {
     if (typeof reading === "string") return reading;
     const body = pullRequestBody(item, url, reading.facts);
     if (body !== undefined) await this.#record(body);
-    const verdict = judgeApprovals(reading.review, notCounted);
+    const verdict = this.#withCaveat(candidate, judgeApprovals(reading.review, notCounted));
     const question = { ...candidate, reading, verdict, targetChecks: null, nowMs: this.#nowMs };
     const judgement = judgeMerge(question);
     const needsTarget = judgement.kind === "merge" || candidate.policy.withoutChecks && reading.facts.checks === "none";

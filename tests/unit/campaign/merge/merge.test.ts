@@ -25,7 +25,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
   if (bypass) bypass.reading.bypass = "this token may bypass the rules, and they could not all be read";
   const dry = await world.words({ dryRun: true });
   expect([dry[0], forge.calls.some((call) => call.startsWith("merge "))]).toEqual([
-    "would-merge: green; 1 of 1 approval of the newest commit",
+    "would-merge: green; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
     false,
   ]);
   const result = await world.merge();
@@ -138,6 +138,9 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
     "review: 0 of 1 approval of the newest commit; merger owns the token",
     "review: 0 of 1 approval of the newest commit; approver is named as a program",
   ]);
+  forge.of(1).opinions = [approval(ANN, commit(1))];
+  expect((await world.words({ dryRun: true }))[0]).toBe("would-merge: green; 1 of 1 approval of the newest commit");
+  forge.of(1).opinions = [approval(user("renovate[bot]", 5, true), commit(1))];
   // Two of them on the machine of a person who takes the responsibility.
   const { lines } = await world.merge({ ownApproval: true });
   expect(lines.map(({ word }) => word)).toEqual(["review", "merged", "review", "merged", "review"]);
@@ -326,13 +329,19 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
     "blocked: it has no checks",
   ]);
   expect((await world.words({ withoutChecks: true, only, dryRun: true })).slice(4)).toEqual([
-    "would-merge: without checks, as its repository has none; 1 of 1 approval of the newest commit",
+    "would-merge: without checks, as its repository has none; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
     "blocked: it has no checks, and its target has some",
     "blocked: it has no checks, and its target requires one",
   ]);
   forge.of(5).reading.headCommittedAt = new Date(world.clock.wallTime() - HOUR / 2).toISOString();
   expect((await world.words({ withoutChecks: true, only, dryRun: true }))[4]).toBe(
     "blocked: it has no checks, and its newest commit is less than an hour old",
+  );
+  // A commit may be much older than its push.
+  forge.of(5).reading.headCommittedAt = new Date(world.clock.wallTime() - 2 * HOUR).toISOString();
+  forge.of(5).facts.createdAt = new Date(world.clock.wallTime() - HOUR / 2).toISOString();
+  expect((await world.words({ withoutChecks: true, only, dryRun: true }))[4]).toBe(
+    "blocked: it has no checks, and was opened less than an hour ago",
   );
   expect(await failureOf(() => world.merge({ withoutChecks: true, withoutReview: true, only }))).toMatch(/^2 /);
   expect(await failureOf(() => world.merge({ withoutReview: true, only: ["acme/*"] }))).toMatch(
@@ -353,7 +362,7 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   ]);
   expect(await world.words({ dryRun: true, update: true })).toEqual([
     "would-update: it is behind its target, which ends 1 approval",
-    "would-merge: green; 1 of 1 approval of the newest commit",
+    "would-merge: green; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
   ]);
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "updated: its branch is being brought up to date",
