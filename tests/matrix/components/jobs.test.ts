@@ -217,7 +217,7 @@ test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of
     `> error: Cannot read prompt: file "stolen.md" leads out of the working directory`,
   );
   expect(jobs["job-2"]?.log).toContain(
-    `> error: Cannot read prompt as input prompt-file must be a path inside the project`,
+    `> error: Cannot read prompt because input prompt-file must be a path inside the project`,
   );
   expect(prompts()).toEqual(["<success> from a file"]);
 });
