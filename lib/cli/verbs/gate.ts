@@ -71,6 +71,11 @@ function open(context: Context): OpenPull {
   });
 }
 
+/** Names as a forge shows them. A variable without a value names nobody. */
+function namesOf(texts: readonly string[]): string[] {
+  return texts.map((text) => text.trim().replace(/^@/, "")).filter((name) => name !== "");
+}
+
 async function gate(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const approvals = option(APPROVALS);
@@ -81,8 +86,8 @@ async function gate(context: Context): Promise<number> {
   const rules = {
     approvals,
     author: flags.get(AUTHOR),
-    requesters: flags.all(REQUESTER),
-    notPeople: flags.all(NOT_PEOPLE),
+    requesters: namesOf(flags.all(REQUESTER)),
+    notPeople: namesOf(flags.all(NOT_PEOPLE)),
   };
   const { url, isOpen, text, isSet } = await runGate(pull, rules, flags.has(STATUS));
   if (flags.has(JSON_LINES)) {

@@ -74,7 +74,7 @@ const fieldsOf = (knowsQueues: boolean) =>
     nodes { commit { author { user { ${USER} } } committer { user { ${USER} } } } }
   }
   commits(last: 1) {
-    nodes { commit { statusCheckRollup { state contexts(first: 100) { totalCount nodes {
+    nodes { commit { oid statusCheckRollup { state contexts(first: 100) { totalCount nodes {
       __typename ... on CheckRun { name status conclusion } ... on StatusContext { context state }
     } } } } }
   }
@@ -130,6 +130,7 @@ const schema = z.lazy(() => {
     coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: z.nullish(nodesOf(writer)) })) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
+        oid: z.optional(z.string()),
         statusCheckRollup: z.nullish(rollupSchema),
       })),
     }))),
@@ -138,8 +139,11 @@ const schema = z.lazy(() => {
 type Node = z.output<typeof schema>;
 
 /** Null if the checks of the newest commit are not shown, which differs from having no checks. */
-function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState | null {
-  return hidden.has("commits") ? null : rollupState(commits?.nodes?.[0]?.commit?.statusCheckRollup);
+function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): ChecksState | null {
+  const commit = commits?.nodes?.[0]?.commit;
+  // GitHub lists no more than 250 commits, so the last one may not be the newest.
+  if (hidden.has("commits") || commit?.oid !== undefined && commit.oid !== headRefOid) return null;
+  return rollupState(commit?.statusCheckRollup);
 }
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";

@@ -36,6 +36,7 @@ export const pipelineSchema = z.lazy(() =>
   z.object({
     id: z.int(),
     project_id: z.nullish(z.int()),
+    ref: z.nullish(z.string()),
     sha: z.nullish(z.string()),
     status: z.string(),
     source: z.nullish(z.string()),
@@ -258,6 +259,12 @@ function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pip
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
 }
 
+/** Whether a pipeline is of an earlier commit. One of the merged result, or of a train, has a commit that only GitLab knows. */
+function isStale({ head_pipeline: pipeline, sha }: Pick<MergeRequest, "head_pipeline" | "sha">): boolean {
+  if (!pipeline?.sha || !sha || pipeline.sha === sha) return false;
+  return !/^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline.ref ?? "");
+}
+
 /**
  * The word of the pipeline, unless one of our checks has a part in it: a job of the gate, or a status, for which GitLab makes a pipeline `external`
  * if there is no other one. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
@@ -267,10 +274,12 @@ export async function checksOf(
   { repository, url }: PullRequestAddress,
   request: Pick<MergeRequest, "head_pipeline" | "sha">,
 ): Promise<ChecksState | null> {
-  const whole = pipelineState(request);
   const { head_pipeline: pipeline } = request;
+  const whole = isStale(request) ? "pending" : pipelineState(request);
   const sha = pipeline?.sha ?? request.sha;
-  if (!pipeline || !sha || whole === "none" || whole === "green" && pipeline.source !== "external") return whole;
+  if (
+    !pipeline || !sha || isStale(request) || whole === "none" || whole === "green" && pipeline.source !== "external"
+  ) return whole;
   const query = new URLSearchParams({ pipeline_id: String(pipeline.id), per_page: String(PAGE) });
   const rows = await client.getShown(
     `read the commit statuses of ${url}`,

@@ -158,6 +158,12 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
   ["a queue that only a ruleset shows", { isMergeQueueEnabled: undefined }, rule("merge_queue"), {
     facts: expect.objectContaining({ hasQueue: true }),
   }],
+  [
+    "checks of another commit than the newest, as of more than 250 commits",
+    { commits: { nodes: [{ commit: { oid: BASE, statusCheckRollup: { state: "SUCCESS" } } }] } },
+    {},
+    { facts: expect.objectContaining({ checks: null }) },
+  ],
   ["no queue", {}, {}, { facts: expect.objectContaining({ hasQueue: false }) }],
   ["a branch of which it is not shown whose it is", { isCrossRepository: undefined }, {}, {
     facts: expect.objectContaining({ isForeign: true }),

@@ -119,6 +119,23 @@ test.each<[string, Request, Record<string, unknown>, Partial<MergeReading>]>([
   ["a token whose user may not merge", open({ user: { can_merge: false } }), {}, {
     blocked: "the user of the token may not merge it",
   }],
+  [
+    "a pipeline of an earlier commit",
+    open({ head_pipeline: { id: 1, project_id: 42, sha: BASE, ref: "fix", status: "success", source: "push" } }),
+    {},
+    { facts: expect.objectContaining({ checks: "pending" }) },
+  ],
+  [
+    "a pipeline of the merged result",
+    open({
+      head_pipeline: {
+        ...{ id: 1, project_id: 42, sha: BASE, status: "success" },
+        ...{ ref: "refs/merge-requests/7/merge", source: "merge_request_event" },
+      },
+    }),
+    {},
+    { facts: expect.objectContaining({ checks: "green" }) },
+  ],
   ["one that is outdated", open({ diverged_commits_count: 3 }), {}, { isOutdated: true }],
   ["a target that is hidden", open(), { "/projects/acme%2Fweb/repository/branches/main": 404 }, { baseCommit: null }],
   ["more files than it shows", open({ changes_count: "1000+" }), {}, { changedFiles: null }],

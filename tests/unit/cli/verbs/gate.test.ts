@@ -59,6 +59,14 @@ test("gate exits 0 when enough people have approved the newest commit, without a
   });
 });
 
+test("gate takes names with an @, and no empty name for the one who asked", async () => {
+  expect((await gate(onGithub(), "--approvals", "1", "--requester", "@kim")).stdout).toContain("kim asked for it");
+  expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("named as a program");
+  expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
+    "who asked for it is not known",
+  );
+});
+
 test.each<[string, Node, string[], string]>([
   ["two are needed", {}, ["--approvals", "2"], "not approved: 1 of 2 approvals of the newest commit"],
   ["a push came after the approval", { headRefOid: "f".repeat(40) }, [], "kim approved another commit"],
