@@ -541,14 +541,14 @@ class Round {
     const canary = this.#canaryObstacle();
     let free = this.#orders.waitingLimit - waiting;
     let left = this.#orders.atMost ?? Infinity;
-    return sorted.filter(({ item, url, targetChecks, policy, judgement }) => {
+    return sorted.filter(({ item, url, targetChecks, judgement }) => {
       const needsTarget = targetChecks === "green";
       const isOut = item.merge?.state === "out" && item.merge.head === judgement.head;
       if (this.#orders.isWave && isOut) {
         this.#add(item, url, "blocked", `it left the queue: ${item.merge?.reason}; \`campaign merge\` tries again`);
         return false;
       }
-      const reason = canary !== null && !item.item.canary && !policy.isNamed
+      const reason = canary !== null && !item.item.canary
         ? canary
         : left <= 0
         ? "as many as allowed are merged"

@@ -426,6 +426,13 @@ test("mergeCampaign() sends no further merge once another process has asked for 
   expect((await world.records()).filter(({ type }) => type === "stopped").length).toBe(1);
 });
 
+test("mergeCampaign() takes the canary first also when another item is named", async () => {
+  const world = await mergeWorld(2, { file: { canary: { size: 1 } } });
+  world.forge.of(1).facts.draft = true;
+  expect(await world.words({ only: [project(2)] })).toEqual([`checks: the canary ${project(1)} is merged first`]);
+  expect(world.forge.of(2).merges).toBe(0);
+});
+
 test("mergeCampaign() merges nothing while the canary waits for approval", async () => {
   const world = await mergeWorld(3, { file: { canary: { size: 1, gate: "manual" } } }, undefined, false);
   await world.waves(["gated"]);
