@@ -37,15 +37,18 @@ interface FileRules extends CheckLimits {
 
 export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Promise<GoodFile | BadFile> {
   let value: unknown;
+  let text: string;
   try {
-    value = parseStrictJson(decodeStrictly(bytes));
+    text = decodeStrictly(bytes);
+    value = parseStrictJson(text);
   } catch (error) {
     if (!(error instanceof JsonMistake)) throw error;
     return { kind: "result-not-json", mistakes: [`line ${error.line}, column ${error.column}: ${error.message}`] };
   }
   const secret = secretIn(value, rules.redact);
   if (secret !== undefined) return { kind: "result-invalid", mistakes: [`${shownPointer(secret)} holds a secret`] };
-  const checked = await (rules.check?.(value) ?? checkBySchema(value, rules));
+  // The caller's validator may change what it gets.
+  const checked = await (rules.check?.(parseStrictJson(text)) ?? checkBySchema(value, rules));
   if ("mistakes" in checked) return { kind: "result-invalid", mistakes: checked.mistakes };
   return { kind: "good", value, output: checked.value };
 }

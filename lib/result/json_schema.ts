@@ -130,7 +130,7 @@ const UNSUPPORTED = [
 ];
 
 /** Most levels of a schema. */
-const MAX_LEVELS = 64;
+export const MAX_LEVELS = 64;
 
 /** Checks a schema. @throws {SchemaMistake} with the first mistake. */
 export function checkJsonSchema(value: unknown): Draft {

@@ -3,7 +3,7 @@
  * @module
  */
 import { isObject } from "../lookup.ts";
-import { checkJsonSchema, type Draft, SchemaMistake } from "./json_schema.ts";
+import { checkJsonSchema, type Draft, MAX_LEVELS, SchemaMistake } from "./json_schema.ts";
 import { pointerTo } from "./strict_json.ts";
 
 /** A schema that has passed every check. */
@@ -23,12 +23,30 @@ const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 
 /** @throws {SchemaMistake} with the first mistake. */
 export function checkResultSchema(value: unknown): ResultSchema {
-  const draft = checkJsonSchema(value);
-  return { text: shownSchema(value), draft, outputs: outputNames(value) };
+  const text = shownSchema(value);
+  return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
 }
 
-/** A schema as the agent gets it. @throws {SchemaMistake} if it is too large. */
+/** Refuses what JSON writes as something else: another schema would be sent and checked. */
+function checkIsJson(value: unknown, at = ""): void {
+  if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
+  if (Array.isArray(value)) return value.forEach((item, index) => checkIsJson(item, pointerTo(at, index)));
+  if (isObject(value) && Object.prototype.toString.call(value) === "[object Object]" && !isFunction(value.toJSON)) {
+    for (const [name, inner] of Object.entries(value)) {
+      if (inner !== undefined) checkIsJson(inner, pointerTo(at, name));
+    }
+    return;
+  }
+  const isScalar = value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value);
+  if (!isScalar) throw new SchemaMistake(at, at === "" ? "a schema must be an object" : "JSON has no such value");
+}
+
+const isFunction = (value: unknown) => typeof value === "function";
+
+/** A schema as the agent gets it. @throws {SchemaMistake} if it is no object of JSON, or too large. */
 export function shownSchema(value: unknown): string {
+  if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
+  checkIsJson(value);
   const text = JSON.stringify(value);
   const bytes = new TextEncoder().encode(text).length;
   if (bytes <= MAX_BYTES) return text;

@@ -2,11 +2,11 @@
  * The file of a schema: JSON or YAML to a value, with the place of each part of it.
  * @module
  */
-import { isAlias, LineCounter, parseDocument, visit } from "yaml";
+import { LineCounter, parseDocument, visit } from "yaml";
 import { UsageError } from "../errors.ts";
 import { SchemaMistake } from "./json_schema.ts";
 import { checkResultSchema } from "./result_schema.ts";
-import { JsonMistake, lineAndColumn, parseStrictJson } from "./strict_json.ts";
+import { holds, JsonMistake, lineAndColumn, parseStrictJson, UNHELD } from "./strict_json.ts";
 
 interface Place {
   line: number;
@@ -77,14 +77,14 @@ function ofYaml(text: string, file: string): SchemaText {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const [mistake] = [...document.errors, ...document.warnings];
     if (mistake !== undefined) throw refusal(file, place(mistake.pos[0]), mistake.message.replace(/\s+/g, " "));
-    visit(document, (_key, node) => {
-      if (!isAlias(node)) return;
-      throw refusal(
-        file,
-        node.range ? place(node.range[0]) : undefined,
-        "it contains an alias",
-        "write the value itself",
-      );
+    visit(document, {
+      Alias(_key, { range }) {
+        throw refusal(file, range ? place(range[0]) : undefined, "it contains an alias", "write the value itself");
+      },
+      Scalar(_key, { value, source, range }) {
+        if (typeof value !== "number" || holds(value, source ?? "")) return;
+        throw refusal(file, range ? place(range[0]) : undefined, UNHELD);
+      },
     });
     return {
       value: document.toJS(),

@@ -198,7 +198,7 @@ class Reader {
     const digits = NUMBER.exec(this.#text)?.[0];
     if (digits === undefined) this.#refuse("a value of JSON is missing");
     const value = Number(digits);
-    if (!holds(value, digits)) this.#refuse("a number is too large or has too many digits");
+    if (!holds(value, digits)) this.#refuse(UNHELD);
     this.#at += digits.length;
     // Without this, `01` and `1x` would be reported as a missing comma.
     if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not written as JSON has it");
@@ -206,8 +206,11 @@ class Reader {
   }
 }
 
+/** Why a number is refused that a double does not hold. */
+export const UNHELD = "a number is too large or has too many digits";
+
 /** Whether a double holds a number: it is finite, not a small one that became zero, and a whole number has all of its digits. */
-function holds(value: number, digits: string): boolean {
+export function holds(value: number, digits: string): boolean {
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(digits.split(/[eE]/, 1)[0] ?? "");
   return !/^-?\d+$/.test(digits) || Number.isSafeInteger(value) || BigInt(digits) === BigInt(value);

@@ -56,7 +56,7 @@ export interface ResultRequest<S extends object = object> {
   path: string;
   /** JSON Schema, or a schema of zod or of another library with the interface Standard Schema. */
   schema: S;
-  /** JSON Schema that the agent gets. @default what `schema` is, or can make */
+  /** JSON Schema that the agent gets, with a schema of a library. @default what that can make */
   jsonSchema?: object | undefined;
   /** Most follow-ups that ask for the file alone if it is not good: 0, 1 or 2. Each is a run of its own. @default {0} */
   retries?: number | undefined;
@@ -106,8 +106,15 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
     });
   }
   const standard = standardOf(schema);
+  if (standard === undefined && jsonSchema !== undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
+      advice: "give a JSON Schema as 'schema' alone",
+    });
+  }
   try {
-    if (standard === undefined) return { path, schema: checkResultSchema(jsonSchema ?? schema), retries };
+    if (standard === undefined) return { path, schema: checkResultSchema(schema), retries };
     const shown = jsonSchema ?? jsonSchemaOf(schema, standard);
     return {
       path,
@@ -156,11 +163,15 @@ function jsonSchemaOf(schema: object, { vendor, jsonSchema }: Standard): unknown
 }
 
 async function checkBy(standard: Standard, value: unknown): Promise<{ value: unknown } | { mistakes: string[] }> {
-  let answer: StandardSchemaAnswer<unknown>;
+  let answer: StandardSchemaAnswer<unknown> | undefined;
   try {
     answer = await standard.validate(value);
   } catch (error) {
     return { mistakes: [`the whole value could not be checked: ${shortened(messageOf(error))}`] };
+  }
+  // The mistakes of ArkType are a list that has itself as `issues`.
+  if (typeof answer !== "object" || answer === null) {
+    return { mistakes: ["the whole value could not be checked: its validator gave no answer"] };
   }
   if (answer.issues === undefined) return { value: answer.value };
   const mistakes = answer.issues.slice(0, MAX_MISTAKES).map(({ path = [], message }) => {

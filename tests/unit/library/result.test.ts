@@ -104,6 +104,9 @@ test("run() takes what a validator throws or answers for mistakes of the value",
     [() => Promise.reject(new Error("boom")), "the whole value could not be checked: boom"],
     [() => ({ issues: [{ message: "too\nlong", path: ["a", { key: 0 }] }] }), '"/a/0": too long'],
     [() => ({ issues: [] }), "the whole value is not valid"],
+    // Source: ArkType 2, `ArkErrors`.
+    [() => Object.assign([], { issues: [{ message: "too short" }] }), "the whole value: too short"],
+    [(() => undefined) as never, "the whole value could not be checked: its validator gave no answer"],
   ];
   for (const [validate, mistake] of cases) {
     const { mogplex, request } = world({});
@@ -122,6 +125,17 @@ test("run() starts nothing when the result is wrong", async () => {
     [{ path, schema: "x" }, "Cannot use the schema of the result because a schema must be an object"],
     [{ path, schema: {}, retries: 3 }, "'retries' must be a whole number from 0 to 2: 3"],
     [{ path, schema: {}, retry: 1 }, "fields of 'result' have no 'retry'; there are path, schema, jsonSchema, retries"],
+    [
+      { path, schema: { type: "integer" }, jsonSchema: {} },
+      "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
+    ],
+    ...[undefined, "x", [], Object].map((made): [unknown, string] => [
+      {
+        path,
+        schema: { "~standard": { version: 1, vendor: "acme", validate() {}, jsonSchema: { input: () => made } } },
+      },
+      "Cannot use the schema of the result because a schema must be an object",
+    ]),
     [7, "'result' must be"],
   ];
   for (const [result, message] of cases) {
@@ -149,4 +163,11 @@ test("run() asks again for the file as often as 'retries' permits", async () => 
   const { mogplex, request, runs } = world({ ok: "yes" });
   const { exitCode } = await mogplex.run(request({ path, schema: SCHEMA, retries: 1 }), { throwOnFailure: false });
   expect([exitCode, runs()]).toEqual([1, 2]);
+});
+
+test("run() keeps the value of the file when a validator changes the object that it gets", async () => {
+  const { mogplex, request } = world({ list: [1, 2] });
+  const schema = foreign((value) => ({ value: (value as { list: number[] }).list.splice(0) }));
+  const { value, resultFile } = await mogplex.run(request({ path, schema, jsonSchema: {} }));
+  expect([value, resultFile?.value]).toEqual([[1, 2], { list: [1, 2] }]);
 });

@@ -182,3 +182,31 @@ test("checkResultSchema() makes outputs of the scalars of the top level alone", 
   };
   expect(checkResultSchema({ properties }).outputs).toEqual(["ok", "version", "count", "share"]);
 });
+
+test("readSchemaFile() refuses YAML that JSON cannot hold, because another rule would be sent and checked", () => {
+  const cases: [text: string, message: string][] = [
+    ["maximum: .inf", 'a number is too large or has too many digits: "s.yml:1:10"'],
+    ["enum: [1, .nan]", 'a number is too large or has too many digits: "s.yml:1:11"'],
+    ["const: 12345678901234567891", 'a number is too large or has too many digits: "s.yml:1:8"'],
+    ["const: !!binary aGVsbG8=", 'JSON has no such value: "s.yml:1:17"'],
+    ["properties: !!omap [a: { type: string }]", 'JSON has no such value: "s.yml:1:20"'],
+    ["properties: !!set { a }", 'JSON has no such value: "s.yml:1:19"'],
+  ];
+  for (const [text, message] of cases) {
+    expect(() => readSchemaFile(text, "s.yml"), text).toThrow(
+      `Cannot read the schema of the result because ${message}`,
+    );
+  }
+  expect(readSchemaFile("enum: [0x10, 1.5, 0, 0.0, -0, 12345678901234567168]", "s.yml")).toEqual({
+    enum: [16, 1.5, 0, 0, -0, 12345678901234567168],
+  });
+});
+
+test("checkResultSchema() refuses what JSON cannot hold", () => {
+  const circle: unknown[] = [];
+  circle.push(circle);
+  for (const value of [Infinity, NaN, 1n, () => 1, new Map(), new Date(0), undefined]) {
+    expect(() => checkResultSchema({ enum: [value] }), String(value)).toThrow("JSON has no such value");
+  }
+  expect(() => checkResultSchema({ const: circle })).toThrow("a schema has at most 64 levels");
+});
