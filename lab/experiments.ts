@@ -10,6 +10,7 @@ import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
 import { GITEA_ACTIONS } from "./experiments/gitea_actions.ts";
 import { GITEA_APPROVALS } from "./experiments/gitea_approvals.ts";
 import { GITEA_CAMPAIGN } from "./experiments/gitea_campaign.ts";
+import { GITEA_MERGE } from "./experiments/gitea_merge.ts";
 import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_RESULT } from "./experiments/gitea_result.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
@@ -43,6 +44,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITEA_ACTIONS,
   ...GITEA_APPROVALS,
   ...GITEA_CAMPAIGN,
+  ...GITEA_MERGE,
   ...GITEA_RESULT,
   ...GITEA_WRITES,
   ...GITEA_CLOSE,

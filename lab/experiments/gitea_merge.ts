@@ -1,0 +1,368 @@
+/**
+ * A campaign of thirty repositories on a real Gitea, from the plan to the merges of its waves: a quarter of the requests to Gitea's API come to nothing,
+ * before or after Gitea has obeyed, and twenty commands are killed on the way. Most pull requests are approved as they should be; each of the others lacks
+ * one thing, and must never be merged.
+ */
+import process from "node:process";
+import { runtimes } from "../../tools/setup.mjs";
+import { type Bench, COMMAND, type Service } from "../bench.ts";
+import type { Experiment } from "../experiment.ts";
+import { type Gitea, type GiteaUser, startGitea } from "../gitea.ts";
+import { tokenOf } from "../gitea_world.ts";
+import { GIT, GITEA } from "../programs.ts";
+
+const COUNT = 30;
+const KILLS = 20;
+/** Longest time until everything that may be merged is, in milliseconds. */
+const PATIENCE_MS = 20 * 60_000;
+
+const FILE = `version: 1
+name: docs
+title: Write the docs [skip ci]
+prompt: Write the docs.
+repositories: [{ query: acme/ }]
+branch: mogplex/docs
+success: { require: pull-request }
+not-people: [approver]
+`;
+const MERGING = `${FILE}merge: { when: approved, method: squash }\n`;
+
+const nameOf = (number: number) => `r${String(number).padStart(2, "0")}`;
+
+interface People {
+  owner: GiteaUser;
+  /** Opens the pull requests. */
+  agent: GiteaUser;
+  /** Reviews, and may push. */
+  lee: GiteaUser;
+  /** Has planned the campaign, and may push. */
+  kim: GiteaUser;
+  /** Looks like a person, and is a program by the file. */
+  approver: GiteaUser;
+  /** May push at first. */
+  max: GiteaUser;
+  /** Owns the token that merges. */
+  merger: GiteaUser;
+}
+
+interface Pull {
+  repository: string;
+  number: number;
+  /** The commit of the agent. */
+  head: string;
+  path: string;
+}
+
+/** What keeps a pull request from being merged. */
+type Flaw = (gitea: Gitea, people: People, pull: Pull) => Promise<void>;
+
+const approve = (gitea: Gitea, { path }: Pull, by: GiteaUser) =>
+  gitea.call("POST", `${path}/reviews`, { event: "APPROVED", body: "Fine." }, by);
+
+const setStatus = (gitea: Gitea, { repository, head }: Pull, context: string, state: string, by: GiteaUser) =>
+  gitea.call("POST", `/repos/${repository}/statuses/${head}`, { context, state }, by);
+
+/** By the number of the repository; all others are approved by lee, and green. */
+const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new Map<number, readonly [string, Flaw]>([
+  [20, ["whose only status is ours", async (gitea, { lee, owner }, pull) => {
+    await setStatus(gitea, pull, "mogplex", "success", owner);
+    await approve(gitea, pull, lee);
+  }]],
+  [21, ["with a push of the agent after the approval", async (gitea, { lee, agent, owner }, pull) => {
+    await approve(gitea, pull, lee);
+    const head = await gitea.commit(pull.repository, "mogplex/docs", "later.md", "Later.\n", agent);
+    await setStatus(gitea, { ...pull, head }, "unit", "success", owner);
+  }]],
+  [22, ["that a program has approved", async (gitea, { approver, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, approver);
+  }]],
+  [23, ["that the one who asked for it has approved", async (gitea, { kim, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, kim);
+  }]],
+  [24, ["approved by somebody who may not push any more", async (gitea, { max, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, max);
+    await gitea.call("DELETE", `/repos/${pull.repository}/collaborators/${max.name}`);
+  }]],
+  [25, ["that nobody has approved", (gitea, { owner }, pull) => setStatus(gitea, pull, "unit", "success", owner)]],
+  [26, ["that was moved to another target", async (gitea, { lee, owner }, pull) => {
+    await gitea.commit(pull.repository, "prod", "prod.md", "Production.\n");
+    await gitea.call("PATCH", pull.path, { base: "prod" }, owner);
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, lee);
+  }]],
+  [27, ["that the owner of the token has approved", async (gitea, { merger, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, merger);
+  }]],
+  [28, ["with a red check", async (gitea, { lee, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "failure", owner);
+    await approve(gitea, pull, lee);
+  }]],
+  [29, ["that is a draft", async (gitea, { lee, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, lee);
+    await gitea.call("PATCH", pull.path, { title: "WIP: Write the docs" }, owner);
+  }]],
+  [30, ["with a commit of a person after the approval", async (gitea, { lee, owner }, pull) => {
+    await setStatus(gitea, pull, "unit", "success", owner);
+    await approve(gitea, pull, lee);
+    const head = await gitea.commit(pull.repository, "mogplex/docs", "person.md", "By hand.\n", lee);
+    await setStatus(gitea, { ...pull, head }, "unit", "success", owner);
+  }]],
+]);
+
+/** Random numbers that are the same each time. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+async function makePeople(gitea: Gitea): Promise<People> {
+  const names = ["acme", "agent", "lee", "kim", "approver", "max", "merger"];
+  const users: GiteaUser[] = [];
+  for (const name of names) users.push(await gitea.user(name));
+  const [owner, agent, lee, kim, approver, max, merger] = users as [
+    ...[GiteaUser, GiteaUser, GiteaUser, GiteaUser],
+    ...[GiteaUser, GiteaUser, GiteaUser],
+  ];
+  for (let number = 1; number <= COUNT; number++) {
+    const repository = await gitea.repository(owner, nameOf(number));
+    const writers = [agent, lee, kim, approver, max].map((user) => gitea.allow(repository, user, "write"));
+    await Promise.all([...writers, gitea.allow(repository, merger, "admin")]);
+  }
+  return { owner, agent, lee, kim, approver, max, merger };
+}
+
+/** The runs that the journal on the server knows, with the names of their repositories. */
+async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
+  const tree = await gitea.ask("GET", "/repos/acme/ops/git/trees/waves?recursive=true");
+  const paths = (tree.body?.tree ?? []).map(({ path }: { path: string }) => path) as string[];
+  const runs = new Map<string, string>();
+  for (const path of paths.filter((each) => each.endsWith(".ndjson"))) {
+    const answer = await fetch(`${gitea.origin}/api/v1/repos/acme/ops/raw/${path}?ref=waves`, {
+      headers: { authorization: `token ${gitea.admin.token}` },
+    });
+    for (const line of (await answer.text()).split("\n").filter((each) => each !== "")) {
+      const { type, runId, item } = JSON.parse(line) as { type: string; runId?: string; item?: string };
+      if (type === "started" && runId !== undefined && item !== undefined) runs.set(runId, item.split("@")[0] ?? "");
+    }
+  }
+  return runs;
+}
+
+/**
+ * Does the work of the runs that are at work, as the service would.
+ *
+ * @param delivered Ids of runs whose work is done.
+ * @returns the new pull requests.
+ */
+async function deliver(
+  service: Service,
+  gitea: Gitea,
+  { agent }: People,
+  delivered: Set<string>,
+): Promise<Pull[]> {
+  const headers = { authorization: `Bearer ${service.token}` };
+  const pulls: Pull[] = [];
+  for (const [id, repository] of await runsOf(gitea)) {
+    if (delivered.has(id)) continue;
+    const one = await fetch(`${service.url}/api/v1/mogplex/runs/${id}`, { headers });
+    const { data: { run } } = await one.json() as { data: { run: { branch: { working: string } } } };
+    delivered.add(id);
+    const head = await gitea.commit(repository, run.branch.working, "docs.md", "By an agent.\n", agent);
+    const number = await gitea.pull(repository, run.branch.working, "Write the docs", agent);
+    const pull = await gitea.call("GET", `/repos/${repository}/pulls/${number}`);
+    const payload = {
+      stage: "git_delivery",
+      changed: true,
+      pull_request_url: pull.html_url,
+      base_branch: "main",
+      working_branch: run.branch.working,
+    };
+    await service.control("setRun", { runId: id, run: { status: "streaming" } });
+    await service.control("appendEvents", {
+      runId: id,
+      events: [
+        { type: "log", message: "Pull request ready", payload: { ...payload, auto_committed_files: [] } },
+        { type: "finished", message: "Harness run finished", payload: { exit_code: 0, failure_code: null } },
+      ],
+    });
+    await service.control("setRun", { runId: id, run: { status: "success" }, call: { status: "success" } });
+    pulls.push({ repository, number, head, path: `/repos/${repository}/pulls/${number}` });
+  }
+  return pulls;
+}
+
+async function merge(bench: Bench): Promise<void> {
+  const random = seeded(4);
+  let isFaulty = false;
+  const faults = { drop: 0, lose: 0 };
+  const gitea = await startGitea(bench, true, (line) => {
+    if (!isFaulty || !line.includes(" /api/v1/") || random() >= 0.25) return undefined;
+    const fault = random() < 0.5 ? "drop" : "lose";
+    faults[fault]++;
+    return fault;
+  });
+  const people = await makePeople(gitea);
+  const names = Array.from({ length: COUNT }, (_, index) => `acme/${nameOf(index + 1)}`);
+  const service = await bench.service(undefined, 50, names, ["--start-limits", "off"]);
+  await gitea.call("POST", "/user/repos", { name: "ops", private: true, auto_init: true }, people.owner);
+  const { host, certificate } = gitea.front;
+  const env = {
+    ...service.env,
+    ...{ GIT_SSL_CAINFO: certificate, NODE_EXTRA_CA_CERTS: certificate },
+    ...{ USER: people.kim.name, MOGPLEX_DEV_START_LIMITS: "off" },
+    MOGPLEX_GIT_TOKEN: people.owner.token,
+    MERGE_TOKEN: await tokenOf(gitea, people.merger, ["write:repository", "read:user", "write:issue"]),
+    MOGPLEX_MERGE_TOKEN_VARIABLE: `${host}=MERGE_TOKEN`,
+  };
+  const home = `git:https://${host}/acme/ops.git#waves`;
+  let file = FILE;
+  /** A command in an empty folder, as on another machine. */
+  const start = (verb: string, ...args: string[]) => {
+    const cwd = bench.newFolder();
+    bench.writeFiles(cwd, { "campaign.yml": file });
+    return bench.start([runtimes.node, COMMAND, "campaign", verb, "campaign.yml", "--home", home, ...args], {
+      cwd,
+      env,
+    });
+  };
+  const output: string[] = [];
+  const run = async (verb: string, ...args: string[]) => {
+    const ended = await start(verb, ...args).ended;
+    output.push(`${verb} ${ended.code}: ${ended.stderr.slice(-300)}`);
+    return ended;
+  };
+
+  const planned = await run("plan");
+  bench.check("the campaign of 30 repositories is planned", planned.code === 0, planned.stderr);
+  isFaulty = true;
+  const pulls = new Map<string, Pull>();
+  const delivered = new Set<string>();
+  let kills = 0;
+  /** Starts a command, and kills it at some time before `ms`. */
+  const kill = async (ms: number, verb: string, ...args: string[]) => {
+    const running = start(verb, ...args);
+    const hasEnded = await Promise.race([
+      running.ended.then(() => true),
+      Bun.sleep(300 + random() * ms).then(() => false),
+    ]);
+    if (hasEnded) return;
+    process.kill(-running.pid, "SIGKILL");
+    kills++;
+    await running.ended;
+  };
+  const until = performance.now() + PATIENCE_MS;
+  const isOver = () => performance.now() > until;
+  while (pulls.size < COUNT && !isOver()) {
+    if (kills < KILLS / 2) await kill(3_000, "advance");
+    await run("advance");
+    for (const pull of await deliver(service, gitea, people, delivered)) {
+      pulls.set(pull.repository, pull);
+      const [, prepare] = FLAWS.get(Number(pull.repository.slice(-2))) ?? [];
+      if (prepare !== undefined) await prepare(gitea, people, pull);
+      else {
+        await setStatus(gitea, pull, "unit", "success", people.owner);
+        await approve(gitea, pull, people.lee);
+      }
+    }
+  }
+  bench.check("each of the 30 repositories has its pull request", pulls.size === COUNT, output.slice(-5).join("\n"));
+  // Only a plan turns the merges of waves on.
+  file = MERGING;
+  const changed = await run("plan");
+  bench.check("a plan turns the merges of waves on", changed.code === 0, changed.stderr);
+  while (kills < KILLS && !isOver()) {
+    if (kills % 5 === 4) await kill(15_000, "advance");
+    else await kill(12_000, "merge", "--method", "squash", "--only", `acme/r${kills % 2}*`);
+  }
+  bench.check("20 commands were killed", kills >= KILLS, String(kills));
+  const wanted = [...pulls.values()].filter(({ repository }) => !FLAWS.has(Number(repository.slice(-2))));
+  const stateOf = async ({ path }: Pull) => await gitea.call("GET", path);
+  const isMerged = async (pull: Pull) => (await stateOf(pull)).merged === true;
+  for (let round = 0; !isOver(); round++) {
+    await run("merge", "--method", "squash", "--only", `acme/r${round % 2}*`);
+    const states = await Promise.all(wanted.map(isMerged));
+    if (states.every(Boolean)) break;
+  }
+  const left = [];
+  for (const pull of wanted) if (!await isMerged(pull)) left.push(pull.repository);
+  bench.check(
+    "everything that is approved and green is merged",
+    left.length === 0,
+    `${left} ${output.slice(-2).join("\n")}`,
+  );
+
+  const close = [
+    "--only",
+    `acme/${nameOf(25)}`,
+    "--reason",
+    "not wanted",
+    "--yes",
+    "--forge-host",
+    `${host}=MERGE_TOKEN`,
+  ];
+  await run("close", ...close);
+  await run("close", ...close);
+  isFaulty = false;
+  const last = await run("close", ...close);
+  await run("advance");
+  const wrong: string[] = [];
+  for (const pull of wanted) {
+    const { merged_by: by, head } = await stateOf(pull);
+    const commits = await gitea.call("GET", `/repos/${pull.repository}/commits?sha=main&limit=50`);
+    const reviews = await gitea.call("GET", `${pull.path}/reviews`);
+    const isApproved = reviews.some((review: { state: string; commit_id: string; user: { login: string } }) =>
+      review.state === "APPROVED" && review.commit_id === head.sha && review.user.login === "lee"
+    );
+    const message = String(commits[0]?.commit?.message ?? "");
+    const isOnce = commits.length === 2 && !/skip ci/i.test(message);
+    if (by?.login !== "merger" || head.sha !== pull.head || !isApproved || !isOnce) {
+      wrong.push(`${pull.repository}: ${message}`);
+    }
+  }
+  bench.check(
+    "each is merged once, at the commit that was approved, and no word in its commit skips CI",
+    wrong.length === 0,
+    wrong.join(),
+  );
+  for (const [number, [name]] of FLAWS) {
+    const pull = pulls.get(`acme/${nameOf(number)}`);
+    const state = pull === undefined ? undefined : await stateOf(pull);
+    bench.check(`a pull request ${name} is not merged`, state?.merged === false, JSON.stringify(state?.state));
+  }
+  const closed = pulls.get(`acme/${nameOf(25)}`);
+  const comments = closed === undefined
+    ? []
+    : await gitea.call("GET", `/repos/${closed.repository}/issues/${closed.number}/comments`);
+  bench.check(
+    "a close that was repeated has left one comment",
+    comments.length === 1,
+    `${comments.length} ${last.stderr}`,
+  );
+  const person = await gitea.ask("GET", `/repos/acme/${nameOf(30)}/contents/person.md?ref=mogplex/docs`);
+  bench.check("the commit of a person is still there", person.status === 200, String(person.status));
+  const again = await run("merge", "--dry-run");
+  bench.check("a further command has nothing to merge", !/^would merge/m.test(again.stdout), again.stdout.slice(-400));
+  const count = faults.drop + faults.lose;
+  bench.check("requests were dropped, and answers lost", faults.drop > 20 && faults.lose > 20, String(count));
+}
+
+/** Merges on a real Gitea that fails. */
+export const GITEA_MERGE: readonly Experiment[] = [
+  {
+    name: "gitea-merge",
+    system: "Gitea, Forgejo",
+    programs: [GITEA, GIT],
+    tried:
+      "a campaign of 30 repositories from the plan to the merges of its waves, killed 20 times, a quarter of the requests failing: nothing is merged twice, and nothing that was not approved at its commit by somebody else",
+    limitSeconds: 1800,
+    run: merge,
+  },
+];
