@@ -96,7 +96,7 @@ export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory)
  * @throws {MogplexError} with exit code 65 or 69 if it cannot be read.
  */
 export async function readItemResult(
-  { lock, session, openFiles }: Work,
+  { lock, session, openFiles, redact }: Work,
   memory: ItemMemory,
   { changed, pushedBranch, workingBranch, pullRequest }: EventFacts,
 ): Promise<ResultMemory | undefined> {
@@ -120,7 +120,7 @@ export async function readItemResult(
   const branch = changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
   const blobBefore = memory.result?.blob ?? null;
   const wanted = { path, schema, retries: 0 };
-  const { file } = await readResultFile(session, { open, repository }, wanted, { branch, blobBefore });
+  const { file } = await readResultFile(session, { open, repository }, wanted, { branch, blobBefore, redact });
   const { cause, commit, blob, mistakes, value } = file;
   if (cause === "result-unreadable") {
     throw new MogplexError({ attempted: "read result", why: mistakes.join("; ") }, "unavailable");

@@ -210,3 +210,13 @@ test("decideCampaign() asks for the file alone, on the branch of the pull reques
     { ok: true, count: 1 },
   ]);
 });
+
+test("runCampaign() refuses a result with the secret of the campaign file's notifications", async () => {
+  const secret = "hooks.example.com/services/T0/abcdefgh12345678";
+  const world = worldOf([{ json: { ok: true, count: 1, names: ["abcdefgh12345678"] } }], {
+    env: { CAMPAIGN_HOOK: `https://${secret}` },
+    file: { notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example.com", on: ["gated"] } },
+  });
+  const { view } = await world.waves(["done"]);
+  expect(view.items[0]?.reason).toBe('result-invalid: "/names/0" holds a secret');
+});
