@@ -143,8 +143,8 @@ async function carryOut({ store, writer: writerOf }: WriteWork, id: string, act:
 }
 
 function without(names: readonly string[], others: readonly string[]): string[] {
-  const known = new Set(others.map((name) => name.toLowerCase()));
-  return names.filter((name) => !known.has(name.toLowerCase()));
+  const otherNames = new Set(others.map((name) => name.toLowerCase()));
+  return names.filter((name) => !otherNames.has(name.toLowerCase()));
 }
 
 /** Adds reviewers and labels that the pull request does not have. @returns Why the forge has accepted none of the reviewers; null if it has. */

@@ -186,8 +186,8 @@ function copiesOf({ io, writer }: Context, data: DashboardData): { data: Dashboa
   const home = { name: dashboardName(data), href: "../index.html" };
   const copied = (page: string | null): string | null => {
     if (page === null) return null;
-    const known = copies.get(page);
-    if (known !== undefined) return known.name;
+    const copy = copies.get(page);
+    if (copy !== undefined) return copy.name;
     if (copies.size >= MAX_PAGES) return null;
     try {
       // Nothing behind a symbolic link is published.

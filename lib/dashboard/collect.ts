@@ -82,12 +82,12 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 
   const query = { limit: MAX_LISTED };
   const repos = await list("repositories", async () => {
-    const found = await client.listRepos(query, reader.call());
-    return { found, state: listed(found.length, "repositories") };
+    const rows = await client.listRepos(query, reader.call());
+    return { found: rows, state: listed(rows.length, "repositories") };
   });
   const sandboxes = await list("sandboxes", async () => {
-    const found = await client.listSandboxes(query, reader.call());
-    return { found, state: listed(found.length, "sandboxes") };
+    const rows = await client.listSandboxes(query, reader.call());
+    return { found: rows, state: listed(rows.length, "sandboxes") };
   });
   const all = await list("automations", async () => {
     const page = await client.listAutomations({ limit: MAX_AUTOMATIONS }, reader.call());
@@ -229,11 +229,11 @@ async function readRuns(
   let failures = 0;
   for (const { id } of byInterest(automations)) {
     if (reader.left === 0 || reader.ending !== undefined || failures === MAX_FAILURES) break;
-    const found = await reader.read(() => client.listAutomationRuns(id, { limit: MAX_RUNS }, reader.call(2)));
-    if (found instanceof NotFoundError) gone.add(id);
-    else if (found instanceof MogplexError) [last, failures] = [found, failures + 1];
+    const answer = await reader.read(() => client.listAutomationRuns(id, { limit: MAX_RUNS }, reader.call(2)));
+    if (answer instanceof NotFoundError) gone.add(id);
+    else if (answer instanceof MogplexError) [last, failures] = [answer, failures + 1];
     else {
-      runs.set(id, runsOf(found, clock.wallTime()));
+      runs.set(id, runsOf(answer, clock.wallTime()));
       failures = 0;
     }
   }
@@ -344,14 +344,14 @@ export function filesOf(
   patterns: readonly string[],
   list: ListDirectory,
 ): { found: Map<string, string[]>; cut: GlobCut | null } {
-  let left = MAX_ENTRIES;
+  let budget = MAX_ENTRIES;
   let looked = "";
   let cut: GlobCut | null = null;
   const entriesOf = (folder: string) => {
     if (cut !== null) return [];
     const entries = list(folder === "" ? "." : folder) ?? [];
-    if (entries.length > left) cut = { pattern: looked, folder };
-    left -= entries.length;
+    if (entries.length > budget) cut = { pattern: looked, folder };
+    budget -= entries.length;
     return cut === null ? entries : [];
   };
   const join = (folder: string, name: string) =>
@@ -383,15 +383,15 @@ export function filesOf(
       .flatMap(({ name }) => isLast ? [join(folder, name)] : walk(join(folder, name), rest, true));
   }
 
-  const found = new Map<string, string[]>();
+  const matches = new Map<string, string[]>();
   for (const pattern of patterns) {
     looked = pattern;
     const isAbsolute = pattern.startsWith("/");
     const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
     const paths = SPECIAL.test(pattern) ? walk(isAbsolute ? "/" : "", parts) : [pattern];
-    found.set(pattern, [...new Set(paths)].sort());
+    matches.set(pattern, [...new Set(paths)].sort());
   }
-  return { found, cut };
+  return { found: matches, cut };
 }
 
 /** A name with a leading dot only matches a pattern with a leading dot, as in shells. */

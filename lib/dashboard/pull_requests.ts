@@ -48,7 +48,7 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     moments.filter(({ state, opened, ended }) =>
       opened <= atMs && (state === "open" || (state === "merged" || state === "closed") && ended > atMs)
     ).length;
-  const asked = reading === null ? null : {
+  const counts = reading === null ? null : {
     merged: pair((back) => moments.filter(({ state, ended }) => state === "merged" && inSpan(ended, back)).length),
     closed: pair((back) => moments.filter(({ state, ended }) => state === "closed" && inSpan(ended, back)).length),
     waiting: { last: moments.filter(({ state }) => state === "open").length, before: wereOpen(nowMs - WEEK_MS) },
@@ -59,9 +59,9 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     ...stateOf(named.length, all.filter(({ isRead }) => !isRead).length, reading),
     count: named.length,
     opened: pair((back) => moments.filter(({ opened }) => inSpan(opened, back)).length),
-    merged: asked?.merged ?? null,
-    closed: asked?.closed ?? null,
-    waiting: asked?.waiting ?? null,
+    merged: counts?.merged ?? null,
+    closed: counts?.closed ?? null,
+    waiting: counts?.waiting ?? null,
     entries: waiting.slice(0, MAX_ENTRIES).map(({ isRead: _isRead, endedAt: _endedAt, ...entry }) => entry),
   };
 }

@@ -33,8 +33,8 @@ export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
   for (const run of all) {
     if (run.runId === null) others.push(run);
     else {
-      const known = byId.get(run.runId);
-      byId.set(run.runId, known === undefined ? run : completed(known, run));
+      const earlier = byId.get(run.runId);
+      byId.set(run.runId, earlier === undefined ? run : completed(earlier, run));
     }
   }
   const fromMs = mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
@@ -113,9 +113,9 @@ export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): Reposi
   const byName = new Map<string, RunEntry[]>();
   for (const run of runs) {
     if (run.repository === null) continue;
-    const own = byName.get(run.repository) ?? [];
-    own.push(run);
-    byName.set(run.repository, own);
+    const repositoryRuns = byName.get(run.repository) ?? [];
+    repositoryRuns.push(run);
+    byName.set(run.repository, repositoryRuns);
   }
   return [...byName].map(([repository, own]) => ({
     repository,
@@ -141,13 +141,13 @@ const BAD: readonly string[] = ["failed", "deadline", "error", "awaiting_input",
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
   const groups = new Map<string, RunEntry[]>();
   for (const run of runs.filter(({ outcome }) => !OPEN.includes(outcome))) {
-    const known = run.job !== null || run.taskKey !== null || run.task !== null;
+    const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
     const key = JSON.stringify(
-      known ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file,
+      isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file,
     );
-    const own = groups.get(key) ?? [];
-    own.push(run);
-    groups.set(key, own);
+    const groupRuns = groups.get(key) ?? [];
+    groupRuns.push(run);
+    groups.set(key, groupRuns);
   }
   return [...groups.values()].flatMap((own): Trouble[] => {
     const [run] = own;

@@ -279,12 +279,12 @@ function runIn(file: string, text: string): RunEntry {
 
 /** The newest file of each campaign and round, since each clone of a campaign's home has one. If the times are equal, the first one. */
 function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
-  const found = new Map<string, T>();
+  const newest = new Map<string, T>();
   const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;
   for (const campaign of campaigns) {
     const key = JSON.stringify([campaign.entry.name, campaign.entry.round]);
-    const known = found.get(key);
-    if (known === undefined || ms(campaign) > ms(known)) found.set(key, campaign);
+    const earlier = newest.get(key);
+    if (earlier === undefined || ms(campaign) > ms(earlier)) newest.set(key, campaign);
   }
-  return [...found.values()];
+  return [...newest.values()];
 }

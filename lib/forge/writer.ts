@@ -151,9 +151,9 @@ export class PullRequestWriter {
     const { number } = this.address;
     const comments = await threads(this.#client, this.address).comments({ kind: "pull", number });
     if (writers === null || opinions === null || !comments.isWhole) return null;
-    const own = new Set([author?.id, (await this.me())?.id]);
+    const ourIds = new Set([author?.id, (await this.me())?.id]);
     const users = [...writers, ...opinions.map(({ by }) => by), ...comments.list.map((each) => each.author)];
-    const people = users.filter(({ id, isBot }) => isBot !== true && id > 0 && !own.has(id));
+    const people = users.filter(({ id, isBot }) => isBot !== true && id > 0 && !ourIds.has(id));
     return [...new Set(people.map(({ name }) => name))];
   }
 

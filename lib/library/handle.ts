@@ -485,8 +485,8 @@ export function attachHandle(
 ): AttachedRun {
   return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all) => {
     const id = checkUuid(runId, "run id");
-    const wanted = known?.request?.result;
-    const resultFile = wanted && plannedResult(checkResultRequest(wanted), known.key);
+    const resultRequest = known?.request?.result;
+    const resultFile = resultRequest && plannedResult(checkResultRequest(resultRequest), known.key);
     const more = { resultFile, repositoryOrigin: originOf(known?.request?.repo) };
     const end = withEventsFile(overlay(all, more), (complete) => attachJob(id, complete));
     all.onStarted({ runId });

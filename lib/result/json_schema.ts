@@ -204,8 +204,8 @@ class SchemaChecker {
     const outside = () =>
       new SchemaMistake(at, "a reference must stay in the schema", 'write "#/…" and put what it needs below "$defs"');
     const { $id } = this.#root;
-    const own = typeof $id === "string" ? $id.replace(/#$/, "") : "";
-    const fragment = own !== "" && reference.startsWith(`${own}#`) ? reference.slice(own.length) : reference;
+    const base = typeof $id === "string" ? $id.replace(/#$/, "") : "";
+    const fragment = base !== "" && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference;
     if (!fragment.startsWith("#")) throw outside();
     let name: string;
     try {

@@ -16,8 +16,8 @@ export function shownPointer(pointer: string): string {
 
 /** @param schema The schema that was checked, as JSON. */
 export function mistakeText({ pointer, keyword, rule, property }: Mistake, schema: string): string {
-  const wanted = valueAt(JSON.parse(schema), rule);
-  return `${shownPointer(pointer)} ${wordsFor(keyword, wanted, property)} (${
+  const ruleValue = valueAt(JSON.parse(schema), rule);
+  return `${shownPointer(pointer)} ${wordsFor(keyword, ruleValue, property)} (${
     keyword === "false" ? "schema" : keyword
   })`;
 }

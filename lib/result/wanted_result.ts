@@ -115,11 +115,11 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
   }
   try {
     if (standard === undefined) return { path, schema: checkResultSchema(schema), retries };
-    const shown = jsonSchema ?? jsonSchemaOf(schema, standard);
+    const agentSchema = jsonSchema ?? jsonSchemaOf(schema, standard);
     return {
       path,
       retries,
-      schema: { text: shownSchema(shown), draft: "2020-12", outputs: outputNames(shown) },
+      schema: { text: shownSchema(agentSchema), draft: "2020-12", outputs: outputNames(agentSchema) },
       check: (value) => checkBy(standard, value),
     };
   } catch (error) {

@@ -325,16 +325,16 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
     createBranch: request.createBranch ?? (request.workingBranch === undefined ? true : undefined),
     repoId: isUuid(repository) ? repository : SOME_ID,
   });
-  const wanted = result === undefined ? undefined : checkResultRequest(result);
-  if (wanted !== undefined) {
+  const resultRequest = result === undefined ? undefined : checkResultRequest(result);
+  if (resultRequest !== undefined) {
     // The characters of an id do not matter here.
-    withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(wanted, ""));
-    if (wanted.retries > 0 && rest.harness === "mogplex") {
+    withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(resultRequest, ""));
+    if (resultRequest.retries > 0 && rest.harness === "mogplex") {
       const why = 'the agent "mogplex" always creates a branch, and a follow-up continues one';
       throw new UsageError({ attempted: "ask for a result again", why, advice: "choose another agent" });
     }
   }
-  return { repository, rest, result: wanted };
+  return { repository, rest, result: resultRequest };
 }
 
 /**

@@ -291,8 +291,8 @@ export function cutMasked(text: string, max: number, redact: MaskText): string {
   const head = text.slice(0, max + margin);
   const masked = redactHidden(head, redact);
   // The masks make it shorter, and the text that was read may itself end inside a secret.
-  const kept = masked === head || head === text ? max : Math.min(max, Math.max(masked.length - margin, 0));
-  return `${masked.slice(0, cutAt(masked, kept))}…[+${text.length - max} characters]`;
+  const keptLength = masked === head || head === text ? max : Math.min(max, Math.max(masked.length - margin, 0));
+  return `${masked.slice(0, cutAt(masked, keptLength))}…[+${text.length - max} characters]`;
 }
 
 /** Words at the end of a text that make a secret of what follows: see `SHAPES`. */

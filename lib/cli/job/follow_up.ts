@@ -47,14 +47,14 @@ export async function readFollowUp(context: Context, after: string, result?: Res
   const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
   const named = namedBy(context, after);
-  const wanted = result && checkResultRequest(result);
+  const resultRequest = result && checkResultRequest(result);
   const inputs = [option(REPO), harness, mode, rootDirectory, option(KEY_PART)];
-  const answer = wanted === undefined ? [] : [wanted.path, wanted.schema.text];
+  const answer = resultRequest === undefined ? [] : [resultRequest.path, resultRequest.schema.text];
   const requestHash = hashOf(["mogplex-ci/follow-up/1", named, ...inputs, work, ...answer]);
   return {
     asked: requestHash,
     task: work.task ?? null,
-    result: wanted,
+    result: resultRequest,
     make: () => makeRequest(context, { after, named, work, result }),
   };
 }

@@ -54,13 +54,13 @@ export function resultOfRun(
     ? undefined
     : storedResult(context, { runId, state, token, nowMs: clock.wallTime() });
   if (request === undefined) return stored;
-  const wanted = checkResultRequest(request);
-  if (!wanted.path.includes("{id}")) return wanted;
-  if (stored !== undefined) return { ...wanted, path: stored.path };
+  const resultRequest = checkResultRequest(request);
+  if (!resultRequest.path.includes("{id}")) return resultRequest;
+  if (stored !== undefined) return { ...resultRequest, path: stored.path };
   throw new UsageError({
     attempted: `use --${RESULT.name}`,
     why: "only the state file of the start has the {id} of the run",
-    value: JSON.stringify(wanted.path),
+    value: JSON.stringify(resultRequest.path),
     advice: "give the path itself",
   });
 }

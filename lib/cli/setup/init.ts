@@ -147,11 +147,11 @@ export async function initRepository(context: Context): Promise<number> {
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
-  const read = (each: string) => readOrNothing(context, each);
+  const readFile = (each: string) => readOrNothing(context, each);
   if (path !== file) {
     if (file !== PIPELINE_FILE) steps.say("", `${add}${path}`);
-    else if (!isIncluded(path, read)) {
-      const [sentence, lines] = includeAdvice(path, read);
+    else if (!isIncluded(path, readFile)) {
+      const [sentence, lines] = includeAdvice(path, readFile);
       steps.say("", sentence, "", ...lines);
     }
   }

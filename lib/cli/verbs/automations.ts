@@ -114,13 +114,13 @@ export const automationsListVerb: Verb = {
         advice: "give one of them",
       });
     }
-    const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
+    const most = all ? Infinity : limit ?? DEFAULT_LIMIT;
     const { session } = openOneShot(context);
     const rows: Automation[] = [];
     let incomplete = false;
     const options = {
-      pageSize: Math.min(wanted, MAX_AUTOMATIONS),
-      limit: wanted,
+      pageSize: Math.min(most, MAX_AUTOMATIONS),
+      limit: most,
       onIncomplete: () => incomplete = true,
     };
     const automations = automationsOf(session, options);
@@ -129,7 +129,7 @@ export const automationsListVerb: Verb = {
     // An incomplete list has its own notice.
     const more = next.value && !incomplete;
     printList(writer, flags.has(JSON_LINES), rows, automationCells);
-    if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
+    if (more) writer.note(`there are more automations than the ${most} shown: see --limit and --all`);
     return EXIT.success;
   },
 };

@@ -194,15 +194,15 @@ function uses({ io, platform }: Context): string[] {
 async function keyOf(context: Context): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
   // The check of the settings reports an unknown scope.
-  const wanted = await tried(() => option(KEY_SCOPE));
+  const keyScope = await tried(() => option(KEY_SCOPE));
   const keyPart = option(KEY_PART);
-  const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
+  const scope = (keyScope.ok ? keyScope.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
   const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: ABSENT_ID };
   let missing: readonly string[] = [];
   const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
     if (notice.kind === "random_key") missing = notice.missing;
   });
-  return { scope: key.scope, missing, own: keyPart !== undefined || wanted.ok && wanted.value !== undefined };
+  return { scope: key.scope, missing, own: keyPart !== undefined || keyScope.ok && keyScope.value !== undefined };
 }
 
 export function ciName({ platform }: Pick<Context, "platform">): string {

@@ -42,8 +42,8 @@ export function serverClock(clock: Clock): ServerClock {
     wallMs: () => clock.wallTime() + offset,
     stamp() {
       if (backdated !== undefined) return backdated++;
-      const wanted = Math.floor(clock.wallTime() + offset) * 1_000 + (count++ * STAMP_STEP_MICROS) % 1_000;
-      last = Math.max(wanted, last + 1);
+      const micros = Math.floor(clock.wallTime() + offset) * 1_000 + (count++ * STAMP_STEP_MICROS) % 1_000;
+      last = Math.max(micros, last + 1);
       return last;
     },
     backdate(micros, action) {

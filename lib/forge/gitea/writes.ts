@@ -143,13 +143,13 @@ async function addLabels(
 ): Promise<void> {
   const { repository, number, url } = address;
   const what = `read the labels of ${repository}`;
-  const own = await wholeList(what, listOf(client, what, `/repos/${repository}/labels`, labelSchema));
+  const repositoryLabels = await wholeList(what, listOf(client, what, `/repos/${repository}/labels`, labelSchema));
   const [owner = ""] = repository.split("/");
   // The owner may be a user, who has no labels.
   const shared = await client.getShown(what, `/orgs/${owner}/labels?limit=50`, z.array(labelSchema)) ?? [];
   const ids: number[] = [];
   for (const name of labels) {
-    const label = [...own, ...shared].find((each) => each.name === name) ?? await client.call({
+    const label = [...repositoryLabels, ...shared].find((each) => each.name === name) ?? await client.call({
       what: `create label "${name}" in ${repository}`,
       path: `/repos/${repository}/labels`,
       body: { name, color: "#ededed" },
