@@ -75,6 +75,11 @@ test("waves merge no more a day than the file allows, those of people included",
   expect(await world.wave()).toBe("11101");
 });
 
+test("waves count what waits in a queue among the merges of the day", async () => {
+  const world = await waveWorld(2, { "at-most": 1 }, {}, (forge) => void forge.of(1).answers.push({ kind: "queued" }));
+  expect([await world.wave(), world.forge.of(1).waits]).toEqual(["00", "queued"]);
+});
+
 test("waves merge only while a window is open, and follow queues at all times", async () => {
   // The clock of the tests begins at midnight of a Thursday.
   const world = await waveWorld(2, {}, { windows: ["daily 00:00-12:00 UTC"] }, (forge) => {
