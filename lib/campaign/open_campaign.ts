@@ -22,7 +22,7 @@ import { detectPlatform } from "../ci/detect.ts";
 import { personOf, type Platform, type PlatformLinks } from "../ci/platform.ts";
 import { ALL_FORGES } from "../forge/all.ts";
 import type { FilesOptions } from "../forge/files.ts";
-import { jobUser } from "../forge/open.ts";
+import { forgeSecrets, jobUser } from "../forge/open.ts";
 import { environmentVariable } from "../runtime.ts";
 import { checkLockHash } from "./journal/fold.ts";
 import { type Home, type ShownPlace, shownText } from "./journal/home.ts";
@@ -31,7 +31,7 @@ import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import type { ForgePerson, Person } from "./journal/record.ts";
 import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
-import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
 import type { MergePlaces } from "./merge/places.ts";
@@ -79,7 +79,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   showTask?: boolean | undefined;
   /** The command for the campaign. @default the command `mogplex-ci` with its file and directory */
   command?: CampaignCommand | undefined;
-  /** Receives the function that masks the file's secret, as soon as the file is read and before any message. */
+  /** Receives the function that masks the secrets of the file and of the forges, once the file is read and before any message. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 
@@ -96,7 +96,7 @@ export interface OpenedCampaign {
   fileHash: string;
   /** Whether a list of standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
-  /** Masks the secret that the file names: the address of the webhook. */
+  /** Masks the address of the webhook that the file names, and the tokens of the forges. */
   mask: Redactor;
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
@@ -236,9 +236,12 @@ async function openAll(
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
   const { io, started, onShared, read: { file, hash, skippedStdin } } = internals;
-  const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
-  const mask = joinRedactors(...masks);
-  if (masks.length > 0) internals.onMask?.(mask);
+  const secrets = [
+    ...forgeSecrets({ forges: ALL_FORGES, env }),
+    ...file.notify === null ? [] : secretsIn(file.notify, env),
+  ];
+  const mask = createRedactor({ secrets });
+  internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? processDurableFiles();
   const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);

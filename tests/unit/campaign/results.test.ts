@@ -211,12 +211,17 @@ test("decideCampaign() asks for the file alone, on the branch of the pull reques
   ]);
 });
 
-test("runCampaign() refuses a result with the secret of the campaign file's notifications", async () => {
-  const secret = "hooks.example.com/services/T0/abcdefgh12345678";
-  const world = worldOf([{ json: { ok: true, count: 1, names: ["abcdefgh12345678"] } }], {
-    env: { CAMPAIGN_HOOK: `https://${secret}` },
+test("runCampaign() refuses a result with a secret of its notifications, or with the token that merges", async () => {
+  const [hook, merge] = ["abcdefgh12345678", "merge-token-of-the-robot"];
+  const world = worldOf([hook, merge, "other"].map((name) => ({ json: { ok: true, count: 1, names: [name] } })), {
+    env: {
+      CAMPAIGN_HOOK: `https://hooks.example.com/services/T0/${hook}`,
+      MOGPLEX_MERGE_TOKEN_VARIABLE: "github.com=ROBOT_TOKEN",
+      ROBOT_TOKEN: merge,
+    },
     file: { notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example.com", on: ["gated"] } },
   });
   const { view } = await world.waves(["done"]);
-  expect(view.items[0]?.reason).toBe('result-invalid: "/names/0" holds a secret');
+  const refused = 'result-invalid: "/names/0" holds a secret';
+  expect(view.items.map(({ reason }) => reason)).toEqual([refused, refused, null]);
 });
