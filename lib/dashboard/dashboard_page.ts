@@ -453,6 +453,15 @@ const STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map
   ["done", ["good", "done"]],
 ]);
 
+/** After a number of pull requests. */
+const STAGES: ReadonlyMap<string, string> = new Map([
+  ["queued", "in a queue"],
+  ["ready", "ready to merge"],
+  ["review", "waiting for review"],
+  ["checks", "waiting for checks"],
+  ["blocked", "blocked"],
+]);
+
 function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
   if (campaigns.length === 0) return null;
   const heads: readonly Column[] = [
@@ -462,11 +471,13 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     { name: "Finished", number: true, named: true },
     { name: "Failed", number: true, named: true },
     { name: "Merged", number: true, named: true },
+    { name: "Not merged yet", named: true },
     { name: "Ends", number: true, named: true },
     { name: "As of", named: true },
   ];
   const rows = campaigns.map((campaign): TableRow => {
-    const { page, state: word, gatedAt, items, ended, good, running, pullRequests, merged, endsAt, at } = campaign;
+    const { page, state: word, gatedAt, items, ended, good, running, pullRequests, merged, unmerged, endsAt, at } =
+      campaign;
     const [tone, words] = STATES.get(gatedAt === null ? word : "gated") ?? ["none", word];
     const title = campaignTitle(campaign);
     return {
@@ -478,6 +489,9 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
         { show: `${ended} of ${items}`, value: ended },
         ended > good ? ended - good : null,
         merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
+        unmerged.length === 0 ? null : oneLine(
+          unmerged.map(({ stage, pullRequests: count }) => `${count} ${STAGES.get(stage) ?? stage}`).join(", "),
+        ),
         word === "done" ? null : gatedAt !== null || word === "gated" ? "after approval" : moment(endsAt, nowMs),
         moment(at, nowMs),
       ],

@@ -126,6 +126,14 @@ export interface CampaignCause {
   at: string | null;
 }
 
+/** Pull requests of a campaign in one stage before they are merged. */
+export interface CampaignStage {
+  /** `queued`, `ready`, `review`, `checks` or `blocked`. Untrusted text. */
+  stage: string;
+  /** How many pull requests. */
+  pullRequests: number;
+}
+
 /** A campaign, from its `campaign.json`, as of the time when that was written. */
 export interface CampaignEntry {
   /** Path. Untrusted text. */
@@ -151,6 +159,8 @@ export interface CampaignEntry {
   pullRequests: number;
   /** Pull requests that were merged; null if the campaign has read none. */
   merged: number | null;
+  /** What the others wait for, as the campaign judged it; empty if it has read none. */
+  unmerged: readonly CampaignStage[];
   /** Why items failed, the largest group first, at most five. */
   causes: readonly CampaignCause[];
   /** ISO 8601; null if no wave is due. */

@@ -11,7 +11,15 @@ import { runMsOf, tookMsOf } from "../run/result.ts";
 import { headlineOf, viewOf } from "../run/result_view.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
-import type { CampaignCause, CampaignEntry, Coverage, FileProblem, PullRequestEntry, RunEntry } from "./data.ts";
+import type {
+  CampaignCause,
+  CampaignEntry,
+  CampaignStage,
+  Coverage,
+  FileProblem,
+  PullRequestEntry,
+  RunEntry,
+} from "./data.ts";
 import type { NamedPull } from "./pull_requests.ts";
 import { unionOf } from "./runs.ts";
 
@@ -174,6 +182,7 @@ function campaignIn(
       running: count((name) => RUNNING.includes(name)),
       pullRequests: rows.filter((item) => textIn(item.pullRequest) !== null).length,
       merged: isRead ? pulls.filter((each) => each === "merged").length : null,
+      unmerged: Array.isArray(value.merging) ? stagesIn(value.merging) : [],
       causes: Array.isArray(value.causes) ? causesIn(value.causes, rows) : [],
       nextWaveAt: textIn(value.nextWaveAt),
       endsAt: textIn(value.endsAt),
@@ -182,6 +191,18 @@ function campaignIn(
     },
     items: runs,
   };
+}
+
+const MAX_STAGES = 10;
+
+function stagesIn(merging: readonly unknown[]): CampaignStage[] {
+  return merging.filter((each) => isObject(each)).slice(0, MAX_STAGES).flatMap(({ stage, owners }) => {
+    const items = Array.isArray(owners)
+      ? owners.filter((each) => isObject(each)).map(({ items }) => textsIn(items))
+      : [];
+    const pullRequests = items.flat().length;
+    return typeof stage !== "string" || stage === "merged" || pullRequests === 0 ? [] : [{ stage, pullRequests }];
+  });
 }
 
 const MAX_CAUSES = 5;

@@ -148,6 +148,7 @@ tbody th { font-weight: 500; }
 .number { text-align: right; }
 td > svg { vertical-align: middle; }
 td > code { white-space: nowrap; }
+code.id { display: inline-block; overflow: hidden; width: 8ch; white-space: nowrap; vertical-align: bottom; -webkit-user-select: all; user-select: all; }
 th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
 th button::after { content: "\a0\2195"; }
 th[aria-sort="ascending"] button::after { content: "\a0\2191"; }

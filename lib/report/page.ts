@@ -181,14 +181,12 @@ function isText(cell: Cell): boolean {
   return /^<(?:bdi|details class="clip")>/.test(String(shownIn(cell) ?? ""));
 }
 
-/** The beginning of an id, with the whole id in its title; null for null. */
-export function shortId(id: string | null): Html | null {
-  return id === null ? null : markup`<code title="${cutText(id, MAX_NAME)}">${cutAtFirst(id)}</code>`;
-}
+const WHOLE_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** The text before the first hyphen of a UUID, or the text itself. */
-function cutAtFirst(id: string): string {
-  return /^[\da-f]{8}(?=-)/.exec(id)?.[0] ?? cutText(id, MAX_LINE);
+/** An id of which a UUID shows its first eight digits; a click selects and copies all of it. Null for null. */
+export function shortId(id: string | null): Html | null {
+  if (id === null) return null;
+  return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
 }
 
 /** A pull request by its number, as `#7`; by its address if that has none. */

@@ -80,7 +80,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
-  const { title = "" } = view.about ?? {};
+  const { title = "", agent } = view.about ?? {};
   const [tone, word] = stateOf(view, entries);
   const isGated = isAtGate(view);
   const heading = title === "" ? view.campaign : title;
@@ -93,9 +93,9 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
     tone,
     heading: title === "" ? bare(view.campaign) : withVariables(title),
     state: word,
-    summary: markup`Campaign ${bare(name)}: ${formatCount(items, "repository").replace(/ys$/, "ies")}. ${
-      wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)
-    }`,
+    summary: markup`Campaign ${bare(name)}: ${formatCount(items, "repository").replace(/ys$/, "ies")}${
+      agent !== undefined && markup`, by ${bare(agent)}`
+    }. ${wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)}`,
     body: [
       isGated && gate(view, command, names, nowMs),
       causes.length > 0 &&

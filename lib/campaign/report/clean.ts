@@ -102,9 +102,10 @@ export function cleanCampaign(
     const time = instant(text ?? null);
     return time === null ? undefined : part(time);
   }
-  function cleanAbout({ approvals, title, decisions, ...about }: CampaignAbout): CampaignAbout {
+  function cleanAbout({ approvals, title, agent, decisions, ...about }: CampaignAbout): CampaignAbout {
     return {
       ...(title !== undefined && { title: name(title) }),
+      ...(agent !== undefined && { agent: name(agent) }),
       ...about,
       fileHash: id(about.fileHash),
       plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),

@@ -275,7 +275,7 @@ function endMs(
 function aboutOf({ lock, gates, seq, lastAt, decisions, firstStartAt }: CampaignMemory): CampaignAbout {
   const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
   // The newest plan has the last one.
-  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
+  const { title = null, prompt = "", agent } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
   const approvals = GATES.flatMap((gate) => {
     const { approved } = gates[gate];
@@ -283,6 +283,7 @@ function aboutOf({ lock, gates, seq, lastAt, decisions, firstStartAt }: Campaign
   });
   return {
     title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
+    ...(agent !== undefined && { agent: agent.harness }),
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, approvals },
     decisions: [
       { at: plannedAt, what: `Planned ${formatCount(lock.items.length, "item")}`, by: null, reason: null },

@@ -149,6 +149,7 @@ test("renderDashboardPage() has tools from 20 rows on, and no empty column", () 
   const campaigns = data.campaigns.map((each) => ({
     ...each,
     merged: null,
+    unmerged: [],
     state: "done",
     gatedAt: null,
     ended: 40,
@@ -156,7 +157,15 @@ test("renderDashboardPage() has tools from 20 rows on, and no empty column", () 
   }));
   const heads = textsOf(render({ ...data, campaigns }), "th");
   expect(heads).toContain("Finished");
-  for (const name of ["Merged", "Failed", "Ends"]) expect(heads).not.toContain(name);
+  for (const name of ["Merged", "Not merged yet", "Failed", "Ends"]) expect(heads).not.toContain(name);
+});
+
+test("renderDashboardPage() has of each campaign what its pull requests wait for", () => {
+  const page = render(fullDashboard(12));
+  expect(textsOf(page, "th")).toContain("Not merged yet");
+  expect(textsOf(page, "td").filter((text) => text.includes("waiting for review"))).toEqual([
+    "4 waiting for review, 2 blocked",
+  ]);
 });
 
 test("renderDashboardPage() does not show as empty what was not read, and says what is cut off", () => {
@@ -202,7 +211,7 @@ test("renderDashboardPage() names runs by repository, id or file, as links to th
   const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith(".html"));
   expect(links.map(({ attributes, text }) => [attributes.href, text])).toEqual([
     ["pages/javascript%3Ax/1%202.html", "acme/service-0"],
-    ["javascript%3Aalert(1).html", "d0000000"],
+    ["javascript%3Aalert(1).html", "d0000000-0000-4000-8000-000000002001"],
   ]);
   expect(textsOf(page, "th")).toContain(file);
 });

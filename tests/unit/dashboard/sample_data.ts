@@ -149,6 +149,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       title: index === 0 ? "Move to Node 24" : null,
       gatedAt: index % 4 === 1 ? ago(5) : null,
       merged: index % 4 === 2 ? 30 : null,
+      unmerged: index % 4 === 2 ? [{ stage: "review", pullRequests: 4 }, { stage: "blocked", pullRequests: 2 }] : [],
       causes: index % 4 === 2
         ? []
         : [{ cause: "npm ci: peer dependency conflict", items: 3, names: ["acme/a", "acme/b", "acme/c"], at: ago(16) }],
@@ -213,7 +214,11 @@ export function hostileDashboard(text: string): DashboardData {
     sandboxes: every(data.sandboxes).map((each) => ({ ...each, error: text })),
     automations: every(data.automations),
     runs: runs.map((run) => ({ ...run, reason: text, kind: "run" as const })),
-    campaigns: every(data.campaigns).map((each) => ({ ...each, stateReason: text })),
+    campaigns: every(data.campaigns).map((each) => ({
+      ...each,
+      stateReason: text,
+      unmerged: [{ stage: text, pullRequests: 1 }],
+    })),
     fileProblems: [{ file: text, kind: "file", why: text }],
   };
 }

@@ -7,6 +7,7 @@ import type {
   AutomationRuns,
   CampaignCause,
   CampaignEntry,
+  CampaignStage,
   Coverage,
   DashboardData,
   FileProblem,
@@ -174,12 +175,14 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   running: true,
   pullRequests: true,
   merged: true,
+  unmerged: true,
   causes: true,
   nextWaveAt: true,
   endsAt: true,
   exitCode: true,
   at: true,
 };
+const STAGE: Fields<CampaignStage> = { stage: true, pullRequests: true };
 const PROBLEM: Fields<FileProblem> = { file: true, kind: true, why: true };
 
 test.each<[string, Schema | undefined, Record<string, true>]>([
@@ -192,6 +195,7 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["automations", schema.$defs?.AutomationEntry, AUTOMATION],
   ["runs", schema.$defs?.RunEntry, RUN],
   ["campaigns", schema.$defs?.CampaignEntry, CAMPAIGN],
+  ["stages", schema.$defs?.CampaignStage, STAGE],
   ["causes", schema.$defs?.CampaignCause, CAUSE],
   ["figures", schema.$defs?.RunFigures, FIGURES],
   ["weeks", schema.$defs?.WeekFigures, WEEK],

@@ -70,6 +70,24 @@ test("readStored() has the page beside the file of a campaign", () => {
   expect(read({ "a/campaign.json": text }).campaigns[0]?.page).toBeNull();
 });
 
+test("readStored() has what the pull requests of a campaign wait for, without those that are merged", () => {
+  const owners = (...counts: number[]) =>
+    counts.map((count, index) => ({ owner: `o${index}`, items: Array(count).fill("a"), since: null }));
+  const text = CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "succeeded")], {
+    merging: [
+      { stage: "merged", owners: owners(3) },
+      { stage: "review", owners: owners(2, 1) },
+      { stage: "blocked", owners: owners(1) },
+    ],
+  }));
+  expect(read({ "a/campaign.json": text }).campaigns[0]?.unmerged).toEqual([
+    { stage: "review", pullRequests: 3 },
+    { stage: "blocked", pullRequests: 1 },
+  ]);
+  expect(read({ a: JSON.stringify({ ...JSON.parse(text), merging: [1, { stage: 2 }] }) }).campaigns[0]?.unmerged)
+    .toEqual([]);
+});
+
 test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
   const at = (hour: number, changes: Partial<CampaignView>) =>
     CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));

@@ -25,6 +25,7 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
 
 const ABOUT = {
   title: "Replace moment by <Temporal>",
+  agent: "claude <b>",
   fileHash: "ab".repeat(32),
   plannedAt: "2026-12-01T00:00:00Z",
   origin: "https://mogplex.com",
@@ -40,6 +41,7 @@ test("renderCampaignPage() has the title of the task, and a bar of the items", (
   const page = renderCampaignPage(view, { prompts: [] });
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual(["Replace moment by <Temporal>"]);
+  expect(textsOf(page, "header")[0]).toContain("100 repositories, by claude <b>. 3 runs");
   expect(textsOf(page, "title")).toEqual([
     "Running, needs attention: Replace moment by <Temporal> (replace-moment, round 2026-12)",
   ]);
@@ -116,8 +118,8 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   const [panel = ""] = textsOf(page, "section");
   expect(panel).toContain("Waiting for 5 h 22 min, since 2026-12-01 08:31 UTC.");
   expect(rowsOf(page).map(({ text }) => text)).toEqual([
-    "acme/service-0 #7succeeded+14 -9 in 4 filesgreenapprovedmira20 min3f0f6f0a",
-    "acme/service-1failednpm test exited with code 120 min3f0f6f0a",
+    "acme/service-0 #7succeeded+14 -9 in 4 filesgreenapprovedmira20 min3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
+    "acme/service-1failednpm test exited with code 120 min3f0f6f0a-6f0e-4a7e-9a0b-000000000001",
   ]);
   expect(textsOf(page, "code").filter((text) => text.startsWith("mogplex-ci")).slice(0, 3)).toEqual([
     "mogplex-ci campaign approve FILE",
@@ -132,6 +134,42 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   );
 });
 
+test("renderCampaignPage() has the groups of pull requests until they are merged, each with its links and its command", () => {
+  const blocked = { merge: { stage: "blocked", reason: "its checks are <red>" } } as const;
+  const items = [0, 1, 2, 3].map((number) => anItem(number, "succeeded", number === 3 ? blocked : {}));
+  const [merged, first, second, last] = items.map(({ id }) => id) as [string, string, string, string];
+  const since = "2026-11-29T13:53:00.000Z";
+  const merging = [
+    { stage: "merged", owners: [{ owner: "acme", items: [merged], since }] },
+    {
+      stage: "review",
+      owners: [{ owner: "ann <b>", items: [first], since }, { owner: "ben", items: [second], since: null }],
+    },
+    { stage: "blocked", owners: [{ owner: "acme", items: [last], since: "2026-12-01T10:53:00.000Z" }] },
+  ] as const;
+  const page = rendered(viewOf(items, { state: "done", merging }));
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "h2").slice(-3)).toEqual(["Progress", "Until they are merged", "Items"]);
+  const section = elementsOf(page).find(({ tag, attributes }) =>
+    tag === "section" && attributes["aria-labelledby"] === "merging"
+  )?.text;
+  expect(section).toBe(
+    [
+      "Until they are merged",
+      "1 is merged",
+      "Pull requestshttps://github.com/acme/service-0/pull/7",
+      "2 wait for review: ann <b> 1, ben 1; the oldest for 2 d",
+      "mogplex-ci campaign merge FILE --dry-run",
+      "Pull requestshttps://github.com/acme/service-1/pull/8https://github.com/acme/service-2/pull/9",
+      "1 is blocked: acme 1; the oldest for 3 h",
+      "mogplex-ci campaign merge FILE --dry-run",
+      "Pull requestshttps://github.com/acme/service-3/pull/10: its checks are <red>",
+    ].join(""),
+  );
+  const done = viewOf(items, { state: "done", merging: merging.slice(0, 1) });
+  expect(textsOf(rendered(done), "h2")).not.toContain("Until they are merged");
+});
+
 test("renderCampaignPage() at a gate leaves out what its forge did not show", () => {
   const page = rendered(viewOf([anItem(0, "succeeded"), anItem(3, "waiting")], { state: "gated", stateReason: "x" }));
   expect(textsOf(page, "th").filter((text) => ["Checks", "Review", "Owner", "Why"].includes(text))).toEqual([]);
@@ -144,7 +182,11 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
   const rows = rowsOf(page).map(({ text }) => text);
   expect(rows[0]).toStartWith(`acme/service-5failed${reason}`);
   expect(rows[1]).toStartWith("acme/service-3succeeded#10");
-  expect(rows.every((row) => row.trim().endsWith("3f0f6f0a"))).toBe(true);
+  // The style shows eight digits; a click selects the whole id.
+  const ids = elementsOf(page).filter(({ tag, attributes }) => tag === "code" && attributes.class === "id");
+  expect(ids.map(({ text }) => text)).toEqual(
+    [5, 3, 4].map((number) => `3f0f6f0a-6f0e-4a7e-9a0b-00000000000${number}`),
+  );
   expect(rows.join(" ")).not.toContain("not read");
   expect(page).not.toContain("not read");
   expect(page.split("GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST").length).toBe(2);

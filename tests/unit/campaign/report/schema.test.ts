@@ -68,6 +68,7 @@ const VIEW: Fields<CampaignView> = {
 };
 /** Fields that a view may lack. */
 const OPTIONAL: readonly string[] = [
+  "agent",
   "about",
   "pendingCancels",
   "title",
@@ -131,6 +132,7 @@ const BOUNDS: Record<CampaignLimit, true> = {
 
 const ABOUT: Record<keyof CampaignAbout, true> = {
   title: true,
+  agent: true,
   fileHash: true,
   plannedAt: true,
   origin: true,
