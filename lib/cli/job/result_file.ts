@@ -43,19 +43,20 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
 /**
  * The file of a run that exists: that of the flags, otherwise the one in the state file of its start.
  * @param state Path of the state file, which another job may have passed on.
- * @throws {UsageError} if the path of the flags has `{id}`, and no state file names it.
+ * @throws {UsageError} if the path of the flags has `{id}`, and no state file names it; or if the state file names one and is not proven: without
+ * the check, the job would pass.
  */
 export function resultOfRun(
   context: Context,
   { token, clock }: Session,
   { runId, state, request }: { runId: string; state: string; request: ResultRequest | undefined },
 ): PlannedResult | undefined {
+  const resultRequest = request && checkResultRequest(request);
+  if (resultRequest !== undefined && !resultRequest.path.includes("{id}")) return resultRequest;
   const stored = token === undefined
     ? undefined
     : storedResult(context, { runId, state, token, nowMs: clock.wallTime() });
-  if (request === undefined) return stored;
-  const resultRequest = checkResultRequest(request);
-  if (!resultRequest.path.includes("{id}")) return resultRequest;
+  if (resultRequest === undefined) return stored;
   if (stored !== undefined) return { ...resultRequest, path: stored.path };
   throw new UsageError({
     attempted: `use --${RESULT.name}`,
@@ -70,9 +71,18 @@ function storedResult(
   { runId, state, token, nowMs }: { runId: string; state: string; token: string; nowMs: number },
 ): PlannedResult | undefined {
   const options = { job: null, execution: false, anyJob: true, tellsOfOthers: false, nowMs, notify() {} };
-  const content = readState(io, state, options)?.proven(stateSeal(token));
-  if (content?.runId !== runId || content.result === null) return undefined;
-  const { path, schema } = content.result;
+  const file = readState(io, state, options);
+  if (file?.claims.runId !== runId || file.claims.result === null) return undefined;
+  const result = file.proven(stateSeal(token))?.result ?? null;
+  if (result === null) {
+    throw new UsageError({
+      attempted: "check the result file",
+      why: "the state file was not written, or not as it is now, by a job with this token",
+      value: JSON.stringify(state),
+      advice: `use the token of the start, or give --${RESULT.name} and --${SCHEMA.name}`,
+    });
+  }
+  const { path, schema } = result;
   return checkResultRequest({ path, schema: JSON.parse(schema) });
 }
 

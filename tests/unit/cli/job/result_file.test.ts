@@ -282,13 +282,25 @@ test("follow and report check the file of run --detach by its state file, or by 
   ]);
 });
 
-test("follow ignores the result of a state file that was written with another token", async () => {
+test("follow and report refuse a state file with a result that was not written with their token, and take the flags", async () => {
   const { cli } = answers(GOOD);
   const started = await cli(["run", "--detach", ...RUN.slice(2)], { env: LOCAL, files: FILES });
   const { runId } = resultIn(started.io);
-  const forged = (started.io.files.get("mogplex-ci/run.json") ?? "").replace(/result-[0-9a-f]{8}/, "result-forged");
-  const followed = await cli(["follow", runId ?? ""], { env: LOCAL, files: { "mogplex-ci/run.json": forged } });
-  expect([followed.code, resultIn(followed.io).resultFile]).toEqual([0, null]);
+  const text = started.io.files.get("mogplex-ci/run.json") ?? "";
+  const [path = ""] = text.match(/\.mogplex\/result-[0-9a-f]{8}\.json/) ?? [];
+  const files = { ...FILES, "mogplex-ci/run.json": text.replaceAll(path, ".mogplex/other.json") };
+  for (const verb of ["follow", "report"]) {
+    const refused = await cli([verb, runId ?? ""], { env: LOCAL, files });
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        "Cannot check the result file because the state file was not written, or not as it is now, by a job with this token: " +
+          '"mogplex-ci/run.json"; use the token of the start, or give --result and --schema',
+      ),
+    ]);
+    const byFlags = await cli([verb, runId ?? "", "--result", path, "--schema", "schema.json"], { env: LOCAL, files });
+    expect([byFlags.code, resultIn(byFlags.io).resultFile?.cause]).toEqual([0, null]);
+  }
 });
 
 test("run --result does not read the file of a run that has failed", async () => {
