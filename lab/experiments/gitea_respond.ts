@@ -151,9 +151,9 @@ async function respond(bench: Bench): Promise<void> {
     await service.control("setRun", { runId, run: { status: "streaming" } });
     const begun = { type: "status_changed", message: "Run is streaming", payload: { to: "streaming" } };
     await service.control("appendEvents", { runId, events: [begun] });
-    // A note is changed once a minute, with what the agent says next. The experiment has a limit.
+    // A note changes once a minute, with the last event. The experiment has a limit.
     let [shown = ""] = await notes(number);
-    for (; !shown.includes("The agent works"); [shown = ""] = await notes(number)) {
+    for (; !shown.includes("**Running**"); [shown = ""] = await notes(number)) {
       await Bun.sleep(5_000);
       const said = { type: "log", message: "Reading the sources", payload: {} };
       await service.control("appendEvents", { runId, events: [said] });

@@ -12,7 +12,7 @@ import { openTraceOf } from "./trace.ts";
 import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
 
 /** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
-function checkAppends({ io }: Context, attempted: string, path: string): void {
+export function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
   } catch (cause) {

@@ -4,10 +4,13 @@
  */
 import { messageOf } from "../error_sentence.ts";
 import {
+  campaignRecordOf,
+  type CampaignRun,
   compareRuns,
   comparisonSentence,
   type History,
   historyLine,
+  type HistoryRecord,
   MAX_HISTORY_BYTES,
   readHistory,
   recordOf,
@@ -36,8 +39,25 @@ function jobOf({ platform, io: { env } }: Context): string | null {
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
+/** Adds a record. An error is only reported: a job does not fail because of its history. */
+function append(context: Context, path: string, record: HistoryRecord): void {
+  const { writer: { redact }, writer, io } = context;
+  try {
+    // One write, because two jobs may write at once. If another program left the last line without a line break, the new line starts after one.
+    const isOpen = /[^\n]$/.test(textOf(context, path));
+    io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(record))}`, "refuse");
+  } catch (error) {
+    writer.note(`Cannot write the history ${JSON.stringify(path)}: ${messageOf(error)}`);
+  }
+}
+
+/** Adds a line for a run that a campaign started. */
+export function addCampaignRun(context: Context, path: string, run: CampaignRun): void {
+  append(context, path, campaignRecordOf(context.writer.clean(run), context.clock.wallTime(), jobOf(context)));
+}
+
 export function openHistory(context: Context, path: string): Partial<JobExtra> {
-  const { writer: { redact }, writer, io, clock } = context;
+  const { writer: { redact }, writer, clock } = context;
   const record = (result: AnyResult) =>
     recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
   return {
@@ -58,14 +78,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
     // deno-lint-ignore require-await
     async ended(end) {
       const run = record(end.result);
-      if (run === undefined) return;
-      try {
-        // One write, because two jobs may write at once. If another program left the last line without a line break, the new line starts after one.
-        const isOpen = /[^\n]$/.test(textOf(context, path));
-        io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(run))}`, "refuse");
-      } catch (error) {
-        writer.note(`Cannot write the history ${JSON.stringify(path)}: ${messageOf(error)}`);
-      }
+      if (run !== undefined) append(context, path, run);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Reads the files of earlier jobs: results, events, campaigns and histories.
  * @module
  */
-import { GOOD_VERDICTS, ITEM_VERDICTS, OPEN_STATES } from "../campaign/view/verdicts.ts";
+import { GOOD_VERDICTS, OPEN_STATES, outcomeOf } from "../campaign/view/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { readHistory, taskKey } from "../report/history.ts";
@@ -138,7 +138,6 @@ function historyRun(file: string, record: ReturnType<typeof readHistory>["record
 
 // Another version of the toolkit may have written the words in a file.
 const GOOD: readonly string[] = GOOD_VERDICTS;
-const BAD: readonly string[] = ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict));
 const OPEN: readonly string[] = OPEN_STATES;
 const RUNNING: readonly string[] = ["running", "starting"];
 
@@ -224,20 +223,10 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
     });
 }
 
-/** Our verdicts on items, as outcomes of runs. */
-const OUTCOMES: ReadonlyMap<string, string> = new Map([
-  ["succeeded", "success"],
-  ["unchanged", "success"],
-  ["failed", "failed"],
-  ["cancelled", "cancelled"],
-  ["needs-input", "awaiting_input"],
-  ["overdue", "deadline"],
-]);
-
 /** The newest run of an item; empty if it has none. */
 function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
   const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
-  const outcome = OUTCOMES.get(verdict ?? "") ?? (BAD.includes(verdict ?? "") ? "error" : undefined);
+  const outcome = outcomeOf(verdict ?? "");
   const [repository, reason] = [textIn(row.repository), textIn(row.reason)];
   const pullRequest = textIn(row.pullRequest);
   const url = webUrl(pullRequest ?? "");

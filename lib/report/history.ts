@@ -2,8 +2,9 @@
  * A file with one line of JSON for each run. People may have edited the file, and other programs may have written to it.
  * @module
  */
+import { EXIT } from "../exit_codes.ts";
 import { isObject, parseJson } from "../lookup.ts";
-import { type AnyResult, instantMs, runMsOf, utcText } from "../run/result.ts";
+import { type AnyResult, END_EXIT, instantMs, runMsOf, utcText } from "../run/result.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine, webUrl } from "../text/escape.ts";
@@ -107,6 +108,41 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
     endedAt: endedAtOf(result),
     pullRequest: result.kind === "run" ? webUrl(result.pullRequest.url ?? "") ?? null : null,
     campaign: null,
+  };
+}
+
+/** A run that a campaign started, and whose item has a verdict. */
+export interface CampaignRun {
+  campaign: string;
+  runId: string;
+  repository: string;
+  outcome: "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
+  /** In ISO 8601, as `endedAt`. */
+  startedAt: string | null;
+  endedAt: string | null;
+  pullRequest: string | null;
+}
+
+const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
+
+/**
+ * The record of a run that a campaign started. The campaign follows many runs at once, so the run has no duration and no requests of a job.
+ * @param run With clean texts. @param at As for {@linkcode recordOf}. @param job As there.
+ */
+export function campaignRecordOf(run: CampaignRun, at: number, job: string | null): HistoryRecord {
+  const { campaign, runId, repository, outcome, startedAt, endedAt, pullRequest } = run;
+  const [startMs, endMs] = [instantMs(startedAt), instantMs(endedAt)];
+  const tookMs = startMs === null || endMs === null ? null : Math.max(0, endMs - startMs);
+  return {
+    ...{ schemaVersion: 1, kind: "run", at: new Date(at).toISOString(), runId, job: short(job), repoId: null },
+    ...{ repository: short(repository), harness: null, task: null, outcome, exitCode: EXIT[EXITS[outcome]], tookMs },
+    ...{
+      durationMs: tookMs ?? 0,
+      requests: 0,
+      key: null,
+      endedAt: endMs === null ? null : new Date(endMs).toISOString(),
+    },
+    ...{ pullRequest: webUrl(pullRequest ?? "") ?? null, campaign: short(campaign) },
   };
 }
 

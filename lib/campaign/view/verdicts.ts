@@ -64,6 +64,26 @@ export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
 
+const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
+  ["succeeded", "success"],
+  ["unchanged", "success"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+  ["needs-input", "awaiting_input"],
+  ["overdue", "deadline"],
+  ["unknown", "error"],
+  ["conflict", "error"],
+  ["invalid", "error"],
+]);
+
+/** The outcome of a single run that ended as the run of an item did. */
+export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
+
+/** The outcome of the newest run of an item with this verdict; undefined if it is skipped, has no verdict, or the word is not known. */
+export function outcomeOf(verdict: string): ItemOutcome | undefined {
+  return OUTCOMES.get(verdict);
+}
+
 export const CAMPAIGN_STATES: readonly CampaignState[] = [
   "planned",
   "running",

@@ -9,7 +9,17 @@ import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
-import { DRY_RUN, FORGE, JSON_OBJECT, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
+import {
+  DRY_RUN,
+  FORGE,
+  JSON_OBJECT,
+  MEAN_RUN,
+  OF_WAVES,
+  PLACE,
+  RUN_HISTORY,
+  SKIP_INVALID,
+  WAVE_CODES,
+} from "./flags.ts";
 
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
@@ -33,7 +43,7 @@ export const campaignAdvanceVerb: Verb = {
     [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
     FORGE,
     [EXIT_STATUS, DRY_RUN],
-    [NOTE, SHOW_TASK],
+    [NOTE, SHOW_TASK, RUN_HISTORY],
     JSON_LINES,
   ],
   codes: WAVE_CODES,

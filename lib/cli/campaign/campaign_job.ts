@@ -24,6 +24,7 @@ import {
   stateDetail,
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
+import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import { personOf, type Platform, UNKNOWN_PERSON } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
@@ -37,6 +38,8 @@ import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
+import { checkAppends } from "../extras.ts";
+import { addCampaignRun } from "../history.ts";
 import { forgeSecrets } from "../../forge/open.ts";
 import { originOfFolder } from "../job/origin.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
@@ -56,6 +59,7 @@ import {
   JSON_OBJECT,
   ONLY,
   REASON,
+  RUN_HISTORY,
   STUCK_AFTER,
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
@@ -134,7 +138,7 @@ export async function endWithCampaign(
     ? undefined
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
   const messages = new Set<string>();
-  let latest: (() => CampaignView) | undefined;
+  let latest: ((brief?: boolean) => CampaignView) | undefined;
   const reports = new PacedReports(clock, () => {
     if (latest === undefined) return;
     const view = { ...latest(), writer: "campaign run" };
@@ -144,6 +148,17 @@ export async function endWithCampaign(
     latest = view;
     live?.update(view(!interactive));
     if (!once) void reports.ask();
+  };
+  const history = context.option(RUN_HISTORY);
+  if (history !== undefined) checkAppends(context, "write the history", history);
+  let name: string | undefined;
+  const addToHistory = ({ item, before }: Extract<CampaignEvent, { type: "item" }>) => {
+    const { verdict, runId, repository, startedAt, endedAt, pullRequest } = item;
+    const outcome = outcomeOf(verdict);
+    if (history === undefined || runId === null || outcome === undefined || verdict === before) return;
+    name ??= latest?.(true).campaign ?? "";
+    const run = { campaign: name, runId, repository, outcome, startedAt, endedAt, pullRequest };
+    addCampaignRun(context, history, run);
   };
   const failed = { is: false, view: null as CampaignView | null };
   const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
@@ -164,6 +179,7 @@ export async function endWithCampaign(
       },
       onEvent(event) {
         if (json) jsonLine(context, event);
+        if (event.type === "item") addToHistory(event);
       },
     };
     const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed });

@@ -6,7 +6,7 @@ import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
-import { anyText, HOME } from "../options.ts";
+import { anyText, HISTORY, HOME } from "../options.ts";
 import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 export const DIR: Option<string> = {
@@ -38,6 +38,8 @@ export const BY: Option<string> = {
   help: "Who decides, for the journal (default: the user of the CI job or of this machine)",
   parse: anyText,
 };
+
+export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Add a line for each run of an item that has ended" };
 
 export const REASON: Option<string> = {
   name: "reason",

@@ -7,7 +7,7 @@ import { JSON_LINES, NOTE, ON_INTERRUPT, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
-import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
+import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
 /** In milliseconds. */
 const RUN_TIMEOUT: Option<number> = {
@@ -37,7 +37,7 @@ export const campaignRunVerb: Verb = {
     [SKIP_INVALID, MEAN_RUN],
     FORGE,
     DRY_RUN,
-    [NOTE, SHOW_TASK],
+    [NOTE, SHOW_TASK, RUN_HISTORY],
     JSON_LINES,
   ],
   codes: WAVE_CODES,

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { CampaignItem } from "../../../../lib/campaign/view/view.ts";
+import { readHistory } from "../../../../lib/report/history.ts";
 import { project, REVISIONS } from "../../campaign/world.ts";
 import type { FakeIo } from "../fake_io.ts";
 import { type CliWorld, cliWorld } from "./world.ts";
@@ -44,6 +45,38 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
     expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
     "note: the campaign is not done: it is stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
+});
+
+test("campaign run adds a line to a history for each item that gets a verdict, with the name of the campaign", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 3 * MINUTE });
+  world.files.set("runs.ndjson", "edited by hand");
+  const { code } = await world.campaign("run", ["--history", "runs.ndjson"]);
+  expect(code).toBe(0);
+  const text = world.files.get("runs.ndjson") ?? "";
+  expect(text.split("\n").length).toBe(4);
+  const { records, skippedCount } = readHistory(text);
+  expect(skippedCount).toBe(1);
+  const { items } = JSON.parse(world.report("campaign.json")) as { items: CampaignItem[] };
+  const facts = ({ runId, repository, endedAt, pullRequest }: Pick<CampaignItem, "runId" | "repository"> & {
+    endedAt: string | null;
+    pullRequest: string | null;
+  }) => ({ runId, repository, endedAt, pullRequest });
+  expect(records.map((record) => facts({ ...record, repository: record.repository ?? "" }))).toEqual(items.map(facts));
+  for (const { campaign, outcome, exitCode, tookMs } of records) {
+    expect({ campaign, outcome, exitCode, tookMs }).toEqual({
+      ...{ campaign: "replace-moment", outcome: "success", exitCode: 0, tookMs: 3 * MINUTE },
+    });
+  }
+});
+
+test("campaign advance starts nothing when the history cannot be written", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  const { code, stderr } = await world.campaign("advance", ["--history", "runs.ndjson"], {
+    readOnly: (path) => path === "runs.ndjson",
+  });
+  expect([code, world.runs()]).toEqual([2, []]);
+  expect(stderr).toContain("Cannot write the history");
 });
 
 /** When `campaign.json` is written, in seconds, and how many items have a verdict there. @param costMs Time that it takes. */
