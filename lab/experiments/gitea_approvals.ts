@@ -89,7 +89,7 @@ const CASES: readonly Case[] = [
   }, { state: "missing", reason: "lee approved another commit" }],
   ["with an approval of a user who may not push", (world) => approved(world, "stranger", world.stranger), {
     state: "missing",
-    reason: "sam may not push",
+    reason: "sam cannot push",
   }],
   ["with an approval of the token's user", async (world, bot) => await approved(world, "own", bot), {
     state: "missing",
@@ -103,14 +103,14 @@ const CASES: readonly Case[] = [
     await world.gitea.commit(world.repository, "helped", "help.txt", "help\n", world.reviewer);
     await review(world, pull, "APPROVED", world.reviewer);
     return pull;
-  }, { state: "missing", reason: "lee wrote commits of it" }],
+  }, { state: "missing", reason: "lee wrote some of its commits" }],
   ["with an approval of a user who lost the right since", async (world) => {
     const left = await world.gitea.user("max");
     await world.gitea.allow(world.repository, left, "write");
     const pull = await approved(world, "lost", left);
     await world.gitea.call("DELETE", `/repos/${world.repository}/collaborators/${left.name}`);
     return pull;
-  }, { state: "missing", reason: "max may not push" }],
+  }, { state: "missing", reason: "max cannot push" }],
   ["with an approval that was dismissed", async (world) => {
     const pull = await change(world, "dismissed");
     const id = await review(world, pull, "APPROVED", world.reviewer);

@@ -68,7 +68,7 @@ import {
  * Reads the state of a campaign from its lock and journal. Changes nothing, even while another process works on it. With `forge` the
  * pull requests are read as well; without it no request is sent.
  *
- * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a lock or journal that was changed.
+ * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a changed lock or journal.
  */
 export async function readCampaignWith(
   source: CampaignSource,
@@ -309,7 +309,7 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Re
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether no later wave can fix an error: a token that is refused, a journal that was changed. */
+/** Whether no later wave can fix an error: a token that is refused, a changed journal. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }

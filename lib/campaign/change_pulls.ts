@@ -80,7 +80,7 @@ export async function changePullRequests(
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";
   const pulls = pullRequestsOf(options, internals.random);
   if (pulls === undefined) {
-    throw new UsageError({ attempted, why: "no token of a forge is there", advice: `set ${FORGE_TOKENS_TEXT}` });
+    throw new UsageError({ attempted, why: "there is no token for a forge", advice: `set ${FORGE_TOKENS_TEXT}` });
   }
   let plan: ChangePlan | undefined;
   const results = new Map<string, WriteResult>();
@@ -147,7 +147,7 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   if (pull === null) return "its pull request was not read";
   if (pull.state !== "open") return `its pull request is ${pull.state === "unreadable" ? "not shown" : pull.state}`;
   if (pull.foreign === undefined) return "no forge has confirmed the branch of its pull request";
-  return pull.foreign === null ? null : `its pull request is not that of its run: ${pull.foreign}`;
+  return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
 /** Most pull requests of which people are read: each takes some requests. Those of the others are not known. */
@@ -203,8 +203,8 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
   const [first] = busy;
   if (first !== undefined) {
     const more = busy.length === 1 ? "" : ` and ${busy.length - 1} more`;
-    const why = `a run of ${first.item.id}${more} may still work on its branch`;
-    const advice = "wait for its end, or end it by `campaign skip --cancel` and a wave";
+    const why = `a run of ${first.item.id}${more} may still be using its branch`;
+    const advice = "wait until it has finished, or cancel it with `campaign skip --cancel` and run a wave";
     throw new UsageError({ attempted, why, advice });
   }
   for (const each of items) {
@@ -243,6 +243,10 @@ export function errorOfChange(attempted: string, results: readonly WriteResult[]
   const more = unanswered.length + refused.length === 1 ? "" : ` (and ${unanswered.length + refused.length - 1} more)`;
   const why = `${worst.url}${more}: ${worst.reason ?? "no answer came"}`;
   return unanswered.length > 0
-    ? new MogplexError({ attempted, why, advice: "the same command reads the forge, and finishes it" }, "unavailable")
+    ? new MogplexError({
+      attempted,
+      why,
+      advice: "run the same command again: it reads the forge and finishes the change",
+    }, "unavailable")
     : new MogplexError({ attempted, why }, "failed");
 }

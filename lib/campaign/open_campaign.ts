@@ -132,7 +132,7 @@ const RACE_WAIT_MS = 10_000;
  *
  * @param source See {@linkcode CampaignSource}.
  * @param access `read` changes nothing, and works while another process writes.
- * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
+ * @throws {UsageError} for mistakes in the file, and for a changed lock or journal.
  * @throws {MogplexError} with exit code 75 when another process is using the directory, 69 when it cannot be used.
  */
 export async function withCampaign<T>(

@@ -358,7 +358,7 @@ export function checkForge(
   if (key === undefined || reads) return;
   throw new UsageError({
     attempted: `obey ${key}`,
-    why: "no token of a forge is there, so pull requests cannot be read",
+    why: "there is no token for a forge, so pull requests cannot be read",
     advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
 }
@@ -405,7 +405,7 @@ export function followUpBranch(
   if (pull.state !== "open") {
     return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
   }
-  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
+  if (pull.foreign !== null) return none(`its pull request does not belong to its run: ${pull.foreign}`);
   if (expectedBranch === null) return none("neither the request nor the answer to its start named a branch");
   if (branchKey(expectedBranch) === branchKey(baseBranch)) return none("its branch is the base branch");
   if (pull.guarded !== false) {

@@ -77,7 +77,7 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
       if (mayPush === true) blocking.push(`${name} requests changes`);
       else {
         mayBlock = true;
-        clauses.push(`${name} requests changes, and the forge does not show whether ${name} may push`);
+        clauses.push(`${name} requests changes, and the forge does not show whether ${name} can push`);
       }
       continue;
     }
@@ -89,7 +89,9 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
     }
   }
   if (head === null) clauses.unshift("the forge does not show its newest commit");
-  if (reading.writers === null && counting.length > 0) clauses.push("the forge does not show everybody who wrote it");
+  if (reading.writers === null && counting.length > 0) {
+    clauses.push("the forge does not show all authors of its commits");
+  }
   if (needed === null) clauses.push("the forge does not show how many approvals the target requires");
   const enough = needed ?? 1;
   const have = counting.length;
@@ -130,13 +132,13 @@ function objectionTo(
   const program = notAPerson(by, { notPeople });
   if (program !== null) return no(program);
   if (commit !== null && head !== null && commit !== head) return no(`${name} approved another commit`);
-  if (mayPush === false) return no(`${name} may not push`);
+  if (mayPush === false) return no(`${name} cannot push`);
   if (requesters.some((user) => isSame(user, by))) return no(`${name} asked for it`);
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
-  if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote commits of it`);
+  if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
   if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
-  return mayPush === null ? unknown(`whether ${name} may push`) : null;
+  return mayPush === null ? unknown(`whether ${name} can push`) : null;
 }
 
 /** Why a user is not a person, as a clause; null for a person. */
@@ -146,7 +148,7 @@ export function notAPerson(
 ): string | null {
   if (id <= 0) return `${name} has no account`;
   if (isBot === true) return `${name} is a program`;
-  return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is named as a program` : null;
+  return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a program` : null;
 }
 
 /** By the number of the account. Only where a CI system has shown no number, by the name. */

@@ -96,7 +96,7 @@ function judgeGate(
     notPeople,
   });
   const isOpen = state === "approved";
-  const caveat = isOpen && requesters.length === 0 ? "; who asked for it is not known" : "";
+  const caveat = isOpen && requesters.length === 0 ? "; the requester is unknown" : "";
   return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}` };
 }
 

@@ -99,7 +99,7 @@ export interface Campaign {
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
-   * @throws {CampaignFileError | UsageError} for mistakes, a lock or journal that was changed, a token of another user; nothing was started.
+   * @throws {CampaignFileError | UsageError} for mistakes, a changed lock or journal, a token of another user; nothing was started.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
    * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
@@ -156,7 +156,7 @@ export interface Campaign {
    * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
    * requests are read as well; without it no request is sent.
    *
-   * @throws {CampaignFileError | UsageError} for mistakes, when nothing was planned, and for a lock or journal that was changed.
+   * @throws {CampaignFileError | UsageError} for mistakes, when nothing was planned, and for a changed lock or journal.
    * @example Repositories that need a person
    * ```ts ignore
    * const { causes } = await campaign.read();
@@ -216,7 +216,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Most merges of this call, at least 1. @default no limit */
+  /** Maximum number of merges in this call, at least 1. @default no limit */
   atMost?: number | undefined;
   /** How commits get into the target. @default that of the campaign, else one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;

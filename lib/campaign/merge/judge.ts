@@ -99,7 +99,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   if (pull.checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
   if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review asks for changes" };
   const isMissing = pull.review === "requested" || pull.review === "not-requested";
-  return isMissing ? { kind: "review", reason: "nobody who counts has approved its newest commit" } : null;
+  return isMissing ? { kind: "review", reason: "its newest commit has no approval that counts" } : null;
 }
 
 /**
@@ -112,7 +112,7 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
   if (obstacle !== null) return obstacle;
   if (base !== merge.base) return `retargeted: its target is ${JSON.stringify(base)} now`;
-  if (facts.commit !== merge.head) return "it has other commits than those that were judged";
+  if (facts.commit !== merge.head) return "its commits have changed since they were checked";
   if (verdict.state === "approved" || policy.withoutReview && verdict.state === "missing") return null;
   return verdict.reason;
 }
@@ -127,19 +127,19 @@ function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
   if (foreign !== null) return foreign;
   const recordedId = item.pull?.repositoryId ?? null;
   if (recordedId !== null && recordedId !== repositoryId) {
-    return "its repository is another one than when the pull request was found";
+    return "its repository has changed since the pull request was found";
   }
   if (policy.isNamed || branchKey(base) === branchKey(item.item.baseBranch)) return null;
   return `retargeted: its target is ${JSON.stringify(base)}, and that of the plan is ${
     JSON.stringify(item.item.baseBranch)
-  }; name the item by --only to merge it`;
+  }; name the item with --only to merge it`;
 }
 
 function obstacleOf(question: MergeQuestion): string | null {
   const { reading: { facts, isStacked }, verdict } = question;
   const obstacle = itemObstacle(question);
   if (obstacle !== null) return obstacle;
-  if (isStacked) return "it is one of a stack, so a merge would take those below it along";
+  if (isStacked) return "it is part of a stack, so a merge would also merge the pull requests below it";
   if (facts.draft) return "it is a draft";
   if (facts.conflict === true) return "it conflicts with its target";
   return verdict.state === "changes-requested" ? verdict.reason : null;
@@ -156,7 +156,7 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     exceptions.push("checks");
   }
   return conflict === null
-    ? { kind: "checks", reason: "the forge has not found out whether it conflicts with its target" }
+    ? { kind: "checks", reason: "the forge does not know yet whether it conflicts with its target" }
     : null;
 }
 
@@ -181,7 +181,7 @@ function ciProblem(
   }
   if (targetChecks === "none") return null;
   return targetChecks === null
-    ? "it has no checks, and those of its target could not be read"
+    ? "it has no checks, and its target's checks could not be read"
     : "it has no checks, and its target has some";
 }
 
@@ -203,12 +203,12 @@ function reviewOf(
   if (lastMs === null) {
     return {
       kind: "blocked",
-      reason: "the forge does not show when it was approved, and merge.after counts from then",
+      reason: "the forge does not show when it was approved, and merge.after needs that time",
     };
   }
   const leftMs = lastMs + policy.afterMs - nowMs;
   return leftMs > 0
-    ? { kind: "review", reason: `approved, and people have ${roundSpanText(leftMs)} more to object` }
+    ? { kind: "review", reason: `approved, and people can object for another ${roundSpanText(leftMs)}` }
     : null;
 }
 
@@ -229,7 +229,7 @@ const RULE_FILES: readonly RegExp[] = [
 /** Why a pull request is not merged without a review, as a clause; null if it may be. */
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
   if (required !== null && required > 0) return `its target requires ${formatCount(required, "approval")}`;
-  if (changedFiles === null) return "not all of its changed files could be read, and those of CI need a review";
+  if (changedFiles === null) return "not all of its changed files could be read, and CI files need a review";
   const file = changedFiles.find((path) => RULE_FILES.some((form) => form.test(path)));
   return file === undefined ? null : `it changes ${JSON.stringify(file)}, which needs a review`;
 }
@@ -243,9 +243,12 @@ function behindOf(question: MergeQuestion, head: string): MergeJudgement | null 
     return { kind: "blocked", reason: "the forge does not show whether it is up to date with its target" };
   }
   if (!policy.update) {
-    return { kind: "blocked", reason: "it is behind its target: --update brings it up to date, and may end approvals" };
+    return {
+      kind: "blocked",
+      reason: "it is behind its target; --update updates its branch, and may cancel approvals",
+    };
   }
-  if (item.updatedHead === head) return { kind: "checks", reason: "its branch is being brought up to date" };
+  if (item.updatedHead === head) return { kind: "checks", reason: "its branch is being updated" };
   const ends = verdict.have === 0 ? "" : `, which ends ${formatCount(verdict.have, "approval")}`;
   return { kind: "update", head, reason: `it is behind its target${ends}` };
 }
@@ -269,7 +272,7 @@ function rulesOf(
 function reasonOf({ reason }: ApprovalVerdict, exceptions: readonly MergeException[]): string {
   const without = [
     ...exceptions.includes("review") ? ["without a review"] : [],
-    ...exceptions.includes("checks") ? ["without checks, as its repository has none"] : ["green"],
+    ...exceptions.includes("checks") ? ["without checks, because its repository has none"] : ["green"],
   ];
   return [...without, ...exceptions.includes("review") ? [] : [reason]].join("; ");
 }

@@ -33,7 +33,7 @@ export interface MergeSettings {
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Most merges of this call, at least 1. @default no limit */
+  /** Maximum number of merges in this call, at least 1. @default no limit */
   atMost?: number | undefined;
   /** @default that of the campaign file, else one that the repository allows */
   method?: MergeMethod | undefined;
@@ -129,17 +129,17 @@ function refuse(why: string, advice: string): UsageError {
 function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], isAttended, env }: MergeOptions): void {
   if (withoutReview && withoutChecks) {
     throw refuse(
-      "nothing would be left that has looked at the changes",
+      "nothing would have checked the changes",
       "leave --without-review or --without-checks out",
     );
   }
   if (ownApproval && detectPlatform(env ?? environmentVariable).isCi) {
-    throw refuse("a job has no approval of its own", "give --own-approval on your own machine");
+    throw refuse("a job cannot approve", "give --own-approval on your own machine");
   }
   const exception = withoutReview ? "--without-review" : withoutChecks ? "--without-checks" : undefined;
   if (exception === undefined || isAttended || only.length > 0 && only.every(isName)) return;
   throw refuse(
-    `${exception} needs the names of the items outside of a terminal`,
+    `${exception} needs the names of the items outside a terminal`,
     "give --only NAME for each, without * and ?",
   );
 }

@@ -83,7 +83,7 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
     if (places.at(url) !== undefined || isLoopback(new URL(url).hostname)) continue;
     throw new UsageError({
       attempted: "merge pull requests",
-      why: `no token is named that merges at ${address.host}`,
+      why: `no merge token is set for ${address.host}`,
       advice: `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`,
     });
   }

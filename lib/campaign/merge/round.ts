@@ -70,7 +70,7 @@ export interface MergeOrders {
 /**
  * What happened to a pull request.
  *
- * - `merged`; `elsewhere`: by somebody else; `updated`: its branch is being brought up to date.
+ * - `merged`; `elsewhere`: by somebody else; `updated`: its branch is being updated.
  * - `queued`, `pending`: the forge merges it later; `foreign`: because somebody else has asked for that.
  * - `would-merge`, `would-update`: if this was not a dry run.
  * - `review`, `checks`: it waits for people, or for checks or time; `blocked`: somebody has to do something else; `closed`: without a merge.
@@ -159,7 +159,7 @@ export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<
 function holdOf(memory: CampaignMemory): string | null {
   const { stopped, gates: { merge, threshold, canary } } = memory;
   if (stopped !== null) return `the campaign was stopped by ${whoStopped(stopped)}`;
-  if (merge.closed) return `the gate of merges is closed: ${merge.reason}`;
+  if (merge.closed) return `the merge gate is closed: ${merge.reason}`;
   if (closedBy(memory) !== "gate") return null;
   return `the campaign waits for approval: ${threshold.closed ? threshold.reason : canary.reason}`;
 }
@@ -313,7 +313,7 @@ class Round {
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
-    return { ...verdict, reason: `${verdict.reason}; who asked for it is not known at ${host}` };
+    return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
   /** Reads a pull request and judges it. @returns Why it is not shown, as a clause, in place of that. */
@@ -387,7 +387,7 @@ class Round {
       return await this.#end(item, url, "out", this.#work.clean(reason));
     }
     if (this.#nowMs - Date.parse(merge.at) < UNANSWERED_MS) {
-      return this.#add(item, url, "unread", "its merge has had no answer yet");
+      return this.#add(item, url, "unread", "its merge has no answer yet");
     }
     await this.#end(item, url, "unanswered", "its merge had no answer, and was not carried out");
   }
@@ -438,7 +438,7 @@ class Round {
     const reason = isOther
       ? `merged by somebody else at ${mergedHead ?? commit ?? "an unknown commit"}`
       : base !== merge.base
-      ? `merged into ${JSON.stringify(base)}, to which somebody retargeted it at that moment`
+      ? `merged into ${JSON.stringify(base)}, because somebody retargeted it at that moment`
       : null;
     await this.#end(item, url, isOther ? "elsewhere" : "merged", reason && this.#work.clean(reason), commit);
     if (merge.branch === "delete") await this.#deleteBranch(candidate, merge);
@@ -493,7 +493,7 @@ class Round {
       seen.add(url);
       const candidate = this.#candidate(item, url);
       if (candidate === undefined) {
-        this.#add(item, url, "unread", "no token is for its forge");
+        this.#add(item, url, "unread", "no token is set for its forge");
         continue;
       }
       const hold = holdOf(this.#memory);
@@ -522,14 +522,14 @@ class Round {
   async #update(examined: Examined, { head, reason }: Extract<MergeJudgement, { kind: "update" }>): Promise<void> {
     const { item, url, place } = examined;
     if (this.#orders.isDryRun) return this.#add(item, url, "would-update", reason);
-    this.#work.tell(`${item.item.repository}: its branch is brought up to date: ${reason}`);
+    this.#work.tell(`${item.item.repository}: its branch is updated: ${reason}`);
     const answer = await this.#ask(examined, async () => await place.update(head), true);
     if (answer === undefined) return;
     const { value } = answer;
-    if (value === "moved") return this.#add(item, url, "blocked", "changed since it was judged");
+    if (value === "moved") return this.#add(item, url, "blocked", "changed since it was checked");
     if (value !== "updated") return this.#add(item, url, "blocked", this.#work.clean(value.refused));
     await this.#record({ type: "merge-update", item: item.item.id, head, by: this.#orders.by });
-    this.#add(item, url, "updated", "its branch is being brought up to date");
+    this.#add(item, url, "updated", "its branch is being updated");
   }
 
   /** The merges of this round: the canary first, what the forge has refused last, and no more than the limits allow. */
@@ -551,7 +551,7 @@ class Round {
       const reason = canary !== null && !item.item.canary
         ? canary
         : left <= 0
-        ? "as many as allowed are merged"
+        ? "the limit of merges is reached"
         : needsTarget && free <= 0
         ? "earlier merges wait for the checks of their targets"
         : null;
@@ -569,7 +569,7 @@ class Round {
   #canaryObstacle(): string | null {
     for (const { item, pullRequest, pull, skipped, merge } of this.#memory.items.values()) {
       if (!item.canary || pullRequest === null || skipped !== null || pull?.state === "closed") continue;
-      if (pull?.state !== "merged") return `the canary ${item.repository} is merged first`;
+      if (pull?.state !== "merged") return `the canary ${item.repository} must be merged first`;
       if (merge?.target === "waiting") return `the canary ${item.repository} waits for the checks of its target`;
     }
     return null;
@@ -580,7 +580,7 @@ class Round {
       const { origin, host } = place.address;
       if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
       if (place.startsWorkflows(this.#users.get(origin) ?? null) !== false) continue;
-      this.#work.tell(`merges at ${host} with this token start no workflow: it is the token of a job`);
+      this.#work.tell(`merges at ${host} with this token start no workflow, because it is a job's token`);
     }
   }
 
@@ -603,10 +603,10 @@ class Round {
       }
     } catch (error) {
       if (error instanceof LostRaceError || this.#isBroken) throw error;
-      await this.#withdraw(open, "it was announced, and not sent");
+      await this.#withdraw(open, "it was recorded, but not sent");
       throw error;
     }
-    await this.#withdraw(open, hold ?? "refusals in several repositories have stopped the merges");
+    await this.#withdraw(open, hold ?? "merges stopped after refusals in several repositories");
   }
 
   #intentOf({ item, url, reading, judgement, targetChecks }: Mergeable): RecordBody {
@@ -635,7 +635,7 @@ class Round {
       const examined = again.value;
       const reason = typeof examined === "string" ? examined : changeOf(examined, merge);
       if (reason !== null) {
-        return await this.#end(item, url, "withdrawn", this.#work.clean(`changed since it was judged: ${reason}`));
+        return await this.#end(item, url, "withdrawn", this.#work.clean(`changed since it was checked: ${reason}`));
       }
       const { lock } = this.#memory;
       const answer = await this.#askOrWithdraw(entry, async () =>
@@ -659,7 +659,9 @@ class Round {
     try {
       const answer = await this.#ask(entry, call, strict);
       const line = this.#lines.get(item.item.id);
-      if (answer === undefined) await this.#end(item, url, "withdrawn", line?.reason ?? "its forge could not be asked");
+      if (answer === undefined) {
+        await this.#end(item, url, "withdrawn", line?.reason ?? "its forge could not be reached");
+      }
       return answer;
     } catch (error) {
       // A request that was on its way when a signal came may have arrived.
@@ -684,7 +686,7 @@ class Round {
       case "foreign":
         return await this.#end(item, url, outcome.kind, null, null, "handle" in outcome ? outcome.handle : null);
       case "moved":
-        return await this.#end(item, url, "withdrawn", "changed since it was judged: it has other commits");
+        return await this.#end(item, url, "withdrawn", "changed since it was checked: its commits have changed");
       case "refused":
         this.#isRefused = true;
         this.#refusals.add(item.item.repositoryId);
@@ -702,7 +704,7 @@ class Round {
     const answer = await this.#ask(entry, () => this.#follow(entry, merge));
     if (answer === undefined || OPEN_MERGES.includes(merge.state)) {
       this.#error ??= new MogplexError({ attempted: `merge ${url}`, why: clean(reason) }, "unavailable");
-      if (merge.state === "open") this.#add(item, url, "unread", "its merge has had no answer yet");
+      if (merge.state === "open") this.#add(item, url, "unread", "its merge has no answer yet");
     }
   }
 }
@@ -721,7 +723,7 @@ function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string 
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "it has other commits";
   if (reading.base !== merge.base) return `its target is ${JSON.stringify(reading.base)} now`;
-  return reading.repositoryId === merge.repositoryId ? null : "its repository is another one";
+  return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }
 
 /** What a merge in a state waits for, or what it has come to. */

@@ -57,7 +57,7 @@ export class WaveMerges {
     for (const { repository, word, reason } of news) {
       tell(`${repository}: ${word}${reason === word ? "" : `: ${reason}`}`);
     }
-    if (isStopped) tell("refusals in several repositories have stopped the merges of this wave");
+    if (isStopped) tell("merges of this wave stopped after refusals in several repositories");
     if (error !== undefined) tell(unreadText(error));
     return news.map(({ item }) => item);
   }
@@ -65,7 +65,7 @@ export class WaveMerges {
 
 /** A forge that cannot be asked does not stop a campaign: the next wave asks again. */
 function unreadText({ message }: MogplexError): string {
-  return `not all pull requests could be judged: ${message}`;
+  return `not all pull requests could be checked: ${message}`;
 }
 
 function ordersOf(

@@ -24,19 +24,19 @@ import {
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
   help:
-    "Plan first if the branch of --home has no plan; only by hand: when that branch is lost, a scheduled job would begin the campaign anew",
+    "Plan first if the branch of --home has no plan; use it only by hand: if that branch is lost, a scheduled job would start the campaign again",
 };
 
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: `End with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs a person`,
+  help: `End with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs attention`,
 };
 
 export const campaignAdvanceVerb: Verb = {
   name: "campaign advance",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Make one wave: collect, start what the limits allow, report, leave",
+  summary: "Run one wave: collect, start what the limits allow, report, exit",
   group: "toolkit",
   flags: [
     PLACE,

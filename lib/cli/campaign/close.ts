@@ -12,7 +12,7 @@ export const campaignCloseVerb: Verb = {
   name: "campaign close",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Close pull requests with a comment, and give their items up; --reason is required",
+  summary: "Close pull requests with a comment, and give up their items; --reason is required",
   group: "toolkit",
   flags: [WHERE, SELECTION, [YES], DECISION, FORGE],
   codes: CHANGE_CODES,

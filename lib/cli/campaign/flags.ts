@@ -24,7 +24,7 @@ export const ALLOW_OUTSIDE: VerbFlag = {
 export const WEBHOOK_VARIABLE: Option<string> = {
   name: "webhook-variable",
   value: "NAME",
-  help: "Variable that the file may name for its webhook, although its name is not a usual one",
+  help: "Variable that the file can use for its webhook, although its name is unusual",
   parse: anyText,
 };
 
@@ -51,7 +51,7 @@ export const REASON: Option<string> = {
 
 export const SKIP_INVALID: VerbFlag = {
   name: "skip-invalid",
-  help: "Keep repositories that cannot be used as invalid items, in place of an error",
+  help: "Keep repositories that cannot be used as invalid items, instead of an error",
 };
 
 /** `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
@@ -66,7 +66,7 @@ export function duration(text: string, source: string): number {
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
-  help: "Mean time of a run, until one has ended (20m)",
+  help: "Mean time of a run, until one has finished (20m)",
   parse: duration,
 };
 
@@ -81,7 +81,7 @@ export const ONLY: Option<string> = {
   name: "only",
   value: "GLOB",
   multiple: true,
-  help: "Items of repositories whose name fits, as in acme/legacy-*; or of a run, by its id",
+  help: "Items of repositories whose name matches, as in acme/legacy-*; or of a run, by its id",
   parse: anyText,
 };
 
@@ -105,7 +105,7 @@ function days(text: string, source: string): number {
 export const STUCK_AFTER: Option<number> = {
   name: "stuck-after",
   value: "TIME",
-  help: "How long nothing happens to a pull request until it is stuck, as in 3d or 12h (3d)",
+  help: "A pull request without activity for this time is stuck, as in 3d or 12h (3d)",
   parse: days,
 };
 
@@ -123,7 +123,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "The next wave cancels what runs; starts without an answer are cancelled at once",
+  help: "The next wave cancels active runs; starts without an answer are cancelled at once",
 };
 
 export const WAVE_CODES: readonly ExitName[] = [
@@ -142,12 +142,12 @@ export const WAVE_CODES: readonly ExitName[] = [
 ];
 
 export const OF_WAVES: Meanings = {
-  success: "the campaign is done and good; or it is not done",
+  success: "the campaign is done without failures; or it is not done",
   failed:
     "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
-  usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
+  usage: "a mistake in file or arguments; a changed lock or journal; a token of another user",
   awaitingInput:
-    "only items are left that wait for a person; with --exit-status also: a gate is closed, or it was stopped",
+    "only items that wait for an answer are left; with --exit-status also: a gate is closed, or it was stopped",
   unavailable: "service or directory out of reach; nothing is lost, and the next wave continues",
   rateLimited: "it is not done (with --exit-status); another process is running in its directory",
 };
@@ -156,7 +156,7 @@ export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailabl
 
 export const OF_DECISIONS: Meanings = {
   success: "the decision is recorded, and the next wave applies it",
-  usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a journal that was changed",
+  usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a changed journal",
   unavailable: "the directory cannot be written",
   rateLimited: "another process is running in the directory",
 };

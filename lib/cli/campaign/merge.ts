@@ -15,42 +15,42 @@ import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flag
 const AT_MOST: Option<number> = {
   name: "at-most",
   value: "N",
-  help: "Most merges of this call",
+  help: "Maximum number of merges in this call",
   parse: wholeNumber(1, 10_000),
 };
 
 const METHOD: Option<MergeMethod> = {
   name: "method",
   value: "METHOD",
-  help: "merge, squash or rebase (that of the file, else one that the repository allows)",
+  help: "merge, squash or rebase (the file's, otherwise one that the repository allows)",
   parse: oneOf(["merge", "squash", "rebase"]),
 };
 
 const UPDATE: VerbFlag = {
   name: "update",
-  help: "Bring branches up to date that have to be; this may end approvals",
+  help: "Update branches that must be up to date; this may cancel approvals",
 };
 
 const REQUIRE_UP_TO_DATE: VerbFlag = {
   name: "require-up-to-date",
-  help: "Merge only branches that have all commits of their target",
+  help: "Merge only branches that contain all commits of their target",
 };
 
-const DELETE_BRANCH: VerbFlag = { name: "delete-branch", help: "Delete the branch of what was merged" };
+const DELETE_BRANCH: VerbFlag = { name: "delete-branch", help: "Delete the branch after the merge" };
 
 const WITHOUT_REVIEW: VerbFlag = {
   name: "without-review",
-  help: "Merge also what nobody has approved, unless it changes files of CI; needs --only outside of a terminal",
+  help: "Merge without approval, unless CI files change; needs --only outside a terminal",
 };
 
 const WITHOUT_CHECKS: VerbFlag = {
   name: "without-checks",
-  help: "Merge also in repositories that have no CI; needs --only outside of a terminal",
+  help: "Merge without checks in repositories without CI; needs --only outside a terminal",
 };
 
 const OWN_APPROVAL: VerbFlag = {
   name: "own-approval",
-  help: "Count also the approvals of those who asked for the work, and of the token's user; not in a job",
+  help: "Accept approvals by the requester and the token's user; not in a job",
 };
 
 export const campaignMergeVerb: Verb = {
@@ -69,9 +69,9 @@ export const campaignMergeVerb: Verb = {
   ],
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
-    success: "everything that qualified was merged, or waits in a queue; also when nothing did",
+    success: "everything that qualified was merged, or waits in a queue; also if nothing qualified",
     failed: "a forge refused one that qualified; three refusals in different repositories end the command",
-    usage: "nothing was planned; no item fits; a token is missing; a journal that was changed",
+    usage: "nothing was planned; no item fits; a token is missing; a changed journal",
     unauthorized: "a forge refuses the token",
     forbidden: "the token lacks a right, which the message names",
     unavailable: "a forge or the directory is out of reach; the same command continues",

@@ -27,7 +27,7 @@ export const campaignNewVerb: Verb = {
   name: "campaign new",
   usage: "[file]",
   maxPositionals: 1,
-  summary: "Write a campaign file and its task, to be edited",
+  summary: "Write a campaign file and a task for you to edit",
   group: "toolkit",
   flags: [REPOS],
   codes: ["success", "usage", "internal"],

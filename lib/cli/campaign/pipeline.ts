@@ -24,14 +24,14 @@ const FORMAT: Option<string> = {
 const OUTPUT: Option<string> = {
   name: "output",
   value: "PATH",
-  help: "File to write, or directory when it ends with / or several files are made (standard output)",
+  help: "File to write, or directory if it ends with / or there are several files (standard output)",
   parse: fitting(/\S/, "a path"),
 };
 
 const IMAGE: Option<string> = {
   name: "image",
   value: "IMAGE",
-  help: "Container image of the jobs, best with a digest; it has sh, sha256sum and Node",
+  help: "Container image of the jobs, preferably with a digest; needs sh, sha256sum and Node",
   parse: fitting(/^[A-Za-z0-9][\w./:@-]{0,300}$/, "the name of an image"),
 };
 
@@ -63,7 +63,7 @@ const EVERY: Option<number> = {
 const REHEARSAL: Option<number> = {
   name: "rehearsal",
   value: "TIME",
-  help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
+  help: "Use this time instead of every delay, to rehearse a pipeline against the emulator",
   parse: duration,
 };
 
@@ -76,7 +76,7 @@ const RETRY_INTERRUPTED: VerbFlag = {
 const PROGRAM_FLAG: Option<string> = {
   name: "program",
   value: "PATH",
-  help: "Path of mogplex.mjs in the repository, or command:NAME for one that the image has (ci/mogplex.mjs)",
+  help: "Path of mogplex.mjs in the repository, or command:NAME for a command in the image (ci/mogplex.mjs)",
   parse: anyText,
 };
 
@@ -91,7 +91,7 @@ export const campaignPipelineVerb: Verb = {
   name: "campaign pipeline",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Write a CI pipeline whose jobs make the waves; send no request",
+  summary: "Write a CI pipeline whose jobs run the waves; send no request",
   group: "toolkit",
   flags: [
     // The jobs do not name these variables: the file has one with a usual name.

@@ -127,8 +127,8 @@ function quotaLine({ quota }: CampaignView): string {
 
 /** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
 function basisText({ items }: CampaignView, isGiven: boolean): string {
-  if (items.some(({ endedAt }) => endedAt !== null)) return "by those that have ended";
-  return isGiven ? "as --mean-run says" : "which is a guess (--mean-run sets it)";
+  if (items.some(({ endedAt }) => endedAt !== null)) return "based on finished runs";
+  return isGiven ? "as set by --mean-run" : "which is a guess (set it with --mean-run)";
 }
 
 function planText(
@@ -144,7 +144,7 @@ function planText(
     `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${dryRun ? "; nothing was written" : ""}`,
     `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
-    ...named("Skipped, since they left the list:", changes.skipped, all),
+    ...named("Skipped, no longer in the list:", changes.skipped, all),
     ...named("No longer in the list, but started already, so they continue:", changes.kept, all),
     ...excludedLines(view.items),
     ...changes.notes.map((note) => `Note: ${note}`),

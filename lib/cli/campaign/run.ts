@@ -20,8 +20,8 @@ const RUN_TIMEOUT: Option<number> = {
 
 const OF_RUN: Meanings = {
   ...OF_WAVES,
-  success: "the campaign is done and good",
-  awaitingInput: "it needs a person: items wait for an answer, a gate is closed, or it was stopped",
+  success: "the campaign is done without failures",
+  awaitingInput: "it needs attention: items wait for an answer, a gate is closed, or it was stopped",
   rateLimited: "it is not done when --timeout has passed; or another process is running in its directory",
 };
 

@@ -18,13 +18,13 @@ const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
 const WATCH: VerbFlag = {
   name: "watch",
-  help: "Print every change, until the campaign is done or needs a person",
+  help: "Print every change, until the campaign is done or needs attention",
 };
 
 const STATUS_EXIT: VerbFlag = {
   name: "exit-status",
   help:
-    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} if it needs a person, ${EXIT.rateLimited} while it is not done`,
+    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} if it needs attention, ${EXIT.rateLimited} while it is not done`,
 };
 
 export const campaignStatusVerb: Verb = {
@@ -52,7 +52,7 @@ export const campaignStatusVerb: Verb = {
       "with --exit-status: done with failures or unknowns, stopped after too many failures, or a start has had no answer for two hours",
     usage: "nothing was planned; a mistake in file or arguments; a changed lock or journal",
     awaitingInput:
-      "with --exit-status: it needs a person: items wait for an answer, a gate is closed, or it was stopped",
+      "with --exit-status: it needs attention: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
     rateLimited: "with --exit-status: it is not done",
   },

@@ -98,7 +98,7 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     const text = [
       "A process is running (",
       { name: view.writer },
-      "). Only `campaign stop` works meanwhile: end it before you give another of these commands.",
+      "). Only `campaign stop` works meanwhile: end it before you run another of these commands.",
     ];
     screen.print([{ text }], 2);
   }
@@ -172,7 +172,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
     ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
     ["next wave", next === null ? null : `${next}, ${number}`],
-    ["at work", writer === null ? null : { name: writer }],
+    ["used by", writer === null ? null : { name: writer }],
   ];
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;
@@ -208,7 +208,7 @@ function gate(screen: Screen, { state, items }: CampaignView, command: CampaignC
   screen.print(pulls.slice(0, MAX_ADDRESSES).map(({ pullRequest }) => ({ code: pullRequest ?? "" })), 2);
   if (more > 0) screen.print([{ text: `and ${formatCount(more, "more pull request")}` }], 4);
   screen.print([
-    { text: pulls.length > 0 ? "Then open the gate:" : "Look at what has ended, then open the gate:" },
+    { text: pulls.length > 0 ? "Then open the gate:" : "Review what has finished, then open the gate:" },
     { code: campaignCommand(command, "approve") },
   ], 2);
 }

@@ -11,7 +11,7 @@ const OF_STOPPING: Meanings = {
   ...OF_SETTLING,
   success: "the decision is recorded: nothing more is started",
   rateLimited:
-    "the process that works on the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
+    "the process that uses the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
 };
 
 export const campaignStopVerb: Verb = {

@@ -15,24 +15,24 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 const APPROVALS: Option<number> = {
   name: "approvals",
   value: "NUMBER",
-  help: "Approvals that are needed, at least: 1 to 20. More if the forge shows that the target requires more.",
+  help: "Minimum number of approvals, 1 to 20. A higher number that the target requires applies.",
   parse: wholeNumber(1, 20),
 };
 const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
   value: "URL",
-  help: "The pull request. Default: that of the job.",
+  help: "The pull request. Default: the job's.",
 };
 const AUTHOR: VerbFlag = {
   name: "author",
   value: "NAME",
-  help: "Only pull requests that this user or program has opened need approvals. Default: all.",
+  help: "Require approvals only for pull requests by this user or program. Default: all.",
 };
 const REQUESTER: VerbFlag = {
   name: "requester",
   value: "NAME",
   multiple: true,
-  help: "Who asked for the work: their approval does not count.",
+  help: "A user who asked for the work: their approval does not count.",
 };
 const NOT_PEOPLE: VerbFlag = {
   name: "not-people",
@@ -66,7 +66,7 @@ function open(context: Context): OpenPull {
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
-    why: "this is not a job of one",
+    why: "this job has none",
     advice: "name it: --pull-request URL",
   });
 }
@@ -101,19 +101,18 @@ export const gateVerb: Verb = {
   usage: "",
   maxPositionals: 0,
   summary: "Check whether people have approved the newest commit of a pull request",
-  remark:
-    "Who asked for the work, its author, writers of its commits, the user of the token and programs do not count.",
+  remark: "Approvals by the requester, the author, authors of commits, the token's user and programs do not count.",
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal"],
   meanings: {
-    success: "enough people have approved it, or it is not open any more",
-    failed: "approvals are missing, somebody requests changes, or the forge shows too little",
-    usage: "usage error; not a job of a pull request; a rule of the target would take the status for any check",
+    success: "enough people have approved it, or it is no longer open",
+    failed: "approvals are missing, somebody requests changes, or the forge does not show enough",
+    usage: "usage error; the job has no pull request; a rule of the target would accept the status as any check",
     unauthorized: "the forge refuses the token",
     forbidden: "the token lacks a right",
-    unavailable: "the forge cannot be asked, or does not show the pull request",
+    unavailable: "the forge cannot be reached, or does not show the pull request",
   },
   examples: [
     "mogplex-ci gate --approvals 1",

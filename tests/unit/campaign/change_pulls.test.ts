@@ -130,7 +130,7 @@ test.each<[string, PullChange, RegExp]>([
 test("changePullRequests() refuses without a token of a forge", async () => {
   const world = await worldOf(1);
   expect(await failureOf(() => world.change(close(), { env: () => undefined }))).toMatch(
-    /^2 Cannot close pull requests: no token of a forge is there; set GITHUB_TOKEN/,
+    /^2 Cannot close pull requests: there is no token for a forge; set GITHUB_TOKEN/,
   );
 });
 
@@ -142,7 +142,7 @@ test("changePullRequests() leaves out pull requests that wait for something else
   expect([plan.changes.map(({ item }) => item), plan.left.map(({ reason }) => reason)]).toEqual([
     [`${project(3)}@main`],
     [
-      "its pull request is not that of its run: its branch is not in this repository",
+      "its pull request does not belong to its run: its branch is not in this repository",
       "it does not wait for a reviewer",
     ],
   ]);
@@ -195,7 +195,7 @@ test("changePullRequests() refuses to close while a run works there", async () =
   await world.decide({ kind: "retry", select: { only: [project(1)] }, adopt: false });
   await world.advance();
   expect(await failureOf(() => world.change(close()))).toMatch(
-    /^2 Cannot close pull requests: a run of acme\/project-0001@main may still work on its branch; wait for its end/,
+    /^2 Cannot close pull requests: a run of acme\/project-0001@main may still be using its branch; wait until it has finished/,
   );
   expect(world.forge.writes).toEqual([]);
 });
@@ -387,7 +387,7 @@ test("a wave continues, and reports it, when the token has no right to set up pu
   expect(forge.state.get(`${project(1)}#7`)).toMatchObject({ reviewers: ["ann"], labels: ["agent"] });
 });
 
-test("a wave refuses a file with reviewers when no token of a forge is there", async () => {
+test("a wave refuses a file with reviewers when there is no token for a forge", async () => {
   const world = campaignWorld({ count: 1, scenarios: SCENARIO, file: RULES });
-  expect(await failureOf(() => world.advance())).toMatch(/^2 Cannot obey pull-requests: no token of a forge is there/);
+  expect(await failureOf(() => world.advance())).toMatch(/^2 Cannot obey pull-requests: there is no token for a forge/);
 });

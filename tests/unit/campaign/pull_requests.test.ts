@@ -250,7 +250,7 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
   async (key, file) => {
     const world = campaignWorld({ file });
     for (const act of [() => world.plan(), () => world.advance(), () => world.run()]) {
-      expect(await failureOf(act)).toStartWith(`2 Cannot obey ${key}: no token of a forge is there`);
+      expect(await failureOf(act)).toStartWith(`2 Cannot obey ${key}: there is no token for a forge`);
     }
     expect(world.requests).toEqual([]);
   },
@@ -492,7 +492,7 @@ test("a follow-up that was decided is given up when its branch is not confirmed 
   await world.clock.sleep(15 * MINUTE);
   const { view } = await world.advance();
   expect([world.starts.length, view.items[0]?.verdict]).toEqual([1, "succeeded"]);
-  expect(view.items[0]?.reason).toMatch(/^no follow-up was made: its pull request is not that of its run/);
+  expect(view.items[0]?.reason).toMatch(/^no follow-up was made: its pull request does not belong to its run/);
 });
 
 const REQUIRED = { success: { require: "pull-request" } };

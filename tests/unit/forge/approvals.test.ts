@@ -38,14 +38,14 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["a deleted account has approved", [opinion({ id: 0, name: "ghost", isBot: null })], {}, {}, "ghost has no account"],
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
     notPeople: ["renovate"],
-  }, "Renovate is named as a program"],
-  ["the person may not push any more", [opinion(ANN, { mayPush: false })], {}, {}, "ann may not push"],
+  }, "Renovate is listed as a program"],
+  ["the person may not push any more", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
   ["the person has asked for it", [opinion(ANN)], {}, { requesters: [ANN] }, "ann asked for it"],
   ["the person has asked, and only the name is known", [opinion(ANN)], {}, {
     requesters: [{ id: 0, name: "Ann", isBot: null }],
   }, "ann asked for it"],
   ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened it"],
-  ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote commits of it"],
+  ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of its commits"],
   ["the person owns the token", [opinion(ANN)], {}, { token: ANN }, "ann owns the token"],
   ["the target requires more", [opinion(ANN)], { required: 2 }, {}, "1 of 2 approvals of the newest commit"],
 ])("judgeApprovals() finds approvals missing when %s", (_name, opinions, more, notCounted, reason) => {
@@ -63,13 +63,13 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     {},
     "the forge does not show which commit ann approved",
   ],
-  ["the right is not shown", [opinion(ANN, { mayPush: null })], {}, "the forge does not show whether ann may push"],
-  ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob may push"],
+  ["the right is not shown", [opinion(ANN, { mayPush: null })], {}, "the forge does not show whether ann can push"],
+  ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],
   [
     "it is not shown whether a request for changes counts",
     [opinion(ANN), opinion(BOB, { word: "changes-requested", mayPush: null })],
     {},
-    "bob requests changes, and the forge does not show whether bob may push",
+    "bob requests changes, and the forge does not show whether bob can push",
   ],
 ])("judgeApprovals() does not know when %s", (_name, opinions, more, reason) => {
   const verdict = judgeApprovals(reading(opinions, more), NOBODY);
@@ -113,15 +113,15 @@ test("judgeApprovals() takes the time of the last approval that was needed", () 
 
 test("judgeApprovals() says in the reason that writers are not shown, and names no more than five users", () => {
   expect(judgeApprovals(reading([opinion(ANN)], { writers: null }), NOBODY).reason).toBe(
-    "1 of 1 approval of the newest commit; the forge does not show everybody who wrote it",
+    "1 of 1 approval of the newest commit; the forge does not show all authors of its commits",
   );
   const crowd = Array.from(
     { length: 9 },
     (_, index) => opinion({ id: index + 10, name: `u${index}`, isBot: false }, { mayPush: false }),
   );
   expect(judgeApprovals(reading(crowd), NOBODY).reason).toBe(
-    "0 of 1 approval of the newest commit; u0 may not push; u1 may not push; u2 may not push; u3 may not push; " +
-      "u4 may not push; and 4 more",
+    "0 of 1 approval of the newest commit; u0 cannot push; u1 cannot push; u2 cannot push; u3 cannot push; " +
+      "u4 cannot push; and 4 more",
   );
 });
 

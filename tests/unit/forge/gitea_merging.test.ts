@@ -68,7 +68,7 @@ test("GITEA.merging.read() reads that a branch is behind where its target does n
 test("GITEA.merging.read() does not know the rights that only administrators see", async () => {
   const reading = await read(recording(GOOD), [[/collaborators/, 403, { message: "" }]]);
   expect(judge(reading).state).toBe("unknown");
-  expect(judge(reading).reason).toContain("the forge does not show whether lee may push");
+  expect(judge(reading).reason).toContain("the forge does not show whether lee can push");
 });
 
 test("GITEA.merging.read() does not know what is hidden", async () => {

@@ -155,7 +155,7 @@ test("readJournal() repairs an end of the last segment that is not JSON, and a f
   expect([(await second.records()).length, linesOf(second, TWO).length]).toEqual([1002, 2]);
 });
 
-test("readJournal() refuses a journal that was changed, with the place and what to do", async () => {
+test("readJournal() refuses a changed journal, with the place and what to do", async () => {
   const room = await roomWith(notes(1002));
   const [one, two] = [linesOf(room, ONE), linesOf(room, TWO)];
   const refused = (why: string, place: string) =>

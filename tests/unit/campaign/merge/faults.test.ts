@@ -65,11 +65,11 @@ test("mergeCampaign() reads a lost answer back, and sends no second request, eve
   expect([first.exitCode, first.lines[0]?.word, first.lines[0]?.reason]).toEqual([
     69,
     "unread",
-    "its merge has had no answer yet",
+    "its merge has no answer yet",
   ]);
   const at = forge.calls.length;
   const early = await world.merge();
-  expect(early.lines[0]?.reason).toBe("its merge has had no answer yet");
+  expect(early.lines[0]?.reason).toBe("its merge has no answer yet");
   await clock.sleep(MINUTE);
   await late;
   expect((await world.words())[0]).toBe("merged: merged");

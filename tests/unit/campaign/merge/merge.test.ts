@@ -25,7 +25,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
   if (bypass) bypass.reading.bypass = "this token may bypass the rules, and they could not all be read";
   const dry = await world.words({ dryRun: true });
   expect([dry[0], forge.calls.some((call) => call.startsWith("merge "))]).toEqual([
-    "would-merge: green; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
     false,
   ]);
   const result = await world.merge();
@@ -39,7 +39,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
     "blocked: it has no checks",
     "review: 0 of 1 approval of the newest commit",
     "blocked: ben requests changes; 1 of 1 approval of the newest commit",
-    "blocked: it is one of a stack, so a merge would take those below it along",
+    "blocked: it is part of a stack, so a merge would also merge the pull requests below it",
     "blocked: not all discussions are resolved",
     "blocked: this token may bypass the rules, and they could not all be read",
   ]);
@@ -93,12 +93,12 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
     [
       "a right that is lost",
       (world) => void (world.forge.of(1).opinions = [approval(ANN, commit(1), { mayPush: false })]),
-      "ann may not push",
+      "ann cannot push",
     ],
     [
       "another repository",
       (world) => void (world.forge.of(1).reading.repositoryId = "77"),
-      "its repository is another one",
+      "its repository has changed",
     ],
   ];
   for (const [name, change, reason] of changes) {
@@ -109,7 +109,7 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
       if (call.startsWith("checks") && ++reads === 1) change(world);
     };
     const [line] = await world.words();
-    expect([name, line]).toEqual([name, expect.stringMatching(/^withdrawn: changed since it was judged: /)]);
+    expect([name, line]).toEqual([name, expect.stringMatching(/^withdrawn: changed since it was checked: /)]);
     expect([name, line]).toEqual([name, expect.stringContaining(reason)]);
     expect([name, world.forge.of(1).merges]).toEqual([name, 0]);
   }
@@ -134,9 +134,9 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
   expect(await world.words()).toEqual([
     "review: 0 of 1 approval of the newest commit; renovate[bot] is a program",
     "review: 0 of 1 approval of the newest commit; ben asked for it",
-    "review: 0 of 1 approval of the newest commit; writer wrote commits of it",
+    "review: 0 of 1 approval of the newest commit; writer wrote some of its commits",
     "review: 0 of 1 approval of the newest commit; merger owns the token",
-    "review: 0 of 1 approval of the newest commit; approver is named as a program",
+    "review: 0 of 1 approval of the newest commit; approver is listed as a program",
   ]);
   forge.of(1).opinions = [approval(ANN, commit(1))];
   expect((await world.words({ dryRun: true }))[0]).toBe("would-merge: green; 1 of 1 approval of the newest commit");
@@ -160,7 +160,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   expect((await world.words({ dryRun: true })).slice(0, 3)).toEqual([
     "blocked: its branch is not in this repository",
     'blocked: it comes from branch "somebody/else", and the run works on "mogplex/replace-moment"',
-    'blocked: retargeted: its target is "prod", and that of the plan is "main"; name the item by --only to merge it',
+    'blocked: retargeted: its target is "prod", and that of the plan is "main"; name the item with --only to merge it',
   ]);
   expect((await world.words({ only: ["acme/*3"] }))[0]).toContain("retargeted");
   expect(await world.words({ only: [project(1), project(3)] })).toEqual([
@@ -174,7 +174,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   forge.of(4).facts.draft = false;
   forge.of(4).reading.repositoryId = "4711";
   expect((await world.words())[2] ?? (await world.words()).at(-1)).toBe(
-    "blocked: its repository is another one than when the pull request was found",
+    "blocked: its repository has changed since the pull request was found",
   );
   expect(forge.of(4).merges).toBe(0);
 });
@@ -322,14 +322,14 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
   expect(await world.words({ withoutReview: true, only, dryRun: true })).toEqual([
     "would-merge: without a review; green",
     'review: it changes ".github/workflows/ci.yml", which needs a review',
-    "review: not all of its changed files could be read, and those of CI need a review",
+    "review: not all of its changed files could be read, and CI files need a review",
     "review: its target requires 1 approval",
     "blocked: it has no checks",
     "blocked: it has no checks",
     "blocked: it has no checks",
   ]);
   expect((await world.words({ withoutChecks: true, only, dryRun: true })).slice(4)).toEqual([
-    "would-merge: without checks, as its repository has none; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
+    "would-merge: without checks, because its repository has none; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
     "blocked: it has no checks, and its target has some",
     "blocked: it has no checks, and its target requires one",
   ]);
@@ -348,7 +348,7 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
     /^2 .*names of the items/,
   );
   const job = (name: string) => name === "GITHUB_ACTIONS" ? "true" : undefined;
-  expect(await failureOf(() => world.merge({ ownApproval: true, env: job }))).toMatch(/^2 .*a job has no approval/);
+  expect(await failureOf(() => world.merge({ ownApproval: true, env: job }))).toMatch(/^2 .*a job cannot approve/);
 });
 
 test("mergeCampaign() brings a branch up to date once, and only when it is told to", async () => {
@@ -357,18 +357,18 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   forge.of(1).facts.isBehind = true;
   forge.of(2).reading.isOutdated = true;
   expect(await world.words({ dryRun: true, requireUpToDate: true })).toEqual([
-    "blocked: it is behind its target: --update brings it up to date, and may end approvals",
-    "blocked: it is behind its target: --update brings it up to date, and may end approvals",
+    "blocked: it is behind its target; --update updates its branch, and may cancel approvals",
+    "blocked: it is behind its target; --update updates its branch, and may cancel approvals",
   ]);
   expect(await world.words({ dryRun: true, update: true })).toEqual([
     "would-update: it is behind its target, which ends 1 approval",
-    "would-merge: green; 1 of 1 approval of the newest commit; who asked for it is not known at github.com",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
-    "updated: its branch is being brought up to date",
+    "updated: its branch is being updated",
   );
   expect(world.notices.at(-1)).toBe(
-    `${project(1)}: its branch is brought up to date: it is behind its target, which ends 1 approval`,
+    `${project(1)}: its branch is updated: it is behind its target, which ends 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "review: 0 of 1 approval of the newest commit; ann approved another commit",
@@ -391,7 +391,7 @@ test("mergeCampaign() warns when merges by its token start no workflow", async (
   world.forge.isJobToken = true;
   await world.merge();
   expect(world.notices.filter((text) => text.includes("start no workflow"))).toEqual([
-    "merges at github.com with this token start no workflow: it is the token of a job",
+    "merges at github.com with this token start no workflow, because it is a job's token",
   ]);
 });
 
@@ -405,7 +405,7 @@ test("mergeCampaign() takes the canary first, and stops when merges break their 
   forge.of(1).commits.set(commit(901), "red");
   const { lines } = await world.merge();
   expect(lines.map(({ reason }) => reason)).toEqual(
-    Array(3).fill(`the gate of merges is closed: 1 target is red since the merge: ${project(1)}`),
+    Array(3).fill(`the merge gate is closed: 1 target is red since the merge: ${project(1)}`),
   );
   await world.decide({ kind: "approve" });
   expect((await world.words()).map((line) => line.split(":")[0])).toEqual(["merged", "merged", "merged"]);
@@ -429,7 +429,7 @@ test("mergeCampaign() sends no further merge once another process has asked for 
 test("mergeCampaign() takes the canary first also when another item is named", async () => {
   const world = await mergeWorld(2, { file: { canary: { size: 1 } } });
   world.forge.of(1).facts.draft = true;
-  expect(await world.words({ only: [project(2)] })).toEqual([`checks: the canary ${project(1)} is merged first`]);
+  expect(await world.words({ only: [project(2)] })).toEqual([`checks: the canary ${project(1)} must be merged first`]);
   expect(world.forge.of(2).merges).toBe(0);
 });
 

@@ -147,7 +147,7 @@ test("waves need a token that merges for every forge, before anything is merged"
   world.forge.at = (url) => url.includes(project(2)) ? undefined : at(url);
   await world.clock.sleep(15 * MINUTE);
   expect(await failureOf(() => world.advance())).toBe(
-    "2 Cannot merge pull requests: no token is named that merges at github.com; " +
+    "2 Cannot merge pull requests: no merge token is set for github.com; " +
       "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
   );
   expect(mergesOf(world)).toBe("00");
@@ -160,13 +160,13 @@ test("waves never merge with the token that reads, also outside of a job", async
   await world.clock.sleep(15 * MINUTE);
   const env = (name: string) => name === "GITHUB_TOKEN" ? GITHUB_TOKEN : name === "MOGPLEX_DEV" ? "1" : undefined;
   expect(await failureOf(() => world.advance({ env, forge: undefined }))).toMatch(
-    /^2 Cannot merge pull requests: no token is named that merges at github.com; set MOGPLEX_MERGE_TOKEN_VARIABLE/,
+    /^2 Cannot merge pull requests: no merge token is set for github.com; set MOGPLEX_MERGE_TOKEN_VARIABLE/,
   );
 });
 
 test("waves go on when a forge cannot be asked", async () => {
   const world = await waveWorld(1, {}, {}, (forge) => void (forge.before = () => "fail"));
-  expect(world.notices.some((text) => text.startsWith("not all pull requests could be judged"))).toBe(true);
+  expect(world.notices.some((text) => text.startsWith("not all pull requests could be checked"))).toBe(true);
   world.forge.before = () => undefined;
   expect(await world.wave()).toBe("1");
 });

@@ -181,7 +181,7 @@ test("campaign stop while a process is running is confirmed by that process; any
     75,
     expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" is at work/),
   ]);
-  expect((await world.campaign("status")).stdout).toMatch(/ {2}at work {7}process \d+ on /);
+  expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
   const stop = await world.campaign("stop", ["--reason", "wrong task"]);
   expect([stop.code, stop.stderr, stop.stdout]).toEqual([
     0,

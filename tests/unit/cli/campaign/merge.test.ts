@@ -10,7 +10,7 @@ test("campaign merge needs a token that merges before anything is read or merged
   const { code, stdout, stderr } = await world.campaign("merge");
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toContain(
-    "Cannot merge pull requests: no token is named that merges at github.com; " +
+    "Cannot merge pull requests: no merge token is set for github.com; " +
       "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
   );
 });
@@ -23,12 +23,12 @@ test("campaign merge refuses contradictions, and exceptions without names outsid
     return `${code} ${stderr.split("\n")[0]}`;
   };
   expect(await refused(["--without-review", "--without-checks", "--only", "acme/x"])).toMatch(
-    /^2 .*nothing would be left/,
+    /^2 .*nothing would have checked/,
   );
   expect(await refused(["--without-review"])).toMatch(/^2 .*--without-review needs the names of the items/);
   expect(await refused(["--without-checks", "--only", "acme/*"])).toMatch(/^2 .*--without-checks needs the names/);
   expect(await refused(["--own-approval"], { CI: "true", GITHUB_ACTIONS: "true" })).toMatch(
-    /^2 .*a job has no approval/,
+    /^2 .*a job cannot approve/,
   );
   expect(await refused(["--at-most", "0"])).toMatch(/^2 .*from 1 to 10000/);
   expect(await refused(["--method", "octopus"])).toMatch(/^2 /);

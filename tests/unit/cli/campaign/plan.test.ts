@@ -13,7 +13,7 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
   expect(stdout).toContain("  and 390 more (--all shows them)\n");
   expect(stdout).toContain(
-    "Earliest end, with runs of 20 min on average, which is a guess (--mean-run sets it):\n  one process that stays  2026-09-03 ",
+    "Earliest end, with runs of 20 min on average, which is a guess (set it with --mean-run):\n  one process that stays  2026-09-03 ",
   );
   for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
     expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of a runner\n`));
@@ -47,7 +47,7 @@ test("campaign plan --dry-run writes nothing, and --json is one object", async (
 test("campaign plan --mean-run is what the forecast goes by until runs have ended", async () => {
   const world = cliWorld({ count: 3 });
   const { stdout } = await world.campaign("plan", ["--mean-run", "1h30m"]);
-  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average, as --mean-run says:");
+  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average, as set by --mean-run:");
   await world.campaign("run");
   expect((await world.campaign("plan")).stdout).not.toContain("1 h 30 min");
 });
@@ -82,7 +82,7 @@ test("campaign plan, again, prints the difference", async () => {
   const { code, stdout } = await world.campaign("plan");
   expect(code).toBe(0);
   expect(stdout).toContain(`Added 1 item:\n  ${project(4)}@main\n`);
-  expect(stdout).toContain(`Skipped, since they left the list: 1 item:\n  ${project(3)}@main\n`);
+  expect(stdout).toContain(`Skipped, no longer in the list: 1 item:\n  ${project(3)}@main\n`);
   expect(stdout).toContain(
     `No longer in the list, but started already, so they continue: 1 item:\n  ${project(1)}@main\n`,
   );

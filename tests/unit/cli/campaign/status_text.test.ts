@@ -189,12 +189,12 @@ test("statusText() says which process is at work, never calls it late, and that 
   const changes = { writer: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
   expect(quiet).toContain("Nothing needs attention: a process is running");
-  expect(quiet).toContain('  at work       process 7 on "one"');
+  expect(quiet).toContain('  used by       process 7 on "one"');
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
     '  A process is running (process 7 on "one"). Only `campaign stop` works',
-    "  meanwhile: end it before you give another of these commands.",
+    "  meanwhile: end it before you run another of these commands.",
   ]);
 });
 

@@ -54,16 +54,16 @@ const URL_7 = "https://github.com/acme/web/pull/7";
 test("gate exits 0 when enough people have approved the newest commit, without a token of Mogplex", async () => {
   expect(await gate(onGithub(), "--approvals", "1")).toEqual({
     code: 0,
-    stdout: `${URL_7}: approved: 1 of 1 approval of the newest commit; who asked for it is not known\n`,
+    stdout: `${URL_7}: approved: 1 of 1 approval of the newest commit; the requester is unknown\n`,
     stderr: "",
   });
 });
 
 test("gate takes names with an @, and no empty name for the one who asked", async () => {
   expect((await gate(onGithub(), "--approvals", "1", "--requester", "@kim")).stdout).toContain("kim asked for it");
-  expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("named as a program");
+  expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a program");
   expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
-    "who asked for it is not known",
+    "the requester is unknown",
   );
 });
 
@@ -77,7 +77,7 @@ test.each<[string, Node, string[], string]>([
     "copilot is a program",
   ],
   ["its requester has approved", {}, ["--requester", "Kim"], "kim asked for it"],
-  ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is named as a program"],
+  ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is listed as a program"],
   [
     "somebody requests changes",
     reviews(aReview({ state: "CHANGES_REQUESTED" })),
@@ -147,7 +147,7 @@ test.each<[string, Place, string[], string]>([
     "a job of a push",
     { ...onGithub(), job: { ...onGithub().job, GITHUB_EVENT_NAME: "push" }, files: {} },
     ["--approvals", "1"],
-    "Cannot find the pull request: this is not a job of one; name it: --pull-request URL",
+    "Cannot find the pull request: this job has none; name it: --pull-request URL",
   ],
   ["no number", onGithub(), [], "give --approvals 1"],
   ["a number that opens it", onGithub(), ["--approvals", "0"], "--approvals"],
@@ -187,7 +187,7 @@ test("gate --json prints what it has found", async () => {
   expect(JSON.parse((await gate(onGithub(), "--approvals", "1", "--json")).stdout)).toEqual({
     pullRequest: URL_7,
     open: true,
-    reason: "approved: 1 of 1 approval of the newest commit; who asked for it is not known",
+    reason: "approved: 1 of 1 approval of the newest commit; the requester is unknown",
     statusSet: false,
   });
 });
