@@ -93,6 +93,9 @@ const commitSchema = z.lazy(() =>
   z.object({ object: z.nullish(z.object({ statusCheckRollup: z.nullish(rollupSchema) })) })
 );
 
+/** Most rules of a branch that one page has. */
+const MAX_RULES = 100;
+
 /** The waits for GitHub to find out whether it can be merged, in milliseconds. A query makes it look. */
 const LOOK_MS = [2_000, 4_000];
 
@@ -118,11 +121,13 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const { facts } = outcome;
   const path = `${restOf(client.api)}/repos/${address.repository}`;
   const base = encodeURIComponent(node.baseRefName);
-  const rules = await client.getShown(
+  const page = await client.getShown(
     `read the rules of branch "${node.baseRefName}"`,
-    `${path}/rules/branches/${base}?per_page=100`,
+    `${path}/rules/branches/${base}?per_page=${MAX_RULES}`,
     rulesSchema,
   );
+  // A full page may have a next one, so not all rules are known.
+  const rules = page !== undefined && page.length < MAX_RULES ? page : undefined;
   const isOutdated = facts.state === "open" ? await outdated(client, path, node) : null;
   const pull = await client.getPullRequest(
     `read pull request ${address.url}`,

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
+import { judgeApprovals } from "../../../lib/forge/approvals.ts";
 import { ForgeClient } from "../../../lib/forge/client.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
@@ -81,6 +82,17 @@ test("GITHUB.merging.read() reads co-authors, who wrote it as well", async () =>
   expect(review.writers?.map(({ name }) => name)).toEqual(["agent", "kim"]);
 });
 
+test("GITHUB.merging.read() does not know who wrote more than 100 commits, and the reason of the approvals shows that", async () => {
+  const author = { user: { __typename: "User", login: "kim", databaseId: 7 } };
+  const commits = Array(100).fill({ commit: { author, committer: author } });
+  const of = async (totalCount: number) => {
+    const { review } = await read({ writers: { totalCount, nodes: commits } });
+    const notCounted = { requesters: [], token: null, notPeople: [] };
+    return [review.writers === null, judgeApprovals(review, notCounted).reason.includes("everybody who wrote it")];
+  };
+  expect([await of(100), await of(101)]).toEqual([[false, false], [true, true]]);
+});
+
 const classic = (more: Node) => ({ baseRef: { target: { oid: BASE }, refUpdateRule: { pattern: "main", ...more } } });
 const rule = (type: string, parameters: Node = {}) => ({ [RULES]: [{ type, parameters }] });
 
@@ -96,6 +108,7 @@ test.each<[string, Node, Record<string, unknown>, number | null]>([
   ],
   ["a rule that is not shown", {}, {}, null],
   ["rulesets that are hidden", { reviewDecision: null }, { [RULES]: 403 }, null],
+  ["rules that fill a page", { reviewDecision: null }, { [RULES]: Array(100).fill({ type: "deletion" }) }, null],
 ])("GITHUB.merging.read() reads the number of approvals of %s", async (_name, more, rest, required) => {
   expect((await read(more, rest)).review.required).toBe(required);
 });
@@ -226,6 +239,8 @@ test.each<[string, Node, Record<string, unknown>, string | null]>([
     rule("moon_phase"),
     'this token may bypass the rule "moon_phase", which cannot be checked here',
   ],
+  ["with fewer rules than fill a page", {}, { [RULES]: Array(99).fill({ type: "deletion" }) }, null],
+  ["with rules that fill a page", {}, { [RULES]: Array(100).fill({ type: "deletion" }) }, UNREAD],
   ["where it is not shown whether it may", { viewerCanMergeAsAdmin: null }, { [RULES]: 403 }, UNREAD],
 ])(
   "GITHUB.merging.read() says whether an administrator's token may bypass rules %s",
