@@ -339,6 +339,8 @@ function checkToken(
 // Which forge gets which token, if a command uses several. A token is only sent to its own forge, and to a host that the user has named.
 
 export interface ForgeAccess {
+  /** All tokens, by host. */
+  readonly tokens: ReadonlyMap<string, ForgeToken>;
   /** Undefined if there is no token for its host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
   /** The only host with a token, which must then have the repository; undefined with several hosts or kinds of forges. */
@@ -386,6 +388,7 @@ export function resolveForgeAccess(
   if (named.size + usual.size === 0) return undefined;
   const [first] = usual.values();
   return {
+    tokens: new Map([...[...usual].map(([host, { token }]) => [host, token] as const), ...named]),
     tokenFor({ forge, host }) {
       const place = usual.get(host);
       return named.get(host) ?? (place?.forge === forge ? place.token : undefined);
@@ -434,15 +437,16 @@ export function resolveMergeAccess(
     }
     tokens.set(host, token);
   }
-  for (const [host, { token, place }] of tokens) {
-    if (forges.every(({ name: forge }) => readers?.tokenFor({ forge, host })?.token !== token)) continue;
+  for (const { token, place } of tokens.values()) {
+    const [host] = [...readers?.tokens ?? []].find(([, reader]) => reader.token === token) ?? [];
+    if (host === undefined) continue;
     throw new UsageError({
       attempted: `use ${MERGE_TOKEN_VARIABLE}`,
       why: `the token in ${place} is also the one that reads ${host}`,
       advice: "name another variable, with a token that only merges use",
     });
   }
-  return { tokenFor: ({ host }) => tokens.get(host), only: undefined };
+  return { tokens, tokenFor: ({ host }) => tokens.get(host), only: undefined };
 }
 
 function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeToken] {

@@ -27,6 +27,13 @@ test("resolveMergeAccess() gives each token to its host alone, and none that rea
     "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also the one that reads github.com; " +
       "name another variable, with a token that only merges use",
   );
+  expect(tokens({ ...named, GITLAB_TOKEN: MERGER })).toBe(
+    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also the one that reads gitlab.com; " +
+      "name another variable, with a token that only merges use",
+  );
+  expect(tokens({ ...named, READ_TOKEN: MERGER }, true, ["git.example.com=READ_TOKEN"])).toMatch(
+    /the one that reads git\.example\.com/,
+  );
   const two = { MOGPLEX_MERGE_TOKEN_VARIABLE: "github.com=A, gitlab.com=B", A: MERGER, B: "glpat-merges0123456789" };
   expect(tokens(two)).toEqual([MERGER, "glpat-merges0123456789"]);
 });
