@@ -84,8 +84,14 @@ export class PullRequestWriter {
     return await this.#forge.writes.leaveQueue(this.#for("merge"), this.address);
   }
 
-  async update(commit: string): Promise<"updated" | "moved" | Refused> {
-    return await this.#forge.writes.update(this.#for("update"), this.address, commit);
+  /** Brings the branch up to date. After a lost answer only the head shows whether that was done. */
+  async update(commit: string): Promise<"updated" | "moved" | Refused | { readonly lost: string }> {
+    try {
+      return await this.#forge.writes.update(this.#for("update"), this.address, commit);
+    } catch (error) {
+      if (isLost(error)) return { lost: error.why };
+      throw error;
+    }
   }
 
   async requestReview(reviewers: Reviewers): Promise<"requested" | Refused> {

@@ -527,9 +527,25 @@ class Round {
     if (answer === undefined) return;
     const { value } = answer;
     if (value === "moved") return this.#add(item, url, "blocked", "changed since it was checked");
-    if (value !== "updated") return this.#add(item, url, "blocked", this.#work.clean(value.refused));
+    if (typeof value === "object" && "refused" in value) {
+      return this.#add(item, url, "blocked", this.#work.clean(value.refused));
+    }
+    if (value !== "updated" && !await this.#isUpdated(examined, head, value.lost)) return;
     await this.#record({ type: "merge-update", item: item.item.id, head, by: this.#orders.by });
     this.#add(item, url, "updated", "its branch is being updated");
+  }
+
+  /** No answer came to an update: only the head shows whether it was done. If it is unchanged, the next round judges it again. */
+  async #isUpdated(examined: Examined, head: string, reason: string): Promise<boolean> {
+    const { item, url, place } = examined;
+    const { clock, signal, clean } = this.#work;
+    await clock.sleep(READ_BACK_MS, { signal });
+    const answer = await this.#ask(examined, async () => await place.read());
+    const reading = answer?.value;
+    if (typeof reading === "object" && reading.facts.commit !== null && reading.facts.commit !== head) return true;
+    this.#error ??= new MogplexError({ attempted: `update the branch of ${url}`, why: clean(reason) }, "unavailable");
+    this.#add(item, url, "unread", "the update of its branch has had no answer yet");
+    return false;
   }
 
   /** The merges of this round: the canary first, what the forge has refused last, and no more than the limits allow. */

@@ -194,6 +194,8 @@ test("PullRequestWriter.leaveQueue() takes a pull request out of GitHub's queue,
 test.each<[Prepared, unknown]>([
   [[202, { message: "Updating pull request branch.", url: "https://github.com/acme/web/pulls/7" }], "updated"],
   [[422, { message: "expected head sha didn’t match current head ref." }], "moved"],
+  ["lost", { lost: expect.any(String) }],
+  [[502], { lost: expect.any(String) }],
   [[422, { message: "merge conflict between base and head" }], { refused: "merge conflict between base and head" }],
 ])("PullRequestWriter.update() updates a branch of GitHub from the judged head only: %j", async (answer, outcome) => {
   const { writer, sent } = writesWorld("github", [answer]);

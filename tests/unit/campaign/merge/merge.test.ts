@@ -376,6 +376,25 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   expect(forge.calls.filter((call) => call.startsWith("update"))).toHaveLength(1);
 });
 
+test("mergeCampaign() reads the head after a lost answer to an update, and sends no second request in that round", async () => {
+  for (const fault of ["lose", "fail"] as const) {
+    const world = await mergeWorld(1);
+    const { forge } = world;
+    forge.of(1).facts.isBehind = true;
+    forge.before = (call) => call.startsWith("update") ? fault : undefined;
+    const { lines, exitCode } = await world.merge({ update: true, only: [project(1)] });
+    const isDone = fault === "lose";
+    expect([fault, exitCode, lines[0]?.word, lines[0]?.reason, forge.calls.slice(-2)]).toEqual([
+      fault,
+      isDone ? 0 : 69,
+      isDone ? "updated" : "unread",
+      isDone ? "its branch is being updated" : "the update of its branch has had no answer yet",
+      [`update ${project(1)}`, `read ${project(1)}`],
+    ]);
+    expect((await world.records()).filter(({ type }) => type === "merge-update").length).toBe(isDone ? 1 : 0);
+  }
+});
+
 test("mergeCampaign() deletes the branch of what it has merged at the commit that was merged, and no other", async () => {
   const world = await mergeWorld(2);
   // Somebody pushes right after the merge.

@@ -72,7 +72,8 @@ export interface FakeForge extends MergePlaces {
   of(number: number): FakePull;
 }
 
-function aPull(number: number): FakePull {
+/** An open pull request that may be merged: approved, and green. */
+export function aPull(number: number): FakePull {
   const head = commit(number);
   const facts: PullRequestFacts = {
     url: `https://github.com/${project(number)}/pull/7`,
@@ -193,7 +194,7 @@ export function fakeForge(count: number): FakeForge {
           pull.facts.commit = commit(700);
           pull.facts.isBehind = false;
           return "updated";
-        }),
+        }, { lost: "the connection broke" } as const),
       deleteBranch: (branch, head) =>
         call("deleteBranch", () => {
           if (pull.branch === "deleted") return "gone";
