@@ -214,13 +214,17 @@ function reviewOf(
 
 /**
  * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the place of its file; GitHub and
- * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for theirs.
+ * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for theirs; Zuul, "Project Configuration"; Apache,
+ * ".asf.yaml features" (branch protection); Renovate, "Configuration Options" (automerge); git.sr.ht, "Build manifests"; Bazel CI, its README. Azure
+ * Pipelines takes any path; `.azure-pipelines` is the usual folder.
  */
 const RULE_FILES: readonly RegExp[] = [
-  /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir)\//i,
-  /^\.(?:travis|drone|woodpecker|cirrus|gitlab-ci|policy|bulldozer|mergify|appveyor|prow)[^/]*\.ya?ml$/i,
+  /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir|azure-pipelines|builds|bazelci)\//i,
+  /^\.?zuul\.(?:yaml$|d\/)/i,
+  /^\.(?:travis|drone|woodpecker|cirrus|gitlab-ci|policy|bulldozer|mergify|appveyor|prow|build|asf)[^/]*\.ya?ml$/i,
   /^(?:azure-pipelines|bitbucket-pipelines|appveyor|cloudbuild|buildspec|codefresh|wercker)[^/]*\.ya?ml$/i,
   /^\.?kodiak\.toml$/i,
+  /^(?:(?:renovate|\.renovaterc)\.json5?|\.renovaterc)$/i,
   /(?:^|\/)jenkinsfile[^/]*$/i,
   /(?:^|\/)(?:codeowners|owners|owners_aliases)$/i,
   /(?:^|\/)[^/]*\.gitlab-ci\.ya?ml$/i,
