@@ -189,12 +189,12 @@ export function fakeForge(count: number): FakeForge {
           return was;
         }),
       update: (head) =>
-        call("update", () => {
+        call("update", (): Awaited<ReturnType<MergePlace["update"]>> => {
           if (head !== pull.facts.commit) return "moved";
           pull.facts.commit = commit(700);
           pull.facts.isBehind = false;
           return "updated";
-        }, { lost: "the connection broke" } as const),
+        }, { lost: "the connection broke" }),
       deleteBranch: (branch, head) =>
         call("deleteBranch", () => {
           if (pull.branch === "deleted") return "gone";
