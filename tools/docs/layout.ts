@@ -54,13 +54,13 @@ export function mayImport(file: string, target: string): boolean {
 /** What each folder of `lib` decides. */
 export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
-  "lib/files": "files that are whole after a crash, and which processes are alive; knows no campaign",
-  "lib/git": "the system's Git, without anybody's settings; knows no campaign",
-  "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
-  "lib/ci": "what a CI system provides and accepts, one table a system; functions of the environment alone",
+  "lib/files": "files that survive a crash intact, and which processes are alive; independent of campaigns",
+  "lib/git": "the system's Git, without user settings; independent of campaigns",
+  "lib/text": "untrusted text in, harmless text out; independent of CI systems and the service",
+  "lib/ci": "what a CI system provides and accepts, one table per system; functions of the environment only",
   "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
   "lib/forge":
-    "what a forge is asked and told: one record a forge, one client, the tokens, the note of a job; knows no campaign",
+    "reading from and writing to a forge: one record per forge, one client, the tokens, the note of a job; independent of campaigns",
   "lib/forge/gitea": "the parts of Gitea and Forgejo",
   "lib/forge/github": "the parts of GitHub",
   "lib/forge/gitlab": "the parts of GitLab",
@@ -73,34 +73,35 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
   "lib/campaign": "one task over many repositories: plan, waves, verdicts, pull requests",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
-  "lib/campaign/journal": "what a campaign remembers, where it is kept, and who is at work there; knows no service",
+  "lib/campaign/journal":
+    "what a campaign stores, where it is stored, and which process is using it; independent of the service",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline":
-    "the child pipeline of GitLab that makes the waves of a campaign; pure, but for reading the campaign",
+    "the child pipeline of GitLab that runs the waves of a campaign; pure, except that it reads the campaign",
   "lib/campaign/merge":
-    "merges of pull requests: judged by what was read right before, announced in the journal, read back after a lost answer",
+    "merges of pull requests: checked right before, recorded in the journal first, read again after a lost answer",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
-  "lib/campaign/notify": "what a webhook gets, and which address may be called",
+  "lib/campaign/notify": "what a webhook receives, and which addresses are allowed",
   "lib/campaign/view":
     "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",
-  "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
-  "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
+  "lib/campaign/work": "waves: record what has finished, start what the quotas allow",
+  "lib/campaign/report": "words, files and the page of a campaign, from its view only",
   "lib/respond":
-    "a mention becomes a run with a note: decides who may ask for what, starts, watches, stops; gets what runs a job as an argument",
+    "a mention becomes a run with a note: decides who can ask for what, starts, watches, stops; receives the function that runs a job",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
   "lib/cli/log": "everything that is printed while a job runs",
   "lib/cli/action": "the program inside the GitHub action",
-  "lib/cli/setup": "verbs that set something up or look at this machine",
+  "lib/cli/setup": "verbs that set something up or check this machine",
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
   "lib/emulator/wire":
     "its HTTP: routes, authentication, event streams, pages for a browser, failures on demand and at random",
   "lib/emulator/service": "what the emulated service and its worker do, and control actions",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
-  "lib/emulator/state": "what the emulator remembers",
+  "lib/emulator/state": "what the emulator stores",
 };
 
 /** The folders in the layers of `tests` that mirror no folder of `lib`, and what they prove. */
@@ -109,7 +110,7 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "architecture": "the plan of the sources, the documents, and the public names",
   "components": "the GitLab components: their sources, and in pipelines",
   "conformance": "recorded exchanges that client and emulator must agree on",
-  "examples": "every example, run as people run it",
+  "examples": "every example, run the way users run it",
   "hostile": "hostile text in every place that prints or writes it",
   "lab": "the lab's own code: counting, limits, its document",
   "leaves": "the files directly in lib",
@@ -117,7 +118,7 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "processes": "the command as a process",
   "runtimes": "the facts that differ by runtime",
   "shell": "the shell scripts of the product's documentation",
-  "smoke": "the built program in a few words on every runtime, for `npm test`",
+  "smoke": "the built program, briefly, on every runtime, for `npm test`",
   "testing": "the test command itself",
   "traps": "the traps of the wire contract, one test each",
 };
