@@ -25,7 +25,7 @@ import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
 export type PullChange =
-  /** `reviewers`: as in a campaign file; empty for those of the plan. `atMost`: requests in 24 hours, with earlier ones. */
+  /** `reviewers`: as in a campaign file; empty for the plan's. `atMost`: requests in 24 hours, including earlier ones. */
   | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
   | { kind: "close"; select: Selection; reason: string };
 

@@ -4,7 +4,7 @@
  */
 import type { ForgeUser } from "./findings.ts";
 
-/** The newest word of a reviewer. A word that was withdrawn or dismissed is left out. */
+/** The newest review of a reviewer. Withdrawn and dismissed reviews are left out. */
 export interface Opinion {
   /** Without an account (a deleted one, the forge's own) the id is not positive. */
   readonly by: ForgeUser;
@@ -25,7 +25,7 @@ export interface ReviewReading {
   /** Null if the forge does not show them. */
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
-  /** Authors and committers of its commits, as far as they have an account; null if the forge does not show them all. */
+  /** Authors and committers of its commits who have an account; null if the forge does not show them all. */
   readonly writers: readonly ForgeUser[] | null;
 }
 
@@ -39,7 +39,7 @@ export interface NotCounted {
   readonly notPeople: readonly string[];
 }
 
-/** `unknown`: the forge shows too little. */
+/** `unknown`: the forge does not show enough. */
 export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;

@@ -220,7 +220,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   atMost?: number | undefined;
   /** How commits get into the target. @default that of the campaign, else one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;
-  /** Whether branches that must be up to date are brought up to date. It may end approvals. @default {false} */
+  /** Whether branches that must be up to date are updated. This may cancel approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date also where the target does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

@@ -205,19 +205,21 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description:
       "What each pull request gets once, when it is found. What people change later stays. Needs a token that may write. Default: nothing.",
   },
-  "merge.when": { description: "`approved`: people have approved the present commit, and its checks are green." },
+  "merge.when": { description: "`approved`: people have approved the newest commit, and its checks are green." },
   "merge.after": {
-    description: "Time after the last approval that was needed: at most `720h`; a number is in seconds.",
+    description: "Time after the last required approval: at most `720h`; a number is in seconds.",
     examples: ["24h"],
   },
-  "merge.at-most": { description: "Most merges in 24 hours, those of people included. Default: no limit." },
-  "merge.method": { description: "How its commits get into the target. Default: a method that the repository allows." },
+  "merge.at-most": {
+    description: "Maximum number of merges in 24 hours, including merges by people. Default: no limit.",
+  },
+  "merge.method": { description: "Merge method. Default: a method that the repository allows." },
   "merge.update": {
-    description: "Brings a branch up to date with its target where that is required. It may end approvals.",
+    description: "Updates a branch if it must be up to date with its target. This may cancel approvals.",
   },
   "merge.without-checks[]": { pattern: GLOB, maxLength: 250 },
   "merge.without-checks": {
-    description: "Globs of repositories that have no CI: pull requests without a check are merged there.",
+    description: "Globs of repositories without CI: their pull requests are merged without checks.",
   },
   "merge": {
     description:

@@ -118,7 +118,7 @@ export interface MergeRules {
   method: MergeMethod | null;
   /** Whether a branch that must be up to date is brought up to date. */
   update: boolean;
-  /** Globs of repositories that have no CI: pull requests without a check are merged there. */
+  /** Globs of repositories without CI: their pull requests are merged without checks. */
   withoutChecks: readonly string[];
 }
 

@@ -141,7 +141,7 @@ export interface CampaignDefinition {
     readonly method?: "merge" | "squash" | "rebase" | undefined;
     /** Whether a branch that must be up to date is brought up to date. @default {false} */
     readonly update?: boolean | undefined;
-    /** Globs of repositories that have no CI: pull requests without a check are merged there. @default {[]} */
+    /** Globs of repositories without CI: their pull requests are merged without checks. @default {[]} */
     readonly withoutChecks?: readonly string[] | undefined;
   } | undefined;
   /** Names of programs that look like people to a forge: their approvals do not count. @default {[]} */

@@ -1,5 +1,5 @@
 /**
- * Decides whether a pull request may be merged now, and why not. Pure: everything that it looks at was read right before.
+ * Decides whether a pull request can be merged now, and why not. Pure: all its input was read right before.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { MergeException } from "../journal/record.ts";
 import { hasRun, isOpenStart } from "../journal/memory.ts";
 import { foreignReason } from "../pulls.ts";
 
-/** What a merge has to obey, besides the rules of the forge. */
+/** The rules for a merge, besides the forge's. */
 export interface MergePolicy {
   /** Time between the last approval that was needed and the merge, in milliseconds. */
   readonly afterMs: number;
@@ -31,7 +31,7 @@ export interface MergePolicy {
   readonly withoutChecks: boolean;
   /** Whether the approvals of those who asked for the work, and of the token's user, are counted. */
   readonly ownApproval: boolean;
-  /** Whether a person has named this very item: it is merged into another target than that of its plan. */
+  /** Whether a person has named this item: then it can be merged into a target other than the planned one. */
   readonly isNamed: boolean;
 }
 
@@ -90,7 +90,7 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   return behindOf(question, head) ?? rulesOf(question, head, exceptions);
 }
 
-/** What the last reading of an item's pull request says against its merge, whoever has approved it; null for nothing. */
+/** Why the last reading of an item's pull request rules out its merge, regardless of approvals; null if it does not. */
 export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
   if (pull?.state !== "open") return null;
   if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
@@ -130,7 +130,7 @@ function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
     return "its repository has changed since the pull request was found";
   }
   if (policy.isNamed || branchKey(base) === branchKey(item.item.baseBranch)) return null;
-  return `retargeted: its target is ${JSON.stringify(base)}, and that of the plan is ${
+  return `retargeted: its target is ${JSON.stringify(base)}, and the planned target is ${
     JSON.stringify(item.item.baseBranch)
   }; name the item with --only to merge it`;
 }

@@ -27,7 +27,7 @@ import type { CampaignView } from "../view/view.ts";
 import { checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
-/** What is merged, and how. */
+/** What to merge, and how. */
 export interface MergeSettings {
   /** The word of a cause, as `status` shows it. @default all items */
   cause?: string | undefined;
@@ -35,9 +35,9 @@ export interface MergeSettings {
   only?: readonly string[] | undefined;
   /** Maximum number of merges in this call, at least 1. @default no limit */
   atMost?: number | undefined;
-  /** @default that of the campaign file, else one that the repository allows */
+  /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
-  /** Whether branches that must be up to date are brought up to date. It may end approvals. @default {false} */
+  /** Whether branches that must be up to date are updated. This may cancel approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date also where the target does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

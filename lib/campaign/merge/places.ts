@@ -34,7 +34,7 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** Undefined without a token for its host, and for an address that is not that of a pull request. */
+  /** Undefined without a token for its host, and for an address that is not a pull request's. */
   at(url: string): MergePlace | undefined;
 }
 

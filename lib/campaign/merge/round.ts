@@ -316,7 +316,7 @@ class Round {
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
-  /** Reads a pull request and judges it. @returns Why it is not shown, as a clause, in place of that. */
+  /** Reads a pull request and judges it. @returns A clause with the reason if the forge does not show it. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);

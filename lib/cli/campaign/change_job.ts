@@ -1,5 +1,5 @@
 /**
- * What `campaign ask` and `campaign close` share: the list of what they would change, a person's word for it, and the results.
+ * What `campaign ask` and `campaign close` share: the list of changes, a person's confirmation, and the results.
  * @module
  */
 import {

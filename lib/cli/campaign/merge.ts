@@ -1,5 +1,5 @@
 /**
- * `campaign merge`: merges the pull requests that are approved and green, and says of each other one why not.
+ * `campaign merge`: merges the pull requests that are approved and green, and prints why it does not merge the others.
  * @module
  */
 import { mergeCampaign, type MergeResult } from "../../campaign/merge/merge_campaign.ts";

@@ -160,7 +160,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   expect((await world.words({ dryRun: true })).slice(0, 3)).toEqual([
     "blocked: its branch is not in this repository",
     'blocked: it comes from branch "somebody/else", and the run works on "mogplex/replace-moment"',
-    'blocked: retargeted: its target is "prod", and that of the plan is "main"; name the item with --only to merge it',
+    'blocked: retargeted: its target is "prod", and the planned target is "main"; name the item with --only to merge it',
   ]);
   expect((await world.words({ only: ["acme/*3"] }))[0]).toContain("retargeted");
   expect(await world.words({ only: [project(1), project(3)] })).toEqual([
