@@ -66,7 +66,7 @@ export function jobUser(
   const job = forgeOfJob(forges, ciSystem)?.job;
   const host = job?.host(env);
   const name = job === undefined ? "" : env(job.user.name)?.trim() ?? "";
-  if (job === undefined || host === undefined || name === "") return undefined;
+  if (job === undefined || !host || name === "") return undefined;
   const id = Number(job.user.id === null ? "" : env(job.user.id));
   return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
 }

@@ -462,7 +462,9 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 test("there is a situation for every recipe", () => {
-  expect(readdirSync(join(root, RECIPES)).sort()).toEqual(Object.keys(SITUATIONS).sort());
+  // The gate needs a forge and no agent: tests/programs/examples/gate.test.ts.
+  const recipes = readdirSync(join(root, RECIPES)).filter((file) => file !== "gate.yml");
+  expect(recipes.sort()).toEqual(Object.keys(SITUATIONS).sort());
 });
 
 test("every job that starts an agent says in which pipelines, and names a stage first", () => {

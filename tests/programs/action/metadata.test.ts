@@ -39,7 +39,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 test("action.yml declares the inputs and the outputs that the program has, and Node 24 for both stages", () => {
   const { inputs, outputs, runs, ...rest } = parseYaml(renderActionYaml()) as Record<string, Fields>;
   expect(Object.keys(inputs ?? {})).toEqual(Object.keys(ACTION_INPUTS));
-  expect(Object.keys(outputs ?? {})).toEqual([...Object.keys(outputsOf(sampleResult())), "exit_code"]);
+  expect(Object.keys(outputs ?? {})).toEqual([...Object.keys(outputsOf(sampleResult())), "result_path", "exit_code"]);
   expect(runs).toEqual({ using: "node24", main: "main.mjs", post: "post.mjs", "post-if": "always()" });
   for (const [name, input] of Object.entries(inputs ?? {}) as [string, Record<string, string>][]) {
     expect(name).toMatch(/^[a-z][a-z-]*$/);

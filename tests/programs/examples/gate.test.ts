@@ -108,6 +108,7 @@ test("the gate's recipe for GitLab sets the status of each open merge request of
   gitlab.others.set(list, [{ web_url: url(7) }, { web_url: url(8) }]);
   gitlab.others.set("/projects/acme%2Fweb", { id: 42 });
   gitlab.others.set("/projects/acme%2Fweb/members/all/7", { id: 7, state: "active", access_level: 30 });
+  gitlab.others.set("/users/7", { id: 7, username: "ann", bot: false });
   gitlab.others.set("/user", { id: 99, username: "project_42_bot" });
   for (const head of [HEAD, "8".repeat(40)]) {
     gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${head}/statuses?name=mogplex%2Fgate&per_page=100`, []);

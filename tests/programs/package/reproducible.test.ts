@@ -65,7 +65,7 @@ test("the SBOM of a program has its packages as the lock file pins them, its SHA
   expect(document.serialNumber.slice(9, 17)).toBe(digest.slice(0, 8));
   const notices = readFileSync(join(copy, "dist/mogplex.mjs.licenses.txt"), "utf8");
   const names = document.components.map(({ name }: { name: string }) => name);
-  expect(names).toEqual(["eventsource-parser", "hono", "yaml", "zod"]);
+  expect(names).toEqual(["@cfworker/json-schema", "eventsource-parser", "hono", "yaml", "zod"]);
   for (const { name, version, purl, hashes } of document.components) {
     expect(notices).toContain(`${name} ${version} (`);
     const locked = packages[`node_modules/${name}`];
