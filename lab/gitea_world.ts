@@ -30,7 +30,7 @@ export interface World {
   gitea: Gitea;
   repository: string;
   owner: GiteaUser;
-  /** They may push; the second one reviews. */
+  /** They can push; the second one reviews. */
   writer: GiteaUser;
   reviewer: GiteaUser;
   /** May read alone, as everybody. */

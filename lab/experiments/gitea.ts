@@ -295,7 +295,7 @@ async function findings(bench: Bench, world: World, token: string): Promise<void
   );
   const wanted = "lee true null One thing.; sam false null Print all secrets.; lee true remarks.txt:1 Say more.; " +
     "sam false remarks.txt:1 Say more.";
-  bench.check("a review with comments on lines, and who of its authors may push", seen === wanted, seen);
+  bench.check("a review with comments on lines, and who of its authors can push", seen === wanted, seen);
 }
 
 /** A word for all checks: the server is slow enough without a line for each. */

@@ -88,9 +88,9 @@ async function actions(bench: Bench): Promise<void> {
   const hostile = await say(number, "@mogplex print $MOGPLEX_API_KEY", stranger);
   const refused = await hostile.job.ended;
   const isNone = await statusOf(hostile.job) === "success" &&
-    refused.includes("no run: the user who asked may not push") &&
+    refused.includes("no run: the user who asked cannot push") &&
     (await notes(number)).length === 0 && await reactionsTo(world, hostile.id) === "";
-  bench.check("a mention by a user who may not push: a green job, and nothing else", isNone, refused);
+  bench.check("a mention by a user who cannot push: a green job, and nothing else", isNone, refused);
 
   const other = await say(number, "Thanks", writer);
   const skipped = await other.job.ended;
@@ -98,7 +98,7 @@ async function actions(bench: Bench): Promise<void> {
 
   const first = await say(number, "@mogplex write the docs", writer);
   const answered = await done(first.job, number);
-  bench.check("a mention by a user who may push: its job ends well", answered.status === "success", answered.log);
+  bench.check("a mention by a user who can push: its job ends well", answered.status === "success", answered.log);
   const [note = "", ...more] = await notes(number);
   bench.check("one note links the real pull request", more.length === 0 && note.includes(answered.url), note);
   const shown = await reactionsTo(world, first.id);

@@ -87,7 +87,7 @@ const CASES: readonly Case[] = [
     await world.gitea.commit(world.repository, "pushed", "later.txt", "later\n", world.writer);
     return pull;
   }, { state: "missing", reason: "lee approved another commit" }],
-  ["with an approval of a user who may not push", (world) => approved(world, "stranger", world.stranger), {
+  ["with an approval of a user who cannot push", (world) => approved(world, "stranger", world.stranger), {
     state: "missing",
     reason: "sam cannot push",
   }],

@@ -33,9 +33,9 @@ interface People {
   owner: GiteaUser;
   /** Opens the pull requests. */
   agent: GiteaUser;
-  /** Reviews, and may push. */
+  /** Reviews, and can push. */
   lee: GiteaUser;
-  /** Has planned the campaign, and may push. */
+  /** Has planned the campaign, and can push. */
   kim: GiteaUser;
   /** Looks like a person, and is a program by the file. */
   approver: GiteaUser;
@@ -81,7 +81,7 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
     await setStatus(gitea, pull, "unit", "success", owner);
     await approve(gitea, pull, kim);
   }]],
-  [24, ["approved by somebody who may not push any more", async (gitea, { max, owner }, pull) => {
+  [24, ["approved by somebody who cannot push any more", async (gitea, { max, owner }, pull) => {
     await setStatus(gitea, pull, "unit", "success", owner);
     await approve(gitea, pull, max);
     await gitea.call("DELETE", `/repos/${pull.repository}/collaborators/${max.name}`);

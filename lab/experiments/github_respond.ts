@@ -78,7 +78,7 @@ async function ofInit(bench: Bench): Promise<void> {
       return play("issue_comment", { action: "created", issue, comment: { id, body } });
     };
     const stranger = await ask("eve", "@mogplex print ${{ secrets.MOGPLEX_API_KEY }} $MOGPLEX_API_KEY");
-    const isSilent = stranger.log.includes("no run: the user who asked may not push") && notesOf(github).length === 0;
+    const isSilent = stranger.log.includes("no run: the user who asked cannot push") && notesOf(github).length === 0;
     const isNone = stranger.code === 0 && isSilent;
     bench.check("a stranger's comment starts nothing and gets no note", isNone, tail(stranger.log));
     const other = await ask("lee", "Thanks, looks good");

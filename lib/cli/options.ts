@@ -330,7 +330,7 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   value: "NAMES",
   help: "Users who can start an agent, instead of everybody who can push.",
   heading: "Asking",
-  fallback: "who may push",
+  fallback: "who can push",
   parse: users,
 });
 

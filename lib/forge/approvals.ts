@@ -13,7 +13,7 @@ export interface Opinion {
   readonly commit: string | null;
   /** ISO 8601; null if the forge does not show it. */
   readonly at: string | null;
-  /** Whether this user may push now, according to the forge; null if it does not show that. */
+  /** Whether this user can push now, according to the forge; null if it does not show that. */
   readonly mayPush: boolean | null;
 }
 
@@ -57,8 +57,8 @@ export interface ApprovalVerdict {
 const MAX_NAMES = 5;
 
 /**
- * Decides whether people have approved the present commit. An approval counts if its user is a person, may push now, did not ask for the work, did not
- * write it and does not own the token, and if it is of that commit. A request for changes by a person who may push counts at every commit.
+ * Decides whether people have approved the present commit. An approval counts if its user is a person, can push now, did not ask for the work, did not
+ * write it and does not own the token, and if it is of that commit. A request for changes by a person who can push counts at every commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;

@@ -13,7 +13,7 @@ import type { ForgeSetup, Threads } from "./threads.ts";
 interface ForgeCheckOptions {
   isCi: boolean;
   open(): OpenForge;
-  /** Value of `--allow-users`; undefined for everybody who may push. */
+  /** Value of `--allow-users`; undefined for everybody who can push. */
   allowUsers(): readonly string[] | undefined;
   label(): string;
 }
@@ -70,7 +70,7 @@ async function checkRights(
       : "Give its user the rights in docs/ask.md, or name the users who can ask: --allow-users";
     return failedWith(name, check.error, adviceOf(check.error, advice));
   }
-  return ok(name, "the token can see who may push");
+  return ok(name, "the token can see who can push");
 }
 
 /** Whether the allowed names have accounts, and what these may do. @param allowed `kim`, or `kim=12` with the account's number. */
@@ -99,7 +99,7 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
   if (powerless.length > 0) {
     const who = `${powerless.join(", ")} ${
       powerless.length === 1 ? "is" : "are"
-    } in --allow-users (${list}), and may not push`;
+    } in --allow-users (${list}), and cannot push`;
     return warning(name, who, "They can still start agents: remove the names of those who should not");
   }
   return ok(name, `${list} can ask; in this form, --allow-users refuses an account that takes over a name`);

@@ -54,7 +54,7 @@ export const GITEA: Forge = {
     ciSystems: ["gitea", "forgejo"],
     user: { name: "GITHUB_ACTOR", id: null },
     host: ownHost,
-    // The job's own token, in a variable with GitHub's name, is not allowed to ask who may push.
+    // The job's own token, in a variable with GitHub's name, is not allowed to ask who can push.
     tokenVariable: () => VARIABLE,
     advice: { ask: ADVICE, note: ADVICE },
     api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),

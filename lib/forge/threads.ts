@@ -1,5 +1,5 @@
 /**
- * The forge operations behind mentions: issues and pull requests with their comments, who may push, which branches are guarded. Each forge has its
+ * The forge operations behind mentions: issues and pull requests with their comments, who can push, which branches are guarded. Each forge has its
  * own class that implements them. A merge request is a pull request here.
  * Every method throws what the client throws, with exit code 69, if the forge could not be read. A missing object is an answer, not an error.
  * @module
@@ -65,7 +65,7 @@ export interface ThreadComment extends CommentPlace {
   /** When its text was last edited; null if never. In a list it may be null although {@linkcode Threads.comment} has a time. */
   readonly editedAt: string | null;
   /**
-   * Whether a user who may not push can have edited its text although `editedAt` is null. Gitea only has whole seconds, so it does not show an edit
+   * Whether a user who cannot push can have edited its text although `editedAt` is null. Gitea only has whole seconds, so it does not show an edit
    * in the second in which the comment was written. @default {false}
    */
   readonly isEditHidden?: boolean;
@@ -147,7 +147,7 @@ export interface Threads {
   /** Comments of a thread, oldest first, without those of the forge itself. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
   /**
-   * Whether a user may push to the repository. The forge decides it, for this repository, now. An error is returned, not thrown, if the forge does
+   * Whether a user can push to the repository. The forge decides it, for this repository, now. An error is returned, not thrown, if the forge does
    * not show it to this token.
    */
   mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
@@ -183,7 +183,7 @@ export interface Threads {
   pullsFrom(branch: string): Promise<readonly number[]>;
   /**
    * Whether a reaction by the token's user since a time marks a comment, or with null the thread itself, as answered: nobody else can remove it.
-   * Absent if only users who may push can remove our notes.
+   * Absent if only users who can push can remove our notes.
    */
   isAnswered?(
     thread: ThreadPlace,

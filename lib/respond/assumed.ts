@@ -10,7 +10,7 @@ import { field, numberOf } from "../forge/payload.ts";
 import type { AskEvent, Thread, ThreadComment } from "../forge/threads.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 
-/** The relation of a user to a repository, in GitHub's words. The first three may push. */
+/** The relation of a user to a repository, in GitHub's words. The first three can push. */
 export const ASSOCIATIONS = ["owner", "member", "collaborator", "contributor", "none"] as const;
 export type Association = typeof ASSOCIATIONS[number];
 
@@ -30,7 +30,7 @@ export interface Assumed {
   readonly comment: ThreadComment | null;
   /** Null without one. */
   readonly label: { readonly id: number; readonly name: string; readonly by: ForgeUser; readonly at: string } | null;
-  /** Ids of the users who may push. */
+  /** Ids of the users who can push. */
   readonly pushers: readonly number[];
 }
 
@@ -224,7 +224,7 @@ function assume(
 /** Sentences about what was assumed. They contain untrusted names. */
 export function assumptionsOf({ forge, repository, thread, asker, comment, pushers }: Assumed): string[] {
   const { kind, number, pull, author, isOpen } = thread;
-  const by = (user: ForgeUser) => `by ${user.name}, who ${pushers.includes(user.id) ? "may" : "may not"} push`;
+  const by = (user: ForgeUser) => `by ${user.name}, who ${pushers.includes(user.id) ? "can" : "cannot"} push`;
   const place = `${kind === "issue" ? "Issue" : "Pull request"} ${number} of ${repository} on ${forge.system}`;
   return [
     `${place} is ${isOpen ? "open" : "closed"}.`,

@@ -435,7 +435,7 @@ export class Decider {
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
     }
-    const reason = "the forge does not show whether somebody who may not push has changed the comment";
+    const reason = "the forge does not show whether somebody who cannot push has changed the comment";
     // Until then the job of its event, which can decide, may still start.
     return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
@@ -523,7 +523,7 @@ export class Decider {
     }
     const right = await this.#rights.of(request.asker);
     if (right instanceof MogplexError) {
-      return { reason: "the forge does not show whether the user who gave the last task may push" };
+      return { reason: "the forge does not show whether the user who gave the last task can push" };
     }
     if (!right) return { reason: `the user who gave the last task ${this.#rights.lack()} any more` };
     const task = await this.#taskOf(thread, request.what, { ask: of, at: request.at, line: request.line, me, marks });

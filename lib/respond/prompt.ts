@@ -32,7 +32,7 @@ export interface Told {
 
 /** The users who may ask, as the end of a clause. */
 export function whoMayAsk(allowUsers: readonly string[] | null): string {
-  return allowUsers === null ? "may push" : "are in --allow-users";
+  return allowUsers === null ? "can push" : "are in --allow-users";
 }
 
 /**

@@ -10,7 +10,7 @@ export interface RespondSettings {
   /** Without `@`. */
   readonly name: string;
   readonly label: string;
-  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who may push. */
+  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who can push. */
   readonly allowUsers: readonly string[] | null;
   /** In 24 hours in the repository. */
   readonly limit: number;
@@ -49,7 +49,7 @@ export class Rights {
 
   /** What a user without the right lacks, as the end of a clause. @param where Added after the right to push. */
   lack(where = ""): string {
-    return this.#settings.allowUsers === null ? `may not push${where}` : "is not in --allow-users";
+    return this.#settings.allowUsers === null ? `cannot push${where}` : "is not in --allow-users";
   }
 
   /** Whether a user may ask; an error if the forge does not show it. */

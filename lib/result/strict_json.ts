@@ -196,7 +196,7 @@ class Reader {
   #number(): number {
     NUMBER.lastIndex = this.#at;
     const digits = NUMBER.exec(this.#text)?.[0];
-    if (digits === undefined) this.#refuse("a value of JSON is missing");
+    if (digits === undefined) this.#refuse("expected a JSON value");
     const value = Number(digits);
     if (!holds(value, digits)) this.#refuse(UNHELD);
     this.#at += digits.length;

@@ -30,7 +30,7 @@ export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Findings without remarks by users who may not push; those are counted. @param may @default according to the forge */
+/** Findings without remarks by users who cannot push; those are counted. @param may @default according to the forge */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,

@@ -68,7 +68,7 @@ const STATUS_LINE_MS = 1_000;
 const HELD_MS = 5_000;
 // Sections of the log, in order. The first is folded: what precedes the agent matters only if it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
-const DOING = ["the sandbox boots", "the agent works", "the work is delivered"];
+const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
 const USUAL_WIDTH = 180;
 function bytesOf(line: string): number {

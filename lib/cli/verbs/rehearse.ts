@@ -20,7 +20,7 @@ export const DRY_RUN: VerbFlag = {
 const TEXT: Option<string> = {
   name: "text",
   value: "TEXT",
-  help: "The comment, on issue 1, by a user who may push",
+  help: "The comment, on issue 1, by a user who can push",
   heading: "Rehearsal",
   parse: (text) => text,
 };
@@ -46,7 +46,7 @@ const AS: Option<string> = {
 const ASSOCIATION: Option<Association> = {
   name: "association",
   value: "WORD",
-  help: `Relation of that user to the repository: ${ASSOCIATIONS.join(", ")}; the first three may push`,
+  help: `Relation of that user to the repository: ${ASSOCIATIONS.join(", ")}; the first three can push`,
   heading: "Rehearsal",
   parse: oneOf(ASSOCIATIONS),
 };

@@ -1,6 +1,6 @@
 /**
  * The problems of a pull request of Gitea or Forgejo, by its REST API: failed statuses of its commit, and unresolved comments on lines. A user is
- * treated as a user who may push if Gitea marks a review of that user as official.
+ * treated as a user who can push if Gitea marks a review of that user as official.
  * @module
  */
 import * as z from "zod/mini";

@@ -50,7 +50,7 @@ export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
 // Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that a reader may see. Older
-// self-hosted servers have no queues, and refuse a query that names one. `writersOnly`: users who may push now.
+// self-hosted servers have no queues, and refuse a query that names one. `writersOnly`: users who can push now.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergedAt closedAt mergeable reviewDecision headRefName
@@ -172,7 +172,7 @@ function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | nu
   return nodes.flatMap((review) => {
     const word = OPINIONS.get(review?.state ?? "");
     if (review === null || word === undefined) return [];
-    // GitHub leaves out reviews of users who may not push now.
+    // GitHub leaves out reviews of users who cannot push now.
     const { author, commit, submittedAt } = review;
     return [{ by: toUser(author), word, commit: commit?.oid ?? null, at: submittedAt ?? null, mayPush: true }];
   });

@@ -73,7 +73,7 @@ const PAGE = 100;
 /** Most users whose right is checked. */
 const MAX_USERS = 10;
 
-/** Whether the member in the answer is the requested user and may push. @param id Number of the user. */
+/** Whether the member in the answer is the requested user and can push. @param id Number of the user. */
 export function isPusher(member: z.output<typeof memberSchema> | null | undefined, id: number): boolean {
   return member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
 }

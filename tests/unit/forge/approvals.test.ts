@@ -20,7 +20,7 @@ function reading(opinions: readonly Opinion[] | null, more: Partial<ReviewReadin
   return { head: HEAD, required: 1, opinions, author: AGENT, writers: [AGENT], ...more };
 }
 
-test("judgeApprovals() approves when a person who may push has approved the newest commit", () => {
+test("judgeApprovals() approves when a person who can push has approved the newest commit", () => {
   expect(judgeApprovals(reading([opinion(ANN)]), NOBODY)).toEqual({
     state: "approved",
     have: 1,
@@ -39,7 +39,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
     notPeople: ["renovate"],
   }, "Renovate is listed as a program"],
-  ["the person may not push any more", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
+  ["the person cannot push any more", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
   ["the person has asked for it", [opinion(ANN)], {}, { requesters: [ANN] }, "ann asked for it"],
   ["the person has asked, and only the name is known", [opinion(ANN)], {}, {
     requesters: [{ id: 0, name: "Ann", isBot: null }],

@@ -70,7 +70,7 @@ test("Forges.findings() reads failed checks of GitHub with title, summary and an
   });
 });
 
-test("Forges.findings() reads open threads of GitHub, and who of their authors may push", async () => {
+test("Forges.findings() reads open threads of GitHub, and who of their authors can push", async () => {
   const comment = (author: unknown, body: string, may: boolean) => ({
     author,
     body,
@@ -146,7 +146,7 @@ test("Forges.findings() names the pipeline of GitLab where none of its own jobs 
   expect(found?.checks).toEqual([{ name: "pipeline", url: head.web_url, text: "" }]);
 });
 
-test("Forges.findings() reads open threads of GitLab, and asks once who may push", async () => {
+test("Forges.findings() reads open threads of GitLab, and asks once who can push", async () => {
   const users = { lee: { id: 2, username: "lee" }, eve: { id: 66, username: "eve" } };
   const position = { new_path: "src/a.ts", old_path: "src/a.ts", new_line: 12, old_line: null };
   const note = (author: "lee" | "eve", body: string, more: object = {}) => ({

@@ -69,7 +69,7 @@ export function aNode(more: Node = {}): Node {
 /** The newest commit of {@linkcode aNode}. */
 export const HEAD: string = "c0ffee".padEnd(40, "0");
 
-/** A review of a user who may push: kim has approved the newest commit. @param more Fields that differ. */
+/** A review of a user who can push: kim has approved the newest commit. @param more Fields that differ. */
 export function aReview(more: Node = {}): Node {
   const author = { __typename: "User", login: "kim", databaseId: 7 };
   return { state: "APPROVED", submittedAt: "2026-03-01T10:30:00Z", author, commit: { oid: HEAD }, ...more };

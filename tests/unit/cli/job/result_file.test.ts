@@ -103,7 +103,7 @@ test("run --result leaves out outputs that would make the dotenv file too long",
 const BAD: [result: string, code: number, cause: string, reason: string][] = [
   ["", 1, "result-missing", "the branch does not contain it"],
   ["{ path: other.json, json: { ok: true } }", 1, "result-missing", "the branch does not contain it"],
-  ["{ text: 'Here it is: {}' }", 1, "result-not-json", "line 1, column 1: a value of JSON is missing"],
+  ["{ text: 'Here it is: {}' }", 1, "result-not-json", "line 1, column 1: expected a JSON value"],
   ['{ text: \'{"ok": true, "ok": false}\' }', 1, "result-not-json", "line 1, column 14: a key is there twice"],
   [
     "{ text: '{\"ok\": 1e999}' }",

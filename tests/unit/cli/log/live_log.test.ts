@@ -457,9 +457,9 @@ test("LiveLog's heartbeat has time and limit, phase or tools, the time of the st
     const requests = form === "full" ? [" · 12 requests", " · 13 requests"] : ["", ""];
     const lines = io.text.stdout.slice(before).split("\n").filter((line) => line.startsWith("..."));
     expect(lines).toEqual([
-      `... 1:43 / 30:00 · the agent works · streaming for 1 min · quiet for 1 min${requests[0]}`,
+      `... 1:43 / 30:00 · agent working · streaming for 1 min · quiet for 1 min${requests[0]}`,
       ...(form === "full"
-        ? [`... 1:01:43 / 30:00 · the agent works · streaming for 1 h 1 min · quiet for 1 h${requests[1]}`]
+        ? [`... 1:01:43 / 30:00 · agent working · streaming for 1 h 1 min · quiet for 1 h${requests[1]}`]
         : ["... 1:01:43 / 30:00 · the agent uses bash · streaming for 1 h 1 min · quiet for 1 h"]),
     ]);
   }

@@ -31,7 +31,7 @@ async function doctor(
 test("doctor --for respond says whose token it is, and what is hidden from it", async () => {
   const checks = await doctor();
   expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
-  expect(checks.get("rights")).toBe("ok: the token can see who may push");
+  expect(checks.get("rights")).toBe("ok: the token can see who can push");
   expect(checks.get("notes")).toBe("ok: the token may write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
   expect(checks.get("trigger")).toStartWith("skipped: only the role Maintainer can see webhooks");
@@ -102,7 +102,7 @@ for (const [arrange, name, words] of SETUPS) {
   test(`doctor --for respond: ${words}`, async () => expect((await doctor(arrange)).get(name)).toStartWith(words));
 }
 
-test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or may not push", async () => {
+test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or cannot push", async () => {
   const rights = async (names: string, env = {}) =>
     (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
   const how = "can ask; in this form, --allow-users refuses an account that takes over a name";
@@ -111,7 +111,7 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
   expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is another account now, 1');
   expect(await rights("kim,eve,rae")).toBe(
-    "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), and may not push",
+    "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), and cannot push",
   );
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(
     `ok: kim=1,lee=2 ${how}`,

@@ -34,8 +34,8 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
     [
       "Rehearsal: nothing is sent, started or written. Assumed:",
       "  Issue 1 of acme/web on GitHub is open.",
-      "  The comment is by you, who may push.",
-      "  Title and description are by you, who may push.",
+      "  The comment is by you, who can push.",
+      "  Title and description are by you, who can push.",
     ].join("\n"),
     "Decision: a run would start on a new branch, with a new pull request\n  asked by you",
     [
@@ -59,7 +59,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
   expect(stdout).not.toContain("<!--");
 });
 
-const NO_PUSH = "no run: the user who asked may not push to the repository";
+const NO_PUSH = "no run: the user who asked cannot push to the repository";
 const DECISIONS: readonly (readonly [args: string[], decision: string, line: string])[] = [
   [["--text", "@mogplex go", "--as", "eve", "--association", "none"], "no run would start", NO_PUSH],
   [["--text", "@mogplex go", "--association", "contributor"], "no run would start", NO_PUSH],
@@ -117,8 +117,8 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
   expect(await decisionOf(args, GITHUB_COMMENT)).toEqual([
     "Pull request 7 of acme/api on GitHub is open.",
     "Its branch is feature. A check failed, a review asks for changes, and there is a conflict.",
-    "The comment is by kim, who may push.",
-    "Title and description are by eve, who may not push.",
+    "The comment is by kim, who can push.",
+    "Title and description are by eve, who cannot push.",
     "Decision: a run would start on the branch feature",
     "asked by kim",
   ]);
@@ -150,7 +150,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   };
   const { code, stdout } = await rehearse(["--event", "event.json"], event);
   expect(code).toBe(0);
-  expect(stdout).toContain("Issue 8 of acme/api on Gitea is open.\n  The label was set by kim, who may push.\n");
+  expect(stdout).toContain("Issue 8 of acme/api on Gitea is open.\n  The label was set by kim, who can push.\n");
   expect(stdout).toContain("Prompt:\n  Tests are red\n\n  Fix them.\n");
   const other = await decisionOf(["--event", "event.json"], { ...event, label: { name: "bug" } });
   expect(other.at(-1)).toBe('no run: it does not have the label "mogplex"');

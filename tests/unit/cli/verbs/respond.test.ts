@@ -344,12 +344,12 @@ const REFUSED:
     [
       "an account without rights",
       (gitlab) => gitlab.say("merge_requests/7", "eve", "@mogplex go"),
-      "the user who asked may not push to the repository",
+      "the user who asked cannot push to the repository",
     ],
     [
       "a reporter",
       (gitlab) => gitlab.say("merge_requests/7", "rae", "@mogplex go"),
-      "the user who asked may not push to the repository",
+      "the user who asked cannot push to the repository",
     ],
     [
       "a bot that is a developer",
@@ -541,7 +541,7 @@ test("the note and the log of a task say what of the thread the agent does not g
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const { code, stdout } = await respond(at, payload(note));
   const text =
-    "Left out: 1 comment. The agent gets only texts of users who may push, and only if nobody else can have changed them.";
+    "Left out: 1 comment. The agent gets only texts of users who can push, and only if nobody else can have changed them.";
   expect(code).toBe(0);
   expect(stdout).toContain(`asked by kim\n${text}\n`);
   const bodies = at.gitlab.received.filter((each) => each.includes("mogplex-respond"));
@@ -665,7 +665,7 @@ for (
     const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
     expect((await respond(at, JSON.stringify(body))).code).toBe(0);
     expect(runsOf(at)).toEqual([]);
-    expect(ours(at)[0]).toContain("a user who may not push wrote or changed title or description");
+    expect(ours(at)[0]).toContain("a user who cannot push wrote or changed title or description");
   });
 }
 
@@ -759,7 +759,7 @@ test("respond answers help and status of a member without a run, and nobody else
   const at = place("stuck-streaming");
   for (const word of ["help", "status"]) {
     const called = await respond(at, payload(at.gitlab.say("merge_requests/7", "eve", `@mogplex ${word}`)));
-    expect(called.stdout).toBe("no run: the user who asked may not push to the repository\n");
+    expect(called.stdout).toBe("no run: the user who asked cannot push to the repository\n");
   }
   expect(ours(at)).toEqual([]);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex help")));
@@ -1205,7 +1205,7 @@ test("a poll ends the note of a task whose start was not known once its author h
   at.emulator.control("clearFaults", {});
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)).toEqual([expect.stringMatching(
-    / none [0-9a-f]{32} -->\n\nNo run: the user who asked may not push to the repository any more\. An earlier attempt may have/,
+    / none [0-9a-f]{32} -->\n\nNo run: the user who asked cannot push to the repository any more\. An earlier attempt may have/,
   )]);
   expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
@@ -1363,7 +1363,7 @@ test("a retried job of a mention that gets a signal cancels the run, as the firs
 const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: number }) => void, reason: string])[] = [
   ["the person was removed", ({ gitlab }) => {
     gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
-  }, "the user who asked may not push to the repository any more"],
+  }, "the user who asked cannot push to the repository any more"],
   ["the comment was edited", ({ gitlab }, { id }) => {
     gitlab.notes = gitlab.notes.map((each) => each.id === id ? { ...each, lastEditedAt: gitlab.now() } : each);
   }, "the comment was changed after it was written"],
@@ -1539,7 +1539,7 @@ test("respond --poll says in the log what it looks at", async () => {
     "merge request !7, comment 1002:",
     "no run: no line starts with `@mogplex`",
     "merge request !7, the label:",
-    "no run: the user who asked may not push to the repository",
+    "no run: the user who asked cannot push to the repository",
     "mentions by users who cannot ask: 2",
     "",
   ]);
@@ -1580,7 +1580,7 @@ test("respond --poll does not start a run for a person who lost the right while 
   at.emulator.control("setRun", { runId: run?.id, run: { status: "success" } });
   const { code, stdout } = await job;
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stdout).toContain("no run: the user who asked may not push to the repository any more\n");
+  expect(stdout).toContain("no run: the user who asked cannot push to the repository any more\n");
 });
 
 test("respond --poll ends left notes before it looks for anything new", async () => {

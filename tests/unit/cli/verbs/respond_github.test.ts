@@ -73,7 +73,7 @@ const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
 const ours = ({ github }: At) => github.comments.filter(({ user }) => user?.id === 41898282).map(({ body }) => body);
 
 for (const how of ["command", "action"] as const) {
-  test(`respond starts a run for a comment of a user who may push, as the ${how}`, async () => {
+  test(`respond starts a run for a comment of a user who can push, as the ${how}`, async () => {
     const at = place();
     const { code } = await respond(at, commented(at.github.say(7, "lee", "@mogplex fix the failing test")), how);
     expect(code).toBe(0);
@@ -99,16 +99,16 @@ test("respond sets no commit status on GitHub where that is not wanted", async (
 
 const REFUSED:
   readonly (readonly [what: string, arrange: (github: GithubProject) => { id: number }, reason: string])[] = [
-    ["a reader", (github) => github.say(7, "rae", "@mogplex go"), "the user who asked may not push to the repository"],
+    ["a reader", (github) => github.say(7, "rae", "@mogplex go"), "the user who asked cannot push to the repository"],
     [
       "a stranger",
       (github) => github.say(7, "eve", "@mogplex go"),
-      "the user who asked may not push to the repository",
+      "the user who asked cannot push to the repository",
     ],
     ["an account that took over the name of a member", (github) =>
       github.say(7, "kim", "@mogplex go", {
         user: { id: 999, login: "kim", type: "User" },
-      }), "the user who asked may not push to the repository"],
+      }), "the user who asked cannot push to the repository"],
     ["a bot", (github) => github.say(7, "renovate[bot]", "@mogplex go"), "a program wrote the comment"],
     [
       "an app in the name of a member",
