@@ -39,9 +39,9 @@ function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
 
-/** The title of the task, otherwise the name, in quotation marks. Untrusted text. */
+/** The title of the task, otherwise the name, with the round. Untrusted text. */
 export function campaignTitle({ title, name, round }: CampaignEntry): string {
-  return title ?? (round === "" ? name : `${name}, round ${round}`);
+  return `${title ?? name}${round === "" ? "" : `, round ${round}`}`;
 }
 
 function ofGates({ campaigns }: DashboardData): Concern[] {

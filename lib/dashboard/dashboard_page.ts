@@ -554,7 +554,7 @@ function repositories({ repositoryFigures, pullRequests, repositories, lists }: 
   };
   const rows = repositoryFigures.map(row);
   const all = isRead(lists.repositories) && lists.repositories.state === "complete"
-    ? `${rows.length} with runs of ${repositories.length} that the token can see`
+    ? `${rows.length} with runs; the token can see ${repositories.length}`
     : `${rows.length} with runs`;
   const isLong = rows.length > FIRST_REPOSITORIES;
   return markup`<div class="panel">${
@@ -724,9 +724,10 @@ function sources({ lists, fileProblems, covers, repositories }: DashboardData): 
       : `${files.join(", ")}${from === null ? "" : `, from ${utcText(instantMs(from) ?? 0)} on`}.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`} Nothing beyond these files is counted.${
     histories === 0 && " Give --history the files that jobs write, to count every run."
-  }</p><p>Lists of the service: ${isRead(lists.repositories) && `${repositories.length} repositories; `}${
-    incomplete.length === 0 ? "all of them are complete." : "not complete:"
-  }</p>${
+  }</p><p>Lists of the service: ${
+    isRead(lists.repositories) &&
+    `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}; `
+  }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${

@@ -97,7 +97,7 @@ export interface RunEntry {
   task: string | null;
   /** The same for the same task: the beginning of its SHA-256. */
   taskKey: string | null;
-  /** Path of its page, from the dashboard's folder; null if there is none. */
+  /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null if there is none. */
   page: string | null;
   outcome: string;
   exitCode: number | null;

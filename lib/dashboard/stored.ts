@@ -89,7 +89,9 @@ export function readStored(
   }
   const newest = newestOf(campaigns);
   newest.sort(({ entry: a }, { entry: b }) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
-  const items = newest.flatMap((campaign) => campaign.items);
+  const items = newest.flatMap(({ entry: { page }, items }) =>
+    items.map(({ run, pull }): ItemRun => ({ run: { ...run, page }, pull }))
+  );
   const runs = unionOf([...ofResults, ...ofHistories, ...items.map(({ run }) => run)], nowMs);
   const times = runs.flatMap(({ endedAt, createdAt }) => endedAt ?? createdAt ?? []).map((text) => Date.parse(text))
     .filter((ms) => !Number.isNaN(ms));

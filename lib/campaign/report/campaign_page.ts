@@ -101,7 +101,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
-      }</div>${causes.map((entry) => entryOf(entry, byId, nowMs))}</section>
+      }</div>${causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))}</section>
 `,
       section(
         "progress",
@@ -111,7 +111,8 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       ),
       section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
-      view.items.length > 0 && (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs)),
+      view.items.length > 0 &&
+      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs, causeIds(causes))),
       section("task", "Task", null, tasks(prompts)),
       section("decisions", "Decisions", "newest first, UTC", decisions(view)),
       section(
@@ -317,8 +318,22 @@ function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, no
   ];
 }
 
+/** The id of an entry on the page. */
+const causeId = (index: number) => `c${index}`;
+
+/** The ids of the entries by item. If an item has several, the first one. */
+function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
+  return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
+}
+
+/** Why an item is where it is, as a link to the entry with its commands if there is one. */
+function whyCell(item: CampaignItem, why: string | null, causes: ReadonlyMap<string, string>): Part {
+  const id = causes.get(item.id);
+  return id === undefined ? oneLine(why) : markup`<a href="#${id}">${oneLine(why ?? "See above")}</a>`;
+}
+
 /** An entry with its commands: the first one is the one to choose. */
-function entryOf(entry: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
+function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: shown, steps } = entry;
   const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
   const tone = verdict === undefined ? "warn" : toneOf(verdict);
@@ -329,7 +344,7 @@ function entryOf(entry: Attention, items: ReadonlyMap<string, CampaignItem>, now
   const isLong = cause.length > MAX_CAUSE;
   const newest = newestParts(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
-  return markup`<div class="panel call ${
+  return markup`<div id="${id}" class="panel call ${
     tone === "run" || tone === "queued" ? "warn" : tone
   }"><div class="lead"><h3>${who}${state(title, tone)}</h3>${cause !== "" && !isLong && markup`<p>${bare(cause)}</p>`}${
     ages !== "" && markup`<p>${ages}</p>`
@@ -490,7 +505,7 @@ function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   return { show: markup`<bdi>${text}</bdi>`, value: lines ?? files ?? committed ?? 0 };
 }
 
-function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
+function rowOf(item: CampaignItem, name: string, nowMs: number, causes: ReadonlyMap<string, string>): TableRow {
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
@@ -504,7 +519,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
       state(verdict, toneOf(verdict)),
       work,
       sizeCell(item),
-      oneLine(reason ?? outputsText(item)),
+      whyCell(item, reason ?? outputsText(item), causes),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
       shortId(runId),
@@ -526,10 +541,15 @@ const COLUMNS: readonly Column[] = [
 /** From this many rows on, a table has a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-function itemsTable(view: CampaignView, names: ReadonlyMap<string, string>, nowMs: number): Html | null {
+function itemsTable(
+  view: CampaignView,
+  names: ReadonlyMap<string, string>,
+  nowMs: number,
+  causes: ReadonlyMap<string, string>,
+): Html | null {
   const { items, counts } = view;
   const kinds = STATES.filter((each) => counts[each] > 0).map((each) => [each, counts[each]] as const);
-  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, causes));
   const drawn = table("Items", ...withoutEmpty(COLUMNS, rows));
   return section(
     "items",

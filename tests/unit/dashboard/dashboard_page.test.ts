@@ -231,3 +231,22 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
     "40 runs in 1 history file, 2 result files, 1 campaign, from 2026-09-14 00:00 UTC on. Jobs: nightly. Nothing beyond these files is counted.",
   );
 });
+
+test("renderDashboardPage() has the round of a campaign in its row", () => {
+  const [campaign] = fullDashboard(1).campaigns;
+  const campaigns = ["2026-11", "2026-12", ""].map((round) => ({ ...campaign, round }) as Data["campaigns"][number]);
+  const page = render(emptyDashboard({ campaigns }));
+  const links = elementsOf(page).filter(({ tag, text }) => tag === "a" && text.startsWith("Move to"));
+  expect(links.map(({ text }) => text)).toEqual([
+    "Move to Node 24, round 2026-11",
+    "Move to Node 24, round 2026-12",
+    "Move to Node 24",
+  ]);
+});
+
+test("renderDashboardPage() counts repositories with runs apart from those that the token can see", () => {
+  const data = fullDashboard(12);
+  const page = render({ ...data, repositories: data.repositories.slice(0, 1) });
+  expect(textsOf(page, "summary")).toContain("All 10 with runs; the token can see 1");
+  expect(textsOf(page, "p")).toContain("Lists of the service: 1 repository; all of them are complete.");
+});

@@ -70,6 +70,21 @@ test("readStored() has the page beside the file of a campaign", () => {
   expect(read({ "a/campaign.json": text }).campaigns[0]?.page).toBeNull();
 });
 
+test("readStored() leads from the runs of a campaign to its page, and from a run with a page of its own to that", () => {
+  const id = sampleResult().runId ?? "";
+  const items = [anItem(0, "failed", { runId: id }), anItem(1, "failed")];
+  const at = { startedAt: "2026-08-10T12:00:00Z", endedAt: "2026-08-10T12:18:00Z" };
+  const files = {
+    "r/result.json": renderJson(sampleResult()),
+    "a/campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items.map((item) => ({ ...item, ...at })))),
+  };
+  const pagesOf = (...args: Parameters<typeof read>) =>
+    Object.fromEntries(read(...args).runs.map(({ runId, page }) => [runId, page]));
+  const pageOf = (path: string, page: string) => path.replace(/[^/]*$/, page);
+  expect(pagesOf(files, NOW, pageOf)).toEqual({ [id]: "r/run.html", [items[1]?.runId ?? ""]: "a/campaign.html" });
+  expect(pagesOf(files)).toEqual({ [id]: null, [items[1]?.runId ?? ""]: null });
+});
+
 test("readStored() has what the pull requests of a campaign wait for, without those that are merged", () => {
   const owners = (...counts: number[]) =>
     counts.map((count, index) => ({ owner: `o${index}`, items: Array(count).fill("a"), since: null }));

@@ -286,6 +286,21 @@ test("renderCampaignPage() shows a campaign without items, one that is done, and
   expect(textsOf(mixed, "header")[0]).toContain("done, 1 did not succeed");
 });
 
+test("renderCampaignPage() links the row of an item to the entry with its cause and its commands", () => {
+  const lost = anItem(4, "failed", { reason: "npm test exited with code 1", lastLines: ["404 Not Found"] });
+  const page = rendered(viewOf([anItem(2, "conflict"), anItem(3, "succeeded"), lost]));
+  expect(breaches(page)).toEqual([]);
+  const elements = elementsOf(page);
+  const links = elements.filter(({ attributes }) => /^#c\d/.test(attributes.href ?? ""));
+  const entryOf = (href: string) => elements.find(({ attributes }) => `#${attributes.id}` === href)?.text ?? "";
+  expect(links.map(({ text }) => text)).toEqual(["See above", "npm test exited with code 1"]);
+  const [conflict, failed] = links.map(({ attributes }) => entryOf(attributes.href ?? ""));
+  expect(failed).toStartWith("1 item: failednpm test exited with code 1");
+  expect(failed).toContain("404 Not Found");
+  expect(failed).toContain(`mogplex-ci report ${lost.runId}`);
+  expect(conflict).toStartWith("1 item: conflict");
+});
+
 test("renderCampaignPage() has every item, with at most 400 bytes each", () => {
   const thousand = rendered(mixedView(1_000));
   expect([rowsOf(thousand).length, thousand.length < 1_000_000]).toEqual([1_000, true]);
