@@ -50,7 +50,7 @@ export interface OpenForge {
 
 const ATTEMPTED = "ask the forge";
 
-type JobForge = Forge & { readonly job: ForgeJob };
+export type JobForge = Forge & { readonly job: ForgeJob };
 
 /** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
 export function forgeOfJob(forges: readonly Forge[], ciSystem: string): JobForge | undefined {

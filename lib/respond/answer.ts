@@ -171,7 +171,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "reply") {
     await say(job, asked, decision, decision.text);
     await react(job, asked, "done");
-    return none(job, "a question was answered");
+    return none(job, "help and status only write a note");
   }
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {

@@ -32,11 +32,23 @@ export interface Assumed {
   readonly label: { readonly id: number; readonly name: string; readonly by: ForgeUser; readonly at: string } | null;
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
+  /** Whether nothing names the repository. */
+  readonly isExample: boolean;
+}
+
+/** A forge and a repository of it. */
+export interface AssumedPlace {
+  readonly forge: Forge;
+  /** Scheme and host; undefined for the public host of the forge. */
+  readonly origin: string | undefined;
+  /** `owner/name`; undefined if nothing names it. */
+  readonly repository: string | undefined;
 }
 
 /** What the user says about the assumed forge. */
 export interface AssumedWishes {
-  readonly repository: string | undefined;
+  /** Where the command runs, or what the user names. An event overrides it. */
+  readonly place: AssumedPlace;
   /** Name of the user who asks. */
   readonly name: string | undefined;
   readonly association: Association | undefined;
@@ -67,11 +79,12 @@ interface Facts {
 }
 
 /** A comment on issue 1 or on pull request 1. */
-export function assumedText(text: string, forge: Forge, isPull: boolean, wishes: AssumedWishes): Assumed {
+export function assumedText(text: string, isPull: boolean, wishes: AssumedWishes): Assumed {
   const place = { kind: isPull ? "pull" as const : "issue" as const, number: 1 };
   const comment = { id: 1, text };
   const news = { thread: place, comment: { kind: "comment" as const, id: comment.id }, text, written: text };
-  return assume(forge, { kind: "ask", news }, { comment }, wishes);
+  const { forge, origin } = wishes.place;
+  return assume(forge, { kind: "ask", news }, { comment, origin }, wishes);
 }
 
 /**
@@ -177,7 +190,7 @@ function assume(
   forge: Forge,
   event: Extract<AskEvent, { kind: "ask" }>,
   facts: Facts,
-  { repository: wanted, name, association, nowMs }: AssumedWishes,
+  { place: { repository: wanted }, name, association, nowMs }: AssumedWishes,
 ): Assumed {
   const at = new Date(nowMs).toISOString();
   const place = event.news.thread;
@@ -218,16 +231,20 @@ function assume(
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "owner") ? [author.id] : [],
     ],
+    isExample: (facts.repository ?? wanted) === undefined,
   };
 }
 
 /** Sentences about what was assumed. They contain untrusted names. */
-export function assumptionsOf({ forge, repository, thread, asker, comment, pushers }: Assumed): string[] {
-  const { kind, number, pull, author, isOpen } = thread;
+export function assumptionsOf({ forge, repository, thread, asker, comment, pushers, isExample }: Assumed): string[] {
+  const { pull, author, isOpen } = thread;
   const by = (user: ForgeUser) => `by ${user.name}, who ${pushers.includes(user.id) ? "can" : "cannot"} push`;
-  const place = `${kind === "issue" ? "Issue" : "Pull request"} ${number} of ${repository} on ${forge.system}`;
+  const name = (forge.notes?.nameOf(thread) ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
   return [
-    `${place} is ${isOpen ? "open" : "closed"}.`,
+    `${name} of ${repository} on ${forge.system} is ${isOpen ? "open" : "closed"}.`,
+    ...isExample
+      ? ["The repository is an example, because nothing here names one; name it with --repo OWNER/NAME."]
+      : [],
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
         pull.isForeign ? " of a fork" : ""

@@ -32,6 +32,8 @@ export interface Rehearsal {
 
 /** No token is needed: this one seals the marks of notes that nobody else ever sees. */
 const TOKEN = "rehearsal";
+/** An example. */
+const RUN_MS = 240_000;
 const RUN_ID = "00000000-0000-4000-8000-000000000000";
 
 const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"));
@@ -88,6 +90,7 @@ function resultOf({ prompt, workingBranch, baseBranch }: AskedStart["request"], 
     outcome: "success",
     exitCode: 0,
     replayed: false,
+    durationMs: RUN_MS,
     mayExist: true,
     branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
     pullRequest: { state: "open", url: addressAt(forge.address, origin, repository, number).url },

@@ -38,7 +38,7 @@ function allRemotes(context: Context): Map<string, string> {
 }
 
 /** The host of a repository's address, without user and port; undefined for a name, an id or a path. */
-function hostOf(address: string): string | undefined {
+export function hostOf(address: string): string | undefined {
   const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
     /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];
   return host?.toLowerCase();

@@ -3,12 +3,23 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { forgeOfJob } from "../../forge/open.ts";
-import { type Association, ASSOCIATIONS, assumedEvent, assumedText, assumptionsOf } from "../../respond/assumed.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
+import type { Forge } from "../../forge/forge.ts";
+import { forgeOfJob, type JobForge } from "../../forge/open.ts";
+import {
+  type Association,
+  ASSOCIATIONS,
+  assumedEvent,
+  type AssumedPlace,
+  assumedText,
+  assumptionsOf,
+} from "../../respond/assumed.ts";
 import type { RespondJob } from "../../respond/job.ts";
 import { rehearse } from "../../respond/rehearsal.ts";
+import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
 import { MAX_EVENT } from "../job/open_forge.ts";
+import { hostOf, remotesOf } from "../job/origin.ts";
 import { oneOf, REPO } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 
@@ -90,10 +101,10 @@ export async function rehearseMention(
 }
 
 async function readAssumed(context: Context) {
-  const { io, option, flags, forges, platform, clock } = context;
+  const { io, option, flags, forges, clock } = context;
   const [text, path] = [option(TEXT), option(EVENT)];
   const wishes = {
-    repository: option(REPO),
+    place: placeOf(context),
     name: option(AS),
     association: option(ASSOCIATION),
     nowMs: clock.wallTime(),
@@ -111,9 +122,44 @@ async function readAssumed(context: Context) {
     if (event !== undefined) return await assumedEvent(event, forges, wishes);
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
-  const forge = forgeOfJob(forges, platform.name) ?? forges.find(({ publicHost }) => publicHost !== undefined);
-  if (forge === undefined || text === undefined) {
-    throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
+  return assumedText(text ?? "", flags.has(PULL_REQUEST), wishes);
+}
+
+/** The forge and the repository of the job, otherwise of this folder's remote `origin`. `--repo` overrides the repository. */
+function placeOf(context: Context): AssumedPlace {
+  const { option, forges, platform, io } = context;
+  const wanted = option(REPO);
+  const folder = addressPlace(forges, remotesOf(context).get("origin"));
+  const forge = forgeOfJob(forges, platform.name);
+  const here = forge === undefined ? folder : jobPlace(forge, io.env) ?? (folder.forge === forge ? folder : {
+    ...{ forge, origin: undefined, repository: undefined },
+  });
+  if (wanted === undefined) return here;
+  const named = addressPlace(forges, wanted);
+  return { ...named.origin === undefined ? here : named, repository: repoName(wanted) };
+}
+
+/** Undefined if the variables do not name the repository: anyone can rehearse with a few of them. */
+function jobPlace(forge: JobForge, env: ReadEnv): AssumedPlace | undefined {
+  const { address, job } = forge;
+  try {
+    const { origin, pathname } = new URL(`${job.pullsAt(env)}1`);
+    const repository = address.path.exec(pathname)?.[1];
+    return repository === undefined ? undefined : { forge, origin, repository };
+  } catch {
+    return undefined;
   }
-  return assumedText(text, forge, flags.has(PULL_REQUEST), wishes);
+}
+
+/** @param address Of a repository; a name has no host. */
+function addressPlace(forges: readonly Forge[], address = ""): AssumedPlace {
+  const host = hostOf(address);
+  const parts = host?.split(".") ?? [];
+  const match = forges.find(({ publicHost }) => host !== undefined && publicHost === host) ??
+    forges.find(({ job }) => job?.ciSystems.some((system) => parts.includes(system)));
+  // A host that shows no forge is not used.
+  const forge = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
+  if (forge === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
+  const origin = match === undefined ? undefined : `https://${host}`;
+  return { forge, origin, repository: host === undefined ? undefined : repoName(address) };
 }

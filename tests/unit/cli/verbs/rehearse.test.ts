@@ -4,9 +4,15 @@ import { main } from "../../../../lib/cli/main.ts";
 import { fakeIo } from "../fake_io.ts";
 import { world } from "../world.ts";
 
-async function rehearse(args: readonly string[], event?: unknown, env: Record<string, string> = {}) {
+async function rehearse(
+  args: readonly string[],
+  event?: unknown,
+  env: Record<string, string> = {},
+  others: Record<string, string> = {},
+) {
   const { clock } = world();
-  const io = fakeIo({ env, files: event === undefined ? {} : { "event.json": JSON.stringify(event) } });
+  const files = { ...others, ...event !== undefined && { "event.json": JSON.stringify(event) } };
+  const io = fakeIo({ env, files });
   const requests: string[] = [];
   const fetch = (url: string) => {
     requests.push(url);
@@ -33,7 +39,8 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
   expect(parts.slice(0, 3)).toEqual([
     [
       "Rehearsal: nothing is sent, started or written. Assumed:",
-      "  Issue 1 of acme/web on GitHub is open.",
+      "  Issue #1 of acme/web on GitHub is open.",
+      "  The repository is an example, because nothing here names one; name it with --repo OWNER/NAME.",
       "  The comment is by you, who can push.",
       "  Title and description are by you, who can push.",
     ].join("\n"),
@@ -55,7 +62,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
     ].join("\n"),
   ]);
   expect(parts[3]).toStartWith("Note at the start:\n  ⏳ **Starting**: `fix the failing test`\n");
-  expect(parts[4]).toStartWith("Note at the end, if the run succeeds:\n  ✅ **Succeeded** in ");
+  expect(parts[4]).toStartWith("Note at the end, if the run succeeds:\n  ✅ **Succeeded** in 4 min");
   expect(stdout).not.toContain("<!--");
 });
 
@@ -75,7 +82,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
   [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no run of an earlier task is running"],
-  [["--text", "@mogplex help"], "no run would start", "no run: a question was answered"],
+  [["--text", "@mogplex help"], "no run would start", "no run: help and status only write a note"],
 ];
 
 for (const [args, decision, line] of DECISIONS) {
@@ -88,6 +95,87 @@ for (const [args, decision, line] of DECISIONS) {
     ]);
   });
 }
+
+const GITLAB_JOB = {
+  GITLAB_CI: "true",
+  CI_API_V4_URL: "https://git.example.com/api/v4",
+  CI_PROJECT_URL: "https://git.example.com/acme/tools/billing",
+};
+const GITHUB_JOB = { GITHUB_ACTIONS: "true", GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "acme/api" };
+/** Sources of the variables: GitLab, "Predefined CI/CD variables"; GitHub, "Default environment variables". */
+const PLACES: readonly (readonly [
+  where: string,
+  options: { origin?: string; args?: readonly string[]; env?: Record<string, string> },
+  sentence: string,
+  url: string,
+])[] = [
+  [
+    "origin at GitLab",
+    { origin: "git@gitlab.com:acme/tools/billing.git" },
+    "Issue #1 of acme/tools/billing on GitLab is open.",
+    "https://gitlab.com/acme/tools/billing/-/issues/1",
+  ],
+  [
+    "origin at a GitLab server",
+    { origin: "https://kim:secret@gitlab.example.com:8443/acme/billing.git" },
+    "Issue #1 of acme/billing on GitLab is open.",
+    "https://gitlab.example.com/acme/billing/-/issues/1",
+  ],
+  [
+    "origin at a Forgejo server",
+    { origin: "ssh://git@forgejo.example.com/acme/billing" },
+    "Issue #1 of acme/billing on Gitea is open.",
+    "https://forgejo.example.com/acme/billing/issues/1",
+  ],
+  [
+    "origin at a server of an unknown kind",
+    { origin: "git@code.example.com:acme/billing.git" },
+    "Issue #1 of acme/billing on GitHub is open.",
+    "https://github.com/acme/billing/issues/1",
+  ],
+  [
+    "--repo and origin",
+    { origin: "git@gitlab.com:acme/billing.git", args: ["--repo", "acme/api"] },
+    "Issue #1 of acme/api on GitLab is open.",
+    "https://gitlab.com/acme/api/-/issues/1",
+  ],
+  [
+    "--repo with an address",
+    { args: ["--repo", "https://gitlab.com/acme/api"] },
+    "Issue #1 of acme/api on GitLab is open.",
+    "https://gitlab.com/acme/api/-/issues/1",
+  ],
+  [
+    "a job of GitLab",
+    { env: GITLAB_JOB, origin: "git@github.com:acme/fork.git" },
+    "Issue #1 of acme/tools/billing on GitLab is open.",
+    "https://git.example.com/acme/tools/billing/-/issues/1",
+  ],
+  [
+    "a job of GitHub",
+    { env: GITHUB_JOB },
+    "Issue #1 of acme/api on GitHub is open.",
+    "https://github.com/acme/api/issues/1",
+  ],
+];
+
+for (const [where, { origin, args = [], env = {} }, sentence, url] of PLACES) {
+  test(`respond --dry-run takes the repository from ${where}`, async () => {
+    const files = origin === undefined ? undefined : { ".git/config": `[remote "origin"]\n\turl = ${origin}\n` };
+    const { code, stdout } = await rehearse(["--text", "@mogplex go", ...args], undefined, env, files);
+    expect(code).toBe(0);
+    expect(stdout.split("\n")[1]).toBe(`  ${sentence}`);
+    expect(stdout).toContain(` ${url}. What follows`);
+    expect(stdout).not.toContain("secret");
+    expect(stdout).not.toContain("is an example, because");
+  });
+}
+
+test("respond --dry-run names a merge request of GitLab as GitLab does", async () => {
+  const files = { ".git/config": '[remote "origin"]\n\turl = git@gitlab.com:acme/billing.git\n' };
+  const { stdout } = await rehearse(["--text", "@mogplex go", "--pull-request"], undefined, {}, files);
+  expect(stdout.split("\n")[1]).toBe("  Merge request !1 of acme/billing on GitLab is open.");
+});
 
 /** A comment on a pull request. Source: GitHub, "Webhook events and payloads", `issue_comment`. */
 const GITHUB_COMMENT = {
@@ -115,7 +203,7 @@ const GITHUB_COMMENT = {
 test("respond --dry-run --event takes comment, authors and rights from an event of GitHub", async () => {
   const args = ["--event", "event.json"];
   expect(await decisionOf(args, GITHUB_COMMENT)).toEqual([
-    "Pull request 7 of acme/api on GitHub is open.",
+    "Pull request #7 of acme/api on GitHub is open.",
     "Its branch is feature. A check failed, a review asks for changes, and there is a conflict.",
     "The comment is by kim, who can push.",
     "Title and description are by eve, who cannot push.",
@@ -150,7 +238,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   };
   const { code, stdout } = await rehearse(["--event", "event.json"], event);
   expect(code).toBe(0);
-  expect(stdout).toContain("Issue 8 of acme/api on Gitea is open.\n  The label was set by kim, who can push.\n");
+  expect(stdout).toContain("Issue #8 of acme/api on Gitea is open.\n  The label was set by kim, who can push.\n");
   expect(stdout).toContain("Prompt:\n  Tests are red\n\n  Fix them.\n");
   const other = await decisionOf(["--event", "event.json"], { ...event, label: { name: "bug" } });
   expect(other.at(-1)).toBe('no run: it does not have the label "mogplex"');

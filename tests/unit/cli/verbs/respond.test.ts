@@ -766,7 +766,7 @@ test("respond answers help and status of a member without a run, and nobody else
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")));
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
   const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
-  expect((await respond(at, payload(status))).stdout).toBe("no run: a question was answered\n");
+  expect((await respond(at, payload(status))).stdout).toBe("no run: help and status only write a note\n");
   const [help, before, , after] = ours(at);
   expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
   expect(before).toContain("No run of this thread is running, and no task waits for its start.");
