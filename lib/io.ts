@@ -52,6 +52,8 @@ export interface Io {
    * `it is not an ordinary file`.
    */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
+  /** Names of the folders in a directory, sorted, without symbolic links; none if it cannot be read. */
+  folders(path: string): string[];
   /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
   realPath(path: string): string | undefined;
   /**
@@ -251,6 +253,16 @@ function readFile(
   return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
 }
 
+function folders(path: string): string[] {
+  try {
+    return fs.readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+      .map(({ name }) => name).sort();
+  } catch {
+    // It is absent, or Deno may not be allowed to read it.
+    return [];
+  }
+}
+
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -392,6 +404,7 @@ export function processIo(): ProcessIo {
       fs.closeSync(fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK));
       fs.appendFileSync(path, text);
     },
+    folders,
     removeFile: (path) => fs.rmSync(path, { force: true }),
     removeDirectory: (path) => fs.rmdirSync(path),
     onSignal(handler, inJob = false) {

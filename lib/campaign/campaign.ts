@@ -528,7 +528,7 @@ class Step {
       return { state, view, why: `it waits for approval: ${reason}`, advice: "review what has ended, then approve it" };
     }
     if (state === "stopped") {
-      return { state, view, why: `it is ${reason}`, advice: "`campaign resume` lets it continue" };
+      return { state, view, why: reason ?? state, advice: "`campaign resume` lets it continue" };
     }
     const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;

@@ -435,7 +435,7 @@ async function recordResume(
     : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
       cancelled === 1 ? "it is" : "they are"
     } until \`campaign retry\``;
-  return { items: [], text: `the next wave starts runs again${stay}`, settles: [] };
+  return { items: [], text: `the campaign continues with the next wave${stay}`, settles: [] };
 }
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {

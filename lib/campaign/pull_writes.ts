@@ -125,7 +125,7 @@ async function carryOut({ store, writer: writerOf }: WriteWork, id: string, act:
     return { item: id, act, url, state: as, reason };
   }
   const writer = writerOf(url);
-  if (writer === undefined) return await end("withdrawn", "no token is for its host");
+  if (writer === undefined) return await end("withdrawn", "no token for its host");
   try {
     const refusal = await (act === "close"
       ? closePull(writer, write, closeMarker(store, item, write), store.memory.lock.campaign)

@@ -217,7 +217,7 @@ export class PullRequests {
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);
     if (names.length === reviewers.length) return names;
-    const owners = await this.writer(url, command)?.codeOwners() ?? "no token is for its host";
+    const owners = await this.writer(url, command)?.codeOwners() ?? "no token for its host";
     if (typeof owners === "string") return owners;
     return [...new Set([...names, ...owners.users, ...owners.teams.map((team) => `team:${team}`)])];
   }
@@ -234,7 +234,7 @@ export class PullRequests {
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? `the service names addresses that are not pull requests of ${FORGE_NAMES_TEXT}: they are not read`
-        : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
+        : `pull requests at ${host} are not read: there is no token for that host. If the forge is yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
   }

@@ -137,5 +137,5 @@ function confirmedText(who: string, { cancel }: Pick<StopRequest, "cancel">, { c
   const goOn = cancel
     ? `${runs} ${count === 1 ? "is" : "are"} being cancelled`
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
-  return [`${who} has confirmed it`, "nothing more is started", count === 0 ? "nothing runs" : goOn].join("; ");
+  return [`${who} has stopped starting runs`, count === 0 ? "nothing runs" : goOn].join("; ");
 }

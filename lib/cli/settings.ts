@@ -136,8 +136,11 @@ export function outDirectory({ option }: Context): string {
 }
 
 /** @param out Directory of the reports. */
+/** Name of the state file, next to the reports. */
+export const STATE_FILE = "run.json";
+
 export function statePath(context: Context, out: string = outDirectory(context)): string {
-  return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/run.json`;
+  return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/${STATE_FILE}`;
 }
 
 /**

@@ -17,6 +17,7 @@ import type { DurableFiles } from "../../files/disk.ts";
 import type { Processes, ProcessIdentity } from "../../files/processes.ts";
 import { parseJson } from "../../lookup.ts";
 import type { OnNotice } from "../../notice.ts";
+import { instantMs, utcText } from "../../run/result.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { diskError } from "./home.ts";
@@ -203,7 +204,7 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
   }
   return busy(
     directory,
-    `${processText(facts)} is at work there since ${facts.since}`,
+    `${processText(facts)} has been running there since ${sinceText(facts)}`,
     "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
       `if you know that it has ended, remove ${JSON.stringify(path)}`,
   );
@@ -226,11 +227,17 @@ function processText({ pid, host }: WriterFacts): string {
   return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
 }
 
+/** The file is not trusted: anything but a time is shown as it is. */
+function sinceText({ since }: WriterFacts): string {
+  const ms = instantMs(since);
+  return ms === null ? since : utcText(ms);
+}
+
 function takenOverNotice({ facts }: WriterEntry): string {
   if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
-  return `${
-    processText(facts)
-  }, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
+  return `${processText(facts)}, running since ${
+    sinceText(facts)
+  }, has not touched its writer file for 5 minutes: taken over`;
 }
 
 /**
@@ -244,7 +251,7 @@ export function writerAtWork(
 ): string | null {
   const last = readWriters(world.files, directory).at(-1);
   if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
-  return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
+  return last.facts === null ? "a process" : `${processText(last.facts)} (since ${sinceText(last.facts)})`;
 }
 
 // An entry of a directory's chain of writers: the file by which a process claims the directory.

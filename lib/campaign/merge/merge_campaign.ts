@@ -100,7 +100,7 @@ export async function mergeCampaign(
     }
     const chosen = chosenItems(view(), options);
     const items = [...memory.items.values()].filter(({ item }) => chosen?.has(item.id) ?? true);
-    checkMergeTokens(items, places);
+    checkMergeTokens(items, places, "person");
     const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, namedItems(view(), options));
     const report = await mergeRound({
       store,

@@ -493,7 +493,7 @@ class Round {
       seen.add(url);
       const candidate = this.#candidate(item, url);
       if (candidate === undefined) {
-        this.#add(item, url, "unread", "no token is set for its forge");
+        this.#add(item, url, "unread", "no token for its forge");
         continue;
       }
       const hold = holdOf(this.#memory);

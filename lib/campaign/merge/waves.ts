@@ -48,7 +48,7 @@ export class WaveMerges {
     const { clock, places, tell } = this.#work;
     if (rules === null || clock.now() < this.#dueAt) return [];
     this.#dueAt = clock.now() + ROUND_MS;
-    checkMergeTokens(memory.items.values(), places);
+    checkMergeTokens(memory.items.values(), places, "wave");
     const { lines, error, isStopped } = await mergeRound(
       { ...this.#work, store, gateClosed },
       ordersOf(rules, memory, this.#work),

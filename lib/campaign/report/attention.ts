@@ -50,7 +50,7 @@ export function newestParts(
     : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
   return lines.length === 0
     ? { head: null, lines, step: ["To see what the agent did", whose, link, ":"] }
-    : { head: ["Last lines of the agent", whose, link, ":"], lines, step: "To see all of it:" };
+    : { head: ["Last lines of the agent", whose, link, ":"], lines, step: "To see more:" };
 }
 
 /** @param mayLink See {@linkcode newestParts}. */
@@ -132,19 +132,20 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       return { title: `stuck: ${group.word}`, cause: held, ...common, newest: null };
     }),
     ...stillRunning(context, names),
-    ...(noWave
-      ? [ofCampaign(
-        AFTERWARDS,
-        "",
-        step(
-          `No wave is due. After ${
-            view.counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"
-          }, continue with this unless a schedule does:`,
-          campaignCommand(command, "run"),
-        ),
-      )]
-      : []),
+    ...(noWave ? [afterwardsEntry(context)] : []),
   ];
+}
+
+/** What to do when no wave is due. A stop holds also after a retry. */
+function afterwardsEntry({ view, command }: Context): Attention {
+  const { stateReason, counts } = view;
+  const after = `After ${counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"}`;
+  if (stateReason !== null) {
+    const resume = campaignCommand(command, "resume");
+    return ofCampaign(AFTERWARDS, "", step(`The campaign is stopped: ${stateReason}. ${after}, resume it:`, resume));
+  }
+  const run = campaignCommand(command, "run");
+  return ofCampaign(AFTERWARDS, "", step(`No wave is due. ${after}, continue with this unless a schedule does:`, run));
 }
 
 /** The item with the newest run; null where no item has one. */

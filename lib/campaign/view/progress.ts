@@ -358,17 +358,18 @@ export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
-/** The state of the campaign, and the reason if it does not continue without a person. */
+/** The state of the campaign, and why it does not continue without a person. A stop still holds when everything has ended: a retry does not lift it. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
   const settles = toSettle(memory).length > 0;
+  const stop = stopped === null
+    ? null
+    : `${whoStopped(stopped)} stopped it${stopped.reason ? `: ${stopped.reason}` : ""}`;
   if (openCount(memory) === 0 && !settles) {
-    return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: null };
+    return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: stop };
   }
-  const isStopped = stopped !== null || gates.threshold.closed;
-  if (isStopped) {
-    const why = stopped?.reason ? `: ${stopped.reason}` : "";
-    const by = stopped === null ? gates.threshold.reason : `stopped by ${whoStopped(stopped)}${why}`;
+  if (stop !== null || gates.threshold.closed) {
+    const by = stop ?? gates.threshold.reason;
     const open = openStarts(memory).length;
     const advice = stopped?.cancel ? "" : ": `campaign stop --cancel` finds out";
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;

@@ -275,7 +275,7 @@ export interface CampaignView {
   round: string;
   /** Where it is. */
   state: CampaignState;
-  /** Why it is `gated`, `stopping` or `stopped`; null otherwise. */
+  /** Why it is `gated`, `stopping` or `stopped`, or who stopped it before its last run ended; null otherwise. */
   stateReason: string | null;
   /** Since when it waits for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it does not */
   gatedAt?: string | undefined;

@@ -210,7 +210,8 @@ export async function endWithCampaign(
       }
       return exitCodeFor(error);
     }
-    await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped");
+    const nothingFailed = stand.view !== null && stand.view.causes.length === 0;
+    await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped" && nothingFailed);
     if (stand.state === "interrupted") {
       // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
@@ -219,7 +220,7 @@ export async function endWithCampaign(
       return exitCodeOfStand(stand);
     }
     // The screen ends with what to do at a gate.
-    if (stand.state !== "done" && !once && (json || stand.state !== "gated")) {
+    if (stand.state !== "done" && (!once || stand.state === "stopped") && (json || stand.state !== "gated")) {
       const isStopped = stand.state === "stopped";
       writer.note(
         `the campaign is not done: ${stand.why}; ${isStopped ? "this lets it continue:" : stand.advice}`,
@@ -278,6 +279,11 @@ export function readReason({ option }: Context): { reason?: string } {
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
 
+/** Whether a person has stopped it, so that no wave starts anything. What is retried passes a gate. */
+function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
+  return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
+}
+
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
@@ -308,7 +314,10 @@ export async function decide(context: Context, verb: string, decision: Decision)
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
   if (!dryRun && STARTING.includes(decision.kind)) {
-    writer.out(writer.untrusted(BY_HAND), own`  ${writer.untrusted(campaignCommand(place.command, "advance"))}`);
+    const isStopped = isStoppedByPerson(view);
+    const command = campaignCommand(place.command, isStopped ? "resume" : "advance");
+    const text = isStopped ? "The campaign is stopped. To let it continue:" : BY_HAND;
+    writer.out(writer.untrusted(text), own`  ${writer.untrusted(command)}`);
   }
   return codeOf(context, error);
 }

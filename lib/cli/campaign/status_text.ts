@@ -3,7 +3,7 @@
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
-import { AFTERWARDS, type Attention, attentionOf, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
+import { type Attention, attentionOf, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
@@ -91,14 +91,14 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     return;
   }
   const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const causes = entries.filter(({ title }) => title !== AFTERWARDS).length;
+  const causes = entries.filter(({ count }) => count > 0).length;
   const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(causes, "cause")}`;
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
   if (view.writer !== null) {
     const text = [
-      "A process is running (",
+      "Another process is running: ",
       { name: view.writer },
-      "). Only `campaign stop` works meanwhile: end it before you run another of these commands.",
+      ". Only `campaign stop` works meanwhile: end it before you run another of these commands.",
     ];
     screen.print([{ text }], 2);
   }

@@ -3,6 +3,8 @@
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
+import type { RunEvent } from "../../model.ts";
+import { lastAgentLines } from "../../report/event_text.ts";
 import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
@@ -17,11 +19,12 @@ import {
 } from "../../report/write.ts";
 import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
 import { cleanResult } from "../../run/clean.ts";
+import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
 import { type LogForm, verdictText } from "../log/live_log.ts";
 import { LABEL_WIDTH } from "../log/terminal.ts";
-import { JSON_LINES, OPEN } from "../options.ts";
+import { JSON_LINES, OPEN, SHOW_TASK } from "../options.ts";
 import { type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
@@ -155,6 +158,22 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
+/** Most lines of an agent that a command without a log prints. */
+const MAX_LINES = 10;
+/** Characters of such a line. */
+const MAX_LINE = 200;
+
+/** What the agent did last, for a command without a log. */
+function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
+  const lines = option(SHOW_TASK) === false ? [] : lastAgentLines(events, writer.redact, MAX_LINES);
+  if (lines.length === 0) return;
+  writer.out(
+    own`Last lines of the agent:`,
+    ...lines.map((line) => own`  ${writer.untrusted(cutText(line, MAX_LINE))}`),
+    own``,
+  );
+}
+
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary, laptop, platform } = context;
@@ -189,6 +208,8 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
+        const isGood = clean.outcome === "success" && clean.exitCode === 0;
+        if (clean.kind === "run" && log === null && !isGood) printLastLines(context, clean.events);
         const [first = own``, ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
         if (log !== null) writer.out(own``);
         const style = lookup(COLOURS, outcome) ?? "yellow";

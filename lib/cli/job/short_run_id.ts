@@ -10,12 +10,16 @@ import { UsageError } from "../../errors.ts";
 import { isObject, parseJson } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
-import { isLaptop, statePath } from "../settings.ts";
+import { isLaptop, STATE_FILE, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { recentFile, recentLines } from "./laptop.ts";
 
 /** The campaign file that `campaign new` writes. */
 const CAMPAIGN_FILE = "campaign.yml";
+/** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
+const MAX_FOLDERS = 50;
+/** Most folders that are looked into. */
+const MAX_LOOKS = 1_000;
 /** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
 
@@ -33,9 +37,12 @@ interface Place {
 export function wholeRunId(context: Context, text: string): string {
   if (!isLaptop(context) || !isShortRunId(text)) return text;
   const digits = text.toLowerCase();
-  const places = [campaignPlace(context), statePlace(context), recentPlace(context)].filter((place) =>
-    place !== undefined
-  );
+  const places = [
+    campaignPlace(context),
+    statePlace(context, statePath(context)),
+    foldersPlace(context),
+    recentPlace(context),
+  ].filter((place) => place !== undefined);
   const matches = [...new Set(places.flatMap(({ runIds }) => runIds))].filter((id) => id.startsWith(digits));
   const [runId] = matches;
   const problem = { attempted: "use run id", value: JSON.stringify(text) };
@@ -64,10 +71,14 @@ function campaignPlace(context: Context): Place {
   const { io } = context;
   const { directory } = placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env);
   const path = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`;
+  return { name: path, runIds: campaignRuns(context, path) };
+}
+
+function campaignRuns(context: Context, path: string): string[] {
   const view = parseJson(readText(context, path));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
   const items: unknown[] = isOurs && Array.isArray(view.items) ? view.items : [];
-  return { name: path, runIds: uuids(items.map((item) => isObject(item) ? item.runId : null)) };
+  return uuids(items.map((item) => isObject(item) ? item.runId : null));
 }
 
 function readText({ io }: Context, path: string): string {
@@ -79,9 +90,36 @@ function readText({ io }: Context, path: string): string {
   }
 }
 
-function statePlace(context: Context): Place {
+/** The runs of campaigns and jobs in the folders directly below this one. */
+function foldersPlace(context: Context): Place {
+  const { io } = context;
+  const runIds: string[] = [];
+  let count = 0;
+  for (const folder of io.folders(".").slice(0, MAX_LOOKS)) {
+    if (count >= MAX_FOLDERS) break;
+    const ids = [
+      ...campaignRuns(context, `${folder}/${CAMPAIGN_FORMATS.json.file}`),
+      ...stateRuns(context, `${folder}/${STATE_FILE}`),
+    ];
+    if (ids.length === 0) continue;
+    count++;
+    runIds.push(...ids);
+  }
+  return { name: "the folders here", runIds };
+}
+
+/** The run of a state file that some other program may have written. */
+function stateRuns(context: Context, path: string): string[] {
+  try {
+    return statePlace(context, path).runIds;
+  } catch {
+    // A symbolic link, or no ordinary file.
+    return [];
+  }
+}
+
+function statePlace(context: Context, path: string): Place {
   const { io, clock } = context;
-  const path = statePath(context);
   const { token } = context.connection();
   const state = token === undefined
     ? undefined

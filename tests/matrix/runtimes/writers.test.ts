@@ -52,7 +52,9 @@ test("Deno needs no permission but to read and write the directory, and waits 5 
   expect(await run(deno, "once", directory)).toMatchObject({ code: 0, stdout: "done\n", stderr: "" });
   expect((await run(RUNTIMES.node, "work", directory, 1, 12)).signal).toBe("SIGKILL");
   const refused = await run(deno, "once", directory);
-  expect(refused.stdout).toMatch(/^75 Cannot write in .*: process \d+ on ".*" is at work there since .*; wait until/);
+  expect(refused.stdout).toMatch(
+    /^75 Cannot write in .*: process \d+ on ".*" has been running there since .*; wait until/,
+  );
   const past = Date.now() / 1000 - 301;
   utimesSync(join(directory, "writer.json"), past, past);
   const { stdout, stderr } = await run(deno, "once", directory);

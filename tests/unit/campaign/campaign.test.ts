@@ -223,8 +223,8 @@ test("two processes never work on one directory, and who reads it sees who does"
   const world = campaignWorld({ count: 1, runDuration: () => 20 * MINUTE });
   const work = world.run();
   await world.clock.sleep(5 * MINUTE);
-  expect((await world.read()).writer).toMatch(/^process \d+ on "one", since 2026-09-01T/);
-  expect(await failureOf(() => world.advance())).toMatch(/^75 .*is at work there since/);
+  expect((await world.read()).writer).toMatch(/^process \d+ on "one" \(since 2026-09-01 \d+:\d+ UTC\)$/);
+  expect(await failureOf(() => world.advance())).toMatch(/^75 .*has been running there since/);
   expect(await failureOf(() => world.decide({ kind: "retry", select: { failed: true }, adopt: false }))).toMatch(
     /^75 /,
   );
@@ -260,7 +260,7 @@ test("another machine goes on with a copy of the directory, and starts nothing t
   expect(copy.some(([path]) => path.endsWith("writer.json"))).toBe(true);
   const third = { processes: processesOf({ host: "three", bootId: "third", pid: 9 }) };
   expect(await failureOf(() => world.advance({ internals: third }))).toMatch(
-    /^75 .*process 7 on "one" is at work there/,
+    /^75 .*process 7 on "one" has been running there/,
   );
   await killed;
 
@@ -270,7 +270,7 @@ test("another machine goes on with a copy of the directory, and starts nothing t
   world.notices.length = 0;
   const { code, view } = await world.run({ internals: third });
   expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 12, 12]);
-  expect(world.notices.join("\n")).toContain('process 7 on "one", at work since');
+  expect(world.notices.join("\n")).toContain('process 7 on "one", running since');
 });
 
 test("runCampaign() reaches the end of forty items at once on a local Mogplex without limits of starts, and waits hours on one with", async () => {

@@ -116,7 +116,7 @@ test("a campaign that was stopped by an unknown person says so in words", async 
   const world = campaignWorld({ count: 1 });
   await world.plan();
   await world.decide(stop(), { by: "unknown" });
-  expect((await world.advance()).view.stateReason).toBe("stopped by a person");
+  expect((await world.advance()).view.stateReason).toBe("a person stopped it");
 });
 
 test("a second stop says what the first one does, and a resume that cancelled items stay as they are", async () => {
@@ -135,7 +135,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
     /no item fits; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
-    "the next wave starts runs again; 3 cancelled items stay as they are until `campaign retry`",
+    "the campaign continues with the next wave; 3 cancelled items stay as they are until `campaign retry`",
   );
 });
 
@@ -149,7 +149,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
-  expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "stopped by kim"]);
+  expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "kim stopped it"]);
   const stopped = await world.run();
   expect([stopped.code, stopped.view.state, stopped.view.counts.succeeded, world.starts.length]).toEqual([
     4,
@@ -160,7 +160,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   const requests = world.requests.length;
   expect((await world.advance()).code).toBe(4);
   expect(world.requests.length).toBe(requests);
-  expect((await world.decide({ kind: "resume" })).text).toBe("the next wave starts runs again");
+  expect((await world.decide({ kind: "resume" })).text).toBe("the campaign continues with the next wave");
   expect((await world.run()).code).toBe(0);
 });
 

@@ -57,7 +57,7 @@ test("sendWrites() withdraws a change for whose host there is no token", async (
   const { store } = await storeIn();
   const results = await sendWrites({ store, writer: () => undefined }, [intent(ITEMS[0])]);
   expect(results).toEqual([{
-    ...{ item: ITEMS[0], act: "ask", url: URL, state: "withdrawn", reason: "no token is for its host" },
+    ...{ item: ITEMS[0], act: "ask", url: URL, state: "withdrawn", reason: "no token for its host" },
   }]);
 });
 

@@ -41,7 +41,7 @@ test("stop asks the process that holds the directory, which records it within 10
   const stopped = await world.decide({ ...STOP, reason: "wrong task" }, { by: "ann" });
   expect(world.clock.now() - from).toBeLessThanOrEqual(12 * SECOND);
   expect(stopped.text).toMatch(
-    /^process 7 on "one", since .* has confirmed it; nothing more is started; 3 runs continue to their end$/,
+    /^process 7 on "one" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 3 runs continue to their end$/,
   );
   expect([stopped.error, stopped.isElsewhere, stopped.view.state]).toEqual([undefined, true, "stopping"]);
   expect(await stops(world)).toMatchObject(
@@ -72,7 +72,7 @@ test("two stops at the same time are both recorded and confirmed", async () => {
   const run = world.run();
   await world.clock.sleep(5 * SECOND);
   const both = await Promise.all([world.decide(STOP, { by: "ann" }), world.decide(STOP, { by: "kim" })]);
-  expect(both.map(({ error, text }) => [error, /has confirmed it/.test(text)])).toEqual([[undefined, true], [
+  expect(both.map(({ error, text }) => [error, /has stopped starting runs/.test(text)])).toEqual([[undefined, true], [
     undefined,
     true,
   ]]);
@@ -104,7 +104,7 @@ test("a stop that was not confirmed is obeyed by the next command, before it sta
   await world.decide(STOP, { by: "ann" });
   busyWith(world, () => false);
   const { view, code } = await world.run();
-  expect([code, view.state, view.stateReason, world.starts]).toEqual([4, "stopped", "stopped by ann", []]);
+  expect([code, view.state, view.stateReason, world.starts]).toEqual([4, "stopped", "ann stopped it", []]);
   expect(waiting(world)).toEqual([]);
   await world.decide({ kind: "resume" });
   expect((await world.run()).code).toBe(0);

@@ -60,6 +60,7 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     isTerminal: () => terminal,
     readStdin: () => Promise.resolve(stdin),
     readFile: (path) => files.get(path),
+    folders: (path) => path === "." ? [...directories].filter((name) => !name.includes("/") && name !== "").sort() : [],
     realPath(path) {
       const target = links[path] ?? path;
       if (target === ".") return "/work";

@@ -42,6 +42,7 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
     isTerminal: () => terminal,
     readStdin: () => Promise.resolve(""),
     readFile: (path) => files.get(path),
+    folders: () => [],
     realPath: (path) => files.has(path) || folders.has(path.replace(/\/$/, "")) ? `/work/${path}` : undefined,
     writeFile: (path, text) => put(path, text),
     growFile: (path) => {

@@ -15,7 +15,7 @@ const as = (own: Partial<ProcessIdentity>, others: Record<number, ProcessState> 
 const alive = (startedAt: string | null): ProcessState => ({ state: "alive", startedAt });
 const opens = (room: Room, options: Partial<DirHomeOptions>) =>
   failureOf(async () => await (await room.open(options)).close());
-const BUSY = '75 Cannot write in "c": process 7 on "one" is at work there since 2026-09-01T00:00:00.000Z; ' +
+const BUSY = '75 Cannot write in "c": process 7 on "one" has been running there since 2026-09-01 00:00 UTC; ' +
   "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
   'if you know that it has ended, remove "c/writer.json"';
 
@@ -63,7 +63,7 @@ test("openDirHome() takes over what it cannot look at after 5 minutes without a 
     expect([outcome, notices.length], name).toEqual(["none", 1]);
     const place = first.host === null ? "" : ` on "${first.host ?? "one"}"`;
     expect(notices[0]).toBe(
-      `process 7${place}, at work since 2026-09-01T00:00:00.000Z, has not touched its writer file for 5 minutes: taken over`,
+      `process 7${place}, running since 2026-09-01 00:00 UTC, has not touched its writer file for 5 minutes: taken over`,
     );
   }
 });

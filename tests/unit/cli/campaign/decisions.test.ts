@@ -44,7 +44,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
 
   expect(await world.campaign("resume")).toMatchObject({
     code: 0,
-    stdout: `the next wave starts runs again\n${BY_HAND}`,
+    stdout: `the campaign continues with the next wave\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
   expect(world.requests.length).toBe(requests);
@@ -179,7 +179,7 @@ test("campaign stop while a process is running is confirmed by that process; any
   const { code, stderr } = await world.campaign("resume");
   expect([code, stderr]).toEqual([
     75,
-    expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" is at work/),
+    expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" has been running/),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
   const stop = await world.campaign("stop", ["--reason", "wrong task"]);
@@ -187,7 +187,7 @@ test("campaign stop while a process is running is confirmed by that process; any
     0,
     "",
     expect.stringMatching(
-      /^process \d+ on ".*", since \S+ has confirmed it; nothing more is started; 1 run continues to its end\n$/,
+      /^process \d+ on ".*" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 1 run continues to its end\n$/,
     ),
   ]);
   expect((await work).stderr).toContain("kim stopped the campaign from another process: nothing more is started");
@@ -264,11 +264,44 @@ test("campaign approve, stop, resume and retry record why, masked, and screens s
   expect(last(world)).toMatchObject({ type: "approved", note: "why approve [redacted]" });
   await because("stop");
   expect(last(world)).toMatchObject({ type: "stopped", reason: "why stop [redacted]" });
-  expect((await world.campaign("status")).stdout).toContain("stopped by kim: why stop [redacted]");
+  expect((await world.campaign("status")).stdout).toContain("kim stopped it: why stop [redacted]");
   await because("resume");
   expect(last(world)).toMatchObject({ type: "resumed", reason: "why resume [redacted]" });
   await because("retry", ["--failed"]);
   expect(last(world)).toMatchObject({ type: "retry", reason: "why retry [redacted]" });
+});
+
+test("campaign retry and advance of a stopped campaign name resume, also when every item has ended", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  await world.campaign("stop", ["--reason", "private registry"]);
+  const resume = "mogplex-ci campaign resume campaign.yml --dir DIR\n";
+  const ended = `The campaign is stopped: kim stopped it: private registry. After a retry, resume it:\n      ${resume}`;
+  expect((await world.campaign("status")).stdout).toContain(ended);
+  expect((await world.campaign("retry", ["--failed", "--dry-run"])).stdout).not.toContain("resume");
+  const retry = await world.campaign("retry", ["--failed"]);
+  expect(retry.stdout).toEndWith(`The campaign is stopped. To let it continue:\n  ${resume}`);
+  const starts = world.emulator.world.store.runs.size;
+  const advance = await world.campaign("advance");
+  expect([advance.code, world.emulator.world.store.runs.size, advance.stderr]).toEqual([
+    0,
+    starts,
+    `note: the campaign is not done: kim stopped it: private registry; this lets it continue:\n  ${resume}`,
+  ]);
+  await world.campaign("resume");
+  await world.campaign("advance");
+  expect(world.emulator.world.store.runs.size).toBe(starts + 2);
+});
+
+test("campaign run of a stopped campaign shows what failed before", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure", file: { canary: { size: 1 } } });
+  await world.campaign("run");
+  await world.campaign("approve");
+  await world.campaign("stop");
+  const { stdout } = await world.campaign("run");
+  expect(stdout).toContain("is stopped: kim stopped it; nothing more is started");
+  expect(stdout).toContain("Needs attention: 1 item, 1 cause\n");
+  expect(stdout).toContain("  failed (1): Agent run exited with code 1.\n");
 });
 
 test.each(["approve", "stop", "skip", "resume", "retry"])("campaign %s --note names --reason", async (verb) => {

@@ -29,7 +29,7 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
     `${"x".repeat(199)}…`,
   ]);
   expect(stdout).toContain(`    Last lines of the agent in ${project(1)}, the newest:\n      key [redacted]\n`);
-  expect(stdout).toContain(`    To see all of it:\n      mogplex-ci report ${item.runId}\n`);
+  expect(stdout).toContain(`    To see more:\n      mogplex-ci report ${item.runId}\n`);
   const journal = readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8");
   expect(journal).not.toContain(SECRET);
   for (const name of ["campaign.md", "campaign.html", "campaign.json"]) {
@@ -40,6 +40,26 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
   expect(world.report("campaign.md")).toContain(
     " ```text\n key [redacted]\n ::error:: ![x](http://evil.example) <script>\n",
   );
+});
+
+test("report prints the last lines of an agent that failed, masked, and none with MOGPLEX_SHOW_TASK=false", async () => {
+  const world = cliWorld({ count: 1, scenarios: SCENARIO });
+  await world.campaign("run", [], CALL);
+  const { runId } = JSON.parse(world.report("campaign.json")).items[0];
+  const { code, stdout } = await world.cli(["report", runId], CALL);
+  expect([code, stdout.split("\n").slice(0, 7)]).toEqual([1, [
+    "Last lines of the agent:",
+    "  first",
+    "  second",
+    "  key [redacted]",
+    "  : :error:: ![x](http://evil.example) <script>",
+    `  ${"x".repeat(200)}…[+100 characters]`,
+    "",
+  ]]);
+  const hidden = await world.cli(["report", runId], { env: { ...CALL.env, MOGPLEX_SHOW_TASK: "false" } });
+  expect([hidden.code, hidden.stdout]).toEqual([1, expect.not.stringContaining("evil.example")]);
+  const json = await world.cli(["report", runId, "--json"], CALL);
+  expect(json.stdout).not.toContain("Last lines");
 });
 
 test("--show-task false records no line of an agent, and hides those that an earlier wave has recorded", async () => {

@@ -15,6 +15,19 @@ test("campaign merge needs a token that merges before anything is read or merged
   );
 });
 
+test("campaign merge names the variable of the missing token also for pull requests at an address of this machine", async () => {
+  const local = SCENARIO.replace("https://github.com/", "http://127.0.0.1:3000/");
+  const world = cliWorld({ count: 1, scenarios: local });
+  await world.campaign("run");
+  for (const args of [[], ["--dry-run"]]) {
+    const { code, stdout, stderr } = await world.campaign("merge", args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(
+      "no merge token is set for 127.0.0.1:3000; set MOGPLEX_MERGE_TOKEN_VARIABLE=127.0.0.1:3000=VARIABLE",
+    );
+  }
+});
+
 test("campaign merge refuses contradictions, and exceptions without names outside of a terminal", async () => {
   const world = cliWorld({ count: 1, scenarios: SCENARIO });
   await world.campaign("plan");

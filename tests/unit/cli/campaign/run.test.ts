@@ -43,7 +43,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
     expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
-    "note: the campaign is not done: it is stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
 });
 
@@ -169,7 +169,7 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   const { code, stderr } = await world.campaign("run");
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: it is stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
   await world.campaign("resume");
   expect((await world.campaign("run")).code).toBe(0);

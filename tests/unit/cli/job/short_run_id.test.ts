@@ -50,14 +50,45 @@ test("wholeRunId() finds the runs of this folder's campaign, whose directory the
   expect(report).toContain(project(1));
 });
 
+test("wholeRunId() finds the runs of a campaign and of a job whose folders only an earlier command has named", async () => {
+  const campaign = cliWorld({ count: 1 });
+  await campaign.campaign("run");
+  const report = campaign.report("campaign.json");
+  const { runId } = JSON.parse(report).items[0];
+  const get = (folder: string) =>
+    campaign.cli(["runs", "get", runId.slice(0, 8)], { files: { [`${folder}/campaign.json`]: report } });
+  expect((await get("far/second")).code).toBe(2);
+  expect((await get("second")).code).toBe(0);
+  const job = world("success");
+  const { io } = await job.cli([...RUN, "--out", "r4"], { env: { ...HOME, MOGPLEX_RECENT: "off" } });
+  const [jobRun = ""] = job.emulator.world.store.runs.keys();
+  const files = { "r4/run.json": io.files.get("r4/run.json") ?? "", "a/run.json": "{}", "b/campaign.json": "[]" };
+  expect((await job.cli(["follow", jobRun.slice(0, 8)], { files })).code).toBe(0);
+});
+
+test("wholeRunId() looks into no more than 50 folders that have runs", async () => {
+  const campaign = cliWorld({ count: 1 });
+  await campaign.campaign("run");
+  const report = campaign.report("campaign.json");
+  const { runId } = JSON.parse(report).items[0];
+  const other = report.replaceAll(runId, "1d29863d-0000-4000-8000-000000000001");
+  const get = (count: number) => {
+    const others = Array.from({ length: count }, (_, index) => [`a${index}/campaign.json`, other]);
+    return campaign.cli(["runs", "get", runId.slice(0, 8)], {
+      files: Object.fromEntries([...others, ["z/campaign.json", report]]),
+    });
+  };
+  expect([(await get(49)).code, (await get(50)).code]).toEqual([0, 2]);
+});
+
 test("wholeRunId() names what was searched when no run begins with the digits, and sends nothing", async () => {
   const { cli, requests } = world("success");
   const files = { [RECENT]: start("1d29863d-0000-4000-8000-000000000001", "http://127.0.0.1:4000") };
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id because no run in mogplex-campaign/campaign.json, mogplex-ci/run.json or the recent runs of " +
-      'https://mogplex.com begins with it: "1d29863d"; give the whole id\n',
+    "error: Cannot use run id because no run in mogplex-campaign/campaign.json, mogplex-ci/run.json, the folders here or the " +
+      'recent runs of https://mogplex.com begins with it: "1d29863d"; give the whole id\n',
   );
 });
 
