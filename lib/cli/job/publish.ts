@@ -175,7 +175,7 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
 }
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict(context: Context, { log }: Published): Publish<AnyResult> {
+function verdict(context: Context, { log, places }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary, laptop, platform } = context;
   const json = flags.has(JSON_LINES);
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
@@ -205,6 +205,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
           full: log === "full",
           compared,
           page: opens ? undefined : page,
+          value: places.value,
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };

@@ -307,6 +307,12 @@ export class LiveLog {
     writer.transient(writer.paint("dim", writer.untrusted([...this.#now(), ...requests].join(" · "))));
   }
 
+  #doing(): string | undefined {
+    // The sandbox is up, and the agent has not begun.
+    if (this.#status === "streaming" && this.#phase < 1) return "preparing the agent";
+    return DOING[this.#phase];
+  }
+
   /** Untrusted text. */
   #now(): string[] {
     const { clock, timeoutMs } = this.#options;
@@ -314,7 +320,7 @@ export class LiveLog {
       nowMs: clock.now(),
       startedAt: this.#startedAt,
       timeoutMs,
-      doing: hasEnded(this.#status) ? undefined : DOING[this.#phase],
+      doing: hasEnded(this.#status) ? undefined : this.#doing(),
       tools: this.#compact.running,
       status: this.#status,
       statusAt: this.#statusAt,
@@ -408,11 +414,13 @@ export interface VerdictOptions {
   compared?: string | undefined;
   /** Path of the page, for a person to open. @default not shown */
   page?: string | undefined;
+  /** Path of the copy of the value of a result file. @default not shown */
+  value?: string | undefined;
 }
 
 /** Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false, compared, page } = options;
+  const { reports, cancel, inErrorLine, full = false, compared, page, value } = options;
   const view = viewOf(result);
   const { runId, status, git, eventCount, resume } = view;
   const { runMs, hereMs } = timesOf(view);
@@ -432,7 +440,8 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["start", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
-    ["result file", view.resultFile?.path ?? null],
+    ["result file", view.resultFile === null ? null : `${view.resultFile.path} (on the branch)`],
+    ["value", view.resultFile?.cause === null ? value ?? null : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],

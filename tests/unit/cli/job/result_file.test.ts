@@ -46,7 +46,9 @@ test("run --result returns the checked value, its copy and its outputs when the 
     outputs: { ok: true, version: "1.2.3" },
   });
   expect(JSON.parse(io.files.get("mogplex-ci/value.json") ?? "")).toEqual(value);
-  expect(stdout).toContain(`result file   ${resultFile?.path}\n`);
+  expect(stdout).toContain(
+    `result file   ${resultFile?.path} (on the branch)\nvalue         mogplex-ci/value.json\n`,
+  );
   for (const file of ["summary.md", "run.html"]) {
     expect(io.files.get(`mogplex-ci/${file}`)).toMatch(/(?:"|&quot;)version(?:"|&quot;): (?:"|&quot;)1\.2\.3/);
   }

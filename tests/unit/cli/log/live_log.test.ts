@@ -424,10 +424,10 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
   expect(io.text.stdout).toBe(
     [
       line("0:00 · starting for 0 s · quiet for 0 s"),
-      line("0:00 · streaming for 0 s · quiet for 0 s"),
-      line("0:01 · streaming for 1 s · quiet for 1 s"),
+      line("0:00 · preparing the agent · streaming for 0 s · quiet for 0 s"),
+      line("0:01 · preparing the agent · streaming for 1 s · quiet for 1 s"),
       "\r\x1b[K10:20:30  log       hello\n",
-      line("0:01 · streaming for 1 s · quiet for 1 s").slice(4),
+      line("0:01 · preparing the agent · streaming for 1 s · quiet for 1 s").slice(4),
       "\r\x1b[K",
     ].join("").slice(4),
   );
