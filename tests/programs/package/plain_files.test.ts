@@ -102,7 +102,7 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
     ["campaign skip", () => ["campaign.yml", "--failed", "--reason", "x"], usage],
     ["campaign approve", () => ["campaign.yml"], usage],
     ["campaign pipeline", () => ["campaign.yml", "--format", "gitlab", "--program", "command:mogplex-ci"], success],
-    ["campaign merge", () => ["campaign.yml"], success],
+    ["campaign merge", () => ["campaign.yml"], usage],
     ["campaign ask", () => ["campaign.yml"], usage],
     ["campaign close", () => ["campaign.yml"], usage],
     ["runs recent", () => [], success],
