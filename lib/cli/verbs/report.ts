@@ -62,7 +62,7 @@ export const reportVerb: Verb = {
   remark: SHORT_IDS,
   group: "toolkit",
   flags: [[FROM], RESULTS, REPORTING, [OPEN], JSON_LINES],
-  variables: ["MOGPLEX_RUN_ID", "MOGPLEX_SHOW_TASK"],
+  variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: [
     'mogplex-ci report "$RUN_ID" --report markdown=summary.md',
