@@ -1,5 +1,5 @@
 /**
- * Makes `dist/`: the command and the emulator with checksums, the library, licence notices and declarations; `dist/templates/`, the GitLab
+ * Makes `dist/`: the command and the emulator with checksums, the library, license notices and declarations; `dist/templates/`, the GitLab
  * components with their program inside; and `dist/action/`, the GitHub action. It writes nothing else: `npm run release` copies what is
  * kept in the repository.
  *

@@ -213,8 +213,8 @@ async function showBranch() {
   if (branch === undefined) return say("No branch was pushed");
   say(`git diff main ${branch}`);
   const { NO_COLOR, FORCE_COLOR } = process.env;
-  const colour = !NO_COLOR && (process.stdout.isTTY || FORCE_COLOR) ? "always" : "never";
-  process.stdout.write(await git("--no-pager", "diff", `--color=${colour}`, "main", branch));
+  const color = !NO_COLOR && (process.stdout.isTTY || FORCE_COLOR) ? "always" : "never";
+  process.stdout.write(await git("--no-pager", "diff", `--color=${color}`, "main", branch));
   say(`The branch is in ${relative(root, project)}, the requests are in ${relative(root, requestLog)}`);
 }
 

@@ -63,8 +63,8 @@ async function pull({ gitea, repository, writer }: World, branch: string): Promi
 /** Times are of whole seconds: what happens in the same one is no change. */
 const aSecond = () => Bun.sleep(2_100);
 
-/** An organisation whose repository gives rights by teams. */
-async function organisation({ gitea, owner, writer, stranger }: World): Promise<string> {
+/** An organization whose repository gives rights by teams. */
+async function organization({ gitea, owner, writer, stranger }: World): Promise<string> {
   await gitea.call("POST", "/orgs", { username: "guild" }, owner);
   await gitea.call("POST", "/orgs/guild/repos", { name: "app", auto_init: true, private: true }, owner);
   const team = async (name: string, code: string, issues: string, member: GiteaUser) => {
@@ -256,13 +256,13 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   })],
   ["the right of a member of a team that writes code", async (world) => ({
     ...await right(userOf(world.writer), true),
-    repository: await organisation(world),
+    repository: await organization(world),
   })],
   ["the right of a member of a team that writes issues alone", async ({ stranger }) => ({
     ...await right(userOf(stranger), false),
     repository: "guild/app",
   })],
-  ["the right of a collaborator in an organisation", async ({ gitea, reviewer }) => {
+  ["the right of a collaborator in an organization", async ({ gitea, reviewer }) => {
     await gitea.allow("guild/app", reviewer, "write");
     return { ...await right(userOf(reviewer), true), repository: "guild/app" };
   }],
@@ -309,18 +309,18 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["the right of a member of a team, asked by a stranger who administers the repository", async (world) => {
     const { gitea, writer, reviewer } = world;
     await gitea.allow("guild/app", reviewer, "admin");
-    const expected = "Gitea shows who is in a team to owners of the organisation";
+    const expected = "Gitea shows who is in a team to owners of the organization";
     return { ...await right(userOf(writer), expected), repository: "guild/app", token: reviewer.token };
   }],
   ["that rights are hidden from a member of another team", async ({ gitea, owner, reviewer }) => {
     const [team] = (await gitea.call("GET", "/repos/guild/app/teams", undefined, owner))
       .filter(({ name }: { name: string }) => name === "triage");
     await gitea.call("PUT", `/teams/${team.id}/members/${reviewer.name}`, undefined, owner);
-    const expected = "Gitea shows who is in a team to owners of the organisation";
+    const expected = "Gitea shows who is in a team to owners of the organization";
     return { method: "hidesRights", args: [], expected, repository: "guild/app", token: reviewer.token };
   }],
   [
-    "that rights are shown to an owner of the organisation",
+    "that rights are shown to an owner of the organization",
     () => Promise.resolve({ method: "hidesRights", args: [], expected: null, repository: "guild/app" }),
   ],
   // So does Gitea: the team without the code takes the right from a member of the team that has it.

@@ -35,7 +35,7 @@ const githubTable = {
   attempt: ["GITHUB_RUN_ATTEMPT"],
   hidesNode: true,
   countsAttempts: true,
-  showsColours: true,
+  showsColors: true,
   maskCommand: "add-mask",
   log: ["workflow", "legacy"],
   outputs: "GITHUB_OUTPUT",

@@ -31,7 +31,7 @@ function stampsLines(env: ReadEnv): boolean {
  */
 export const gitlab: Platform = definePlatform({
   name: "gitlab",
-  showsColours: true,
+  showsColors: true,
   server: ["CI_SERVER_URL"],
   project: ["CI_PROJECT_ID"],
   pipeline: ["CI_PIPELINE_ID"],

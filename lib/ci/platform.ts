@@ -102,7 +102,7 @@ export interface Platform {
   /** Longest time for cancelling a run after a signal, in milliseconds. */
   readonly interruptMs: number;
   /** Whether the system shows terminal colors in its log, although a job has no terminal. */
-  readonly showsColours: boolean;
+  readonly showsColors: boolean;
   /** Whether the system writes a time before each line of the log. */
   stampsLines(env: ReadEnv): boolean;
   /**
@@ -204,7 +204,7 @@ export interface PlatformTable {
   reads?: readonly string[];
   hidesNode?: boolean;
   countsAttempts?: boolean;
-  showsColours?: boolean;
+  showsColors?: boolean;
   maskCommand?: string;
   annotate?: Platform["annotate"];
   setOutput?: Platform["setOutput"];
@@ -278,7 +278,7 @@ function variablesOf(table: PlatformTable): string[] {
  */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand } = table;
-  const { hidesNode = false, countsAttempts = false, showsColours = false } = table;
+  const { hidesNode = false, countsAttempts = false, showsColors = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
     const setting = env(JOB_VARIABLE) || null;
@@ -311,7 +311,7 @@ export function definePlatform(table: PlatformTable): Platform {
     variables: variablesOf(table),
     hidesNode,
     countsAttempts,
-    showsColours,
+    showsColors,
     identity,
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
     files,

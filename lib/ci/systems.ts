@@ -15,7 +15,7 @@ import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } fro
  */
 export const azure: Platform = definePlatform({
   name: "azure_pipelines",
-  showsColours: true,
+  showsColors: true,
   server: ["SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"],
   project: ["SYSTEM_TEAMPROJECTID", "SYSTEM_TEAMPROJECT"],
   pipeline: ["BUILD_BUILDID"],
@@ -77,7 +77,7 @@ export const bitbucket: Platform = definePlatform({
  */
 export const buildkite: Platform = definePlatform({
   name: "buildkite",
-  showsColours: true,
+  showsColors: true,
   server: ["BUILDKITE_BUILD_URL"],
   serverOrigin: true,
   project: ["BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG"],
@@ -105,7 +105,7 @@ export const buildkite: Platform = definePlatform({
  */
 export const circle: Platform = definePlatform({
   name: "circle",
-  showsColours: true,
+  showsColors: true,
   server: ["CIRCLE_BUILD_URL"],
   serverOrigin: true,
   project: ["CIRCLE_PROJECT_ID", "CIRCLE_PROJECT_USERNAME+CIRCLE_PROJECT_REPONAME"],
@@ -152,7 +152,7 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
  */
 export const teamcity: Platform = definePlatform({
   name: "teamcity",
-  showsColours: true,
+  showsColors: true,
   server: ["BUILD_URL"],
   serverOrigin: true,
   project: ["TEAMCITY_PROJECT_NAME"],
@@ -179,7 +179,7 @@ export const teamcity: Platform = definePlatform({
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",
-  showsColours: true,
+  showsColors: true,
   server: ["CI_SYSTEM_URL"],
   project: ["CI_REPO"],
   pipeline: ["CI_PIPELINE_NUMBER"],

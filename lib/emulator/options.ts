@@ -33,7 +33,7 @@ export interface EmulatorOptions {
   repoNames?: readonly string[] | undefined;
   /** Source of time. @default the real clock */
   clock?: Clock | undefined;
-  /** Switches of later behaviours that are on. @default {{}} (the base) */
+  /** Switches of later behaviors that are on. @default {{}} (the base) */
   revision?: Partial<Revision> | undefined;
   /** Owner of a start limit: each token, or each user. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
@@ -221,8 +221,8 @@ export const FLAGS: readonly Flag[] = [
   { name: "faults", value: "SPEC", help: "random faults, as in rate=0.3,kinds=503+reset0+slow" },
   { name: "seed", value: "N", help: "seed of the random faults (1)" },
   { name: "server-revision", value: "base|later", help: "revision of the service (base)" },
-  { name: "with", value: "SWITCH", multiple: true, help: "turn a later behaviour on" },
-  { name: "without", value: "SWITCH", multiple: true, help: "turn a later behaviour off" },
+  { name: "with", value: "SWITCH", multiple: true, help: "turn a later behavior on" },
+  { name: "without", value: "SWITCH", multiple: true, help: "turn a later behavior off" },
   {
     name: "start-limits",
     value: "on|off",

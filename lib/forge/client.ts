@@ -40,7 +40,7 @@ export interface ForgeWorld {
 
 /** What a token lacks in an organization that enforces SAML. */
 export const SINGLE_SIGN_ON =
-  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
+  "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
 interface ForgeCall<T> {
   /** The attempt, after "Cannot". */

@@ -349,7 +349,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
           value: shown("text", text),
         });
       }
-      // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognised.
+      // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognized.
       const lines = redact(plainLines(text).join("\n")).split("\n");
       return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
     },

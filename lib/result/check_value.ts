@@ -7,7 +7,6 @@ import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { Draft } from "./json_schema.ts";
 import type { ResultSchema } from "./result_schema.ts";
-import { VALIDATOR } from "./validator_source.ts";
 
 /** What the worker gets. Texts, because a copy of an object may treat `__proto__` as more than a key. */
 export interface Check {
@@ -89,7 +88,8 @@ const FAILED: CheckAnswer = { mistakes: null };
 
 /** A worker of Node, Deno or Bun, and otherwise one of the web. */
 async function openWorker(): Promise<OpenWorker> {
-  // Few jobs need it. In a page the module is empty.
+  // Few jobs need these: a script without a result does not load them. In a page the module of Node is empty.
+  const { VALIDATOR } = await import("./validator_source.ts");
   const { Worker: NodeWorker }: Partial<typeof import("node:worker_threads")> = await import("node:worker_threads");
   if (NodeWorker !== undefined) {
     const worker = new NodeWorker(VALIDATOR, { eval: true, env: {}, stdout: true, stderr: true });
@@ -102,7 +102,7 @@ async function openWorker(): Promise<OpenWorker> {
       end: () => worker.terminate(),
     };
   }
-  return openWebWorker();
+  return openWebWorker(VALIDATOR);
 }
 
 interface WebWorker {
@@ -112,12 +112,12 @@ interface WebWorker {
   terminate(): void;
 }
 
-function openWebWorker(): OpenWorker {
+function openWebWorker(script: string): OpenWorker {
   const { Worker } = globalThis as unknown as { Worker?: new (address: string) => WebWorker };
   if (Worker === undefined) {
     throw new MogplexError({ attempted: "check the result", why: "this runtime has no workers" }, "internal");
   }
-  const worker = new Worker(`data:text/javascript,${encodeURIComponent(VALIDATOR)}`);
+  const worker = new Worker(`data:text/javascript,${encodeURIComponent(script)}`);
   return {
     ask: (check) =>
       new Promise((resolve) => {

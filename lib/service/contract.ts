@@ -107,7 +107,7 @@ export type RootResult = { ok: true; root: string | null } | { ok: false; proble
  * Normalizes a root directory like the service: `/apps//web/` becomes `apps/web`, and `.` becomes null.
  * @param text The requested directory, not trimmed.
  */
-export function normaliseRoot(text: string): RootResult {
+export function normalizeRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
   // Checked before blanks are trimmed, and only in these two forms. Source: API reference, "Start a run", `rootDirectory`.
   if (text.split("/").some((part) => /^%2e(?:%2e)?$/i.test(part))) {

@@ -6,7 +6,7 @@ import { UsageError } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { nearest } from "../nearest.ts";
 import type { ServiceClient } from "./calls.ts";
-import { isUuid, normaliseRoot } from "./contract.ts";
+import { isUuid, normalizeRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";
 
@@ -89,7 +89,7 @@ const lower = ({ full_name }: Repo) => foldName(full_name);
 
 /** A root directory in its normal form; an invalid one stays as it is. */
 function normalRoot(root: string | null): string | null {
-  const normal = root === null ? { ok: true as const, root } : normaliseRoot(root);
+  const normal = root === null ? { ok: true as const, root } : normalizeRoot(root);
   return normal.ok ? normal.root : root;
 }
 

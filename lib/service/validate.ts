@@ -15,7 +15,7 @@ import {
   MAX_KEY_LENGTH,
   MAX_PROMPT_LENGTH,
   MODES,
-  normaliseRoot,
+  normalizeRoot,
   type Uuid,
 } from "./contract.ts";
 
@@ -259,7 +259,7 @@ function checkMode(mode: string): Mode {
 function checkRoot(root: string): string | null {
   trimText(root, "root directory");
   // Pass the untrimmed text: the service looks for some characters before it trims.
-  const result = normaliseRoot(root);
+  const result = normalizeRoot(root);
   if (result.ok) return result.root;
   throw new UsageError({ attempted: "use root directory", why: result.problem, value: quoted(root) });
 }

@@ -11,7 +11,7 @@ import { root, sha256 } from "../setup.mjs";
 import { renderActionYaml } from "./action_yaml.ts";
 import { ACTION, bundleLibrary, bundleProgram, LICENSES, PROGRAMS } from "./bundle.ts";
 import { writeDeclarations } from "./declarations.ts";
-import { notices } from "./licences.ts";
+import { notices } from "./licenses.ts";
 import { sbom } from "./sbom.ts";
 import { componentNames, renderTemplate } from "./templates.ts";
 

@@ -24,7 +24,7 @@ export interface Finding {
   text: string;
 }
 
-/** Reads the output of `deno doc --lint`, which must have no colours. */
+/** Reads the output of `deno doc --lint`, which must have no colors. */
 export function readFindings(output: string): Finding[] {
   return output.split(/^(?=error\b)/m).flatMap((text) => {
     const rule = /^error\[([\w-]+)\]/.exec(text)?.[1];

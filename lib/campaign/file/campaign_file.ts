@@ -35,7 +35,7 @@ export type RepositoryEntry =
     host?: string | undefined;
     /** Base branch; undefined for the repository's default. */
     baseBranch: string | undefined;
-    /** Root directory, normalised: null for the repository's root, undefined for the repository's stored one. */
+    /** Root directory, normalized: null for the repository's root, undefined for the repository's stored one. */
     root: string | null | undefined;
     /** Variables of this entry. They override variables of the file. */
     variables: Readonly<Record<string, string>>;

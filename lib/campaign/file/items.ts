@@ -11,7 +11,7 @@ import { type Io, parentOf } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { isNotPermitted } from "../../runtime.ts";
-import { MAX_PROMPT_LENGTH, normaliseRoot } from "../../service/contract.ts";
+import { MAX_PROMPT_LENGTH, normalizeRoot } from "../../service/contract.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import { type CampaignFile, type FilePlace, type Place, placeText, type RepositoryEntry } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
@@ -34,7 +34,7 @@ type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: 
  * A text as it is in every checkout: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
  * depend on a setting of Git.
  */
-function normalised(text: string): string {
+function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
@@ -48,7 +48,7 @@ const MISSING = "the file does not exist";
 export function readText(io: FileIo, path: string, maxBytes: number): ReadResult {
   try {
     const text = io.readFile(path, maxBytes, "follow");
-    return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalised(text) };
+    return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalized(text) };
   } catch (error) {
     const why = messageOf(error);
     const problem = isNotPermitted(error)
@@ -216,7 +216,7 @@ export class EntryReader {
     if (repo !== undefined) {
       const root = textAt(node, ["root"]);
       const baseBranch = textAt(node, ["base-branch"]);
-      const normal = root === undefined ? undefined : normaliseRoot(root);
+      const normal = root === undefined ? undefined : normalizeRoot(root);
       this.#addRepository({
         kind: "repository",
         repo,

@@ -11,7 +11,7 @@ import { PERSON_VARIABLES } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { checkResultPath } from "../../result/result_path.ts";
-import { isUuid, normaliseRoot } from "../../service/contract.ts";
+import { isUuid, normalizeRoot } from "../../service/contract.ts";
 import { branchNameProblem, textProblem } from "../../service/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
@@ -247,7 +247,7 @@ export function branchName(text: string): string | undefined {
 export function rootDirectory(text: string): string | undefined {
   const control = oneLine(text);
   if (control !== undefined) return control;
-  const result = normaliseRoot(text);
+  const result = normalizeRoot(text);
   return result.ok ? undefined : `${result.problem}; give a directory inside the repository, as in packages/api`;
 }
 

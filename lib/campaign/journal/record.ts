@@ -332,7 +332,7 @@ export const MAX_RECORD_ITEMS = 100;
 
 /** Whether a text is one line without characters that are not seen: control characters, directions, zero-width characters. */
 export function isVisible(text: string): boolean {
-  // Nearly all texts end here: the normalisation takes longer than all other checks together.
+  // Nearly all texts end here: the normalization takes longer than all other checks together.
   return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);
 }
 

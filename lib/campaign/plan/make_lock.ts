@@ -8,7 +8,7 @@ import { resultPathFor } from "../../result/result_path.ts";
 import { checkResultSchema, type ResultSchema } from "../../result/result_schema.ts";
 import { retryTask, withResultTask } from "../../result/task.ts";
 import { fixPrompt, withQuote } from "../../run/fix.ts";
-import { normaliseRoot } from "../../service/contract.ts";
+import { normalizeRoot } from "../../service/contract.ts";
 import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { fileKey } from "../file/object.ts";
@@ -202,7 +202,7 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
-  const normal = root === null ? null : normaliseRoot(root);
+  const normal = root === null ? null : normalizeRoot(root);
   return JSON.stringify([
     repositoryId.toLowerCase(),
     normalBranch(baseBranch),

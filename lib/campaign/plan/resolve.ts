@@ -9,7 +9,7 @@ import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
 import type { NoticeFacts } from "../../notice.ts";
 import type { ServiceClient } from "../../service/client.ts";
-import { isUuid, normaliseRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
+import { isUuid, normalizeRoot, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { foldName, rowOf, rowsText } from "../../service/repository.ts";
 import type { Pacer } from "../../service/pacer.ts";
 import { type CallOptions, laterFailure } from "../../service/retry.ts";
@@ -503,7 +503,7 @@ function settingsProblem(name: string, baseBranch: string, root: string | null):
   }
   const branch = branchNameProblem(baseBranch);
   if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;
-  const normal = root === null ? { ok: true as const } : normaliseRoot(root);
+  const normal = root === null ? { ok: true as const } : normalizeRoot(root);
   return normal.ok ? undefined : `its root directory ${JSON.stringify(root)} is not accepted: ${normal.problem}`;
 }
 
@@ -516,7 +516,7 @@ function addListed(
 ): void {
   const repositoryId = repo.id.toLowerCase();
   const baseBranch = entry.baseBranch ?? normalBranch(repo.default_branch ?? FALLBACK_BRANCH);
-  const ownRoot = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
+  const ownRoot = repo.root_directory === null ? { ok: true as const, root: null } : normalizeRoot(repo.root_directory);
   const root = entry.root === undefined ? ownRoot.ok ? ownRoot.root : repo.root_directory : entry.root;
   const why = settingsProblem(repo.full_name, baseBranch, root);
   if (why === undefined) {

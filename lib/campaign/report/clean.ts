@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign fit for reports: every text in it is normalised, redacted and cut. Renderers get only such views.
+ * Makes the view of a campaign fit for reports: every text in it is normalized, redacted and cut. Renderers get only such views.
  *
  * @module
  */
@@ -43,7 +43,7 @@ function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["count
 }
 
 /**
- * A copy with every text on one line, normalised by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
+ * A copy with every text on one line, normalized by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
  * address that must not be a link becomes null, and so does an invalid time.
  *
  * @param redact Removes secrets from one text.

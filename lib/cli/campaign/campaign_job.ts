@@ -253,7 +253,7 @@ export function printStatus(
   const size = isInteractive(context) ? terminalSize() : undefined;
   writer.out(...statusText(view, {
     width: size?.columns ?? LOG_WIDTH,
-    colour: writer.coloured,
+    color: writer.colored,
     redact: writer.redact,
     escapeLine: (line) => platform.escapeLine(line),
     command,

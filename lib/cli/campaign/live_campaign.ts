@@ -128,7 +128,7 @@ export class LiveCampaign {
       // The cursor is after the last line, and one line above it shows earlier output.
       height: rows - 1,
       nowMs: clock.wallTime(),
-      colour: writer.coloured,
+      color: writer.colored,
       redact: writer.redact,
       escapeLine: (line) => platform.escapeLine(line),
     });

@@ -143,7 +143,7 @@ function reports(
   };
 }
 
-const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
+const COLORS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   success: "green",
   failed: "red",
   error: "red",
@@ -213,7 +213,7 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
         if (clean.kind === "run" && log === null && !isGood) printLastLines(context, clean.events);
         const [first = own``, ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
         if (log !== null) writer.out(own``);
-        const style = lookup(COLOURS, outcome) ?? "yellow";
+        const style = lookup(COLORS, outcome) ?? "yellow";
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
       if (errorText !== null && !(together && isReason)) writer.error(errorText);

@@ -36,7 +36,7 @@ import { jsonLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { factsText } from "./terminal.ts";
-import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
+import { colorLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
 export type LogForm = "compact" | "full" | "json";
 
@@ -81,7 +81,7 @@ export class LiveLog {
   readonly #ticker = new AbortController();
   readonly #row: Row;
   readonly #hang: Hang;
-  readonly #colour: (line: SafeLine) => SafeLine;
+  readonly #color: (line: SafeLine) => SafeLine;
   readonly #compact: CompactLog;
   readonly #kept: SafeLine[] = [];
   #keptBytes = 0;
@@ -100,7 +100,7 @@ export class LiveLog {
     const { writer, clock, interactive, json, times = true, width = USUAL_WIDTH } = options;
     this.#options = options;
     this.#section = new LogSection(options);
-    this.#colour = (line) => colourLine(writer, line, times);
+    this.#color = (line) => colorLine(writer, line, times);
     this.#hang = { cells: width, indent: textIndent(times) };
     this.#row = times ? timedRow : bareRow;
     this.#compact = new CompactLog(writer.redact, this.#row);
@@ -202,7 +202,7 @@ export class LiveLog {
     this.#section.show();
     const time = timed ? new Date(clock.wallTime()).toISOString().slice(11, 19) : "";
     writer.out(
-      ...writer.untrustedLines(this.#row(time, label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
+      ...writer.untrustedLines(this.#row(time, label, text), Infinity, this.#hang).map((line) => this.#color(line)),
     );
   }
 
@@ -274,7 +274,7 @@ export class LiveLog {
       const bytes = bytesOf(line);
       this.#bytes += bytes;
       if (!this.#full && this.#bytes <= MAX_EVENT_BYTES) {
-        writer.out(this.#colour(line));
+        writer.out(this.#color(line));
         continue;
       }
       if (!this.#full) {

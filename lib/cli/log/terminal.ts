@@ -7,7 +7,7 @@ import { type Block, type Fact, plainWords, type Words } from "../../text/docume
 import { escapeLogLine } from "../../text/escape.ts";
 import { plainLines, plainText } from "../../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../../text/safe_line.ts";
-import { coloured, type Style, type Writer } from "./writer.ts";
+import { colored, type Style, type Writer } from "./writer.ts";
 
 export interface Span {
   /** Our own text, or a result of {@linkcode Screen.text}. */
@@ -19,7 +19,7 @@ export interface Span {
 export interface ScreenOptions {
   /** Cells of a line; at least 40 are used. */
   width: number;
-  colour: boolean;
+  color: boolean;
   /** Masks secrets in one text. @default {no change} */
   redact?: ((text: string) => string) | undefined;
   /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
@@ -116,7 +116,7 @@ export class Screen {
   }
 
   #add(spans: readonly Span[], width: number): void {
-    const { colour, escapeLine = escapeLogLine } = this.#options;
+    const { color, escapeLine = escapeLogLine } = this.#options;
     const visibleSpans: Span[] = [];
     let used = 0;
     for (const { text, style } of spans) {
@@ -128,7 +128,7 @@ export class Screen {
     const plain = visibleSpans.map(({ text }) => text).join("").trimEnd();
     const safe = escapeLine(plain);
     // A line that a CI system could read as a command loses its colors: they would hide the command from the check.
-    if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
+    if (!color || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
     else this.lines.push(paint(visibleSpans) as SafeLine);
   }
 }
@@ -137,7 +137,7 @@ function paint(spans: readonly Span[]): string {
   const last = spans.findLastIndex(({ text }) => text.trimEnd() !== "");
   return spans.slice(0, last + 1).map(({ text, style }, index) => {
     const content = index === last ? text.trimEnd() : text;
-    return style === undefined || content.trim() === "" ? content : coloured(style, content);
+    return style === undefined || content.trim() === "" ? content : colored(style, content);
   }).join("");
 }
 

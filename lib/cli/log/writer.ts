@@ -48,8 +48,8 @@ export class Writer {
     return this.#redact;
   }
 
-  get coloured(): boolean {
-    return wantsColours(this.#io, this.#isLog && this.#platform.showsColours);
+  get colored(): boolean {
+    return wantsColors(this.#io, this.#isLog && this.#platform.showsColors);
   }
 
   /** From here on stdout is the log of a job: it has colors if the CI system shows them, not only on a terminal. */
@@ -99,11 +99,11 @@ export class Writer {
       : undefined;
     if (columns === undefined) return [...lines];
     return lines.flatMap((line) => {
-      const [, colour = "", text = line, end = ""] = COLOURED.exec(line) ?? [];
+      const [, color = "", text = line, end = ""] = COLORED.exec(line) ?? [];
       const whole = text.replace(COMMAND, (command) => command.replaceAll(" ", NO_BREAK));
       return hangCells(whole, columns, indent)
         .map((piece) => this.#platform.escapeLine(piece.replaceAll(NO_BREAK, " ")))
-        .map((piece) => `${colour}${piece}${end}` as SafeLine);
+        .map((piece) => `${color}${piece}${end}` as SafeLine);
     });
   }
 
@@ -144,8 +144,8 @@ export class Writer {
    * @param to The one after its last. @default the length of the line
    */
   paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
-    if (!this.coloured) return line;
-    return line.slice(0, from) + coloured(style, line.slice(from, to)) + line.slice(to) as SafeLine;
+    if (!this.colored) return line;
+    return line.slice(0, from) + colored(style, line.slice(from, to)) + line.slice(to) as SafeLine;
   }
 
   /**
@@ -254,7 +254,7 @@ export class Writer {
 
 /** A line that is colored as a whole. */
 // deno-lint-ignore no-control-regex
-const COLOURED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)$/;
+const COLORED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)$/;
 // deno-lint-ignore no-control-regex
 const SGR = /\x1b\[[\d;]*m/g;
 /** A command in a sentence, and the placeholder for its blanks while lines are broken: no printed text contains it. */
@@ -268,12 +268,12 @@ export interface Hang {
   whole?: RegExp | undefined;
 }
 
-/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+/** Colors and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
 
 export type Style = keyof typeof STYLES;
 
-export function coloured(style: Style, text: string): string {
+export function colored(style: Style, text: string): string {
   return `\x1b[${STYLES[style]}m${text}\x1b[0m`;
 }
 
@@ -282,7 +282,7 @@ export function coloured(style: Style, text: string): string {
  * @param ofCi Whether stdout is such a log.
  * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
  */
-function wantsColours(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
+function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
   const forced = io.env("FORCE_COLOR");
   if (forced) return forced !== "0" && forced !== "false";
   if (io.env("NO_COLOR")) return false;
@@ -364,8 +364,8 @@ export function textIndent(times: boolean): number {
   return times ? 20 : 10;
 }
 
-export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: SafeLine, times: boolean): SafeLine {
-  const [, time = "", label = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
+export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeLine, times: boolean): SafeLine {
+  const [, time = "", label = ""] = (writer.colored && (times ? TIMED : BARE).exec(line)) || [];
   const style = lookup(LABEL_STYLES, label);
   // From the right: colors shift the text after them.
   const labelled = style === undefined ? line : writer.paint(style, line, time.length, time.length + label.length);

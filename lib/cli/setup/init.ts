@@ -23,7 +23,7 @@ import {
   CHECKSUM_FILE,
   FOLDER,
   jobFile,
-  LICENCES_FILE,
+  LICENSES_FILE,
   needsOf,
   NO_SYSTEM,
   PROGRAM_FILE,
@@ -78,7 +78,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_UP = 20;
 
 const CHECKSUM_NOTE = "  this checksum";
-const LICENCES_NOTE = "  the licenses of its dependencies";
+const LICENSES_NOTE = "  the licenses of its dependencies";
 
 /** @throws {UsageError} if it cannot decide what to write; nothing was written. */
 // deno-lint-ignore require-await
@@ -125,7 +125,7 @@ export async function initRepository(context: Context): Promise<number> {
     uninstall(context, steps, jobs);
     return EXIT.success;
   }
-  const { text, checksum, note, licences } = programOf(context);
+  const { text, checksum, note, licenses } = programOf(context);
   const theirs = file === "" ? undefined : present(context, file);
   const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
     ? beside
@@ -141,7 +141,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.say(`Setting up ${name}${safeName === undefined ? "" : ` for the repository ${safeName}`}`);
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
-  if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
+  if (licenses !== undefined) steps.add(LICENSES_FILE, licenses, LICENSES_NOTE);
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   if (file !== "") steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
@@ -257,7 +257,7 @@ function diff(old: string, next: string): string[] {
 
 function update(context: Context, steps: Steps): void {
   const attempted = "update the program";
-  const { text, checksum, note, licences } = programOf(context);
+  const { text, checksum, note, licenses } = programOf(context);
   const expected = context.option(SHA256);
   const digest = sha256Hex(text);
   if (expected !== undefined && expected !== digest) {
@@ -286,7 +286,7 @@ function update(context: Context, steps: Steps): void {
   steps.say(`Updating ${PROGRAM_FILE}`, `  from ${was}`, `  to   ${programVersion(text)} (sha256 ${digest})`);
   steps.write(PROGRAM_FILE, text, [note]);
   steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
-  if (licences !== undefined) steps.write(LICENCES_FILE, licences, [LICENCES_NOTE]);
+  if (licenses !== undefined) steps.write(LICENSES_FILE, licenses, [LICENSES_NOTE]);
 }
 
 /** The version in the first lines of a program. */
@@ -305,7 +305,7 @@ interface Program {
   checksum: string;
   note: string;
   /** Undefined if the file is not next to the program. */
-  licences: string | undefined;
+  licenses: string | undefined;
 }
 
 function programOf(context: Context): Program {
@@ -315,7 +315,7 @@ function programOf(context: Context): Program {
     text,
     checksum: `${hash}  mogplex.mjs\n`,
     note: `  this program, sha256 ${hash}`,
-    licences: ownLicences(context),
+    licenses: ownLicenses(context),
   };
 }
 
@@ -330,7 +330,7 @@ function ownProgram(context: Context): string {
 }
 
 /** The licenses next to the running program. */
-function ownLicences({ io, machine }: Context): string | undefined {
+function ownLicenses({ io, machine }: Context): string | undefined {
   try {
     return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
   } catch {
@@ -427,7 +427,7 @@ function uninstall(
       steps.say(`keep ${path}, which init did not write, or which was changed`);
     }
   }
-  for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
+  for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENSES_FILE].filter((each) => exists(context, each))) {
     if (isProgramUnchanged) steps.remove(path);
     else if (path === PROGRAM_FILE) steps.say(`keep ${path}, which was changed`);
     else steps.say(`keep ${path}, which belongs to ${PROGRAM_FILE}`);

@@ -13,7 +13,7 @@ export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
 /** Licenses of the program's dependencies; the first lines of the program name this file. */
-export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
+export const LICENSES_FILE = `${PROGRAM_FILE}.licenses.txt`;
 /** Tells Git that the program is generated. GitLab only reads this file in the root. */
 export const ATTRIBUTES_FILE = ".gitattributes";
 /** GitHub and GitLab then collapse the program in diffs; it is still there for reviewers. */

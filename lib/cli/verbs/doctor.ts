@@ -41,7 +41,7 @@ import { type Machine, thisMachine } from "../../runtime.ts";
 import { checkService, checkToken, findToken, type Purpose, PURPOSES } from "../../service/check_access.ts";
 import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts";
 
-const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
+const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
 /** Checks that a job makes before it reads the token or sends anything. Each is printed where its cause is. */
@@ -191,7 +191,7 @@ function joinSkipped(checks: readonly Check[]): Check[] {
 }
 
 function printCheck(writer: Writer, { name, state, finding, advice }: Check, width: number): void {
-  const head = writer.paint(COLOURS[state], writer.untrusted(state).padEnd(STATE_WIDTH));
+  const head = writer.paint(COLORS[state], writer.untrusted(state).padEnd(STATE_WIDTH));
   writer.out(own`${head}  ${writer.untrusted(`${name.padEnd(width)}  ${finding}`)}`);
   if (advice !== null) writer.out(own`${own``.padEnd(STATE_WIDTH + width + 4)}${writer.untrusted(`> ${advice}`)}`);
 }

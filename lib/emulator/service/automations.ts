@@ -136,10 +136,10 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
   return {
     ...summary,
     notes: row.notes,
-    draftGraph: normaliseGraph(graphOf(row)),
+    draftGraph: normalizeGraph(graphOf(row)),
     publishedVersion: row.publishedVersion === null ? null : {
       ...row.publishedVersion,
-      graph: normaliseGraph(graphOf(row)),
+      graph: normalizeGraph(graphOf(row)),
       createdAt: formatTimestamp(row.updatedAt),
     },
     runSummary: { lastRunId: null, lastRunStatus: null, runningCount: 0, pendingCount: 0, failed24h: 0 },
@@ -153,7 +153,7 @@ interface Graph {
 }
 
 /** Fills in the fields that the service adds when it reads a graph. */
-function normaliseGraph({ nodes, edges, viewport }: Graph): unknown {
+function normalizeGraph({ nodes, edges, viewport }: Graph): unknown {
   return {
     nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
     edges: edges.map((edge) => ({ sourceHandle: null, targetHandle: null, ...edge })),

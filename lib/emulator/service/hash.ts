@@ -18,7 +18,7 @@ export function canonicalJson(value: unknown): string {
  * Name of a working branch that is to be created, when the request does not name it.
  *
  * @param key The idempotency key.
- * @param requestHash Hash of the normalised request without its working branch.
+ * @param requestHash Hash of the normalized request without its working branch.
  */
 export function generatedBranch(key: string, requestHash: string): string {
   return `mogplex/external/${sha256Hex(key).slice(0, 8)}-${requestHash.slice(0, 8)}`;

@@ -13,7 +13,7 @@ import {
   isUuid,
   MAX_PROMPT_LENGTH,
   MODES,
-  normaliseRoot,
+  normalizeRoot,
 } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { DatabaseError, formatTimestamp, parseUuid, storeJson, storeText } from "../state/postgres.ts";
@@ -147,7 +147,7 @@ export function startRun(world: World, caller: Caller, key: string, body: Body):
   world.store.guard("select", "repos");
   const repo = world.store.repos.get(parseUuid(repoId));
   if (repo === undefined || repo.userId !== userId) throw new Refusal(404, "NOT_FOUND", "Repo not found");
-  const { start, requestHash } = normaliseStart(body, repo, key, world.revision);
+  const { start, requestHash } = normalizeStart(body, repo, key, world.revision);
 
   const existing = findByKey(world, userId, key);
   if (existing !== undefined) return replay(world, existing, requestHash);
@@ -203,7 +203,7 @@ export function trimmedOrNull(value: unknown): string | null {
   return trimmed === "" ? null : trimmed;
 }
 
-interface NormalisedStart {
+interface NormalizedStart {
   /** The id as it was sent, since its spelling is part of the hash. */
   repoId: string;
   prompt: string;
@@ -220,7 +220,7 @@ interface NormalisedStart {
 }
 
 /**
- * Normalises a body, checking in the service's order.
+ * Normalizes a body, checking in the service's order.
  *
  * @param body Parsed JSON.
  * @param repo The repository, which supplies defaults.
@@ -228,12 +228,12 @@ interface NormalisedStart {
  * @returns The request and its hash.
  * @throws {Refusal} 400 for the first bad field.
  */
-function normaliseStart(
+function normalizeStart(
   body: Body,
   repo: RepoRow,
   key: string,
   revision: Revision,
-): { start: NormalisedStart; requestHash: string } {
+): { start: NormalizedStart; requestHash: string } {
   const prompt = trimmedOrNull(body.prompt);
   if (prompt === null) throw bad("Prompt is required");
   if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
@@ -291,7 +291,7 @@ function readBranch(name: string, label: string): string {
 function readRoot(value: unknown, stored: string | null): string | null {
   if (value === undefined) return stored;
   if (value === null) return null;
-  const result = typeof value === "string" ? normaliseRoot(value) : undefined;
+  const result = typeof value === "string" ? normalizeRoot(value) : undefined;
   if (!result?.ok) throw bad("Invalid root directory");
   return result.root;
 }
@@ -351,7 +351,7 @@ export function presentRun(world: World, row: RunRow): Run {
   };
 }
 
-function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalisedStart): SandboxRow | undefined {
+function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalizedStart): SandboxRow | undefined {
   world.store.guard("select", "sandboxes");
   const fitting = liveSandboxes(world, userId).filter((sandbox) =>
     sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
@@ -360,7 +360,7 @@ function findLiveSandbox(world: World, userId: string, repoId: string, start: No
   return fitting.sort((a, b) => b.created_at - a.created_at)[0];
 }
 
-function insertCall(world: World, userId: string, start: NormalisedStart): CallRow {
+function insertCall(world: World, userId: string, start: NormalizedStart): CallRow {
   world.store.guard("insert", "ai_calls");
   for (const text of [start.conversationId, start.workspaceSessionId]) storeText(text);
   if (start.rootDirectory?.isWellFormed() === false) throw new DatabaseError("invalid input syntax for type json");

@@ -1,7 +1,7 @@
 /**
  * Cleans event payloads as the service does: once when its event writer stores them, and again at every read.
  *
- * Messages are never cleaned. `mog_` tokens are not recognised, so a client has to mask its own.
+ * Messages are never cleaned. `mog_` tokens are not recognized, so a client has to mask its own.
  *
  * @module
  */

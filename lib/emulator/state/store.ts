@@ -577,10 +577,10 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
   }
 }
 
-// The emulated revision of the service. The documentation describes the base. Each later behaviour is a switch, since a
+// The emulated revision of the service. The documentation describes the base. Each later behavior is a switch, since a
 // deployed server may have any mixture of them.
 
-/** Switches for later behaviours. All are off in the base. */
+/** Switches for later behaviors. All are off in the base. */
 export interface Revision {
   /** The events route returns the newest N instead of the first N. */
   tailWindow: boolean;

@@ -316,8 +316,8 @@ export class GiteaThreads implements Threads {
   #hiddenTeams(): MogplexError {
     return new MogplexError({
       attempted: this.#askingRights,
-      why: "Gitea shows who is in a team to owners of the organisation and to the team itself alone",
-      advice: "make the user of the token an owner of the organisation, or a member of each of its teams, " +
+      why: "Gitea shows who is in a team to owners of the organization and to the team itself alone",
+      advice: "make the user of the token an owner of the organization, or a member of each of its teams, " +
         "with the scope read:organization, or name who may ask by --allow-users",
     }, "forbidden");
   }

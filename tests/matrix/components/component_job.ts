@@ -31,9 +31,9 @@ export function alpine(folder: string, runtime: keyof typeof runtimes): string {
 export const NEXT_LINE = "the script went on";
 
 /** What GitLab makes of the end of a job's script. */
-export interface Colour {
-  /** Colour of the job in its pipeline. */
-  colour: "green" | "yellow" | "red";
+export interface Color {
+  /** Color of the job in its pipeline. */
+  color: "green" | "yellow" | "red";
   /** Whether GitLab runs the job again. */
   retried: boolean;
 }
@@ -62,9 +62,9 @@ function resolve(template: string, inputs: Readonly<Record<string, unknown>>): R
 }
 
 /** Source: GitLab, "CI/CD YAML syntax reference", `retry:exit_codes` and `allow_failure:exit_codes`. */
-function colourOf({ retry, allowed }: Resolved, code: number | null): Colour {
-  if (code === 0) return { colour: "green", retried: false };
-  return { colour: allowed.includes(code ?? -1) ? "yellow" : "red", retried: retry.exit_codes.includes(code ?? -1) };
+function colorOf({ retry, allowed }: Resolved, code: number | null): Color {
+  if (code === 0) return { color: "green", retried: false };
+  return { color: allowed.includes(code ?? -1) ? "yellow" : "red", retried: retry.exit_codes.includes(code ?? -1) };
 }
 
 /** A job at a runner. */
@@ -74,7 +74,7 @@ export interface ComponentJob extends CiJob {
   afterScript(
     status: "success" | "failed" | "canceled",
   ): Promise<{ stdout: string; stderr: string; requests: string[] }>;
-  colourOf(code: number | null): Colour;
+  colorOf(code: number | null): Color;
 }
 
 /** What a job is made of. */
@@ -145,7 +145,7 @@ export async function openComponentJob(on: RuntimeService, options: ComponentJob
       const said = stdout.replaceAll(/^note: sending requests.*\n/gm, "");
       return { stdout: said, stderr, requests: recorder.requests.slice(before).map(({ what }) => what) };
     },
-    colourOf: (code) => colourOf(resolved, code),
+    colorOf: (code) => colorOf(resolved, code),
     state: () => JSON.parse(readFileSync(join(cwd, ".mogplex-ci/run.json"), "utf8")),
   };
 }

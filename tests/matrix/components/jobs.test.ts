@@ -351,7 +351,7 @@ test.skipIf(!CAN_RUN)(
       ],
     });
     const { jobs } = await pipeline();
-    expect(Object.fromEntries(Object.entries(jobs).map(([name, { code, colour }]) => [name, `${code} ${colour}`])))
+    expect(Object.fromEntries(Object.entries(jobs).map(([name, { code, color }]) => [name, `${code} ${color}`])))
       .toEqual({
         "late-allowed": "124 yellow",
         "late": "124 red",

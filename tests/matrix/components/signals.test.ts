@@ -10,7 +10,7 @@ import { type Service, sharedService } from "../../programs/processes/world/serv
 import type { RuntimeService } from "../../programs/processes/world/ci_job.ts";
 import { CANCEL, START, until } from "../../programs/processes/world/recorder.ts";
 import {
-  type Colour,
+  type Color,
   type ComponentJob,
   type ComponentJobOptions,
   HAS_BUSYBOX,
@@ -276,15 +276,15 @@ interface Leaving {
   /** What every request but the start is answered with. @default what the service says */
   refuse?: number;
   /** What GitLab makes of it. */
-  end: Colour;
+  end: Color;
 }
 
 // Ends that say nothing about the run.
 const LEAVING: readonly Leaving[] = [
-  { code: 69, inputs: { timeout: 2 }, refuse: 503, end: { colour: "red", retried: true } },
-  { code: 75, inputs: { timeout: 2 }, refuse: 429, end: { colour: "red", retried: true } },
-  { code: 124, inputs: { timeout: 2, "allow-failure": true }, end: { colour: "yellow", retried: false } },
-  { code: 0, inputs: { follow: false }, end: { colour: "green", retried: false } },
+  { code: 69, inputs: { timeout: 2 }, refuse: 503, end: { color: "red", retried: true } },
+  { code: 75, inputs: { timeout: 2 }, refuse: 429, end: { color: "red", retried: true } },
+  { code: 124, inputs: { timeout: 2, "allow-failure": true }, end: { color: "yellow", retried: false } },
+  { code: 0, inputs: { follow: false }, end: { color: "green", retried: false } },
 ];
 
 for (const shell of ["bash", "sh"] as const) {
@@ -292,11 +292,11 @@ for (const shell of ["bash", "sh"] as const) {
     withJobs(`GitLab gets the exit code that the tool ended with (${shell}, ${form})`, shell, async (open) => {
       const job = await open({ form, more: { MOGPLEX_API_KEY: "" } });
       const { code, stdout } = await job.script().ended;
-      expect({ code, ...job.colourOf(code) }).toEqual({ code: 64, colour: "red", retried: false });
+      expect({ code, ...job.colorOf(code) }).toEqual({ code: 64, color: "red", retried: false });
       expect(stdout).not.toContain(NEXT_LINE);
       const failed = await open({ form, inputs: { prompt: "<agent-failure>", "allow-failure": true } });
       const end = await failed.script().ended;
-      expect({ code: end.code, ...failed.colourOf(end.code) }).toEqual({ code: 1, colour: "red", retried: false });
+      expect({ code: end.code, ...failed.colorOf(end.code) }).toEqual({ code: 1, color: "red", retried: false });
     });
   }
 }
@@ -306,7 +306,7 @@ for (const form of FORM_NAMES) {
     `a job that ended 69, 75 or 124, or detached, leaves its run alone, and a retry attaches (${form})`,
     "bash",
     async (open) => {
-      await Promise.all(LEAVING.map(async ({ code, inputs, refuse, end: colour }) => {
+      await Promise.all(LEAVING.map(async ({ code, inputs, refuse, end: color }) => {
         const job = await open({ form, inputs });
         job.recorder.intercept = ({ what }) =>
           Promise.resolve(
@@ -314,7 +314,7 @@ for (const form of FORM_NAMES) {
           );
         const end = await job.script().ended;
         expect({ code: end.code, wentOn: end.stdout.includes(NEXT_LINE) }).toEqual({ code, wentOn: code === 0 });
-        expect(job.colourOf(end.code)).toEqual(colour);
+        expect(job.colorOf(end.code)).toEqual(color);
         job.recorder.intercept = undefined;
         expect(await job.afterScript(code === 0 ? "success" : "failed")).toMatchObject({ stdout: LEFT, requests: [] });
 
@@ -368,7 +368,7 @@ for (const name of ["deno", "node"] as const) {
   withJobs(`GitLab gets the exit code that the tool ended with, on ${name}`, "bash", async (open) => {
     const job = await open({ inputs: { prompt: "<agent-failure>" } });
     const { code, stdout } = await job.script().ended;
-    expect({ code, ...job.colourOf(code) }).toEqual({ code: 1, colour: "red", retried: false });
+    expect({ code, ...job.colorOf(code) }).toEqual({ code: 1, color: "red", retried: false });
     expect(stdout).not.toContain(NEXT_LINE);
   }, on);
 }

@@ -1,4 +1,4 @@
-/** The whole job, as GitLab runs it, on each runtime: colour, reason, reports. */
+/** The whole job, as GitLab runs it, on each runtime: color, reason, reports. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -137,10 +137,10 @@ test.skipIf(!CAN_RUN).each([...RUNTIMES])(
     expect(text).not.toContain("another job wrote it");
     for (const [name, { code, says }] of cases) {
       const job = jobs[name];
-      expect({ name, code: job?.code, colour: job?.colour }).toEqual({
+      expect({ name, code: job?.code, color: job?.color }).toEqual({
         name,
         code,
-        colour: code === 0 ? "green" : "red",
+        color: code === 0 ? "green" : "red",
       });
       expect(job?.log).toMatch(says);
       expectReports(job as JobEnd, code);

@@ -91,7 +91,7 @@ async function addEmulatorPages(): Promise<void> {
 }
 
 // Texts, since the types of a browser are not those of our runtimes.
-const SIZE_AND_COLOUR = "[document.documentElement.scrollWidth - document.documentElement.clientWidth, " +
+const SIZE_AND_COLOR = "[document.documentElement.scrollWidth - document.documentElement.clientWidth, " +
   "getComputedStyle(document.body).backgroundColor]";
 
 const browserPath = ["chromium", "chromium-browser"].find((name) => isInstalled(name));
@@ -172,7 +172,7 @@ test_(
   "pages ask for nothing and leave the console empty, and nothing sticks out, wide and narrow, light and dark",
   async () => {
     await lookAt([...PAGES.keys()], {}, async (page, name, said) => {
-      const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOUR);
+      const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOR);
       await page.setViewportSize({ width: 320, height: 800 });
       await page.emulateMedia({ colorScheme: "dark" });
       expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(14, 17, 22)"]);
@@ -386,7 +386,7 @@ test_(
       await look(name, { viewport: { width: 400, height: 800 }, colorScheme: "dark" }, async (page) => {
         const looks = () =>
           page.evaluate<[number, string, string]>(
-            SIZE_AND_COLOUR.replace(/\]$/, ", getComputedStyle(document.body).color]"),
+            SIZE_AND_COLOR.replace(/\]$/, ", getComputedStyle(document.body).color]"),
           );
         expect([name, ...await looks()]).toEqual([name, 0, "rgb(14, 17, 22)", "rgb(232, 235, 239)"]);
         await page.setViewportSize(PAPER);

@@ -79,8 +79,8 @@ export function commitAll(cwd: string, origin: string = ORIGIN): string {
 export interface JobEnd {
   /** Exit code of its script. */
   code: number;
-  /** Its colour in the pipeline. */
-  colour: "green" | "yellow" | "red";
+  /** Its color in the pipeline. */
+  color: "green" | "yellow" | "red";
   /** Its log, without the name in front of each line. */
   log: string;
   /** Path of its artifacts. */
@@ -127,7 +127,7 @@ function jobEnd(cwd: string, text: string, name: string): JobEnd {
   const artifacts = join(cwd, ".gitlab-ci-local/artifacts", name);
   return {
     code: Number(failed),
-    colour: word === "FAIL" ? "red" : word === "WARN" ? "yellow" : "green",
+    color: word === "FAIL" ? "red" : word === "WARN" ? "yellow" : "green",
     log: lines.join("\n"),
     artifacts,
     artifact: (path) => readFileSync(join(artifacts, path), "utf8"),

@@ -78,7 +78,7 @@ test("GiteaThreads takes a comment that is written while it reads an issue for n
   expect(await ask(each, gitea)).toMatchObject({ title: "one", changes: [] });
 });
 
-/** What the server answers about teams to a user who is in the organisation only, and to one who is not. Owners of it are told all. */
+/** What the server answers about teams to a user who is in the organization only, and to one who is not. Owners of it are told all. */
 const OUTSIDERS = [["a member of no team", 403], ["a stranger", 404]] as const;
 
 for (const [who, status] of OUTSIDERS) {
@@ -90,7 +90,7 @@ for (const [who, status] of OUTSIDERS) {
       }
       each.exchanges.push({ asked: "GET /teams/2", status, body: { message: "no" } });
       await expect(ask(each)).rejects.toMatchObject({ exit: "forbidden" });
-      await expect(ask(each)).rejects.toThrow("to owners of the organisation and to the team itself alone");
+      await expect(ask(each)).rejects.toThrow("to owners of the organization and to the team itself alone");
     }
   });
 

@@ -364,7 +364,7 @@ test("Forges concludes only from NOT_FOUND and FORBIDDEN that a pull request is 
   expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("or it is gone");
 });
 
-test("Forges names the single sign-on that a token is not authorised for", async () => {
+test("Forges names the single sign-on that a token is not authorized for", async () => {
   // Source of the answer: fwouts/prmonitor issue 1042.
   const { forges, github } = forgeWorld();
   const message = "Resource protected by organization SAML enforcement.";

@@ -143,7 +143,7 @@ for (const [index, { name, text }] of CORPUS.entries()) {
     const view = hostileView(text);
     const command = { program: "mogplex-ci", file: text.slice(0, 1_000), flags: [] };
     for (const system of combinations(PLATFORMS, index, { name, text }, (system) => system.name)) {
-      const options = { width: 80, colour: false, escapeLine: (line: string) => system.escapeLine(line), command };
+      const options = { width: 80, color: false, escapeLine: (line: string) => system.escapeLine(line), command };
       const status = statusText(view, { ...options, problem: text, all: true });
       const { io, campaign } = live(system, true);
       campaign.update(view);

@@ -70,7 +70,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "cancel --all must ask first",
     "abort.ts has a bug",
     "stop all runs of the linter",
-    "please:\n- cancel\n- and submit need a colour",
+    "please:\n- cancel\n- and submit need a color",
     "ok, stop retrying in the client",
     "rename it, stop",
     "no retry",

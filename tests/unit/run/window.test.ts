@@ -70,7 +70,7 @@ test("observe() knows the events of a stream, which say nothing about what is hi
   expect(page.state).toMatchObject({ missed: false, full: false });
 });
 
-test("observe() recognises the restart of the list of a resumed run", () => {
+test("observe() recognizes the restart of the list of a resumed run", () => {
   const resumed = [anEvent("r1", "started"), anEvent("r2")];
   const seen = observed([someEvents(1, 4), resumed]);
   expect(flags(seen)).toEqual({ missed: false, full: false });

@@ -30,7 +30,7 @@ test("resolveOrigin() accepts an HTTPS origin, and reports whether it is the def
   );
 });
 
-test("resolveOrigin() normalises the www host, and no other host", () => {
+test("resolveOrigin() normalizes the www host, and no other host", () => {
   expect(originOf("https://www.mogplex.com").origin).toBe("https://mogplex.com");
   expect(originOf("https://www.mogplex.com:443/").custom).toBe(false);
   expect(originOf("https://www.mogplex.com.example").origin).toBe("https://www.mogplex.com.example");

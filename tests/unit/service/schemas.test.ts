@@ -126,7 +126,7 @@ test("readData() leaves what a user gave to an automation as it is", () => {
   expect(runs).toMatchObject({ ok: true, data: { runs: [{ metadata }] } });
   const one = readData({ ok: true, data: { run: record } }, automationRunDataSchema);
   expect(one).toMatchObject({ ok: true, data: { run: { metadata } } });
-  // The words are no licence for an agent.
+  // The words are no license for an agent.
   const event = { id: RUN_ID, type: "log", payload: { metadata }, createdAt: "" };
   const events = readData({ ok: true, data: { run: run(), events: [event] } }, runEventsSchema);
   expect(JSON.stringify(events).length).toBeLessThan(6_000);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
 import type { StartRequest } from "../../../lib/model.ts";
-import { branchProblem, isUuid, normaliseRoot } from "../../../lib/service/contract.ts";
+import { branchProblem, isUuid, normalizeRoot } from "../../../lib/service/contract.ts";
 import {
   checkIdempotencyKey,
   checkTriggerInput,
@@ -24,7 +24,7 @@ function refusal(more: Partial<Record<keyof StartRequest, unknown>>): string {
   throw new Error(`Expected ${JSON.stringify(more)} to be refused`);
 }
 
-test("validateStartRequest() trims and normalises, and keeps absent fields absent", () => {
+test("validateStartRequest() trims and normalizes, and keeps absent fields absent", () => {
   const request: StartRequest = {
     repoId: ` ${REPO_ID.toUpperCase()} `,
     prompt: "\n Fix it ",
@@ -49,7 +49,7 @@ test("validateStartRequest() trims and normalises, and keeps absent fields absen
   expect(validateStartRequest(base)).toEqual(base);
 });
 
-test("validateStartRequest() normalises the repository's root to null", () => {
+test("validateStartRequest() normalizes the repository's root to null", () => {
   for (const rootDirectory of [null, ".", "/", "./", ""]) {
     expect(validateStartRequest({ ...base, rootDirectory }).rootDirectory).toBeNull();
   }
@@ -230,17 +230,17 @@ test("branchProblem() agrees with the contract's rule for any name", () => {
   });
 });
 
-test("normaliseRoot() gives null or a relative path without empty or dot-dot segments, and is idempotent", () => {
+test("normalizeRoot() gives null or a relative path without empty or dot-dot segments, and is idempotent", () => {
   const paths = fc.oneof(fc.string(), fc.stringMatching(/^[ a.%2eE/-]{0,14}$/));
   fc.assert(
     fc.property(paths, (text) => {
-      const result = normaliseRoot(text);
+      const result = normalizeRoot(text);
       if (!result.ok || result.root === null) return true;
       const { root } = result;
       expect(root.split("/").every((part) => part !== "" && part !== "..")).toBe(true);
       // One leading "./" is taken off, not two; and blanks around an encoded dot hide it from the first check.
       const again = !root.startsWith("./") && root === root.trim() && !/(?:^|\/)(?:%2e){1,2}(?:\/|$)/i.test(root);
-      if (again) expect(normaliseRoot(root)).toEqual(result);
+      if (again) expect(normalizeRoot(root)).toEqual(result);
       return true;
     }),
     { numRuns: propertyRuns(2000) },

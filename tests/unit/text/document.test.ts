@@ -75,7 +75,7 @@ test("htmlOf() escapes names, and numbers stand on the right", () => {
 });
 
 test("Screen.print() breaks what is too long, keeps commands whole and makes names harmless", () => {
-  const screen = new Screen({ width: 40, colour: false });
+  const screen = new Screen({ width: 40, color: false });
   const command = `mogplex-ci campaign retry ${"x".repeat(40)}`;
   screen.print([
     { heading: ["Campaign ", { name: HOSTILE }], level: 3 },

@@ -25,7 +25,7 @@ export function refused(writer: Writer, untrusted: string) {
   writer.out(writer.untrusted(untrusted).slice(3));
   // @ts-expect-error: the lines at the bottom of a terminal are printed as well
   writer.transient(untrusted);
-  // @ts-expect-error: colours make no text safe
+  // @ts-expect-error: colors make no text safe
   writer.paint("red", untrusted);
   // @ts-expect-error: cutting makes no text safe
   const cut: SafeLine = fitCells(untrusted, 20);

@@ -25,7 +25,7 @@ test("trap 01: a 401 from behind the gate also means unauthorized", async () => 
   expect(await thrown(clientWith({ token: "mog_nope" }).listRepos())).toBeInstanceOf(UnauthorizedError);
 });
 
-test("trap 02: the www host is normalised, so that its redirect never loses the token", async () => {
+test("trap 02: the www host is normalized, so that its redirect never loses the token", async () => {
   const { fetch, clock } = service();
   const origins = new Set<string>();
   const watch = (url: string, init: RequestInit) => (origins.add(new URL(url).origin), fetch(url, init));

@@ -1,5 +1,5 @@
 /**
- * The output of a terminal as lines of coloured words.
+ * The output of a terminal as lines of colored words.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import type { Span } from "./ansi.ts";
 /** Width of a character and height of a line, in pixels. */
 export const CELL = { width: 7.83, height: 19 };
 
-const COLOURS = new Map([
+const COLORS = new Map([
   ["dim", "#8b949e"],
   ["red", "#ff7b72"],
   ["green", "#3fb950"],
@@ -24,8 +24,8 @@ export function xml(text: string): string {
 }
 
 function span({ text, style }: Span): string {
-  const colour = style.map((name) => COLOURS.get(name)).find((each) => each !== undefined);
-  const fill = colour === undefined ? "" : ` fill="${colour}"`;
+  const color = style.map((name) => COLORS.get(name)).find((each) => each !== undefined);
+  const fill = color === undefined ? "" : ` fill="${color}"`;
   const weight = style.includes("bold") ? ' font-weight="bold"' : "";
   return `<tspan${fill}${weight}>${xml(text)}</tspan>`;
 }

@@ -19,7 +19,7 @@ export interface Kept {
 /** A job of a recipe. */
 export interface Wave {
   /** How the page of the CI system shows it; `none`: there is no job. */
-  colour: "green" | "yellow" | "red" | "grey" | "none";
+  color: "green" | "yellow" | "red" | "gray" | "none";
   /** State of the campaign, as the outputs say. */
   state: string;
   /** Files that people can download. */
@@ -48,14 +48,14 @@ export interface CampaignSystem {
   stop: Stop;
   /** Whether a cancelled job keeps the directory. */
   keepsWhenCancelled: boolean;
-  /** The colour of a wave that ends with 75, because another process is at work. */
-  busy: Wave["colour"];
+  /** The color of a wave that ends with 75, because another process is at work. */
+  busy: Wave["color"];
 }
 
 let runs = 0;
 
-function colourOf({ status }: JobEnd): Wave["colour"] {
-  return ({ success: "green", failure: "red", cancelled: "grey", skipped: "none" } as const)[status];
+function colorOf({ status }: JobEnd): Wave["color"] {
+  return ({ success: "green", failure: "red", cancelled: "gray", skipped: "none" } as const)[status];
 }
 
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
@@ -74,7 +74,7 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
       });
       if (campaign === undefined) throw new Error("The recipe has no job called campaign");
       const [artifacts = []] = Object.values(campaign.artifacts);
-      return { colour: colourOf(campaign), state: campaign.outputs.state ?? "", artifacts };
+      return { color: colorOf(campaign), state: campaign.outputs.state ?? "", artifacts };
     },
     stop: signalled("SIGINT"),
     keepsWhenCancelled: true,
@@ -92,8 +92,8 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
           ...{ branch, files, caches: kept.gitlab },
         },
       );
-      const colours = { success: "green", warning: "yellow", failed: "red", cancelled: "grey", none: "none" } as const;
-      return { colour: colours[status], state: outputs.MOGPLEX_CAMPAIGN_STATE ?? "", artifacts };
+      const colors = { success: "green", warning: "yellow", failed: "red", cancelled: "gray", none: "none" } as const;
+      return { color: colors[status], state: outputs.MOGPLEX_CAMPAIGN_STATE ?? "", artifacts };
     },
     stop: signalledAll("SIGKILL"),
     keepsWhenCancelled: false,

@@ -53,9 +53,9 @@ function readStep(): Fields {
 }
 
 /** Source: Buildkite, "Command step", `soft_fail`. */
-function colourOf(code: number | null, soft: readonly unknown[] = []) {
+function colorOf(code: number | null, soft: readonly unknown[] = []) {
   if (code === 0) return "green";
-  return code === null ? "grey" : soft.includes(code) ? "yellow" : "red";
+  return code === null ? "gray" : soft.includes(code) ? "yellow" : "red";
 }
 
 /** A pipeline of Buildkite on a repository that a machine may push to. */
@@ -80,7 +80,7 @@ function onBuildkite(remote: string): CampaignSystem {
       const soft = list(step.soft_fail, "soft_fail").map((each) =>
         fields(each, "soft_fail", ["exit_status"]).exit_status
       );
-      return { colour: colourOf(done.stopped ? null : done.code, soft), state: stateIn(done.stdout), artifacts: [] };
+      return { color: colorOf(done.stopped ? null : done.code, soft), state: stateIn(done.stdout), artifacts: [] };
     },
     stop: signalledAll("SIGKILL"),
     keepsWhenCancelled: false,
@@ -157,9 +157,9 @@ function onKubernetes(): CampaignSystem {
           ...{ name: container.name, text: `exec ${words.join(" ")}\n`, shell: ["sh"], env, cwd: campaign },
         });
         log += stdout;
-        if (code !== 0) return { colour: colourOf(stopped ? null : code), state: stateIn(log), artifacts: [] };
+        if (code !== 0) return { color: colorOf(stopped ? null : code), state: stateIn(log), artifacts: [] };
       }
-      return { colour: "green", state: stateIn(log), artifacts: [] };
+      return { color: "green", state: stateIn(log), artifacts: [] };
     },
     stop: signalledAll("SIGKILL"),
     keepsWhenCancelled: true,
@@ -180,10 +180,10 @@ for (const [file, open] of SYSTEMS) {
     () =>
       withCampaign(built, open("waves.git"), ["web", "api", "docs", "lib"], async (bench) => {
         const { wave, machine, recorder, counts } = bench;
-        expect((await wave()).colour).toBe("red");
+        expect((await wave()).color).toBe("red");
         expect([machine.done.at(-1)?.code, said(machine)]).toEqual([2, expect.stringContaining("nothing was planned")]);
         expect(recorder.requests).toEqual([]);
-        expect((await wave({ command: "plan campaign.yml" })).colour).toBe("green");
+        expect((await wave({ command: "plan campaign.yml" })).color).toBe("green");
         expect(counts().starts).toBe(0);
 
         // A start is under way when the machine is lost.
@@ -191,18 +191,18 @@ for (const [file, open] of SYSTEMS) {
           START.test(what) && recorder.of(START).length === 2 ? new Promise(() => {}) : Promise.resolve();
         machine.stopWhen = () => recorder.arrived(START, 2);
         machine.stop = signalledAll("SIGKILL");
-        expect((await wave()).colour).toBe("grey");
+        expect((await wave()).color).toBe("gray");
         recorder.intercept = undefined;
 
         // Its start may have arrived, so waves wait for some minutes before they ask; a person need not.
         await wave();
-        expect((await wave({ command: "retry campaign.yml --only acme/*" })).colour).toBe("green");
+        expect((await wave({ command: "retry campaign.yml --only acme/*" })).color).toBe("green");
         const states: string[] = [];
         for (let waves = 0; waves < 6 && states.at(-1) !== "done"; waves++) states.push((await wave()).state);
         expect(states.at(-1)).toBe("done");
         expect(counts()).toMatchObject({ runs: 4, keys: 4 });
         const before = recorder.requests.length;
-        expect((await wave()).colour).toBe("green");
+        expect((await wave()).color).toBe("green");
         expect(recorder.requests).toHaveLength(before);
       }),
   );
@@ -212,8 +212,8 @@ for (const [file, open] of SYSTEMS) {
     () =>
       withCampaign(built, open("failure.git"), ["web", "failure"], async ({ wave, machine }) => {
         await wave({ command: "plan campaign.yml" });
-        expect((await wave()).colour).toBe("green");
-        expect(await wave()).toMatchObject({ colour: "red", state: "done" });
+        expect((await wave()).color).toBe("green");
+        expect(await wave()).toMatchObject({ color: "red", state: "done" });
         expect(said(machine)).toMatch(/campaign retry campaign\.yml .*--cause /);
       }),
   );

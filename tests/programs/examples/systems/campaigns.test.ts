@@ -57,20 +57,20 @@ function stopInTheMiddle(bench: CampaignBench, stop: CampaignSystem["stop"]): vo
 for (const system of CAMPAIGN_SYSTEMS) {
   together("plans by hand, makes waves, and is done", system, ["web", "api", "docs", "lib", "cli"], async (bench) => {
     const { machine, wave, counts, recorder } = bench;
-    expect(await wave({ command: PLAN })).toMatchObject({ colour: "green" });
+    expect(await wave({ command: PLAN })).toMatchObject({ color: "green" });
     expect(machine.done.at(-1)?.stdout).toContain("nothing was started");
     expect(counts().starts).toBe(0);
     const states = [];
     for (let waves = 0; waves < 5 && states.at(-1) !== "done"; waves++) {
-      const { colour, state } = await wave();
-      expect(colour).toBe("green");
+      const { color, state } = await wave();
+      expect(color).toBe("green");
       states.push(state);
     }
     // Three at a time; the second wave goes on with the directory of the first.
     expect(states).toEqual(["running", "running", "done"]);
     expect(counts()).toEqual({ runs: 5, keys: 5, starts: 5 });
     const before = recorder.requests.length;
-    expect(await wave()).toMatchObject({ colour: "green", state: "done" });
+    expect(await wave()).toMatchObject({ color: "green", state: "done" });
     expect(recorder.requests).toHaveLength(before);
   });
 
@@ -80,19 +80,19 @@ for (const system of CAMPAIGN_SYSTEMS) {
   ], async (bench) => {
     const { wave, machine } = bench;
     await wave({ command: PLAN });
-    expect((await wave()).colour).toBe("green");
+    expect((await wave()).color).toBe("green");
     const last = await wave();
-    expect(last).toMatchObject({ colour: "red", state: "done" });
+    expect(last).toMatchObject({ color: "red", state: "done" });
     expect(last.artifacts).toContain("mogplex-campaign/campaign.md");
     expect(last.artifacts.filter((file) => file.includes("writer"))).toEqual([]);
     const [end] = machine.done.filter(({ stdout }) => stdout.includes("is done")).slice(-1);
     expect(end).toMatchObject({ code: 1, stdout: expect.stringContaining("campaign retry campaign.yml --cause") });
     // The verdict stays, without a request.
-    expect(await wave()).toMatchObject({ colour: "red", state: "done" });
+    expect(await wave()).toMatchObject({ color: "red", state: "done" });
   });
 
   together("makes no wave without a plan, and says what to do", system, ["web"], async (bench) => {
-    expect((await bench.wave()).colour).toBe("red");
+    expect((await bench.wave()).color).toBe("red");
     expect([bench.machine.done.at(-1)?.code, said(bench)]).toEqual([2, expect.stringContaining(`command: ${PLAN}`)]);
     expect(bench.recorder.requests).toEqual([]);
     expect([bench.kept.github, bench.kept.gitlab.has("mogplex-campaign-copy")]).toEqual([[], false]);
@@ -107,10 +107,10 @@ for (const system of CAMPAIGN_SYSTEMS) {
     await wave();
     expect(counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
     lose(bench);
-    expect((await wave()).colour).toBe("red");
+    expect((await wave()).color).toBe("red");
     expect(counts().starts).toBe(2);
     await wave({ command: PLAN });
-    expect(await wave()).toMatchObject({ colour: "green", state: "running" });
+    expect(await wave()).toMatchObject({ color: "green", state: "running" });
     // The same keys find the same runs. Each counts as a start.
     expect(counts()).toEqual({ runs: 2, keys: 2, starts: 4 });
     for (const { id } of service.emulator.world.store.runs.values()) {
@@ -129,7 +129,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
       const { wave, counts, recorder } = bench;
       await wave({ command: PLAN });
       stopInTheMiddle(bench, system.stop);
-      expect((await wave({ lost })).colour).toBe("grey");
+      expect((await wave({ lost })).color).toBe("gray");
       expect(recorder.of(CANCEL)).toEqual([]);
       recorder.intercept = undefined;
       const states = [];
@@ -151,15 +151,15 @@ for (const system of CAMPAIGN_SYSTEMS) {
     await wave();
     const log = machine.done.findLast(({ stdout }) => stdout.includes("is done"))?.stdout ?? "";
     const [command = ""] = /node (?:ci\/)?mogplex\.mjs campaign retry .+/.exec(log) ?? [];
-    expect((await wave({ command })).colour).toBe("green");
+    expect((await wave({ command })).color).toBe("green");
     expect((await wave()).state).toBe("running");
     expect(counts()).toEqual({ runs: 3, keys: 3, starts: 3 });
-    expect((await wave()).colour).toBe("red");
+    expect((await wave()).color).toBe("red");
     const reason = "done by hand: $(touch PWNED) `touch PWNED` $MOGPLEX_API_KEY ${{ secrets.MOGPLEX_API_KEY }}";
     const skip = `skip campaign.yml --only 'acme/failure' --reason '${reason}'`;
-    expect((await wave({ command: skip })).colour).toBe("green");
+    expect((await wave({ command: skip })).color).toBe("green");
     const last = await wave();
-    expect(last).toMatchObject({ colour: "green", state: "done" });
+    expect(last).toMatchObject({ color: "green", state: "done" });
     expect(JSON.parse(readFileSync(bench.keptPath("campaign.json"), "utf8")).items).toContainEqual(
       expect.objectContaining({
         verdict: "skipped",
@@ -167,7 +167,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
       }),
     );
     // A command that there is not is red, and changes nothing.
-    expect((await wave({ command: "no-such-verb campaign.yml" })).colour).toBe("red");
+    expect((await wave({ command: "no-such-verb campaign.yml" })).color).toBe("red");
     expect((await wave()).state).toBe("done");
   });
 
@@ -176,7 +176,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
     await wave({ command: PLAN });
     await wave();
     recorder.intercept = () => Promise.resolve({ status: 403, body: {} });
-    expect((await wave()).colour).toBe("red");
+    expect((await wave()).color).toBe("red");
     recorder.intercept = undefined;
     const states = [];
     for (let waves = 0; waves < 3 && states.at(-1) !== "done"; waves++) states.push((await wave()).state);
@@ -189,12 +189,12 @@ for (const system of CAMPAIGN_SYSTEMS) {
     await wave({ command: PLAN });
     const before = recorder.requests.length;
     writeFileSync(keptPath("writer.json"), "of another machine");
-    expect((await wave()).colour).toBe(system.busy);
+    expect((await wave()).color).toBe(system.busy);
     expect([machine.done.at(-1)?.code, recorder.requests.length]).toEqual([75, before]);
   });
 
   together("does nothing on other branches", system, ["web"], async ({ wave, machine }) => {
-    expect((await wave({ command: PLAN, branch: "feature/login" })).colour).toBe("none");
+    expect((await wave({ command: PLAN, branch: "feature/login" })).color).toBe("none");
     expect(machine.done).toEqual([]);
   });
 }
@@ -203,7 +203,7 @@ const [GITHUB, GITLAB] = CAMPAIGN_SYSTEMS as [CampaignSystem, CampaignSystem];
 
 together("stops before anything is run when the checksum is another one", GITLAB, ["web"], async (bench) => {
   bench.machine.checksum = "f".repeat(64);
-  expect((await bench.wave({ command: PLAN })).colour).toBe("red");
+  expect((await bench.wave({ command: PLAN })).color).toBe("red");
   expect(codes(bench)).toEqual([1]);
   expect(said(bench)).toContain("mogplex.mjs: FAILED");
   expect(bench.recorder.requests).toEqual([]);
@@ -244,10 +244,10 @@ together("keeps a whole copy when a runner could not fetch the directory", GITLA
   // As GitLab goes on without a cache that it could not fetch, and keeps what is there in the end.
   const folder = kept.gitlab.get("mogplex-campaign-copy") ?? "";
   kept.gitlab.clear();
-  expect((await wave()).colour).toBe("red");
+  expect((await wave()).color).toBe("red");
   expect(existsSync(bench.keptPath("lock.json"))).toBe(false);
   expect(kept.gitlab.has("mogplex-campaign-copy")).toBe(false);
   kept.gitlab.set("mogplex-campaign-copy", folder);
-  expect(await wave()).toMatchObject({ colour: "green", state: "done" });
+  expect(await wave()).toMatchObject({ color: "green", state: "done" });
   expect([counts(), machine.done.at(-1)?.code]).toEqual([{ runs: 2, keys: 2, starts: 2 }, 0]);
 });

@@ -69,7 +69,7 @@ test("followCampaign() takes about 40 requests for a run of 20 minutes where the
   expect([looks > 20, looks < 45]).toEqual([true, true]);
 });
 
-test("followCampaign() recognises a jump of the machine's clock", async () => {
+test("followCampaign() recognizes a jump of the machine's clock", async () => {
   const world = campaignWorld({ count: 12, runDuration: () => MINUTE });
   void world.clock.sleep(90_000).then(() => world.clock.jumpWallTime(-3 * 3_600_000));
   const { code, view } = await world.run();

@@ -94,7 +94,7 @@ test("the status of a campaign that waits for sandboxes of others says so, witho
   await world.advance();
   const view = await world.read();
   expect([view.waitingFor, view.quota.sandboxes.used]).toEqual(["sandboxes", 3]);
-  expect(statusText(view, { width: 120, colour: false }).join("\n")).toContain(
+  expect(statusText(view, { width: 120, color: false }).join("\n")).toContain(
     "waits for a free sandbox (3 of 3 used, 3 of them outside this campaign)",
   );
 });

@@ -8,7 +8,7 @@ import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "../../campai
 const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
 
 function status(view: CampaignView, options: Partial<StatusOptions> = {}): string[] {
-  return statusText(view, { width: 80, colour: false, command, ...options });
+  return statusText(view, { width: 80, color: false, command, ...options });
 }
 
 /** The part of a screen from one heading to the next. */
@@ -297,14 +297,14 @@ test("statusText() names roots, and base branches where the same repository and 
   ]);
 });
 
-test("statusText() paints with colours that say no more than the words", () => {
+test("statusText() paints with colors that say no more than the words", () => {
   const view = mixedView(100);
-  const coloured = status(view, { colour: true });
+  const colored = status(view, { color: true });
   // deno-lint-ignore no-control-regex
-  expect(coloured.map((line) => line.replace(/\x1b\[\d+m/g, ""))).toEqual(status(view));
-  expect(coloured.join("\n")).toContain("\x1b[31mfailed (3): \x1b[0m");
+  expect(colored.map((line) => line.replace(/\x1b\[\d+m/g, ""))).toEqual(status(view));
+  expect(colored.join("\n")).toContain("\x1b[31mfailed (3): \x1b[0m");
   const hostile = viewOf([anItem(1, "failed", { reason: "##[error]forged" })]);
-  expect(status(hostile, { colour: true }).join("\n")).not.toContain("##[");
+  expect(status(hostile, { color: true }).join("\n")).not.toContain("##[");
 });
 
 test("statusText() masks secrets before it cuts", () => {

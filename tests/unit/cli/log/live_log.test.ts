@@ -480,7 +480,7 @@ test("LiveLog breaks long lines below their text, and every piece is inert", () 
   ].join("\n"));
 });
 
-test("LiveLog colours time and label where a CI system shows colours, and never what an agent says", () => {
+test("LiveLog colors time and label where a CI system shows colors, and never what an agent says", () => {
   const { io, log, writer } = liveLog({ env: { GITLAB_CI: "true" }, width: 48 });
   writer.beginLog();
   const text = "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 failed here and there";

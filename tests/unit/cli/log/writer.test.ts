@@ -59,7 +59,7 @@ test("Writer keeps several lines below what is printed, and goes up to remove th
   expect(io.text.stdout).toBe(`${three}${gone}a\n${three}${gone}\x1b[?7lone\x1b[?7h\r\x1b[K`);
 });
 
-test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says otherwise", () => {
+test("Writer.paint() colors on a terminal only, unless NO_COLOR or TERM says otherwise", () => {
   const paint = (terminal: boolean, env: Record<string, string> = {}) => {
     const io = fakeIo({ env, terminal });
     return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", own`x`);
@@ -79,12 +79,12 @@ test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says ot
   ]);
 });
 
-test("Writer.paint() colours the log of a job where its CI system shows colours, and whatever FORCE_COLOR says", () => {
+test("Writer.paint() colors the log of a job where its CI system shows colors, and whatever FORCE_COLOR says", () => {
   const paint = (env: Record<string, string>, isLog = true) => {
     const io = fakeIo({ env });
     const writer = new Writer(io, detectPlatform(io.env), createRedactor({}));
     if (isLog) writer.beginLog();
-    return writer.coloured;
+    return writer.colored;
   };
   const systems = ["GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI", "BUILDKITE"]
     .concat("CIRCLECI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "TEAMCITY_VERSION");

@@ -337,12 +337,12 @@ test("init says in its last lines all that is needed, and how to try the program
   }
 });
 
-test("init writes the licences that lie beside the program, and has it shown collapsed in reviews", async () => {
-  const licences = { [`${FILE}.licenses.txt`]: "MIT\n" };
-  const { written } = await init(["github"], licences);
+test("init writes the licenses that lie beside the program, and has it shown collapsed in reviews", async () => {
+  const licenses = { [`${FILE}.licenses.txt`]: "MIT\n" };
+  const { written } = await init(["github"], licenses);
   expect(written["ci/mogplex.mjs.licenses.txt"]).toBe("MIT\n");
   expect(written[".gitattributes"]).toBe("ci/mogplex.mjs linguist-generated gitlab-generated\n");
-  expect((await init(["github", "--uninstall"], { ...licences, ...written })).written).toEqual({});
+  expect((await init(["github", "--uninstall"], { ...licenses, ...written })).written).toEqual({});
   const theirs = { ".gitattributes": "*.png binary\n" };
   const kept = await init(["github"], theirs);
   expect(kept.written).toMatchObject(theirs);

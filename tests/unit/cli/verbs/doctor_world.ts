@@ -55,7 +55,7 @@ export interface Diagnosis {
   io: FakeIo;
   /** Milliseconds on the clock. */
   tookMs: number;
-  /** The same on a terminal without colours. */
+  /** The same on a terminal without colors. */
   text(): Promise<string>;
 }
 

@@ -90,7 +90,7 @@ test("respond tells on Gitea who may ask for rights, with 65 and without a run, 
   expect(new Set(asked)).toEqual(new Set([`Bearer ${GITEA_TOKEN}`]));
 });
 
-/** An organisation where one team writes code. */
+/** An organization where one team writes code. */
 const ORGANISATION: Answers = {
   ...REPOSITORY as unknown as Answers,
   "/user": [200, { id: 9, login: "mogplex-bot" }],
@@ -114,7 +114,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
     expect(await rights([status, {}])).toMatchObject({
       state: "failed",
       finding: expect.stringContaining("who is in a team"),
-      advice: expect.stringContaining("an owner of the organisation"),
+      advice: expect.stringContaining("an owner of the organization"),
     });
   }
 });
@@ -140,11 +140,11 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   });
   expect(await check("label", labels("bug", "mogplex"))).toBe('ok: "mogplex" exists');
   expect(await check("label", labels("bug"))).toBe('warning: there is no label "mogplex"');
-  const ofOrganisation: Answers = {
+  const ofOrganization: Answers = {
     "/orgs/acme/labels?limit=50&page=1": [200, [{ name: "mogplex" }]],
     "/orgs/acme/labels?limit=50&page=2": [200, []],
   };
-  expect(await check("label", { ...labels(), ...ofOrganisation })).toBe('ok: "mogplex" exists');
+  expect(await check("label", { ...labels(), ...ofOrganization })).toBe('ok: "mogplex" exists');
   const kim: Answers = {
     "/users/kim": [200, { id: 4, login: "kim" }],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],

@@ -185,7 +185,7 @@ test("parseRandomFaults() reads the command line's form and names what is wrong"
     ["kinds=503", "rate must be between 0 and 1"],
     ["rate=0.1", 'unknown kind ""'],
     ["rate=0.1,kinds=503+x", 'unknown kind "x"'],
-    ["rate=0.1,kinds=503,colour=red", 'unknown field "colour"'],
+    ["rate=0.1,kinds=503,color=red", 'unknown field "color"'],
     ["rate=0.1,kinds=503,delayMs=-4", "delayMs must be a number"],
   ];
   for (const [text, problem] of problems) expect(() => parseRandomFaults(text, 1)).toThrow(problem);

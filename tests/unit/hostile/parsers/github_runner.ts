@@ -14,7 +14,7 @@ export interface RunnerReport {
   tokens: string[];
   /** Whether the runner obeys no commands at the end, so that those of later programs in the step are lost. */
   stopped: boolean;
-  /** Lines that the web page of the log shows as headings or in colour, whatever the runner does. */
+  /** Lines that the web page of the log shows as headings or in color, whatever the runner does. */
   rendered: string[];
 }
 

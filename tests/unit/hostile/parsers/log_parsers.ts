@@ -41,7 +41,7 @@ export function teamcityCommands(log: string): string[] {
   return lines(log).filter((line) => /##teamcity\[/i.test(line));
 }
 
-/** Source: buildkite/agent, process/ansi.go and process/timestamper: without colours, a mark starts the line. */
+/** Source: buildkite/agent, process/ansi.go and process/timestamper: without colors, a mark starts the line. */
 export function buildkiteCommands(log: string): string[] {
   return lines(log)
     // deno-lint-ignore no-control-regex

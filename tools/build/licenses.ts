@@ -1,5 +1,5 @@
 /**
- * The licence notices of the packages that are bundled.
+ * The license notices of the packages that are bundled.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { root } from "../setup.mjs";
 
 /**
- * The licence texts of packages, each below the package's name and version; a sentence when there is none.
+ * The license texts of packages, each below the package's name and version; a sentence when there is none.
  *
  * @param packages Names of packages in `node_modules/`.
- * @throws when a package has no licence file, and its metadata does not name the MIT licence and its author.
+ * @throws when a package has no license file, and its metadata does not name the MIT license and its author.
  */
 export function notices(packages: readonly string[]): string {
   if (packages.length === 0) return "No package of others is in this program.\n";
@@ -26,10 +26,10 @@ export function notices(packages: readonly string[]): string {
   }).join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** The text of a licence that a package names without shipping it. */
+/** The text of a license that a package names without shipping it. */
 function textFor({ name, license, author }: { name: string; license: unknown; author: unknown }): string {
   if (license === "MIT" && typeof author === "string") return mitText(author.replace(/ *<.*>$/, ""));
-  throw new Error(`Cannot collect licences: package "${name}" ships no licence file`);
+  throw new Error(`Cannot collect licenses: package "${name}" ships no license file`);
 }
 
 /** Source: SPDX, "MIT License", https://spdx.org/licenses/MIT.html */
