@@ -71,7 +71,7 @@ test("the SBOM of a program has its packages as the lock file pins them, its SHA
     const locked = packages[`node_modules/${name}`];
     expect({ version, purl, hash: hashes[0].content }).toEqual({
       version: locked.version,
-      purl: `pkg:npm/${name}@${locked.version}`,
+      purl: `pkg:npm/${name.replace("@", "%40")}@${locked.version}`,
       hash: Buffer.from(locked.integrity.slice("sha512-".length), "base64").toString("hex"),
     });
   }
