@@ -471,7 +471,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     { name: "Finished", number: true, named: true },
     { name: "Failed", number: true, named: true },
     { name: "Merged", number: true, named: true },
-    { name: "Not merged yet", named: true },
+    { name: "Open", named: true },
     { name: "Ends", number: true, named: true },
     { name: "As of", named: true },
   ];
@@ -483,15 +483,17 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     return {
       kind: words,
       cells: [
-        page === null ? oneLine(title) : pageLink(page, bare(title)),
+        page === null ? oneLine(title) : markup`<span class="long">${pageLink(page, bare(title))}</span>`,
         state(words, tone),
         bar(null, [["good", good], ["bad", ended - good], ["run", running]], items),
         { show: `${ended} of ${items}`, value: ended },
         ended > good ? ended - good : null,
         merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
-        unmerged.length === 0 ? null : oneLine(
-          unmerged.map(({ stage, pullRequests: count }) => `${count} ${STAGES.get(stage) ?? stage}`).join(", "),
-        ),
+        unmerged.length === 0
+          ? null
+          : markup`<span class="long">${
+            unmerged.map(({ stage, pullRequests: count }) => `${count} ${STAGES.get(stage) ?? stage}`).join(", ")
+          }</span>`,
         word === "done" ? null : gatedAt !== null || word === "gated" ? "after approval" : moment(endsAt, nowMs),
         moment(at, nowMs),
       ],

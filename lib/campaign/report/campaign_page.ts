@@ -326,12 +326,6 @@ function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
 
-/** Why an item is where it is, as a link to the entry with its commands if there is one. */
-function whyCell(item: CampaignItem, why: string | null, causes: ReadonlyMap<string, string>): Part {
-  const id = causes.get(item.id);
-  return id === undefined ? oneLine(why) : markup`<a href="#${id}">${oneLine(why ?? "See above")}</a>`;
-}
-
 /** An entry with its commands: the first one is the one to choose. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: shown, steps } = entry;
@@ -509,6 +503,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number, causes: Readonly
   const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);
+  const cause = causes.get(item.id);
   const work: Part = pullRequest === null
     ? oneLine(branch)
     : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
@@ -516,10 +511,13 @@ function rowOf(item: CampaignItem, name: string, nowMs: number, causes: Readonly
     kind: verdict,
     cells: [
       markup`${oneLine(name)}${canary && markup` <small>canary</small>`}`,
-      state(verdict, toneOf(verdict)),
+      // Leads to the cause with its commands.
+      cause === undefined
+        ? state(verdict, toneOf(verdict))
+        : markup`<a href="#${cause}">${state(verdict, toneOf(verdict))}</a>`,
       work,
       sizeCell(item),
-      whyCell(item, reason ?? outputsText(item), causes),
+      oneLine(reason ?? outputsText(item)),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
       shortId(runId),

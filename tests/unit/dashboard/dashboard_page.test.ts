@@ -157,12 +157,12 @@ test("renderDashboardPage() has tools from 20 rows on, and no empty column", () 
   }));
   const heads = textsOf(render({ ...data, campaigns }), "th");
   expect(heads).toContain("Finished");
-  for (const name of ["Merged", "Not merged yet", "Failed", "Ends"]) expect(heads).not.toContain(name);
+  for (const name of ["Merged", "Open", "Failed", "Ends"]) expect(heads).not.toContain(name);
 });
 
 test("renderDashboardPage() has of each campaign what its pull requests wait for", () => {
   const page = render(fullDashboard(12));
-  expect(textsOf(page, "th")).toContain("Not merged yet");
+  expect(textsOf(page, "th")).toContain("Open");
   expect(textsOf(page, "td").filter((text) => text.includes("waiting for review"))).toEqual([
     "4 waiting for review, 2 blocked",
   ]);

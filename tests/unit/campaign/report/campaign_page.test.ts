@@ -293,7 +293,7 @@ test("renderCampaignPage() links the row of an item to the entry with its cause 
   const elements = elementsOf(page);
   const links = elements.filter(({ attributes }) => /^#c\d/.test(attributes.href ?? ""));
   const entryOf = (href: string) => elements.find(({ attributes }) => `#${attributes.id}` === href)?.text ?? "";
-  expect(links.map(({ text }) => text)).toEqual(["See above", "npm test exited with code 1"]);
+  expect(links.map(({ text }) => text)).toEqual(["conflict", "failed"]);
   const [conflict, failed] = links.map(({ attributes }) => entryOf(attributes.href ?? ""));
   expect(failed).toStartWith("1 item: failednpm test exited with code 1");
   expect(failed).toContain("404 Not Found");
