@@ -198,15 +198,19 @@ export class Bench {
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url } = JSON.parse(line) as { url: string };
     this.keep(running.pid);
+    /** Reads within the limit of the token, which the commands share. */
+    async function read<T>(path: string): Promise<T> {
+      for (;;) {
+        const answer = await fetch(`${url}/api/v1/mogplex${path}`, { headers: { authorization: `Bearer ${token}` } });
+        if (answer.status !== 429) return (await answer.json() as { data: T }).data;
+        await Bun.sleep(1_000 * Number(answer.headers.get("retry-after") ?? 1));
+      }
+    }
     async function status(runId: string): Promise<string> {
-      const headers = { authorization: `Bearer ${token}` };
-      const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
-      return (await answer.json() as { data: { run: { status: string } } }).data.run.status;
+      return (await read<{ run: { status: string } }>(`/runs/${runId}`)).run.status;
     }
     async function runs(): Promise<number> {
-      const headers = { authorization: `Bearer ${token}` };
-      const answer = await fetch(`${url}/api/v1/mogplex/sandboxes?limit=200`, { headers });
-      return (await answer.json() as { data: { sandboxes: unknown[] } }).data.sandboxes.length;
+      return (await read<{ sandboxes: unknown[] }>("/sandboxes?limit=200")).sandboxes.length;
     }
     async function reaches(runId: string, wanted: string, seconds = 10): Promise<boolean> {
       const until = performance.now() + seconds * 1_000;

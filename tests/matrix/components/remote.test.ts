@@ -64,16 +64,17 @@ test.skipIf(!CAN)(
       "1": "1.2.0",
       "~latest": "2.0.0",
     };
-    const include = Object.keys(wanted).map((reference, index) => ({
-      component: `${server.host}/${PATH}/run@${reference}`,
-      inputs: { "job-name": `job-${index}`, prompt: "<success>", "key-part": reference, follow: false },
-    }));
-    const files = { ".gitlab-ci.yml": stringify({ include }) };
-    const cwd = newProject(service.folder, "consumer", files, `http://${server.host}/acme/shop.git`);
     const { MOGPLEX_KEY_PART: _, ...variables } = projectVariables(service.url, service.token());
-    const { jobs, text } = await runPipeline(cwd, { image: imageOf(service.folder, "deno"), variables });
+    // One after the other: gitlab-ci-local fetches all includes at once, and two of one version into the same folder.
     for (const [index, [reference, version]] of Object.entries(wanted).entries()) {
-      const { code, log = "" } = jobs[`job-${index}`] ?? {};
+      const name = `job-${index}`;
+      const inputs = { "job-name": name, prompt: "<success>", "key-part": reference, follow: false };
+      const files = {
+        ".gitlab-ci.yml": stringify({ include: [{ component: `${server.host}/${PATH}/run@${reference}`, inputs }] }),
+      };
+      const cwd = newProject(service.folder, `consumer-${index}`, files, `http://${server.host}/acme/shop.git`);
+      const { jobs, text } = await runPipeline(cwd, { image: imageOf(service.folder, "deno"), variables });
+      const { code, log = "" } = jobs[name] ?? {};
       expect({ reference, code }, text.slice(-2_000)).toEqual({ reference, code: 0 });
       expect(log).toContain(`Mogplex CI ${version}: `);
       expect(log).toMatch(/^> started run /m);
