@@ -19,6 +19,8 @@ export interface Experiment {
   tried: string;
   /** Time limit in seconds; an experiment that takes longer has failed. @default {90} */
   limitSeconds?: number;
+  /** Whether it runs only if an argument names it, or with `--write`, because it takes many minutes. @default {false} */
+  byName?: boolean;
   /** Runs the experiment. A thrown error is a failed check; so is an end without any check. */
   run(bench: Bench): Promise<void>;
 }

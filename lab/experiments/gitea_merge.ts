@@ -362,6 +362,7 @@ export const GITEA_MERGE: readonly Experiment[] = [
     programs: [GITEA, GIT],
     tried:
       "a campaign of 30 repositories from the plan to the merges of its waves, killed 20 times, a quarter of the requests failing: nothing is merged twice, and nothing that was not approved at its commit by somebody else",
+    byName: true,
     limitSeconds: 1800,
     run: merge,
   },
