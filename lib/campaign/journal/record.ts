@@ -41,17 +41,7 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const satisfies
  * - `refused`: by the forge; `out`: it was in the queue, and is not any more.
  * - `left`: we took it out of the queue; `withdrawn`: nothing was sent; `unanswered`: no answer came, and it is not merged.
  */
-export type MergeWord =
-  | "merged"
-  | "elsewhere"
-  | "queued"
-  | "pending"
-  | "foreign"
-  | "refused"
-  | "out"
-  | "left"
-  | "withdrawn"
-  | "unanswered";
+export type MergeWord = (typeof MERGE_WORDS)[number];
 
 const MERGE_WORDS = [
   "merged",
@@ -64,12 +54,12 @@ const MERGE_WORDS = [
   "left",
   "withdrawn",
   "unanswered",
-] as const satisfies readonly MergeWord[];
+] as const;
 
 /** A change of a pull request. `setup`: reviewers and labels of the campaign file. */
-export type WriteAct = "setup" | "ask" | "close";
+export type WriteAct = (typeof WRITE_ACTS)[number];
 
-const WRITE_ACTS = ["setup", "ask", "close"] as const satisfies readonly WriteAct[];
+const WRITE_ACTS = ["setup", "ask", "close"] as const;
 
 export type GateName = "canary" | "threshold" | "merge";
 
