@@ -16,7 +16,7 @@ import type { FileForge } from "./forge.ts";
 import { githubFiles } from "./github/files.ts";
 import { githubApi } from "./github/pulls.ts";
 import { GITHUB_READER } from "./github/reader.ts";
-import { forgeOfJob, type OpenOptions, tokenAt } from "./open.ts";
+import { forgeOfJob, hostIn, type OpenOptions, tokenAt } from "./open.ts";
 
 export interface WantedRepository {
   /** `owner/name`, with all groups. */
@@ -167,7 +167,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
     if (host === undefined || tokenAt(options, forge, host, forges) === undefined) return [];
     return [ofJob?.forge === forge && hostOf(ofJob.origin) === host ? ofJob : { origin: `https://${host}`, forge }];
   });
-  const named = hosts.map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
+  const named = hosts.map(hostIn);
   places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
   // The service works with GitHub; elsewhere somebody else may have a repository of the same name.

@@ -483,6 +483,11 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
+/** The host in `HOST` or `HOST=VARIABLE`, without a check. */
+export function hostIn(text: string): string {
+  return text.split("=")[0]?.trim().toLowerCase() ?? "";
+}
+
 /** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} for any other text. */
 function parseHost(text: string, attempted?: string): { host: string; variable: string | undefined } {
   const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];

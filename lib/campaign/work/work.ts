@@ -7,6 +7,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parsePullRequest, PUBLIC_HOSTS } from "../../forge/all.ts";
+import { hostIn } from "../../forge/open.ts";
 import type { OpenFiles } from "../../run/options.ts";
 import type { Session } from "../../run/session.ts";
 import { laterFailure } from "../../service/retry.ts";
@@ -128,7 +129,7 @@ export function workOn(
     & Pick<CampaignOptions, "forge">
     & Partial<Listener>,
 ): Work {
-  const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
+  const named = (forge?.hosts ?? []).map(hostIn);
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
     ...{
