@@ -127,7 +127,7 @@ async function decideHere(
       // The word may come from a screen that has read the forge later than the last wave.
       await pullRequestsOf(options)?.refresh(
         store.memory,
-        (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body),
+        (body) => store.take(body, dryRun),
       );
       before = view();
     }
@@ -169,7 +169,7 @@ function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | u
 }
 
 /** Whether a glob is the name of one repository or item. */
-function isName(glob: string): boolean {
+export function isName(glob: string): boolean {
   return !/[*?]/.test(glob);
 }
 

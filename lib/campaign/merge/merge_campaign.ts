@@ -11,7 +11,7 @@ import type { MergeMethod } from "../../forge/model.ts";
 import { environmentVariable } from "../../runtime.ts";
 import { notificationContextOf } from "../campaign.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import { matchesGlob } from "../file/rules.ts";
+import { isName, selectItems } from "../decide.ts";
 import { sendNotification } from "../notify/notify.ts";
 import {
   type CampaignInternals,
@@ -20,11 +20,11 @@ import {
   plannedStore,
   withCampaign,
 } from "../open_campaign.ts";
+import type { ItemMemory } from "../journal/memory.ts";
 import { pullRequestsOf } from "../pulls.ts";
-import { itemNames } from "../report/words.ts";
 import { makeView } from "../view/make_view.ts";
 import type { CampaignView } from "../view/view.ts";
-import { checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
+import { ATTEMPTED, checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
 /** What to merge, and how. */
@@ -88,20 +88,27 @@ export async function mergeCampaign(
   const places = internals.places ?? openMergePlaces(options, "person", internals.random);
   const reading = internalsWith(internals, { purpose: "place" } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
-    const store = plannedStore(opened, "merge pull requests");
+    const store = plannedStore(opened, ATTEMPTED);
     const { memory } = store;
     const view = () => makeView(memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
     if (options.cause !== undefined) {
       // The word may come from a screen that has read the forge later than the last wave.
       await pullRequestsOf(options, internals.random)?.refresh(
         memory,
-        (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body),
+        (body) => store.take(body, dryRun),
       );
     }
-    const chosen = chosenItems(view(), options);
-    const items = [...memory.items.values()].filter(({ item }) => chosen?.has(item.id) ?? true);
+    const { cause, only = [] } = options;
+    const selecting = { opened, store, attempted: ATTEMPTED, view: view(), onNotice: options.onNotice };
+    const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
+    // What has succeeded is what is merged, so a glob selects it as well.
+    const selection = cause === undefined && only.length === 0 ? null : selectItems(selecting, { cause, only }, false);
+    const chosen = selection === null ? null : idsOf(selection);
+    const names = only.filter(isName);
+    const named = names.length === 0 ? new Set<string>() : idsOf(selectItems(selecting, { only: names }, false));
+    const items = selection ?? [...memory.items.values()];
     checkMergeTokens(items, places, "person");
-    const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, namedItems(view(), options));
+    const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, named);
     const report = await mergeRound({
       store,
       clock,
@@ -122,7 +129,7 @@ export async function mergeCampaign(
 }
 
 function refuse(why: string, advice: string): UsageError {
-  return new UsageError({ attempted: "merge pull requests", why, advice });
+  return new UsageError({ attempted: ATTEMPTED, why, advice });
 }
 
 /** @throws {UsageError} for exceptions that are not allowed. */
@@ -142,11 +149,6 @@ function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], i
     `${exception} needs the names of the items outside a terminal`,
     "give --only NAME for each, without * and ?",
   );
-}
-
-/** Whether a glob is the name of one repository or item. */
-function isName(glob: string): boolean {
-  return !/[*?]/.test(glob);
 }
 
 function ordersOf(
@@ -178,38 +180,4 @@ function ordersOf(
     isRead: false,
     isWave: false,
   };
-}
-
-/** Names of the items that are chosen; null for all. @throws {UsageError} if none is. */
-function chosenItems({ items, causes }: CampaignView, { cause, only = [] }: MergeSettings): Set<string> | null {
-  if (cause === undefined && only.length === 0) return null;
-  const group = causes.find(({ word }) => word === cause);
-  if (cause !== undefined && group === undefined) {
-    throw new UsageError({
-      attempted: "merge pull requests",
-      why: "there is no such cause",
-      value: JSON.stringify(cause),
-      advice: `there are ${causes.map(({ word }) => word).join(", ") || "none"}`,
-    });
-  }
-  const names = itemNames(items);
-  const ids = items.filter(({ id, repository }) =>
-    (group === undefined || group.items.includes(id)) &&
-    (only.length === 0 ||
-      only.some((glob) => [repository, id, names.get(id) ?? id].some((name) => matchesGlob(glob, name))))
-  ).map(({ id }) => id);
-  if (ids.length > 0) return new Set(ids);
-  const value = only.map((glob) => JSON.stringify(glob)).join(", ");
-  throw new UsageError({
-    attempted: "merge pull requests",
-    why: "no item fits",
-    value,
-    advice: "`campaign status --all` lists the items",
-  });
-}
-
-/** Names of the items that were named one by one. */
-function namedItems(view: CampaignView, { only = [] }: MergeSettings): ReadonlySet<string> {
-  const names = only.filter(isName);
-  return names.length === 0 ? new Set() : chosenItems(view, { only: names }) ?? new Set();
 }

@@ -18,6 +18,9 @@ import type { CampaignOptions } from "../campaign_options.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { reasonCleaner } from "../work/work.ts";
 
+/** For messages. */
+export const ATTEMPTED = "merge pull requests";
+
 /** A pull request as a merge needs it. */
 export type MergePlace = Pick<
   PullRequestWriter,
@@ -86,7 +89,7 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
     if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
     if (places.at(url) !== undefined || by === "wave" && isLoopback(new URL(url).hostname)) continue;
     throw new UsageError({
-      attempted: "merge pull requests",
+      attempted: ATTEMPTED,
       why: `no merge token is set for ${address.host}`,
       advice: `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`,
     });

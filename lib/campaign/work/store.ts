@@ -145,6 +145,12 @@ export class Store {
     for (const record of this.#recordsOf(body)) this.#take(record);
   }
 
+  /** Takes a record into the memory, and writes it unless this is a dry run. @throws what {@linkcode Store.record} throws. */
+  async take(body: RecordBody, isDryRun: boolean): Promise<void> {
+    if (isDryRun) this.applyWithoutWriting(body);
+    else await this.record(body);
+  }
+
   #recordsOf(body: RecordBody): JournalRecord[] {
     const { seq, wave } = this.memory;
     const at = this.memory.lastAt ?? new Date(0).toISOString();
