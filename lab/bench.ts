@@ -17,6 +17,12 @@ export const COMMAND = join(root, "dist/mogplex.mjs");
 const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
 
+/** Branches of a run: its pull request goes from the working one to the base. */
+interface RunBranch {
+  base: string;
+  working: string;
+}
+
 /** A local service. */
 export interface Service {
   url: string;
@@ -28,6 +34,8 @@ export interface Service {
   automation: string;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
+  /** The branches of a run, as the service has them. */
+  branch(runId: string): Promise<RunBranch>;
   /** How many runs were started, as their sandboxes say. */
   runs(): Promise<number>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
@@ -202,13 +210,15 @@ export class Bench {
     async function read<T>(path: string): Promise<T> {
       for (;;) {
         const answer = await fetch(`${url}/api/v1/mogplex${path}`, { headers: { authorization: `Bearer ${token}` } });
-        if (answer.status !== 429) return (await answer.json() as { data: T }).data;
+        if (answer.ok) return (await answer.json() as { data: T }).data;
+        if (answer.status !== 429) throw new Error(`GET ${path} answered ${answer.status}: ${await answer.text()}`);
         await Bun.sleep(1_000 * Number(answer.headers.get("retry-after") ?? 1));
       }
     }
-    async function status(runId: string): Promise<string> {
-      return (await read<{ run: { status: string } }>(`/runs/${runId}`)).run.status;
-    }
+    const run = async (runId: string) =>
+      (await read<{ run: { status: string; branch: RunBranch } }>(`/runs/${runId}`)).run;
+    const status = async (runId: string) => (await run(runId)).status;
+    const branch = async (runId: string) => (await run(runId)).branch;
     async function runs(): Promise<number> {
       return (await read<{ sandboxes: unknown[] }>("/sandboxes?limit=200")).sandboxes.length;
     }
@@ -226,7 +236,7 @@ export class Bench {
       if (!ok) throw new Error(`${action} was refused: ${error}`);
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, automation: AUTOMATION, status, runs, reaches, control, env };
+    return { url, token, repo, automation: AUTOMATION, status, branch, runs, reaches, control, env };
   }
 
   readonly #started: Running[] = [];

@@ -93,13 +93,7 @@ export async function work(
   runId: string,
   agent: GiteaUser,
 ): Promise<string> {
-  const answer = await fetch(`${service.url}/api/v1/mogplex/runs/${runId}`, {
-    headers: { authorization: `Bearer ${service.token}` },
-  });
-  const text = await answer.clone().text();
-  if (!answer.ok) throw new Error(text);
-  const { data: { run } } = await answer.json() as { data: { run: { branch: { base: string; working: string } } } };
-  const { base, working } = run.branch;
+  const { base, working } = await service.branch(runId);
   const folder = bench.newFolder();
   const git = async (...args: string[]) => {
     const who = ["-c", "user.name=agent", "-c", "user.email=agent@example.com"];

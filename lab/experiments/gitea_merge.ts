@@ -168,22 +168,20 @@ async function deliver(
   { agent }: People,
   delivered: Set<string>,
 ): Promise<Pull[]> {
-  const headers = { authorization: `Bearer ${service.token}` };
   const pulls: Pull[] = [];
   for (const [id, repository] of await runsOf(gitea)) {
     if (delivered.has(id)) continue;
-    const one = await fetch(`${service.url}/api/v1/mogplex/runs/${id}`, { headers });
-    const { data: { run } } = await one.json() as { data: { run: { branch: { working: string } } } };
+    const { working } = await service.branch(id);
     delivered.add(id);
-    const head = await gitea.commit(repository, run.branch.working, "docs.md", "By an agent.\n", agent);
-    const number = await gitea.pull(repository, run.branch.working, "Write the docs", agent);
+    const head = await gitea.commit(repository, working, "docs.md", "By an agent.\n", agent);
+    const number = await gitea.pull(repository, working, "Write the docs", agent);
     const pull = await gitea.call("GET", `/repos/${repository}/pulls/${number}`);
     const payload = {
       stage: "git_delivery",
       changed: true,
       pull_request_url: pull.html_url,
       base_branch: "main",
-      working_branch: run.branch.working,
+      working_branch: working,
     };
     await service.control("setRun", { runId: id, run: { status: "streaming" } });
     await service.control("appendEvents", {

@@ -82,9 +82,7 @@ async function answer(
   isDeleted = false,
 ): Promise<string> {
   const { runId, path } = await stateOf(job);
-  const headers = { authorization: `Bearer ${service.token}` };
-  const { data } = await (await fetch(`${service.url}/api/v1/mogplex/runs/${runId}`, { headers })).json();
-  const { base, working } = data.run.branch as { base: string; working: string };
+  const { base, working } = await service.branch(runId);
   const folder = bench.newFolder();
   const git = async (...args: string[]) => {
     const who = ["-c", "user.name=agent", "-c", "user.email=agent@example.com", "-c", "http.sslVerify=false"];
