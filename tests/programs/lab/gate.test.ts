@@ -22,9 +22,9 @@ const NOTHING: [string, number] = ["0 passed, 0 failed", 0];
  * Runs it; tests, lab and gate print some text and end with some code.
  *
  * @param first A command that the tests start with.
- * @returns Its last line and its exit code.
+ * @returns Its lines and its exit code.
  */
-function gate(tests: [string, number], lab: [string, number], rest = NOTHING, first = ""): [string, number | null] {
+function run(tests: [string, number], lab: [string, number], rest = NOTHING, first = ""): [string[], number | null] {
   for (const name of ["apt-get", "sudo"]) program(name, "exit 0");
   const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
   program(
@@ -33,7 +33,13 @@ function gate(tests: [string, number], lab: [string, number], rest = NOTHING, fi
   );
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
   const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env, timeout: 60_000 });
-  return [stdout.trim().split("\n").at(-1) ?? "", status];
+  return [stdout.trim().split("\n"), status];
+}
+
+/** The same. @returns Its last line and its exit code. */
+function gate(...its: Parameters<typeof run>): [string, number | null] {
+  const [lines, code] = run(...its);
+  return [lines.at(-1) ?? "", code];
 }
 
 const GOOD: [string, number] = ["100 passed, 0 failed", 0];
@@ -55,6 +61,17 @@ test(".ci/run adds the totals of the gate, and fails when it fails or skips", ()
   expect(gate(GOOD, LAB, ["5 passed, 0 failed", 0])).toEqual(["115 passed, 0 failed", 0]);
   expect(gate(GOOD, LAB, ["5 passed, 1 failed", 1])).toEqual(["115 passed, 1 failed", 1]);
   expect(gate(GOOD, LAB, ["5 passed, 0 failed, 2 skipped", 0])).toEqual(["115 passed, 2 failed", 1]);
+});
+
+test(".ci/run repeats what failed before its last line", () => {
+  const tests = "FAIL tests/unit/a.test.ts\n(fail) a() fails\n99 passed, 1 failed";
+  const [lines] = run([tests, 1], ["FAIL act: it works (it does not)\n9 passed, 1 failed, 0 skipped", 1]);
+  expect(lines.slice(-4)).toEqual([
+    "lab:FAIL act: it works (it does not)",
+    "tests:FAIL tests/unit/a.test.ts",
+    "tests:(fail) a() fails",
+    "108 passed, 2 failed",
+  ]);
 });
 
 test(".ci/run ends when a program leaves a process behind that holds its output", () => {
