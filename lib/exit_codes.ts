@@ -55,7 +55,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     code: "1",
     name: "failed",
     toolkit: "the run failed (`failed`), or its result file is missing or not valid",
-    dropIn: "any other failure: 400, 404, 409, 5xx but 503, network, follow timeout",
+    dropIn: "any other failure: 400, 404, 409, 5xx except 503, network, follow timeout",
   },
   {
     names: ["usage"],
@@ -65,12 +65,18 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     dropIn: "bad arguments; unknown repository",
   },
   { names: ["cancelled"], code: "3", name: "cancelled", toolkit: "the run was cancelled (`cancelled`)", dropIn: "–" },
-  { names: ["awaitingInput"], code: "4", name: "awaiting input", toolkit: "the run waits for an answer", dropIn: "–" },
+  {
+    names: ["awaitingInput"],
+    code: "4",
+    name: "awaiting input",
+    toolkit: "the run is waiting for an answer",
+    dropIn: "–",
+  },
   {
     names: ["unauthorized"],
     code: "64",
     name: "unauthorized",
-    toolkit: "no token, an empty or an invalid one; or the forge refuses its token",
+    toolkit: "no token, or an empty or invalid one; or the forge refuses its token",
     dropIn: "same",
   },
   {

@@ -68,7 +68,7 @@ import {
  * Reads the state of a campaign from its lock and journal. Changes nothing, even while another process works on it. With `forge` the
  * pull requests are read as well; without it no request is sent.
  *
- * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a changed lock or journal.
+ * @throws {UsageError} for mistakes in the file, when there is no plan, and for a modified lock or journal.
  */
 export async function readCampaignWith(
   source: CampaignSource,

@@ -87,7 +87,7 @@ export interface DecideOptions extends CampaignOptions {
 /**
  * Records a decision, and carries out at once what it says about open starts.
  *
- * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
+ * @throws {UsageError} when there is no plan, no item matches, or the decision does not apply now.
  * @throws {MogplexError} with exit code 75 when another process is using the directory. A stop is asked of that process.
  */
 export async function decideCampaign(

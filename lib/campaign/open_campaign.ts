@@ -108,7 +108,7 @@ export interface OpenedCampaign {
   readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
-  /** The lock with the journal; undefined when nothing was planned. */
+  /** The lock with the journal; undefined when there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
   /** Who started this job or command, by the environment; and the user of the forge whose CI system runs it, where that is shown. */
@@ -132,7 +132,7 @@ const RACE_WAIT_MS = 10_000;
  *
  * @param source See {@linkcode CampaignSource}.
  * @param access `read` changes nothing, and works while another process writes.
- * @throws {UsageError} for mistakes in the file, and for a changed lock or journal.
+ * @throws {UsageError} for mistakes in the file, and for a modified lock or journal.
  * @throws {MogplexError} with exit code 75 when another process is using the directory, 69 when it cannot be used.
  */
 export async function withCampaign<T>(
@@ -345,16 +345,16 @@ function hideLines({ memory }: Store): void {
   for (const { starts } of memory.items.values()) for (const start of starts) start.lastLines = [];
 }
 
-/** The lock with its journal. @throws {UsageError} when nothing was planned. */
+/** The lock with its journal. @throws {UsageError} when there is no plan. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   const { store, directory, branch } = opened;
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
   if (opened.isInMemory) {
     const advice = `call ${planCommand(opened)}, or give the home in which it was planned`;
-    throw new UsageError({ attempted, why: "nothing was planned in this home in memory", advice });
+    throw new UsageError({ attempted, why: "there is no plan in this home in memory", advice });
   }
-  const why = `nothing was planned in ${JSON.stringify(directory)}`;
+  const why = `there is no plan in ${JSON.stringify(directory)}`;
   const advice =
     `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
     `campaign file; for a new campaign run ${planCommand(opened)}`;
@@ -369,7 +369,7 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
   return new UsageError({
     attempted,
-    why: `nothing was planned on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
+    why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
     value: JSON.stringify(branch?.home),
     advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
       planCommand(opened)

@@ -57,7 +57,7 @@ interface StopAnswer {
  *
  * @param stop What it is asked for.
  * @param decide Records the stop here, once no other process holds the directory.
- * @throws {UsageError} when nothing was planned; {MogplexError} with exit code 69 when the request cannot be written.
+ * @throws {UsageError} when there is no plan; {MogplexError} with exit code 69 when the request cannot be written.
  */
 export async function stopElsewhere<T>(
   source: CampaignSource,

@@ -55,10 +55,10 @@ export const HISTORIES: VerbFlag = {
 
 export const ALLOW_WRITE: VerbFlag = {
   name: "allow-write-token",
-  help: "Take a token that could start something, too (default: refuse it)",
+  help: "Also accept a token that can start runs (default: refuse it)",
 };
 
-export const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
+export const PARTIAL: VerbFlag = { name: "partial", help: "Exit with 0 if at least one list could be read" };
 
 // The row of `dashboard`.
 
@@ -66,17 +66,17 @@ export const dashboardVerb: Verb = {
   name: "dashboard",
   usage: "",
   maxPositionals: 0,
-  summary: "Show what needs attention, and runs, pull requests and campaigns, as a page, as data and as metrics",
+  summary: "Show what needs attention, with runs, pull requests and campaigns, as a page, data and metrics",
   group: "toolkit",
   flags: [[DASHBOARD_OUT, RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL], JSON_LINES],
   codes: [ASKING],
   meanings: {
     success: "everything was read",
-    usage: "bad arguments; the token could start something; a file cannot be written",
-    unauthorized: "no token, or the service refused it, maybe after some lists: the page says which",
-    forbidden: "the token may not read a list: the page says which",
-    unavailable: "the service failed at a list: the page says which",
-    rateLimited: "429 for longer than two minutes: the page says what is missing",
+    usage: "bad arguments; the token can start runs; a file cannot be written",
+    unauthorized: "no token, or the service refused it, possibly after some lists: the page shows which",
+    forbidden: "the token cannot read a list: the page shows which",
+    unavailable: "the service could not return a list: the page shows which",
+    rateLimited: "rate limited (429) for longer than two minutes: the page shows what is missing",
   },
   examples: [
     "mogplex-ci dashboard --out public --history 'runs/*.ndjson'",

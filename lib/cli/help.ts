@@ -104,7 +104,7 @@ function usageOf({ name, value }: VerbFlag): string {
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
-  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
+  const beside = others.length < read.length ? "variables of flags: help environment" : "help environment";
   return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
 }
 
@@ -176,7 +176,7 @@ export function topicHelp(topic: string): string | undefined {
     case "reports":
       return [
         paragraphs(
-          "A job writes its reports into the directory --out: all formats in CI, and those marked * on a terminal. --report " +
+          "A job writes its reports into the --out directory: all formats in CI, the formats marked * on a terminal. --report " +
             "or MOGPLEX_REPORT chooses others. FORMAT=PATH also sets the path of one.",
         ),
         columns(
@@ -194,19 +194,19 @@ export function topicHelp(topic: string): string | undefined {
           "when a new run starts: once per pipeline (the default in CI), job (each execution) or day, or each time: random " +
           "(the default elsewhere).",
         "--key-part distinguishes several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key sets the " +
-          "key itself. --resume FILE takes the key of an earlier attempt from its state file.",
-        "Outside CI, run --follow with the same request attaches to the earlier run of the same folder if you left that run " +
-          "and it is still running, or succeeded within the last hour. --new starts another one. Each request has its own " +
-          "folder of files.",
+          "key itself. --resume FILE takes the key from the state file of an earlier attempt.",
+        "Outside CI, run --follow with the same request attaches to the earlier run of this folder if you left that run and " +
+          "it is still running, or succeeded within the last hour. --new starts another run. Each request keeps its files in " +
+          "its own folder.",
       );
     case "security":
       return paragraphs(
         "The token comes from a variable or a file, never from a flag. It is sent only to the origin of MOGPLEX_URL, and " +
           "masked in everything that is printed or written.",
-        "The output of an agent is not trusted. Control characters, terminal sequences and commands of CI systems are made " +
-          "harmless in logs and reports, and known secrets are masked.",
+        "An agent's output is not trusted. Control characters, terminal sequences and CI commands are made harmless in logs " +
+          "and reports, and known secrets are masked.",
         "No code of the checkout is executed. Files are written below --out, never through symbolic links. The verb " +
-          "permissions prints the flags for Deno that permit nothing else.",
+          "permissions prints Deno flags that allow nothing else.",
         "On SIGHUP, SIGINT or SIGTERM a job ends at once and cancels the run that it started. On a terminal, the run " +
           "continues. --on-interrupt changes that. SIGQUIT and SIGKILL end the job and cancel nothing.",
       );

@@ -135,7 +135,7 @@ export const FIX: Option<typeof FIXES[number]> = {
 export const RESULT: Option<string> = {
   name: "result",
   value: "PATH",
-  help: "JSON file in the repository with which the run answers",
+  help: "JSON file in the repository with the run's result",
   heading: "Task",
   parse: anyText,
 };
@@ -151,7 +151,7 @@ export const SCHEMA: Option<string> = {
 export const RESULT_RETRIES: Option<number> = {
   name: "result-retries",
   value: "N",
-  help: "Runs that ask again for that file, at most 2 [0]",
+  help: "Extra runs that ask again for that file, 0 to 2 [0]",
   heading: "Task",
   parse: wholeNumber(0, 2),
 };
@@ -183,7 +183,7 @@ export const DETACH: VerbFlag = {
 export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
   name: "timeout",
   value: "TIME",
-  help: "Longest wait: `30m`, `1h30m`, or `90` (seconds).",
+  help: "Maximum wait: `30m`, `1h30m`, or `90` (seconds).",
   heading: "Following",
   fallback: "`30m`",
   parse: duration(MAX_TIMEOUT_MS),
@@ -276,7 +276,7 @@ export const SHOW_TASK = option("MOGPLEX_SHOW_TASK", {
 export const HISTORY: Option<string> = {
   name: "history",
   value: "FILE",
-  help: "Add each run to it, and compare with earlier ones",
+  help: "Add each run to this file, and compare the runs",
   parse: anyText,
 };
 
@@ -294,7 +294,7 @@ export const OPEN: VerbFlag = {
 
 export const POLL: VerbFlag = {
   name: "poll",
-  help: "Answer mentions that no event has reported; for a schedule",
+  help: "Answer mentions that no event reported; for scheduled jobs",
   heading: "Asking",
 };
 
@@ -328,7 +328,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
-  help: "Users who can start an agent, instead of everybody who can push.",
+  help: "Users who can start an agent.",
   heading: "Asking",
   fallback: "who can push",
   parse: users,
@@ -337,7 +337,7 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
 export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
-  help: "Most runs that mentions can start in the repository in 24 hours.",
+  help: "Maximum number of runs that mentions can start in 24 hours.",
   heading: "Asking",
   fallback: "`20/day`",
   parse: perDay,

@@ -99,7 +99,7 @@ export interface Campaign {
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
-   * @throws {CampaignFileError | UsageError} for mistakes, a changed lock or journal, a token of another user; nothing was started.
+   * @throws {CampaignFileError | UsageError} for mistakes, a modified lock or journal, a token of another user; nothing was started.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
    * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
@@ -128,7 +128,7 @@ export interface Campaign {
    *
    * @param by Who opens them, for the journal: at most 200 characters.
    * @returns What it looks like.
-   * @throws {UsageError} when no gate is closed, and when nothing was planned.
+   * @throws {UsageError} when no gate is closed, and when there is no plan.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @example A person has looked at the canary
    * ```ts ignore
@@ -143,7 +143,7 @@ export interface Campaign {
    *
    * @param by Who merges, for the journal: at most 200 characters.
    * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
-   * @throws {UsageError} when nothing was planned, no item fits, or a token is missing; nothing was merged.
+   * @throws {UsageError} when there is no plan, no item fits, or a token is missing; nothing was merged.
    * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else works on it.
    * @example What would be merged, and why not the others
    * ```ts ignore
@@ -156,7 +156,7 @@ export interface Campaign {
    * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
    * requests are read as well; without it no request is sent.
    *
-   * @throws {CampaignFileError | UsageError} for mistakes, when nothing was planned, and for a changed lock or journal.
+   * @throws {CampaignFileError | UsageError} for mistakes, when there is no plan, and for a modified lock or journal.
    * @example Repositories that need a person
    * ```ts ignore
    * const { causes } = await campaign.read();

@@ -199,7 +199,7 @@ export const REPORT_FORMATS = {
   ndjson: { file: "events.ndjson", help: "every event, one JSON object per line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
-  html: { file: "run.html", help: "page for people, in a browser", render: renderRunPage },
+  html: { file: "run.html", help: "page for a browser", render: renderRunPage },
   junit: {
     file: "junit.xml",
     help: "verdict and phases as test cases",
@@ -210,7 +210,7 @@ export const REPORT_FORMATS = {
     help: "links for the page of a GitLab job",
     render: (result, { links }) => renderAnnotations(result, links),
   },
-  openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
+  openmetrics: { file: "metrics.txt", help: "metrics for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
 
 // The files of reports: parses `--report FORMAT[=PATH]`, and checks the files before anything is started.

@@ -49,7 +49,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run waits for an answer, which
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run is waiting for an answer, which
  * is an end for CI. `deadline`: it did not finish in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
  * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */

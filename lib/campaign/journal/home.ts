@@ -21,7 +21,7 @@ export type OnRecord = (record: JournalRecord, place: string) => void;
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {
   /**
-   * Reads the lock; undefined when nothing was planned.
+   * Reads the lock; undefined when there is no plan.
    *
    * @throws {UsageError} when it cannot be read, was changed, or belongs to another campaign.
    */

@@ -29,7 +29,7 @@ const PLAN_FIRST: VerbFlag = {
 
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: `End with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs attention`,
+  help: `Exit with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs attention`,
 };
 
 export const campaignAdvanceVerb: Verb = {

@@ -14,7 +14,7 @@ const REVIEWER: Option<string> = {
   name: "reviewer",
   value: "NAME",
   multiple: true,
-  help: "Who is asked: a user, team:NAME or codeowners (pull-requests.reviewers of the plan)",
+  help: "Reviewer: a user, team:NAME or codeowners (default: pull-requests.reviewers of the plan)",
   parse: anyText,
 };
 
@@ -23,7 +23,7 @@ const DAILY = 20;
 const AT_MOST: Option<number> = {
   name: "at-most",
   value: "N",
-  help: `Most requests in 24 hours, with earlier ones (${DAILY})`,
+  help: `Maximum number of requests in 24 hours, including earlier ones (${DAILY})`,
   parse: wholeNumber(1, 10_000),
 };
 

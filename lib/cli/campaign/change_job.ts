@@ -23,7 +23,7 @@ import { DRY_RUN, JSON_OBJECT } from "./flags.ts";
 
 export const YES: VerbFlag = {
   name: "yes",
-  help: "Confirm the list: needed outside a terminal, for more than 20, and where people have worked",
+  help: "Confirm the list: required outside a terminal, for more than 20 items, and if people have worked on one",
 };
 
 export const CHANGE_CODES: readonly ExitName[] = [
@@ -38,11 +38,11 @@ export const CHANGE_CODES: readonly ExitName[] = [
 ];
 
 export const OF_CHANGES: Meanings = {
-  success: "the pull requests are changed; with --dry-run: they would be",
+  success: "the pull requests were changed, or with --dry-run would be",
   failed: "the forge refused one of them",
-  usage: "nothing is selected, or nothing fits; --yes is missing; a mistake in file or arguments",
+  usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
   unauthorized: "the forge refuses the token",
-  forbidden: "the token lacks a right, which the message names",
+  forbidden: "the token lacks a permission, which the message names",
   unavailable: "the forge or the directory could not be reached; the same command finishes it",
   rateLimited: "another process is using the directory",
 };

@@ -18,7 +18,7 @@ export const DIR: Option<string> = {
 
 export const ALLOW_OUTSIDE: VerbFlag = {
   name: "allow-outside",
-  help: "Permit files outside the folder of the campaign file",
+  help: "Allow files outside the folder of the campaign file",
 };
 
 export const WEBHOOK_VARIABLE: Option<string> = {
@@ -51,7 +51,7 @@ export const REASON: Option<string> = {
 
 export const SKIP_INVALID: VerbFlag = {
   name: "skip-invalid",
-  help: "Keep repositories that cannot be used as invalid items, instead of an error",
+  help: "Keep unusable repositories as invalid items instead of failing",
 };
 
 /** `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
@@ -66,7 +66,7 @@ export function duration(text: string, source: string): number {
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
-  help: "Mean time of a run, until one has finished (20m)",
+  help: "Expected time of a run, used until one has finished (20m)",
   parse: duration,
 };
 
@@ -74,7 +74,7 @@ export const FAILED: VerbFlag = { name: "failed", help: "Items that failed or we
 export const CAUSE: Option<string> = {
   name: "cause",
   value: "WORD",
-  help: "Items with this cause, by its word in `campaign status`",
+  help: "Items with this cause, as named in `campaign status`",
   parse: anyText,
 };
 export const ONLY: Option<string> = {
@@ -89,7 +89,7 @@ export const FORGE_HOST: Option<string> = {
   name: "forge-host",
   value: "HOST[=VARIABLE]",
   multiple: true,
-  help: `Host of a forge, beside ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
+  help: `Forge host, in addition to ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
     ALL_FORGES.map(({ variable }) => variable).join(", ")
   } or VARIABLE`,
   parse: anyText,
@@ -142,13 +142,13 @@ export const WAVE_CODES: readonly ExitName[] = [
 ];
 
 export const OF_WAVES: Meanings = {
-  success: "the campaign is done without failures; or it is not done",
+  success: "the campaign is done without failures, or not done yet",
   failed:
     "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
-  usage: "a mistake in file or arguments; a changed lock or journal; a token of another user",
+  usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
-    "only items that wait for an answer are left; with --exit-status also: a gate is closed, or it was stopped",
-  unavailable: "service or directory out of reach; nothing is lost, and the next wave continues",
+    "only items waiting for an answer are left; with --exit-status also: a gate is closed, or it was stopped",
+  unavailable: "service or directory unreachable; nothing is lost, and the next wave continues",
   rateLimited: "it is not done (with --exit-status); another process is running in its directory",
 };
 
@@ -156,7 +156,8 @@ export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailabl
 
 export const OF_DECISIONS: Meanings = {
   success: "the decision is recorded, and the next wave applies it",
-  usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a changed journal",
+  usage:
+    "no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   unavailable: "the directory cannot be written",
   rateLimited: "another process is running in the directory",
 };
@@ -168,8 +169,8 @@ export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success: "the decision is recorded, and the next wave applies it; no start of these items is left without an answer",
-  unavailable: "the directory cannot be written; or the service gave no answer, and the next wave asks again",
+  success: "the decision is recorded, and the next wave applies it; all starts of these items have an answer",
+  unavailable: "the directory cannot be written; or the service did not answer, and the next wave asks again",
   rateLimited:
     "another process is running in the directory; or the quota of starts is used up, and the next wave asks for the answers",
 };

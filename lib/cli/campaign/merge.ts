@@ -69,12 +69,12 @@ export const campaignMergeVerb: Verb = {
   ],
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
-    success: "everything that qualified was merged, or waits in a queue; also if nothing qualified",
-    failed: "a forge refused one that qualified; three refusals in different repositories end the command",
-    usage: "nothing was planned; no item fits; a token is missing; a changed journal",
+    success: "everything that qualified was merged or is in a queue, or nothing qualified",
+    failed: "a forge refused a pull request that qualified; three refusals in different repositories end the command",
+    usage: "there is no plan; no item matches; a token is missing; a modified journal",
     unauthorized: "a forge refuses the token",
-    forbidden: "the token lacks a right, which the message names",
-    unavailable: "a forge or the directory is out of reach; the same command continues",
+    forbidden: "the token lacks a permission, which the message names",
+    unavailable: "a forge or the directory is unreachable; the same command continues",
     rateLimited: "another process is running in the directory",
   },
   examples: [

@@ -70,7 +70,7 @@ const REHEARSAL: Option<number> = {
 const RETRY_INTERRUPTED: VerbFlag = {
   name: "retry-interrupted",
   help:
-    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; an older one refuses the file`,
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; older versions refuse the file`,
 };
 
 const PROGRAM_FLAG: Option<string> = {
@@ -104,7 +104,7 @@ export const campaignPipelineVerb: Verb = {
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "it was written",
-    usage: "nothing was planned; a mistake in file or arguments; something that the CI system cannot do",
+    usage: "there is no plan; a mistake in the file or the arguments; something that the CI system cannot do",
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],

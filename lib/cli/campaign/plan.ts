@@ -29,7 +29,7 @@ export const campaignPlanVerb: Verb = {
   meanings: {
     success: "the plan is written",
     usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
-    rateLimited: "429 for longer than it waits; another process is running in the directory",
+    rateLimited: "still rate limited (429) after waiting; another process is running in the directory",
   },
   examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
   run: plan,

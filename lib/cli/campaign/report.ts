@@ -22,7 +22,7 @@ export const campaignReportVerb: Verb = {
   meanings: {
     success: "the reports are written",
     usage:
-      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
+      "there is no plan; a mistake in the file or the arguments; a modified lock or journal; a file that cannot be written",
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign report campaign.yml"],

@@ -10,7 +10,7 @@ export const campaignResumeVerb: Verb = {
   name: "campaign resume",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Let a campaign continue that a person stopped",
+  summary: "Let a stopped campaign continue",
   group: "toolkit",
   flags: [WHERE, DECISION],
   codes: LOCAL_CODES,

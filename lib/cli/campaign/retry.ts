@@ -6,13 +6,13 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { decide, readReason, readSelection } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DECISION, OF_SETTLING, SELECTION, SETTLE_CODES, WHERE } from "./flags.ts";
 
-const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task that the file has now" };
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Allow another attempt for items that ended",
+  summary: "Allow another attempt for items that have finished",
   group: "toolkit",
   flags: [WHERE, SELECTION, [ADOPT, ALLOW_OUTSIDE], DECISION],
   codes: SETTLE_CODES,

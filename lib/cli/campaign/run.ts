@@ -13,7 +13,7 @@ import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_
 const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
-  help: "Longest time of the command; the campaign then continues without it (30 days)",
+  help: "Maximum time that the command runs; the campaign then continues without it (30 days)",
   heading: "Following",
   parse: duration,
 };
@@ -22,7 +22,7 @@ const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "the campaign is done without failures",
   awaitingInput: "it needs attention: items wait for an answer, a gate is closed, or it was stopped",
-  rateLimited: "it is not done when --timeout has passed; or another process is running in its directory",
+  rateLimited: "--timeout has passed, and it is not done; or another process is running in its directory",
 };
 
 export const campaignRunVerb: Verb = {

@@ -24,7 +24,7 @@ const WATCH: VerbFlag = {
 const STATUS_EXIT: VerbFlag = {
   name: "exit-status",
   help:
-    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} if it needs attention, ${EXIT.rateLimited} while it is not done`,
+    `Exit with the campaign's code (0, 1), ${EXIT.awaitingInput} if it needs attention, ${EXIT.rateLimited} while it is not done`,
 };
 
 export const campaignStatusVerb: Verb = {
@@ -50,7 +50,7 @@ export const campaignStatusVerb: Verb = {
     success: "it was printed",
     failed:
       "with --exit-status: done with failures or unknowns, stopped after too many failures, or a start has had no answer for two hours",
-    usage: "nothing was planned; a mistake in file or arguments; a changed lock or journal",
+    usage: "there is no plan; a mistake in the file or the arguments; a modified lock or journal",
     awaitingInput:
       "with --exit-status: it needs attention: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",

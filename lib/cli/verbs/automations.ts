@@ -241,7 +241,7 @@ export const automationsTriggerFollowVerb: Verb = {
     success: "the automation run succeeded",
     failed: "the automation run failed",
     cancelled: "the automation run was cancelled",
-    rateLimited: "429 for longer than the deadline allows; or nothing was started, since too many runs are active",
+    rateLimited: "still rate limited (429) at the deadline; or nothing was started because too many runs are active",
     deadline: "--timeout passed; the run continues, or waits for a slot, unless --on-timeout is cancel",
   },
   examples: [

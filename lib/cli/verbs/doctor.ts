@@ -236,7 +236,7 @@ export const doctorVerb: Verb = {
   usage: "",
   maxPositionals: 0,
   summary:
-    "Check token, repository, network and CI setup without starting anything; exit with the code that a job would have",
+    "Check token, repository, network and CI setup without starting anything; exit with the code a job would get",
   group: "toolkit",
   flags: [
     FOR,
@@ -251,8 +251,8 @@ export const doctorVerb: Verb = {
   ],
   codes: ASKING,
   meanings: {
-    success: "a job with the purpose of --for can start",
-    usage: "bad arguments or settings; a dashboard token that can start something",
+    success: "a job for the purpose in --for can start",
+    usage: "bad arguments or settings; a dashboard token that can start runs",
   },
   examples: [
     `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,

@@ -315,9 +315,9 @@ export const reposListVerb: Verb = {
 const OF_REPO: VerbFlag = {
   name: "repo",
   value: "REPO",
-  help: "Only those of one repository: owner/name, or its id",
+  help: "Only sandboxes of one repository: owner/name, or its id",
 };
-const WITH_STATUS: VerbFlag = { name: "status", value: "WORD", help: "Only those with this status" };
+const WITH_STATUS: VerbFlag = { name: "status", value: "WORD", help: "Only sandboxes with this status" };
 
 export const sandboxesListVerb: Verb = {
   name: "sandboxes list",

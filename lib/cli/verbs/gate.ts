@@ -111,7 +111,7 @@ export const gateVerb: Verb = {
     failed: "approvals are missing, somebody requests changes, or the forge does not show enough",
     usage: "usage error; the job has no pull request; a rule of the target would accept the status as any check",
     unauthorized: "the forge refuses the token",
-    forbidden: "the token lacks a right",
+    forbidden: "the token lacks a permission",
     unavailable: "the forge cannot be reached, or does not show the pull request",
   },
   examples: [

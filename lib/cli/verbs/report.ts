@@ -63,7 +63,7 @@ export const reportVerb: Verb = {
   group: "toolkit",
   flags: [[FROM], RESULTS, REPORTING, [OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
-  meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
+  meanings: { rateLimited: "still rate limited (429) after waiting", deadline: "the run has not ended" },
   examples: [
     'mogplex-ci report "$RUN_ID" --report markdown=summary.md',
     "mogplex-ci report --from result.json --from events.ndjson",

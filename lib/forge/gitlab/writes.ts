@@ -167,7 +167,7 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
-    // 201 also comes with a hash whose status is an error: nothing was planned.
+    // 201 also comes with a hash whose status is an error: no merge was scheduled.
     read: (value) => !isObject(value) || value.status !== "error",
     // 405 and 406: nothing is planned, or it is closed.
     refusal: (status) => status === 405 || status === 406 ? false : undefined,

@@ -99,7 +99,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     // Nothing is planned yet, which only the code of campaigns knows.
     expect(runToEnd([...line, "campaign", "status", "campaign.yml"], { cwd })).toMatchObject({
       code: EXIT.usage,
-      stderr: expect.stringContaining("nothing was planned"),
+      stderr: expect.stringContaining("there is no plan"),
     });
   });
 
@@ -118,7 +118,7 @@ campaigns.of("script.yaml", { home: "none" }).read().catch((error) => console.lo
     await build({ ...options, entryPoints: [script], outfile: file });
     expect(runToEnd([...runtime, file], { cwd: folder })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^true Cannot read campaign: nothing was planned/),
+      stdout: expect.stringMatching(/^true Cannot read campaign: there is no plan/),
     });
   });
 

@@ -107,7 +107,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   const world = campaignWorld();
   for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
     expect(await failureOf(() => world.decide(decision))).toMatch(
-      /^2 Cannot \w+ campaign: nothing was planned in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
+      /^2 Cannot \w+ campaign: there is no plan in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
     );
   }
 });
@@ -132,7 +132,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
   expect([pendingCancels, state]).toEqual([3, "stopping"]);
   expect((await world.advance()).view.pendingCancels).toBeUndefined();
   expect(await failureOf(() => world.decide(retry({ failed: true })))).toMatch(
-    /no item fits; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
+    /no item matches; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
     "the campaign continues with the next wave; 3 cancelled items stay as they are until `campaign retry`",

@@ -88,7 +88,7 @@ test("help environment, exit-codes and reports show every row of their tables", 
 
 test("--help shows a flag's default as the list of variables has it", async () => {
   expect(await help("follow", "--help")).toContain(
-    "  --timeout TIME          Longest wait: 30m, 1h30m, or 90 (seconds) [30m]\n",
+    "  --timeout TIME          Maximum wait: 30m, 1h30m, or 90 (seconds) [30m]\n",
   );
 });
 

@@ -257,7 +257,7 @@ test("approve() refuses a campaign without a closed gate, one that is at work el
   const { campaign, campaigns, definition, home } = world({ scenario: SLOW }, { canary: { size: 1, gate: "manual" } });
   const messageOf = (given: unknown, options?: object) =>
     campaign.approve(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
-  expect(await messageOf("kim")).toContain("nothing was planned");
+  expect(await messageOf("kim")).toContain("there is no plan");
   await campaign.plan();
   expect(await messageOf("kim")).toContain("2 Cannot approve campaign: no gate is closed");
   expect(await messageOf(" ")).toContain("the name of the person who approves");
@@ -273,7 +273,7 @@ test("merge() refuses a person without a name, options that do not fit, and a ho
   const { campaign } = world();
   const messageOf = (given: unknown, options?: object) =>
     campaign.merge(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
-  expect(await messageOf("kim")).toContain("nothing was planned");
+  expect(await messageOf("kim")).toContain("there is no plan");
   expect(await messageOf(" ")).toContain("the name of the person who merges");
   expect(await messageOf("kim", { nly: ["x"] })).toContain("options have no 'nly'");
   await campaign.run();
@@ -513,7 +513,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
     "the campaign, or a file that it names, has changed since the plan: what was planned holds, until `plan()` is run again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
-    "Cannot read campaign: nothing was planned in this home in memory; call `plan()`, or give the home in which it was planned",
+    "Cannot read campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",
   );
 });
 

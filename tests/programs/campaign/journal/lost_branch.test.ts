@@ -26,13 +26,13 @@ test("a lost branch of the home ends every step but plan with 2, and no reposito
   for (const act of [() => world.advance(home), () => world.run(home)]) {
     const failure = await failureOf(act);
     expect(failure).toStartWith(
-      `2 Cannot continue the campaign because nothing was planned on branch "${BRANCH}", or the branch was lost`,
+      `2 Cannot continue the campaign because there is no plan on branch "${BRANCH}", or the branch was lost`,
     );
     expect(failure).toContain(
       `run \`mogplex-ci campaign plan campaign.yml --dir d --home '${home.home}'\` once, by hand`,
     );
   }
-  expect(await failureOf(() => world.decide({ kind: "resume" }, home))).toMatch(/^2 .*nothing was planned on branch/);
+  expect(await failureOf(() => world.decide({ kind: "resume" }, home))).toMatch(/^2 .*there is no plan on branch/);
   expect([world.requests.length, world.starts]).toEqual([requests, []]);
   expect(remotes.git(remote, "for-each-ref", "--format=%(refname:short)")).toBe("");
 });

@@ -83,7 +83,7 @@ test.concurrent(
   () =>
     onGithub("lost", ["web", "api"], async ({ wave, machine, service, log }) => {
       expect((await wave()).campaign?.status).toBe("failure");
-      expect(machine.done.at(-1)?.stderr).toContain("nothing was planned");
+      expect(machine.done.at(-1)?.stderr).toContain("there is no plan");
       expect((await wave(PLAN)).campaign?.status).toBe("success");
       expect(machine.recorder.of(START)).toEqual([]);
 

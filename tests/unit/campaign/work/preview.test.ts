@@ -53,6 +53,6 @@ test("previewWave() reads runs that wait for a person", async () => {
 
 test("previewWave() needs a plan", async () => {
   expect(await failureOf(() => campaignWorld().preview())).toStartWith(
-    "2 Cannot preview the next wave: nothing was planned",
+    "2 Cannot preview the next wave: there is no plan",
   );
 });

@@ -147,7 +147,7 @@ for (const [verb, args] of DECISIONS) {
 
   test(`campaign ${verb} before a plan ends with 2`, async () => {
     const { code, stderr } = await cliWorld().campaign(verb, args);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("nothing was planned in")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("there is no plan in")]);
   });
 }
 

@@ -12,7 +12,7 @@ test("without --dir a campaign is in mogplex-campaign, and no command names it",
   try {
     const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
     expect((await world.cli(["campaign", "status", "campaign.yml"])).stderr).toBe(
-      'error: Cannot read campaign: nothing was planned in "mogplex-campaign"; ' +
+      'error: Cannot read campaign: there is no plan in "mogplex-campaign"; ' +
         "if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; " +
         "for a new campaign run `mogplex-ci campaign plan campaign.yml`\n",
     );
@@ -123,14 +123,14 @@ test("home in the campaign file says for every verb where the campaign is; a fla
   const status = (args: string[], env: Record<string, string> = {}) =>
     world.cli(["campaign", "status", "campaign.yml", ...args], { env });
   file("state/waves");
-  expect((await status([])).stderr).toContain('nothing was planned in "state/waves"; if it was planned elsewhere');
-  expect((await status(["--dir", "other"])).stderr).toContain('nothing was planned in "other"');
+  expect((await status([])).stderr).toContain('there is no plan in "state/waves"; if it was planned elsewhere');
+  expect((await status(["--dir", "other"])).stderr).toContain('there is no plan in "other"');
   file("git:origin#waves");
   expect((await status([])).stderr).toContain(
     '"git:origin#waves"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME',
   );
-  expect((await status(["--home", "dir"])).stderr).toContain('nothing was planned in "mogplex-campaign"');
+  expect((await status(["--home", "dir"])).stderr).toContain('there is no plan in "mogplex-campaign"');
   const variable = { MOGPLEX_CAMPAIGN_HOME: "git:origin#others" };
   expect((await status([], variable)).stderr).toContain('"git:origin#others"');
-  expect((await status(["--home", "dir"], variable)).stderr).toContain('nothing was planned in "mogplex-campaign"');
+  expect((await status(["--home", "dir"], variable)).stderr).toContain('there is no plan in "mogplex-campaign"');
 });

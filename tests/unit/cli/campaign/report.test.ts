@@ -39,7 +39,7 @@ test("campaign report names a report that cannot be written, ends with 2, and wr
 
 test("campaign report needs a plan", async () => {
   const { code, stderr } = await cliWorld().campaign("report");
-  expect([code, stderr]).toEqual([2, expect.stringContaining("nothing was planned in")]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("there is no plan in")]);
 });
 
 test("a campaign shows its task on the page, masked, and nowhere else", async () => {

@@ -165,18 +165,18 @@ function onTerminal(columns: number, env: Record<string, string> = {}) {
 test("Writer breaks notes and errors between words where a person reads them on a terminal, and no command and no address", () => {
   const { io, writer: out } = onTerminal(30);
   out.note("sending requests and the token to http://127.0.0.1:40001/a/long/path, unencrypted");
-  out.error("Cannot plan: nothing was planned; run `mogplex-ci campaign plan campaign.yml --dir d`, then go on");
-  out.note("this goes on with it:", "mogplex-ci campaign run campaign.yml --dir d");
+  out.error("Cannot plan: there is no plan; run `mogplex-ci campaign plan campaign.yml --dir d`, then continue");
+  out.note("this continues it:", "mogplex-ci campaign run campaign.yml --dir d");
   expect(io.text.stderr.split("\n")).toEqual([
     "note: sending requests and the",
     "  token to",
     "  http://127.0.0.1:40001/a/long/path,",
     "  unencrypted",
-    "error: Cannot plan: nothing",
-    "  was planned; run",
+    "error: Cannot plan: there is",
+    "  no plan; run",
     "  `mogplex-ci campaign plan campaign.yml --dir d`,",
-    "  then go on",
-    "note: this goes on with it:",
+    "  then continue",
+    "note: this continues it:",
     "  mogplex-ci campaign run campaign.yml --dir d",
     "",
   ]);

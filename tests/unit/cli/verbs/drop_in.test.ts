@@ -159,7 +159,7 @@ test("runs events --follow --exit-status ends with the toolkit's codes", async (
   }
 });
 
-test("runs events --follow ends with 1, or 4 with --exit-status, when the run waits for an answer", async () => {
+test("runs events --follow ends with 1, or 4 with --exit-status, when the run is waiting for an answer", async () => {
   const { cli, start } = world("awaiting-input");
   const runId = await start();
   const plain = await cli(["runs", "events", runId, "--follow"]);
