@@ -7,15 +7,7 @@ import { messageOf } from "../../error_sentence.ts";
 import type { Automation, AutomationRun, TriggerResult } from "../../model.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { DatabaseError, formatTimestamp, parseTimestamp, parseUuid, storeJson, storeText } from "../state/postgres.ts";
-import type {
-  AutomationInput,
-  AutomationRow,
-  AutomationRunRow,
-  DispatchRow,
-  RepoRow,
-  Revision,
-  WaitRow,
-} from "../state/store.ts";
+import type { AutomationRow, AutomationRunRow, DispatchRow, RepoRow, Revision, WaitRow } from "../state/store.ts";
 import { queueWork, type World } from "../state/world.ts";
 import type { Caller } from "./caller.ts";
 import { canonicalJson } from "./hash.ts";
@@ -176,6 +168,7 @@ function graphOf(row: AutomationRow): Graph {
 // Inputs of triggers in later revisions: typed ones of automations with an API trigger, and the names that other automations drop.
 
 type TriggerInput = Record<string, unknown>;
+type AutomationInput = AutomationRow["inputs"][number];
 
 // Source: contract notes of November 2026, typed inputs: 2 000 characters by default, JSON 64 KiB, 512 KiB in all.
 const DEFAULT_MAX_LENGTH = 2_000;

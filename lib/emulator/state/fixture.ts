@@ -30,6 +30,7 @@ const tokenSchema = z.object({
   scopes: z.array(z.string()),
   expiresAt: nullable(z.string()),
   revokedAt: nullable(z.string()),
+  /** Later revisions: the token may only read and trigger automations. */
   automationsOnly: z._default(z.boolean(), false),
 });
 const oauthTokenSchema = z.object({
@@ -77,12 +78,16 @@ const lifecycleSchema = z.object({
   payload: z._default(z.record(z.string(), z.unknown()), {}),
   created_at: z.string(),
 });
+/** An input that an automation with an API trigger declares. */
 const inputSchema = z.object({
   name: z.string(),
   type: z.enum(["string", "integer", "boolean", "json"]),
   required: z._default(z.boolean(), false),
+  /** Permitted values; null for any. */
   enum: nullable(z.array(z.unknown())),
+  /** Regular expression that a string has to match; null for any. */
   pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
+  /** Maximum length of a string in UTF-16 units; null for the default. */
   maxLength: nullable(z.number()),
 });
 const automationSchema = z.object({
@@ -95,6 +100,7 @@ const automationSchema = z.object({
   notes: nullable(z.string()),
   status: z.enum(["active", "inactive"]),
   publishedVersion: nullable(z.object({ id: z.guid(), versionNumber: z.number() })),
+  /** Event that starts it. `api` is the API trigger of later revisions. */
   startEvent: z.string(),
   inputs: z._default(z.array(inputSchema), []),
   permittedRepos: nullable(z.array(z.string())),

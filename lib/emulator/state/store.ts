@@ -14,138 +14,40 @@ import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.
 /** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-interface UserRow {
-  key: string;
-  id: string;
-  providerKeys: string[];
-  defaultModel: string | null;
-  hostedSandboxAccess: boolean;
-}
+/** A record of a fixture as the database has it: the id of its user in place of the key, and numbers for the times. */
+type Stored<Row, Times extends keyof Row = never> =
+  & Omit<Row, "user" | Times>
+  & { userId: string }
+  & { [Name in Times]: null extends Row[Name] ? number | null : number };
+type FixtureRows = { [List in keyof Fixture]: Fixture[List][number] };
 
-interface TokenRow {
-  id: string;
-  key: string;
-  userId: string;
-  token: string;
-  scopes: string[];
-  expiresAt: number | null;
-  revokedAt: number | null;
-  /** Later revisions: the token may only read and trigger automations. */
-  automationsOnly: boolean;
-}
+type UserRow = FixtureRows["users"];
+type TokenRow = Stored<FixtureRows["tokens"], "expiresAt" | "revokedAt"> & { id: string };
+type OAuthTokenRow = Stored<Omit<FixtureRows["oauthTokens"], "scopes">, "expiresAt"> & { scopes: string[] };
+export type RepoRow = Stored<FixtureRows["repos"]>;
 
-interface OAuthTokenRow {
-  key: string;
-  userId: string;
-  token: string;
-  clientId: string;
-  scopes: string[];
-  expiresAt: number | null;
-}
-
-export interface RepoRow {
-  id: string;
-  key: string;
-  userId: string;
-  full_name: string;
-  installation_id: number | null;
-  default_branch: string | null;
-  root_directory: string | null;
-  hidden: boolean;
-}
-
-export interface SandboxRow {
-  id: string;
-  key: string;
-  userId: string;
-  sandbox_id: string | null;
+export type SandboxRow = Stored<Omit<FixtureRows["sandboxes"], "repo">, "created_at" | "last_active_at"> & {
   repo_id: string;
-  status: string;
-  base_branch: string;
-  working_branch: string;
-  root_directory: string | null;
-  preview_url: string | null;
-  created_at: number;
-  last_active_at: number | null;
-  error: string | null;
-  install_log: string | null;
-  dev_log: string | null;
   /** When it is free again after its last run; null while a run holds it, and for a sandbox that no run booted. */
   free_at: number | null;
-}
+};
 
-interface LifecycleRow {
-  id: string;
+type LifecycleRow = Stored<Omit<FixtureRows["sandboxLifecycleEvents"], "sandbox" | "payload">, "created_at"> & {
   sandboxId: string;
-  userId: string;
-  event_type: string;
-  decision_code: string | null;
-  worker_run_id: string | null;
   payload: unknown;
-  created_at: number;
-}
+};
 
-/** An input that an automation with an API trigger declares. */
-export interface AutomationInput {
-  name: string;
-  type: "string" | "integer" | "boolean" | "json";
-  required: boolean;
-  /** Permitted values; null for any. */
-  enum: unknown[] | null;
-  /** Regular expression that a string has to match; null for any. */
-  pattern: string | null;
-  /** Maximum length of a string in UTF-16 units; null for the default. */
-  maxLength: number | null;
-}
+export type AutomationRow =
+  & Stored<Omit<FixtureRows["automations"], "permittedRepos" | "status">, "createdAt" | "updatedAt">
+  & {
+    status: string;
+    /** Ids of the repositories that it may be triggered for; null for all. */
+    permittedRepoIds: string[] | null;
+  };
 
-export interface AutomationRow {
-  id: string;
-  key: string;
-  userId: string;
-  installationId: number;
-  name: string;
-  description: string | null;
-  notes: string | null;
-  status: string;
-  publishedVersion: { id: string; versionNumber: number } | null;
-  /** Event that starts it. `api` is the API trigger of later revisions. */
-  startEvent: string;
-  inputs: AutomationInput[];
-  /** Ids of the repositories that it may be triggered for; null for all. */
-  permittedRepoIds: string[] | null;
-  createdAt: number;
-  updatedAt: number;
-}
-
-interface AgentRow {
-  id: string;
-  userId: string;
-  name: string;
-  slug: string | null;
-  model: string;
-  description: string | null;
-  category: string | null;
-  source_template: string | null;
-}
-
-interface ModelRow {
-  id: string;
-  provider: string;
-  name: string;
-  context_length: number | null;
-  pricing_input: number | null;
-  pricing_output: number | null;
-  capabilities: string[] | null;
-  is_available: boolean;
-  is_hidden: boolean;
-}
-
-/** Whether a user turned a model on or off. */
-interface PreferenceRow {
-  userId: string;
-  model_id: string;
-  is_enabled: boolean;
-}
+type AgentRow = Stored<FixtureRows["agents"]>;
+type ModelRow = FixtureRows["models"];
+type PreferenceRow = Stored<FixtureRows["modelPreferences"]>;
 
 export interface RunRow {
   id: string;
@@ -581,79 +483,53 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
 // deployed server may have any mixture of them.
 
 /** Switches for later behaviors. All are off in the base. */
-export interface Revision {
-  /** The events route returns the newest N instead of the first N. */
-  tailWindow: boolean;
-  /** A run that was cancelled while its sandbox booted stays cancelled. */
-  keepsCancelled: boolean;
-  /** Cancel goes on when the process cannot be killed. */
-  ignoresKillFailures: boolean;
-  /** An unknown `mode` is refused. */
-  checksMode: boolean;
-  /** The harness `mogplex` exists. */
-  mogplexHarness: boolean;
-  /** Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash. */
-  extraRunFields: boolean;
-  /** Tokens marked `automationsOnly` may not start runs, and may trigger automations with an API trigger only. */
-  automationsOnly: boolean;
-  /** Trigger keys are scoped to user and automation, compared, and replayed. */
-  comparedTriggers: boolean;
-  /** `GET /automations` has more than one page. In the base every page after the first is a 500. */
-  pagesAutomations: boolean;
-  /** `POST /pr-reviews/rerun` exists. */
-  prReviews: boolean;
-  /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
-  automationRunCancel: boolean;
-  /** `GET /runs/{id}/events/stream` exists. */
-  stream: boolean;
-  /** Automations with an API trigger declare typed inputs; a trigger with others is refused. */
-  typedInputs: boolean;
-  /** All other automations drop inputs with reserved names. */
-  dropsInputs: boolean;
-  /** A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. With `comparedTriggers` only. */
-  replayReason: boolean;
-  /** Metadata of an automation's run holds the input, its hash, the version's number, the trigger and the team. */
-  triggerMetadata: boolean;
-  /** An automation may name the repositories that it may be triggered for. */
-  permittedRepos: boolean;
-  /** Runs of an API trigger work on `mogplex/automation-<16 hex>` of user, automation and key. */
-  automationBranch: boolean;
-  /** `GET /runs/{id}` closes a run whose worker died. The events route does not. */
-  repairsRuns: boolean;
-  /** The harness `mogplex` writes events of its own. */
-  nativeEvents: boolean;
-  /** The sandbox of a `createBranch` run is stopped when the run ends. */
-  stopsSandboxes: boolean;
-  /** What a command prints becomes events, as the text of an agent: the first lines, and the last ones. */
-  agentOutput: boolean;
-}
-
-const BASE_REVISION: Readonly<Revision> = {
-  tailWindow: false,
-  keepsCancelled: false,
-  ignoresKillFailures: false,
-  checksMode: false,
-  mogplexHarness: false,
-  extraRunFields: false,
-  automationsOnly: false,
-  comparedTriggers: false,
-  pagesAutomations: false,
-  prReviews: false,
-  automationRunCancel: false,
-  stream: false,
-  typedInputs: false,
-  dropsInputs: false,
-  replayReason: false,
-  triggerMetadata: false,
-  permittedRepos: false,
-  automationBranch: false,
-  repairsRuns: false,
-  nativeEvents: false,
-  stopsSandboxes: false,
-  agentOutput: false,
-};
-
-export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
+export const SWITCHES = [
+  // The events route returns the newest N instead of the first N.
+  "tailWindow",
+  // A run that was cancelled while its sandbox booted stays cancelled.
+  "keepsCancelled",
+  // Cancel goes on when the process cannot be killed.
+  "ignoresKillFailures",
+  // An unknown `mode` is refused.
+  "checksMode",
+  // The harness `mogplex` exists.
+  "mogplexHarness",
+  // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash.
+  "extraRunFields",
+  // Tokens marked `automationsOnly` may not start runs, and may trigger automations with an API trigger only.
+  "automationsOnly",
+  // Trigger keys are scoped to user and automation, compared, and replayed.
+  "comparedTriggers",
+  // `GET /automations` has more than one page. In the base every page after the first is a 500.
+  "pagesAutomations",
+  // `POST /pr-reviews/rerun` exists.
+  "prReviews",
+  // `POST /automations/{id}/runs/{runId}/cancel` exists.
+  "automationRunCancel",
+  // `GET /runs/{id}/events/stream` exists.
+  "stream",
+  // Automations with an API trigger declare typed inputs; a trigger with others is refused.
+  "typedInputs",
+  // All other automations drop inputs with reserved names.
+  "dropsInputs",
+  // A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. With `comparedTriggers` only.
+  "replayReason",
+  // Metadata of an automation's run holds the input, its hash, the version's number, the trigger and the team.
+  "triggerMetadata",
+  // An automation may name the repositories that it may be triggered for.
+  "permittedRepos",
+  // Runs of an API trigger work on `mogplex/automation-<16 hex>` of user, automation and key.
+  "automationBranch",
+  // `GET /runs/{id}` closes a run whose worker died. The events route does not.
+  "repairsRuns",
+  // The harness `mogplex` writes events of its own.
+  "nativeEvents",
+  // The sandbox of a `createBranch` run is stopped when the run ends.
+  "stopsSandboxes",
+  // What a command prints becomes events, as the text of an agent: the first lines, and the last ones.
+  "agentOutput",
+] as const;
+export type Revision = Record<typeof SWITCHES[number], boolean>;
 
 /**
  * Makes a revision.
@@ -662,6 +538,6 @@ export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
  * @param switches Switches that differ from it.
  */
 export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
-  const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as unknown as Revision;
+  const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as Revision;
   return { ...all, ...switches };
 }
