@@ -5,28 +5,30 @@
  * @module
  */
 import { Hono } from "hono";
-import type { Clock, VirtualClock } from "../clock.ts";
+import { type Clock, systemClock, type VirtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { StartRequest } from "../model.ts";
 import { API_PREFIX } from "../service/contract.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
 import { joinDrivers, withRunSlots } from "./agents/drivers.ts";
 import { scriptDriver } from "./agents/script_driver.ts";
-import {
-  type EmulatorOptions,
-  readTestOptions,
-  settle,
-  type SettledOptions,
-  type TestEmulatorOptions,
-} from "./options.ts";
+import { type EmulatorOptions, readTestOptions, type TestEmulatorOptions } from "./options.ts";
 import { type ControlArguments, type ControlResult, runAction } from "./service/control.ts";
 import { firstAccount } from "./service/listings.ts";
 import { eventFeed } from "./state/event_feed.ts";
 import { checkFaultRoute, type Fault, type FaultKind, parseFault, type PlannedFault } from "./state/faults.ts";
+import { builtInFixture, type Fixture, withSubProject } from "./state/fixture.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
-import { type RunRow, Store } from "./state/store.ts";
-import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
+import { createRevision, type RunRow, Store } from "./state/store.ts";
+import {
+  type Driver,
+  healthySurroundings,
+  idleAutomationDriver,
+  idleDriver,
+  withProjects,
+  type World,
+} from "./state/world.ts";
 import { addContentsRoutes } from "./wire/contents.ts";
 import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
@@ -49,18 +51,17 @@ export interface Emulator {
 }
 
 export function makeEmulator(options: EmulatorOptions = {}): Emulator {
-  const settled = settle(options);
-  const world = makeWorld(settled);
+  const { clock = systemClock, faultClock = clock } = options;
+  const world = makeWorld(options, clock);
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
-  const faults = new Faults(options.faultClock ?? settled.clock, options.randomFaults);
+  const faults = new Faults(faultClock, options.randomFaults);
   const unfit = new Set<string>();
   const onUnfit = (runId: string) => {
     unfit.add(runId);
     options.onUnfit?.(runId);
   };
-  const hasBranch = options.hasBranch?.(world);
-  world.gitContents = options.gitContents?.(world) ?? world.gitContents;
-  const drivers = options.drivers?.(world) ?? new Map<string, Driver>();
+  const { drivers = new Map<string, Driver>(), hasBranch, contents = () => undefined } = options.local?.(world) ?? {};
+  world.gitContents = contents;
   world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
   // Without any command all know that no agent works.
@@ -155,10 +156,18 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
 }
 
-function makeWorld({ clock, fixture, startLimits, ...settings }: SettledOptions): World {
+/** Limits with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
+const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
+
+function makeWorld(options: EmulatorOptions, clock: Clock): World {
+  const { startLimits = true, startLimitScope = "token" } = options;
+  const profile = options.like === undefined ? { sandboxLimit: undefined, sandboxLingerMs: 0 } : LIKE_SERVICE;
   return {
-    ...settings,
-    store: new Store(fixture),
+    revision: createRevision("base", options.revision),
+    startLimitScope,
+    sandboxLimit: options.sandboxLimit ?? profile.sandboxLimit,
+    sandboxLingerMs: options.sandboxLingerMs ?? profile.sandboxLingerMs,
+    store: new Store(startingState(options)),
     clock: serverClock(clock),
     feed: eventFeed(),
     requests: new RequestLimiter(),
@@ -172,6 +181,13 @@ function makeWorld({ clock, fixture, startLimits, ...settings }: SettledOptions)
     automationDriver: idleAutomationDriver,
     runsCommands: false,
   };
+}
+
+/** The fixture with the projects. The built-in one then has no other repository. */
+function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
+  const names = repoNames ?? (projects.length === 0 ? undefined : []);
+  const state = withProjects(fixture ?? builtInFixture(names), projects);
+  return like === undefined || fixture !== undefined ? state : withSubProject(state);
 }
 
 /** What a client needs to reach a {@linkcode TestEmulator}: options of `createMogplex()`, and of `run()` and all other calls. */

@@ -17,7 +17,7 @@ import type { Contents } from "./state/contents.ts";
 import { parseRandomFaults, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture, parseFixture, withSubProject } from "./state/fixture.ts";
 import { createRevision, type RepoRow, type Revision, type RunRow, SWITCHES } from "./state/store.ts";
-import { type Driver, MAX_PROJECTS, type Projects, withProjects, type World } from "./state/world.ts";
+import { type Driver, MAX_PROJECTS, type Projects, type World } from "./state/world.ts";
 import type { Breaker } from "./wire/faults.ts";
 import { type LoggedRequest, requestLine } from "./wire/request.ts";
 
@@ -76,53 +76,23 @@ export interface EmulatorOptions {
   controlRoutes?: boolean | undefined;
   /** Called after each request that was answered. */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
-  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
-  hasBranch?: ((world: World) => (run: RunRow, branch: string) => boolean) | undefined;
-  /** Files of the local Git repository behind a repository. @default no repository has one */
-  gitContents?: ((world: World) => (repo: RepoRow) => Contents | undefined) | undefined;
   /** Called with the id of each run that no scenario fits. */
   onUnfit?: ((runId: string) => void) | undefined;
   /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. */
   onScripted?: ((harness: string) => void) | undefined;
-  /** Drivers by harness, which take precedence over scenarios. @default none */
-  drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
+  /** What local repositories and commands add. @default nothing */
+  local?: ((world: World) => LocalParts) | undefined;
   /** Breaks the connection of a request. @default an imitation, for requests in process */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
-/** Options of the emulator's state, with every default and the profile `like` in them. */
-export interface SettledOptions {
-  clock: Clock;
-  fixture: Fixture;
-  revision: Revision;
-  startLimits: boolean;
-  startLimitScope: "token" | "user";
-  sandboxLimit: number | undefined;
-  sandboxLingerMs: number;
-}
-
-/** Options with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
-const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
-
-/** Puts the defaults into the options of `makeEmulator()`. */
-export function settle(options: EmulatorOptions): SettledOptions {
-  const profile = options.like === undefined ? { sandboxLimit: undefined, sandboxLingerMs: 0 } : LIKE_SERVICE;
-  return {
-    clock: options.clock ?? systemClock,
-    fixture: startingState(options),
-    revision: createRevision("base", options.revision),
-    startLimits: options.startLimits ?? true,
-    startLimitScope: options.startLimitScope ?? "token",
-    sandboxLimit: options.sandboxLimit ?? profile.sandboxLimit,
-    sandboxLingerMs: options.sandboxLingerMs ?? profile.sandboxLingerMs,
-  };
-}
-
-/** The fixture with the projects. The built-in one then has no other repository. */
-function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
-  const names = repoNames ?? (projects.length === 0 ? undefined : []);
-  const state = withProjects(fixture ?? builtInFixture(names), projects);
-  return like === undefined || fixture !== undefined ? state : withSubProject(state);
+export interface LocalParts {
+  /** Drivers by harness, which take precedence over scenarios. @default none */
+  drivers?: ReadonlyMap<string, Driver> | undefined;
+  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
+  hasBranch?(run: RunRow, branch: string): boolean;
+  /** Files of the local Git repository behind a repository. @default no repository has one */
+  contents?(repo: RepoRow): Contents | undefined;
 }
 
 export interface LocalRepo {
@@ -132,8 +102,7 @@ export interface LocalRepo {
   path: string;
 }
 
-export interface StartEmulatorOptions
-  extends Omit<EmulatorOptions, "drivers" | "breaker" | "hasBranch" | "gitContents"> {
+export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "breaker"> {
   /** Port; 0 takes a free one. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
@@ -473,26 +442,17 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
     throw refuse('\'revision\' must be "base" or "later"', JSON.stringify(revision));
   }
   const names = typeof scenario === "string" ? [scenario] : scenario;
+  const fixture = builtInFixture(repos, automations);
   return {
     clock,
     like,
-    fixture: testFixture(repos, automations, like),
+    fixture: like === undefined ? fixture : withSubProject(fixture),
     sandboxLimit,
     sandboxLingerMs,
     ...(runMs !== undefined && { runDuration: () => runMs }),
     scenarios: names.flatMap(scenariosOf),
     revision: createRevision(revision),
   };
-}
-
-/** The state of a test before its first request. */
-function testFixture(
-  repos: readonly string[] | undefined,
-  automations: readonly string[] | undefined,
-  like: "service" | undefined,
-): Fixture {
-  const fixture = builtInFixture(repos, automations);
-  return like === undefined ? fixture : withSubProject(fixture);
 }
 
 /** Scenarios by the name of a built-in one, or from a text in YAML. */

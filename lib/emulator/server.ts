@@ -12,15 +12,14 @@ import { systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
-import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
+import { execDriver } from "./agents/exec_driver.ts";
 import { branchExists, currentBranch, gitContents, ProjectStore } from "./agents/git.ts";
 import { type Emulator, makeEmulator } from "./emulator.ts";
-import type { LocalRepo, StartEmulatorOptions } from "./options.ts";
+import type { LocalParts, LocalRepo, StartEmulatorOptions } from "./options.ts";
 import { type Account, firstAccount } from "./service/listings.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
-import type { Contents } from "./state/contents.ts";
-import type { RepoRow, RunRow } from "./state/store.ts";
-import { type Driver, mainUser, projectNames, type World } from "./state/world.ts";
+import type { RunRow } from "./state/store.ts";
+import { mainUser, projectNames, type World } from "./state/world.ts";
 import { socketBreaker } from "./wire/faults.ts";
 
 export interface ServedEmulator {
@@ -82,9 +81,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
       faultClock: systemClock,
       ...options,
       fixture,
-      drivers: execDrivers(options, store),
-      hasBranch: branchFinder(options.repos ?? []),
-      gitContents: contentsFinder(options.repos ?? [], store),
+      local: localParts(options, store),
       breaker: socketBreaker,
     });
     const who = account(emulator);
@@ -143,71 +140,39 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   });
 }
 
-/** Drivers that run the commands. @param store Git repositories of the projects, if there are any. */
-function execDrivers(options: StartEmulatorOptions, store: ProjectStore | undefined) {
-  const { environment, timeLimitMs, onOutput, commands = {} } = options;
-  return (world: World): ReadonlyMap<string, Driver> => {
-    const pathOf = pathFinder(world, options, store);
-    return new Map(
-      Object.entries(commands).map(([harness, command]) => [
-        harness,
-        execDriver(world, { command, pathOf, environment, timeLimitMs, onOutput }),
-      ]),
-    );
-  };
-}
-
-/** How to find the repository that a run works on: a local one, or that of a project. */
-function pathFinder(
-  world: World,
-  options: StartEmulatorOptions,
-  store: ProjectStore | undefined,
-): ExecOptions["pathOf"] {
-  const localOf = localPaths(world, options.repos ?? []);
-  const projects = new Set((options.projects ?? []).flatMap(projectNames));
-  const names = firstNames(world);
-  return (run) => {
-    const name = names.get(run.repo_id) ?? "";
-    const path = localOf(run);
-    if (path !== undefined || store === undefined || !projects.has(name)) return path;
-    return store.path(name, world.store.repos.get(run.repo_id)?.default_branch ?? "main");
-  };
-}
-
-/** Names of the repositories by id, as they are now: a repository may get another name. */
-function firstNames({ store }: World): ReadonlyMap<string, string> {
-  return new Map([...store.repos.values()].map((repo) => [repo.id, repo.full_name]));
-}
-
-/** How to find the local repository that a run works on. */
-function localPaths(world: World, repos: readonly LocalRepo[]): (run: RunRow) => string | undefined {
-  const paths = pathsOf(repos);
-  const names = firstNames(world);
-  return (run) => paths.get(names.get(run.repo_id) ?? "");
-}
-
-/** How to find the files of a repository: those of a local one, or of a project that a run has needed. */
-function contentsFinder(repos: readonly LocalRepo[], store: ProjectStore | undefined) {
-  return (world: World): (repo: RepoRow) => Contents | undefined => {
-    const names = firstNames(world);
-    const paths = pathsOf(repos);
-    return ({ id }) => {
-      const name = names.get(id) ?? "";
-      const path = paths.get(name) ?? store?.existingPath(name);
-      return path === undefined ? undefined : gitContents(path);
+/**
+ * What local repositories and commands add to the emulator.
+ * @param store Git repositories of the projects, if there are any.
+ */
+function localParts(options: StartEmulatorOptions, store: ProjectStore | undefined) {
+  const { environment, timeLimitMs, onOutput, commands = {}, repos = [], projects = [] } = options;
+  const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
+  const projectsByName = new Set(projects.flatMap(projectNames));
+  return (world: World): LocalParts => {
+    // As they are now: a repository may get another name.
+    const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
+    const nameOf = (id: string) => names.get(id) ?? "";
+    const pathOf = ({ repo_id: id }: RunRow) => {
+      const name = nameOf(id);
+      const path = paths.get(name);
+      if (path !== undefined || store === undefined || !projectsByName.has(name)) return path;
+      return store.path(name, world.store.repos.get(id)?.default_branch ?? "main");
     };
-  };
-}
-
-const pathsOf = (repos: readonly LocalRepo[]) => new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
-
-/** How to find out whether the local repository of a run has a branch, for runs without a command. */
-function branchFinder(repos: readonly LocalRepo[]) {
-  return (world: World): (run: RunRow, branch: string) => boolean => {
-    const pathOf = localPaths(world, repos);
-    return (run, branch) => {
-      const path = pathOf(run);
-      return path !== undefined && branchExists(path, branch);
+    return {
+      drivers: new Map(
+        Object.entries(commands).map(([harness, command]) => [
+          harness,
+          execDriver(world, { command, pathOf, environment, timeLimitMs, onOutput }),
+        ]),
+      ),
+      hasBranch({ repo_id: id }, branch) {
+        const path = paths.get(nameOf(id));
+        return path !== undefined && branchExists(path, branch);
+      },
+      contents({ id }) {
+        const path = paths.get(nameOf(id)) ?? store?.existingPath(nameOf(id));
+        return path === undefined ? undefined : gitContents(path);
+      },
     };
   };
 }

@@ -13,7 +13,7 @@ import { storedFile } from "../state/contents.ts";
 import { randomToken } from "../state/fixture.ts";
 import { parseTimestamp } from "../state/postgres.ts";
 import { addBulk, type RepoRow, splitScopes, type StoreOperation } from "../state/store.ts";
-import { type FilesMode, healthySurroundings, type SandboxMode, scriptedContents, type World } from "../state/world.ts";
+import { healthySurroundings, scriptedContents, type World } from "../state/world.ts";
 import { EVENT_TYPES, insertEvent, updateRun, writeEvent } from "./runs.ts";
 import { releaseSandbox } from "./sandboxes.ts";
 import { failRun } from "./worker.ts";
@@ -23,117 +23,90 @@ export type ControlArguments = Record<string, unknown>;
 /** What a control action made: `{ token }` for `addToken`. */
 export type ControlResult = Readonly<Record<string, unknown>>;
 
-type Action = (world: World, args: ControlArguments) => ControlResult | void;
+interface Action {
+  readonly names: readonly string[];
+  run(world: World, args: ControlArguments): ControlResult | void;
+}
+
+const action = (names: readonly string[], run: Action["run"]): Action => ({ names, run });
+
+/** An action that sets a part of the surroundings by its only argument. */
+function setter<Name extends keyof World["around"]>(
+  name: Name,
+  argument: string,
+  read: (args: ControlArguments, name: string) => unknown,
+): Action {
+  return action([argument], ({ around }, args) => {
+    around[name] = read(args, argument) as World["around"][Name];
+  });
+}
 
 /** Every action but those about faults, which the emulator itself keeps. */
 const ACTIONS: Readonly<Record<string, Action>> = {
-  reset: resetWorld,
-  gate(world, args) {
-    world.around.gate = enabled(args);
-  },
-  advanceClock(world, args) {
-    world.clock.advance(count(args, "seconds") * 1_000);
-  },
-  setRun,
-  appendEvents,
-  execute,
-  failStore(world, args) {
-    const table = text(args, "table");
-    world.store.failNext(text(args, "op") as StoreOperation, table, count(args, "times"));
-  },
-  failLimiter(world, args) {
-    world.around.limiterFailures = count(args, "times");
-  },
-  failQueue(world, args) {
-    world.around.queueFailures = count(args, "times");
-    if (args.message !== undefined) world.around.queueMessage = text(args, "message");
-  },
-  queueNullId(world, args) {
-    world.around.queueWithoutHandle = enabled(args);
-  },
-  failListener(world, args) {
-    world.around.listenerDown = enabled(args);
-  },
-  sandboxMode(world, args) {
-    world.around.sandboxMode = text(args, "mode") as SandboxMode;
-  },
-  filesMode(world, args) {
-    world.around.files = text(args, "mode") as FilesMode;
-  },
-  commitFile(world, args) {
+  reset: action([], resetWorld),
+  gate: setter("gate", "enabled", enabled),
+  advanceClock: action(["seconds"], ({ clock }, args) => clock.advance(count(args, "seconds") * 1_000)),
+  setRun: action(["runId", "run", "call", "deleteCall"], setRun),
+  appendEvents: action(["runId", "events", "via"], appendEvents),
+  execute: action(["runId", "script"], execute),
+  failStore: action(["op", "table", "times"], ({ store }, args) => {
+    store.failNext(text(args, "op") as StoreOperation, text(args, "table"), count(args, "times"));
+  }),
+  failLimiter: setter("limiterFailures", "times", count),
+  failQueue: action(["times", "message"], ({ around }, args) => {
+    around.queueFailures = count(args, "times");
+    if (args.message !== undefined) around.queueMessage = text(args, "message");
+  }),
+  queueNullId: setter("queueWithoutHandle", "enabled", enabled),
+  failListener: setter("listenerDown", "enabled", enabled),
+  sandboxMode: setter("sandboxMode", "mode", text),
+  filesMode: setter("files", "mode", text),
+  commitFile: action(["repo", "branch", "path", "text"], (world, args) => {
     const branch = text(args, "branch");
     const files = { [text(args, "path")]: storedFile(text(args, "text")) };
     scriptedContents(world, repoNamed(world, text(args, "repo"))).commit(branch, branch, files);
-  },
-  deleteBranch(world, args) {
+  }),
+  deleteBranch: action(["repo", "branch"], (world, args) => {
     scriptedContents(world, repoNamed(world, text(args, "repo"))).deleteBranch(text(args, "branch"));
-  },
-  setToken(world, args) {
-    overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
-  },
-  setRepo(world, args) {
-    overwrite(world.store.anyRepo(text(args, "id")), fields(args.set, "set"));
-  },
-  removeRepo(world, args) {
-    removeRepo(world, world.store.anyRepo(text(args, "id")).id);
-  },
-  addToken,
-  setSandbox(world, args) {
+  }),
+  setToken: action(["token", "set"], ({ store }, args) => {
+    overwrite(store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
+  }),
+  setRepo: action(["id", "set"], ({ store }, args) => {
+    overwrite(store.anyRepo(text(args, "id")), fields(args.set, "set"));
+  }),
+  removeRepo: action(["id"], (world, args) => removeRepo(world, world.store.anyRepo(text(args, "id")).id)),
+  addToken: action(["user", "scopes", "token"], addToken),
+  setSandbox: action(["id", "set"], ({ store }, args) => {
     const id = text(args, "id");
-    const sandbox = required(world.store.sandboxes.get(id), id);
+    const sandbox = required(store.sandboxes.get(id), id);
     const set = fields(args.set, "set");
     // The end of its run may have planned another status.
     if ("status" in set) sandbox.free_at = null;
-    world.store.addSandbox(sandbox);
+    store.addSandbox(sandbox);
     overwrite(sandbox, set);
-  },
-  setAutomationRun(world, args) {
+  }),
+  setAutomationRun: action(["id", "set"], ({ store }, args) => {
     const id = text(args, "id");
-    overwrite(required(world.store.automationRuns.get(id), id), fields(args.set, "set"));
-  },
-  bulk,
-  cursorFix(world, args) {
-    world.around.cursorFixed = enabled(args);
-  },
-};
-
-const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
-  gate: ["enabled"],
-  advanceClock: ["seconds"],
-  setRun: ["runId", "run", "call", "deleteCall"],
-  appendEvents: ["runId", "events", "via"],
-  execute: ["runId", "script"],
-  failStore: ["op", "table", "times"],
-  failLimiter: ["times"],
-  failQueue: ["times", "message"],
-  queueNullId: ["enabled"],
-  failListener: ["enabled"],
-  sandboxMode: ["mode"],
-  filesMode: ["mode"],
-  commitFile: ["repo", "branch", "path", "text"],
-  deleteBranch: ["repo", "branch"],
-  setToken: ["token", "set"],
-  setRepo: ["id", "set"],
-  removeRepo: ["id"],
-  addToken: ["user", "scopes", "token"],
-  setSandbox: ["id", "set"],
-  setAutomationRun: ["id", "set"],
-  bulk: ["what", "user", "count", "sandboxId"],
-  cursorFix: ["enabled"],
+    overwrite(required(store.automationRuns.get(id), id), fields(args.set, "set"));
+  }),
+  bulk: action(["what", "user", "count", "sandboxId"], bulk),
+  cursorFix: setter("cursorFixed", "enabled", enabled),
 };
 
 /** Runs an action. @throws {UsageError} for an unknown action, an unknown argument, or a bad one. */
-export function runAction(world: World, action: string, args: ControlArguments): ControlResult {
-  const run = lookup(ACTIONS, action);
-  if (run === undefined) {
-    const actions = ["fault", "clearFaults", ...Object.keys(ACTIONS)];
-    const near = nearest(action, actions);
-    const advice = near === undefined ? `there are ${actions.join(", ")}` : `did you mean '${near}'?`;
-    throw badArgument(`unknown action "${action}"`, advice);
+export function runAction(world: World, name: string, args: ControlArguments): ControlResult {
+  const entry = lookup(ACTIONS, name);
+  if (entry === undefined) {
+    const names = ["fault", "clearFaults", ...Object.keys(ACTIONS)];
+    const near = nearest(name, names);
+    throw badArgument(
+      `unknown action "${name}"`,
+      near === undefined ? `there are ${names.join(", ")}` : `did you mean '${near}'?`,
+    );
   }
-  const names = lookup(ARGUMENTS, action) ?? [];
-  const keys = Object.fromEntries(names.map((name) => [name, "any" as const]));
-  return run(world, checkOptions(`run control action "${action}"`, args, keys, "arguments")) ?? {};
+  const keys = Object.fromEntries(entry.names.map((each) => [each, "any" as const]));
+  return entry.run(world, checkOptions(`run control action "${name}"`, args, keys, "arguments")) ?? {};
 }
 
 function badArgument(why: string, advice?: string): UsageError {
@@ -158,7 +131,9 @@ function fields(value: unknown, name: string): Record<string, unknown> {
   throw badArgument(`"${name}" must be an object`);
 }
 
-const enabled = (args: ControlArguments) => args.enabled !== false;
+function enabled(args: ControlArguments): boolean {
+  return args.enabled !== false;
+}
 
 const TIME_FIELD = /(?:_at|At)$/;
 

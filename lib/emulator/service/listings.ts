@@ -11,17 +11,15 @@ import type { SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 import { sandboxStatus } from "./sandboxes.ts";
 
-/** Filters of {@linkcode listRepos}. */
-interface RepoFilter {
-  /** Substring of the name; `%` and `_` are wildcards. */
-  query: string | null;
-  /** Exact id; wins over `query`. An id that is not a UUID matches nothing. */
-  id: string | null;
-  /** 1 to 200. */
-  limit: number;
-}
-
-export function listRepos(world: World, userId: string, { query, id, limit }: RepoFilter): Repo[] {
+/**
+ * @param filter.query Substring of the name; `%` and `_` are wildcards.
+ * @param filter.id Exact id; wins over `query`. An id that is not a UUID matches nothing.
+ */
+export function listRepos(
+  world: World,
+  userId: string,
+  { query, id, limit }: { query: string | null; id: string | null; limit: number },
+): Repo[] {
   if (id !== null && !isUuid(id)) return [];
   world.store.guard("select", "repos");
   const lowerId = id?.toLowerCase();
@@ -43,21 +41,16 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   }));
 }
 
-/** Filters of {@linkcode listSandboxes}. */
-interface SandboxFilter {
-  /** Repository, as a UUID in any spelling. */
-  repoId: string | null;
-  status: string | null;
-  /** 1 to 200. */
-  limit: number;
-}
-
 /**
  * Sandboxes of a user, the most recently used first.
  *
  * @throws {DatabaseError} for a repository id that is not a UUID.
  */
-export function listSandboxes(world: World, userId: string, { repoId, status, limit }: SandboxFilter): Sandbox[] {
+export function listSandboxes(
+  world: World,
+  userId: string,
+  { repoId, status, limit }: { repoId: string | null; status: string | null; limit: number },
+): Sandbox[] {
   world.store.guard("select", "sandboxes");
   const repoUuid = repoId === null ? null : parseUuid(repoId);
   storeText(status);
@@ -87,31 +80,17 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
   };
 }
 
-/** A sandbox with its logs and its history. The service does not mask secrets in it. */
-interface SandboxLogs {
-  sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
-  /** The first 200 entries of its history. */
-  lifecycle_events: {
-    id: string;
-    event_type: string;
-    decision_code: string | null;
-    worker_run_id: string | null;
-    payload: unknown;
-    created_at: string;
-  }[];
-}
-
 // Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
 const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 
 /**
- * Logs of a user's sandbox.
+ * Logs and history of a user's sandbox. The service does not mask secrets in them.
  *
  * @returns Undefined if the user has no such sandbox.
  * @throws {DatabaseError} for an id that is not a UUID.
  */
-export function sandboxLogs(world: World, userId: string, id: string): SandboxLogs | undefined {
+export function sandboxLogs(world: World, userId: string, id: string) {
   world.store.guard("select", "sandboxes");
   world.driver.catchUp();
   const row = world.store.sandboxes.get(parseUuid(id));
@@ -132,16 +111,6 @@ export function sandboxLogs(world: World, userId: string, id: string): SandboxLo
   };
 }
 
-interface PresentedAgent {
-  id: string;
-  name: string;
-  slug: string | null;
-  model: string;
-  description: string | null;
-  category: string | null;
-  preset: boolean;
-}
-
 // The contract defines the form of built-in agents, not which ones there are.
 const PRESETS = [
   { name: "Code Reviewer", description: "Reads a change and comments on it", category: "Review" },
@@ -151,48 +120,26 @@ const PRESETS = [
 const PRESET_MODEL = "openai/gpt-mini";
 
 /** Built-in agents of which the user has no copy, then the user's own agents by name. */
-export function listAgents(world: World, userId: string): PresentedAgent[] {
+export function listAgents(world: World, userId: string) {
   world.store.guard("select", "agents");
   const rows = world.store.agents.filter((agent) => agent.userId === userId);
   rows.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   const userAgents = rows.slice(0, MAX_AGENTS);
   const copied = new Set(userAgents.map((agent) => agent.source_template));
   const model = world.store.users.get(userId)?.defaultModel ?? PRESET_MODEL;
-  const presets = PRESETS.filter((preset) => !copied.has(preset.name)).map((preset) => ({
-    id: `preset:${preset.name}`,
-    name: preset.name,
-    slug: null,
-    model,
-    description: preset.description,
-    category: preset.category,
-    preset: true,
-  }));
-  const agents = userAgents.map(({ id, name, slug, model, description, category }) => ({
-    id,
-    name,
-    slug,
-    model,
-    description,
-    category,
-    preset: false,
-  }));
+  const presets = PRESETS.filter(({ name }) => !copied.has(name))
+    .map((preset) => ({ id: `preset:${preset.name}`, slug: null, model, ...preset, preset: true }));
+  const agents = userAgents.map(({ id, name, slug, model, description, category }) => {
+    return { id, name, slug, model, description, category, preset: false };
+  });
   return [...presets, ...agents];
-}
-
-interface PresentedModel {
-  id: string;
-  provider: string;
-  name: string;
-  contextLength: number | null;
-  capabilities: string[];
-  pricing: { input: number | null; output: number | null };
 }
 
 // Models of these providers are reachable with the provider's own key; all others need a gateway key.
 const DIRECT_PROVIDERS = ["openai", "anthropic"];
 
 /** Models that are visible, turned on, and reachable with the user's keys; by provider. */
-export function listModels(world: World, userId: string): PresentedModel[] {
+export function listModels(world: World, userId: string) {
   world.store.guard("select", "ai_models");
   const keys = world.store.users.get(userId)?.providerKeys ?? [];
   const choices = new Map(

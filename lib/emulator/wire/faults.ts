@@ -220,10 +220,7 @@ function matchesRoute(route: string, method: string, path: string): boolean {
 
 // Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
 
-interface StreamBreaker {
-  /** @returns The error of the stream, where there is no connection to break. */
-  resetStream(): Error | undefined;
-}
+type StreamBreaker = Pick<Breaker, "resetStream">;
 
 const JUNK = [
   `: ${"x".repeat(1024 * 1024)}\n\n`,

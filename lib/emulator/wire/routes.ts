@@ -67,7 +67,6 @@ import { type Call, route } from "./route.ts";
 
 const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
 
-/** `GET /automations`. */
 const getAutomations = route(
   { scope: "read", failed: "Failed to list automations" },
   ({ world, caller, query }) => {
@@ -77,7 +76,6 @@ const getAutomations = route(
   },
 );
 
-/** `GET /automations/{automationId}`. */
 const getAutomation = route(
   { scope: "read", failed: "Failed to load automation" },
   ({ world, caller, param }) => {
@@ -87,7 +85,6 @@ const getAutomation = route(
   },
 );
 
-/** `POST /automations/{automationId}/trigger`. */
 const postTrigger = route<{ run: TriggerResult }, 202>(
   { scope: "write", failed: "Failed to trigger automation", status: 202 },
   async ({ world, caller, request, param }) => {
@@ -103,7 +100,6 @@ const postTrigger = route<{ run: TriggerResult }, 202>(
   },
 );
 
-/** `GET /automations/{automationId}/runs`. */
 const getAutomationRuns = route(
   { scope: "read", failed: "Failed to list automation runs" },
   ({ world, caller, query, param }) => ({
@@ -111,7 +107,6 @@ const getAutomationRuns = route(
   }),
 );
 
-/** `GET /automations/{automationId}/runs/{runId}`. */
 const getAutomationRun = route(
   { scope: "read", failed: "Failed to load automation run logs" },
   ({ world, caller, param }) => ({
@@ -167,7 +162,6 @@ const postPrReviewRerun = route(
 
 // Handlers of the read-only lists.
 
-/** `GET /repos`. */
 const getRepos = route({ failed: "Failed to list repos" }, ({ world, caller, query }) => ({
   repos: listRepos(world, caller.userId, {
     query: trimmedOrNull(query.get("q")),
@@ -176,7 +170,6 @@ const getRepos = route({ failed: "Failed to list repos" }, ({ world, caller, que
   }),
 }));
 
-/** `GET /sandboxes`. */
 const getSandboxes = route({ failed: "Failed to list sandboxes" }, ({ world, caller, query }) => ({
   sandboxes: listSandboxes(world, caller.userId, {
     repoId: trimmedOrNull(query.get("repo_id")),
@@ -185,7 +178,6 @@ const getSandboxes = route({ failed: "Failed to list sandboxes" }, ({ world, cal
   }),
 }));
 
-/** `GET /sandboxes/{sandboxId}/logs`. */
 const getSandboxLogs = route(
   { scope: "read", failed: "Failed to load sandbox logs" },
   ({ world, caller, param }) => {
@@ -195,12 +187,10 @@ const getSandboxLogs = route(
   },
 );
 
-/** `GET /agents`. */
 const getAgents = route({ scope: "read", failed: "Failed to list agents" }, ({ world, caller }) => ({
   agents: listAgents(world, caller.userId),
 }));
 
-/** `GET /models`. */
 const getModels = route({ scope: "read", failed: "Failed to list models" }, ({ world, caller }) => ({
   models: listModels(world, caller.userId),
 }));
@@ -255,7 +245,6 @@ function requestedRun({ world, caller, param }: Call): RunRow {
   return run;
 }
 
-/** `POST /runs`. */
 const postRun = route<StartResult, 202>(
   { scope: "write", failed: "Failed to start run", status: 202 },
   async (call) => {
@@ -271,21 +260,18 @@ const postRun = route<StartResult, 202>(
   },
 );
 
-/** `GET /runs/{runId}`. */
 const getRun = route({ failed: "Failed to load run" }, (call) => {
   const run = requestedRun(call);
   repairRun(call.world, run);
   return { run: presentRun(call.world, run) };
 });
 
-/** `GET /runs/{runId}/events`. */
 const getEvents = route<RunEvents>({ failed: "Failed to list events" }, (call) => {
   const run = requestedRun(call);
   const text = eventsBody(call.world, run, parseLimit(call.query.get("limit")));
   return jsonReply(text, 200) as Reply<Success<RunEvents>, 200>;
 });
 
-/** `POST /runs/{runId}/cancel`. */
 const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ world, caller, param }) => {
   const result = cancelRun(world, caller.userId, param("runId"));
   if (result === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
@@ -313,7 +299,6 @@ const postMcp = route({ failed: FAILED }, () => {
   return jsonReply(JSON.stringify({ jsonrpc: "2.0", id: null, error }), 200) as Reply<Success<never>, 200>;
 });
 
-/** `POST /sandboxes`. */
 const postSandbox = route<never>({ scope: "write", failed: FAILED }, async (call) => {
   refuseRestricted(call);
   const parsed = await readJson(call.world, call.request);
@@ -323,7 +308,6 @@ const postSandbox = route<never>({ scope: "write", failed: FAILED }, async (call
   return outside();
 });
 
-/** `POST /automations`. */
 const postAutomation = route<never>({ scope: "write", failed: FAILED }, async ({ world, request }) => {
   const parsed = await readJson(world, request);
   if (!parsed.ok || !parsed.value) throw new Refusal(400, "BAD_REQUEST", "Invalid JSON body");

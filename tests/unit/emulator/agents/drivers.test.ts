@@ -40,8 +40,8 @@ test("withRunSlots() lets a run that waits be streamed", async () => {
 test("makeEmulator() tells once of each harness without a command, when another one has a command", async () => {
   const told: string[] = [];
   const onScripted = (harness: string) => void told.push(harness);
-  const drivers = () => new Map([["codex", idleDriver]]);
-  const mixed = arrange({ scenarios: [TEN_SECONDS], drivers, onScripted });
+  const local = () => ({ drivers: new Map([["codex", idleDriver]]) });
+  const mixed = arrange({ scenarios: [TEN_SECONDS], local, onScripted });
   await mixed.start("a");
   expect(told).toEqual([]);
   await mixed.start("b", { harness: "claude-code" });

@@ -303,8 +303,8 @@ test("scriptDriver() works on the branch of the request when an earlier run has 
 });
 
 test("scriptDriver() works on a branch that the repository has, and not on one that it does not have", async () => {
-  const hasBranch = () => (_: unknown, branch: string) => branch === "topic";
-  const [there, missing, base] = await branchOf({ hasBranch }, [
+  const hasBranch = (_: unknown, branch: string) => branch === "topic";
+  const [there, missing, base] = await branchOf({ local: () => ({ hasBranch }) }, [
     { workingBranch: "topic", createBranch: false },
     { workingBranch: "other", createBranch: false },
     { createBranch: false },
