@@ -1,6 +1,5 @@
 /**
- * All forges, for the command and for campaigns. A program that needs only some of them has its own list, so that its bundle does not contain the
- * others.
+ * All forges with every part, for the command and for campaigns. A program that needs less has its own list.
  * @module
  */
 import { readAddress } from "./address.ts";

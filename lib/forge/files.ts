@@ -11,12 +11,12 @@ import { foldName } from "../service/repository.ts";
 import { plainText } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { readAddress } from "./address.ts";
-import { ForgeClient, NO_TOKEN } from "./client.ts";
+import { ForgeClient, type ForgeWorld, NO_TOKEN } from "./client.ts";
 import type { FileForge } from "./forge.ts";
 import { githubFiles } from "./github/files.ts";
-import { githubApi } from "./github/pulls.ts";
+import { githubApi } from "./github/address.ts";
 import { GITHUB_READER } from "./github/reader.ts";
-import { forgeOfJob, hostIn, type OpenOptions, tokenAt } from "./open.ts";
+import { forgeOfJob, hostIn, tokenAt, type TokenOptions } from "./open.ts";
 
 export interface WantedRepository {
   /** `owner/name`, with all groups. */
@@ -50,7 +50,8 @@ export interface RepositoryFiles {
   close(): Promise<void>;
 }
 
-export interface FilesOptions extends OpenOptions {
+export interface FilesOptions extends TokenOptions {
+  readonly world: ForgeWorld;
   /** Origin of a service other than the public one: a local Mogplex shows the files of its repositories itself. No token is sent there. */
   service?: string | undefined;
   /** @default the system's Git */

@@ -14,8 +14,11 @@ import type { ForgeStatuses } from "./statuses.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
 
-/** One kind of forge. Each is a file of this folder; `all.ts` and the programs list the forges that they support. */
-export interface Forge extends ClientPlace {
+/**
+ * As much of a forge as every program needs: its addresses, its token, its jobs and its files. A program has no more of a forge than it uses, since
+ * a bundler can only leave out whole records.
+ */
+export interface FileForge extends ClientPlace {
   /** Name in records and keys: `github`. */
   readonly name: string;
   /** Other forges with the same API, for sentences. */
@@ -28,25 +31,29 @@ export interface Forge extends ClientPlace {
   readonly address: AddressForm;
   /** Without a trailing slash. @param origin Scheme, host and port of its server. */
   api(origin: string): string;
-  readonly pulls: ForgePulls;
-  /** Absent if nothing can be merged there. */
-  readonly merging?: ForgeMerging;
-  readonly statuses?: ForgeStatuses;
-  /** What is changed at pull requests; absent if nothing can be changed. */
-  readonly writes?: ForgeWrites;
-  /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
-  threads?(client: ForgeClient, place: RepositoryPlace): Threads;
-  readonly notes?: ForgeNotes;
   readonly files?: ForgeFiles;
   /** Jobs of the forge's own CI system; absent if no job can detect that it runs at such a forge. */
   readonly job?: ForgeJob;
 }
 
-/** As much of a forge as choosing a token needs. */
-export type TokenForge = Pick<Forge, "name" | "variable" | "tokenHost" | "publicHost">;
+/** One kind of forge. */
+export interface Forge extends FileForge {
+  readonly pulls: ForgePulls;
+  /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
+  threads?(client: ForgeClient, place: RepositoryPlace): Threads;
+  readonly notes?: ForgeNotes;
+  /** What is read before a merge; absent if nothing can be merged there, and in programs that merge nothing, as the next two are. */
+  readonly merging?: ForgeMerging;
+  readonly statuses?: ForgeStatuses;
+  /** What is changed at pull requests; absent if nothing can be changed. */
+  readonly writes?: ForgeWrites;
+}
 
-/** As much of a forge as reading files needs. */
-export type FileForge = TokenForge & Pick<Forge, "system" | "api" | "files">;
+/** As much of a forge as choosing a token needs. */
+export type TokenForge = Pick<FileForge, "name" | "variable" | "tokenHost" | "publicHost">;
+
+/** A forge whose CI system runs the job. */
+export type OfJob<F extends FileForge> = F & { readonly job: ForgeJob };
 
 /** A pull request with the client of its forge. */
 export interface OpenPull {

@@ -1,66 +1,16 @@
 /**
- * Gitea and Forgejo.
- *
+ * Gitea and Forgejo, with every part.
  * @module
  */
-import type { ReadEnv } from "../ci/platform.ts";
-import { lookup } from "../lookup.ts";
-import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
-import { GITEA_NOTES, GITEA_TOKEN_NEEDS } from "./gitea/comments.ts";
-import { giteaFiles } from "./gitea/files.ts";
-import { giteaFindings } from "./gitea/findings.ts";
+import { GITEA_FOR_JOBS } from "./gitea/for_jobs.ts";
 import { GITEA_MERGING } from "./gitea/merging.ts";
-import { findGitea, GITEA_ADDRESS, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea/pulls.ts";
 import { GITEA_STATUSES } from "./gitea/statuses.ts";
-import { GiteaThreads } from "./gitea/threads.ts";
 import { GITEA_WRITES } from "./gitea/writes.ts";
 
-import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "./workflow_job.ts";
-
-const VARIABLE = "GITEA_TOKEN";
-const ADVICE = `put a token there, with ${GITEA_TOKEN_NEEDS}`;
-
-/** By the name of the CI system. */
-const FOLDERS: Readonly<Record<string, readonly string[]>> = {
-  // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
-  gitea: [".gitea/workflows", ".github/workflows"],
-  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older versions also read Gitea's folders.
-  forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
-};
-
-const ownHost = (env: ReadEnv) => isGiteaJob(env) ? serverHost(env) : undefined;
-
-// Source: Gitea, "API Usage".
-const api = (origin: string) => `${origin}/api/v1`;
-
 export const GITEA: Forge = {
-  name: GITEA_ADDRESS.name,
-  system: "Gitea",
-  relatives: ["Forgejo"],
-  variable: VARIABLE,
-  tokenHost: ownHost,
-  address: GITEA_ADDRESS,
-  api,
-  pulls: { largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea, findings: giteaFindings },
+  ...GITEA_FOR_JOBS,
   merging: GITEA_MERGING,
   statuses: GITEA_STATUSES,
-  threads: (client, place) => new GiteaThreads(client, place),
   writes: GITEA_WRITES,
-  notes: GITEA_NOTES,
-  files: { needs: 'the scope "read:repository"', open: giteaFiles },
-  job: {
-    ...WORKFLOW_JOB,
-    ciSystems: ["gitea", "forgejo"],
-    user: { name: "GITHUB_ACTOR", id: null },
-    host: ownHost,
-    // The job's own token, in a variable with GitHub's name, is not allowed to ask who can push.
-    tokenVariable: () => VARIABLE,
-    advice: { ask: ADVICE, note: ADVICE },
-    api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),
-    place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
-    pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pulls/`,
-    linkHosts: (env) => [new URL(serverOf(env)).hostname],
-    workflowFolders: (ciSystem) => lookup(FOLDERS, ciSystem) ?? [],
-  },
 };

@@ -1,145 +1,16 @@
 /**
- * GitLab, in the cloud and self-hosted.
+ * GitLab, with every part.
  * @module
  */
-import type { ReadEnv } from "../ci/platform.ts";
-import { UsageError } from "../errors.ts";
-import { isObject, parseJson } from "../lookup.ts";
-import { checkTokenVariable } from "../service/connection.ts";
-import { apiOf } from "./api_of.ts";
 import type { Forge } from "./forge.ts";
-import { gitlabFiles } from "./gitlab/files.ts";
-import { gitlabFindings } from "./gitlab/findings.ts";
+import { GITLAB_FOR_JOBS } from "./gitlab/for_jobs.ts";
 import { GITLAB_MERGING } from "./gitlab/merging.ts";
-import { GITLAB_NOTES, GITLAB_TOKEN_NEEDS } from "./gitlab/notes.ts";
-import { findGitlab, GITLAB_ADDRESS, readGitlab } from "./gitlab/pulls.ts";
 import { GITLAB_STATUSES } from "./gitlab/statuses.ts";
-import { GitlabThreads } from "./gitlab/threads.ts";
 import { GITLAB_WRITES } from "./gitlab/writes.ts";
-import { field, nothing, numberOf, UNREADABLE } from "./payload.ts";
-import type { AskEvent } from "./threads.ts";
-
-const HOST = "gitlab.com";
-const VARIABLE = "GITLAB_TOKEN";
-const API = "CI_API_V4_URL";
-/** Setting that names the variable with the token of a job. */
-const NAMING = "MOGPLEX_NOTE_TOKEN_VARIABLE";
 
 export const GITLAB: Forge = {
-  name: GITLAB_ADDRESS.name,
-  system: "GitLab",
-  // Source: GitLab, "REST API authentication".
-  tokenHeader: "PRIVATE-TOKEN",
-  publicHost: HOST,
-  variable: VARIABLE,
-  tokenHost: (env) => serverHost(env) ?? HOST,
-  address: GITLAB_ADDRESS,
-  // Source: GitLab, "REST API", "Make a REST API call".
-  api: (origin) => `${origin}/api/v4`,
-  pulls: {
-    largest: 1,
-    read: (client, batch) => Promise.all(batch.map((address) => readGitlab(client, address))),
-    find: findGitlab,
-    findings: gitlabFindings,
-  },
+  ...GITLAB_FOR_JOBS,
   merging: GITLAB_MERGING,
   statuses: GITLAB_STATUSES,
-  threads: (client, place) => new GitlabThreads(client, place),
   writes: GITLAB_WRITES,
-  notes: GITLAB_NOTES,
-  files: { needs: 'the scope "read_api" and the role Reporter', open: gitlabFiles },
-  job: {
-    ciSystems: ["gitlab"],
-    // Source: GitLab, "Predefined CI/CD variables".
-    user: { name: "GITLAB_USER_LOGIN", id: "GITLAB_USER_ID" },
-    host: serverHost,
-    tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
-    secretVariable: namedVariable,
-    // The API answers 404 about files to this token.
-    git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
-    advice: {
-      ask: 'put a token there, with the scope "api" and the role Developer',
-      note:
-        `put a project access token of GitLab there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
-        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
-    },
-    api: jobApi,
-    place: (env) => ({ origin: new URL(jobApi(env)).origin, repository: numberIn(env, "CI_PROJECT_ID") }),
-    pullsAt: (env) => `${env("CI_PROJECT_URL") ?? ""}/-/merge_requests/`,
-    linkHosts: (env) => {
-      const servers = [jobApi(env), env("CI_SERVER_URL") ?? ""];
-      return servers.filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
-    },
-    payload(env) {
-      const payload = env("TRIGGER_PAYLOAD") ?? "";
-      return payload.startsWith("/") ? { path: payload } : { text: payload };
-    },
-    // deno-lint-ignore require-await
-    async event(env, text) {
-      return gitlabEvent(text, Number(numberIn(env, "CI_PROJECT_ID")));
-    },
-    pull(env) {
-      if ((env("CI_MERGE_REQUEST_IID") ?? "") === "") return undefined;
-      const attempted = "find the merge request";
-      const number = Number(numberIn(env, "CI_MERGE_REQUEST_IID", attempted));
-      // In a pipeline of a fork `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project.
-      // Source: GitLab, "Predefined CI/CD variables", those of merge request pipelines.
-      const project = env("CI_MERGE_REQUEST_PROJECT_ID") ? "CI_MERGE_REQUEST_PROJECT_ID" : "CI_PROJECT_ID";
-      return { repository: numberIn(env, project, attempted), number };
-    },
-    notes: {
-      byDefault: true,
-      linksPulls: false,
-      naming: (_env, { job, node }) => ({ job: [job ?? "", node], label: job ?? "", namesPipeline: false }),
-    },
-    variables: ["CI_PROJECT_URL"],
-  },
 };
-
-function jobApi(env: ReadEnv): string {
-  return apiOf(env, "GitLab", API);
-}
-
-function namedVariable(env: ReadEnv): string {
-  return env(NAMING)?.trim() || VARIABLE;
-}
-
-function serverHost(env: ReadEnv): string | undefined {
-  const server = env("CI_SERVER_URL") ?? "";
-  return URL.canParse(server) ? new URL(server).host : undefined;
-}
-
-function numberIn(env: ReadEnv, name: string, attempted = "find the project"): string {
-  const text = env(name) ?? "";
-  if (/^[1-9]\d{0,14}$/.test(text)) return text;
-  throw new UsageError({ attempted, why: `${name} must be a number`, value: JSON.stringify(text) });
-}
-
-/**
- * The event of a GitLab webhook. Source: GitLab, "Webhook events", comment, issue and merge request events,
- * https://docs.gitlab.com/user/project/integrations/webhook_events/
- * @param text Content of `TRIGGER_PAYLOAD`: its `ref`, `id` and `variables` may differ from what the webhook sent, and texts may be cut.
- * @param project Id of the pipeline's project.
- */
-function gitlabEvent(text: string, project: number): AskEvent {
-  const body = parseJson(text);
-  if (!isObject(body)) return UNREADABLE;
-  const from = numberOf(body, "project", "id") ?? numberOf(body, "project_id");
-  if (from === undefined) return UNREADABLE;
-  if (from !== project) return nothing("the event is of another project");
-  const kind = field(body, "object_kind");
-  if (kind === "note") {
-    const id = numberOf(body, "object_attributes", "id");
-    const [pull, issue] = [numberOf(body, "merge_request", "iid"), numberOf(body, "issue", "iid")];
-    const number = pull ?? issue;
-    if (number === undefined) return nothing("the comment is neither on an issue nor on a merge request");
-    if (id === undefined) return UNREADABLE;
-    const thread = { kind: pull === undefined ? "issue" as const : "pull" as const, number };
-    return { kind: "ask", news: { thread, comment: { kind: "comment", id }, text: null } };
-  }
-  if (kind !== "issue" && kind !== "merge_request") return nothing("the event is neither of a comment nor of an issue");
-  const number = numberOf(body, "object_attributes", "iid");
-  if (number === undefined) return UNREADABLE;
-  const thread = { kind: kind === "issue" ? "issue" as const : "pull" as const, number };
-  return { kind: "ask", news: { thread, comment: null, text: null } };
-}

@@ -6,16 +6,16 @@ import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { addressAt, readAddress } from "./address.ts";
 import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
-import type { Forge, ForgeJob, ForgeNotes, OpenPull, TokenForge } from "./forge.ts";
+import type { FileForge, Forge, ForgeJob, ForgeNotes, OfJob, OpenPull, TokenForge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 import { pullNeeds } from "./needs.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
 
-export interface OpenOptions {
-  readonly forges: readonly Forge[];
+/** What choosing a token needs. */
+export interface TokenOptions {
+  readonly forges: readonly FileForge[];
   readonly env: ReadEnv;
-  readonly world: ForgeWorld;
   readonly ciSystem: string;
   /** Values of `--forge-host`. @default none */
   readonly hosts?: readonly string[] | undefined;
@@ -23,6 +23,11 @@ export interface OpenOptions {
   tokenInstead?(variable: string): ForgeToken | undefined;
   /** Whether a token is Mogplex's own, which is sent nowhere else. */
   isMogplex(token: string): boolean;
+}
+
+export interface OpenOptions extends TokenOptions {
+  readonly forges: readonly Forge[];
+  readonly world: ForgeWorld;
   /** Reads the file of an event; empty if that is not possible. */
   readFile(path: string): string;
 }
@@ -50,16 +55,14 @@ export interface OpenForge {
 
 const ATTEMPTED = "ask the forge";
 
-export type JobForge = Forge & { readonly job: ForgeJob };
-
 /** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
-export function forgeOfJob(forges: readonly Forge[], ciSystem: string): JobForge | undefined {
-  return forges.find((forge): forge is JobForge => forge.job?.ciSystems.includes(ciSystem) === true);
+export function forgeOfJob<F extends FileForge>(forges: readonly F[], ciSystem: string): OfJob<F> | undefined {
+  return forges.find((forge): forge is OfJob<F> => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
 /** The user who started the job, by the variables of the forge that runs it; undefined outside of such a job. */
 export function jobUser(
-  forges: readonly Forge[],
+  forges: readonly FileForge[],
   env: ReadEnv,
   ciSystem: string,
 ): { host: string; name: string; id: number | null } | undefined {
@@ -117,7 +120,7 @@ export interface JobNotePlace {
   readonly place: NotePlace;
   /** See {@linkcode pullNeeds}. */
   needs(): Promise<string | null>;
-  readonly forge: JobForge;
+  readonly forge: OfJob<Forge>;
   mayLink(url: string): boolean;
   /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
   pullName(url: string): string | undefined;
@@ -245,7 +248,7 @@ function isPull(url: string, base: string): boolean {
  * @returns An error if the job's cannot be used; undefined without one.
  */
 export function tokenAt(
-  options: OpenOptions,
+  options: TokenOptions,
   forge: TokenForge,
   host: string,
   all: readonly TokenForge[] = options.forges,
@@ -266,7 +269,7 @@ function pullNameAt(url: string, base: string, { notes }: Forge): string | undef
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */
-function tokenOrProblem(options: OpenOptions, forge: JobForge): ForgeToken | UsageError {
+function tokenOrProblem(options: TokenOptions, forge: OfJob<FileForge>): ForgeToken | UsageError {
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, advice: forge.job.advice.ask });
   } catch (error) {
@@ -278,8 +281,8 @@ function tokenOrProblem(options: OpenOptions, forge: JobForge): ForgeToken | Usa
 
 /** @throws {UsageError} See {@linkcode checkToken}. */
 function jobToken(
-  { env, tokenInstead, isMogplex }: OpenOptions,
-  { system, job }: JobForge,
+  { env, tokenInstead, isMogplex }: TokenOptions,
+  { system, job }: OfJob<FileForge>,
   { attempted, advice, inputAdvice = advice }: { attempted: string; advice: string; inputAdvice?: string | undefined },
 ): ForgeToken {
   const variable = job.tokenVariable(env);
@@ -294,7 +297,7 @@ function jobToken(
 
 /** Values to mask: the tokens of the forges whose CI systems may run the job. */
 export function forgeSecrets(
-  { forges, env, tokenInstead }: Pick<OpenOptions, "forges" | "env" | "tokenInstead">,
+  { forges, env, tokenInstead }: Pick<TokenOptions, "forges" | "env" | "tokenInstead">,
 ): string[] {
   return forges.flatMap(({ job, variable }) => {
     const name = job?.secretVariable?.(env) ?? variable;
@@ -348,7 +351,7 @@ export interface ForgeAccess {
 }
 
 /** For sentences: `GitHub, GitLab or Gitea`. */
-export function forgeNamesText(forges: readonly Forge[]): string {
+export function forgeNamesText(forges: readonly FileForge[]): string {
   return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
     /, ([^,]*)$/,
     " or $1",
@@ -356,10 +359,10 @@ export function forgeNamesText(forges: readonly Forge[]): string {
 }
 
 /** Where tokens are found, for sentences. */
-export function forgeTokensText(forges: readonly Forge[]): string {
+export function forgeTokensText(forges: readonly FileForge[]): string {
   const [open, own] = [true, false].map((isOpen) =>
     forges.filter(({ publicHost }) => (publicHost !== undefined) === isOpen)
-  ) as [Forge[], Forge[]];
+  ) as [FileForge[], FileForge[]];
   const others = own.map(({ system, variable }) => `for ${system} ${variable} and --forge-host HOST`);
   return [open.map(({ variable }) => variable).join(" or "), ...others].join(", or ");
 }
@@ -415,7 +418,7 @@ function mergeTokens(env: ReadEnv): string[] {
  * @throws {UsageError} if the setting is wrong, or a token is one that reads.
  */
 export function resolveMergeAccess(
-  forges: readonly Forge[],
+  forges: readonly TokenForge[],
   env: ReadEnv,
   hosts: readonly string[],
   needsNamed: boolean,

@@ -2,7 +2,7 @@
  * How a script reads the repository of a result file. It is loaded when it is needed: most scripts need no forge and no Git.
  * @module
  */
-import { ALL_FORGES } from "../forge/all.ts";
+import { FILE_FORGES } from "../forge/file_forges.ts";
 import { openRepositoryFiles, type RepositoryFiles, type WantedRepository } from "../forge/files.ts";
 import type { Session } from "../run/session.ts";
 import { resolveOrigin } from "../service/connection.ts";
@@ -16,12 +16,11 @@ export async function filesOfScript(
 ): Promise<RepositoryFiles> {
   const { origin } = client;
   return await openRepositoryFiles({
-    forges: ALL_FORGES,
+    forges: FILE_FORGES,
     env,
     world: { clock, fetch, signal, random },
     ciSystem: platform.name,
     isMogplex: (text) => text === token,
-    readFile: () => "",
     service: origin === resolveOrigin({ env: () => undefined }).origin ? undefined : origin,
   }, wanted);
 }

@@ -37,7 +37,6 @@ export function filesOpener(
       world: { clock, fetch, signal },
       openGit,
       isMogplex: (token) => redact.token(token) !== token,
-      readFile: () => "",
       service: origin === DEFAULT_ORIGIN ? undefined : origin,
     }, wanted);
 }

@@ -9,8 +9,8 @@ import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts"
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { GITEA } from "../../forge/gitea.ts";
-import { GITHUB } from "../../forge/github.ts";
+import { GITEA_FOR_JOBS } from "../../forge/gitea/for_jobs.ts";
+import { GITHUB_FOR_JOBS } from "../../forge/github/for_jobs.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
@@ -30,14 +30,14 @@ import {
   type VerbFunction,
   type Vocabulary,
 } from "../verb.ts";
-import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
+import { triggerAndFollow } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { respond } from "../verbs/respond.ts";
 import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
-const FORGES = [GITHUB, GITEA];
+const FORGES = [GITHUB_FOR_JOBS, GITEA_FOR_JOBS];
 
 export type Stage = "main" | "post";
 
@@ -76,7 +76,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     if (stage === "main") leaveMark(io, "state", statePath);
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
-    const tokenInstead = (variable: string) => variable === GITHUB.variable ? githubToken(env) : undefined;
+    const tokenInstead = (variable: string) => variable === GITHUB_FOR_JOBS.variable ? githubToken(env) : undefined;
     const actionParts = {
       option,
       vocabulary,
@@ -232,7 +232,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     input: "automation",
-    run: automationsTriggerFollowVerb.run,
+    run: triggerAndFollow,
     refuses: FOR_STARTS,
     failed: "The Mogplex automation was not triggered",
   },

@@ -6,7 +6,7 @@
 import type { ReadEnv } from "../../ci/platform.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
-import { GITLAB } from "../../forge/gitlab.ts";
+import { GITLAB_FOR_JOBS } from "../../forge/gitlab/for_jobs.ts";
 import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
 import { JOB_NOTES } from "../job/note.ts";
@@ -21,7 +21,7 @@ import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
 /** A pipeline of GitLab uses no other forge. */
-const FORGES = [GITLAB];
+const FORGES = [GITLAB_FOR_JOBS];
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";

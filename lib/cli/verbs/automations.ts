@@ -202,7 +202,7 @@ function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): 
   else live.line("continues", "");
 }
 
-async function triggerAndFollow(context: Context): Promise<number> {
+export async function triggerAndFollow(context: Context): Promise<number> {
   const { result } = await withJob(context, {
     nothing: { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" },
     async read() {

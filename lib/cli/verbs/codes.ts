@@ -30,11 +30,11 @@ export const TRIGGERING: readonly ExitName[] = [
   "deadline",
 ];
 
+export const RUN_RATE_LIMITED = "rate limited (429), or no free sandbox, until the deadline";
+export const RUN_DEADLINE = "--timeout passed; the run continues unless --on-timeout is cancel";
+
 /** Meanings for a verb that follows a run: the common table also covers automations. */
-export const OF_RUNS: Meanings = {
-  rateLimited: "rate limited (429), or no free sandbox, until the deadline",
-  deadline: "--timeout passed; the run continues unless --on-timeout is cancel",
-};
+export const OF_RUNS: Meanings = { rateLimited: RUN_RATE_LIMITED, deadline: RUN_DEADLINE };
 
 /** A remark of verbs that are about one run. */
 export const SHORT_IDS = "Outside CI, the first 8 digits of the id are enough.";

@@ -4,8 +4,8 @@
  */
 import { UsageError } from "../../errors.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
-import type { Forge } from "../../forge/forge.ts";
-import { forgeOfJob, type JobForge } from "../../forge/open.ts";
+import type { Forge, OfJob } from "../../forge/forge.ts";
+import { forgeOfJob } from "../../forge/open.ts";
 import {
   type Association,
   ASSOCIATIONS,
@@ -62,14 +62,13 @@ const ASSOCIATION: Option<Association> = {
   parse: oneOf(ASSOCIATIONS),
 };
 
-const DETAILS = [TEXT, EVENT, PULL_REQUEST, AS, ASSOCIATION];
-export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, ...DETAILS];
+export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, TEXT, EVENT, PULL_REQUEST, AS, ASSOCIATION];
 
 const ATTEMPTED = "rehearse a mention";
 
 /** @throws {UsageError} for a flag of the rehearsal without `--dry-run`. */
 export function refuseRehearsalFlags({ flags }: Context): void {
-  const flag = DETAILS.find((each) => flags.has(each) || flags.get(each) !== undefined);
+  const flag = REHEARSAL.find((each) => flags.has(each) || flags.get(each) !== undefined);
   if (flag === undefined) return;
   const advice = "add --dry-run, or leave out the flag";
   throw new UsageError({ attempted: "respond", why: `--${flag.name} is for a rehearsal`, advice });
@@ -140,7 +139,7 @@ function placeOf(context: Context): AssumedPlace {
 }
 
 /** Undefined if the variables do not name the repository: anyone can rehearse with a few of them. */
-function jobPlace(forge: JobForge, env: ReadEnv): AssumedPlace | undefined {
+function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
   const { address, job } = forge;
   try {
     const { origin, pathname } = new URL(`${job.pullsAt(env)}1`);

@@ -44,7 +44,7 @@ import {
 import { outDirectory, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
-import { OF_RUNS } from "./codes.ts";
+import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
 import { DRY_RUN, refuseRehearsalFlags, REHEARSAL, rehearseMention } from "./rehearse.ts";
 import { announce } from "./run_follow.ts";
 
@@ -214,7 +214,8 @@ export const respondVerb: Verb = {
     REHEARSAL,
   ],
   meanings: {
-    ...OF_RUNS,
+    rateLimited: RUN_RATE_LIMITED,
+    deadline: RUN_DEADLINE,
     success: "the run succeeded, or there was nothing to start and a line says why",
     unavailable: "forge or service did not answer: nothing was started, and the next event or poll tries again",
   },

@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
-import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
+import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
@@ -18,12 +18,7 @@ import {
   type ReviewState,
 } from "../model.ts";
 import { reviewStateOf } from "../review_state.ts";
-
-export const GITEA_ADDRESS: AddressForm = {
-  name: "gitea",
-  path: /^\/([\w.-]+\/[\w.-]+)\/pulls\/([1-9]\d{0,8})\/?$/,
-  part: "pulls",
-};
+import { GITEA_ADDRESS } from "./address.ts";
 
 /** Most pull requests read together. They share the waits for a server that checks for conflicts. */
 export const MAX_GITEA_PULL_REQUESTS = 20;

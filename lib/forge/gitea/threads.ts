@@ -21,7 +21,8 @@ import {
   timelineOf,
   userSchema,
 } from "./comments.ts";
-import { GITEA_ADDRESS, isForeignHead, readGitea } from "./pulls.ts";
+import { GITEA_ADDRESS } from "./address.ts";
+import { isForeignHead, readGitea } from "./pulls.ts";
 import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./teams.ts";
 import { giteaFindings } from "./findings.ts";
 import {

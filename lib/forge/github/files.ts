@@ -7,7 +7,7 @@ import { ApiError, MogplexError } from "../../errors.ts";
 import type { TreeFolder, TreeReader } from "../../git/tree.ts";
 import { readBlob } from "../blob.ts";
 import type { ForgeClient } from "../client.ts";
-import { restOf } from "./pulls.ts";
+import { restOf } from "./address.ts";
 
 // Source: GitHub, "REST API endpoints for Git references", "… for Git trees" and "… for repositories", https://docs.github.com/en/rest/git
 const repositorySchema = z.lazy(() => z.object({ default_branch: z.string() }));

@@ -9,7 +9,8 @@ import type { ForgeClient } from "../client.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
 import { checkOf, CONTEXT, listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
-import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, restOf, USER } from "./pulls.ts";
+import { restOf } from "./address.ts";
+import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, USER } from "./pulls.ts";
 
 // Source: GitHub, GraphQL reference, `PullRequest`, `RefUpdateRule`, `RequirableByPullRequest`.
 const fieldsOf = (knowsQueues: boolean) => `

@@ -7,7 +7,7 @@ import type { ForgeClient } from "../client.ts";
 import type { ForgeNotes } from "../forge.ts";
 import type { NotePlace, NoteRow } from "../note.ts";
 import { shortenMarkdown } from "../shorten.ts";
-import { restOf } from "./pulls.ts";
+import { restOf } from "./address.ts";
 import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 

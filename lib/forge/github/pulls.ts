@@ -5,7 +5,7 @@
  */
 import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
-import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
+import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
@@ -19,31 +19,14 @@ import {
   type ReviewState,
 } from "../model.ts";
 import { reviewStateOf } from "../review_state.ts";
+import { GITHUB_ADDRESS } from "./address.ts";
 import { listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
-
-export const GITHUB_ADDRESS: AddressForm = {
-  name: "github",
-  path: /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/,
-  part: "pull",
-};
 
 /** Most pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
 /** Most commits of a pull request whose authors are read. */
 export const MAX_COMMITS = 100;
-
-/** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
-export function githubApi(origin: string): string {
-  const { host } = new URL(origin);
-  if (host === "github.com") return "https://api.github.com";
-  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
-}
-
-/** Path of the REST API below the base of a host. On a self-hosted server it is next to GraphQL. */
-export function restOf(api: string): string {
-  return api.endsWith("/api") ? "/v3" : "";
-}
 
 /** A user or a program, whose number is only shown for its type. */
 export const USER = "__typename login databaseId";

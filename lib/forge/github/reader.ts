@@ -5,7 +5,7 @@
 import type { FileForge } from "../forge.ts";
 import { isGiteaJob, serverHost } from "../workflow_job.ts";
 import { githubFiles } from "./files.ts";
-import { GITHUB_ADDRESS, githubApi } from "./pulls.ts";
+import { GITHUB_ADDRESS, githubApi } from "./address.ts";
 
 const HOST = "github.com";
 
@@ -16,6 +16,7 @@ export const GITHUB_READER = {
   variable: "GITHUB_TOKEN",
   // Gitea's jobs also have a token in a variable of this name.
   tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
+  address: GITHUB_ADDRESS,
   api: githubApi,
   files: { needs: 'the permission "contents: read"', open: githubFiles },
 } as const satisfies FileForge;

@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { type ForgeStatuses, statusOf } from "../statuses.ts";
-import { restOf } from "./pulls.ts";
+import { restOf } from "./address.ts";
 
 const statusSchema = z.lazy(() =>
   z.object({ context: z.string(), state: z.string(), description: z.nullish(z.string()) })

@@ -9,7 +9,8 @@ import type { ForgeClient } from "../client.ts";
 import type { RepositoryPlace } from "../forge.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { readList, wholeList } from "../pages.ts";
-import { GITHUB_ADDRESS, readGithub, restOf } from "./pulls.ts";
+import { GITHUB_ADDRESS, restOf } from "./address.ts";
+import { readGithub } from "./pulls.ts";
 import { githubFindings } from "./findings.ts";
 import {
   type CommentPlace,

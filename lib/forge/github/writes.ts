@@ -20,7 +20,8 @@ import type {
   Refused,
   Reviewers,
 } from "../writes.ts";
-import { isLimit, restOf } from "./pulls.ts";
+import { restOf } from "./address.ts";
+import { isLimit } from "./pulls.ts";
 
 const asyncSchema = z.lazy(() =>
   z.object({

@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { isObject } from "../../lookup.ts";
-import { type AddressForm, isSamePlace, readAddress } from "../address.ts";
+import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
@@ -21,13 +21,7 @@ import {
   type ReviewState,
 } from "../model.ts";
 import { reviewStateOf } from "../review_state.ts";
-
-export const GITLAB_ADDRESS: AddressForm = {
-  name: "gitlab",
-  // Source: GitLab, "Routing": `/-/` since 12; older versions have none. Groups may be nested.
-  path: /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/,
-  part: "-/merge_requests",
-};
+import { GITLAB_ADDRESS } from "./address.ts";
 
 type MergeRequest = z.output<typeof mergeRequestSchema>;
 

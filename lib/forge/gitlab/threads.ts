@@ -11,7 +11,8 @@ import type { ForgeClient } from "../client.ts";
 import type { RepositoryPlace } from "../forge.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { readList, wholeList } from "../pages.ts";
-import { GITLAB_ADDRESS, readGitlab, toUser } from "./pulls.ts";
+import { GITLAB_ADDRESS } from "./address.ts";
+import { readGitlab, toUser } from "./pulls.ts";
 import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./findings.ts";
 import {
   type CommentPlace,

@@ -8,6 +8,7 @@ import {
   parsePullRequest,
   PUBLIC_HOSTS,
 } from "../../../lib/forge/all.ts";
+import { FILE_FORGES } from "../../../lib/forge/file_forges.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import { openForge, openJobNote, resolveForgeAccess } from "../../../lib/forge/open.ts";
 import { SECRET_VARIABLES } from "../../../lib/variables.ts";
@@ -197,6 +198,10 @@ test("ALL_FORGES names each forge for people, and the variable of each is masked
   expect(FORGE_TOKENS_TEXT).toBe("GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST");
   expect(PUBLIC_HOSTS).toEqual(["github.com", "gitlab.com"]);
   expect(ALL_FORGES.filter(({ variable }) => !SECRET_VARIABLES.includes(variable))).toEqual([]);
+});
+
+test("FILE_FORGES has every forge of ALL_FORGES, in their order", () => {
+  expect(FILE_FORGES.map(({ name }) => name)).toEqual(ALL_FORGES.map(({ name }) => name));
 });
 
 test("openForge() names the systems whose jobs it knows when there is no job, or one of another system", () => {

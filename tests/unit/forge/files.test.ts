@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { MogplexError, NetworkError, UsageError } from "../../../lib/errors.ts";
-import { ALL_FORGES } from "../../../lib/forge/all.ts";
+import { FILE_FORGES } from "../../../lib/forge/file_forges.ts";
 import { type FilesOptions, openRepositoryFiles, type RepositoryFiles } from "../../../lib/forge/files.ts";
 import type { GitFiles } from "../../../lib/git/files.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
@@ -26,12 +26,11 @@ function jobWith(
 ): { options: FilesOptions; opened: Opened[] } {
   const opened: Opened[] = [];
   const options: FilesOptions = {
-    forges: ALL_FORGES,
+    forges: FILE_FORGES,
     env: (name) => new Map(Object.entries(env)).get(name),
     world: { clock: virtualClock(), fetch: forge.fetch as Fetch, random: () => 0.5 },
     ciSystem,
     isMogplex: (token) => token.startsWith("mog_"),
-    readFile: () => "",
     // deno-lint-ignore require-await
     async openGit({ remote, credentials }) {
       const place = { remote, user: credentials?.username, password: credentials?.password };

@@ -352,7 +352,6 @@ test("execDriver() names the file that the prompt asks for, and the emulator sho
     world: { clock: systemClock },
     ciSystem: "none",
     isMogplex: () => false,
-    readFile: () => "",
     service: emulator.url,
   }, { name: "acme/web" });
   const commit = await files.head(branch) ?? "";

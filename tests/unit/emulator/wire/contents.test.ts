@@ -16,7 +16,6 @@ const filesOf = (service: TestEmulator) =>
     world: { clock: service.options.clock, fetch: service.options.fetch as Fetch },
     ciSystem: "none",
     isMogplex: () => false,
-    readFile: () => "",
     service: service.options.url,
     openGit: () =>
       Promise.reject(new MogplexError({ attempted: "read repository", why: "it is refused" }, "forbidden")),

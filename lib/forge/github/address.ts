@@ -1,0 +1,23 @@
+/**
+ * Addresses of GitHub: of its pull requests and of its APIs.
+ * @module
+ */
+import type { AddressForm } from "../address.ts";
+
+export const GITHUB_ADDRESS: AddressForm = {
+  name: "github",
+  path: /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/,
+  part: "pull",
+};
+
+/** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
+export function githubApi(origin: string): string {
+  const { host } = new URL(origin);
+  if (host === "github.com") return "https://api.github.com";
+  return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
+}
+
+/** Path of the REST API below the base of a host. On a self-hosted server it is next to GraphQL. */
+export function restOf(api: string): string {
+  return api.endsWith("/api") ? "/v3" : "";
+}

@@ -1,0 +1,36 @@
+/**
+ * GitHub, in the cloud and self-hosted: its addresses, tokens, files and jobs.
+ * @module
+ */
+import { apiOf } from "../api_of.ts";
+import type { FileForge } from "../forge.ts";
+import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "../workflow_job.ts";
+import { githubApi } from "./address.ts";
+import { GITHUB_TOKEN_NEEDS } from "./notes.ts";
+import { GITHUB_READER } from "./reader.ts";
+
+const { publicHost: HOST, variable: VARIABLE } = GITHUB_READER;
+const API = "GITHUB_API_URL";
+const PERMISSIONS = "contents: read, checks: read, issues: write and pull-requests: write";
+
+export const GITHUB_BASE: FileForge = {
+  ...GITHUB_READER,
+  job: {
+    ...WORKFLOW_JOB,
+    ciSystems: ["github"],
+    // Source: GitHub, "Variables reference".
+    user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
+    host: (env) => isGiteaJob(env) ? undefined : serverHost(env),
+    tokenVariable: () => VARIABLE,
+    advice: {
+      ask: `put a token there, with the permissions ${PERMISSIONS}`,
+      note: `put a token there, with ${GITHUB_TOKEN_NEEDS}`,
+    },
+    // On a self-hosted server the REST API is below the GraphQL API.
+    api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),
+    place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
+    pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,
+    linkHosts: (env) => [HOST, `www.${HOST}`, new URL(serverOf(env)).hostname],
+    workflowFolders: () => [".github/workflows"],
+  },
+};
