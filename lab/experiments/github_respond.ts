@@ -66,6 +66,9 @@ async function withProject(
   }
 }
 
+/** The line of a note that says how a run ended. */
+const ENDED = /^✅ \*\*Succeeded\*\*/m;
+
 const notesOf = ({ comments }: GithubProject) =>
   comments.filter(({ user }) => user?.type === "Bot").map(({ body }) => body);
 
@@ -86,19 +89,19 @@ async function ofInit(bench: Bench): Promise<void> {
     const member = await ask("lee", "@mogplex fix the failing test");
     bench.check("a member's comment becomes a run", member.code === 0, tail(member.log));
     const [note = "", ...more] = notesOf(github);
-    bench.check("one note says how it ended", more.length === 0 && /^## ✅ /m.test(note), note);
+    bench.check("one note says how it ended", more.length === 0 && ENDED.test(note), note);
     const reactions = github.reactions.join();
     bench.check("the comment has its reactions", reactions.endsWith("eyes,1002 rocket"), reactions);
 
     github.events.set(8, [{ event: "labeled", login: "lee", label: "mogplex", created_at: new Date().toISOString() }]);
     const labelled = await play("issues", { action: "labeled", issue: { number: 8 } });
-    const isRun = labelled.code === 0 && notesOf(github).length === 2 && /^## ✅ /m.test(notesOf(github)[1] ?? "");
+    const isRun = labelled.code === 0 && notesOf(github).length === 2 && ENDED.test(notesOf(github)[1] ?? "");
     bench.check("a member's label on an issue becomes a run", isRun, tail(labelled.log));
 
     const at = "https://api.github.com/repos/acme/api/pulls/7";
     github.say(7, "lee", "@mogplex name it better", { pull_request_url: at, path: "a.ts", line: 3 });
     const polled = await play("schedule", {});
-    const isPolled = polled.code === 0 && notesOf(github).length === 3 && /^## ✅ /m.test(notesOf(github)[2] ?? "");
+    const isPolled = polled.code === 0 && notesOf(github).length === 3 && ENDED.test(notesOf(github)[2] ?? "");
     bench.check("the schedule takes up a comment on a line, and nothing else", isPolled, tail(polled.log));
   });
 }
@@ -114,7 +117,7 @@ async function ofExample(bench: Bench): Promise<void> {
     bench.check("a member's comment on an issue becomes a run", member.code === 0, tail(member.log));
     github.events.set(7, [{ event: "labeled", login: "lee", label: "mogplex", created_at: new Date().toISOString() }]);
     const labelled = await play("pull_request_target", { action: "labeled", number: 7, pull_request: { number: 7 } });
-    const isRun = labelled.code === 0 && notesOf(github).length === 2 && /^## ✅ /m.test(notesOf(github)[1] ?? "");
+    const isRun = labelled.code === 0 && notesOf(github).length === 2 && ENDED.test(notesOf(github)[1] ?? "");
     bench.check("a member's label on the pull request becomes a run", isRun, tail(labelled.log));
   });
 }

@@ -34,6 +34,8 @@ export interface PlannedNote
   needs?: (() => Promise<string | null>) | undefined;
   /** A trusted line above the text, which may name the run. @default none */
   head?: ((end: NoteState) => string) | undefined;
+  /** A trusted paragraph below the text. @default none */
+  foot?: ((end: NoteState) => string | undefined) | undefined;
 }
 
 /** See the options of `renderMarkdown`. */
@@ -97,7 +99,8 @@ export async function writeContent(
   const { place, head } = plan;
   const whole = render(plan.mayLink, plan.links);
   const shortened = place.shorten?.(whole) ?? whole;
-  const summary = needs ? `${shortened}\n${needs}\n` : shortened;
+  const below = [needs, plan.foot?.(state)].filter((each) => each).map((each) => `\n${each}\n`);
+  const summary = shortened + below.join("");
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;

@@ -185,7 +185,7 @@ export function planOf(
     stop: `@${name} stop`,
     pullName: (url) => forge.pullName(url),
     head: (state) =>
-      markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts) +
-      (leftOut === undefined || state.runId === null && state.exitCode !== null ? "" : `\n\n${leftOut}`),
+      markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts),
+    foot: ({ runId, exitCode }) => runId === null && exitCode !== null ? undefined : leftOut,
   };
 }

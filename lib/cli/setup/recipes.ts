@@ -243,7 +243,9 @@ ${schedule === "none" ? "" : `  schedule: [{ cron: "${POLL_CRON[schedule]}" }]\n
 permissions: { contents: read${isGithub ? ", checks: read, issues: write, pull-requests: write, statuses: write" : ""} }
 jobs:
   respond:
-    if: github.event_name != 'issue_comment' || contains(github.event.comment.body, '@mogplex')
+    if: >-
+      github.event_name != 'issue_comment' ||
+      contains(github.event.comment.body, '@mogplex') && !startsWith(github.event.comment.body, '<!-- mogplex')
     ${where}
     timeout-minutes: 40
 ${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, as in kim,lee\n'}    steps:
