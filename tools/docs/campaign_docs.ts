@@ -4,7 +4,15 @@
  * @module
  */
 import { CAMPAIGN_FORMATS, campaignVariables } from "../../lib/campaign/report/write.ts";
-import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../../lib/campaign/view/verdicts.ts";
+import {
+  ITEM_VERDICTS,
+  type ItemState,
+  MAX_SERVICE_FAILURES,
+  MAX_WITHOUT_SANDBOX,
+  OPEN_STATES,
+  type StartVerdict,
+  VERDICT_RULES,
+} from "../../lib/campaign/view/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
@@ -71,4 +79,53 @@ export function campaignCodesTable(): string {
     verbs.set(key, [...verbs.get(key) ?? [], `\`${name.replace("campaign ", "")}\``]);
   }
   return table(["Verb", "Codes"], [...verbs].map(([codes, names]) => [names.join(", "), codes]));
+}
+
+/** Every end of a start in Markdown, its verdict or the state of its item, and more about the item. */
+const ENDS: readonly (readonly [when: string, verdict: StartVerdict | "starting" | "as it was", remark?: string])[] = [
+  ["`success`, the requirement is met", "succeeded"],
+  ["`success`, no change was needed", "unchanged", "with `require: run` or `accept-unchanged`"],
+  ["`success`, no change was needed, and one is required", "failed", '"no change"'],
+  ["`success`, the requirement is not met", "failed"],
+  [
+    "`success`, but nothing shows whether the requirement is met",
+    "unknown",
+    "until the forge or a person settles it",
+  ],
+  ["`failed`", "failed"],
+  [
+    "no free sandbox, 429, or no start left in the quota",
+    "quota",
+    `\`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox, but not for \`stop-after-failures\``,
+  ],
+  ["no answer to the start", "starting", "needs attention after 2 hours"],
+  ["503, no connection, refused by the queue", "service", `\`failed\` after ${MAX_SERVICE_FAILURES} in a row`],
+  ["`cancelled` by others", "cancelled"],
+  ["`awaiting_input`", "needs-input", "keeps its sandbox until somebody answers"],
+  ["longer than `run-timeout`", "overdue", "the campaign cancels the run"],
+  ["409, the key belongs to another request", "conflict", "unknown after a start without an answer"],
+  ["400, or the repository is unknown or was removed", "invalid"],
+  ["401, 403", "as it was", "nothing more is started; exit code 64 or 65"],
+];
+
+/** An end without a verdict uses nothing up. */
+const NO_VERDICT = {
+  starting: { ...VERDICT_RULES.service, again: "free" },
+  "as it was": { ...VERDICT_RULES.service, again: "never" },
+} as const;
+
+export function campaignVerdictsTable(): string {
+  return table(
+    ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
+    ENDS.map(([when, verdict, remark]) => {
+      const { attempt, failure, again } = { ...VERDICT_RULES, ...NO_VERDICT }[verdict];
+      return [
+        when,
+        remark === undefined ? verdict : `${verdict}; ${remark}`,
+        attempt ? "yes" : "no",
+        failure ? "yes" : "no",
+        { never: "no", attempts: "while it has attempts", free: "yes" }[again],
+      ];
+    }),
+  );
 }

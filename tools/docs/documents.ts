@@ -5,13 +5,17 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { VERDICT_RULES } from "../../lib/campaign/view/verdicts.ts";
 import { ENVIRONMENT } from "../../lib/cli/environment.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
 import { ACTION_README, actionExample, actionInputsTable, actionOutputsTable } from "./action_docs.ts";
-import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
+import {
+  campaignCodesTable,
+  campaignOutputsTable,
+  campaignReportsTable,
+  campaignVerdictsTable,
+} from "./campaign_docs.ts";
 import { campaignKeysTable, campaignLimitsTable } from "./campaign_schema.ts";
 import { exampleBlock, inputsTable, outputsTable, recipesTable, stampedFiles, withVersion } from "./component_docs.ts";
 import { exportList, libraryReference } from "./library_reference.ts";
@@ -49,19 +53,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     "campaign-reports": campaignReportsTable,
     "campaign-outputs": campaignOutputsTable,
   },
-  "docs/campaigns.md": {
-    outcomes: () =>
-      table(
-        ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
-        VERDICT_RULES.map(({ when, verdict, state, remark, attempt, failure, again }) => [
-          when,
-          [verdict ?? state ?? "as it was", remark].filter((text) => text !== "").join("; "),
-          attempt ? "yes" : "no",
-          failure ? "yes" : "no",
-          { never: "no", attempts: "while it has attempts", free: "yes" }[again],
-        ]),
-      ),
-  },
+  "docs/campaigns.md": { outcomes: campaignVerdictsTable },
   "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
   "components/README.md": { recipes: recipesTable },

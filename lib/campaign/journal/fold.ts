@@ -13,8 +13,8 @@ import {
   type ItemState,
   MAX_SERVICE_FAILURES,
   MAX_WITHOUT_SANDBOX,
-  ruleOf,
   type StartVerdict,
+  VERDICT_RULES,
 } from "../view/verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
@@ -365,7 +365,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
 
   if (isOpenStart(item)) return keepOpen(memory, item, as);
   if (start.kind === "follow-up") return endFollowUp(memory, item, record);
-  if (ruleOf(as).attempt && !start.counted) {
+  if (VERDICT_RULES[as].attempt && !start.counted) {
     start.counted = true;
     item.attempts++;
   }
@@ -424,7 +424,7 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
   const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES || isWithoutSandbox(item, as);
-  const { again } = ruleOf(as);
+  const { again } = VERDICT_RULES[as];
   if (as === "needs-input" || again === "free" && !isOver) {
     return setState(memory, item, as, "none");
   }
@@ -454,7 +454,7 @@ function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
 }
 
 function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
-  const rule = ruleOf(as);
+  const rule = VERDICT_RULES[as];
   const isGood = as === "succeeded" || as === "unchanged";
   const last = item.starts.at(-1);
   // Its run could not be cancelled: nothing shows it.

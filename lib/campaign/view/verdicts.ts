@@ -106,16 +106,8 @@ export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopp
 /** The verdict that the end of a start gives to its item: the field `as` of an `ended` record in the journal. */
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
-/** A row of {@linkcode VERDICT_RULES}. */
+/** What follows from a verdict. */
 interface VerdictRule {
-  /** How run or start ended, for people. In Markdown. */
-  when: string;
-  /** Null when the item stays as it was, and no record is written. */
-  verdict: StartVerdict | null;
-  /** The state of the item, where the row has no verdict. @default as it was */
-  state?: OpenState;
-  /** More about the item, for people; empty for nothing. */
-  remark: string;
   /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
   /** Whether it is a failure: it makes the campaign end with 1. */
@@ -126,155 +118,28 @@ interface VerdictRule {
   again: "never" | "attempts" | "free";
 }
 
+const GOOD: VerdictRule = { attempt: true, failure: false, ended: true, again: "never" };
+const FAILED: VerdictRule = { attempt: true, failure: true, ended: true, again: "attempts" };
+const REFUSED: VerdictRule = { attempt: false, failure: true, ended: true, again: "never" };
+const OPEN: VerdictRule = { attempt: true, failure: false, ended: false, again: "never" };
+const HELD: VerdictRule = { attempt: false, failure: false, ended: false, again: "free" };
+
+export const VERDICT_RULES: Readonly<Record<StartVerdict, VerdictRule>> = {
+  succeeded: GOOD,
+  unchanged: GOOD,
+  failed: FAILED,
+  overdue: FAILED,
+  cancelled: { ...FAILED, again: "never" },
+  conflict: REFUSED,
+  invalid: REFUSED,
+  unknown: OPEN,
+  "needs-input": OPEN,
+  quota: HELD,
+  service: HELD,
+};
+
 /** Starts in a row that fail because of the service or the network until the item has failed. Source: specification, section 7. */
 export const MAX_SERVICE_FAILURES = 5;
 
 /** Runs of one item in a row that found no sandbox until the item has failed. It is not a failure of the task. */
 export const MAX_WITHOUT_SANDBOX = 12;
-
-/** Every end of a start, its verdict, and what follows. Rows with the same verdict have the same consequences. */
-export const VERDICT_RULES: readonly VerdictRule[] = [
-  {
-    when: "`success`, the requirement is met",
-    verdict: "succeeded",
-    remark: "",
-    attempt: true,
-    failure: false,
-    ended: true,
-    again: "never",
-  },
-  {
-    when: "`success`, no change was needed",
-    verdict: "unchanged",
-    remark: "with `require: run` or `accept-unchanged`",
-    attempt: true,
-    failure: false,
-    ended: true,
-    again: "never",
-  },
-  {
-    when: "`success`, no change was needed, and one is required",
-    verdict: "failed",
-    remark: '"no change"',
-    attempt: true,
-    failure: true,
-    ended: true,
-    again: "attempts",
-  },
-  {
-    when: "`success`, the requirement is not met",
-    verdict: "failed",
-    remark: "",
-    attempt: true,
-    failure: true,
-    ended: true,
-    again: "attempts",
-  },
-  {
-    when: "`success`, but nothing shows whether the requirement is met",
-    verdict: "unknown",
-    remark: "until the forge or a person settles it",
-    attempt: true,
-    failure: false,
-    ended: false,
-    again: "never",
-  },
-  {
-    when: "`failed`",
-    verdict: "failed",
-    remark: "",
-    attempt: true,
-    failure: true,
-    ended: true,
-    again: "attempts",
-  },
-  {
-    when: "no free sandbox, 429, or no start left in the quota",
-    verdict: "quota",
-    remark:
-      `\`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox, but not for \`stop-after-failures\``,
-    attempt: false,
-    failure: false,
-    ended: false,
-    again: "free",
-  },
-  {
-    when: "no answer to the start",
-    verdict: null,
-    state: "starting",
-    remark: "needs attention after 2 hours",
-    attempt: false,
-    failure: false,
-    ended: false,
-    again: "free",
-  },
-  {
-    when: "503, no connection, refused by the queue",
-    verdict: "service",
-    remark: `\`failed\` after ${MAX_SERVICE_FAILURES} in a row`,
-    attempt: false,
-    failure: false,
-    ended: false,
-    again: "free",
-  },
-  {
-    when: "`cancelled` by others",
-    verdict: "cancelled",
-    remark: "",
-    attempt: true,
-    failure: true,
-    ended: true,
-    again: "never",
-  },
-  {
-    when: "`awaiting_input`",
-    verdict: "needs-input",
-    remark: "keeps its sandbox until somebody answers",
-    attempt: true,
-    failure: false,
-    ended: false,
-    again: "never",
-  },
-  {
-    when: "longer than `run-timeout`",
-    verdict: "overdue",
-    remark: "the campaign cancels the run",
-    attempt: true,
-    failure: true,
-    ended: true,
-    again: "attempts",
-  },
-  {
-    when: "409, the key belongs to another request",
-    verdict: "conflict",
-    remark: "unknown after a start without an answer",
-    attempt: false,
-    failure: true,
-    ended: true,
-    again: "never",
-  },
-  {
-    when: "400, or the repository is unknown or was removed",
-    verdict: "invalid",
-    remark: "",
-    attempt: false,
-    failure: true,
-    ended: true,
-    again: "never",
-  },
-  {
-    when: "401, 403",
-    verdict: null,
-    remark: "nothing more is started; exit code 64 or 65",
-    attempt: false,
-    failure: false,
-    ended: false,
-    again: "never",
-  },
-];
-
-export function ruleOf(verdict: StartVerdict): VerdictRule {
-  const rule = VERDICT_RULES.find((each) => each.verdict === verdict);
-  if (rule === undefined) throw new Error(`Cannot find how ${verdict} counts`);
-  return rule;
-}

@@ -54,7 +54,6 @@ const KEPT: Readonly<Record<string, readonly string[]>> = {
   "A tool makes the action, a schema or a table of a document of it.": [
     "lib/campaign/file/items.ts MAX_TITLE",
     "lib/campaign/file/schema.ts MAX_VARIABLES",
-    "lib/campaign/view/verdicts.ts VERDICT_RULES",
     "lib/cli/action/inputs.ts ACTION_INPUTS",
   ],
   "A benchmark plans campaigns with it.": [

@@ -1,19 +1,6 @@
 import { expect, test } from "bun:test";
-import { ITEM_VERDICTS, ruleOf, type StartVerdict, VERDICT_RULES } from "../../../../lib/campaign/view/verdicts.ts";
+import type { StartVerdict } from "../../../../lib/campaign/view/verdicts.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, started, uuidOf } from "../journal/sample.ts";
-
-const ENDS: StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
-
-test("VERDICT_RULES has a row for every verdict of a start, and rows of the same verdict agree", () => {
-  expect(new Set(VERDICT_RULES.map(({ verdict }) => verdict).filter((each) => each !== null))).toEqual(new Set(ENDS));
-  for (const { verdict, attempt, failure, ended, again } of VERDICT_RULES) {
-    if (verdict === null) continue;
-    expect({ attempt, failure, ended, again }).toEqual(
-      (({ attempt, failure, ended, again }) => ({ attempt, failure, ended, again }))(ruleOf(verdict)),
-    );
-  }
-  expect(() => ruleOf("skipped" as StartVerdict)).toThrow("skipped");
-});
 
 // Source: specification of campaigns, section 7.
 const ROWS: Record<
