@@ -11,21 +11,22 @@ import {
   automationsTriggerVerb,
 } from "./verbs/automations.ts";
 import { campaignAdvanceVerb } from "./campaign/advance.ts";
-import { campaignApproveVerb } from "./campaign/approve.ts";
-import { campaignAskVerb } from "./campaign/ask.ts";
+import { campaignAskVerb, campaignCloseVerb } from "./campaign/changes.ts";
 import { campaignCheckVerb } from "./campaign/check.ts";
 import { campaignPipelineVerb } from "./campaign/pipeline.ts";
-import { campaignCloseVerb } from "./campaign/close.ts";
+import {
+  campaignApproveVerb,
+  campaignResumeVerb,
+  campaignRetryVerb,
+  campaignSkipVerb,
+  campaignStopVerb,
+} from "./campaign/decisions.ts";
 import { campaignMergeVerb } from "./campaign/merge.ts";
 import { campaignNewVerb } from "./campaign/new.ts";
 import { campaignPlanVerb } from "./campaign/plan.ts";
 import { campaignReportVerb } from "./campaign/report.ts";
-import { campaignResumeVerb } from "./campaign/resume.ts";
-import { campaignRetryVerb } from "./campaign/retry.ts";
 import { campaignRunVerb } from "./campaign/run.ts";
-import { campaignSkipVerb } from "./campaign/skip.ts";
 import { campaignStatusVerb } from "./campaign/status.ts";
-import { campaignStopVerb } from "./campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { completionVerb } from "./verbs/completion.ts";
 import { dashboardVerb } from "./dashboard.ts";

@@ -90,7 +90,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
     "a mention becomes a run with a note: decides who can ask for what, starts, watches, stops; receives the function that runs a job",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
-  "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",
+  "lib/cli/campaign": "the verbs of `campaign`, and what they print",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
   "lib/cli/log": "everything that is printed while a job runs",
   "lib/cli/action": "the program inside the GitHub action",

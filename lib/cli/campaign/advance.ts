@@ -8,7 +8,7 @@ import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
+import { type CampaignPlace, campaignVerb, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
 import {
   DRY_RUN,
   FORGE,
@@ -32,12 +32,8 @@ const EXIT_STATUS: VerbFlag = {
   help: `Exit with ${EXIT.rateLimited} while the campaign is not done, ${EXIT.awaitingInput} if it needs attention`,
 };
 
-export const campaignAdvanceVerb: Verb = {
-  name: "campaign advance",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignAdvanceVerb: Verb = campaignVerb("advance", {
   summary: "Run one wave: collect, start what the limits allow, report, exit",
-  group: "toolkit",
   flags: [
     PLACE,
     [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
@@ -50,7 +46,7 @@ export const campaignAdvanceVerb: Verb = {
   meanings: OF_WAVES,
   examples: ["mogplex-ci campaign advance campaign.yml"],
   run: advance,
-};
+});
 
 async function advance(context: Context): Promise<number> {
   const { flags, option } = context;

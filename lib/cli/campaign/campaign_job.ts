@@ -1,5 +1,5 @@
 /**
- * Shared by the verbs of `campaign`: a wave with its log, reports and exit code; a decision; and the campaign of a verb.
+ * Shared by the verbs of `campaign`: the row of a verb, a wave with its log, reports and exit code, and the campaign of a verb.
  * @module
  */
 import {
@@ -10,7 +10,6 @@ import {
   type StepInternals,
 } from "../../campaign/campaign.ts";
 import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
-import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
 import type { Lock } from "../../campaign/journal/lock.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
@@ -26,17 +25,15 @@ import {
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
-import { personOf, type Platform, UNKNOWN_PERSON } from "../../ci/platform.ts";
+import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { machineUser } from "../../files/processes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
-import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { checkAppends } from "../extras.ts";
 import { addCampaignRun } from "../history.ts";
@@ -46,25 +43,19 @@ import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
 import { HOME, SHOW_TASK } from "../options.ts";
-import { isLaptop, requiredArgument } from "../settings.ts";
-import type { Context } from "../verb.ts";
-import {
-  ALLOW_OUTSIDE,
-  BY,
-  CAUSE,
-  DIR,
-  DRY_RUN,
-  FAILED,
-  FORGE_HOST,
-  JSON_OBJECT,
-  ONLY,
-  REASON,
-  RUN_HISTORY,
-  STUCK_AFTER,
-  WEBHOOK_VARIABLE,
-} from "./flags.ts";
+import { requiredArgument } from "../settings.ts";
+import type { Context, Verb } from "../verb.ts";
+import { ALLOW_OUTSIDE, DIR, FORGE_HOST, JSON_OBJECT, RUN_HISTORY, STUCK_AFTER, WEBHOOK_VARIABLE } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { BY_HAND, statusText } from "./status_text.ts";
+import { statusText } from "./status_text.ts";
+
+/** A verb that is about one campaign. */
+export function campaignVerb(
+  name: string,
+  verb: Omit<Verb, "name" | "usage" | "maxPositionals" | "group">,
+): Verb {
+  return { name: `campaign ${name}`, usage: "<file>", maxPositionals: 1, group: "toolkit", ...verb };
+}
 
 // A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
 
@@ -263,65 +254,6 @@ export function printStatus(
   }));
 }
 
-// Records a decision about a campaign and explains its effect.
-
-export function readSelection(context: Context): Selection {
-  const { flags, option } = context;
-  return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY), shortIds: isLaptop(context) };
-}
-
-/** The reason of a decision; empty without one. */
-export function readReason({ option }: Context): { reason?: string } {
-  const reason = option(REASON)?.trim();
-  return reason ? { reason } : {};
-}
-
-/** Most names of items that are printed. */
-const MAX_NAMES = 20;
-
-/** Whether a person has stopped it, so that no wave starts anything. What is retried passes a gate. */
-function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
-  return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
-}
-
-/** Decisions after which the next wave starts something. */
-const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
-
-/** The decision with its reason masked for the journal: people paste all kinds of text. */
-function masked(decision: Decision, redact: (text: string) => string): Decision {
-  return decision.reason === undefined ? decision : { ...decision, reason: redact(decision.reason) };
-}
-
-/** Records the decision, prints its effect, and returns the exit code. @throws as `decideCampaign` does. */
-export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
-  const { flags, writer } = context;
-  const place = readPlace(context, verb);
-  maskToken(context);
-  const dryRun = flags.has(DRY_RUN);
-  const options = { ...place.options, by: decider(context), dryRun };
-  const { items, text, view, isElsewhere = false, error } = await decideCampaign(
-    place.path,
-    masked(decision, writer.redact),
-    options,
-    place.internals,
-  );
-  if (!dryRun && !isElsewhere) await refreshReports(context, place, view);
-  if (flags.has(JSON_OBJECT)) {
-    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
-    return codeOf(context, error);
-  }
-  writer.out(writer.untrusted(text));
-  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
-  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
-  if (!dryRun && STARTING.includes(decision.kind)) {
-    const isStopped = isStoppedByPerson(view);
-    const command = campaignCommand(place.command, isStopped ? "resume" : "advance");
-    const text = isStopped ? "The campaign is stopped. To let it continue:" : BY_HAND;
-    writer.out(writer.untrusted(text), own`  ${writer.untrusted(command)}`);
-  }
-  return codeOf(context, error);
-}
-
 /** Writes the reports again if a wave has written some: otherwise they would show the old state of items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
@@ -333,13 +265,6 @@ function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
   } catch {
     return false;
   }
-}
-
-/** Reports why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer, vocabulary }: Context, error: unknown): number {
-  if (error === undefined) return EXIT.success;
-  explain(error, writer, vocabulary);
-  return exitCodeFor(error);
 }
 
 // The campaign of a verb, and what the library needs for it.
@@ -433,14 +358,6 @@ export function maskToken(context: Context): void {
   } catch {
     // No token, nothing to mask.
   }
-}
-
-/** The flag, otherwise a name from the environment or, for a person, of the user of this machine. */
-export function decider(context: Context): string {
-  const { option, io, writer } = context;
-  const person = personOf(io.env);
-  const user = person === UNKNOWN_PERSON && isLaptop(context) ? machineUser() : null;
-  return writer.redact(option(BY)?.trim() || (user ?? person));
 }
 
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.

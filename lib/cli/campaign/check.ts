@@ -9,23 +9,20 @@ import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { requiredArgument } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
+import { campaignVerb } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
 /** Not one object per line: the output is a single object. */
 const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
 
-export const campaignCheckVerb: Verb = {
-  name: "campaign check",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignCheckVerb: Verb = campaignVerb("check", {
   summary: "Check a campaign file and the files that it names, offline",
-  group: "toolkit",
   flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
   examples: ["mogplex-ci campaign check campaign.yml"],
   run: check,
-};
+});
 
 async function check(context: Context): Promise<number> {
   const { io, flags, option, writer } = context;

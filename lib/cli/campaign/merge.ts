@@ -9,7 +9,8 @@ import { own } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
 import { oneOf, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
-import { decider, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { decider } from "./decisions.ts";
 import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
 
 const AT_MOST: Option<number> = {
@@ -53,12 +54,8 @@ const OWN_APPROVAL: VerbFlag = {
   help: "Accept approvals by the requester and the token's user; not in a job",
 };
 
-export const campaignMergeVerb: Verb = {
-  name: "campaign merge",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignMergeVerb: Verb = campaignVerb("merge", {
   summary: "Merge the pull requests that people have approved and whose checks are green",
-  group: "toolkit",
   flags: [
     WHERE,
     [CAUSE, ONLY, AT_MOST],
@@ -82,7 +79,7 @@ export const campaignMergeVerb: Verb = {
     "mogplex-ci campaign merge campaign.yml --at-most 5 --method squash",
   ],
   run: merge,
-};
+});
 
 async function merge(context: Context): Promise<number> {
   const { flags, option, writer } = context;

@@ -11,7 +11,7 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText, HOME } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
-import { maskToken, readPlace } from "./campaign_job.ts";
+import { campaignVerb, maskToken, readPlace } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DIR, duration, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
 
 const FORMAT: Option<string> = {
@@ -87,12 +87,8 @@ const FROM_JOB: Option<string> = {
   parse: fitting(/^[A-Za-z0-9][A-Za-z0-9 _.:-]{0,100}$/, "the name of a job"),
 };
 
-export const campaignPipelineVerb: Verb = {
-  name: "campaign pipeline",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   summary: "Write a CI pipeline whose jobs run the waves; send no request",
-  group: "toolkit",
   flags: [
     // The jobs do not name these variables: the file has one with a usual name.
     [DIR, HOME, ALLOW_OUTSIDE],
@@ -109,7 +105,7 @@ export const campaignPipelineVerb: Verb = {
   },
   examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],
   run: pipeline,
-};
+});
 
 async function pipeline(context: Context): Promise<number> {
   const { flags, option, writer, io } = context;

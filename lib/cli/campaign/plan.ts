@@ -13,17 +13,13 @@ import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, readPlace, refreshReports } from "./campaign_job.ts";
+import { type CampaignPlace, campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
 const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
 
-export const campaignPlanVerb: Verb = {
-  name: "campaign plan",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignPlanVerb: Verb = campaignVerb("plan", {
   summary: "Freeze the list of repositories, and compute when the campaign will end; start nothing",
-  group: "toolkit",
   flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
@@ -33,7 +29,7 @@ export const campaignPlanVerb: Verb = {
   },
   examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
   run: plan,
-};
+});
 
 async function plan(context: Context): Promise<number> {
   const { flags, option, writer } = context;

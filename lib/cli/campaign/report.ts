@@ -8,15 +8,11 @@ import { EXIT } from "../../exit_codes.ts";
 import { planNote } from "../job/note.ts";
 import { NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb } from "../verb.ts";
-import { maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
+import { campaignVerb, maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
-export const campaignReportVerb: Verb = {
-  name: "campaign report",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignReportVerb: Verb = campaignVerb("report", {
   summary: "Write the reports of a campaign again, from its lock and journal",
-  group: "toolkit",
   flags: [PLACE, FORGE, [SHOW_TASK], NOTE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
@@ -27,7 +23,7 @@ export const campaignReportVerb: Verb = {
   },
   examples: ["mogplex-ci campaign report campaign.yml"],
   run: report,
-};
+});
 
 async function report(context: Context): Promise<number> {
   const { flags, writer } = context;

@@ -6,7 +6,7 @@
 import { JSON_LINES, NOTE, ON_INTERRUPT, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
-import { endWithCampaign, readPlace } from "./campaign_job.ts";
+import { campaignVerb, endWithCampaign, readPlace } from "./campaign_job.ts";
 import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
 /** In milliseconds. */
@@ -25,12 +25,8 @@ const OF_RUN: Meanings = {
   rateLimited: "--timeout has passed, and it is not done; or another process is running in its directory",
 };
 
-export const campaignRunVerb: Verb = {
-  name: "campaign run",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignRunVerb: Verb = campaignVerb("run", {
   summary: "Follow a campaign until it is done, with a live table or a line for each change",
-  group: "toolkit",
   flags: [
     PLACE,
     [RUN_TIMEOUT, ON_INTERRUPT],
@@ -44,7 +40,7 @@ export const campaignRunVerb: Verb = {
   meanings: OF_RUN,
   examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
   run,
-};
+});
 
 async function run(context: Context): Promise<number> {
   const { flags, option } = context;

@@ -11,7 +11,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/interrupts.ts";
 import { isInteractive } from "../log/writer.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
+import { type CampaignPlace, campaignVerb, maskToken, printStatus, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
 const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
@@ -27,12 +27,8 @@ const STATUS_EXIT: VerbFlag = {
     `Exit with the campaign's code (0, 1), ${EXIT.awaitingInput} if it needs attention, ${EXIT.rateLimited} while it is not done`,
 };
 
-export const campaignStatusVerb: Verb = {
-  name: "campaign status",
-  usage: "<file>",
-  maxPositionals: 1,
+export const campaignStatusVerb: Verb = campaignVerb("status", {
   summary: "Print the state of a campaign and what needs attention",
-  group: "toolkit",
   flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [
     "success",
@@ -58,7 +54,7 @@ export const campaignStatusVerb: Verb = {
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
   run: status,
-};
+});
 
 async function status(context: Context): Promise<number> {
   const { flags } = context;

@@ -1,5 +1,5 @@
 /**
- * What `campaign ask` and `campaign close` share: the list of changes, a person's confirmation, and the results.
+ * `campaign ask` and `campaign close`: change pull requests, after a list of the changes that a person confirms.
  * @module
  */
 import {
@@ -10,23 +10,24 @@ import {
   type PullChange,
   whyConfirm,
 } from "../../campaign/change_pulls.ts";
+import { reviewer } from "../../campaign/file/rules.ts";
 import { UsageError } from "../../errors.ts";
-import { EXIT, type ExitName } from "../../exit_codes.ts";
+import type { ExitName } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
-import { exitCodeFor } from "../../errors.ts";
-import { explain } from "../explain.ts";
 import { isInteractive } from "../log/writer.ts";
-import type { Context, Meanings, VerbFlag } from "../verb.ts";
-import { decider, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
-import { DRY_RUN, JSON_OBJECT } from "./flags.ts";
+import { anyText, wholeNumber } from "../options.ts";
+import type { Context, Meanings, Option, Verb, VerbFlag } from "../verb.ts";
+import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { codeOf, decider, readSelection, requiredReason } from "./decisions.ts";
+import { BY, DECISION, DRY_RUN, FORGE, JSON_OBJECT, SELECTION, WHERE } from "./flags.ts";
 
-export const YES: VerbFlag = {
+const YES: VerbFlag = {
   name: "yes",
   help: "Confirm the list: required outside a terminal, for more than 20 items, and if people have worked on one",
 };
 
-export const CHANGE_CODES: readonly ExitName[] = [
+const CHANGE_CODES: readonly ExitName[] = [
   "success",
   "failed",
   "usage",
@@ -37,7 +38,7 @@ export const CHANGE_CODES: readonly ExitName[] = [
   "rateLimited",
 ];
 
-export const OF_CHANGES: Meanings = {
+const OF_CHANGES: Meanings = {
   success: "the pull requests were changed, or with --dry-run would be",
   failed: "the forge refused one of them",
   usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
@@ -46,6 +47,55 @@ export const OF_CHANGES: Meanings = {
   unavailable: "the forge or the directory could not be reached; the same command finishes it",
   rateLimited: "another process is using the directory",
 };
+
+const REVIEWER: Option<string> = {
+  name: "reviewer",
+  value: "NAME",
+  multiple: true,
+  help: "Reviewer: a user, team:NAME or codeowners (default: pull-requests.reviewers of the plan)",
+  parse: anyText,
+};
+
+const DAILY = 20;
+
+const AT_MOST: Option<number> = {
+  name: "at-most",
+  value: "N",
+  help: `Maximum number of requests in 24 hours, including earlier ones (${DAILY})`,
+  parse: wholeNumber(1, 10_000),
+};
+
+export const campaignAskVerb: Verb = campaignVerb("ask", {
+  summary: "Request reviews of pull requests for which nobody was asked",
+  flags: [WHERE, SELECTION, [REVIEWER, AT_MOST, YES], [BY, DRY_RUN, JSON_OBJECT], FORGE],
+  codes: CHANGE_CODES,
+  meanings: OF_CHANGES,
+  examples: ["mogplex-ci campaign ask campaign.yml --only acme/web --dry-run"],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const { option, flags } = context;
+    const [reviewers, atMost] = [flags.all(REVIEWER), option(AT_MOST) ?? DAILY];
+    for (const name of reviewers) {
+      const why = reviewer(name);
+      if (why !== undefined) throw new UsageError({ attempted: "use --reviewer", why, value: JSON.stringify(name) });
+    }
+    return changePulls(context, { kind: "ask", select: readSelection(context), reviewers, atMost });
+  },
+});
+
+export const campaignCloseVerb: Verb = campaignVerb("close", {
+  summary: "Close pull requests with a comment, and give up their items; --reason is required",
+  flags: [WHERE, SELECTION, [YES], DECISION, FORGE],
+  codes: CHANGE_CODES,
+  meanings: OF_CHANGES,
+  examples: ["mogplex-ci campaign close campaign.yml --only acme/web --reason 'not wanted'"],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const advice = "give --reason TEXT, which the comment and the reports show";
+    const reason = requiredReason(context, "close pull requests", advice);
+    return changePulls(context, { kind: "close", select: readSelection(context), reason });
+  },
+});
 
 /** Most lines of a list. */
 const MAX_LINES = 100;
@@ -67,8 +117,8 @@ function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLin
 }
 
 /** Changes pull requests, prints the list before and the results after, and returns the exit code. @throws as `changePullRequests` does. */
-export async function changePulls(context: Context, change: PullChange): Promise<number> {
-  const { flags, writer, vocabulary } = context;
+async function changePulls(context: Context, change: PullChange): Promise<number> {
+  const { flags, writer } = context;
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";
   const place = readPlace(context, `campaign ${change.kind}`);
   maskToken(context);
@@ -104,7 +154,5 @@ export async function changePulls(context: Context, change: PullChange): Promise
       if (state === "refused") writer.note(`the forge refuses ${url}: ${reason}`);
     }
   }
-  if (error === undefined) return EXIT.success;
-  explain(error, writer, vocabulary);
-  return exitCodeFor(error);
+  return codeOf(context, error);
 }

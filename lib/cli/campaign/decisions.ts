@@ -1,0 +1,174 @@
+/**
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: what a person decides. A decision sends a request only if a start has no answer;
+ * otherwise the next wave applies it, or the process that works on the directory.
+ * @module
+ */
+import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
+import { campaignCommand } from "../../campaign/report/words.ts";
+import type { CampaignView } from "../../campaign/view/view.ts";
+import { personOf, UNKNOWN_PERSON } from "../../ci/platform.ts";
+import { exitCodeFor, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { machineUser } from "../../files/processes.ts";
+import { own } from "../../text/safe_line.ts";
+import { explain } from "../explain.ts";
+import { isLaptop } from "../settings.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
+import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import {
+  ALLOW_OUTSIDE,
+  BY,
+  CANCEL,
+  CAUSE,
+  DECISION,
+  DRY_RUN,
+  FAILED,
+  JSON_OBJECT,
+  LOCAL_CODES,
+  OF_DECISIONS,
+  OF_SETTLING,
+  ONLY,
+  REASON,
+  SELECTION,
+  SETTLE_CODES,
+  WHERE,
+} from "./flags.ts";
+import { BY_HAND } from "./status_text.ts";
+
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
+
+export const campaignApproveVerb: Verb = campaignVerb("approve", {
+  summary: "Open a closed gate: after the canary, or after too many failures",
+  flags: [WHERE, DECISION],
+  codes: LOCAL_CODES,
+  meanings: OF_DECISIONS,
+  examples: ['mogplex-ci campaign approve campaign.yml --reason "all three look right"'],
+  run: (context) => decide(context, { kind: "approve", ...readReason(context) }),
+});
+
+export const campaignResumeVerb: Verb = campaignVerb("resume", {
+  summary: "Let a stopped campaign continue",
+  flags: [WHERE, DECISION],
+  codes: LOCAL_CODES,
+  meanings: OF_DECISIONS,
+  examples: ["mogplex-ci campaign resume campaign.yml"],
+  run: (context) => decide(context, { kind: "resume", ...readReason(context) }),
+});
+
+export const campaignStopVerb: Verb = campaignVerb("stop", {
+  summary: "Start nothing more; runs continue to their end",
+  flags: [WHERE, CANCEL, DECISION],
+  codes: SETTLE_CODES,
+  meanings: {
+    ...OF_SETTLING,
+    success: "the decision is recorded: nothing more is started",
+    rateLimited:
+      "the process that uses the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
+  },
+  examples: ["mogplex-ci campaign stop campaign.yml"],
+  run: (context) => decide(context, { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) }),
+});
+
+export const campaignRetryVerb: Verb = campaignVerb("retry", {
+  summary: "Allow another attempt for items that have finished",
+  flags: [WHERE, SELECTION, [ADOPT, ALLOW_OUTSIDE], DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
+  examples: [
+    "mogplex-ci campaign retry campaign.yml --failed",
+    "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",
+  ],
+  run(context) {
+    const adopt = context.flags.has(ADOPT);
+    return decide(context, { kind: "retry", select: readSelection(context), adopt, ...readReason(context) });
+  },
+});
+
+export const campaignSkipVerb: Verb = campaignVerb("skip", {
+  summary: "Give up items: they will not start again; --reason is required",
+  flags: [WHERE, SELECTION, CANCEL, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
+  examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
+  async run(context) {
+    const reason = requiredReason(context, "skip items", "give --reason TEXT, which the reports show");
+    const cancel = context.flags.has(CANCEL);
+    const code = await decide(context, { kind: "skip", select: readSelection(context), reason, cancel });
+    context.writer.note(
+      "this is for this round only; to keep a repository out of later rounds, list it in the file of `exclude-file`",
+    );
+    return code;
+  },
+});
+
+export function readSelection(context: Context): Selection {
+  const { flags, option } = context;
+  return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY), shortIds: isLaptop(context) };
+}
+
+/** The reason of a decision; empty without one. */
+function readReason({ option }: Context): { reason?: string } {
+  const reason = option(REASON)?.trim();
+  return reason ? { reason } : {};
+}
+
+/** @throws {UsageError} without a reason. */
+export function requiredReason(context: Context, attempted: string, advice: string): string {
+  const { reason } = readReason(context);
+  if (reason === undefined) throw new UsageError({ attempted, why: "the reason is missing", advice });
+  return reason;
+}
+
+/** The flag, otherwise a name from the environment or, for a person, of the user of this machine. */
+export function decider(context: Context): string {
+  const { option, io, writer } = context;
+  const person = personOf(io.env);
+  const user = person === UNKNOWN_PERSON && isLaptop(context) ? machineUser() : null;
+  return writer.redact(option(BY)?.trim() || (user ?? person));
+}
+
+/** Most names of items that are printed. */
+const MAX_NAMES = 20;
+
+/** Whether a person has stopped it, so that no wave starts anything. What is retried passes a gate. */
+function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
+  return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
+}
+
+/** Decisions after which the next wave starts something. */
+const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
+
+/** Records the decision, prints its effect, and returns the exit code. @throws as `decideCampaign` does. */
+async function decide(context: Context, decision: Decision): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, `campaign ${decision.kind}`);
+  maskToken(context);
+  const dryRun = flags.has(DRY_RUN);
+  const options = { ...place.options, by: decider(context), dryRun };
+  // People paste all kinds of text.
+  const masked = decision.reason === undefined ? decision : { ...decision, reason: writer.redact(decision.reason) };
+  const decided = await decideCampaign(place.path, masked, options, place.internals);
+  const { items, text, view, isElsewhere = false, error } = decided;
+  if (!dryRun && !isElsewhere) await refreshReports(context, place, view);
+  if (flags.has(JSON_OBJECT)) {
+    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
+    return codeOf(context, error);
+  }
+  writer.out(writer.untrusted(text));
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  if (!dryRun && STARTING.includes(decision.kind)) {
+    const isStopped = isStoppedByPerson(view);
+    const command = campaignCommand(place.command, isStopped ? "resume" : "advance");
+    const text = isStopped ? "The campaign is stopped. To let it continue:" : BY_HAND;
+    writer.out(writer.untrusted(text), own`  ${writer.untrusted(command)}`);
+  }
+  return codeOf(context, error);
+}
+
+/** Reports why something could not be carried out. @returns The exit code. */
+export function codeOf({ writer, vocabulary }: Context, error: unknown): number {
+  if (error === undefined) return EXIT.success;
+  explain(error, writer, vocabulary);
+  return exitCodeFor(error);
+}
