@@ -16,21 +16,8 @@ import { optionReader } from "./settings.ts";
 import { guardCheckout } from "./start_request.ts";
 import type { Context, MainOptions, ReadOption } from "./verb.ts";
 
-interface Call extends
-  Pick<
-    Context,
-    | "io"
-    | "platform"
-    | "systems"
-    | "writer"
-    | "flags"
-    | "vocabulary"
-    | "verbs"
-    | "notes"
-    | "tokenInstead"
-    | "extras"
-    | "laptop"
-  > {
+interface Call
+  extends Omit<Context, "clock" | "fetch" | "machine" | "option" | "settings" | "guard" | "connection" | "forges"> {
   /** @default {[]} */
   forges?: readonly Forge[] | undefined;
   dropIn: boolean;
@@ -50,14 +37,13 @@ function once<T>(work: () => T): () => T {
  * The context of a verb: the only place that combines guard, token, origin and redaction.
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and output can be piped into a file.
  */
-export function openContext(call: Call, options: MainOptions): Context {
+export function openContext({ forges = [], dropIn, given, option, ...parts }: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
-  const { forges = [], tokenInstead } = call;
+  const { io, platform, systems, writer, flags, tokenInstead, extras } = parts;
   const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
-    const connection = resolveConnection({ ...call.given, env: io.env, readFile: io.readFile, dropIn });
+    const connection = resolveConnection({ ...given, env: io.env, readFile: io.readFile, dropIn });
     const { token } = connection;
     const secrets = () => [...forgeSecrets({ forges, env: io.env, tokenInstead }), ...extras?.secrets(io.env) ?? []];
     writer.redactWith(createRedactor(dropIn ? { token } : { token, env: io.env, secrets: secrets() }));
@@ -65,25 +51,15 @@ export function openContext(call: Call, options: MainOptions): Context {
   });
   const settings = new Map<string, Setting>();
   return {
-    io,
-    platform,
-    systems,
-    writer,
-    flags,
-    vocabulary,
-    verbs,
+    ...parts,
+    forges,
     clock,
     fetch,
     machine: { files, processes, programFile },
-    option: call.option ?? optionReader(flags, io.env, settings),
+    option: option ?? optionReader(flags, io.env, settings),
     settings,
     guard,
     connection,
-    notes,
-    forges,
-    tokenInstead,
-    extras,
-    laptop,
   };
 }
 

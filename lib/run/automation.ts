@@ -25,7 +25,6 @@ import {
   AutomationFollower,
   type AutomationItem,
   AutomationReader,
-  buildAutomationResult,
 } from "./follow_automation.ts";
 import {
   type Ending,
@@ -39,7 +38,7 @@ import {
 } from "./job.ts";
 import type { KeyOptions } from "./key.ts";
 import type { JobOptions } from "./options.ts";
-import { type AutomationResult, endOfAutomationRun } from "./result.ts";
+import { type AutomationResult, emptyAutomationResult, endOfAutomationRun, resultError } from "./result.ts";
 import { type ConnectOptions, openSession, type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
 import { type StartAnswer, StartSeries } from "./start.ts";
@@ -164,22 +163,41 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return this.#stopped = await stopAutomationRun(this.#session, this.#automationId, runId, cause);
   }
 
-  result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
-    return buildAutomationResult(this.#session, {
+  result({ outcome: ending, exitCode, reason, error }: Ending): AutomationResult {
+    const session = this.#session;
+    const run = this.#follower?.run;
+    const triggered = this.#triggered;
+    const outcome = error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(ending);
+    // The status from a cancel is newer than the run as it was last read.
+    const status = this.#stopped?.status ?? run?.status ?? triggered?.status ?? null;
+    const idempotencyKey = triggered?.idempotencyKey ?? this.#series?.key ?? null;
+    const ended = endOfAutomationRun(status ?? "") !== undefined;
+    return {
+      ...emptyAutomationResult(),
       automationId: this.#automationId,
-      repoId: this.#repoId,
-      repository: this.#name.take(this.#repoId),
-      outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
+      runId: run?.id ?? this.#runId ?? null,
+      repoId: this.#repoId ?? null,
+      repository: this.#name.take(this.#repoId) ?? null,
+      status,
+      outcome,
       exitCode,
-      reason,
-      error,
-      idempotencyKey: this.#series?.key,
+      reason: reason ?? (run?.status === "failed" ? run.error : null),
+      error: error === undefined || endOfAutomationRun(outcome) !== undefined ? null : resultError(error),
+      replayed: triggered?.replayed ?? null,
+      idempotencyKey,
       mayExist: this.mayExist,
-      runId: this.#runId,
-      triggered: this.#triggered,
-      run: this.#follower?.run,
-      status: this.#stopped?.status,
-    });
+      createdAt: run?.created_at ?? null,
+      startedAt: run?.started_at ?? null,
+      completedAt: run?.completed_at ?? null,
+      runDurationMs: run?.duration_ms ?? null,
+      requests: session.requests(),
+      waits: session.waits(),
+      durationMs: Math.round(session.clock.now() - session.startedAt),
+      origin: session.client.origin,
+      resume: ended || !this.mayExist || idempotencyKey === null
+        ? null
+        : `the same command with --idempotency-key ${idempotencyKey}`,
+    };
   }
 }
 

@@ -5,17 +5,8 @@ import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
-import type { TriggeredRun } from "./automation_request.ts";
 import { followToEnd, StatusWatch } from "./job.ts";
-import {
-  AUTOMATION_EXIT,
-  type AutomationEnd,
-  type AutomationOutcome,
-  type AutomationResult,
-  emptyAutomationResult,
-  endOfAutomationRun,
-  resultError,
-} from "./result.ts";
+import { AUTOMATION_EXIT, type AutomationEnd, type AutomationResult, endOfAutomationRun } from "./result.ts";
 import type { CancelCause } from "./interrupts.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
@@ -238,65 +229,6 @@ async function* endItem(
 ): AsyncGenerator<AutomationItem, AutomationRun, void> {
   yield { type: "end", outcome, run };
   return run;
-}
-
-interface AutomationResultParts {
-  automationId: string;
-  /** UUID of the repository; undefined if the request was not checked yet. */
-  repoId: string | undefined;
-  /** Undefined if unknown. */
-  repository: string | undefined;
-  outcome: AutomationOutcome;
-  exitCode: number;
-  /** Null to take the reason from the run. */
-  reason: string | null;
-  /** The error that ended the job; ignored if the outcome is a verdict of the service. */
-  error?: unknown;
-  /** Key of the last attempt; undefined if nothing was sent. */
-  idempotencyKey: string | undefined;
-  /** Whether the run exists, or may exist although no answer named it. */
-  mayExist: boolean;
-  /** Undefined if unknown. */
-  runId: string | undefined;
-  /** Undefined without an answer. */
-  triggered: TriggeredRun | undefined;
-  /** The run as last read; undefined if it was never read. */
-  run: AutomationRun | undefined;
-  /** Status from a cancel, newer than `run`. */
-  status?: string | undefined;
-}
-
-export function buildAutomationResult(session: Session, parts: AutomationResultParts): AutomationResult {
-  const { automationId, repoId, outcome, exitCode, reason, error, mayExist, triggered, run } = parts;
-  const status = parts.status ?? run?.status ?? triggered?.status ?? null;
-  const idempotencyKey = triggered?.idempotencyKey ?? parts.idempotencyKey ?? null;
-  const ended = endOfAutomationRun(status ?? "") !== undefined;
-  return {
-    ...emptyAutomationResult(),
-    automationId,
-    runId: run?.id ?? parts.runId ?? null,
-    repoId: repoId ?? null,
-    repository: parts.repository ?? null,
-    status,
-    outcome,
-    exitCode,
-    reason: reason ?? (run?.status === "failed" ? run.error : null),
-    error: error === undefined || endOfAutomationRun(outcome) !== undefined ? null : resultError(error),
-    replayed: triggered?.replayed ?? null,
-    idempotencyKey,
-    mayExist,
-    createdAt: run?.created_at ?? null,
-    startedAt: run?.started_at ?? null,
-    completedAt: run?.completed_at ?? null,
-    runDurationMs: run?.duration_ms ?? null,
-    requests: session.requests(),
-    waits: session.waits(),
-    durationMs: Math.round(session.clock.now() - session.startedAt),
-    origin: session.client.origin,
-    resume: ended || !mayExist || idempotencyKey === null
-      ? null
-      : `the same command with --idempotency-key ${idempotencyKey}`,
-  };
 }
 
 // Summary of an automation's newest runs.

@@ -44,7 +44,6 @@ import {
   finalMessageOf,
   hasEnded,
   noFacts,
-  type Outcome,
   phasesOf,
   resultError,
   type RunResult,
@@ -281,6 +280,8 @@ interface RunStart {
   earlier?: RunState | undefined;
 }
 
+/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
+const RESEND_MS = 1_500;
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
 
@@ -447,7 +448,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
    * @returns Whether it was taken over: it is going, succeeded, or no further key starts another run.
    */
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
-    const { client, deadline, signal, clock, notify } = this.#session;
+    const { client, deadline, signal, notify } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
     const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
       if (error instanceof NotFoundError) return undefined;
@@ -472,23 +473,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       }
       if (isLast) notify({ kind: "text", message: keysUsedUp(run.status) });
     }
-    const { onInterrupt } = this.#options;
     // The job's own `cleanup` needs the state.
-    const job = jobOf(this.#session, this.#options);
-    const startedAt = new Date(clock.wallTime()).toISOString();
     this.#resultFile = plannedResult(this.#later?.result, idempotencyKey);
-    this.#state?.begin({
-      idempotencyKey,
-      owned,
-      startedAt,
-      onInterrupt,
-      requestHash,
-      asked,
-      request: null,
-      result: stateResult(this.#resultFile),
-      job,
-      runId,
-    });
+    this.#recordStart({ idempotencyKey, owned, requestHash, asked, request: null, runId });
     const replay = { ...run, replayed: true };
     this.#announce({ runId, run: replay, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
     return true;
@@ -573,18 +560,49 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
 
+  /** Cancels the run, or lets it continue. If there is not enough time, `cleanup` cancels the run later. */
   async stop(cause: StopCause): Promise<Stopped> {
+    const { client, clock, signal } = this.#session;
+    const deadline = clock.now() + cause.limitMs;
+    const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
+    const leave = (parting: Parting, text: string): Stopped => {
+      this.#state?.update({ parting });
+      return { answered: false, text };
+    };
+    const none = () => leave("ended", "no run was started");
     const runId = this.#runId;
-    const { run, ...stopped } = await stopRun({
-      session: this.#session,
-      cause,
-      state: this.#state,
-      known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
-      series: this.#series,
-      onFound: (started) => this.#announce(started),
-    });
+    if (runId === undefined && this.#series?.mayExist !== true) return none();
+    const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
+    if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
+    // Tells a later step that the deadline cancels the run, whatever a signal would have done.
+    const late = cause.kind === "deadline" && known === undefined;
+    this.#state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
+    try {
+      const run = known ?? await this.#series?.find({ deadline, requestTimeoutMs: RESEND_MS });
+      if (run === undefined) return none();
+      if (known === undefined) this.#announce(run as StartedRun);
+      if (!cancels(run.owned)) return leave("detached", "the run continues, because another job started it");
+      // After a signal the session's own signal is aborted; it must not end the cancel. There may be no later step to repeat it.
+      const signalled = cause.kind === "signal";
+      const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
+      return this.#cancelled(await cancelWith(client, clock, run.runId, limits));
+    } catch (error) {
+      const why = error instanceof MogplexError ? error.message : String(error);
+      return { answered: false, text: `the run may still be running, because it could not be cancelled: ${why}` };
+    }
+  }
+
+  #cancelled({ run, alreadyTerminal }: CancelResult): Stopped {
     this.#stopped = run;
-    return stopped;
+    const { status } = run;
+    const outcome = endOfRun(status);
+    this.#state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
+    const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
+    const after = outcome === undefined ? " after its cancellation" : "";
+    const text = outcome === "cancelled" && !alreadyTerminal
+      ? "the run was cancelled"
+      : `the run is ${JSON.stringify(status)}${after}`;
+    return { answered: true, outcome, byItself, text };
   }
 
   part(parting: Parting): void {
@@ -593,43 +611,70 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
-    return buildResult({
-      session: this.#session,
+    const session = this.#session;
+    const [started, follower, request] = [this.#started, this.#follower, this.#plan?.request];
+    const { showTask } = this.#options;
+    // The answer to a cancel is newer than what the follower has read.
+    const run = this.#stopped ?? follower?.run ?? started?.run;
+    const runId = run?.runId ?? this.#runId ?? null;
+    const { seen = 0, events = [] } = follower?.kept ?? {};
+    const facts = follower?.facts ?? noFacts();
+    const end = run === undefined ? undefined : endOfRun(run.status);
+    const terminal = end !== undefined && end !== "awaiting_input";
+    const failure = run?.status === "failed" ? run.error ?? facts.failureError ?? facts.failureMessage : null;
+    return {
+      ...emptyRunResult(),
+      runId,
+      repoId: run?.repoId ?? request?.repoId ?? null,
+      repository: this.#name.take((follower?.run ?? started?.run)?.repoId) ?? null,
+      task: showTask ? this.#plan?.task ?? this.#later?.task ?? null : null,
+      harness: run?.harness ?? request?.harness ?? null,
+      status: run?.status ?? null,
       outcome,
       exitCode,
-      reason,
-      error,
-      request: this.#plan?.request,
-      task: this.#plan?.task ?? this.#later?.task,
-      showTask: this.#options.showTask,
-      repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
-      idempotencyKey: this.#series?.key,
-      mayExist: this.mayExist,
-      started: this.#started,
-      follower: this.#follower,
-      runId: this.#runId,
-      run: this.#stopped,
-    });
+      reason: reason ?? failure,
+      error: error === undefined || hasEnded(outcome) ? null : resultError(error),
+      failureCode: facts.failureCode,
+      replayed: started?.replayed ?? null,
+      idempotencyKey: started?.idempotencyKey ?? this.#series?.key ?? null,
+      mayExist: runId !== null || this.mayExist,
+      branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
+      pullRequest: facts.pullRequest,
+      changed: facts.changed,
+      files: facts.files,
+      finalMessage: finalMessageOf(facts),
+      createdAt: run?.createdAt ?? null,
+      updatedAt: run?.updatedAt ?? null,
+      phases: phasesOf(follower?.milestones, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),
+      eventCount: {
+        seen,
+        missed: follower?.window.missed ?? false,
+        windowFull: follower?.window.full ?? false,
+      },
+      requests: session.requests(),
+      waits: session.waits(),
+      durationMs: Math.round(session.clock.now() - session.startedAt),
+      origin: session.client.origin,
+      resume: terminal || runId === null ? null : `mogplex-ci follow ${runId}`,
+      eventsOmitted: seen - events.length,
+      events,
+    };
   }
 
-  #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
-    const { onInterrupt } = this.#options;
+  #begin({ hash, request, key }: StartPlan, idempotencyKey: string): void {
     // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
+    const asked = this.#later?.asked ?? null;
+    this.#recordStart({ idempotencyKey, owned, requestHash: hash, asked, request, runId: null });
+  }
+
+  #recordStart(
+    start: Pick<RunState, "idempotencyKey" | "owned" | "requestHash" | "asked" | "request" | "runId">,
+  ): void {
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    const laterHash = this.#later?.asked ?? null;
-    this.#state?.begin({
-      idempotencyKey,
-      owned,
-      startedAt,
-      onInterrupt,
-      requestHash: hash,
-      asked: laterHash,
-      request,
-      result: stateResult(this.resultFile),
-      job,
-      runId: null,
-    });
+    const job = jobOf(this.#session, this.#options);
+    const { onInterrupt } = this.#options;
+    this.#state?.begin({ ...start, startedAt, onInterrupt, result: stateResult(this.resultFile), job });
   }
 
   #announce(started: StartedRun): void {
@@ -650,160 +695,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const lastEventId = this.#follower?.lastEventId ?? null;
     this.#state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
   }
-}
-
-// Stops a run at a signal or at the deadline: cancels it or lets it continue, finding it first if the answer to its start is missing.
-
-interface StopParts {
-  session: Session;
-  /** Why to stop, and the time limit. */
-  cause: StopCause;
-  /** Undefined without a state file. */
-  state: StateWriter | undefined;
-  /** Undefined if no answer has named the run yet. */
-  known: { runId: string; owned: boolean } | undefined;
-  /** Undefined without a start. */
-  series: StartSeries<StartResult> | undefined;
-  /** Called with the run that a repeated start found. */
-  onFound: (started: StartedRun) => void;
-}
-
-/** {@linkcode Stopped}, with the run from the answer to the cancel. */
-interface StoppedRun extends Stopped {
-  /** Undefined if nothing was cancelled, or there was no answer. */
-  run?: Run | undefined;
-}
-
-/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
-const RESEND_MS = 1_500;
-
-/** Cancels the run, or lets it continue. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
-async function stopRun(parts: StopParts): Promise<StoppedRun> {
-  const { session: { client, clock, signal }, cause, state, known, series, onFound } = parts;
-  const deadline = clock.now() + cause.limitMs;
-  const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
-
-  function none(): StoppedRun {
-    state?.update({ parting: "ended" });
-    return { answered: false, text: "no run was started" };
-  }
-  function goesOn(text: string): StoppedRun {
-    state?.update({ parting: "detached" });
-    return { answered: false, text };
-  }
-
-  if (known === undefined && series?.mayExist !== true) return none();
-  if (!cancels(known?.owned ?? true)) return goesOn("the run continues");
-  // Tells a later step that the deadline cancels the run, whatever a signal would have done.
-  const late = cause.kind === "deadline" && known === undefined;
-  state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
-  try {
-    const run = known ?? await series?.find({ deadline, requestTimeoutMs: RESEND_MS });
-    if (run === undefined) return none();
-    if (known === undefined) onFound(run as StartedRun);
-    if (!cancels(run.owned)) return goesOn("the run continues, because another job started it");
-    // After a signal the session's own signal is aborted; it must not end the cancel. There may be no later step to repeat it.
-    const signalled = cause.kind === "signal";
-    const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
-    return cancelled(await cancelWith(client, clock, run.runId, limits), state);
-  } catch (error) {
-    const why = error instanceof MogplexError ? error.message : String(error);
-    return { answered: false, text: `the run may still be running, because it could not be cancelled: ${why}` };
-  }
-}
-
-function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
-  const { status } = run;
-  const outcome = endOfRun(status);
-  state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
-  const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
-  const after = outcome === undefined ? " after its cancellation" : "";
-  const text = outcome === "cancelled" && !alreadyTerminal
-    ? "the run was cancelled"
-    : `the run is ${JSON.stringify(status)}${after}`;
-  return { run, answered: true, outcome, byItself, text };
-}
-
-interface ResultParts {
-  session: Session;
-  outcome: Outcome;
-  exitCode: number;
-  /** Null to take the reason from the run and its events. */
-  reason: string | null;
-  /** The error that ended the job; ignored if the outcome is a verdict of the service. */
-  error?: unknown;
-  /** Undefined if the job attached to a run by its id. */
-  request?: StartRequest | undefined;
-  /** Null if it is unknown. @default {null} */
-  task?: string | null | undefined;
-  /** Whether the result contains the task. @default {true} */
-  showTask?: boolean | undefined;
-  /** Undefined if unknown. */
-  repository?: string | undefined;
-  /** Undefined if nothing was started. */
-  idempotencyKey?: string | undefined;
-  /** Whether the run exists, or may exist although no answer named it. */
-  mayExist: boolean;
-  /** The start's answer; undefined without one. */
-  started?: StartedRun | undefined;
-  /** Undefined if the run was not followed. */
-  follower?: RunFollower | undefined;
-  /** Id of the run that the job attached to. */
-  runId?: string | undefined;
-  /** The run from the answer to a cancel, newer than the follower's. */
-  run?: Run | undefined;
-}
-
-function resumeCommand(runId: string): string {
-  return `mogplex-ci follow ${runId}`;
-}
-
-function buildResult(parts: ResultParts): RunResult {
-  const { session, outcome, exitCode, started, follower, request, showTask = true } = parts;
-  const run = parts.run ?? follower?.run ?? started?.run;
-  const runId = run?.runId ?? parts.runId ?? null;
-  const { seen = 0, events = [] } = follower?.kept ?? {};
-  const facts = follower?.facts ?? noFacts();
-  const end = run === undefined ? undefined : endOfRun(run.status);
-  const terminal = end !== undefined && end !== "awaiting_input";
-  const failure = run?.status === "failed" ? run.error ?? facts.failureError ?? facts.failureMessage : null;
-  return {
-    ...emptyRunResult(),
-    runId,
-    repoId: run?.repoId ?? request?.repoId ?? null,
-    repository: parts.repository ?? null,
-    task: showTask ? parts.task ?? null : null,
-    harness: run?.harness ?? request?.harness ?? null,
-    status: run?.status ?? null,
-    outcome,
-    exitCode,
-    reason: parts.reason ?? failure,
-    error: parts.error === undefined || hasEnded(outcome) ? null : resultError(parts.error),
-    failureCode: facts.failureCode,
-    replayed: started?.replayed ?? null,
-    idempotencyKey: started?.idempotencyKey ?? parts.idempotencyKey ?? null,
-    mayExist: runId !== null || parts.mayExist,
-    branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
-    pullRequest: facts.pullRequest,
-    changed: facts.changed,
-    files: facts.files,
-    finalMessage: finalMessageOf(facts),
-    createdAt: run?.createdAt ?? null,
-    updatedAt: run?.updatedAt ?? null,
-    phases: phasesOf(follower?.milestones, { createdAt: run?.createdAt, endedAt: terminal ? run?.updatedAt : null }),
-    eventCount: {
-      seen,
-      missed: follower?.window.missed ?? false,
-      windowFull: follower?.window.full ?? false,
-    },
-    requests: session.requests(),
-    waits: session.waits(),
-    durationMs: Math.round(session.clock.now() - session.startedAt),
-    origin: session.client.origin,
-    resume: terminal || runId === null ? null : resumeCommand(runId),
-    eventsOmitted: seen - events.length,
-    events,
-  };
 }
 
 /** Base of the errors for a verdict that is not a success. */
