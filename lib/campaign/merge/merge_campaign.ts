@@ -11,7 +11,7 @@ import type { MergeMethod } from "../../forge/model.ts";
 import { environmentVariable } from "../../runtime.ts";
 import { notificationContextOf } from "../campaign.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import { isName, selectItems } from "../decide.ts";
+import { isName, type Selection, selectItems } from "../decide.ts";
 import { sendNotification } from "../notify/notify.ts";
 import {
   type CampaignInternals,
@@ -53,7 +53,7 @@ export interface MergeSettings {
   dryRun?: boolean | undefined;
 }
 
-export interface MergeOptions extends CampaignOptions, MergeSettings {
+export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selection, "shortIds"> {
   /** Who merges, for the journal: at most 200 characters. */
   by: string;
   /** Whether a person sits in front of it: exceptions then need no names of items. @default {false} */
@@ -98,14 +98,18 @@ export async function mergeCampaign(
         (body) => store.take(body, dryRun),
       );
     }
-    const { cause, only = [] } = options;
+    const { cause, only = [], shortIds } = options;
     const selecting = { opened, store, attempted: ATTEMPTED, view: view(), onNotice: options.onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
     // What has succeeded is what is merged, so a glob selects it as well.
-    const selection = cause === undefined && only.length === 0 ? null : selectItems(selecting, { cause, only }, false);
+    const selection = cause === undefined && only.length === 0
+      ? null
+      : selectItems(selecting, { cause, only, shortIds }, false);
     const chosen = selection === null ? null : idsOf(selection);
     const names = only.filter(isName);
-    const named = names.length === 0 ? new Set<string>() : idsOf(selectItems(selecting, { only: names }, false));
+    const named = names.length === 0
+      ? new Set<string>()
+      : idsOf(selectItems({ ...selecting, onNotice: undefined }, { only: names, shortIds }, false));
     const items = selection ?? [...memory.items.values()];
     checkMergeTokens(items, places, "person");
     const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, named);

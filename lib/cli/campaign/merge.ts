@@ -7,6 +7,7 @@ import type { MergeLineWord } from "../../campaign/merge/round.ts";
 import type { MergeMethod } from "../../forge/model.ts";
 import { own } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
+import { isLaptop } from "../settings.ts";
 import { oneOf, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
@@ -90,6 +91,7 @@ async function merge(context: Context): Promise<number> {
     ...place.options,
     by: decider(context),
     ...{ cause: option(CAUSE), only: flags.all(ONLY), atMost: option(AT_MOST), method: option(METHOD) },
+    shortIds: isLaptop(context),
     update: flags.has(UPDATE),
     requireUpToDate: flags.has(REQUIRE_UP_TO_DATE),
     deleteBranch: flags.has(DELETE_BRANCH),

@@ -8,7 +8,7 @@ import { emptyRunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";
 import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
-import { JSON_LINES, LOG, OPEN, REPORTING, RESULTS, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
+import { JSON_LINES, LOG, OPEN, REPORTING, RESULTS, SHOW_TASK, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
 import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS, SHORT_IDS } from "./codes.ts";
@@ -47,7 +47,7 @@ export const followVerb: Verb = {
   summary: "Attach to a run and exit with its verdict",
   remark: SHORT_IDS,
   group: "toolkit",
-  flags: [RESULTS, WATCHING, LOG, TOKEN_SHARE, REPORTING, [OPEN], STATE, JSON_LINES],
+  flags: [RESULTS, WATCHING, LOG, TOKEN_SHARE, REPORTING, [SHOW_TASK, OPEN], STATE, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: OF_RUNS,
   examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 15m"],

@@ -9,7 +9,7 @@ import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { reportFrom } from "../job/report_from.ts";
 import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
-import { anyText, JSON_LINES, OPEN, REPORTING, RESULTS } from "../options.ts";
+import { anyText, JSON_LINES, OPEN, REPORTING, RESULTS, SHOW_TASK } from "../options.ts";
 import { givenRunId, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { SHORT_IDS } from "./codes.ts";
@@ -61,7 +61,7 @@ export const reportVerb: Verb = {
   summary: "Write reports for an existing run without waiting, and exit with its verdict",
   remark: SHORT_IDS,
   group: "toolkit",
-  flags: [[FROM], RESULTS, REPORTING, [OPEN], JSON_LINES],
+  flags: [[FROM], RESULTS, REPORTING, [SHOW_TASK, OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "still rate limited (429) after waiting", deadline: "the run has not ended" },
   examples: [

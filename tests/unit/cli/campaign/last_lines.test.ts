@@ -42,7 +42,7 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
   );
 });
 
-test("report prints the last lines of an agent that failed, masked, and none with MOGPLEX_SHOW_TASK=false", async () => {
+test("report prints the last lines of an agent that failed, masked, and none with --show-task false or its variable", async () => {
   const world = cliWorld({ count: 1, scenarios: SCENARIO });
   await world.campaign("run", [], CALL);
   const { runId } = JSON.parse(world.report("campaign.json")).items[0];
@@ -56,8 +56,14 @@ test("report prints the last lines of an agent that failed, masked, and none wit
     `  ${"x".repeat(200)}…[+100 characters]`,
     "",
   ]]);
-  const hidden = await world.cli(["report", runId], { env: { ...CALL.env, MOGPLEX_SHOW_TASK: "false" } });
-  expect([hidden.code, hidden.stdout]).toEqual([1, expect.not.stringContaining("evil.example")]);
+  const ways: [args: string[], env: Record<string, string>][] = [
+    [[], { MOGPLEX_SHOW_TASK: "false" }],
+    [["--show-task", "false"], {}],
+  ];
+  for (const [args, env] of ways) {
+    const hidden = await world.cli(["report", runId, ...args], { env: { ...CALL.env, ...env } });
+    expect([hidden.code, hidden.stdout]).toEqual([1, expect.not.stringContaining("evil.example")]);
+  }
   const json = await world.cli(["report", runId, "--json"], CALL);
   expect(json.stdout).not.toContain("Last lines");
 });

@@ -57,3 +57,15 @@ test("campaign merge says that there is nothing to merge, and ends well", async 
   const json = await world.campaign("merge", ["--json"]);
   expect(JSON.parse(json.stdout)).toEqual({ dryRun: false, pullRequests: [], mergedBefore: 0, exitCode: 0 });
 });
+
+test("campaign merge takes the item of a run by the first digits of its id outside CI, and names the run once", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  const runId = JSON.parse(world.report("campaign.json")).items[1].runId as string;
+  const short = ["--only", runId.slice(0, 8), "--dry-run"];
+  const nothing = { code: 0, stdout: "there is no pull request to merge\n" };
+  expect(await world.campaign("merge", short)).toMatchObject({ ...nothing, stderr: `note: run ${runId}\n` });
+  const ci = { env: { CI: "true" } };
+  expect((await world.campaign("merge", short, ci)).code).toBe(2);
+  expect(await world.campaign("merge", ["--only", runId, "--dry-run"], ci)).toMatchObject({ ...nothing, stderr: "" });
+});
