@@ -89,9 +89,6 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
     }
   }
   if (head === null) clauses.unshift("the forge does not show its newest commit");
-  if (reading.writers === null && counting.length > 0) {
-    clauses.push("the forge does not show all authors of its commits");
-  }
   if (needed === null) clauses.push("the forge does not show how many approvals the target requires");
   const enough = needed ?? 1;
   const have = counting.length;
@@ -138,7 +135,8 @@ function objectionTo(
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
   if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
-  return mayPush === null ? unknown(`whether ${name} can push`) : null;
+  if (mayPush === null) return unknown(`whether ${name} can push`);
+  return writers === null ? unknown(`whether ${name} wrote some of its commits`) : null;
 }
 
 /** Why a user is not a person, as a clause; null for a person. */

@@ -20,7 +20,7 @@ const fieldsOf = (knowsQueues: boolean) => `
     refUpdateRule { requiredApprovingReviewCount requiredStatusCheckContexts requiresLinearHistory }
   }
   baseRepository { databaseId mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed }
-  coauthors: commits(last: ${MAX_COMMITS}) { nodes { commit { authors(first: 20) { nodes { user { ${USER} } } } } } }
+  coauthors: commits(last: ${MAX_COMMITS}) { nodes { commit { authors(first: 20) { totalCount nodes { user { ${USER} } } } } } }
   files(first: 100) { totalCount nodes { path changeType } }
   commits(last: 1) { nodes { commit { committedDate statusCheckRollup { contexts(first: 100) { totalCount nodes {
     ... on CheckRun { isRequired(pullRequestNumber: $i0) }

@@ -110,7 +110,7 @@ const schema = z.lazy(() => {
     })),
     writers: listOf(z.object({ commit: z.nullish(z.object({ author: writer, committer: writer })) })),
     // A list within a list costs points for each commit: only one pull request is asked for it.
-    coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: z.nullish(nodesOf(writer)) })) })),
+    coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: listOf(writer) })) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
         oid: z.optional(z.string()),
@@ -161,14 +161,21 @@ function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | nu
   });
 }
 
-/** Null if not all are shown. */
+/** Null if not all entries of a list are shown. */
+function wholeList<T>(list: { nodes?: (T | null)[] | null; totalCount?: number | null } | null | undefined) {
+  const nodes = list?.nodes;
+  if (!nodes || (list?.totalCount ?? 0) > nodes.length) return null;
+  return nodes.every((node) => node !== null) ? nodes as T[] : null;
+}
+
+/** Null if not all are shown. Co-authors are read only of a single pull request. */
 function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
-  const nodes = writers?.nodes;
-  if (!nodes || nodes.includes(null) || (writers.totalCount ?? 0) > nodes.length) return null;
-  const users = [
-    ...nodes.flatMap((node) => [node?.commit?.author, node?.commit?.committer]),
-    ...(coauthors?.nodes ?? []).flatMap((node) => node?.commit?.authors?.nodes ?? []),
-  ];
+  const commits = wholeList(writers);
+  const others = coauthors === undefined
+    ? []
+    : wholeList(coauthors)?.map(({ commit }) => wholeList(commit?.authors)) ?? [null];
+  if (commits === null || others.includes(null)) return null;
+  const users = [...commits.flatMap(({ commit }) => [commit?.author, commit?.committer]), ...others.flat()];
   return users.flatMap((writer) => writer?.user ? [toUser(writer.user)] : []);
 }
 

@@ -64,6 +64,12 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     "the forge does not show which commit ann approved",
   ],
   ["the right is not shown", [opinion(ANN, { mayPush: null })], {}, "the forge does not show whether ann can push"],
+  [
+    "it is not shown who wrote it",
+    [opinion(ANN)],
+    { writers: null },
+    "0 of 1 approval of the newest commit; the forge does not show whether ann wrote some of its commits",
+  ],
   ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],
   [
     "it is not shown whether a request for changes counts",
@@ -111,10 +117,7 @@ test("judgeApprovals() takes the time of the last approval that was needed", () 
   expect(judgeApprovals(reading([opinion(ANN, { at: null }), opinion(BOB)]), NOBODY).lastAt).toBeNull();
 });
 
-test("judgeApprovals() says in the reason that writers are not shown, and names no more than five users", () => {
-  expect(judgeApprovals(reading([opinion(ANN)], { writers: null }), NOBODY).reason).toBe(
-    "1 of 1 approval of the newest commit; the forge does not show all authors of its commits",
-  );
+test("judgeApprovals() names no more than five users", () => {
   const crowd = Array.from(
     { length: 9 },
     (_, index) => opinion({ id: index + 10, name: `u${index}`, isBot: false }, { mayPush: false }),
@@ -152,7 +155,7 @@ test("judgeApprovals() approves only what enough sure, independent people have a
       const others = [...not.requesters, ...review.writers ?? [], review.author, not.token].map((each) => each?.id);
       const sure = review.opinions.filter(({ by, word, commit, mayPush }) =>
         word === "approved" && [1, 2].includes(by.id) && !others.includes(by.id) && mayPush === true &&
-        review.head !== null && commit === review.head
+        review.head !== null && commit === review.head && review.writers !== null
       );
       const isBlocked = review.opinions.some(({ by, word, mayPush }) =>
         word === "changes-requested" && [1, 2].includes(by.id) && mayPush !== false

@@ -82,18 +82,25 @@ test("GITHUB.merging.read() reads co-authors, who wrote it as well", async () =>
   expect(review.writers?.map(({ name }) => name)).toEqual(["agent", "kim"]);
 });
 
-test("GITHUB.merging.read() does not know who wrote more than 100 commits, and the reason of the approvals shows that", async () => {
-  const author = { user: { __typename: "User", login: "kim", databaseId: 7 } };
-  const commits = Array(100).fill({ commit: { author, committer: author } });
-  const of = async (totalCount: number) => {
-    const { review } = await read({ writers: { totalCount, nodes: commits } });
-    const notCounted = { requesters: [], token: null, notPeople: [] };
-    return [
-      review.writers === null,
-      judgeApprovals(review, notCounted).reason.includes("does not show all authors of its commits"),
-    ];
+test("GITHUB.merging.read() does not know who wrote it if not all commits and co-authors are shown, so no approval counts", async () => {
+  const author = { user: { __typename: "User", login: "agent", databaseId: 91 } };
+  const commits = (totalCount: number) => ({
+    writers: { totalCount, nodes: Array(100).fill({ commit: { author, committer: author } }) },
+  });
+  const coauthors = (authors: Node | null) => ({ coauthors: { nodes: [{ commit: { authors } }] } });
+  const judge = async (more: Node) => {
+    const { review } = await read(more);
+    const { state, reason } = judgeApprovals(review, { requesters: [], token: null, notPeople: [] });
+    return [review.writers === null, state, reason.includes("does not show whether kim wrote some of its commits")];
   };
-  expect([await of(100), await of(101)]).toEqual([[false, false], [true, true]]);
+  const [shown, hidden] = [[false, "approved", false], [true, "unknown", true]];
+  expect(await judge(commits(100))).toEqual(shown);
+  expect(await judge(commits(101))).toEqual(hidden);
+  expect(await judge(coauthors({ totalCount: 20, nodes: Array(20).fill(author) }))).toEqual(shown);
+  expect(await judge(coauthors({ totalCount: 21, nodes: Array(20).fill(author) }))).toEqual(hidden);
+  expect(await judge(coauthors({ totalCount: 1, nodes: [null] }))).toEqual(hidden);
+  expect(await judge(coauthors(null))).toEqual(hidden);
+  expect(await judge({ coauthors: null })).toEqual(hidden);
 });
 
 const classic = (more: Node) => ({ baseRef: { target: { oid: BASE }, refUpdateRule: { pattern: "main", ...more } } });

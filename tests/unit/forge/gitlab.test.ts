@@ -200,7 +200,7 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["an approval by somebody who wrote a commit of it", aRequest({}, { writers: writers(KIM) }), {
     review: "requested",
   }],
-  ["an approval where it is hidden who wrote it", aRequest({}, { writers: json(403, {}) }), { review: "approved" }],
+  ["an approval where it is hidden who wrote it", aRequest({}, { writers: json(403, {}) }), { review: null }],
   ["reviewers that are hidden", aRequest(REVIEWERS, { reviewers: json(403, {}) }), { review: null }],
   ["a gate that waits beside green jobs", pipeline("running", row("mogplex/gate", "pending"), row("unit", "success")), {
     checks: "green",
