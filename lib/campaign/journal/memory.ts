@@ -8,7 +8,7 @@ import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { DecisionMemory } from "./decisions.ts";
 import type { Lock, LockItem } from "./lock.ts";
-import type { MergeMemory, Requester } from "./merge_memory.ts";
+import type { MergeMemory, Requester, UpdateMemory } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
@@ -131,8 +131,8 @@ export interface ItemMemory {
   merge: MergeMemory | null;
   /** The last changes of its pull request that were asked for, by their kind. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
-  /** Commit of its branch that was brought up to date last; null for none. */
-  updatedHead: string | null;
+  /** The last update of its branch; null for none. */
+  update: UpdateMemory | null;
   /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
@@ -255,7 +255,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
       requesters: [],
       merge: null,
       writes: {},
-      updatedHead: null,
+      update: null,
       tally: "none",
     });
   }

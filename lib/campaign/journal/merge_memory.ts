@@ -44,6 +44,14 @@ export interface MergeMemory {
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 
+/** The last update of a branch that was behind its target. */
+export interface UpdateMemory {
+  /** The commit before it. */
+  readonly head: string;
+  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  readonly at: string;
+}
+
 type MergeRecord = Extract<
   JournalRecord,
   { type: "merge-intent" | "merge" | "merge-target" | "merge-branch" | "merge-update" }
@@ -54,14 +62,14 @@ export const OPEN_MERGES: readonly MergeMemory["state"][] = ["open", "queued", "
 
 interface MergeItem {
   merge: MergeMemory | null;
-  updatedHead: string | null;
+  update: UpdateMemory | null;
   pull: { state: string } | null;
 }
 
 /** Takes a record into the memory of its item. @returns Why it contradicts the records before it, as a clause; undefined if it does not. */
 export function applyMerge(item: MergeItem, record: MergeRecord): string | undefined {
   if (record.type === "merge-update") {
-    item.updatedHead = record.head;
+    item.update = { head: record.head, at: record.at };
     return undefined;
   }
   const { merge } = item;

@@ -252,7 +252,7 @@ function behindOf(question: MergeQuestion, head: string): MergeJudgement | null 
       reason: "it is behind its target; --update updates its branch, and may cancel approvals",
     };
   }
-  if (item.updatedHead === head) return { kind: "checks", reason: "its branch is being updated" };
+  if (item.update?.head === head) return { kind: "checks", reason: "its branch is being updated" };
   const ends = verdict.have === 0 ? "" : `, which ends ${formatCount(verdict.have, "approval")}`;
   return { kind: "update", head, reason: `it is behind its target${ends}` };
 }

@@ -54,8 +54,12 @@ export interface MergeOrders {
   /** Names of the items that are looked at; null for all. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
-  /** Most merges of this round; null for no limit. */
+  /** Most merges and updates of branches in this round; null for no limit. */
   readonly atMost: number | null;
+  /** Names of the items that an earlier round has counted: their merges are free. */
+  readonly counted: ReadonlySet<string>;
+  /** Why nothing is merged or updated now, as a clause; null if it may be. */
+  readonly pause: string | null;
   /** Most merges that wait for the checks of their targets at a time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
@@ -179,6 +183,7 @@ interface Examined extends Candidate {
 }
 
 type Mergeable = Examined & { readonly judgement: Extract<MergeJudgement, { kind: "merge" }> };
+type Outdated = Examined & { readonly judgement: Extract<MergeJudgement, { kind: "update" }> };
 
 class Round {
   readonly #work: MergeWork;
@@ -215,16 +220,20 @@ class Round {
     const mergedBefore = [...items.values()].filter(({ pull }) => pull?.state === "merged").length;
     for (const item of items.values()) await this.#followUp(item);
     await this.#closeGate();
-    const mergeable = await this.#examineAll();
-    const chosen = this.#select(mergeable);
+    const chosen = this.#select(await this.#examineAll());
+    const mergeable = chosen.filter(isMergeable);
+    const outdated = chosen.filter(isOutdated);
     if (this.#orders.isDryRun) {
-      for (const each of chosen) this.#add(each.item, each.url, "would-merge", each.judgement.reason);
+      for (const { item, url, judgement: { kind, reason } } of chosen) this.#add(item, url, `would-${kind}`, reason);
     } else {
-      await this.#warn(chosen);
-      for (let at = 0; at < chosen.length && !this.#isStopped; at += BATCH) {
-        const hold = holdOf(this.#memory);
-        if (hold === null) await this.#mergeBatch(chosen.slice(at, at + BATCH));
-        else for (const { item, url } of chosen.slice(at, at + BATCH)) this.#add(item, url, "blocked", hold);
+      await this.#warn(mergeable);
+      for (let at = 0; at < mergeable.length && !this.#isStopped; at += BATCH) {
+        const batch = mergeable.slice(at, at + BATCH);
+        if (!this.#isHeld(batch)) await this.#mergeBatch(batch);
+      }
+      for (const each of outdated) {
+        if (this.#work.takesStops) await this.#work.store.takeStops(this.#work.clean);
+        if (!this.#isHeld([each])) await this.#update(each);
       }
     }
     const order = [...items.keys()];
@@ -235,6 +244,14 @@ class Round {
       isStopped: this.#isStopped,
       error: this.#error,
     };
+  }
+
+  /** Whether the campaign merges nothing, which each line then says. */
+  #isHeld(entries: readonly Candidate[]): boolean {
+    const hold = holdOf(this.#memory);
+    if (hold === null) return false;
+    for (const { item, url } of entries) this.#add(item, url, "blocked", hold);
+    return true;
   }
 
   #add(
@@ -480,9 +497,9 @@ class Round {
 
   // What may be merged now.
 
-  async #examineAll(): Promise<Mergeable[]> {
+  async #examineAll(): Promise<(Mergeable | Outdated)[]> {
     const { chosen } = this.#orders;
-    const mergeable: Mergeable[] = [];
+    const ready: (Mergeable | Outdated)[] = [];
     const seen = new Set<string>();
     for (const item of this.#memory.items.values()) {
       const { pullRequest: url, pull, merge, item: { id } } = item;
@@ -496,11 +513,7 @@ class Round {
         this.#add(item, url, "unread", "no token for its forge");
         continue;
       }
-      const hold = holdOf(this.#memory);
-      if (hold !== null) {
-        this.#add(item, url, "blocked", hold);
-        continue;
-      }
+      if (this.#isHeld([candidate])) continue;
       const known = this.#orders.isRead ? knownObstacle(item) : null;
       if (known !== null) {
         this.#add(item, url, known.kind, known.reason);
@@ -510,18 +523,16 @@ class Round {
       if (answer === undefined) continue;
       const examined = answer.value;
       if (typeof examined === "string") this.#add(item, url, "unread", this.#work.clean(examined));
-      else if (isMergeable(examined)) mergeable.push(examined);
-      else if (examined.judgement.kind === "update") await this.#update(examined, examined.judgement);
-      else if (examined.judgement.kind !== "merge") {
+      else if (isMergeable(examined) || isOutdated(examined)) ready.push(examined);
+      else if (examined.judgement.kind !== "merge" && examined.judgement.kind !== "update") {
         this.#add(item, url, examined.judgement.kind, examined.judgement.reason);
       }
     }
-    return mergeable;
+    return ready;
   }
 
-  async #update(examined: Examined, { head, reason }: Extract<MergeJudgement, { kind: "update" }>): Promise<void> {
-    const { item, url, place } = examined;
-    if (this.#orders.isDryRun) return this.#add(item, url, "would-update", reason);
+  async #update(examined: Outdated): Promise<void> {
+    const { item, url, place, judgement: { head, reason } } = examined;
     this.#work.tell(`${item.item.repository}: its branch is updated: ${reason}`);
     const answer = await this.#ask(examined, async () => await place.update(head), true);
     if (answer === undefined) return;
@@ -548,17 +559,23 @@ class Round {
     return false;
   }
 
-  /** The merges of this round: the canary first, what the forge has refused last, and no more than the limits allow. */
-  #select(mergeable: readonly Mergeable[]): Mergeable[] {
-    const rank = ({ item }: Mergeable) => item.merge?.state === "refused" ? 2 : item.item.canary ? 0 : 1;
-    const sorted = [...mergeable].sort((a, b) => rank(a) - rank(b));
+  /**
+   * The merges and updates of this round: the canary first, updates after merges, what the forge has refused last, and no more than the limits allow.
+   */
+  #select(ready: readonly (Mergeable | Outdated)[]): (Mergeable | Outdated)[] {
+    const { counted, pause } = this.#orders;
+    const rank = ({ item, judgement: { kind } }: Examined) =>
+      item.merge?.state === "refused" ? 3 : item.item.canary ? 0 : kind === "merge" ? 1 : 2;
+    const sorted = [...ready].sort((a, b) => rank(a) - rank(b));
     const { items } = this.#memory;
     const waiting = [...items.values()].filter(({ merge }) => merge?.target === "waiting").length;
     const canary = this.#canaryObstacle();
     let free = this.#orders.waitingLimit - waiting;
     let left = this.#orders.atMost ?? Infinity;
     return sorted.filter(({ item, url, targetChecks, judgement }) => {
-      const needsTarget = targetChecks === "green";
+      const isMerge = judgement.kind === "merge";
+      const needsTarget = isMerge && targetChecks === "green";
+      const isFree = counted.has(item.item.id);
       const isOut = item.merge?.state === "out" && item.merge.head === judgement.head;
       if (this.#orders.isWave && isOut) {
         this.#add(item, url, "blocked", `it left the queue: ${item.merge?.reason}; \`campaign merge\` tries again`);
@@ -566,7 +583,9 @@ class Round {
       }
       const reason = canary !== null && !item.item.canary
         ? canary
-        : left <= 0
+        : pause !== null
+        ? pause
+        : left <= 0 && !isFree
         ? "the limit of merges is reached"
         : needsTarget && free <= 0
         ? "earlier merges wait for the checks of their targets"
@@ -575,7 +594,7 @@ class Round {
         this.#add(item, url, "checks", reason);
         return false;
       }
-      left--;
+      if (!isFree) left--;
       if (needsTarget) free--;
       return true;
     });
@@ -727,6 +746,10 @@ class Round {
 
 function isMergeable(examined: Examined): examined is Mergeable {
   return examined.judgement.kind === "merge";
+}
+
+function isOutdated(examined: Examined): examined is Outdated {
+  return examined.judgement.kind === "update";
 }
 
 /** Whether nothing is left of a merge that was asked for, so that it can be asked for again. */

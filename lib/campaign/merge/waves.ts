@@ -76,7 +76,7 @@ function ordersOf(
   const { afterMs, atMost, method, update, withoutChecks } = rules;
   const nowMs = clock.wallTime();
   const isOpen = nextOpening(memory.lock.windows, nowMs) === nowMs;
-  const left = atMost === null ? null : Math.max(0, atMost - mergesLately(memory, nowMs));
+  const counted = countedLately(memory, nowMs);
   return {
     by: FILE_RULE,
     chosen: null,
@@ -84,7 +84,9 @@ function ordersOf(
       ...{ afterMs, method, update, requireUpToDate: false, withoutReview: false, ownApproval: false, isNamed: false },
       withoutChecks: withoutChecks.some((glob) => matchesGlob(glob, nameOf(item))),
     }),
-    atMost: isOpen ? left : 0,
+    atMost: atMost === null ? null : atMost - counted.size,
+    counted,
+    pause: isOpen ? null : "no window of the campaign is open",
     waitingLimit: Math.min(MAX_WAITING, atMost ?? MAX_WAITING),
     deleteBranch: false,
     isDryRun: false,
@@ -93,10 +95,12 @@ function ordersOf(
   };
 }
 
-/** Merges in the last 24 hours, and those that may become some. */
-function mergesLately({ items }: CampaignMemory, nowMs: number): number {
-  return [...items.values()].filter(({ merge }) =>
-    merge !== null && (merge.state === "merged" || OPEN_MERGES.includes(merge.state)) &&
-    nowMs - Date.parse(merge.at) < DAY_MS
-  ).length;
+/** Items with a merge in the last 24 hours, one that may still be carried out, or a branch that was updated for one. */
+function countedLately({ items }: CampaignMemory, nowMs: number): Set<string> {
+  const isLate = (at: string) => nowMs - Date.parse(at) < DAY_MS;
+  const recent = [...items.values()].filter(({ merge, update }) =>
+    merge !== null && (merge.state === "merged" || OPEN_MERGES.includes(merge.state)) && isLate(merge.at) ||
+    update !== null && isLate(update.at)
+  );
+  return new Set(recent.map(({ item }) => item.id));
 }

@@ -17,7 +17,7 @@ import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flag
 const AT_MOST: Option<number> = {
   name: "at-most",
   value: "N",
-  help: "Maximum number of merges in this call",
+  help: "Maximum number of merges and updates in this call",
   parse: wholeNumber(1, 10_000),
 };
 

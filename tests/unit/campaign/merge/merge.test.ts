@@ -376,6 +376,16 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   expect(forge.calls.filter((call) => call.startsWith("update"))).toHaveLength(1);
 });
 
+test("mergeCampaign() counts updates by its limit, after merges", async () => {
+  const world = await mergeWorld(3);
+  for (const number of [1, 2]) world.forge.of(number).facts.isBehind = true;
+  expect(await world.words({ update: true, atMost: 2 })).toEqual([
+    "updated: its branch is being updated",
+    "checks: the limit of merges is reached",
+    "merged: merged",
+  ]);
+});
+
 test("mergeCampaign() reads the head after a lost answer to an update, and sends no second request in that round", async () => {
   for (const fault of ["lose", "fail"] as const) {
     const world = await mergeWorld(1);

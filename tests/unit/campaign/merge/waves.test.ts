@@ -93,6 +93,48 @@ test("waves merge only while a window is open, and follow queues at all times", 
   expect(await world.wave()).toBe("11");
 });
 
+/** A campaign whose branches must be up to date, and were brought up to date by no wave so far. */
+async function outdatedWorld(count: number, rules: Record<string, unknown>, file: Record<string, unknown> = {}) {
+  const world = await waveWorld(count, { update: true, ...rules }, file, (forge) => {
+    for (const pull of forge.pulls.values()) pull.facts.draft = true;
+  });
+  for (const { facts } of world.forge.pulls.values()) Object.assign(facts, { draft: false, isBehind: true });
+  return world;
+}
+
+const updatesOf = ({ forge }: MergeWorld) => forge.calls.filter((call) => call.startsWith("update")).length;
+
+test("waves update branches only while a window is open", async () => {
+  const world = await outdatedWorld(2, {}, { windows: ["daily 00:00-12:00 UTC"] });
+  const hour = new Date(world.clock.wallTime()).getUTCHours();
+  await world.clock.sleep((13 - hour) * HOUR);
+  await world.wave();
+  expect(updatesOf(world)).toBe(0);
+  await world.clock.sleep(12 * HOUR);
+  await world.wave();
+  expect(updatesOf(world)).toBe(2);
+});
+
+test("waves count an updated branch among the merges of the day, and merge it without counting it again", async () => {
+  const world = await outdatedWorld(3, { "at-most": 2 });
+  await world.wave();
+  expect(updatesOf(world)).toBe(2);
+  const head = commit(700);
+  for (const pull of world.forge.pulls.values()) {
+    if (pull.facts.commit === head) pull.opinions = [approval(ANN, head)];
+  }
+  expect([await world.wave(), updatesOf(world)]).toEqual(["110", 2]);
+  await world.clock.sleep(24 * HOUR);
+  await world.wave();
+  expect(updatesOf(world)).toBe(3);
+});
+
+test("waves update no branch before the canary is merged", async () => {
+  const world = await outdatedWorld(2, {}, { canary: { size: 1 } });
+  await world.wave();
+  expect(world.forge.calls.filter((call) => call.startsWith("update"))).toEqual([`update ${project(1)}`]);
+});
+
 test("waves take a repository for one without CI only where the file names it", async () => {
   const world = await waveWorld(2, { "without-checks": ["acme/*-0002"] }, {}, (forge) => {
     for (const pull of forge.pulls.values()) pull.facts.checks = "none";
