@@ -441,17 +441,21 @@ class Round {
     this.#add(item, url, as, reason ?? waitingText(as), item.merge?.commit);
   }
 
-  /** @param answer The merge commit, if the forge has answered to our own request. */
+  /**
+   * @param answer The merge commit, if the forge has answered to our own request.
+   * @param isRefused Whether the forge has refused our own request.
+   */
   async #recordMerged(
     candidate: Candidate,
     merge: MergeMemory,
     reading: MergeReading,
     answer?: string | null,
+    isRefused = false,
   ): Promise<void> {
     const { item, url } = candidate;
     const { mergedHead, mergeCommit, base } = reading;
     const commit = answer ?? mergeCommit;
-    const isOther = merge.state === "foreign" || mergedHead !== null && mergedHead !== merge.head;
+    const isOther = isRefused || merge.state === "foreign" || mergedHead !== null && mergedHead !== merge.head;
     const reason = isOther
       ? `merged by somebody else at ${mergedHead ?? commit ?? "an unknown commit"}`
       : base !== merge.base
@@ -722,10 +726,16 @@ class Round {
         return await this.#end(item, url, outcome.kind, null, null, "handle" in outcome ? outcome.handle : null);
       case "moved":
         return await this.#end(item, url, "withdrawn", "changed since it was checked: its commits have changed");
-      case "refused":
+      case "refused": {
+        const answer = await this.#ask(entry, async () => await place.read());
+        const reading = answer?.value;
+        if (typeof reading === "object" && reading.facts.state === "merged") {
+          return await this.#recordMerged(entry, merge, reading, undefined, true);
+        }
         this.#isRefused = true;
         this.#refusals.add(item.item.repositoryId);
         return await this.#end(item, url, "refused", this.#work.clean(outcome.reason));
+      }
       case "lost":
         return await this.#readBack(entry, merge, outcome.reason);
     }

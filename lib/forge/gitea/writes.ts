@@ -64,9 +64,17 @@ async function merge(
     },
   });
   if (outcome.kind === "merged") return await withCommit(client, address, outcome);
-  if (outcome.kind !== "gone") return outcome;
-  const now = await progress(client, address);
-  return now.kind === "out" ? { kind: "refused", reason: now.reason } : now;
+  return outcome.kind === "gone" ? { kind: "refused", reason: await whyGone(client, address) } : outcome;
+}
+
+/** Why Gitea has answered 404 to a merge, as a clause. A merge that it shows is not ours: ours had this answer. */
+async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
+  const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
+  if (typeof pull === "string") return pull;
+  if (pull.merged) return "somebody else has merged it";
+  return pull.state === "open"
+    ? "Gitea answers as if it did not exist, although it is open"
+    : "it was closed without being merged";
 }
 
 /** A merge with its commit, if Gitea shows it. Whatever it shows, the pull request is merged. */

@@ -49,12 +49,25 @@ test.each<[Prepared, MergeOutcome]>([
   expect(await writer.merge(ORDER)).toEqual(outcome);
 });
 
-test("PullRequestWriter.merge() reads a pull request of Gitea when it answers 404, as to a closed one", async () => {
-  const gone: Prepared = [404, { message: "The target couldn't be found." }];
-  const closed = writesWorld("gitea", [gone, pull({ state: "closed" })]);
-  expect(await closed.writer.merge(ORDER)).toEqual({ kind: "refused", reason: "it was closed without being merged" });
-  const hidden = writesWorld("gitea", [gone, gone]);
-  await expect(hidden.writer.merge(ORDER)).rejects.toThrow("Gitea does not show it to the token");
+const GONE: Prepared = [404, { message: "The target couldn't be found." }];
+
+test.each<[string, Prepared, string]>([
+  ["a closed one", pull({ state: "closed" }), "it was closed without being merged"],
+  ["one that somebody else has merged", pull({ merged: true, merge_commit_sha: SHA }), "somebody else has merged it"],
+  ["an open one", pull(), "Gitea answers as if it did not exist, although it is open"],
+  ["a deleted one", GONE, "Gitea does not show it to this token, or it is gone"],
+  ["one that the token may not see any more", [403, { message: "no" }], "this token may not read it"],
+])("PullRequestWriter.merge() reads a pull request of Gitea after a 404, and never merges %s", async (_, now, reason) => {
+  const { writer, sent } = writesWorld("gitea", [GONE, now]);
+  expect(await writer.merge(ORDER)).toEqual({ kind: "refused", reason });
+  expect(requests(sent)).toEqual([`POST ${PULL}/merge`, `GET ${PULL}`]);
+});
+
+test("PullRequestWriter.merge() sends the merge to the new name of a repository of Gitea, once", async () => {
+  const moved: Prepared = [307, undefined, { location: `${PULL.replace("web", "site")}/merge` }];
+  const { writer, sent } = writesWorld("gitea", [moved, [200], pull({ merged: true, merge_commit_sha: SHA })]);
+  expect(await writer.merge(ORDER)).toEqual({ kind: "merged", commit: SHA });
+  expect(requests(sent)).toEqual([`POST ${PULL}/merge`, `POST ${PULL.replace("web", "site")}/merge`, `GET ${PULL}`]);
 });
 
 test.each<[number]>([[403], [404], [401]])(

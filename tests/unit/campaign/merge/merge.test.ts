@@ -250,6 +250,22 @@ test("mergeCampaign() follows a merge of somebody else, and never takes it for i
   ]);
 });
 
+test("mergeCampaign() finds out that somebody else has merged what the forge refuses to merge", async () => {
+  const world = await mergeWorld(2);
+  for (const number of [1, 2]) world.forge.of(number).answers = [{ kind: "refused", reason: "it is merged" }];
+  world.forge.after = (call) => {
+    if (call !== `merge ${project(1)}`) return;
+    Object.assign(world.forge.of(1).facts, { state: "merged" });
+    Object.assign(world.forge.of(1).reading, { mergedHead: commit(1), mergeCommit: commit(950) });
+  };
+  const { lines, exitCode } = await world.merge();
+  expect([exitCode, lines.map(({ word, reason }) => `${word}: ${reason}`)]).toEqual([
+    1,
+    [`elsewhere: merged by somebody else at ${commit(1)}`, "refused: it is merged"],
+  ]);
+  expect((await world.merge()).lines).toHaveLength(1);
+});
+
 test("mergeCampaign() ends with 1 after three odd refusals in different repositories, and with 1 after one", async () => {
   const one = await mergeWorld(1);
   one.forge.of(1).answers = [{ kind: "refused", reason: "the branch is locked" }];
