@@ -42,7 +42,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const { facts } = outcome;
   const isOpen = facts.state === "open";
   const { base, head } = pull;
-  const commits = await commitsOf(client, address);
+  const commits = answer.commits === undefined ? await commitsOf(client, address) : answer.commits;
   const opinions = reviews === undefined ? null : await withRights(client, address, head.sha, opinionsFrom(reviews));
   const isOutdated = base.sha === "" || !pull.merge_base ? null : pull.merge_base !== base.sha;
   return {

@@ -122,6 +122,8 @@ interface PullAnswer {
   readonly target?: Branch | undefined;
   readonly statuses?: readonly Check[] | undefined;
   readonly reviews?: readonly Review[] | undefined;
+  /** Undefined if they were not read, because no approval may count. */
+  readonly commits?: PullCommits | null | undefined;
 }
 
 /** The same, with what Gitea has answered. @throws what the client throws. */
@@ -189,8 +191,8 @@ async function answerOf(
   const statuses = isOpen ? await statusesOf(client, place, head.sha) : undefined;
   const checks = isOpen ? checksOf(statuses, target) : null;
   const reviews = isOpen ? await reviewsOf(client, place) : undefined;
-  const { review, asked } = reviews === undefined
-    ? { review: null, asked: null }
+  const { review, asked, commits } = reviews === undefined
+    ? { review: null, asked: null, commits: undefined }
     : await reviewOf(client, place, { pull, target, reviews });
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
@@ -223,7 +225,7 @@ async function answerOf(
     ...endTimes(state, pull.merged_at, pull.closed_at),
     problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
   };
-  return { outcome: { ok: true, facts }, pull, target, statuses, reviews };
+  return { outcome: { ok: true, facts }, pull, target, statuses, reviews, commits };
 }
 
 /** Undefined if it is not shown. */
@@ -362,11 +364,18 @@ async function reviewsOf(
   );
 }
 
-/** Authors and committers that have an account, and the dates of the commits; null if not all commits are shown. */
+interface PullCommits {
+  /** Authors and committers that have an account. */
+  readonly writers: readonly ForgeUser[];
+  /** By commit. */
+  readonly dates: ReadonlyMap<string, string>;
+}
+
+/** Null if not all commits are shown. */
 export async function commitsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
-): Promise<{ writers: ForgeUser[]; dates: ReadonlyMap<string, string> } | null> {
+): Promise<PullCommits | null> {
   const what = `read the commits of pull request ${url}`;
   const path = `/repos/${repository}/pulls/${number}/commits?verification=false&files=false&limit=${PAGE}`;
   try {
@@ -403,17 +412,19 @@ async function reviewOf(
   client: ForgeClient,
   address: PullRequestAddress,
   { pull, target, reviews }: { pull: PullRequest; target: Branch | undefined; reviews: readonly Review[] },
-): Promise<{ review: ReviewState | null; asked: string | null }> {
+): Promise<{ review: ReviewState | null; asked: string | null; commits: PullCommits | null | undefined }> {
   const requests = newestWords(reviews).filter(({ state, user, team }) =>
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
   const reading = readingOf(pull, target, opinionsOf(reviews));
   // They can only take an approval away.
   const mayCount = reading.opinions?.some(({ word, commit }) => word === "approved" && commit === reading.head);
-  const writers = mayCount ? (await commitsOf(client, address))?.writers ?? null : [];
+  const commits = mayCount ? await commitsOf(client, address) : undefined;
+  const writers = commits === undefined ? [] : commits?.writers ?? null;
   return {
     review: reviewStateOf({ ...reading, writers }, requests.length > 0),
     asked: requests[0]?.team?.name ?? requests[0]?.user?.login ?? null,
+    commits,
   };
 }
 
