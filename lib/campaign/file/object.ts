@@ -135,7 +135,7 @@ export interface CampaignDefinition {
     readonly when: "approved";
     /** Time after the last approval that was needed, up to `"720h"`; a number is in seconds. @default {0} */
     readonly after?: number | string | undefined;
-    /** Most merges in 24 hours, from 1 to 1 000, those of people included. @default no limit */
+    /** Most merges in 24 hours, from 1 to 1 000, including merges by people and updates of branches. @default no limit */
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
     readonly method?: "merge" | "squash" | "rebase" | undefined;
