@@ -211,7 +211,8 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     examples: ["24h"],
   },
   "merge.at-most": {
-    description: "Maximum number of merges in 24 hours, including merges by people and updates of branches. Default: no limit.",
+    description:
+      "Maximum number of merges in 24 hours, including merges by people and updates of branches. Default: no limit.",
   },
   "merge.method": { description: "Merge method. Default: a method that the repository allows." },
   "merge.update": {

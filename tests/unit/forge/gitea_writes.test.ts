@@ -57,11 +57,14 @@ test.each<[string, Prepared, string]>([
   ["an open one", pull(), "Gitea answers as if it did not exist, although it is open"],
   ["a deleted one", GONE, "Gitea does not show it to this token, or it is gone"],
   ["one that the token may not see any more", [403, { message: "no" }], "this token may not read it"],
-])("PullRequestWriter.merge() reads a pull request of Gitea after a 404, and never merges %s", async (_, now, reason) => {
-  const { writer, sent } = writesWorld("gitea", [GONE, now]);
-  expect(await writer.merge(ORDER)).toEqual({ kind: "refused", reason });
-  expect(requests(sent)).toEqual([`POST ${PULL}/merge`, `GET ${PULL}`]);
-});
+])(
+  "PullRequestWriter.merge() reads a pull request of Gitea after a 404, and never merges %s",
+  async (_, now, reason) => {
+    const { writer, sent } = writesWorld("gitea", [GONE, now]);
+    expect(await writer.merge(ORDER)).toEqual({ kind: "refused", reason });
+    expect(requests(sent)).toEqual([`POST ${PULL}/merge`, `GET ${PULL}`]);
+  },
+);
 
 test("PullRequestWriter.merge() sends the merge to the new name of a repository of Gitea, once", async () => {
   const moved: Prepared = [307, undefined, { location: `${PULL.replace("web", "site")}/merge` }];

@@ -91,7 +91,11 @@ test("GITHUB.merging.read() does not know who wrote it if not all commits and co
   const judge = async (more: Node) => {
     const { review } = await read(more);
     const { state, reason } = judgeApprovals(review, { requesters: [], token: null, notPeople: [] });
-    return [review.writers === null, state as string, reason.includes("does not show whether kim wrote some of its commits")];
+    return [
+      review.writers === null,
+      state as string,
+      reason.includes("does not show whether kim wrote some of its commits"),
+    ];
   };
   const [shown, hidden] = [[false, "approved", false], [true, "unknown", true]];
   expect(await judge(commits(100))).toEqual(shown);
