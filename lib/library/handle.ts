@@ -4,7 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { ownFields } from "../lookup.ts";
+import { isObject, ownFields } from "../lookup.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import type { KeyOptions } from "../run/key.ts";
 import { hookCaller } from "../hook.ts";
@@ -28,7 +28,7 @@ import {
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { endingSignal } from "../run/interrupts.ts";
 import { abortInterrupts, type AskedJob, completeJob, type OpenFiles } from "../run/options.ts";
-import { checkResultRequest } from "../result/wanted_result.ts";
+import { checkResultRequest, type StandardSchema } from "../result/wanted_result.ts";
 import { originOf } from "../service/repository.ts";
 import { openEventsFile } from "../run/event_file.ts";
 import { checkUuid } from "../service/validate.ts";
@@ -459,6 +459,16 @@ async function withEventsFile(
   }
 }
 
+/** The request, with the JSON Schema of its result if only zod can write it. @throws {UsageError} if zod cannot write it either. */
+async function withJsonSchema(request: RunRequest): Promise<RunRequest> {
+  const { result } = request;
+  if (result?.jsonSchema !== undefined || !isObject(result?.schema) || !("_zod" in result.schema)) return request;
+  const { "~standard": standard } = result.schema as Partial<StandardSchema>;
+  if (standard === undefined || standard.jsonSchema !== undefined) return request;
+  const { jsonSchemaOfZod } = await import("./zod_schema.ts");
+  return overlay(request, { result: overlay(result, { jsonSchema: jsonSchemaOfZod(result.schema, standard.vendor) }) });
+}
+
 /** Starts a run and follows it. `V` is the value of its result file. */
 export function startHandle<V>(connect: Connect, request: RunRequest, options: RunOptions): RunHandle<V> {
   const handle: RunHandle = runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
@@ -470,7 +480,7 @@ export function startHandle<V>(connect: Connect, request: RunRequest, options: R
     };
     const repositoryOrigin = originOf(request.repo);
     const more = { onStarted, byTask: true, repositoryOrigin };
-    return withEventsFile(overlay(all, more), (complete) => runJob(request, complete));
+    return withEventsFile(overlay(all, more), async (complete) => runJob(await withJsonSchema(request), complete));
   });
   // The validator has checked the value.
   return handle as RunHandle<V>;
@@ -485,9 +495,9 @@ export function attachHandle(
 ): AttachedRun {
   return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all) => {
     const id = checkUuid(runId, "run id");
-    const resultRequest = known?.request?.result;
-    const resultFile = resultRequest && plannedResult(checkResultRequest(resultRequest), known.key);
-    const more = { resultFile, repositoryOrigin: originOf(known?.request?.repo) };
+    const request = known?.request && await withJsonSchema(known.request);
+    const resultFile = request?.result && plannedResult(checkResultRequest(request.result), known?.key ?? "");
+    const more = { resultFile, repositoryOrigin: originOf(request?.repo) };
     const end = withEventsFile(overlay(all, more), (complete) => attachJob(id, complete));
     all.onStarted({ runId });
     return await end;

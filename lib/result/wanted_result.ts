@@ -2,7 +2,6 @@
  * The result that a caller wants of a run, and what follows from it before the start.
  * @module
  */
-import * as z from "zod/mini";
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { isObject } from "../lookup.ts";
@@ -115,7 +114,7 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
   }
   try {
     if (standard === undefined) return { path, schema: checkResultSchema(schema), retries };
-    const agentSchema = jsonSchema ?? jsonSchemaOf(schema, standard);
+    const agentSchema = jsonSchema ?? jsonSchemaOf(standard);
     return {
       path,
       retries,
@@ -143,11 +142,19 @@ function standardOf(schema: unknown): Standard | undefined {
 }
 
 /** What the agent must write: the input of the validator. @throws {UsageError} if the library cannot say it. */
-function jsonSchemaOf(schema: object, { vendor, jsonSchema }: Standard): unknown {
+function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
+  if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: `a schema of ${vendor} has no JSON Schema that the agent could read`,
+    advice: "give one as 'result.jsonSchema'",
+  });
+}
+
+/** A schema as JSON Schema. @throws {UsageError} if `write` throws. */
+export function writtenBy<T>(vendor: string, write: () => T): T {
   try {
-    if (jsonSchema !== undefined) return jsonSchema.input({ target: "draft-2020-12" });
-    // Versions of zod before the interface had this.
-    if ("_zod" in schema) return z.toJSONSchema(schema as z.ZodMiniType, { io: "input" });
+    return write();
   } catch (cause) {
     throw new UsageError({
       attempted: ATTEMPTED,
@@ -155,11 +162,6 @@ function jsonSchemaOf(schema: object, { vendor, jsonSchema }: Standard): unknown
       advice: "give the schema for the agent as 'result.jsonSchema'",
     }, { cause });
   }
-  throw new UsageError({
-    attempted: ATTEMPTED,
-    why: `a schema of ${vendor} has no JSON Schema that the agent could read`,
-    advice: "give one as 'result.jsonSchema'",
-  });
 }
 
 async function checkBy(standard: Standard, value: unknown): Promise<{ value: unknown } | { mistakes: string[] }> {

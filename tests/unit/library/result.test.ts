@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import * as z from "zod";
+import * as mini from "zod/mini";
 import {
   createMogplex,
   InvalidResultError,
@@ -16,6 +17,7 @@ const SCHEMA = z.object({ ok: z.boolean(), since: z.string().transform((text) =>
 interface World {
   mogplex: Mogplex;
   runs(): number;
+  prompts(): string[];
   request<S extends object>(result: ResultRequest<S>): { repo: string; prompt: string; result: ResultRequest<S> };
 }
 
@@ -34,6 +36,7 @@ function world(value: unknown): World {
   return {
     mogplex: createMogplex(service.options),
     runs: () => service.runs.length,
+    prompts: () => service.runs.map(({ request }) => request.prompt),
     request: (result) => ({ repo: "acme/web", prompt: "Review it", result }),
   };
 }
@@ -97,6 +100,25 @@ test("run() awaits a validator of any library, and asks for the JSON Schema that
   const { value } = await mogplex.run(request({ path, schema, jsonSchema: { type: "object" } }));
   const typed: number = value;
   expect(typed).toBe(2);
+});
+
+test("run() gives the agent the JSON Schema of a schema of zod/mini, which cannot write it itself", async () => {
+  const { mogplex, request, runs, prompts } = world({ ok: true });
+  const wanted = request({ path, schema: mini.object({ ok: mini.boolean() }) });
+  let key = "";
+  const { value, runId } = await mogplex.run(wanted, {
+    onStarting: ({ idempotencyKey }) => void (key = idempotencyKey),
+  });
+  const typed: { ok: boolean } = value;
+  expect(typed).toEqual({ ok: true });
+  expect(prompts()).toEqual([expect.stringMatching(/"required": ?\[\s*"ok"\s*\]/)]);
+  expect((await mogplex.resume({ request: wanted, key, runId })).value).toEqual({ ok: true });
+  const error = await thrown(mogplex.run(request({ path, schema: mini.object({ at: mini.date() }) })));
+  expect((error as UsageError).message).toBe(
+    "Cannot use 'result': the schema of zod cannot be written as JSON Schema: Date cannot be represented in JSON Schema; " +
+      "give the schema for the agent as 'result.jsonSchema'",
+  );
+  expect(runs()).toBe(1);
 });
 
 test("run() takes what a validator throws or answers for mistakes of the value", async () => {
