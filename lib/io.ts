@@ -9,7 +9,7 @@ import { OVER, systemClock } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
 import { EXIT } from "./exit_codes.ts";
-import { decodeUtf8, environmentVariable } from "./runtime.ts";
+import { decodeUtf8, environmentVariable, workingDirectory } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
@@ -95,12 +95,7 @@ export function parentOf(path: string): string {
  */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;
-  let here: string[] = [];
-  try {
-    here = process.cwd().split("/");
-  } catch {
-    // Deno has no permission to read it, or the directory was removed.
-  }
+  const here = workingDirectory()?.split("/") ?? [];
   const below = here.length > 1 && here.every((part, index) => part === parts[index]);
   return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
 }

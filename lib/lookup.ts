@@ -30,9 +30,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /** The value of a JSON text; undefined when the text is not JSON. */
 export function parseJson(text: string): unknown {
+  return valueOr(() => JSON.parse(text), undefined);
+}
+
+/** The value of some work; another one if it throws, whatever the error is. */
+export function valueOr<T, O>(work: () => T, other: O): T | O {
   try {
-    return JSON.parse(text);
+    return work();
   } catch {
-    return undefined;
+    return other;
   }
 }

@@ -11,6 +11,7 @@ import * as fs from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
+import { valueOr } from "./lookup.ts";
 
 /** Name and version of the JavaScript runtime, as `node/20.11.0`. */
 export function runtimeName(): string {
@@ -135,14 +136,14 @@ export function programFile(): string {
   return process.argv[1] ?? "";
 }
 
+/** Undefined if Deno has no permission to read it, or the directory was removed. */
+export function workingDirectory(): string | undefined {
+  return valueOr(() => process.cwd(), undefined);
+}
+
 /** This program as a user would call it again. See {@linkcode callOf}. */
 export function programCall(fallback: string): string {
-  let cwd: string | undefined;
-  try {
-    cwd = process.cwd();
-  } catch {
-    // Deno has no permission to read it, or the directory was removed.
-  }
+  const cwd = workingDirectory();
   return callOf(
     { file: programFile(), cwd, runtime: runtimeName().split("/")[0] as string, flags: runtimeArgs() },
     fallback,
@@ -156,20 +157,12 @@ export function runtimeArgs(): string[] {
 
 /** Value of an environment variable; undefined when it is unset or, on Deno, not permitted. */
 export function environmentVariable(name: string): string | undefined {
-  try {
-    return process.env[name];
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => process.env[name], undefined);
 }
 
 /** Whether the runtime refuses to read a variable: on Deno, one that is not permitted. */
 function isVariableRefused(name: string): boolean {
-  try {
-    return process.env[name] === null;
-  } catch {
-    return true;
-  }
+  return valueOr(() => process.env[name] === null, true);
 }
 
 /** Whether an error is Deno's "permission denied". No other error has this name, which Deno documents. */
@@ -179,11 +172,7 @@ export function isNotPermitted(error: unknown): error is Error {
 
 /** Names of all environment variables; undefined on Deno without the permission to read every variable. */
 function variableNames(): string[] | undefined {
-  try {
-    return Object.keys(process.env);
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => Object.keys(process.env), undefined);
 }
 
 const UTF16 = "it is UTF-16: save it as UTF-8";

@@ -31,6 +31,7 @@ import { type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
 import { ASKING } from "./verbs/codes.ts";
+import { valueOr } from "../lookup.ts";
 
 export const DASHBOARD_OUT: Option<string> = {
   name: "out",
@@ -159,12 +160,8 @@ function storedOf(context: Context): Stored {
     pageOf(path, name) {
       if (!isWritten) return null;
       const page = join(dirname(path), name);
-      try {
-        return io.realPath(page) === undefined ? null : page;
-      } catch {
-        // There is no page, or Deno does not permit the check.
-        return null;
-      }
+      // There is no page, or Deno does not permit the check.
+      return valueOr(() => io.realPath(page) === undefined ? null : page, null);
     },
   }, clock.wallTime());
   return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };

@@ -10,6 +10,7 @@ import { openHistory } from "./history.ts";
 import { HISTORY, OTEL_FILE } from "./options.ts";
 import { openTraceOf } from "./trace.ts";
 import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
+import { valueOr } from "../lookup.ts";
 
 /** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
 export function checkAppends({ io }: Context, attempted: string, path: string): void {
@@ -48,11 +49,7 @@ const ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_END
 
 /** The decoded value of a header; unchanged if it cannot be decoded. */
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return valueOr(() => decodeURIComponent(text), text);
 }
 
 /** Values of the collector's headers: with the scheme of `Authorization`, and without. */

@@ -23,6 +23,7 @@ import { openContext } from "./context.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 import { flagsByRow } from "./settings.ts";
+import { valueOr } from "../lookup.ts";
 
 /**
  * Runs the command line as the program: on the process itself, which ends with the exit code.
@@ -53,11 +54,7 @@ function printInformation(text: string): number {
 
 /** {@linkcode information}; nothing if the help was requested in a wrong way, which is then reported like any other mistake. */
 function safeInformation(args: readonly string[]): string | undefined {
-  try {
-    return information(args);
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => information(args), undefined);
 }
 
 /**

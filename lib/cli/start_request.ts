@@ -24,6 +24,7 @@ import {
 } from "./options.ts";
 import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
+import { valueOr } from "../lookup.ts";
 
 /** @throws {UsageError} naming what is missing or breaks a rule; nothing was sent. */
 export async function readStartRequest(context: Context, result?: ResultRequest): Promise<RunRequest> {
@@ -270,10 +271,6 @@ function steeringName(text: string, ofPlatforms: readonly string[]): string | un
 }
 
 function readOrNothing(io: Io, file: string): string {
-  try {
-    return io.readFile(file, undefined, "follow", "replace") ?? "";
-  } catch {
-    // A directory of that name (a virtual environment, for example), or a file that Bun could not read either.
-    return "";
-  }
+  // A directory of that name (a virtual environment, for example), or a file that Bun could not read either.
+  return valueOr(() => io.readFile(file, undefined, "follow", "replace") ?? "", "");
 }

@@ -33,6 +33,7 @@ import { addContentsRoutes } from "./wire/contents.ts";
 import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
 import { addControlRoute, addPublicRoutes, addRoutes, refuseForeignHosts } from "./wire/routes.ts";
+import { valueOr } from "../lookup.ts";
 
 export interface Emulator {
   /** The application; `app.request(path)` needs no socket. */
@@ -361,9 +362,5 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
 /** The body of a request that the library makes: JSON, or a text. */
 function parsed(body: unknown): unknown {
   if (typeof body !== "string") return body;
-  try {
-    return JSON.parse(body);
-  } catch {
-    return body;
-  }
+  return valueOr(() => JSON.parse(body), body);
 }

@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
+import { valueOr } from "../lookup.ts";
 
 export type ProcessState =
   | { state: "dead" }
@@ -56,21 +57,11 @@ const ENDED = ["Z", "X", "x"];
 
 /** Name of the user of this machine; null if it is unknown. On Deno it needs `--allow-sys=userInfo`. Never throws. */
 export function machineUser(): string | null {
-  try {
-    return os.userInfo().username.trim() || null;
-  } catch {
-    return null;
-  }
+  return valueOr(() => os.userInfo().username.trim() || null, null);
 }
 
 export function systemProcesses(): Processes {
-  function attempt<T>(read: () => T): T | null {
-    try {
-      return read();
-    } catch {
-      return null;
-    }
-  }
+  const attempt = <T>(read: () => T): T | null => valueOr(read, null);
 
   /** State and start of a process from `/proc`; null if it does not exist, or cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {

@@ -28,6 +28,7 @@ import { cutText, plainLines, plainText } from "../text/plain_text.ts";
 import { createRedactor, joinRedactors, type Redactor, redactValue, withOwn } from "../text/redact.ts";
 import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
+import { valueOr } from "../lookup.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
 
@@ -48,11 +49,7 @@ type ReadFile = (path: string) => string | undefined;
 
 /** The token that a run would use; undefined without a usable token. */
 function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | undefined {
-  try {
-    return resolveToken({ env, readFile });
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => resolveToken({ env, readFile }), undefined);
 }
 
 /** What masks secrets for a script, and the environment that they come from. */

@@ -7,7 +7,7 @@ import { errorSentence, messageOf } from "../error_sentence.ts";
 import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { didYouMean } from "../nearest.ts";
-import { lookup } from "../lookup.ts";
+import { lookup, valueOr } from "../lookup.ts";
 import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
 import type { AnyResult } from "../run/result.ts";
@@ -348,12 +348,8 @@ export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt
 
 /** Whether the next text would continue the last line of a file, because an earlier program did not end it. */
 function isLineOpen(path: string, io: ReportIo): boolean {
-  try {
-    return /[^\n]$/.test(io.readFile(path) ?? "");
-  } catch {
-    // Deno without read permission. CI systems give each step an empty file, so the line is most likely complete.
-    return false;
-  }
+  // Deno without read permission. CI systems give each step an empty file, so the line is most likely complete.
+  return valueOr(() => /[^\n]$/.test(io.readFile(path) ?? ""), false);
 }
 
 interface OutputTexts {

@@ -18,7 +18,7 @@ import type { JobIdentity } from "../ci/platform.ts";
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { isObject } from "../lookup.ts";
+import { isObject, valueOr } from "../lookup.ts";
 import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import { isUuid } from "../service/contract.ts";
@@ -149,11 +149,7 @@ function parseJob(value: unknown): JobIdentity | null {
 
 function parseRequest(value: unknown): StartRequest | null {
   if (!isObject(value)) return null;
-  try {
-    return validateStartRequest(value as unknown as StartRequest);
-  } catch {
-    return null;
-  }
+  return valueOr(() => validateStartRequest(value as unknown as StartRequest), null);
 }
 
 /** Most characters of a schema and of a path: see `lib/result`. */

@@ -10,6 +10,7 @@ import { hasMoreValues } from "./answer.ts";
 import { eventSchema, isUuid, type Masker, readValue, runSchema, type Schema } from "./contract.ts";
 import { isUnauthorized } from "./retry.ts";
 import type { EventStream, StreamMessage, StreamStep } from "./event_stream.ts";
+import { valueOr } from "../lookup.ts";
 
 /** One message of the stream of a run. */
 export type StreamItem =
@@ -43,11 +44,7 @@ const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {
   if (hasMoreValues(message.data, MAX_VALUES)) return undefined;
-  try {
-    return readValue(JSON.parse(message.data), schema, masker);
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => readValue(JSON.parse(message.data), schema, masker), undefined);
 }
 
 function itemOf(

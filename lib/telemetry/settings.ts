@@ -6,6 +6,7 @@
  */
 import type { ReadEnv } from "../ci/platform.ts";
 import { sha256Hex } from "../sha256.ts";
+import { valueOr } from "../lookup.ts";
 
 export interface TraceSettings {
   /** Undefined if spans only go to a file. */
@@ -130,11 +131,7 @@ function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
     if (cut < 1) return undefined;
-    try {
-      return [part.slice(0, cut).trim(), decodeURIComponent(part.slice(cut + 1).trim())];
-    } catch {
-      return undefined;
-    }
+    return valueOr(() => [part.slice(0, cut).trim(), decodeURIComponent(part.slice(cut + 1).trim())], undefined);
   });
 }
 

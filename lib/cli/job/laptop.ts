@@ -27,6 +27,7 @@ import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "
 import { DEFAULT_OUT, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
+import { valueOr } from "../../lookup.ts";
 
 // The memory of a folder: the run that an earlier command left in its state file, while that run is going, and for an hour after a success that
 // nobody saw. Outside CI nothing else shows that a command is repeated.
@@ -182,12 +183,8 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
 }
 
 function exists({ io }: Context, path: string): boolean {
-  try {
-    return io.realPath(path) !== undefined;
-  } catch {
-    // Deno may not be allowed to read it. Then nothing is remembered there.
-    return false;
-  }
+  // Deno may not be allowed to read it. Then nothing is remembered there.
+  return valueOr(() => io.realPath(path) !== undefined, false);
 }
 
 /**
@@ -236,11 +233,8 @@ export function recentFile(context: Context): string | undefined {
 
 /** Empty if the file cannot be read. */
 export function recentLines({ io }: Context, path: string): string[] {
-  try {
-    return (io.readFile(path, MAX_BYTES, "refuse", "replace") ?? "").split("\n").filter((line) => line !== "");
-  } catch {
-    return [];
-  }
+  const text = valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), "") ?? "";
+  return text.split("\n").filter((line) => line !== "");
 }
 
 /** A failure must not lose a run, and is not worth a line in every log. */
@@ -262,12 +256,8 @@ const short = (text: string | null) => text === null ? null : cutText(plainText(
 
 export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: RequestedTask): void {
   const { io, clock } = context;
-  let folder: string | undefined;
-  try {
-    folder = io.realPath(out);
-  } catch {
-    // Deno may not read it.
-  }
+  // Deno may not read it.
+  const folder = valueOr(() => io.realPath(out), undefined);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && context.option(SHOW_TASK) !== false;
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),

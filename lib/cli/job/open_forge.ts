@@ -5,6 +5,7 @@
 import { readAddress } from "../../forge/address.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
 import type { Context } from "../verb.ts";
+import { valueOr } from "../../lookup.ts";
 
 /** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
 export const MAX_EVENT = 2 ** 25;
@@ -20,12 +21,8 @@ export function openOptions(
     ...{ forges, env: io.env, world: { clock, fetch }, ciSystem: platform.name, tokenInstead },
     isMogplex: (token) => redact.token(token) !== token,
     readFile(path) {
-      try {
-        return io.readFile(path, MAX_EVENT, "follow", "replace") ?? "";
-      } catch {
-        // What cannot be read here is requested from the forge.
-        return "";
-      }
+      // What cannot be read here is requested from the forge.
+      return valueOr(() => io.readFile(path, MAX_EVENT, "follow", "replace") ?? "", "");
     },
   };
 }
@@ -61,9 +58,5 @@ export function forgeNeeds(
 
 /** The host of an API; empty outside a job. */
 function hostOf(api: () => string): string[] {
-  try {
-    return [new URL(api()).host];
-  } catch {
-    return [];
-  }
+  return valueOr(() => [new URL(api()).host], []);
 }

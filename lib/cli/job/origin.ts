@@ -8,6 +8,7 @@ import { repoName } from "../../service/repository.ts";
 import { JSON_LINES, ORIGIN_HOST, REPO } from "../options.ts";
 import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
+import { valueOr } from "../../lookup.ts";
 
 /** The host whose repository names the service knows. */
 const KNOWN_HOST = "github.com";
@@ -26,13 +27,8 @@ export function originOfFolder(context: Context): string | undefined {
 }
 
 function allRemotes(context: Context): Map<string, string> {
-  let config = "";
-  try {
-    // In a worktree `.git` is a file that names another place. The address is only a convenience.
-    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
-  } catch {
-    // See above.
-  }
+  // In a worktree `.git` is a file that names another place. The address is only a convenience.
+  const config = valueOr(() => context.io.readFile(".git/config", undefined, "follow", "replace"), "") ?? "";
   const remotes = [...config.matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }

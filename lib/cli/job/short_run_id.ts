@@ -7,7 +7,7 @@ import { readFileHome } from "../../campaign/file/read.ts";
 import { placeOf } from "../../campaign/open_campaign.ts";
 import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
 import { UsageError } from "../../errors.ts";
-import { isObject, parseJson } from "../../lookup.ts";
+import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { isLaptop, STATE_FILE, statePath } from "../settings.ts";
@@ -82,12 +82,8 @@ function campaignRuns(context: Context, path: string): string[] {
 }
 
 function readText({ io }: Context, path: string): string {
-  try {
-    return io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "";
-  } catch {
-    // Deno may not be allowed to read it.
-    return "";
-  }
+  // Deno may not be allowed to read it.
+  return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
 }
 
 /** The runs of campaigns and jobs in the folders directly below this one. */
@@ -110,12 +106,8 @@ function foldersPlace(context: Context): Place {
 
 /** The run of a state file that some other program may have written. */
 function stateRuns(context: Context, path: string): string[] {
-  try {
-    return statePlace(context, path).runIds;
-  } catch {
-    // A symbolic link, or no ordinary file.
-    return [];
-  }
+  // A symbolic link, or no ordinary file.
+  return valueOr(() => statePlace(context, path).runIds, []);
 }
 
 function statePlace(context: Context, path: string): Place {

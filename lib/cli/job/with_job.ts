@@ -23,6 +23,7 @@ import { JSON_LINES } from "../options.ts";
 import { outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
 import type { Context, JobExtra, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
+import { valueOr } from "../../lookup.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
@@ -308,10 +309,6 @@ function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary):
 }
 
 function originOf({ io }: Context): string {
-  try {
-    return resolveOrigin({ env: io.env }).origin;
-  } catch {
-    // The address may be the mistake, and can contain a password.
-    return "";
-  }
+  // The address may be the mistake, and can contain a password.
+  return valueOr(() => resolveOrigin({ env: io.env }).origin, "");
 }

@@ -37,6 +37,7 @@ import {
   TERMINAL,
   TOOL,
 } from "./recipes.ts";
+import { valueOr } from "../../lookup.ts";
 
 export const RESPOND: VerbFlag = {
   name: "respond",
@@ -331,12 +332,8 @@ function ownProgram(context: Context): string {
 
 /** The licenses next to the running program. */
 function ownLicenses({ io, machine }: Context): string | undefined {
-  try {
-    return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
-  } catch {
-    // They are optional.
-    return undefined;
-  }
+  // They are optional.
+  return valueOr(() => io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`), undefined);
 }
 
 /** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
@@ -404,11 +401,7 @@ function needRespondRecipe(
 /** A file of the pipeline that may be unreadable: a link, or a path outside the repository. */
 function readOrNothing(context: Context, path: string): string | undefined {
   if (path.split("/").includes("..")) return undefined;
-  try {
-    return present(context, path);
-  } catch {
-    return undefined;
-  }
+  return valueOr(() => present(context, path), undefined);
 }
 
 function uninstall(

@@ -6,7 +6,7 @@ import { type Platform, type ReadEnv, STATUS_VARIABLE, type Systems } from "../.
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { type Io, parentOf } from "../../io.ts";
-import { lookup } from "../../lookup.ts";
+import { lookup, valueOr } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { OUTPUT_VARIABLES } from "../../report/write.ts";
 import { deriveKey } from "../../run/key.ts";
@@ -31,12 +31,8 @@ const MAX_BYTES = 32 * 1024 * 1024;
 const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
 function textOf(io: Io, path: string): string | undefined {
-  try {
-    return io.readFile(path, MAX_BYTES, "refuse", "replace");
-  } catch {
-    // A link, a directory, too large, or not permitted: the checks work without it.
-    return undefined;
-  }
+  // A link, a directory, too large, or not permitted: the checks work without it.
+  return valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), undefined);
 }
 
 /** How the working directory affects Bun by default. Source: Bun, "bunfig.toml" and "Environment variables". */

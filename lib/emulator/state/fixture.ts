@@ -5,15 +5,12 @@
  */
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
+import { valueOr } from "../../lookup.ts";
 
 const nullable = <T extends z.core.$ZodType>(type: T) => z._default(z.nullable(type), null);
 
 function isPattern(text: string): boolean {
-  try {
-    return new RegExp(text, "u") !== undefined;
-  } catch {
-    return false;
-  }
+  return valueOr(() => new RegExp(text, "u") !== undefined, false);
 }
 
 const userSchema = z.object({

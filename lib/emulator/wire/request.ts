@@ -20,6 +20,7 @@ import { Refusal } from "../service/refusal.ts";
 import { trimmedOrNull } from "../service/runs.ts";
 import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
+import { valueOr } from "../../lookup.ts";
 
 /**
  * Reads a `limit`: the leading whole number, clamped to 1..`max`. Never an error.
@@ -66,11 +67,7 @@ const GATE_BODY_BYTES = 10 * 1024 * 1024;
 export async function readJson(world: World, request: Request): Promise<ParsedBody> {
   const bytes = await readBody(request);
   const seen = world.around.gate ? bytes.subarray(0, GATE_BODY_BYTES) : bytes;
-  try {
-    return { ok: true, value: JSON.parse(new TextDecoder().decode(seen)) };
-  } catch {
-    return { ok: false };
-  }
+  return valueOr(() => ({ ok: true, value: JSON.parse(new TextDecoder().decode(seen)) }), { ok: false });
 }
 
 /**

@@ -62,6 +62,7 @@ import {
   splitUrl,
 } from "./request.ts";
 import { type Call, route } from "./route.ts";
+import { valueOr } from "../../lookup.ts";
 
 // Handlers of `/automations` and of `/pr-reviews`.
 
@@ -420,11 +421,7 @@ function isDecodable(pattern: string, path: string): boolean {
   const segments = path.split("/");
   return pattern.split("/").every((name, index) => {
     if (!name.startsWith(":")) return true;
-    try {
-      return decodeURIComponent(segments[index] ?? "") !== undefined;
-    } catch {
-      return false;
-    }
+    return valueOr(() => decodeURIComponent(segments[index] ?? "") !== undefined, false);
   });
 }
 
