@@ -9,6 +9,7 @@ import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
+import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
@@ -449,15 +450,10 @@ export function isForeignHead({ head, base }: Record<"head" | "base", { label: s
   return head.label === "" || head.repo_id !== base.repo_id;
 }
 
-/**
- * Finds the newest pull request from a branch of the repository itself: anyone can use the same branch name in a fork.
- * @param since Ignores older pull requests; milliseconds since 1970.
- * @returns Its address; null if the branch has no pull request; undefined if the repository is not shown.
- * @throws what the client throws.
- */
+/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
 export async function findGitea(
   client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
+  { repository, branch, since }: WantedBranch,
 ): Promise<string | null | undefined> {
   // The list cannot be filtered by branch; newest first.
   for (let page = 1; page <= MAX_PAGES; page++) {

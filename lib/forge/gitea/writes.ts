@@ -9,7 +9,7 @@ import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
-import { isGone } from "../threads.ts";
+import { orNull } from "../threads.ts";
 import type { ForgeWrites, MergeOrder, MergeOutcome, MergeProgress, PullRequestMarks, Refused } from "../writes.ts";
 import { listOf } from "./comments.ts";
 import { wholeList } from "../pages.ts";
@@ -178,11 +178,8 @@ async function deleteBranch(
   commit: string,
 ): Promise<"deleted" | "moved" | "gone" | Refused> {
   const path = `/repos/${repository}/branches/${branch.split("/").map(encodeURIComponent).join("/")}`;
-  const row = await client.get(`read branch "${branch}" of ${repository}`, path, branchSchema).catch((error) => {
-    if (isGone(error)) return undefined;
-    throw error;
-  });
-  if (row === undefined) return "gone";
+  const row = await orNull(client.get(`read branch "${branch}" of ${repository}`, path, branchSchema));
+  if (row === null) return "gone";
   if (row.commit.id !== commit) return "moved";
   if (row.protected) return { refused: "the branch is protected" };
   return await client.call<"deleted" | "gone" | Refused>({

@@ -9,6 +9,7 @@ import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
+import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
@@ -401,15 +402,10 @@ export async function askGithub(
   return addresses.map((address, index) => answerOf(answered, `p${index}`, address));
 }
 
-/**
- * Finds the newest pull request from a branch of the repository itself: anyone can use the same branch name in a fork.
- * @param since Ignores older pull requests; milliseconds since 1970.
- * @returns Its address; null if the branch has no pull request; undefined if the repository is not shown.
- * @throws what the client throws.
- */
+/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
 export async function findGithub(
   client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
+  { repository, branch, since }: WantedBranch,
 ): Promise<string | null | undefined> {
   const [owner, name] = namesOf({ repository });
   const query = `query($o: String!, $n: String!, $b: String!) {

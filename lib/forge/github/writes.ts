@@ -10,7 +10,7 @@ import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
-import { isGone } from "../threads.ts";
+import { orNull } from "../threads.ts";
 import type {
   ForgeWrites,
   MergeOrder,
@@ -275,12 +275,9 @@ async function deleteBranch(
 ): Promise<"deleted" | "moved" | "gone"> {
   const name = branch.split("/").map(encodeURIComponent).join("/");
   const base = `${restOf(client.api)}/repos/${repository}/git`;
-  const ref = await client.get(`read branch "${branch}" of ${repository}`, `${base}/ref/heads/${name}`, refSchema)
-    .catch((error) => {
-      if (isGone(error)) return undefined;
-      throw error;
-    });
-  if (ref === undefined) return "gone";
+  const what = `read branch "${branch}" of ${repository}`;
+  const ref = await orNull(client.get(what, `${base}/ref/heads/${name}`, refSchema));
+  if (ref === null) return "gone";
   if (ref.object.sha !== commit) return "moved";
   return await client.call<"deleted" | "gone">({
     what: `delete branch "${branch}" of ${repository}`,

@@ -11,6 +11,7 @@ import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
+import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
@@ -459,15 +460,10 @@ async function guardOf(
   }
 }
 
-/**
- * Finds the newest merge request from a branch of the project itself: anyone can use the same branch name in a fork.
- * @param since Ignores older merge requests; milliseconds since 1970.
- * @returns Its address; null if the branch has no merge request; undefined if the project is not shown.
- * @throws what the client throws.
- */
+/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
 export async function findGitlab(
   client: ForgeClient,
-  { repository, branch, since }: { repository: string; branch: string; since: number },
+  { repository, branch, since }: WantedBranch,
 ): Promise<string | null | undefined> {
   const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
   const requests = await client.getShown(

@@ -18,7 +18,6 @@ import {
   type CommentPlace,
   factsOf,
   type ForgeSetup,
-  isGone,
   lineOf,
   type News,
   orNull,
@@ -283,15 +282,12 @@ export class GitlabThreads implements Threads {
    */
   async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
     const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
-    const answer = await this.#client.call({
+    const answer = await orNull(this.#client.call({
       what: `read when note ${id} was edited`,
       path: "/../graphql",
       body: { query, variables: { id: `gid://gitlab/Note/${id}` } },
       read: (value) => z.safeParse(editedSchema, value).data,
-    }).catch((error) => {
-      if (isGone(error)) return undefined;
-      throw error;
-    });
+    }));
     const note = answer?.data?.note;
     if (note !== undefined && note !== null) return note.lastEditedAt;
     return Date.parse(updated) - Date.parse(created) > 1_000 ? updated : null;

@@ -10,7 +10,7 @@ import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
-import { isGone } from "../threads.ts";
+import { orNull } from "../threads.ts";
 import type { ForgeWrites, MergeOrder, MergeOutcome, MergeProgress, PullRequestMarks, Refused } from "../writes.ts";
 import { pathOf } from "./pulls.ts";
 
@@ -265,13 +265,8 @@ async function deleteBranch(
   commit: string,
 ): Promise<"deleted" | "moved" | "gone" | Refused> {
   const path = `${projectOf(address)}/repository/branches/${encodeURIComponent(branch)}`;
-  const row = await client.get(`read branch "${branch}" of ${address.repository}`, path, branchSchema).catch(
-    (error) => {
-      if (isGone(error)) return undefined;
-      throw error;
-    },
-  );
-  if (row === undefined) return "gone";
+  const row = await orNull(client.get(`read branch "${branch}" of ${address.repository}`, path, branchSchema));
+  if (row === null) return "gone";
   if (row.commit.id !== commit) return "moved";
   if (row.protected || row.default === true) return { refused: "the branch is protected, or the default branch" };
   return await client.call<"deleted" | "gone">({
