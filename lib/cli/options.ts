@@ -22,6 +22,8 @@ type VariableOption<T, N extends VariableName> = Omit<Option<T>, "variable"> & {
 /**
  * The row of an option that overrides a variable. Not exported: `lib/cli/environment.ts` does not compile if two rows have the same variable, and it
  * only sees the rows of this file.
+ * Like the rules below, it has no effect, so that a bundler drops the rows that a program does not read.
+ * @__NO_SIDE_EFFECTS__
  */
 function option<T, const N extends VariableName>(
   variable: N,
@@ -450,6 +452,7 @@ export function anyText(text: string): string {
   return text;
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);
@@ -458,7 +461,7 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   };
 }
 
-/** Both ends are included. */
+/** Both ends are included. @__NO_SIDE_EFFECTS__ */
 export function wholeNumber(min: number, max: number): Parse<number> {
   return (text, source) => {
     const value = /^\d{1,9}$/.test(text.trim()) ? Number(text) : NaN;
@@ -467,7 +470,7 @@ export function wholeNumber(min: number, max: number): Parse<number> {
   };
 }
 
-/** A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`. At least one second. */
+/** A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`. At least one second. @__NO_SIDE_EFFECTS__ */
 export function duration(maxMs: number): Parse<number> {
   return (text, source) => {
     const ms = parseDuration(text.trim()) ?? 0;

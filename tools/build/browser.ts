@@ -69,16 +69,18 @@ const none = { env: {}, argv: [], execArgv: [], versions: {}, platform: "browser
 export default globalThis.process ?? none;
 `;
 
-/** How a script reads result files: without Git, and without the tokens of a job, no repository can be read. */
-const FILES = `
+/** What a script loads for a result: without Git, and without the tokens of a job, no repository can be read. */
+const RESULTS = `
 import { UsageError } from "../errors.ts";
-export async function filesOfScript() {
+function refuse() {
   throw new UsageError({
     attempted: "read the result file",
     why: "there is no Git in a browser, and no token of a forge",
     advice: "call run() on a server",
   });
 }
+export const filesOfScript = async () => refuse();
+export const jsonSchemaOfZod = refuse;
 `;
 
 /** Puts these in the place of Node's modules. What a module does not have is undefined, and the compiler cannot know that. */
@@ -90,8 +92,8 @@ export const withoutNode: Plugin = {
       ({ path }) => ({ path: path.slice("node:".length), namespace: "without-node" }),
     );
     build.onLoad(
-      { filter: /library\/files_of_script\.ts$/ },
-      ({ path }) => ({ contents: FILES, resolveDir: dirname(path) }),
+      { filter: /library\/(?:files_of_script|zod_schema)\.ts$/ },
+      ({ path }) => ({ contents: RESULTS, resolveDir: dirname(path) }),
     );
     build.onLoad({ filter: /.*/, namespace: "without-node" }, ({ path }) => ({
       contents: path === "crypto" ? CRYPTO : path === "process" ? PROCESS : "module.exports = {};",

@@ -8,10 +8,11 @@ import { flagsOf } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { ACTION, bundleLibrary, bundleProgram, PROGRAMS } from "../../../tools/build/bundle.ts";
+import { ACTION, bundleLibrary, bundleProgram, type Program, PROGRAMS } from "../../../tools/build/bundle.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
+import { unusedIn } from "./unused.ts";
 
 let folder: string;
 
@@ -36,20 +37,23 @@ test("a second build gives the same bytes", async () => {
 });
 
 test("component, dashboard and action have no campaigns, no other CI systems, no memory of a laptop and no texts of the help", () => {
-  // A message of the reader of campaign files, a variable of a CI system, a note of a laptop, attributes of traces, and a fact of `--help`.
+  // A message of the reader of campaign files, a variable of a CI system, a note of a laptop, attributes of traces, a rehearsal, and merges.
   const parts = [
     "the file is nested more than",
     "TEAMCITY_PROJECT_NAME",
     "BUILDKITE_BUILD_ID",
     "another run of this folder is still running",
     "resourceSpans",
+    "Rehearsal: nothing is sent",
+    "enqueuePullRequest",
+    "merge_when_pipeline_succeeds",
   ];
   for (const part of parts) expect([part, textOf("mogplex.mjs").includes(part)]).toEqual([part, true]);
   const helps = [...ENVIRONMENT, ...VERBS.flatMap(flagsOf)].map(({ help }) => help).filter((help) => help.length > 30);
   // Some are made from numbers and names when the program runs.
   const wholeHelps = helps.filter((help) => textOf("mogplex.mjs").includes(help));
   expect(wholeHelps.length).toBeGreaterThan(helps.length * 0.8);
-  const others = [...parts, ...wholeHelps];
+  const others = [...parts, ...wholeHelps, ...VERBS.map(({ summary }) => summary)];
   for (const file of ["mogplex-component.mjs", "mogplex-dashboard.mjs", "action/main.mjs"]) {
     expect([file, others.filter((part) => textOf(file).includes(part))]).toEqual([file, []]);
   }
@@ -71,6 +75,17 @@ test("component, dashboard and action carry only the forges that their jobs can 
       .toEqual([file, names]);
   }
 });
+
+test.each(PROGRAMS.filter(({ minify }) => minify).map((program): [string, Program] => [program.file, program]))(
+  "%s contains nothing that it does not use",
+  async (_, program) => {
+    const { text } = await bundleProgram({ ...program, minify: false });
+    const unused = unusedIn(text);
+    // Values that are computed remain; none of them is as large as the row of a verb.
+    const sum = [...unused.values()].reduce((total, size) => total + size, 0);
+    expect(sum, [...unused.keys()].join(", ")).toBeLessThan(1_500);
+  },
+);
 
 for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`mogplex.mjs reads a campaign file on ${name}, and needs no permission but to read on Deno`, () => {
