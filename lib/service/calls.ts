@@ -90,41 +90,8 @@ export function routesAt(origin: string): ApiRoutes {
 
 // Sends the requests of the client, all with the same limits, retries and checks.
 
-/** An answer with data `D`. The compiler compares `D` with the schema that reads it. */
-type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-export interface Caller {
-  readonly api: ApiRoutes;
-  readonly world: CallWorld;
-  /** Sends a request once, and reads the answer with a schema. */
-  attempt<D>(
-    attempted: Attempted,
-    schema: Schema<D>,
-    limits: RequestLimits,
-    ask: (init: CallInit) => Answering<D>,
-  ): Promise<D>;
-  /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
-  send<D>(
-    attempted: Attempted,
-    schema: Schema<D>,
-    call: CallOptions | undefined,
-    ask: (init: CallInit) => Answering<D>,
-    judge?: StandAloneCall["judge"],
-  ): Promise<D>;
-  /** Opens an event stream, and retries as long as that can help. */
-  open(
-    attempted: Attempted,
-    call: CallOptions | undefined,
-    ask: (init: CallInit) => Promise<unknown>,
-  ): Promise<EventStream>;
-  readonly cutMasker: Transport["cutMasker"];
-  /** {@linkcode Caller.send} for a request that only needs the scope `read`. */
-  read<D>(
-    what: string,
-    schema: Schema<D>,
-    call: CallOptions | undefined,
-    ask: (init: CallInit) => Answering<D>,
-  ): Promise<D>;
-}
+/** Sends a request; its answer has data `D`. The compiler compares `D` with the schema that reads it. */
+type Ask<D> = (init: CallInit) => Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
 
 interface CallerParts {
   api: ApiRoutes;
@@ -134,26 +101,25 @@ interface CallerParts {
   addressPlace?: string | undefined;
 }
 
-export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts): Caller {
+export type Caller = ReturnType<typeof createCaller>;
+
+export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts) {
   const places = { tokenPlace, addressPlace };
 
-  function attempt<D>(
-    attempted: Attempted,
-    schema: Schema<D>,
-    limits: RequestLimits,
-    ask: (init: CallInit) => Answering<D>,
-  ): Promise<D> {
+  /** Sends a request once, and reads the answer with a schema. */
+  function attempt<D>(attempted: Attempted, schema: Schema<D>, limits: RequestLimits, ask: Ask<D>): Promise<D> {
     return transport.call({
       what: attempted.what,
       send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
       judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact, transport.cutMasker),
     }, limits);
   }
+  /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
   function send<D>(
     attempted: Attempted,
     schema: Schema<D>,
     options: CallOptions | undefined,
-    ask: (init: CallInit) => Answering<D>,
+    ask: Ask<D>,
     judge?: StandAloneCall["judge"],
   ): Promise<D> {
     const lasts = attempted.recent ? isMissingRoute : undefined;
@@ -163,14 +129,11 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       (limits) => attempt(attempted, schema, limits, ask),
     );
   }
-  function read<D>(
-    what: string,
-    schema: Schema<D>,
-    call: CallOptions | undefined,
-    ask: (init: CallInit) => Answering<D>,
-  ) {
+  /** {@linkcode send} for a request that only needs the scope `read`. */
+  function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: Ask<D>): Promise<D> {
     return send({ what, scope: "read" }, schema, call, ask);
   }
+  /** Opens an event stream, and retries as long as that can help. */
   function open(
     attempted: Attempted,
     options: CallOptions | undefined,
@@ -203,9 +166,7 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
   });
 }
 
-type ListCalls = Pick<ServiceClient, "listRepos" | "listSandboxes">;
-
-export function listCalls({ api, read }: Caller): ListCalls {
+export function listCalls({ api, read }: Caller): Pick<ServiceClient, "listRepos" | "listSandboxes"> {
   return {
     async listRepos({ q, id, limit } = {}, call) {
       const query = {
@@ -284,10 +245,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
   };
 }
 
-type RunCalls = Pick<
-  ServiceClient,
-  "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
->;
+type RunCalls = RunReads & Pick<ServiceClient, "startRun" | "checkStartAccess" | "cancelRun">;
 
 /** The error for a key that found a run for another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
@@ -355,15 +313,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
   };
 }
 
-type AutomationCalls = Pick<
-  ServiceClient,
-  | "listAutomations"
-  | "getAutomation"
-  | "triggerAutomation"
-  | "listAutomationRuns"
-  | "getAutomationRun"
-  | "cancelAutomationRun"
->;
+type AutomationCalls = Pick<ServiceClient, Extract<keyof ServiceClient, `${string}Automation${string}`>>;
 
 export function automationCalls({ api, world, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
