@@ -5,6 +5,7 @@
 import { systemClock } from "../clock.ts";
 import type { Forge } from "../forge/forge.ts";
 import { forgeSecrets } from "../forge/open.ts";
+import { valueOr } from "../lookup.ts";
 import type { Setting } from "../report/run_page.ts";
 import { type ConnectOptions, openSession, type Session } from "../run/session.ts";
 import { type CallOptions, clientFor, type ServiceClient } from "../service/client.ts";
@@ -61,6 +62,11 @@ export function openContext({ forges = [], dropIn, given, option, ...parts }: Ca
     guard,
     connection,
   };
+}
+
+/** Masks the token in all output, where it is not required. */
+export function maskToken(context: Context): void {
+  valueOr(context.connection, undefined);
 }
 
 /** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */

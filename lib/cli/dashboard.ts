@@ -65,8 +65,6 @@ export const PARTIAL: VerbFlag = { name: "partial", help: "Exit with 0 if at lea
 
 export const dashboardVerb: Verb = {
   name: "dashboard",
-  usage: "",
-  maxPositionals: 0,
   summary: "Show what needs attention, with runs, pull requests and campaigns, as a page, data and metrics",
   group: "toolkit",
   flags: [[DASHBOARD_OUT, RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL], JSON_LINES],

@@ -22,7 +22,7 @@ export function programHelp(group?: string): string {
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
   if (group !== undefined) {
     const verbs = VERBS.filter((verb) => verb.name.startsWith(`${group} `));
-    const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
+    const rows = verbs.map((verb) => [callOf(verb), verb.summary]);
     const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
     return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
   }
@@ -122,9 +122,7 @@ function exitParts(verb: Verb): string[] {
   const { group, meanings, verdict } = verb;
   const column = group === "drop-in" ? "dropIn" : "toolkit";
   const codes = codesOf(verb);
-  const rows = EXIT_TABLE.filter((row) =>
-    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
-  );
+  const rows = exitTable(column, codes);
   const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
   // The common table explains verdicts. Differences in the shared wording do not matter to readers.
   const exitCodes = meanings?.success === undefined ? "" : exitRows(
@@ -138,14 +136,23 @@ function exitParts(verb: Verb): string[] {
   ];
 }
 
-function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
-  const rows = EXIT_TABLE.filter((row) =>
+function callOf({ name, usage = "" }: Verb): string {
+  return `${name} ${usage}`.trimEnd();
+}
+
+function exitTable(column: "toolkit" | "dropIn", codes?: readonly ExitName[]) {
+  return EXIT_TABLE.filter((row) =>
     row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
   );
-  return columns(rows.map((row) => {
-    const meaningOfVerb = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
-    return [row.code, plain(meaningOfVerb ?? (row[column] === "same" ? row.toolkit : row[column]))];
-  }));
+}
+
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
+  return columns(
+    exitTable(column, codes).map((row) => {
+      const meaningOfVerb = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
+      return [row.code, plain(meaningOfVerb ?? (row[column] === "same" ? row.toolkit : row[column]))];
+    }),
+  );
 }
 
 /** The differences of another row of the same words from the row shown in full. */
@@ -157,7 +164,7 @@ function otherRowHelp(verb: Verb, shown: Verb): string {
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
-    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
+    `Without ${without} (${callOf(verb)}):\n  ${
       wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
     }\n${extraFlags.length === 0 ? "" : columns(extraFlags.map(flagRow))}${commands(verb.examples)}`,
     ...exitParts(verb),

@@ -225,7 +225,7 @@ function parseCall(call: Call): VerbFlags {
   const { verb, args } = call;
   checkRow(call);
   const flags = parseFlags(verb.name, args, flagsOf(verb));
-  const extra = flags.positionals[verb.maxPositionals];
+  const extra = flags.positionals[verb.maxPositionals ?? 0];
   if (extra === undefined) return flagsByRow(flags);
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,

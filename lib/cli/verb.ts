@@ -271,9 +271,10 @@ export interface Verb {
   name: string;
   /** Flags that select this row, if another row has the same words. @default {[]} */
   chosenBy?: readonly VerbFlag[];
-  /** Arguments, for the help. */
-  usage: string;
-  maxPositionals: number;
+  /** Arguments, for the help. @default {""} */
+  usage?: string;
+  /** @default {0} */
+  maxPositionals?: number;
   /** One line. */
   summary: string;
   /** A sentence for its own help only, not for lists of verbs. @default none */

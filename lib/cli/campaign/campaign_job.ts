@@ -34,6 +34,7 @@ import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
+import { maskToken } from "../context.ts";
 import { explain } from "../explain.ts";
 import { checkAppends } from "../extras.ts";
 import { addCampaignRun } from "../history.ts";
@@ -351,14 +352,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in all output, for verbs that send no request. A missing token is not an error there. */
-export function maskToken(context: Context): void {
-  try {
-    context.connection();
-  } catch {
-    // No token, nothing to mask.
-  }
-}
+export { maskToken };
 
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 

@@ -8,6 +8,7 @@ import { readResult } from "../../run/read_result.ts";
 import { verdictWords } from "../../run/result_view.ts";
 import { own } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
+import { maskToken } from "../context.ts";
 import { JSON_LINES, OPEN, REPORT } from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context } from "../verb.ts";
@@ -30,12 +31,7 @@ function textOf({ io }: Context, path: string): string {
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
-  try {
-    // The token is masked in the reports, but is not required.
-    context.connection();
-  } catch {
-    // Known secrets are masked in any case.
-  }
+  maskToken(context);
   const { targets: all } = readPlaces(context);
   const isChosen = flags.all(REPORT).length > 0 || option(REPORT) !== undefined;
   const targets = isChosen ? all : all.filter(({ format }) => format === "html");

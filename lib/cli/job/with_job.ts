@@ -5,6 +5,7 @@
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
+import { valueOr } from "../../lookup.ts";
 import type { Notice } from "../../notice.ts";
 import { checkTargets } from "../../report/write.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
@@ -17,13 +18,13 @@ import { openSession, type Session } from "../../run/session.ts";
 import { preferSmallHeap } from "../../runtime.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
+import { maskToken } from "../context.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
 import { outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
 import type { Context, JobExtra, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
-import { valueOr } from "../../lookup.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
@@ -275,12 +276,7 @@ async function refuse<R extends AnyResult>(
 ): Promise<never> {
   close();
   const places = placesOf();
-  try {
-    // The reports must not show the token.
-    context.connection();
-  } catch {
-    // The refusal may be about a missing token. The known secrets are masked anyway.
-  }
+  maskToken(context);
   // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
   const result = inWords({

@@ -95,8 +95,6 @@ const ALL: VerbFlag = { name: "all", help: "List all automations, in as many req
 
 export const automationsListVerb: Verb = {
   name: "automations list",
-  usage: "",
-  maxPositionals: 0,
   summary: "List the automations, newest first",
   group: "toolkit",
   flags: [LIMIT, ALL, JSON_LINES],

@@ -58,8 +58,6 @@ async function cleanUpJob(context: Context): Promise<number> {
 
 export const cleanupVerb: Verb = {
   name: "cleanup",
-  usage: "",
-  maxPositionals: 0,
   summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
   flags: [ALWAYS, OUT, STATE, JSON_LINES],

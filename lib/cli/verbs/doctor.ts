@@ -233,8 +233,6 @@ export async function checkJob(context: Context, machine: Machine = thisMachine(
 
 export const doctorVerb: Verb = {
   name: "doctor",
-  usage: "",
-  maxPositionals: 0,
   summary:
     "Check token, repository, network and CI setup without starting anything; exit with the code a job would get",
   group: "toolkit",

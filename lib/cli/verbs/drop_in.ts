@@ -294,8 +294,6 @@ const QUERY: VerbFlag = { name: "query", value: "TEXT", help: "Only names that c
 
 export const reposListVerb: Verb = {
   name: "repos list",
-  usage: "",
-  maxPositionals: 0,
   summary: "List the repositories that the token reaches",
   group: "drop-in",
   flags: [QUERY, LIMIT, JSON_LINES],
@@ -321,8 +319,6 @@ const WITH_STATUS: VerbFlag = { name: "status", value: "WORD", help: "Only sandb
 
 export const sandboxesListVerb: Verb = {
   name: "sandboxes list",
-  usage: "",
-  maxPositionals: 0,
   summary: "List the sandboxes, most recently active first",
   group: "drop-in",
   flags: [

@@ -2,13 +2,14 @@
  * `gate`: whether people have approved the newest commit of a pull request, as an exit code or a commit status.
  * @module
  */
-import { MogplexError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { readAddress } from "../../forge/address.ts";
 import { runGate } from "../../forge/gate.ts";
 import type { OpenPull } from "../../forge/forge.ts";
 import { openPull } from "../../forge/open.ts";
 import { openOptions } from "../job/open_forge.ts";
+import { maskToken } from "../context.ts";
 import { JSON_LINES, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 
@@ -47,12 +48,8 @@ const STATUS: VerbFlag = {
 
 function open(context: Context): OpenPull {
   context.guard();
-  try {
-    // This resolves the token of Mogplex, which must not go to a forge. The gate does not need one.
-    context.connection();
-  } catch (error) {
-    if (!(error instanceof MogplexError)) throw error;
-  }
+  // The token must not go to a forge.
+  maskToken(context);
   const url = context.flags.get(PULL_REQUEST);
   const address = url === undefined ? undefined : readAddress(context.forges.map((forge) => forge.address), url);
   if (url !== undefined && address === undefined) {
@@ -98,8 +95,6 @@ async function gate(context: Context): Promise<number> {
 
 export const gateVerb: Verb = {
   name: "gate",
-  usage: "",
-  maxPositionals: 0,
   summary: "Check whether people have approved the newest commit of a pull request",
   remark: "Approvals by the requester, the author, authors of commits, the token's user and programs do not count.",
   group: "toolkit",

@@ -176,8 +176,6 @@ const FOR: Option<"run" | "respond"> = {
 
 export const permissionsVerb: Verb = {
   name: "permissions",
-  usage: "",
-  maxPositionals: 0,
   summary: "Print the Deno permission flags that a run with the same flags and variables needs",
   group: "toolkit",
   flags: [FOR, REQUEST, RESULTS, REPORTING, STATE, JSON_LINES],

@@ -197,8 +197,6 @@ function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
 
 export const respondVerb: Verb = {
   name: "respond",
-  usage: "",
-  maxPositionals: 0,
   summary: "Turn a mention under an issue or a pull request into a run, with a note that shows its progress",
   group: "toolkit",
   flags: [

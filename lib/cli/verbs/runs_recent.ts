@@ -18,8 +18,6 @@ const LIMIT: Option<number> = {
 
 export const runsRecentVerb: Verb = {
   name: "runs recent",
-  usage: "",
-  maxPositionals: 0,
   summary: "List the runs that this machine started outside CI, with their status",
   group: "toolkit",
   flags: [LIMIT, JSON_LINES],

@@ -131,7 +131,7 @@ test("the help of a verb with many flags groups them, the common ones first", as
 });
 
 /** The part of a help that is about a row: the whole, or what stands behind "Without". */
-async function partOf({ name, usage }: { name: string; usage: string }): Promise<string> {
+async function partOf({ name, usage = "" }: { name: string; usage?: string }): Promise<string> {
   const text = await help(...name.split(" "), "--help");
   const [shown = "", other = ""] = text.split(/^Without /m);
   return other.includes(`(${`${name} ${usage}`.trimEnd()}):`) ? other : shown;
