@@ -8,7 +8,8 @@ import { FORGE_TOKENS_TEXT } from "../forge/all.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import { type Selection, selectItems } from "./decide.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
-import { MAX_REASON, oneLine } from "./journal/record.ts";
+import { oneLine } from "./journal/fields.ts";
+import { MAX_REASON } from "./journal/record.ts";
 import {
   type CampaignInternals,
   type CampaignSource,

@@ -13,7 +13,8 @@ import type { PullRequestWriter } from "../forge/writer.ts";
 import { markdownCode } from "../text/escape.ts";
 import { quoted } from "../text/plain_text.ts";
 import { type ItemMemory } from "./journal/memory.ts";
-import { MAX_REASON, oneLine, type RecordBody, type WriteAct } from "./journal/record.ts";
+import { oneLine } from "./journal/fields.ts";
+import { MAX_REASON, type RecordBody, type WriteAct } from "./journal/record.ts";
 import type { WriteMemory } from "./journal/write_memory.ts";
 import type { Store } from "./work/store.ts";
 

@@ -76,8 +76,9 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
 /** A pull request that its forge does not show. What was known of it is out of date. */
 function unreadable(reason: string, before: PullRequestMemory | null): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
+  const sizes = { files: null, additions: null, deletions: null };
   const { repositoryId = null } = before ?? {};
-  return { state: "unreadable", draft: false, ...unknown, reason, repositoryId };
+  return { state: "unreadable", draft: false, ...unknown, reason, commit: null, foreign: null, repositoryId, ...sizes };
 }
 
 function isSame(a: PullRequestMemory | null, b: PullRequestMemory): boolean {

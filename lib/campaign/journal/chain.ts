@@ -15,160 +15,10 @@
  * @module
  */
 import { parseJson } from "../../lookup.ts";
-import { isUuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { LockTask } from "./lock.ts";
-import {
-  isCommit,
-  isTime,
-  isUsualRecord,
-  isVisible,
-  isWebUrl,
-  type JournalRecord,
-  LAST_LINES,
-  MAX_BRANCH,
-  MAX_NUMBER,
-  MAX_PERSON,
-  MAX_REASON,
-  MAX_RECORD_ITEMS,
-  MAX_STATUS,
-  newerSchema,
-  oneLine,
-  readRecord,
-  type RecordBody,
-  type RecordResult,
-  type StartKind,
-} from "./record.ts";
-
-const timeOrNull = (text: string | null) => text !== null && isTime(text) ? text : null;
-const statusOf = (text: string) => oneLine(text, MAX_STATUS) || "unknown";
-const personOf = (text: string) => oneLine(text, MAX_PERSON) || "unknown";
-const reasonOf = (text: string) => oneLine(text, MAX_REASON);
-// A name that is cut or changed would be another branch.
-const branchOf = (text: string | null) =>
-  text !== null && text !== "" && text.length <= MAX_BRANCH && isVisible(text) ? text : null;
-const numberOf = (value: number | null) => value !== null && value >= 0 && value <= MAX_NUMBER ? value : null;
-const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLowerCase() : null;
-
-type Details = NonNullable<Extract<RecordBody, { type: "pull-request" }>["details"]>;
-
-function fitDetails(details: Details): Details {
-  const { owner, createdAt, updatedAt, reason, commit = null, foreign = null } = details;
-  const { files = null, additions = null, deletions = null } = details;
-  return {
-    ...details,
-    files: numberOf(files),
-    additions: numberOf(additions),
-    deletions: numberOf(deletions),
-    commit: commit === null ? null : statusOf(commit),
-    foreign: foreign === null ? null : reasonOf(foreign),
-    owner: owner === null ? null : oneLine(owner, MAX_PERSON) || null,
-    createdAt: timeOrNull(createdAt),
-    updatedAt: timeOrNull(updatedAt),
-    reason: reason === null ? null : reasonOf(reason),
-  };
-}
-
-/** The reason of a decision, which may have none. */
-function fitReason({ reason }: { reason?: string | undefined }): { reason?: string } {
-  return reason === undefined ? {} : { reason: reasonOf(reason) };
-}
-
-function fitLines(lines: readonly string[]): string[] {
-  return lines.map((line) => oneLine(line, LAST_LINES.length)).filter(Boolean).slice(-LAST_LINES.most);
-}
-
-/**
- * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be fixed (an address, a
- * branch, a time of the service) becomes null. Ids, keys, numbers and our own times are left as they are.
- *
- * @param body Its reason must be masked already.
- * @param nowText Replaces an unfit time of the service that is required, in ISO 8601.
- * @returns Several bodies where one names too many items.
- */
-export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
-  switch (body.type) {
-    case "intent":
-      return [{ ...body, branch: branchOf(body.branch), sentAt: timeOrNull(body.sentAt) ?? nowText }];
-    case "started": {
-      const { runId, createdAt, slotAt, status } = body;
-      const times = { createdAt: timeOrNull(createdAt), slotAt: timeOrNull(slotAt) ?? nowText };
-      const branch = body.branch === undefined ? {} : { branch: branchOf(body.branch) };
-      return [{ ...body, ...times, ...branch, runId: idOf(runId) ?? runId, status: statusOf(status) }];
-    }
-    case "seen":
-      return [{ ...body, status: statusOf(body.status), updatedAt: timeOrNull(body.updatedAt) }];
-    case "ended":
-      return [{
-        ...body,
-        runId: idOf(body.runId) ?? body.runId,
-        retryAt: timeOrNull(body.retryAt),
-        reason: body.reason === null ? null : reasonOf(body.reason),
-        status: body.status === null ? null : statusOf(body.status),
-        ...(body.lastLines !== undefined && { lastLines: fitLines(body.lastLines) }),
-        ...(body.result !== undefined && {
-          result: { ...body.result, mistakes: body.result.mistakes.map(reasonOf) },
-        }),
-        branch: branchOf(body.branch),
-        pullRequest: body.pullRequest !== null && isWebUrl(body.pullRequest) ? body.pullRequest : null,
-        createdAt: timeOrNull(body.createdAt),
-        updatedAt: timeOrNull(body.updatedAt),
-      }];
-    case "pull-request":
-      return [{ ...body, state: statusOf(body.state), ...(body.details && { details: fitDetails(body.details) }) }];
-    case "gate":
-    case "trouble":
-      return [{ ...body, reason: reasonOf(body.reason) }];
-    case "approved":
-      return [{ ...body, by: personOf(body.by), note: body.note === null ? null : reasonOf(body.note) }];
-    case "retry":
-      return chunks(body.items).map((items) => ({ ...body, items, by: personOf(body.by), ...fitReason(body) }));
-    case "skipped":
-      return chunks(body.items).map((items) => ({
-        ...body,
-        items,
-        by: personOf(body.by),
-        reason: reasonOf(body.reason),
-      }));
-    case "merge": {
-      const { commit, handle, reason } = body;
-      return [{
-        ...body,
-        commit: commit !== null && isCommit(commit) ? commit : null,
-        ...(handle !== undefined && { handle: oneLine(handle, MAX_STATUS) }),
-        reason: reason === null ? null : reasonOf(reason),
-      }];
-    }
-    case "write-intent":
-      return [{ ...body, by: personOf(body.by), ...(body.why !== undefined && { why: reasonOf(body.why) }) }];
-    case "write":
-      return [{ ...body, reason: body.reason === null ? null : reasonOf(body.reason) }];
-    case "merge-intent":
-    case "merge-update":
-    case "planned":
-      return [{ ...body, by: personOf(body.by) }];
-    case "stopped":
-    case "resumed":
-      return [{ ...body, by: personOf(body.by), ...fitReason(body) }];
-    case "note":
-      return [{ ...body, text: reasonOf(body.text) }];
-    case "merge-branch":
-    case "merge-target":
-    case "renamed":
-    case "sandboxes":
-    case "wave":
-    case "withdrawn":
-      return [body];
-  }
-}
-
-function chunks(items: readonly string[]): string[][] {
-  const count = Math.ceil(items.length / MAX_RECORD_ITEMS);
-  return Array.from(
-    { length: count },
-    (_, index) => items.slice(index * MAX_RECORD_ITEMS, (index + 1) * MAX_RECORD_ITEMS),
-  );
-}
+import { newerSchema } from "./fields.ts";
+import { fitBody, type JournalRecord, readRecord, type RecordBody, type StartKind } from "./record.ts";
 
 /** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
@@ -278,12 +128,13 @@ export function beginChain(campaign: string, round: string): Chain {
       if (check === null || sha256Hex(text).slice(0, 16) !== check[1]) {
         return problem("the line was changed");
       }
-      const result: RecordResult = isUsualRecord(value) ? { ok: true, record: value } : readRecord(value);
+      const result = readRecord(value);
       if (!result.ok) return problem(result.problem);
-      const wrong = misplaced(result.record, line);
+      const record = result.value;
+      const wrong = misplaced(record, line);
       if (wrong !== undefined) return wrong;
-      goOn(result.record, line);
-      return result;
+      goOn(record, line);
+      return { ok: true, record };
     },
     make(bodies, at) {
       const before = end;
@@ -293,10 +144,11 @@ export function beginChain(campaign: string, round: string): Chain {
           const place = { schema: 1, seq: end.seq + 1, previous: end.previous, at, wave: waveAfter(type) };
           const checked = readRecord({ ...place, type, ...fields });
           if (!checked.ok) throw new Error(`Cannot write a record of type ${type}: ${checked.problem}`);
-          const text = JSON.stringify(checked.record);
+          const record = checked.value;
+          const text = JSON.stringify(record);
           const line = `${text.slice(0, -1)},"check":"${sha256Hex(text).slice(0, 16)}"}`;
-          goOn(checked.record, line);
-          return { record: checked.record, line };
+          goOn(record, line);
+          return { record, line };
         });
       } catch (error) {
         end = before;

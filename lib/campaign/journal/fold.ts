@@ -31,7 +31,8 @@ import {
   nextStart,
   type StartMemory,
 } from "./memory.ts";
-import { type FollowUp, type JournalRecord, MAX_REASON, oneLine, type PullRequestMemory } from "./record.ts";
+import { oneLine } from "./fields.ts";
+import { type FollowUp, type JournalRecord, MAX_REASON, type PullRequestMemory } from "./record.ts";
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 

@@ -4,30 +4,37 @@
  *
  * @module
  */
-import * as z from "zod/mini";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { MERGE_METHODS } from "../../forge/model.ts";
-import { maxLength, minLength } from "../../lengths.ts";
 import { decodeUtf8 } from "../../runtime.ts";
-import { uuid } from "../../service/contract.ts";
+import { isUuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { CAMPAIGN_NAME, type CampaignFile } from "../file/campaign_file.ts";
+import { CAMPAIGN_NAME, type CampaignFile, type Threshold } from "../file/campaign_file.ts";
 import { campaignText } from "../file/mistakes.ts";
 import { MAX_WAIT_S } from "../file/rules.ts";
 import {
+  anyNumber,
+  atMost,
+  checked,
+  type Field,
+  flag,
   hex,
   isWebUrl,
-  MAX_BRANCH,
-  MAX_ITEM_ID,
-  MAX_REASON,
-  MAX_REPOSITORY,
-  MAX_RESULT_PATH,
+  kinds,
+  list,
   newerSchema,
-  problemOf,
+  object,
+  oneOf,
+  orAbsent,
+  orNull,
+  text,
+  texts,
   time,
+  tryRead,
   visible,
   whole,
-} from "./record.ts";
+} from "./fields.ts";
+import { MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, MAX_REPOSITORY, MAX_RESULT_PATH } from "./record.ts";
 
 /** An item of a campaign: a repository with its base branch and root directory. */
 export interface LockItem {
@@ -54,7 +61,19 @@ export interface LockItem {
 /** The parts of a request that items share. There is more than one when a later plan brought another prompt. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
-export interface Lock {
+/** The parts of a campaign file that a later plan replaces. */
+export const LOCK_SETTINGS = [
+  "success",
+  "limits",
+  "canary",
+  "windows",
+  "onFailedChecks",
+  "pullRequests",
+  "merge",
+  "notPeople",
+] as const satisfies readonly (keyof CampaignFile)[];
+
+export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]> {
   schema: 1;
   campaign: string;
   /** Its round; empty by default. */
@@ -67,16 +86,6 @@ export interface Lock {
   /** SHA-256 of the file with its includes, as 64 hex digits: shows whether the file has changed since. */
   fileHash: string;
   tasks: readonly LockTask[];
-  success: CampaignFile["success"];
-  /** Limits, canary and windows of the file. */
-  limits: CampaignFile["limits"];
-  canary: CampaignFile["canary"];
-  /** What is done about red checks of pull requests; null for nothing. */
-  onFailedChecks: CampaignFile["onFailedChecks"];
-  pullRequests: CampaignFile["pullRequests"];
-  merge: CampaignFile["merge"];
-  notPeople: CampaignFile["notPeople"];
-  windows: CampaignFile["windows"];
   /** Items, canary first, then in the order of the file. */
   items: readonly LockItem[];
 }
@@ -89,11 +98,6 @@ const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
 const MAX_WINDOWS = 1000;
 
-/** Names to texts. The schema library drops `__proto__`. */
-function variables() {
-  return z.record(z.string().check(maxLength(200)), z.string().check(maxLength(MAX_PROMPT)));
-}
-
 /** Whether this runtime knows a time zone. An unknown one would end the campaign without a clear message. */
 function isZone(name: string): boolean {
   try {
@@ -104,113 +108,105 @@ function isZone(name: string): boolean {
   }
 }
 
-function makeItemSchema() {
-  const hash = hex(64);
-  return z.object({
+const variables = texts(atMost(200), atMost(MAX_PROMPT));
+const prompt = atMost(MAX_PROMPT);
+const hash = hex(64);
+
+const itemField: Field<LockItem> = checked(
+  object({
     id: visible(MAX_ITEM_ID, 1),
     repository: visible(MAX_REPOSITORY, 1),
-    repositoryId: z.string().check(maxLength(36)),
+    repositoryId: atMost(36),
     baseBranch: visible(MAX_BRANCH),
-    root: z.nullable(visible(1024, 1)),
-    variables: variables(),
-    requestHash: z.string().check(maxLength(64)),
+    root: orNull(visible(1024, 1)),
+    variables,
+    requestHash: atMost(64),
     task: whole(0, MAX_TASKS - 1),
-    canary: z.boolean(),
-    excluded: z.nullable(z.object({ as: z.enum(["invalid", "skipped"]), reason: visible(MAX_REASON) })),
-  }).check(
+    canary: flag,
+    excluded: orNull(object({ as: oneOf("invalid", "skipped"), reason: visible(MAX_REASON) })),
+  }),
+  ({ excluded, baseBranch, repositoryId, requestHash }) => {
     // For a repository unknown to the service, only the name is set.
-    z.refine(({ excluded, baseBranch }) => excluded?.as === "invalid" || baseBranch !== "", "it has no base branch"),
-    z.refine(
-      ({ excluded, repositoryId }) => excluded?.as === "invalid" || z.safeParse(uuid, repositoryId).success,
-      "its repositoryId is not a UUID",
-    ),
-    z.refine(
-      ({ excluded, requestHash }) => excluded?.as === "invalid" || z.safeParse(hash, requestHash).success,
-      "its requestHash is not 64 hex digits",
-    ),
-  );
-}
+    if (excluded?.as === "invalid") return undefined;
+    if (baseBranch === "") return "it has no base branch";
+    if (!isUuid(repositoryId)) return "its repositoryId is not a UUID";
+    return tryRead(hash, requestHash).ok ? undefined : "its requestHash is not 64 hex digits";
+  },
+);
 
-function makeSchema() {
-  const name = z.string().check(
-    z.refine((text) => CAMPAIGN_NAME.test(text), "it is no name of a campaign"),
-  );
-  const prompt = z.string().check(maxLength(MAX_PROMPT));
-  const threshold = z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("count"), count: whole(1, MAX_ITEMS) }),
-    z.object({
-      kind: z.literal("share"),
-      share: z.number().check(z.refine((value) => value > 0 && value <= 1, "it is not above 0 and at most 1")),
+const threshold = kinds<Threshold>(
+  "kind",
+  new Map<string, Field<Threshold>>([
+    ["count", object({ kind: oneOf("count"), count: whole(1, MAX_ITEMS) })],
+    [
+      "share",
+      object({
+        kind: oneOf("share"),
+        share: checked(anyNumber, (value) => value > 0 && value <= 1 ? undefined : "it is not above 0 and at most 1"),
+      }),
+    ],
+  ]),
+);
+
+const lockField: Field<Lock> = object({
+  schema: oneOf(1),
+  campaign: text((name) => CAMPAIGN_NAME.test(name), "it is no name of a campaign"),
+  round: visible(200),
+  plannedAt: time,
+  origin: text((address) => isWebUrl(address) && new URL(address).origin === address, "it is not an origin"),
+  hash,
+  fileHash: hash,
+  tasks: list(
+    object({
+      title: orNull(prompt),
+      prompt,
+      variables,
+      agent: object({ harness: visible(100, 1), mode: orNull(visible(100, 1)) }),
+      branch: orNull(visible(MAX_REASON, 1)),
+      result: orAbsent(object({ path: visible(MAX_RESULT_PATH, 1), schema: prompt })),
     }),
-  ]);
-  const task = z.object({
-    title: z.nullable(prompt),
-    prompt,
-    variables: variables(),
-    agent: z.object({ harness: visible(100, 1), mode: z.nullable(visible(100, 1)) }),
-    branch: z.nullable(visible(MAX_REASON, 1)),
-    result: z.optional(
-      z.object({ path: visible(MAX_RESULT_PATH, 1), schema: z.string().check(maxLength(MAX_PROMPT)) }),
-    ),
-  });
-  return z.object({
-    schema: z.literal(1),
-    campaign: name,
-    round: visible(200),
-    plannedAt: time(),
-    origin: z.string().check(
-      z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),
-    ),
-    hash: hex(64),
-    fileHash: hex(64),
-    tasks: z.array(task).check(minLength(1, "it is empty"), maxLength(MAX_TASKS, "it is too long")),
-    success: z.object({ require: z.enum(["run", "changes", "pull-request"]), acceptUnchanged: z.boolean() }),
-    limits: z.object({
-      parallel: whole(1, 3),
-      attempts: whole(1, 1000),
-      runTimeoutMs: whole(1, Number.MAX_SAFE_INTEGER),
-      stopAfterFailures: z.nullable(threshold),
-      openPullRequests: z.nullable(whole(1, MAX_ITEMS)),
-    }),
-    canary: z.nullable(z.object({ size: whole(1, MAX_ITEMS), gate: z.enum(["automatic", "manual"]) })),
-    onFailedChecks: z.nullable(z.object({ prompt, attempts: whole(1, 1000) })),
-    pullRequests: z.nullable(z.object({
-      reviewers: z.array(visible(300, 1)).check(maxLength(100, "it has more than 100 names")),
-      labels: z.array(visible(300, 1)).check(maxLength(100, "it has more than 100 names")),
-    })),
-    merge: z.nullable(z.object({
-      afterMs: whole(0, MAX_WAIT_S * 1_000),
-      atMost: z.nullable(whole(1, 1000)),
-      method: z.nullable(z.enum(MERGE_METHODS)),
-      update: z.boolean(),
-      withoutChecks: z.array(visible(MAX_REPOSITORY, 1)).check(maxLength(1000, "it has more than 1000 globs")),
-    })),
-    notPeople: z.array(visible(100, 1)).check(maxLength(100, "it has more than 100 names")),
-    windows: z.array(z.object({
+    1,
+    MAX_TASKS,
+  ),
+  success: object({ require: oneOf("run", "changes", "pull-request"), acceptUnchanged: flag }),
+  limits: object({
+    parallel: whole(1, 3),
+    attempts: whole(1, 1000),
+    runTimeoutMs: whole(1, Number.MAX_SAFE_INTEGER),
+    stopAfterFailures: orNull(threshold),
+    openPullRequests: orNull(whole(1, MAX_ITEMS)),
+  }),
+  canary: orNull(object({ size: whole(1, MAX_ITEMS), gate: oneOf("automatic", "manual") })),
+  onFailedChecks: orNull(object({ prompt, attempts: whole(1, 1000) })),
+  pullRequests: orNull(object({
+    reviewers: list(visible(300, 1), 0, 100, "names"),
+    labels: list(visible(300, 1), 0, 100, "names"),
+  })),
+  merge: orNull(object({
+    afterMs: whole(0, MAX_WAIT_S * 1_000),
+    atMost: orNull(whole(1, 1000)),
+    method: orNull(oneOf(...MERGE_METHODS)),
+    update: flag,
+    withoutChecks: list(visible(MAX_REPOSITORY, 1), 0, 1000, "globs"),
+  })),
+  notPeople: list(visible(100, 1), 0, 100, "names"),
+  windows: list(
+    object({
       text: visible(200),
-      days: z.array(whole(1, 7)),
+      days: list(whole(1, 7), 0, Infinity),
       fromMinute: whole(0, 1439),
       toMinute: whole(0, 1440),
-      zone: visible(100, 1).check(z.refine(isZone, "it is no time zone that this program knows")),
-    })).check(maxLength(MAX_WINDOWS, `it has more than ${MAX_WINDOWS} windows`)),
-    items: z.array(itemSchema).check(maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
-  });
-}
-
-const itemSchema: z.ZodMiniType<LockItem> = z.lazy(makeItemSchema);
-const schema: z.ZodMiniType<Lock> = z.lazy(makeSchema);
-
-type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
-
-/** Checks each field of a parsed lock on its own. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
-function readLockValue(value: unknown): LockResult {
-  const { success, data, error } = z.safeParse(schema, value);
-  return success ? { ok: true, lock: data } : { ok: false, problem: `a field is not valid: ${problemOf(error)}` };
-}
-
-function readItemValue(value: unknown): LockItem | undefined {
-  return z.safeParse(itemSchema, value).data;
-}
+      zone: checked(
+        visible(100, 1),
+        (name) => isZone(name) ? undefined : "it is no time zone that this program knows",
+      ),
+    }),
+    0,
+    MAX_WINDOWS,
+    "windows",
+  ),
+  items: list(itemField, 0, MAX_ITEMS),
+});
 
 // The text of a lock: written so that a change of one item changes one line, and read with every check that needs no service.
 
@@ -242,9 +238,9 @@ export function itemId(repository: string, baseBranch: string, root: string | nu
  * @throws {Error} when it could not be read again, which is a bug.
  */
 export function lockText(lock: Lock): string {
-  const checked = readLockValue(lock);
-  if (!checked.ok) throw new Error(`Cannot write the lock: ${checked.problem}`);
-  const { items, ...head } = checked.lock;
+  const result = tryRead(lockField, lock);
+  if (!result.ok) throw new Error(`Cannot write the lock: ${result.problem}`);
+  const { items, ...head } = result.value;
   const beginning = JSON.stringify(head, null, 2).slice(0, -2);
   const lines = items.map((item) => `    ${JSON.stringify(item)}`).join(",\n");
   return `${beginning},\n  "items": [${lines === "" ? "" : `\n${lines}\n  `}]\n}\n`;
@@ -261,10 +257,10 @@ function hashOf({ items, hash: _, ...settings }: Lock): string {
 
 /** Gives a lock its hash. Call it after every change. @throws {Error} when it is not valid. */
 export function sealLock(lock: UnsealedLock): Lock {
-  const checked = readLockValue({ ...lock, hash: "0".repeat(64) });
-  if (!checked.ok) throw new Error(`Cannot seal the lock: ${checked.problem}`);
+  const result = tryRead(lockField, { ...lock, hash: "0".repeat(64) });
+  if (!result.ok) throw new Error(`Cannot seal the lock: ${result.problem}`);
   // The fields are in the order of the reader.
-  return { ...lock, hash: hashOf(checked.lock) };
+  return { ...lock, hash: hashOf(result.value) };
 }
 
 /** Whether the hash of a lock is correct. */
@@ -310,13 +306,13 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
       const text = decodeUtf8(line);
       if (!text.startsWith("    {") || items.length >= MAX_ITEMS) break;
       const isLast = !text.endsWith(",");
-      const item = readItemValue(JSON.parse(isLast ? text : text.slice(0, -1)));
-      if (item === undefined) return undefined;
-      items.push(item);
+      const item = tryRead(itemField, JSON.parse(isLast ? text : text.slice(0, -1)));
+      if (!item.ok) return undefined;
+      items.push(item.value);
       if (!isLast) continue;
       if (decodeUtf8(bytes.subarray(to + 1)) !== ITEMS_END) return undefined;
-      const result = readLockValue(JSON.parse(`${head}"items":[]}`));
-      return result.ok ? { ...result.lock, items } : undefined;
+      const result = tryRead(lockField, JSON.parse(`${head}"items":[]}`));
+      return result.ok ? { ...result.value, items } : undefined;
     }
   } catch {
     // It is not JSON, or not UTF-8.
@@ -347,9 +343,9 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     if (newer !== undefined) {
       throw refused(`a newer version made it (schema ${newer})`, "use that version, or a later one");
     }
-    const result = readLockValue(value);
+    const result = tryRead(lockField, value);
     if (!result.ok) throw refused(result.problem);
-    return result.lock;
+    return result.value;
   }
 
   const lock = readByLines(bytes) ?? readWhole();

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import * as z from "zod/mini";
 import { messageOf } from "../../error_sentence.ts";
 import type { DurableFiles } from "../../files/disk.ts";
 import { parseJson } from "../../lookup.ts";
 import { decodeUtf8 } from "../../runtime.ts";
 import { diskError } from "./home.ts";
-import { MAX_PERSON, MAX_REASON, oneLine, type StopRequest, visible } from "./record.ts";
+import { fitFields, flag, object, oneOf, orAbsent, tryRead } from "./fields.ts";
+import { person, reason, type StopRequest } from "./record.ts";
 
 export const STOPS_FOLDER = "stops";
 
@@ -19,14 +19,8 @@ const MAX_BYTES = 8_192;
 const MAX_FILES = 100;
 const FILE_NAME = /^([0-9a-f]{32})\.json$/;
 
-const schema = z.lazy(() =>
-  z.object({
-    schema: z.literal(1),
-    by: visible(MAX_PERSON, 1),
-    cancel: z.boolean(),
-    reason: z.optional(visible(MAX_REASON)),
-  })
-);
+const FIELDS = { schema: oneOf(1), by: person, cancel: flag, reason: orAbsent(reason) };
+const stopField = object(FIELDS);
 
 function pathOf(directory: string, id: string): string {
   return `${directory}/${STOPS_FOLDER}/${id}.json`;
@@ -35,16 +29,15 @@ function pathOf(directory: string, id: string): string {
 /** Writes a new request. @throws {MogplexError} with exit code 69 if it cannot be written, 2 if there is something else in its place. */
 export function writeStop(directory: string, files: DurableFiles, stop: Omit<StopRequest, "id">): StopRequest {
   const id = crypto.randomUUID().replaceAll("-", "");
-  const by = oneLine(stop.by, MAX_PERSON) || "unknown";
-  const reason = stop.reason === undefined ? undefined : oneLine(stop.reason, MAX_REASON);
-  const content = { schema: 1, by, cancel: stop.cancel, reason };
+  const { by, cancel, reason } = fitFields(FIELDS, stop, null);
+  const content = { schema: 1, by, cancel, reason };
   try {
     files.makeDirectory(`${directory}/${STOPS_FOLDER}`);
     files.create(pathOf(directory, id), `${JSON.stringify(content)}\n`);
   } catch (cause) {
     throw diskError(`write a stop in ${JSON.stringify(`${directory}/${STOPS_FOLDER}`)}`, cause);
   }
-  return { id, by, cancel: stop.cancel, reason };
+  return { id, by, cancel, reason };
 }
 
 /**
@@ -72,8 +65,8 @@ export function readStops(
     try {
       const file = files.read(path, MAX_BYTES);
       if (file === undefined) return [];
-      const { success, data } = z.safeParse(schema, parseJson(decodeUtf8(file.content)));
-      if (success) return [{ id, by: data.by, cancel: data.cancel, reason: data.reason }];
+      const result = tryRead(stopField, parseJson(decodeUtf8(file.content)));
+      if (result.ok) return [{ id, by: result.value.by, cancel: result.value.cancel, reason: result.value.reason }];
       onProblem(path, "its content is not that of a stop");
     } catch (error) {
       onProblem(path, messageOf(error));

@@ -14,7 +14,7 @@ import type { CampaignFile } from "../file/campaign_file.ts";
 import { fileKey } from "../file/object.ts";
 import { renderTask, renderTemplate, variablesOf } from "../file/items.ts";
 import { itemKey, requestHash } from "../journal/chain.ts";
-import type { Lock, LockItem, LockTask, UnsealedLock } from "../journal/lock.ts";
+import { type Lock, LOCK_SETTINGS, type LockItem, type LockTask, type UnsealedLock } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import type { FollowUp } from "../journal/record.ts";
 import type { ResolvedItem } from "./resolve.ts";
@@ -84,28 +84,19 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
   const items = resolved.map((each) => lockItem(file, task, 0, each));
   const size = file.canary?.size ?? 0;
   const canary = new Set(items.filter(({ excluded }) => excluded === null).slice(0, size));
-  const { name: campaign, round, success, limits, windows } = file;
+  const { name: campaign, round } = file;
   return {
-    schema: 1,
-    campaign,
-    round,
-    plannedAt,
-    origin,
-    fileHash,
-    tasks: [task],
-    success,
-    limits,
-    canary: file.canary,
-    onFailedChecks: file.onFailedChecks,
-    pullRequests: file.pullRequests,
-    merge: file.merge,
-    notPeople: file.notPeople,
-    windows,
+    ...{ schema: 1, campaign, round, plannedAt, origin, fileHash, tasks: [task] },
+    ...settingsOf(file),
     items: [
       ...[...canary].map((item) => ({ ...item, canary: true })),
       ...items.filter((item) => !canary.has(item)),
     ],
   };
+}
+
+function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[number]> {
+  return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
 
 function lockTaskOf({ title, prompt, variables, agent, branch, result }: CampaignFile): LockTask {
@@ -162,15 +153,13 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
     items.push(lockItem(file, task, index, now));
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
-  const { success, limits, canary, pullRequests, merge, notPeople, windows } = file;
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
   // The key of a follow-up that has no answer yet follows from the text that it was sent with.
   const isOpen = [...before.items.values()].some(({ state, followUp }) =>
     state === "starting" && followUp === "checks"
   );
   const { onFailedChecks } = isOpen ? lock : file;
-  const settings = { success, limits, canary, onFailedChecks, pullRequests, merge, notPeople, windows };
-  return { lock: { ...lock, fileHash, tasks, ...settings, items }, changes };
+  return { lock: { ...lock, fileHash, tasks, ...settingsOf(file), onFailedChecks, items }, changes };
 }
 
 /** Pairs what the lists say with what is locked. An entry without a branch matches the branch that was locked. */
@@ -216,17 +205,7 @@ function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
 }
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
-  const names = [
-    "success",
-    "limits",
-    "canary",
-    "windows",
-    "onFailedChecks",
-    "pullRequests",
-    "merge",
-    "notPeople",
-  ] as const;
-  return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
+  return LOCK_SETTINGS.filter((name) => !isSame(file[name], lock[name])).map((name) =>
     `${fileKey(name)} changed, and holds from now on`
   );
 }

@@ -19,7 +19,8 @@ import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file
 import { inObjectWords } from "../file/object.ts";
 import { matchesGlob } from "../file/rules.ts";
 import { itemId, type LockItem } from "../journal/lock.ts";
-import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/record.ts";
+import { isVisible, oneLine } from "../journal/fields.ts";
+import { MAX_BRANCH, MAX_REASON } from "../journal/record.ts";
 import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
 // Spaces out the requests of a campaign: the service takes 60 a minute from a token, and other jobs may use the same one.

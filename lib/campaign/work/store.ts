@@ -9,10 +9,9 @@ import { applyRecord, checkOpenStarts, giveUpOpenStarts, judgeRecords } from "..
 import type { Home } from "../journal/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
-import type { JournalRecord, RecordBody, StopRequest } from "../journal/record.ts";
+import { fitBody, type JournalRecord, type RecordBody, type StopRequest } from "../journal/record.ts";
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
-import { fitBody } from "../journal/chain.ts";
 
 export class Store {
   readonly #home: Home;

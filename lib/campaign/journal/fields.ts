@@ -1,0 +1,249 @@
+/**
+ * The fields of records and locks. Both come from outside: from an artifact, a commit, another machine. One table says what a field may be, how
+ * it is read, and how a value that is written is made fit, so that the texts of a service never make a journal that cannot be read again.
+ *
+ * @module
+ */
+import { isObject, lookup } from "../../lookup.ts";
+import { plainText } from "../../text/plain_text.ts";
+
+/** What a field may be. */
+export interface Field<T> {
+  /** Checks a value. Unknown fields of an object are dropped. @throws {Unfit} when it is not valid. */
+  read(value: unknown): T;
+  /** Makes a value fit where that can be done. @param instead Replaces a time that is not valid. */
+  fit(value: unknown, instead: string | null): unknown;
+}
+
+/** A field that can be absent. */
+interface OptionalField<T> extends Field<T | undefined> {
+  readonly isOptional: true;
+}
+
+/** The fields of an object, in the order in which they are written. */
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+type OptionalName<F extends Fields> = { [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never }[keyof F];
+
+type ValueOf<F> = F extends Field<infer T> ? T : never;
+
+export type ObjectOf<F extends Fields> =
+  & { [K in Exclude<keyof F, OptionalName<F>>]: ValueOf<F[K]> }
+  & { [K in OptionalName<F>]?: ValueOf<F[K]> };
+
+/** Why a value is not valid, as a clause, and where. Never a part of the value. */
+class Unfit extends Error {
+  readonly path: string[] = [];
+}
+
+/** Reads a value. @returns The problem as a clause, with the place of the field: `"runId" (it is not a UUID)`. */
+export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: T } | { ok: false; problem: string } {
+  try {
+    return { ok: true, value: field.read(value) };
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error;
+    const { message, path } = error;
+    const problem = path.length === 0 ? message : `${JSON.stringify(oneLine(path.join("."), 100))} (${message})`;
+    return { ok: false, problem: `a field is not valid: ${problem}` };
+  }
+}
+
+/** Reads a part of a value, whose name belongs to the place of its problem. */
+function readPart<T>(field: Field<T>, value: unknown, name: string): T {
+  try {
+    return field.read(value);
+  } catch (error) {
+    if (error instanceof Unfit) error.path.unshift(name);
+    throw error;
+  }
+}
+
+function fieldOf<T>(read: Field<T>["read"], fit: Field<T>["fit"] = (value) => value): Field<T> {
+  return { read, fit };
+}
+
+/** A field with a further rule, which returns what is wrong as a clause. */
+export function checked<T>({ read, fit }: Field<T>, problem: (value: T) => string | undefined): Field<T> {
+  return fieldOf((value) => {
+    const result = read(value);
+    const why = problem(result);
+    if (why !== undefined) throw new Unfit(why);
+    return result;
+  }, fit);
+}
+
+function ofType<T>(type: "string" | "number" | "boolean"): Field<T> {
+  return fieldOf((value) => {
+    // deno-lint-ignore valid-typeof
+    if (typeof value !== type) throw new Unfit(`it is not a ${type}`);
+    return value as T;
+  });
+}
+
+export const anyText: Field<string> = ofType("string");
+export const anyNumber: Field<number> = ofType("number");
+export const flag: Field<boolean> = ofType("boolean");
+export const anything: Field<unknown> = fieldOf((value) => value);
+
+export function text(isValid: (text: string) => boolean, why: string): Field<string> {
+  return checked(anyText, (value) => isValid(value) ? undefined : why);
+}
+
+/** A text of any characters. */
+export function atMost(most: number): Field<string> {
+  return text((value) => value.length <= most, `it has more than ${most} characters`);
+}
+
+/** A visible text of at most `most` characters, at least `fewest`. It is written as it is. */
+export function visible(most: number, fewest = 0): Field<string> {
+  return checked(anyText, (value) => {
+    if (value.length < fewest) return "it is empty";
+    if (value.length > most) return `it has more than ${most} characters`;
+    return isVisible(value) ? undefined : "it has characters that are not visible";
+  });
+}
+
+/** The same as {@linkcode visible}, written as one line and cut where it is too long. @param empty Replaces an empty text. */
+export function line(most: number, fewest = 0, empty = ""): Field<string> {
+  return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
+}
+
+export const time: Field<string> = fieldOf(
+  text(isTime, "it is not a date with time and zone").read,
+  (value, instead) => isTime(String(value)) ? value : instead,
+);
+
+export const webUrl: Field<string> = text(isWebUrl, "it is not an address of a web page");
+
+export const commit: Field<string> = text(isCommit, "it is not a commit");
+
+/** A text in lower-case hex digits, after `prefix`. */
+export function hex(digits: number, prefix = ""): Field<string> {
+  const form = new RegExp(`^${prefix}[0-9a-f]{${digits}}$`);
+  return text((value) => form.test(value), `it is not ${prefix}${digits} hex digits`);
+}
+
+/** A whole number from `min` to `max`. */
+export function whole(min: number, max: number): Field<number> {
+  const isInside = (value: number) => Number.isSafeInteger(value) && value >= min && value <= max;
+  return checked(anyNumber, (value) => isInside(value) ? undefined : `it is not a whole number from ${min} to ${max}`);
+}
+
+export function oneOf<const T extends readonly (string | number | boolean)[]>(...values: T): Field<T[number]> {
+  return fieldOf((value) => {
+    if (!values.includes(value as T[number])) throw new Unfit("it has no value of its kind");
+    return value as T[number];
+  });
+}
+
+export function orNull<T>({ read, fit }: Field<T>): Field<T | null> {
+  return fieldOf((value) => value === null ? null : read(value), (value) => value === null ? null : fit(value, null));
+}
+
+/** What cannot be made fit is written as null. */
+export function elseNull<T>(field: Field<T>): Field<T | null> {
+  const { read, fit } = orNull(field);
+  return fieldOf(read, (value, instead) => {
+    const result = fit(value, instead);
+    return tryRead(field, result).ok ? result : null;
+  });
+}
+
+export function orAbsent<T>({ read, fit }: Field<T>): OptionalField<T> {
+  return { read: (value) => value === undefined ? undefined : read(value), fit, isOptional: true };
+}
+
+/** @param what What its items are called, in the plural. */
+export function list<T>(item: Field<T>, fewest: number, most: number, what = "items"): Field<readonly T[]> {
+  return fieldOf((value) => {
+    if (!Array.isArray(value)) throw new Unfit("it is not an array");
+    if (value.length < fewest) throw new Unfit("it is empty");
+    if (value.length > most) throw new Unfit(`it has more than ${most} ${what}`);
+    return value.map((each, index) => readPart(item, each, String(index)));
+  }, (value, instead) => (value as readonly unknown[]).map((each) => item.fit(each, instead)));
+}
+
+export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
+  const entries = Object.entries(fields);
+  return fieldOf((value) => {
+    if (!isObject(value)) throw new Unfit("it is not an object");
+    const result: Record<string, unknown> = {};
+    for (const [name, field] of entries) {
+      const part = readPart(field, Object.hasOwn(value, name) ? value[name] : undefined, name);
+      if (part !== undefined) result[name] = part;
+    }
+    return result as ObjectOf<F>;
+  }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
+}
+
+/** Makes the fields of an object fit. Fields that are not in the table are left as they are. */
+export function fitFields<T extends object>(fields: Fields, value: T, instead: string | null): T {
+  const parts = Object.entries(value).map(([name, part]) => {
+    const field = lookup(fields, name);
+    return [name, field === undefined || part === undefined ? part : field.fit(part, instead)];
+  });
+  return Object.fromEntries(parts);
+}
+
+/** An object of one of several kinds. @param name The field with the word for its kind. */
+export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Field<T> {
+  return fieldOf((value) => {
+    if (!isObject(value)) throw new Unfit("it is not an object");
+    const kind = all.get(value[name]);
+    return kind === undefined ? readPart(oneOf(), undefined, name) : kind.read(value);
+  });
+}
+
+/** Names to texts. */
+export function texts(name: Field<string>, text: Field<string>): Field<Readonly<Record<string, string>>> {
+  return fieldOf((value) => {
+    if (!isObject(value)) throw new Unfit("it is not an object");
+    const entries = Object.entries(value).filter(([key]) => key !== "__proto__");
+    return Object.fromEntries(entries.map(([key, each]) => [readPart(name, key, key), readPart(text, each, key)]));
+  });
+}
+
+// What a text may be.
+
+const MAX_URL = 2048;
+
+/** Whether a text is one line without characters that are not seen: control characters, directions, zero-width characters. */
+export function isVisible(text: string): boolean {
+  // Nearly all texts end here: the normalization takes longer than all other checks together.
+  return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);
+}
+
+/** A text as one visible line of at most `maxLength` UTF-16 units, at least 1; blanks in a row become one. */
+export function oneLine(text: string, maxLength: number): string {
+  const line = plainText(text).replace(/\s+/g, " ").trim();
+  return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Whether a text is a date with time and zone in ISO 8601, as the service writes it, with up to nine digits of a second. */
+export function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
+    !Number.isNaN(Date.parse(text));
+}
+
+/** Whether a text is an address that a person may click: HTTP, visible, without credentials. */
+export function isWebUrl(text: string): boolean {
+  if (text.length > MAX_URL || !isVisible(text) || /\s/.test(text)) return false;
+  try {
+    const { protocol, username, password } = new URL(text);
+    return /^https?:$/.test(protocol) && username === "" && password === "";
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a text is the whole name of a commit. */
+function isCommit(text: string): boolean {
+  return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
+}
+
+/** The `schema` of a value that a newer version has written; undefined for any other. */
+export function newerSchema(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
+  const { schema } = value;
+  return typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1 ? schema : undefined;
+}
