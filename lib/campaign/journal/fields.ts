@@ -80,7 +80,7 @@ function ofType<T>(type: "string" | "number" | "boolean"): Field<T> {
   });
 }
 
-export const anyText: Field<string> = ofType("string");
+const anyText: Field<string> = ofType("string");
 export const anyNumber: Field<number> = ofType("number");
 export const flag: Field<boolean> = ofType("boolean");
 export const anything: Field<unknown> = fieldOf((value) => value);
@@ -167,12 +167,12 @@ export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
   const entries = Object.entries(fields);
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");
-    const result: Record<string, unknown> = {};
+    const result = {} as ObjectOf<F>;
     for (const [name, field] of entries) {
-      const part = readPart(field, Object.hasOwn(value, name) ? value[name] : undefined, name);
-      if (part !== undefined) result[name] = part;
+      const part = readPart(field, lookup(value, name), name);
+      if (part !== undefined) result[name as keyof ObjectOf<F>] = part as never;
     }
-    return result as ObjectOf<F>;
+    return result;
   }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
 }
 
@@ -220,7 +220,7 @@ export function oneLine(text: string, maxLength: number): string {
 }
 
 /** Whether a text is a date with time and zone in ISO 8601, as the service writes it, with up to nine digits of a second. */
-export function isTime(text: string): boolean {
+function isTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
     !Number.isNaN(Date.parse(text));
 }

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
-import { isTime, isVisible, isWebUrl, oneLine } from "../../../../lib/campaign/journal/fields.ts";
+import { isVisible, isWebUrl, oneLine, time, tryRead } from "../../../../lib/campaign/journal/fields.ts";
 
-test("isTime() takes the forms in which the service writes a time, and nothing else", () => {
+const isTime = (text: string) => tryRead(time, text).ok;
+
+test("time takes the forms in which the service writes a time, and nothing else", () => {
   const good = ["2026-08-01T00:00:00.000000+00:00", "2026-08-01T00:00:00Z", "2026-08-01T00:00:00.123456789-05:30"];
   expect(good.filter((text) => !isTime(text))).toEqual([]);
   const bad = [
