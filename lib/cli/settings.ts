@@ -110,7 +110,7 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
   // With a result, the repository is read at that host.
   const note = repoOption === undefined || option(RESULT) !== undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
-  const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted) : undefined);
+  const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted, true) : undefined);
   if (repo !== undefined) return repo;
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
 }

@@ -187,7 +187,7 @@ export interface Laptop {
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `repositoryOfFolder` in `job/origin.ts`. */
-  repositoryOfFolder(context: Context, attempted: string): string | undefined;
+  repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined;
   /** See `wholeRunId` in `job/short_run_id.ts`. */
   wholeRunId(context: Context, text: string): string;
   /** See `hostNote` in `job/origin.ts`. */

@@ -43,12 +43,13 @@ export function hostOf(address: string): string | undefined {
 /**
  * The repository of this folder, if a person names none: `owner/name` of `origin`. Undefined in a CI job, if stdout is not a terminal, and in a
  * program that only runs in CI.
+ * @param isRequired Whether the verb cannot work without one. Then the error says why `origin` is not used if stdout is not a terminal.
  * @throws {UsageError} if `origin` is missing, is on another host, or `upstream` names another repository; with a command to paste.
  */
-export function repositoryOfFolder(context: Context, attempted: string): string | undefined {
+export function repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined {
   const { flags, io, writer } = context;
   const hosts = flags.all(ORIGIN_HOST).map((host) => checkHost(host, attempted));
-  if (!isLaptop(context) || !io.isTerminal("stdout")) return undefined;
+  if (!isLaptop(context)) return undefined;
   const remotes = remotesOf(context);
   const names = new Map([...remotes].map(([remote, address]) => [remote, repoName(address)]));
   const refuse = (why: string, ...choices: string[]) => {
@@ -57,6 +58,10 @@ export function repositoryOfFolder(context: Context, attempted: string): string 
   };
   const origin = remotes.get("origin");
   const name = names.get("origin") ?? "";
+  if (!io.isTerminal("stdout")) {
+    if (!isRequired || !SAFE_NAME.test(name)) return undefined;
+    throw refuse("a repository is missing, and origin is used only if stdout is a terminal", name);
+  }
   if (origin === undefined) throw refuse("a repository is missing, and this folder has no remote origin", "");
   const host = hostOf(origin) ?? "";
   if (![KNOWN_HOST, ...hosts].includes(host)) {

@@ -82,7 +82,7 @@ const STARTS: readonly Purpose[] = ["run"];
 function repositoryOf(context: Context): string | undefined {
   const repo = context.option(REPO)?.trim();
   if (repo !== undefined || !STARTS.includes(purposeOf(context))) return repo;
-  return context.laptop?.repositoryOfFolder(context, "check repository");
+  return context.laptop?.repositoryOfFolder(context, "check repository", false);
 }
 
 /** What a job of each purpose can do if nothing failed. */

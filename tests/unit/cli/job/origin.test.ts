@@ -78,15 +78,24 @@ test("run ends with 2 when the service does not list the repository of origin", 
   expect(stdout).toStartWith("repository acme/unknown (from origin)");
 });
 
-test("run does not look at origin in a CI job, without a terminal, and when a repository is named", async () => {
+test("run does not use origin without a terminal, says so, and names the flag to add", async () => {
+  const piped = (origin: string) => call({ origin }, RUN, { terminal: false });
+  const { code, stderr, requests } = await piped("https://kim:hunter2secret@github.com/acme/api");
+  expect([code, requests]).toEqual([2, []]);
+  expect(stderr).toContain(
+    "a repository is missing, and origin is used only if stdout is a terminal; add --repo acme/api",
+  );
+  expect(stderr).not.toContain("hunter2secret");
+  expect((await piped("/srv/git/api.git")).stderr).toContain("a repository is missing; give --repo");
+});
+
+test("run does not look at origin in a CI job, and when a repository is named", async () => {
   const remotes = { origin: "https://github.com/acme/api" };
-  const missing = "a repository is missing";
-  for (const options of [{ terminal: false }, { env: { MOGPLEX_API_KEY: TOKEN, GITLAB_CI: "true", CI: "true" } }]) {
-    const { code, stderr, requests } = await call(remotes, RUN, options);
-    expect([code, requests]).toEqual([2, []]);
-    expect(stderr).toContain(missing);
-    expect(stderr).not.toContain("origin");
-  }
+  const env = { MOGPLEX_API_KEY: TOKEN, GITLAB_CI: "true", CI: "true" };
+  const { code, stderr, requests } = await call(remotes, RUN, { env });
+  expect([code, requests]).toEqual([2, []]);
+  expect(stderr).toContain("a repository is missing");
+  expect(stderr).not.toContain("origin");
   const named = await call(remotes, [...RUN, "--repo", "acme/web"]);
   expect(named.repos).toEqual([idOf(named, "acme/web") ?? ""]);
   expect(named.stdout).not.toContain("from origin");
