@@ -314,6 +314,30 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
   expect((await run(tagged + strict)).stdout).toContain("mogplex-run");
 });
 
+test.skipIf(!CAN_RUN)(
+  "the shared file of docs/gitlab.md gives each project the job, whose rules a project can replace",
+  async () => {
+    const files = {
+      "mogplex.yml": block("docs/gitlab.md", "yaml", "- local: run.yml"),
+      "run.yml": readFileSync(built("templates/run.yml"), "utf8"),
+      "ci/mogplex-task.md": "Fix the flaky tests\n",
+    };
+    // As a project includes it, but from its own folder.
+    const include = "include: [{ local: mogplex.yml }]\n";
+    const jobs = async (text: string, source: string) => {
+      const { run } = await laptop({ ...files, ".gitlab-ci.yml": text });
+      const list =
+        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --variable CI_PIPELINE_SOURCE=${source}`;
+      const { code, stdout, stderr } = await run(list);
+      expect(code, stderr).toBe(0);
+      return stdout.includes("mogplex-run");
+    };
+    const replaced = `${include}mogplex-run: { rules: [{ if: $CI_PIPELINE_SOURCE == "web" }] }\n`;
+    expect([await jobs(include, "schedule"), await jobs(include, "push")]).toEqual([true, false]);
+    expect([await jobs(replaced, "schedule"), await jobs(replaced, "web")]).toEqual([false, true]);
+  },
+);
+
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   [block("README.md", "sh", "npm start")]: "tests/programs/package/demo.test.ts runs npm start",
