@@ -41,16 +41,16 @@ export function campaignReportsTable(): string {
 }
 
 const COUNT: Readonly<Record<string, string>> = {
-  NEEDS_INPUT: "Items whose run waits for a person.",
-  UNKNOWN: "Items whose success is not known.",
+  NEEDS_INPUT: "Items with a run that waits for an answer.",
+  UNKNOWN: "Items with an unknown result.",
 };
 
 const OUTPUTS: Readonly<Record<string, string>> = {
   STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped` or `done`.",
-  NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if none is.",
-  ENDS_AT: "Earliest end, in ISO 8601. Empty if none is known.",
+  NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if no wave is due.",
+  ENDS_AT: "Earliest end, in ISO 8601. Empty if it is unknown.",
   ITEMS: "All items.",
-  OPEN: "Items that have not ended.",
+  OPEN: "Items that have not finished.",
   ...COUNT,
 };
 
@@ -90,20 +90,20 @@ const ENDS: readonly (readonly [when: string, verdict: StartVerdict | "starting"
   [
     "`success`, but nothing shows whether the requirement is met",
     "unknown",
-    "until the forge or a person settles it",
+    "until the forge or a person decides",
   ],
   ["`failed`", "failed"],
   [
     "no free sandbox, 429, or no start left in the quota",
     "quota",
-    `\`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox, but not for \`stop-after-failures\``,
+    `\`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox, but ignored by \`stop-after-failures\``,
   ],
   ["no answer to the start", "starting", "needs attention after 2 hours"],
   ["503, no connection, refused by the queue", "service", `\`failed\` after ${MAX_SERVICE_FAILURES} in a row`],
   ["`cancelled` by others", "cancelled"],
-  ["`awaiting_input`", "needs-input", "keeps its sandbox until somebody answers"],
+  ["`awaiting_input`", "needs-input", "keeps its sandbox until a person answers"],
   ["longer than `run-timeout`", "overdue", "the campaign cancels the run"],
-  ["409, the key belongs to another request", "conflict", "unknown after a start without an answer"],
+  ["409, the key belongs to another request", "conflict", "unknown if an earlier start had no answer"],
   ["400, or the repository is unknown or was removed", "invalid"],
   ["401, 403", "as it was", "nothing more is started; exit code 64 or 65"],
 ];
@@ -116,7 +116,7 @@ const NO_VERDICT = {
 
 export function campaignVerdictsTable(): string {
   return table(
-    ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
+    ["Result of the run or the start", "Item", "Attempt", "Failure", "Starts again"],
     ENDS.map(([when, verdict, remark]) => {
       const { attempt, failure, again } = { ...VERDICT_RULES, ...NO_VERDICT }[verdict];
       return [

@@ -49,7 +49,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "home": {
     description:
-      "Where lock and journal are kept: a directory, or `git:origin#BRANCH`, a branch of the repository of the job. `--home` and `MOGPLEX_CAMPAIGN_HOME` win, and only they may name another address.",
+      "Where to keep the lock and the journal: a directory, or `git:origin#BRANCH`, a branch of the job's repository. `--home` and `MOGPLEX_CAMPAIGN_HOME` override this, and only they can name another address.",
     minLength: 1,
     examples: ["git:origin#mogplex-campaign/replace-moment"],
   },
@@ -61,7 +61,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "prompt": {
     description:
-      `The task: at most ${MAX_PROMPT_LENGTH} UTF-16 units with title and variables. A template. Give either \`prompt\` or \`prompt-file\`.`,
+      `The task: at most ${MAX_PROMPT_LENGTH} UTF-16 code units, including title and variables. A template. Use either \`prompt\` or \`prompt-file\`.`,
     minLength: 1,
   },
   "prompt-file": { description: "Path of a file with the task, relative to the campaign file.", minLength: 1 },
@@ -92,18 +92,18 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "repositories[]|2.variables.name": { pattern: VARIABLE },
   "repositories[]|2.variables.value": { maxLength: 10_000 },
   "repositories[]|2.variables": {
-    description: "Variables of this entry. They win over those of the file.",
+    description: "Variables of this entry. They override the file's variables.",
     maxProperties: MAX_VARIABLES,
   },
   "repositories[]|2": { description: "One repository." },
   "repositories[]|3.query": {
-    description: "All repositories whose full name begins with this text; upper and lower case are the same.",
+    description: "All repositories with a full name that begins with this text, in upper or lower case.",
     pattern: "^[A-Za-z0-9_./-]+$",
     examples: ["acme/"],
   },
   "repositories[]|3.exclude[]": { pattern: GLOB, maxLength: 250 },
-  "repositories[]|3.exclude": { description: "Globs of names to leave out of this entry." },
-  "repositories[]|3": { description: "Every repository whose full name begins with a text." },
+  "repositories[]|3.exclude": { description: "Globs of names to exclude from this entry." },
+  "repositories[]|3": { description: "All repositories with a full name that begins with a text." },
   "repositories[]|4.file": {
     description: "Path of a list with one name, address or id per line; `-` is standard input, for `plan` only.",
     minLength: 1,
@@ -111,7 +111,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "repositories[]|4": { description: "The repositories of a list." },
   "repositories": { description: "The repositories." },
   "exclude[]": { pattern: GLOB, maxLength: 250 },
-  "exclude": { description: "Globs of names to leave out everywhere: `*`, `**` and `?`." },
+  "exclude": { description: "Globs of names to exclude everywhere: `*`, `**` and `?`." },
   "exclude-file": {
     description: "Path of a file with more globs for `exclude`, one per line, relative to the campaign file.",
     minLength: 1,
@@ -123,36 +123,37 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     examples: HARNESSES,
   },
   "agent.unverified": {
-    description: "`true` permits a harness that this version does not know: the service may still refuse every start.",
+    description:
+      "`true` permits a harness that this version does not know. The service might still refuse every start.",
   },
-  "agent.mode": { description: "How much the agent may do. Default: the service decides." },
+  "agent.mode": { description: "How much the agent is allowed to do. Default: the service decides." },
   "agent": { description: "The agent that does the task." },
   "branch": {
-    description: "Name of the working branches. A template. Default: the service names them.",
+    description: "Name of the working branches. A template. Default: the service chooses names.",
     minLength: 1,
     maxLength: 200,
     examples: ["codemod/{{ campaign }}"],
   },
   "success.require": {
-    description: "What an item needs to succeed: a run that ended well, a change, or a pull request.",
+    description: "What an item needs to succeed: a successful run, a change, or a pull request.",
   },
   "success.accept-unchanged": {
-    description: "`true`: an item ends well, as `unchanged`, if its run found nothing to change.",
+    description: "`true`: an item is `unchanged`, not failed, if its run found nothing to change.",
   },
-  "success": { description: "What counts as a success." },
-  "limits.parallel": { description: "Most runs at the same time. The service allows 3 per user." },
+  "success": { description: "When an item succeeds." },
+  "limits.parallel": { description: "Maximum number of runs at the same time. The service allows 3 per user." },
   "limits.attempts": {
-    description: "Most attempts of an item. It is started again if its agent failed or took too long.",
+    description: "Maximum number of attempts for an item. It is started again if its agent failed or took too long.",
   },
   "limits.run-timeout|2": { pattern: "^(?:[0-9]+[hms]?)+$" },
   "limits.run-timeout": {
     description:
-      "Longest time of a run, from `1m` to `24h`; a number is in seconds. The campaign cancels a run that takes longer.",
+      "Maximum duration of a run, from `1m` to `24h`; a number is in seconds. The campaign cancels runs that take longer.",
     examples: ["60m", "1h30m", 5400],
   },
   "result.path": {
     description:
-      "Path of the file in the repository. `{id}` becomes 8 characters that belong to one start, so that a file of an earlier run is never taken for the result.",
+      "Path of the file in the repository. `{id}` becomes 8 characters that are unique to the start, so a file from an earlier run is never mistaken for the result.",
     pattern: "\\{id\\}",
     maxLength: 200,
     examples: [".mogplex/result-{id}.json"],
@@ -164,46 +165,45 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "result": {
     description:
-      "Each run commits a JSON file that must be valid against a schema; otherwise its item has failed. See [results](results.md). Default: none.",
+      "Each run commits a JSON file that must match a schema. Otherwise its item fails. See [results](results.md). Default: none.",
   },
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {
     description:
-      "Start nothing more after this many failed items, or once this share of the ended items has failed (looked at from the fifth ended item on). Default: never.",
+      "Stop starting items after this many have failed, or when this share of the finished items has failed (checked from the fifth finished item). Default: never.",
     examples: ["10%", 5],
   },
   "limits.open-pull-requests": {
     description:
-      "Most open pull requests of the campaign at the same time. Needs a token of their forge. Default: no limit.",
+      "Maximum number of open pull requests at the same time. Needs a token for their forge. Default: no limit.",
   },
   "limits": { description: "Limits of the campaign." },
   "canary.size": { description: "Number of items to start first." },
   "canary.gate": {
-    description:
-      "When the other items start: as soon as all items of the canary have ended well, or when a person approves.",
+    description: "When the other items start: as soon as all canary items have succeeded, or when a person approves.",
   },
   "canary": { description: "Starts a few items first; the others wait for them. Default: none." },
   "windows[]": {
     pattern: "^\\s*[A-Za-z,-]+\\s+[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:\\s+\\S+)?\\s*$",
     examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   },
-  "windows": { description: "Times of the week in which runs may be started. Default: always." },
+  "windows": { description: "Times of the week when runs can start. Default: always." },
   "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
-  "on-failed-checks.attempts": { description: "Most follow-ups for one pull request." },
+  "on-failed-checks.attempts": { description: "Maximum number of follow-ups for one pull request." },
   "on-failed-checks": {
     description:
-      "If the checks of a pull request are red, starts a run on its branch that fixes them. Needs a token of the forge. Default: none.",
+      "If the checks of a pull request are red, starts a run on its branch that fixes them. Needs a token for the forge. Default: none.",
   },
   "pull-requests.reviewers[]": { pattern: REVIEWER, examples: ["ann", "team:web", "codeowners"] },
   "pull-requests.reviewers": {
     description:
-      "Who is asked for a review: names of people, `team:NAME`, and `codeowners` for the owners of the changed files that the target branch names.",
+      "Who to ask for a review: names of people, `team:NAME`, or `codeowners` for the owners of the changed files in the target branch's CODEOWNERS file.",
   },
   "pull-requests.labels[]": { pattern: "^[^,]+$", minLength: 1, maxLength: 50, examples: ["agent"] },
-  "pull-requests.labels": { description: "Labels." },
+  "pull-requests.labels": { description: "Labels to add." },
   "pull-requests": {
     description:
-      "What each pull request gets once, when it is found. What people change later stays. Needs a token that may write. Default: nothing.",
+      "What each pull request gets, once, when the campaign first sees it. Later changes by people are kept. Needs a token that can write. Default: nothing.",
   },
   "merge.when": { description: "`approved`: people have approved the newest commit, and its checks are green." },
   "merge.after": {
@@ -216,7 +216,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "merge.method": { description: "Merge method. Default: a method that the repository allows." },
   "merge.update": {
-    description: "Updates a branch if it must be up to date with its target. This may cancel approvals.",
+    description: "Updates a branch if it must be up to date with its target. This can cancel approvals.",
   },
   "merge.without-checks[]": { pattern: GLOB, maxLength: 250 },
   "merge.without-checks": {
@@ -228,7 +228,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "not-people[]": { minLength: 1, maxLength: 100, examples: ["renovate-approver"] },
   "not-people": {
-    description: "Names of programs that look like people to a forge: their approvals do not count.",
+    description: "Names of programs that look like people to a forge. Their approvals are ignored.",
   },
   "notify.webhook-variable": {
     description:
@@ -246,6 +246,6 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "notify.on[]": { description: "An event." },
   "notify.on": { description: "Events to send." },
-  "notify": { description: "Calls a webhook when the campaign needs a person, or is done. Default: none." },
-  "": { description: "One task for many repositories." },
+  "notify": { description: "Calls a webhook when the campaign needs attention or is done. Default: none." },
+  "": { description: "One task in many repositories." },
 };
