@@ -112,7 +112,7 @@ export function survivors(mark: string): Survivor[] {
       // A zombie has no command line.
       if (environment.includes(`${MARK}=${mark}`) && line !== "") found.push({ pid: Number(name), line });
     } catch {
-      // The process has ended meanwhile, or belongs to another user.
+      // The process has ended meanwhile, or belongs to a different user.
     }
   }
   return found;

@@ -51,7 +51,7 @@ export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: 
   return (given) =>
     callHook(timed, given, (error) => {
       if (!hasFailed) {
-        const message = `The function ${name} failed, which changes nothing else: ${messageOf(error)}`;
+        const message = `The function ${name} failed; nothing else is affected: ${messageOf(error)}`;
         callHook(onNotice, { kind: "hook_failed", hook: name, error, message });
       }
       hasFailed = true;
@@ -84,7 +84,7 @@ export async function waitForHook<T>(
 ): Promise<T> {
   const over = new AbortController();
   const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
-    throw new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
+    throw new DeadlineError({ attempted, why: `'${name}' did not finish in time` });
   });
   const abort = () => over.abort(signal?.reason);
   signal?.addEventListener("abort", abort);

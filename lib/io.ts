@@ -253,7 +253,7 @@ function folders(path: string): string[] {
     return fs.readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
       .map(({ name }) => name).sort();
   } catch {
-    // It is absent, or Deno may not be allowed to read it.
+    // It is absent, or Deno might not be allowed to read it.
     return [];
   }
 }

@@ -160,7 +160,7 @@ export function environmentVariable(name: string): string | undefined {
   return valueOr(() => process.env[name], undefined);
 }
 
-/** Whether the runtime refuses to read a variable: on Deno, one that is not permitted. */
+/** Whether the runtime refuses to read a variable: on Deno, one that is not allowed. */
 function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }

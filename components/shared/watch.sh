@@ -6,7 +6,7 @@ mogplex_job_lives() {
   case $mogplex_stat in *') Z '*) return 1 ;; esac
 }
 # A shell executor with --user runs the job below su. A cancelled job then loses its shell, and no signal reaches the tool.
-# Source: util-linux, su-common.c. Node and Bun notice that by themselves. Deno may not read who the parents of its parent are, so this
+# Source: util-linux, su-common.c. Node and Bun notice that by themselves. Deno is not allowed to read who the parents of its parent are, so this
 # looks once a second whether the shell is there, and passes the signal on.
 mogplex_watch() {
   sleep 1 &

@@ -54,7 +54,7 @@ retry() { # WHAT: waits, or leaves if no other attempt can help
     401 | 3??)
       code=64 denied=$((denied + 1))
       if [ -z "$run" ] || [ "$denied" -gt 2 ]; then leave 64 "Cannot $1: the service refuses the token (HTTP $http)"; fi ;;
-    403) leave 65 "Cannot $1: the token may not do this (HTTP 403)" ;;
+    403) leave 65 "Cannot $1: the token is not allowed to do this (HTTP 403)" ;;
     408 | 425) code=69 ;;
     429) code=75 ;;
     409) leave 2 "Cannot $1: the key belongs to another request (HTTP 409); set another MOGPLEX_IDEMPOTENCY_KEY" ;;
@@ -154,7 +154,7 @@ while :; do
     cancelled) leave 3 cancelled ;;
     awaiting_input) leave 4 'awaiting input: answer the run in the app, or cancel it' ;;
   esac
-  pause 10 124 "the run has not ended in time and continues"
+  pause 10 124 "the run did not finish in time and continues"
   request GET "/runs/$run"
   while ! about_run; do retry 'read the run' && request GET "/runs/$run"; done
   tries=0 denied=0

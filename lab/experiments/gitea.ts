@@ -255,7 +255,7 @@ const REFUSALS: readonly Refusal[] = [
   ],
   ["with a token of another scope", async ({ gitea, repository, stranger }) => {
     return [`/${repository}/pulls/1`, await tokenOf(gitea, stranger, ["read:issue"])];
-  }, "this token may not read it"],
+  }, "this token is not allowed to read it"],
   [
     "with a token that the server does not know",
     ({ repository }) => Promise.resolve([`/${repository}/pulls/1`, "0".repeat(40)]),

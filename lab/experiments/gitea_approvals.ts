@@ -163,7 +163,7 @@ const CASES: readonly Case[] = [
   }, {
     state: "approved",
     reason: "1 of 1 approval",
-    reading: { blocked: "the user of the token may not merge into its target" },
+    reading: { blocked: "the user of the token is not allowed to merge into its target" },
   }],
   ["that was merged", async (world) => {
     const pull = await approved(world, "merged", world.reviewer);

@@ -81,7 +81,7 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
     await setStatus(gitea, pull, "unit", "success", owner);
     await approve(gitea, pull, kim);
   }]],
-  [24, ["approved by somebody who cannot push any more", async (gitea, { max, owner }, pull) => {
+  [24, ["approved by somebody who can no longer push", async (gitea, { max, owner }, pull) => {
     await setStatus(gitea, pull, "unit", "success", owner);
     await approve(gitea, pull, max);
     await gitea.call("DELETE", `/repos/${pull.repository}/collaborators/${max.name}`);

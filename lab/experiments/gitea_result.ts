@@ -163,7 +163,7 @@ async function byApi(bench: Bench): Promise<void> {
     ["no JSON", write(bench, "yes"), "result-not-json", /line 1/],
     ["a link", link, "result-invalid", /a symbolic link/],
     ["a link above it", folderLink, "result-invalid", /a symbolic link/],
-    ["a pointer of LFS", write(bench, pointer), "result-invalid", /a pointer of Git LFS/],
+    ["a pointer of LFS", write(bench, pointer), "result-invalid", /a Git LFS pointer/],
     [
       "a file of 2 MB",
       write(bench, JSON.stringify({ safe: true, version: "x".repeat(2e6) })),

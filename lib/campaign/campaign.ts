@@ -525,16 +525,21 @@ class Step {
     if (exitOf(memory) !== null) return { state: "done", view };
     const { state, reason } = campaignState(memory);
     if (state === "gated") {
-      return { state, view, why: `it waits for approval: ${reason}`, advice: "review what has ended, then approve it" };
+      return {
+        state,
+        view,
+        why: `it waits for approval: ${reason}`,
+        advice: "review what has finished, then approve it",
+      };
     }
     if (state === "stopped") {
       return { state, view, why: reason ?? state, advice: "`campaign resume` lets it continue" };
     }
     const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
-    const why = `${formatCount(running, "run")} at work${asks}, and ${
+    const why = `${formatCount(running, "run")} active${asks}, and ${
       formatCount(toStartCount(memory), "item")
-    } to be started`;
+    } still to start`;
     return { state: "active", view, why, advice: "the next call continues" };
   }
 
@@ -562,7 +567,7 @@ class Step {
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
     if (!this.#settings.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) return undefined;
-    return `its time is over; ${await this.#stop(() => true)}`;
+    return `its time is up; ${await this.#stop(() => true)}`;
   }
 
   /**

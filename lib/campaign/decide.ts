@@ -180,7 +180,7 @@ type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onN
  *
  * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
  * matches.
- * @throws {UsageError} when there is nothing to select by, or no item fits.
+ * @throws {UsageError} when there is nothing to select by, or no item matches.
  */
 export function selectItems(
   deciding: Selecting,
@@ -219,7 +219,7 @@ export function selectItems(
   const cancelled = failed && store.memory.counts.cancelled > 0
     ? `--failed leaves out cancelled items: for them give --cause WORD or --only GLOB; ${lists}`
     : undefined;
-  throw new UsageError({ attempted, why: "no item fits", value, advice: advice ?? cancelled ?? lists });
+  throw new UsageError({ attempted, why: "no item matches", value, advice: advice ?? cancelled ?? lists });
 }
 
 /**
@@ -262,7 +262,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
 /** Proves that items can have a follow-up. @throws {UsageError} when the branch of one is not known, or another task is asked for. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: boolean): void {
   if (adopt) {
-    const why = "a follow-up has a task of its own, and --adopt-changes is about that of the file";
+    const why = "a follow-up has its own task, and --adopt-changes is about the task in the file";
     throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
   }
   const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
@@ -301,7 +301,7 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = 
   if (branch !== null) return [`a \`run\` elsewhere sees this within a minute, and starts ${what} after that`];
   if (!isCache || !cancel) return [];
   return [
-    "this directory does not have the starts of a job that was killed: their agents may still be running, look in the app",
+    "this directory lacks the starts of a job that was killed: its agents may still be running, look in the app",
   ];
 }
 
@@ -391,7 +391,7 @@ async function recordApproval(
   if (closed.length === 0) {
     const { stopped } = store.memory;
     const advice = stopped === null
-      ? "nothing has to be approved; a manual canary closes its gate when its items have ended"
+      ? "nothing needs approval; a manual canary closes its gate when its items have finished"
       : `${whoStopped(stopped)} stopped it: ${ownCommand(opened, "resume")} lets it continue`;
     throw new UsageError({ attempted, why: "no gate is closed", advice });
   }

@@ -496,7 +496,7 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
 export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {
     throw new RangeError(
-      `Cannot write GitHub output because its name has other characters than A-Z a-z 0-9 _ -: "${name}"`,
+      `Cannot write GitHub output because its name has characters other than A-Z a-z 0-9 _ -: "${name}"`,
     );
   }
   // Source: actions/toolkit, prepareKeyValueMessage.

@@ -288,7 +288,7 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
 function pullRequestLine({ pullRequests: { count, opened, waiting, merged } }: DashboardData): SafeLine[] {
   if (count === 0) return [];
   const state = waiting === null || merged === null
-    ? [own`not asked which wait: there is no token of a forge`]
+    ? [own`their state is unknown: there is no forge token`]
     : [own`${merged.last} merged`, own`${waiting.last} waiting`];
   return [own`pull requests in the last 7 days: ${joinLines([own`${opened.last} opened`, ...state], ", ")}`];
 }

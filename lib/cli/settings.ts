@@ -96,7 +96,7 @@ export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
   if (runId !== "") return wholeRunId(context, runId);
-  throw new UsageError({ attempted, why: "the id of a run is missing", advice: `give ${vocabulary.runId}` });
+  throw new UsageError({ attempted, why: "the run id is missing", advice: `give ${vocabulary.runId}` });
 }
 
 /**

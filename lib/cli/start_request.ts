@@ -41,7 +41,7 @@ export async function readStartRequest(context: Context, result?: ResultRequest)
  */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
   if (flags.has(CREATE_BRANCH) && flags.has(NO_CREATE_BRANCH)) {
-    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
+    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} cannot be used together`;
     throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
   }
   return {
@@ -110,7 +110,7 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
     if (isNotPermitted(cause)) {
       const advice =
         "start it with --allow-read for it, the verb permissions prints all flags (permissions --prompt-file FILE)";
-      throw new UsageError({ attempted, why: `Deno may not read ${file}`, advice }, { cause });
+      throw new UsageError({ attempted, why: `Deno is not allowed to read ${file}`, advice }, { cause });
     }
     const reason = cause instanceof Error ? `: ${cause.message}` : "";
     throw new UsageError({ attempted, why: `${file} cannot be read${reason}` }, { cause });
@@ -198,7 +198,7 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
   throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });
 }
 
-const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
+const TOO_MANY_DIGITS = "it has a whole number with more digits than a JSON number can hold";
 
 // A text, or a number. Texts come first, so that digits in them are not numbers.
 const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

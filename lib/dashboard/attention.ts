@@ -65,7 +65,7 @@ function capital(text: string): string {
 /** What a run did, after its task. */
 const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
-  ["deadline", "did not end in time"],
+  ["deadline", "did not finish in time"],
   ["awaiting_input", "waits for an answer"],
   ["suppressed", "was not started"],
 ]);

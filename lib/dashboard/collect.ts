@@ -182,7 +182,7 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   }
   throw new UsageError({
     attempted: "make a dashboard",
-    why: "the token may start runs or automations, and a dashboard only reads",
+    why: "the token can start runs or automations, and a dashboard only reads",
     advice: "give it a token with the scope read alone (Settings > Mogplex Keys), or --allow-write-token",
   });
 }

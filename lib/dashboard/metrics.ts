@@ -85,17 +85,17 @@ function service(data: DashboardData): Family[] {
     ),
     {
       name: "automation_runs_failed",
-      help: "Failed ones among the last runs of an automation, 50 at most.",
+      help: "Failed runs among the last runs of an automation, at most 50.",
       samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.failed ?? 0])),
     },
     {
       name: "automation_runs_failed_last_day",
-      help: "Runs of an automation that were made in the last 24 hours and failed.",
+      help: "Runs of an automation that were created in the last 24 hours and failed.",
       samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.failedLastDay ?? 0])),
     },
     {
       name: "automation_runs_open",
-      help: "Runs of an automation that wait or work.",
+      help: "Runs of an automation that are waiting or running.",
       samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.open ?? 0])),
     },
   ];
@@ -146,7 +146,7 @@ function files(data: DashboardData): Family[] {
       help: "Campaigns whose files were given, by state.",
       samples: byWord(campaigns, "state", (each) => each.state),
     },
-    single("files_unread", "Files that were given and say nothing.", fileProblems.length),
+    single("files_unread", "Files that could not be used.", fileProblems.length),
     single(
       "campaign_items_open",
       "Items of all campaigns that have not ended.",

@@ -68,7 +68,8 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
 
 function stateOf(count: number, unread: number, reading: ForgeReading | null): ListState {
   if (reading === null) {
-    const why = "Not asked: the job has no token of a forge, so nothing shows which pull requests wait or were merged";
+    const why =
+      "Not asked: the job has no forge token, so nothing shows which pull requests are waiting or were merged";
     return count === 0 ? { state: "complete", why: null } : { state: "skipped", why };
   }
   if (unread === 0) return { state: "complete", why: null };

@@ -55,7 +55,7 @@ const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: st
 /**
  * Starts an emulator that listens.
  *
- * @throws {UsageError} for options that exclude each other, a missing repository, or a port or host on which it cannot listen.
+ * @throws {UsageError} for options that cannot be used together, a missing repository, or a port or host on which it cannot listen.
  * @example Start one, use it, stop it
  * ```ts ignore
  * const emulator = await startEmulator();

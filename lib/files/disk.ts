@@ -159,7 +159,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
 
-  /** Whether there is nothing at a path. A path that Deno is not permitted to read is assumed to exist. */
+  /** Whether there is nothing at a path. A path that Deno is not allowed to read is assumed to exist. */
   function isMissing(path: string): boolean {
     try {
       return fs.statSync(path, { throwIfNoEntry: false }) === undefined;

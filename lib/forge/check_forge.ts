@@ -126,8 +126,8 @@ async function checkNotes(threads: Threads): Promise<Check> {
   if (!answer.ok) {
     return failedWith(name, answer.error, adviceOf(answer.error, "Give the token the permissions in docs/ask.md"));
   }
-  if (answer.value === null) return skipped(name, `${threads.system} does not show whether this token may write notes`);
-  if (answer.value) return ok(name, "the token may write notes");
+  if (answer.value === null) return skipped(name, `${threads.system} does not show whether this token can write notes`);
+  if (answer.value) return ok(name, "the token can write notes");
   return failed(
     name,
     "the token lacks a permission that it needs to write",
@@ -215,7 +215,7 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
   const name = "schedule";
   if (polls === null || polls === undefined) return skipped(name, hidden);
   if (polls.length > 0) return ok(name, `a poll looks for missed mentions: ${polls.map(scheduleWord).join(", ")}`);
-  return ok(name, "none: nothing picks up what no event has started, see docs/ask.md");
+  return ok(name, "none: nothing picks up mentions that no event has started, see docs/ask.md");
 }
 
 function checkWebhook(setup: ForgeSetup | undefined): Check {

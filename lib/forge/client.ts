@@ -157,16 +157,15 @@ export class ForgeClient {
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
-    if (isLimit) return [`${this.system} wants fewer requests, for longer than we may wait`, RateLimitedError];
-    if (status >= 500) return [`${this.system} is in trouble`, UnavailableError];
-    if (status < 300) return [`the answer is not that of ${this.system}'s API`, UnavailableError];
+    if (isLimit) return [`${this.system} wants fewer requests, for longer than we can wait`, RateLimitedError];
+    if (status >= 500) return [`${this.system} has a problem`, UnavailableError];
+    if (status < 300) return [`the answer is not from ${this.system}'s API`, UnavailableError];
     if (status < 400) {
-      const why =
-        "the answer is a redirect, which would lose the token: is it another host now, or does it want a login?";
+      const why = "the answer is a redirect, which would lose the token: has the host moved, or does it need a login?";
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
-      const what = `something in between, such as a proxy, answers in the place of ${this.system}`;
+      const what = `something in between, such as a proxy, answers instead of ${this.system}`;
       return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
     }
     if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
@@ -174,7 +173,7 @@ export class ForgeClient {
     if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
     const reason = this.#rules.reason?.(status, token);
     if (reason !== undefined) return [reason, ApiError];
-    if (status === 403) return [`${token} may not read this`, ApiError];
+    if (status === 403) return [`${token} is not allowed to read this`, ApiError];
     if (status === 404) return [`${this.system} does not show it to ${token}, or it is gone`, ApiError];
     const passes = status === 408 || status === 425;
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
@@ -220,7 +219,7 @@ export class ForgeClient {
     const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(
-        { attempted: what, why: `${BUDGET} requests were sent, which is all we may` },
+        { attempted: what, why: `${BUDGET} requests were sent, which is the limit` },
         "unavailable",
       );
     }
@@ -310,10 +309,10 @@ export class ForgeClient {
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
-      return z.safeParse(schema, value).data ?? `the answer has not the form that ${this.system} documents`;
+      return z.safeParse(schema, value).data ?? `the answer does not have the form that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
-      if (error.status === 403) return "this token may not read it";
+      if (error.status === 403) return "this token is not allowed to read it";
       return `${this.system} does not show it to this token, or it is gone`;
     }
   }

@@ -81,9 +81,7 @@ export function openForge(options: OpenOptions): OpenForge {
   if (forge === undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: ciSystem === "none"
-        ? "this is not a job of a CI system"
-        : `jobs of ${ciSystem} run at no forge that is known`,
+      why: ciSystem === "none" ? "this is not a job of a CI system" : `jobs of ${ciSystem} do not run at a known forge`,
       advice: `start it in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
     });
   }
@@ -197,7 +195,7 @@ export function openPull(options: OpenOptions, address?: PullRequestAddress): Op
 function openAt(options: OpenOptions, { forge: name, host, origin }: PullRequestAddress): Omit<OpenPull, "address"> {
   const { forges, env, world } = options;
   const forge = forges.find((each) => each.name === name);
-  if (forge === undefined) throw new Error(`Cannot open a forge that is not known: ${name}`);
+  if (forge === undefined) throw new Error(`Cannot open an unknown forge: ${name}`);
   const token = tokenAt(options, forge, host);
   if (token instanceof UsageError) throw token;
   if (token === undefined) {
@@ -479,7 +477,7 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   if (other !== undefined) {
     throw refuse(
       text,
-      `${tokens.map(({ name }) => name).join(" and ")} are set, and only one may be sent there`,
+      `${tokens.map(({ name }) => name).join(" and ")} are set, and only one can be sent there`,
       `name it: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
     );
   }

@@ -46,9 +46,7 @@ export class PullRequestWriter {
     return this.#client.within({
       limits: {},
       reason: (status, token) =>
-        status === 403
-          ? `${token} may not do this: \`${this.#command}\` needs ${needs[right]} at ${system}`
-          : undefined,
+        status === 403 ? `${token} cannot do this: \`${this.#command}\` needs ${needs[right]} at ${system}` : undefined,
     });
   }
 

@@ -34,7 +34,7 @@ const LOCAL = { GIT_NO_LAZY_FETCH: "1" };
 /** Name of the remote: Git fetches a part of a repository from one with a name only. */
 const REMOTE = "source";
 
-/** @throws {UsageError} if there is no Git, or Deno is not permitted to run it. */
+/** @throws {UsageError} if there is no Git, or Deno is not allowed to run it. */
 export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> {
   const { remote, credentials, clock, random, signal, redact } = options;
   const env = (name: string) => {
@@ -43,7 +43,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   };
   const git = await openGit({ remote, env, clock, signal }).catch((cause) => {
     if (!isNotPermitted(cause)) throw cause;
-    const why = "Deno may not make a temporary folder for it";
+    const why = "Deno is not allowed to make a temporary folder for it";
     throw new UsageError({ attempted: "run git", why, advice: "permissions prints the flags that it needs" }, {
       cause,
     });

@@ -35,7 +35,7 @@ export interface SystemGit {
    * @param input Standard input. @default {nothing}
    * @param variables For this call alone. @default {none}
    * @throws {MogplexError} with exit code 69 if it takes longer than 120 seconds.
-   * @throws {UsageError} if there is no Git, or Deno is not permitted to run it.
+   * @throws {UsageError} if there is no Git, or Deno is not allowed to run it.
    */
   run(
     args: readonly string[],
@@ -61,7 +61,7 @@ const MAX_OUTPUT = 256 * 1024 * 1024;
 
 /**
  * Opens a repository in a temporary folder.
- * @throws {UsageError} if there is no Git, or Deno is not permitted to run it.
+ * @throws {UsageError} if there is no Git, or Deno is not allowed to run it.
  */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
   const { owner } = options;
@@ -117,7 +117,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
         late.abort(
           new MogplexError({
             attempted: `run git ${args[0]}`,
-            why: `it takes longer than ${LIMIT_MS / 1000} seconds`,
+            why: `it took longer than ${LIMIT_MS / 1000} seconds`,
             advice: "try again: nothing is lost",
           }, "unavailable"),
         ),
@@ -257,7 +257,7 @@ function cannotRun(cause: unknown): UsageError {
   const permitted = !isNotPermitted(cause);
   return new UsageError({
     attempted: "run git",
-    why: permitted ? "it is not installed" : "Deno may not run it",
+    why: permitted ? "it is not installed" : "Deno is not allowed to run it",
     advice: permitted
       ? "install Git, or keep the campaign in a directory (--home dir)"
       : "start it with --allow-run=git",
@@ -293,13 +293,13 @@ const TROUBLE: readonly RegExp[] = [
 ];
 
 const TOKEN =
-  "look at the address, and give a token that may write to this branch in MOGPLEX_GIT_TOKEN; a protected branch must let it push";
-const ADDRESS = "look at the address, and whether the token in MOGPLEX_GIT_TOKEN may see the repository";
+  "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; a protected branch must allow it to push";
+const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
 const BRANCH = "name another branch with --home, or remove the one that is in its way";
 const PROXY = "let the proxy pass the host through, or name it in NO_PROXY";
 const TRUST =
   "give the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
-const SERVER = "permit it in the settings of the repository, or name another one with --home";
+const SERVER = "allow it in the settings of the repository, or name another one with --home";
 
 /** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [

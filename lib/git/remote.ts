@@ -318,7 +318,7 @@ export function checkRemote(text: string): string {
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
-  throw refused(text, "it has none of the permitted forms", `write ${FORMS}`);
+  throw refused(text, "it has none of the allowed forms", `write ${FORMS}`);
 }
 
 function refused(text: string, why: string, advice: string): UsageError {
@@ -351,7 +351,7 @@ function checkUrl(text: string, url: URL): void {
   }
   if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `write ${FORMS}`);
   if (url.protocol === "ssh:" && !SSH_PLACE.test(`${url.username === "" ? "" : `${url.username}@`}${url.hostname}`)) {
-    throw refused(text, "user or host has a character that neither may have", `write ${FORMS}`);
+    throw refused(text, "user or host has a character that is not allowed", `write ${FORMS}`);
   }
 }
 

@@ -143,7 +143,7 @@ export interface Campaign {
    *
    * @param by Who merges, for the journal: at most 200 characters.
    * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
-   * @throws {UsageError} when there is no plan, no item fits, or a token is missing; nothing was merged.
+   * @throws {UsageError} when there is no plan, no item matches, or a token is missing; nothing was merged.
    * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else works on it.
    * @example What would be merged, and why not the others
    * ```ts ignore

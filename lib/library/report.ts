@@ -353,7 +353,11 @@ export function createLogText(options: MaskOptions = {}): LogText {
     json(value) {
       const kind = typeof value;
       if (kind !== "undefined" && kind !== "function" && kind !== "symbol") return jsonLine(redactValue(value, redact));
-      throw new UsageError({ attempted: "make a line of JSON", why: "the value has no form in JSON", value: kind });
+      throw new UsageError({
+        attempted: "make a line of JSON",
+        why: "the value cannot be written in JSON",
+        value: kind,
+      });
     },
   };
 }

@@ -177,9 +177,7 @@ export class CompactLog {
   #unfinished(count: number): string[] {
     const oldest = [...this.#tools].slice(0, count);
     for (const [call] of oldest) this.#tools.delete(call);
-    return oldest.map(([, event]) =>
-      this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
-    );
+    return oldest.map(([, event]) => this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (end not seen)`));
   }
 
   #finished(event: RunEvent, call: string): string {

@@ -249,7 +249,7 @@ const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
   success: "succeeded",
   failed: "failed",
   cancelled: "was cancelled",
-  awaiting_input: "waited for a person",
+  awaiting_input: "waited for an answer",
   deadline: "did not finish in time",
   interrupted: "was interrupted",
   started: "was started",

@@ -140,7 +140,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
     ...(resume ? [`Follow it again: ${cutText(resume, MAX_NAME)}`] : []),
     ...(task ? [`Task:\n${cutText(task.trim(), MAX_TASK)}`] : []),
-    ...(finalMessage ? [`What the agent said last:\n${cutText(finalMessage, MAX_TASK)}`] : []),
+    ...(finalMessage ? [`Last message of the agent:\n${cutText(finalMessage, MAX_TASK)}`] : []),
     ...(last.length > 0 ? [`Last lines of the log:\n${last.join("\n")}`] : []),
   ];
   // The text repeats the reason, because several readers show only the text.
@@ -150,7 +150,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
 function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boolean): Case {
   const passed = { name: `Phase ${cutText(name, MAX_NAME)}`, timeMs: durationMs ?? 0 };
   const message = durationMs === null
-    ? "Not seen to end"
+    ? "End not seen"
     : reached
     ? null
     : `The run ${failed ? "failed" : "ended"} in this phase: see its verdict`;

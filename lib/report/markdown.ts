@@ -92,7 +92,7 @@ function story(view: ResultView, { redact, compared }: MarkdownOptions): Block[]
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
-    ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),
+    ...(finalMessage ? part("Last message of the agent", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files that the service committed", { list: files }) : []),
   ];
@@ -185,7 +185,7 @@ export function startFacts(view: ResultView): Fact[] {
 function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: number): string {
   const notes = [
     ...(omitted > 0 ? [`${omitted} earlier events are only in events.ndjson`] : []),
-    ...(missed ? ["some went by unseen"] : []),
+    ...(missed ? ["some were missed"] : []),
     ...(windowFull ? ["the feed is full, later ones cannot be seen"] : []),
   ];
   return [`${seen} seen`, ...notes].join("; ");

@@ -76,7 +76,7 @@ function verdictFamilies(view: ResultView): Family[] {
   return [
     {
       name: "info",
-      help: "What ran and how the server calls its end; always 1.",
+      help: "What ran, and its status on the server; always 1.",
       samples: [[
         { automation_id: automationId, repository_id: repoId, harness, status, failure_code: failureCode },
         1,
@@ -84,11 +84,11 @@ function verdictFamilies(view: ResultView): Family[] {
     },
     {
       name: "outcome",
-      help: `Verdict: 1 for the one outcome that the ${noun} has, 0 for all others.`,
+      help: `Verdict: 1 for the outcome that the ${noun} has, 0 for all others.`,
       samples: outcomes.map((outcome) => [{ outcome }, outcome === view.outcome ? 1 : 0]),
     },
     { name: "exit_code", help: "Exit code of the job.", samples: [[{}, view.exitCode]] },
-    flag("replayed", "Whether the start found a run that was there already.", view.replayed),
+    flag("replayed", "Whether the start found an existing run.", view.replayed),
     flag("changed", "Whether the agent changed anything.", view.git?.changed ?? null),
   ];
 }
@@ -107,13 +107,13 @@ function timeFamilies({ durationMs, times, phases, waits, kind: { noun } }: Resu
     {
       name: "service_duration_seconds",
       unit: "seconds",
-      help: `Time that the ${noun} took, as the service says.`,
+      help: `Time that the ${noun} took, according to the service.`,
       samples: runMs === null ? [] : [[{}, runMs / 1_000]],
     },
     {
       name: "phase_duration_seconds",
       unit: "seconds",
-      help: `Time of each phase of the ${noun} that was seen to end.`,
+      help: `Time of each phase of the ${noun} whose end was seen.`,
       samples: phases.flatMap(({ name, durationMs }) =>
         durationMs === null ? [] : [[{ phase: name }, durationMs / 1_000]]
       ),
@@ -140,7 +140,7 @@ function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): 
       help: `Events of the ${noun} that were seen.`,
       samples: eventCount === null ? [] : [[{}, eventCount.seen]],
     },
-    flag("events_missed", "Whether events went by unseen.", eventCount?.missed ?? null),
+    flag("events_missed", "Whether events were missed.", eventCount?.missed ?? null),
     flag(
       "events_window_full",
       "Whether the feed was full, so that later events cannot be seen.",

@@ -142,7 +142,7 @@ function stateOf({ outcome, verdict }: ResultView): readonly [sign: string, word
     failed: ["❌", "Failed"],
     cancelled: ["🚫", "Cancelled"],
     awaiting_input: ["⚠️", "Needs attention"],
-    deadline: ["⚠️", "Did not end in time"],
+    deadline: ["⚠️", "Did not finish in time"],
     interrupted: ["🚫", "Interrupted"],
     started: ["🚀", "Started"],
     suppressed: ["⚠️", "Not started"],

@@ -157,7 +157,7 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
 
 // By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
-  [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
+  [EXIT.usage, "Fix what the reason names, then start the job again. A retry alone changes nothing."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
   [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: "],
   [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
@@ -171,7 +171,7 @@ function nextOf(view: ResultView): string | undefined {
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
   const texts: Readonly<Partial<Record<string, string>>> = {
-    failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
+    failed: `Fix what the reason names. Where a second try can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     awaiting_input: "Answer the agent in the app.",
     deadline: `The ${noun} may still be running: follow it again.`,
@@ -339,7 +339,7 @@ function words(view: ResultView): Html | null {
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
-      markup`<p class="soft">The events name no file. They never name those that the agent has committed itself.</p>`,
+      markup`<p class="soft">The events name no files. They never name files that the agent committed itself.</p>`,
   );
 }
 
@@ -699,7 +699,7 @@ function startCommand(
     const missing = task === null ? "The task is not on this page. Write it to task.md" : "Copy the task to task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
-  const masked = task.includes(MASK) ? ` (put the secret in the place of ${MASK})` : "";
+  const masked = task.includes(MASK) ? ` (replace ${MASK} with the secret)` : "";
   return { text: `Start the same task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 

@@ -106,7 +106,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   }
   if (strangers > 0) writer.out(own`mentions by users who cannot ask: ${strangers}`);
   if (later > 0) {
-    writer.note(`${formatCount(later, "mention")} left to the next poll: their threads took too many requests`);
+    writer.note(`${formatCount(later, "mention")} left for the next poll: their threads took too many requests`);
   }
   // In one thread somebody may have blocked the token's user. In two of them a scope is probably missing.
   if (blocked.size > 1) {
@@ -186,7 +186,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (tell !== null) {
     // The job that created the note may be about to name its run there.
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
-      return none(job, "another job answers it");
+      return none(job, "another job is answering it");
     }
     await say(job, asked, tell, `No run: ${tell.text}.`);
     await react(job, asked, "failed");

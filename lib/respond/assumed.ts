@@ -101,7 +101,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const isGitea = typeof field(body, "sender", "username") === "string";
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
   const forge = forges.find((each) => each.name === name);
-  if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is from no forge that is known" });
+  if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a known forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
   const variables: Readonly<Record<string, string>> = {

@@ -374,7 +374,7 @@ export class Decider {
     if (!isSameAsk(request.ask, ask)) return "the label was set again";
     const right = await this.#rights.of(request.asker);
     if (right instanceof MogplexError) throw right;
-    if (!right) return `the user who asked ${this.#rights.lack(" to the repository")} any more`;
+    if (!right) return `the user who asked ${this.#rights.lackNow(" to the repository")}`;
     const isChanged = ask.kind === "label" && await this.#rights.ownsText(thread, request.at) !== "yes";
     return isChanged ? "title or description were changed" : null;
   }
@@ -525,7 +525,7 @@ export class Decider {
     if (right instanceof MogplexError) {
       return { reason: "the forge does not show whether the user who gave the last task can push" };
     }
-    if (!right) return { reason: `the user who gave the last task ${this.#rights.lack()} any more` };
+    if (!right) return { reason: `the user who gave the last task ${this.#rights.lackNow()}` };
     const task = await this.#taskOf(thread, request.what, { ask: of, at: request.at, line: request.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }

@@ -54,7 +54,7 @@ export function leftOutOf(
   const who = `users who ${whoMayAsk(allowUsers)}`;
   return `Left out: ${
     parts.join(", ")
-  }. The agent gets only texts of ${who}, and only if nobody else can have changed them.`;
+  }. The agent gets only texts by ${who}, and only if nobody else can have changed them.`;
 }
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {
@@ -71,7 +71,7 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
     else parts.unshift(part);
   }
   if (older > 0) parts.unshift(`${formatCount(older, "older comment")} left out: together they are too long.`);
-  if (leftOut > 0) parts.push(`${formatCount(leftOut, "comment")} of others left out.`);
+  if (leftOut > 0) parts.push(`${formatCount(leftOut, "comment")} by others left out.`);
   return parts.join("\n\n");
 }
 

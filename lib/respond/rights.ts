@@ -19,7 +19,7 @@ export interface RespondSettings {
   readonly isPublic: boolean;
 }
 
-/** Whether a user may ask; an error if the forge does not show it. */
+/** Whether a user can ask; an error if the forge does not show it. */
 export async function mayAsk(
   settings: Pick<RespondSettings, "allowUsers">,
   threads: Pick<Threads, "mayPush">,
@@ -52,7 +52,12 @@ export class Rights {
     return this.#settings.allowUsers === null ? `cannot push${where}` : "is not in --allow-users";
   }
 
-  /** Whether a user may ask; an error if the forge does not show it. */
+  /** What a user lacks who had the right when asking, as the end of a clause. */
+  lackNow(where = ""): string {
+    return this.#settings.allowUsers === null ? `can no longer push${where}` : "is no longer in --allow-users";
+  }
+
+  /** Whether a user can ask; an error if the forge does not show it. */
   async of(user: ForgeUser): Promise<boolean | MogplexError> {
     const answer = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
     if (answer !== undefined) return answer;

@@ -24,7 +24,7 @@ import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 /** The exit code of the job, or why there is no run. */
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
 
-const ANSWERED: Started = { kind: "none", reason: "another job answers it" };
+const ANSWERED: Started = { kind: "none", reason: "another job is answering it" };
 
 /**
  * Starts the decided run, and follows it.
@@ -178,7 +178,7 @@ async function isHidden(
   if (result.runId !== null || result.outcome === "interrupted") return false;
   const isConflict = error instanceof ConflictError;
   const last = await noteSoon(job, asked, ask, { isPatient: isConflict, signal });
-  if (last !== undefined && typeof last.mark.state !== "string") throw new NoRun("another job answers it", true);
+  if (last !== undefined && typeof last.mark.state !== "string") throw new NoRun("another job is answering it", true);
   if (isConflict) signal?.throwIfAborted();
   return isConflict;
 }

@@ -138,7 +138,7 @@ export function checkJsonSchema(value: unknown): Draft {
   const { $schema = "https://json-schema.org/draft/2020-12/schema" } = value;
   const draft = typeof $schema === "string" ? lookup(DRAFTS, $schema.replace(/#$/, "")) : undefined;
   if (draft === undefined) {
-    throw new SchemaMistake("/$schema", "the draft is not known", `write one of ${Object.keys(DRAFTS).join(", ")}`);
+    throw new SchemaMistake("/$schema", "the draft is unknown", `write one of ${Object.keys(DRAFTS).join(", ")}`);
   }
   new SchemaChecker(value, draft).check();
   return draft;
@@ -184,7 +184,7 @@ class SchemaChecker {
   }
 
   anchor(name: string, at: string): void {
-    if (this.#anchors.has(name)) throw new SchemaMistake(at, "an anchor is there twice");
+    if (this.#anchors.has(name)) throw new SchemaMistake(at, "an anchor appears twice");
     this.#anchors.set(name, at.slice(0, at.lastIndexOf("/")));
   }
 
@@ -215,7 +215,7 @@ class SchemaChecker {
     }
     const target = name === "" || name.startsWith("/") ? name : this.#anchors.get(name);
     if (target === undefined || !this.#schemas.has(target)) {
-      throw new SchemaMistake(at, `the reference ${JSON.stringify(reference)} leads to no schema`);
+      throw new SchemaMistake(at, `the reference ${JSON.stringify(reference)} does not lead to a schema`);
     }
     return target;
   }
@@ -226,7 +226,7 @@ class SchemaChecker {
 
   /** Refuses references that come back to a schema without going into the value: the check would never end. */
   #checkCircle(pointer: string, path: Set<string>, done: Set<string>): void {
-    if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself without an end");
+    if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself endlessly");
     if (done.has(pointer)) return;
     path.add(pointer);
     for (const next of this.#inPlace(pointer)) this.#checkCircle(next, path, done);
@@ -290,7 +290,7 @@ function aboveZero(value: unknown, at: string): void {
 }
 
 function count(value: unknown, at: string): void {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 0) refuse(at, "a whole number from 0");
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 0) refuse(at, "a whole number, 0 or more");
 }
 
 function aList(value: unknown, at: string): asserts value is unknown[] {

@@ -52,7 +52,7 @@ function wordsFor(keyword: string, wanted: unknown, property: string | null): st
     case "required":
       return `lacks the property ${JSON.stringify(property)}`;
     case "false":
-      return "is not permitted";
+      return "is not allowed";
     case "format":
       return `must be a ${text.replaceAll('"', "")}`;
     case "pattern":

@@ -149,7 +149,7 @@ class Reader {
       const start = this.#at;
       if (this.#text.charAt(start) !== '"') this.#refuse("a key must be a text in double quotes");
       const key = this.#string();
-      if (Object.hasOwn(object, key)) this.#refuse("a key is there twice", start);
+      if (Object.hasOwn(object, key)) this.#refuse("a key appears twice", start);
       this.#skipBlanks();
       if (this.#text.charAt(this.#at) !== ":") this.#refuse('":" is missing');
       this.#at++;
@@ -171,7 +171,7 @@ class Reader {
       this.#at += plain.length;
       const next = this.#text.charAt(this.#at);
       if (next === '"') break;
-      if (next === "") this.#refuse("a text has no end", start);
+      if (next === "") this.#refuse("a text is not closed", start);
       if (next !== "\\") this.#refuse("a text contains a control character");
       value += this.#escape();
     }
@@ -201,7 +201,7 @@ class Reader {
     if (!holds(value, digits)) this.#refuse(UNHELD);
     this.#at += digits.length;
     // Without this, `01` and `1x` would be reported as a missing comma.
-    if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not written as JSON has it");
+    if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not written as JSON requires");
     return value;
   }
 }

@@ -33,7 +33,7 @@ function paragraph(path: string, schema: string): string {
 export function retryTask(path: string, mistakes: readonly string[], schema: Pick<ResultSchema, "text">): string {
   const list = mistakes.map((mistake) => `- ${mistake}`).join("\n");
   return withResultTask(
-    `Fix the result file of this branch\n\nThe last commit of this branch was to contain a result file, and it is wrong:\n${list}\n\n` +
+    `Fix the result file of this branch\n\nThe last commit of this branch should contain a result file, but the file is not valid:\n${list}\n\n` +
       "Change nothing but this file.",
     path,
     schema,

@@ -109,7 +109,7 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
     throw new UsageError({
       attempted: ATTEMPTED,
       why: "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
-      advice: "give a JSON Schema as 'schema' alone",
+      advice: "give only a JSON Schema as 'schema'",
     });
   }
   try {

@@ -251,12 +251,12 @@ async function stopAutomationRun(
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
   if (run === undefined) {
     const text = ended
-      ? "the automation run has ended, but its end could not be read"
+      ? "the automation run has ended, but its result could not be read"
       : "the automation run could not be cancelled in its present state";
     return { answered: ended, text };
   }
   const is = `is ${JSON.stringify(run.status)}`;
-  const text = ended ? `the automation run ${is}` : `the automation run could not be cancelled, as it ${is}`;
+  const text = ended ? `the automation run ${is}` : `the automation run could not be cancelled because it ${is}`;
   return answer(run.status, true, text);
 }
 
@@ -488,7 +488,7 @@ export class AutomationSuppressedError extends MogplexError {
   constructor(automationId: string, reason: string | null) {
     super({
       attempted: `trigger automation "${automationId}"`,
-      why: `the service accepted it and started nothing, as too many runs are active: ${JSON.stringify(reason)}`,
+      why: `the service accepted it and started nothing because too many runs are active: ${JSON.stringify(reason)}`,
       advice: "try again when some have ended",
     }, "rateLimited");
     this.automationId = automationId;

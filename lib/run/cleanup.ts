@@ -92,7 +92,7 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
   if (request === null || !named) {
     return nothing(
-      `the run's id is unknown, and the job has too few names to send its start again; ` +
+      `the run's id is unknown, and too little is known about the job to send its start again; ` +
         `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find the run`,
     );
   }

@@ -16,13 +16,13 @@ export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 /** @param baseBranch Target branch of the pull request. */
 export function fixPrompt(fix: Fix, baseBranch: string): string {
   if (fix === "checks") {
-    return "The checks of the pull request of this branch are red. Find out why, correct the cause, and change nothing else.";
+    return "The checks of the pull request of this branch are red. Find out why, fix the cause, and change nothing else.";
   }
   if (fix === "review") {
     return "A review of the pull request of this branch asks for changes. Read the review, make these changes, and change nothing else.";
   }
   return `The pull request of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
-    "resolve the conflicts so that what both branches are for stays. Change nothing else.";
+    "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 
 /** What to read from the forge before the fix; null for a conflict, about which forges show no details. */
@@ -80,7 +80,7 @@ const MAX_HUNK_LINES = 20;
 /** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */
 export function lineQuote({ place, hunk }: CodeLine, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
-  const head = "The task was given on this line of code of the pull request, the last one that is quoted.";
+  const head = "The task was given on this line of code of the pull request, the last line in the quote.";
   const whole = "The task was given on this line of code of the pull request.";
   return ["---", lines.length === 0 ? whole : head, partOf("Line", [`${place}:`, ...lines], MAX_REMARK, redact)].join(
     "\n\n",

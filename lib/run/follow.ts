@@ -247,7 +247,7 @@ export class RunFollower {
       if (outcome !== undefined) return yield* this.#end(run, outcome);
     }
     throw new DeadlineError({
-      attempted: `tell the verdict of run "${this.#reader.runId}"`,
+      attempted: `determine the verdict of run "${this.#reader.runId}"`,
       why: `it has not ended, it is ${JSON.stringify(run?.status)}`,
     });
   }

@@ -72,7 +72,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     try {
       const outcome = await this.#drain(look);
       if (outcome !== undefined) return await this.#ended(outcome);
-      throw new Error("Cannot tell the verdict: the items of the operation ended without an end");
+      throw new Error("Cannot determine the verdict: the items of the operation stopped without a last one");
     } catch (error) {
       return await this.#failed(error);
     }
@@ -91,7 +91,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
-    const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
+    const reason = waits ? `${this.#operation.label} waits for an answer: answer it in the app, or cancel it` : null;
     return await this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 

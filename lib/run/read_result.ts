@@ -122,14 +122,14 @@ function resultIn(file: ReadFile, content: Fields): AnyResult {
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
   const { kind } = fields;
-  if (kind !== "run" && kind !== "automation-run") refuse(file, "its kind is not known", shown(kind));
+  if (kind !== "run" && kind !== "automation-run") refuse(file, "its kind is unknown", shown(kind));
   const empty = kind === "run" ? emptyRunResult() : emptyAutomationResult();
   for (const [name, usual] of Object.entries(empty)) {
     const check = CHECKS.get(name) ?? (typeof usual === "number" ? isNumber : isText);
-    if (!check(fields[name])) refuse(file, `the field "${name}" has another type than results have, or is missing`);
+    if (!check(fields[name])) refuse(file, `the field "${name}" is missing or has the wrong type`);
   }
   const outcomes: readonly unknown[] = kindWords(empty).outcomes;
-  if (!outcomes.includes(fields.outcome)) refuse(file, "its outcome is not known", shown(fields.outcome));
+  if (!outcomes.includes(fields.outcome)) refuse(file, "its outcome is unknown", shown(fields.outcome));
   const { resultFile } = fields;
   if (isObject(resultFile)) fields.resultFile = { ...resultFile, value: fields.value };
   return fields as unknown as AnyResult;

@@ -34,7 +34,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   if (request.result !== undefined) {
     throw new UsageError({
       attempted: "start run",
-      why: "nobody would check its result file",
+      why: "nothing would check its result file",
       advice: "call run(), which follows the run and checks it",
     });
   }
@@ -124,7 +124,7 @@ const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
-  const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
+  const message = `the prompt contains ${name}, which was not replaced; the service may treat it as a call of a skill`;
   notify({ kind: "text", message });
 }
 
@@ -215,7 +215,7 @@ export async function planLater(
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // The earlier start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
     const message =
-      "the start of an earlier attempt was not answered: it is sent again as it was, without asking the forge";
+      "the start of an earlier attempt has no answer: it is sent again unchanged, without asking the forge";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     const result = plannedResult(later.result, key);
@@ -242,12 +242,15 @@ export function resumePlan(
   if (state === undefined) return plan;
   if (plan.key.scope === "given") {
     if (state.idempotencyKey !== plan.key.key) {
-      session.notify({ kind: "text", message: "the state file is not of the key that is given, so it is not used" });
+      session.notify({ kind: "text", message: "the state file belongs to another key, so it is not used" });
     }
     return plan;
   }
   if (state.idempotencyKey === null) {
-    session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
+    session.notify({
+      kind: "text",
+      message: "the state file belongs to a run that was only followed, so it has no key",
+    });
     return plan;
   }
   const { key, suffix } = splitSuffix(state.idempotencyKey);
@@ -255,7 +258,7 @@ export function resumePlan(
   // The path of a result file depends on the key.
   const again = withKey(plan.planned, { key, suffix, scope, maxEndAgeMs }, plan.job);
   if (state.requestHash === again.hash) return again;
-  session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
+  session.notify({ kind: "text", message: "the state file belongs to another request, so its key is not used" });
   return plan;
 }
 

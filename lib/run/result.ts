@@ -157,7 +157,7 @@ export interface RunResult<V = unknown> {
    * among them. Null when no such event was seen.
    */
   files: string[] | null;
-  /** What the agent said last, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
+  /** Last message of the agent, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
   finalMessage: string | null;
   /**
    * The value of the result file, checked: what the validator made of it. Null when none was asked for, and when `resultFile.cause` says why
@@ -278,7 +278,7 @@ export interface AutomationResult {
   startedAt: string | null;
   /** When it ended, in ISO 8601; null while it is running. */
   completedAt: string | null;
-  /** Milliseconds that the run took, as the service says. */
+  /** Milliseconds that the run took, according to the service. */
   runDurationMs: number | null;
   /** HTTP requests sent, retries included. */
   requests: number;

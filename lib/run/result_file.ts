@@ -73,9 +73,9 @@ export interface ResultReading {
 const REFUSALS: Readonly<Record<FileRefusal, string>> = {
   link: "a symbolic link",
   submodule: "a submodule",
-  lfs: "a pointer of Git LFS",
+  lfs: "a Git LFS pointer",
   folder: "a folder",
-  mode: "of a kind that Git does not write",
+  mode: "of a type that Git does not write",
   "too large": "larger than 1 MB",
 };
 
@@ -111,7 +111,7 @@ export async function readResultFile(
   return await withFiles(place, async (files) => {
     const commit = await files.head(branch);
     if (commit === null) {
-      const why = `branch ${JSON.stringify(branch)} does not exist any more`;
+      const why = `branch ${JSON.stringify(branch)} no longer exists`;
       throw new MogplexError({ attempted, why }, "unavailable");
     }
     file.commit = commit;

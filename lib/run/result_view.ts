@@ -30,7 +30,7 @@ const SILENT = "Look at the last events, correct what they show, then start agai
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "Somebody stopped it. Start again if that was a mistake.",
   deadline: "Give the job more time.",
-  model_access_denied: "Choose an agent whose model the account may use.",
+  model_access_denied: "Choose an agent whose model the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",
   queue: "The sandbox did not start: start again, or look at the limit of sandboxes.",
   prepare: "Check the access to the repository and its branches, then start again.",
@@ -97,8 +97,8 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | Re
   cancelled: { mark: "🚫", word: "cancelled", headline: ({ noun }) => `Mogplex ${noun} was cancelled` },
   awaiting_input: {
     mark: "⏳",
-    word: "waits for a person",
-    headline: ({ noun }) => `Mogplex ${noun} waits for a person`,
+    word: "waits for an answer",
+    headline: ({ noun }) => `Mogplex ${noun} waits for an answer`,
   },
   deadline: {
     mark: "⏳",

@@ -415,7 +415,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const started = await this.#series.start().catch((error) => {
       if (isLater(request) && error instanceof ConflictError) {
         const message =
-          "an earlier attempt or step of this job has a run of this key: its log names it; with --resume and the state " +
+          "an earlier attempt or step of this job has a run with this key: its log names it; with --resume and the state " +
           "file of that attempt, the job attaches to it";
         this.#session.notify({ kind: "text", message });
       }
@@ -438,7 +438,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { idempotencyKey } = this.#options;
     const isSame = resumed.asked === asked && [undefined, resumed.idempotencyKey].includes(idempotencyKey);
     if (!isSame) {
-      this.#session.notify({ kind: "text", message: "the state file is of another request, so its run is not taken" });
+      this.#session.notify({
+        kind: "text",
+        message: "the state file belongs to another request, so its run is not used",
+      });
     }
     return isSame ? resumed : undefined;
   }
@@ -513,11 +516,11 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : series === undefined
       ? "it is the run of an earlier attempt"
       : !series.hasNext
-      ? "a key that was given starts one run"
+      ? "an explicit key starts one run"
       : waitMs === undefined
-      ? "four starts have found none"
+      ? "four starts found none"
       : clock.now() + waitMs >= deadline
-      ? "the deadline comes before another start makes sense"
+      ? "the deadline is too close for another start"
       : undefined;
     this.#lacked = true;
     if (why !== undefined || series === undefined || waitMs === undefined) {
@@ -737,12 +740,12 @@ export class RunCancelledError extends RunVerdictError {
   }
 }
 
-/** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
+/** The run waits for an answer, who has to answer in the app: the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
-    super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
+    super(`Run "${result.runId}" waits for an answer: answer it in the app, or cancel it`, "awaitingInput", result);
   }
 }
 

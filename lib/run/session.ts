@@ -44,7 +44,7 @@ export function openSession(options: SessionOptions, internals: SessionInternals
  * @param system Name of the CI system, for the service's log.
  * @param calls The methods that the client needs.
  * @throws {UnauthorizedError} if there is no token, or its value cannot be a token.
- * @throws {UsageError} if the origin is not permitted, or `timeoutMs` is out of range.
+ * @throws {UsageError} if the origin is not allowed, or `timeoutMs` is out of range.
  * @internal
  */
 export function connectWith<C extends object>(

@@ -181,7 +181,7 @@ export class StartSeries<R extends StartAnswer> {
       this.#plan.what.takesSlot && run.status === "failed" &&
       isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
     ) {
-      const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
+      const why = `the service had a problem, and failed run "${run.runId}" before it began`;
       throw new UnavailableError({ attempted: this.#plan.what.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
         code: null,
@@ -258,7 +258,7 @@ export class StartSeries<R extends StartAnswer> {
   #tooLate(error: ApiError, namedMs: number): MogplexError {
     const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
     const when = namedMs >= MAX_RETRY_AFTER_MS ? `not work before ${at}` : `work from ${at} on`;
-    const later = `the deadline comes first, it would ${when}`;
+    const later = `the deadline comes first, the start would ${when}`;
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,

@@ -263,7 +263,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   }
   const value = parseObject(content);
   const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
-  if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
+  if (value === undefined || claims === undefined) return ignore("it is not a state file");
   if (!anyJob && !isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");
   if (!anyJob && claims.folder !== folder) return ignoreOther("it was written in another directory");
   if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignoreOther("it is older than 31 days");
@@ -271,7 +271,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   return {
     claims,
     proven: (seal) =>
-      proof === seal(sealed) ? claims : ignore("it was not written, or not as it is now, by a job with this token"),
+      proof === seal(sealed) ? claims : ignore("it was not written by a job with this token, or was changed since"),
   };
 }
 
@@ -378,7 +378,7 @@ export class StateWriter {
       this.#broken = true;
       this.#notify({
         kind: "text",
-        message: `state file ${JSON.stringify(this.#path)} cannot be written any more: cleanup will not know this run`,
+        message: `state file ${JSON.stringify(this.#path)} can no longer be written: cleanup will not know this run`,
       });
     }
   }

@@ -159,25 +159,25 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   const both = createToken("the scopes read and write");
   if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
   if (purpose === "dashboard") {
-    if (!writes && !restricted) return ok(name, "the token may read, but not start anything");
+    if (!writes && !restricted) return ok(name, "the token can read, but cannot start anything");
     const advice = `${createToken("the scope read only")}, or add --allow-write-token to the dashboard`;
-    return failed(name, "the token may start runs or automations, but a dashboard only needs to read", advice, "usage");
+    return failed(name, "the token can start runs or automations, but a dashboard only needs to read", advice, "usage");
   }
   if (purpose === "follow") {
     if (!reads) return warning(name, "read is missing", both);
-    return ok(name, writes ? "the token may read and write" : "the token may read, so it may follow runs");
+    return ok(name, writes ? "the token can read and write" : "the token can read, so it can follow runs");
   }
   if (restricted) {
-    const finding = "the token may read and trigger automations, but not start runs";
+    const finding = "the token can read and trigger automations, but cannot start runs";
     const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
     return purpose === "automation" ? ok(name, finding) : failed(name, finding, advice, "forbidden");
   }
   if (!writes) {
     const what = purpose === "automation" ? "trigger automations" : "start runs";
-    return failed(name, `the token may not ${what}, because the scope write is missing`, both, "forbidden");
+    return failed(name, `the token cannot ${what}, because the scope write is missing`, both, "forbidden");
   }
   if (!reads) return warning(name, "read is missing", both);
-  return ok(name, "the token may start runs (read and write)");
+  return ok(name, "the token can start runs (read and write)");
 }
 
 function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {

@@ -38,7 +38,7 @@ export function checkUrl({ origin, custom, plain }: Origin): Check {
   return ok("url", `${origin}${custom ? ", not the default address" : ""}${plain ? ", unencrypted" : ""}`);
 }
 
-/** Describes an address that is not permitted. */
+/** Describes an address that is not allowed. */
 export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
@@ -74,7 +74,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
       "proxy",
-      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anybody between here and the service can read the token",
+      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anyone between here and the service can read the token",
       `Unset it, and put the path of your own authority's certificate into ${variables[0]}`,
     );
   }

@@ -76,12 +76,12 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
         why: "plain HTTP would show the token to the network",
         value,
         advice: place !== "MOGPLEX_URL"
-          ? 'plainHttp: "loopback" of createMogplex() permits it to this machine'
+          ? 'plainHttp: "loopback" of createMogplex() allows it to this machine'
           : production
-          ? "use https: NODE_ENV=production never permits plain HTTP"
+          ? "use https: NODE_ENV=production never allows plain HTTP"
           : permitted
-          ? "set MOGPLEX_DEV=1, which permits it to this host"
-          : "with MOGPLEX_DEV=1 it is permitted to this machine, and to the host in MOGPLEX_DEV_HOST",
+          ? "set MOGPLEX_DEV=1, which allows it to this host"
+          : "with MOGPLEX_DEV=1 it is allowed to this machine, and to the host in MOGPLEX_DEV_HOST",
       });
     }
   }
@@ -269,7 +269,7 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
 /**
  * Finds the token and the origin.
  * @throws {UnauthorizedError} without a token, or if it cannot be a token.
- * @throws {UsageError} if the settings contradict each other, or the origin is not permitted.
+ * @throws {UsageError} if the settings contradict each other, or the origin is not allowed.
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
@@ -310,7 +310,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       throw hookError("read token", "token", cause, redact);
     }
     if (typeof text !== "string") {
-      throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token gave no text" });
+      throw new UnauthorizedError({ attempted: "read token", why: "the function in option token returned no text" });
     }
     const token = checkToken(text, "the option token");
     if (token !== last) masked = [createRedactor({ token }), ...masked].slice(0, MAX_MASKED);

@@ -89,7 +89,7 @@ export function isTerminal(status: string): boolean {
  */
 export function branchProblem(name: string): string | undefined {
   const odd = /[^A-Za-z0-9_./-]/u.exec(name)?.[0];
-  if (odd !== undefined) return `the character ${jsonText(odd)} is not permitted`;
+  if (odd !== undefined) return `the character ${jsonText(odd)} is not allowed`;
   if (name === "") return "it is empty";
   if (name === "HEAD") return `it is the reserved name "HEAD"`;
   if (name.startsWith("/")) return `it starts with "/"`;

@@ -72,7 +72,7 @@ function describe(
 }
 
 function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
-  return `check ${addressPlace} and what lies between`;
+  return `check ${addressPlace} and the network in between`;
 }
 
 /** The error for an answer that does not come from the API. */
@@ -116,8 +116,8 @@ function forbiddenAdvice({ attempted: { automationId }, facts }: Described): str
       : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
   }
   return automationId !== undefined
-    ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
-    : "see what the token may do (Settings > Mogplex Keys)";
+    ? "see which repositories the automation permits, and what the token can do (Settings > Mogplex Keys)"
+    : "see what the token can do (Settings > Mogplex Keys)";
 }
 
 function forbidden(described: Described): MogplexError {
@@ -129,17 +129,17 @@ function forbidden(described: Described): MogplexError {
     return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
   }
   const only = facts.code === "AUTOMATION_REQUIRED";
-  const may = automationId !== undefined ? "only trigger automations with an API trigger" : "only trigger automations";
-  const why = `the token may ${only ? may : "not do this"} ${said}`;
+  const can = automationId !== undefined ? "only trigger automations with an API trigger" : "only trigger automations";
+  const why = `the token ${only ? `can ${can}` : "is not allowed to do this"} ${said}`;
   return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {
-    return new ConflictError({ attempted: what, why: `its present state does not permit it ${said}` }, "usage", facts);
+    return new ConflictError({ attempted: what, why: `its current state does not allow it ${said}` }, "usage", facts);
   }
   const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
-  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each of the jobs";
+  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each job";
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 
@@ -171,11 +171,11 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   if (status === 409) return conflict(described);
   if (status === 429) return rateLimited(described);
   if (status === 404 && failure !== undefined) {
-    const advice = "check the id, whether the token's user may see it, and whether its repository was removed";
+    const advice = "check the id, whether the token's user can see it, and whether its repository was removed";
     return new NotFoundError({ attempted: what, why: `the service does not find it ${said}`, advice }, "usage", facts);
   }
   if (status >= 500 && failure !== undefined) {
-    return new UnavailableError({ attempted: what, why: `the service is in trouble ${said}` }, "unavailable", facts);
+    return new UnavailableError({ attempted: what, why: `the service has a problem ${said}` }, "unavailable", facts);
   }
   const refused = status === 400 || failure !== undefined && status < 500 && ![405, 408, 425].includes(status);
   return refused

@@ -153,7 +153,7 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
       };
     }
     return isNotPermitted(error)
-      ? { why: "Deno may not reach its host: see --allow-net", again: false, retryAfterMs: null }
+      ? { why: "Deno is not allowed to reach its host: see --allow-net", again: false, retryAfterMs: null }
       : { why: "the network failed", again: true, retryAfterMs: null };
   }
 }

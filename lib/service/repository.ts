@@ -189,6 +189,6 @@ export async function findRepository(
   const near = await namesNear(client, foldedName, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
-    : `${REPOS_LIST} shows the names that the token reaches; a hidden repository is found by its id alone`;
+    : `${REPOS_LIST} shows the names that the token reaches; a hidden repository can be found only by its id`;
   throw refused("the service lists no repository of this name", advice);
 }

@@ -52,7 +52,7 @@ function jsonOf(body: unknown): string {
   } catch (cause) {
     throw new UsageError({ attempted: "send request", why: "'body' cannot be written as JSON" }, { cause });
   }
-  if (text === undefined) throw new UsageError({ attempted: "send request", why: "'body' has no form in JSON" });
+  if (text === undefined) throw new UsageError({ attempted: "send request", why: "'body' cannot be written in JSON" });
   return text;
 }
 

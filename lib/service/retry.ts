@@ -329,7 +329,7 @@ export class CallLimits {
     const now = world.clock.now();
     this.deadline = options.deadline ?? now + CALL_MS;
     if (this.deadline - now <= MAX_CALL_MS) return;
-    const why = "'deadline' is no point on the clock of the client, which does not count from 1970";
+    const why = "'deadline' is not a time on the client's clock, which does not count from 1970";
     const advice = "give clock.now() plus milliseconds, or performance.now() plus milliseconds if you gave no clock";
     throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }

@@ -119,7 +119,7 @@ export class Start<R> {
     const { key, shownKey = key } = this.#parts;
     return new StartUnknownError(
       {
-        attempted: "tell whether the run was started",
+        attempted: "determine whether the run was started",
         why: error.attempted === null ? error.message : withAdvice(error),
         advice:
           `repeat the start with idempotency key ${JSON.stringify(shownKey)} and the same inputs: it finds the run, ` +

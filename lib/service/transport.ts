@@ -174,7 +174,7 @@ export interface Transport {
    * @throws the error that `judge` returns.
    * @throws {NetworkError} if no complete answer arrived within the limit.
    * @throws {BodyTooLargeError} if the answer is larger than `maxBodyBytes`.
-   * @throws {UsageError} if Deno is not permitted to reach the origin; nothing was sent.
+   * @throws {UsageError} if Deno is not allowed to reach the origin; nothing was sent.
    * @throws `signal.reason` if the signal aborts.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
@@ -362,7 +362,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (thrown instanceof TimedOut) {
     return inHook === undefined
       ? networkError(`no complete answer within ${Math.round(limitMs / 100) / 10} seconds`)
-      : new DeadlineError({ attempted: inHook.attempted, why: `'${inHook.name}' has not ended in time` });
+      : new DeadlineError({ attempted: inHook.attempted, why: `'${inHook.name}' did not finish in time` });
   }
   if (thrown instanceof TooLarge) return new BodyTooLargeError({ attempted, why: thrown.message });
   if (!(thrown instanceof NetworkFailure)) return thrown;
@@ -370,7 +370,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
     // Deno denied the request, and would deny every further one.
     const { host } = new URL(origin);
     const advice = `start it with --allow-net=${host}, the verb permissions prints all flags`;
-    return new UsageError({ attempted, why: `Deno may not reach ${host}`, advice }, { cause: thrown.cause });
+    return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);
   return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);

@@ -150,7 +150,7 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
   const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
   if (TOKEN_FORM.test(trimmed) || maskToken(trimmed) !== trimmed) {
-    throw new UsageError({ attempted, why: "it contains an access token", advice: "take a key that anybody may see" });
+    throw new UsageError({ attempted, why: "it contains an access token", advice: "use a key that anyone can see" });
   }
   if (trimmed.length > MAX_KEY_LENGTH) {
     throw new UsageError({
@@ -248,7 +248,7 @@ function checkHarness(harness: string): OpenWord<Harness> {
 export function unknownHarness(harness: string | undefined): string | undefined {
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
-  const advice = near === undefined ? `known are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
+  const advice = near === undefined ? `known names are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
   return `the harness ${quoted(harness)} is not known to this version; ${advice}`;
 }
 

@@ -248,7 +248,7 @@ export async function sendSpans(
       return answer;
     });
     const refused = refusedSpans(parseJson(answer.text));
-    return refused === undefined ? undefined : `Cannot ${what} whole: the collector refused ${refused}`;
+    return refused === undefined ? undefined : `Cannot ${what} completely: the collector refused ${refused}`;
   } catch (error) {
     return messageOf(error);
   }

@@ -104,13 +104,17 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
   let text = "";
   for (const [name, value] of Object.entries(values)) {
     if (!/^[A-Za-z0-9_]+$/.test(name)) {
-      throw new RangeError(`Cannot write dotenv file as a name has other characters than A-Z a-z 0-9 _: "${name}"`);
+      throw new RangeError(
+        `Cannot write dotenv file because a name has characters other than A-Z a-z 0-9 _: "${name}"`,
+      );
     }
     text += `${name}=${bareValue(value)}\n`;
   }
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > MAX_DOTENV_BYTES) {
-    throw new RangeError(`Cannot write dotenv file as it must be at most ${MAX_DOTENV_BYTES} bytes: it has ${bytes}`);
+    throw new RangeError(
+      `Cannot write dotenv file because it must be at most ${MAX_DOTENV_BYTES} bytes: it has ${bytes}`,
+    );
   }
   return text;
 }

@@ -32,7 +32,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "unknown_status":
       return `The service reports an unknown status, "${notice.status}": it is treated as not finished`;
     case "restart":
-      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
+      return `Run ${notice.runId} with this key had already ended (${notice.status}): starting a new one with suffix .${notice.suffix}`;
     case "random_key":
       return `Cannot identify this job (missing: ${
         notice.missing.join(", ")
@@ -41,7 +41,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
         "nodes of a matrix and repeated steps look the same here; give each its own " + keyPart;
     case "hook_failed":
-      return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
+      return `The function ${notice.hook} failed; nothing else is affected: ${messageOf(notice.error)}`;
     case "text":
       return notice.message;
     default: {

@@ -95,17 +95,19 @@ function messageFor(issue: Issue, node: TreeNode, isText: boolean): string {
     return value === "" || value.length > MAX_WORD ? issue.message : `it is ${excerpt(value)}; ${issue.message}`;
   }
   const isMap = issue.code === "invalid_type" && String(issue.expected) === "object";
-  const allowed = isMap ? `it must be a map with keys of these: ${issue.message}` : issue.message;
+  const allowed = isMap ? `it must be a map with these keys: ${issue.message}` : issue.message;
   const isLine = isText && isMap && node.kind === "scalar" && /^[\w-]+:\S/.test(node.text);
   return `${found(node)}; ${allowed}${hint(issue, node, isText)}${
-    isLine ? "; write a blank after the colon of a key" : ""
+    isLine ? "; write a space after the colon of a key" : ""
   }`;
 }
 
 function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
-  if (/^\/[/*]/.test(key)) return 'this is no key; a comment begins with "#"';
+  if (/^\/[/*]/.test(key)) return 'this is not a key; a comment begins with "#"';
   const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);
-  return `there is no such key; ${word === undefined ? `known are ${known.join(", ")}` : `did you mean "${word}"?`}`;
+  return `there is no such key; ${
+    word === undefined ? `valid keys are ${known.join(", ")}` : `did you mean "${word}"?`
+  }`;
 }
 
 /** An issue of a value, the path from the root being complete. */
@@ -181,9 +183,7 @@ export function reportAmbiguous({ root, source, brokenFrom }: CheckedTree, mista
     else if (node.kind === "scalar" && node.plain && node.value !== null) {
       const meaning = typeof node.value === "string" ? otherMeaning(node.value) : undefined;
       if (meaning !== undefined) {
-        const message = `it is ${excerpt(node.text)}, which readers of YAML take for ${meaning}; ${
-          inQuotes(node.text)
-        }`;
+        const message = `it is ${excerpt(node.text)}, which YAML readers take for ${meaning}; ${inQuotes(node.text)}`;
         mistakes.add(source.placeAt(node.start), keyOf(path), message);
       } else if (typeof node.value === "number" && !/^-?(?:0|[1-9]\d*)$/.test(node.text)) {
         const message = `it is the number ${

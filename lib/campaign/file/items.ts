@@ -52,7 +52,7 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
   } catch (error) {
     const why = messageOf(error);
     const problem = isNotPermitted(error)
-      ? "Deno may not read the file; start it with --allow-read for it"
+      ? "Deno is not allowed to read the file; start it with --allow-read for it"
       : `the file cannot be read: ${why}`;
     return { ok: false, path, problem };
   }
@@ -103,7 +103,7 @@ export class Includes {
     try {
       if (!this.#allowOutside && !this.#isInside(path)) {
         const { folder, permit } = this.#words;
-        const problem = `${excerpt(path)} leads out of ${folder}; move it there, or permit it by ${permit}`;
+        const problem = `${excerpt(path)} leads out of ${folder}; move it there, or allow it with ${permit}`;
         return { ok: false, path, problem };
       }
     } catch (error) {
@@ -190,7 +190,7 @@ export class EntryReader {
       this.#known.set(id, place);
       return true;
     }
-    this.#mistakes.add(place, key, `${what} is there twice, first in ${placeText(first)}; remove one of the two`);
+    this.#mistakes.add(place, key, `${what} appears twice, first in ${placeText(first)}; remove one of the two`);
     return false;
   }
 
@@ -242,7 +242,7 @@ export class EntryReader {
       }
       const problem = rule(line.text);
       if (problem === undefined) yield line;
-      else this.#mistakes.add(line.place, key, `it is ${excerpt(line.text)}; ${problem}; one a line`);
+      else this.#mistakes.add(line.place, key, `it is ${excerpt(line.text)}; ${problem}; one per line`);
     }
   }
 
@@ -264,7 +264,7 @@ export class EntryReader {
       text = result.text;
     }
     if (linesOf(path, text).next().done) {
-      this.#mistakes.add({ file: path, line: 1, column: 1 }, key, "the list is empty; write one name or id a line");
+      this.#mistakes.add({ file: path, line: 1, column: 1 }, key, "the list is empty; write one name or id per line");
     }
     for (const line of this.#goodLines(path, text, key, repository)) this.#addName(line.text, line.place, key);
   }
@@ -361,7 +361,7 @@ export function parseTemplate(text: string): Template {
     const [all, name] = VARIABLE.exec(text) ?? [];
     if (all === undefined || name === undefined) {
       const variableText = /^\{\{[^\n]{0,30}/.exec(text.slice(at, at + 32))?.[0] ?? "{{";
-      const message = `${JSON.stringify(variableText)} is no variable; write {{ name }}, or {{{{ for the text {{`;
+      const message = `${JSON.stringify(variableText)} is not a variable; write {{ name }}, or {{{{ for the text {{`;
       if (problems.length < MAX_PROBLEMS) problems.push({ offset: at, length: 2, message });
       at += 2;
       continue;
@@ -391,7 +391,9 @@ export function templateProblems(text: string, known: readonly string[]): Templa
     if (typeof part === "string" || names.has(part.name)) continue;
     if (problems.length >= MAX_PROBLEMS) break;
     const near = part.name.length > MAX_NAME ? undefined : nearest(part.name, known);
-    const hint = near === undefined ? `known are ${known.slice(0, 20).join(", ")}` : `did you mean "{{ ${near} }}"?`;
+    const hint = near === undefined
+      ? `valid names are ${known.slice(0, 20).join(", ")}`
+      : `did you mean "{{ ${near} }}"?`;
     const name = part.name.slice(0, MAX_NAME);
     const message = `there is no variable "${name}"; give it in variables, or write {{{{ for the text {{; ${hint}`;
     problems.push({ offset: part.offset, length: part.length, message });
@@ -584,7 +586,7 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
   const branch = renderTemplate(pattern, values);
   const problem = branchNameProblem(branch);
   if (problem !== undefined) {
-    return `it becomes ${excerpt(branch)}: ${problem}; allowed are letters, digits, "_", ".", "/" and "-"`;
+    return `it becomes ${excerpt(branch)}: ${problem}; use letters, digits, "_", ".", "/" and "-"`;
   }
   return base !== undefined && normalBranch(branch) === base
     ? `it becomes ${excerpt(branch)}, which is the base branch; choose another`

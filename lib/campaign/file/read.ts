@@ -379,7 +379,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
     mistakes.add(source.placeAt(0), "prompt", "it is missing; give the task as prompt or as prompt-file");
   } else if (prompt !== undefined && promptFile !== undefined) {
     const [second, key] = prompt > promptFile ? [prompt, "prompt"] : [promptFile, "prompt-file"];
-    mistakes.add(source.placeAt(second), key, "prompt and prompt-file exclude each other; remove one of them");
+    mistakes.add(source.placeAt(second), key, "prompt and prompt-file cannot be used together; remove one of them");
   }
 
   const variable = textAt(root, ["notify", "webhook-variable"]);
@@ -421,7 +421,7 @@ function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): v
     if (comment === undefined) continue;
     const message = `${
       excerpt(comment)
-    } is read as a comment; put the whole text in quotes, or write a blank after "#"`;
+    } is read as a comment; put the whole text in quotes, or write a space after "#"`;
     mistakes.add(source.placeAt(source.text.indexOf("#", node.end)), key, message);
   }
 }

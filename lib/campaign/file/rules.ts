@@ -27,7 +27,7 @@ export function globProblem(glob: string): string | undefined {
   if (glob === "" || glob.length > MAX_GLOB) return allowed;
   const odd = /[^A-Za-z0-9_./*?-]/u.exec(glob)?.[0];
   if (odd !== undefined) {
-    return `${allowed}; the character ${JSON.stringify(odd)} is not permitted, only *, ** and ? are special`;
+    return `${allowed}; the character ${JSON.stringify(odd)} is not allowed, only *, ** and ? are special`;
   }
   if (glob.includes("**")) return undefined;
   if (glob.split("/").length === 2 && !glob.startsWith("/") && !glob.endsWith("/")) return undefined;
@@ -123,7 +123,7 @@ export function campaignName(text: string): string | undefined {
 
 export function variableName(text: string): string | undefined {
   if (["root", "campaign", "round", "repository"].includes(text)) {
-    return `this name is taken: {{ ${text} }} is known already; choose another`;
+    return `this name is taken: {{ ${text} }} is already defined; choose another`;
   }
   return /^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(text)
     ? undefined
@@ -165,9 +165,9 @@ export function freeVariable(text: string): string | undefined {
   if (problem !== undefined) return problem;
   const name = text.toUpperCase();
   if (FOREIGN.test(text) || SECRET_VARIABLES.includes(name)) {
-    return "this variable belongs to a CI system or another service; give it a name of your own";
+    return "this variable belongs to a CI system or another service; choose another name";
   }
-  return isRead(name) ? "the toolkit reads this variable for something else; give it a name of your own" : undefined;
+  return isRead(name) ? "the toolkit reads this variable for something else; choose another name" : undefined;
 }
 
 /** Names of variables that a campaign file may send somewhere without further permission. */
@@ -183,7 +183,7 @@ export function webhookVariable(text: string, permitted: string | undefined, per
   return WEBHOOK.test(text) || text === permitted
     ? undefined
     : "its name must begin with CAMPAIGN_ or MOGPLEX_WEBHOOK, so that a file cannot send any other secret of the job; " +
-      `rename it, or permit it by ${permit}`;
+      `rename it, or allow it with ${permit}`;
 }
 
 /** Host of an address, with its port unless that is 443. */
@@ -353,7 +353,7 @@ function minuteOf(text: string, latest: number): number {
   const minute = Number(hours) * 60 + Number(minutes);
   if (hours !== "" && Number(minutes) < 60 && minute <= latest) return minute;
   throw new Problem(
-    `${JSON.stringify(text)} is no time of day; write HH:MM, 00:00 to 23:59, and 24:00 for an end at midnight`,
+    `${JSON.stringify(text)} is not a time of day; write HH:MM, 00:00 to 23:59, and 24:00 for an end at midnight`,
   );
 }
 
@@ -377,7 +377,7 @@ function windowOf(text: string): StartWindow {
   if (/^\d/.test(days)) throw new Problem(`${FORM}; the days are missing, "daily" means all of them`);
   if (times === "" || more.length > 0) throw new Problem(FORM);
   const [from = "", to, ...others] = times.split("-");
-  if (to === undefined || others.length > 0) throw new Problem(`${FORM}; the times are two, as in 20:00-06:00`);
+  if (to === undefined || others.length > 0) throw new Problem(`${FORM}; two times are needed, as in 20:00-06:00`);
   const window = {
     text,
     days: daysOf(days),

@@ -170,7 +170,7 @@ export function dataOf(node: TreeNode): unknown {
   }
 }
 
-// The nodes of the YAML parser to our tree, and what is not permitted in them.
+// The nodes of the YAML parser to our tree, and what is not allowed in them.
 
 /** The first character of a text, as `U+00A0`. */
 function codePoint(text: string): string {
@@ -184,7 +184,7 @@ class Converter {
   #brokenFrom: number;
 
   /**
-   * @param mistakes Gets what is not permitted.
+   * @param mistakes Gets what is not allowed.
    * @param properties Offsets of anchors and tags, ascending.
    * @param brokenFrom From here on, a value where a key belongs is probably not a separate mistake.
    */
@@ -218,7 +218,7 @@ class Converter {
     const [what, sign] = anchor === undefined ? ["a tag", "!"] : ["an anchor", "&"];
     const message = `${what} (${
       excerpt(text)
-    }) is not permitted; remove it, or put a text that begins with "${sign}" in quotes`;
+    }) is not allowed; remove it, or put a text that begins with "${sign}" in quotes`;
     this.#add(at, path, message);
     return true;
   }
@@ -241,7 +241,7 @@ class Converter {
         path,
         `an alias (${
           excerpt(text)
-        }) is not permitted; write the value itself, or put a text that begins with "*" in quotes`,
+        }) is not allowed; write the value itself, or put a text that begins with "*" in quotes`,
       );
       return { kind: "broken", start, end };
     }
@@ -286,7 +286,7 @@ class Converter {
   #key(node: unknown, start: number, path: Path): string | undefined {
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
-      if (key === "<<") this.#add(start, path, "a merge key (<<) is not permitted; write the keys themselves");
+      if (key === "<<") this.#add(start, path, "a merge key (<<) is not allowed; write the keys themselves");
       else if (key === "__proto__") this.#add(start, [...path, key], 'there is no key "__proto__"; remove it');
       else if (key === "") this.#add(start, path, "there is no key before the colon");
       else if (/^\s/.test(key)) {
@@ -294,11 +294,11 @@ class Converter {
         this.#brokenFrom = Math.min(this.#brokenFrom, start);
       } else return key;
     } else if (isAlias(node)) {
-      this.#add(start, path, `an alias (${excerpt(`*${node.source}`)}) is not permitted as a key`);
+      this.#add(start, path, `an alias (${excerpt(`*${node.source}`)}) is not allowed as a key`);
     } else if (!isScalar(node) && start < this.#brokenFrom) {
       const advice = this.#source.text.startsWith("{{", start - 1) || this.#source.text.startsWith("{{", start)
         ? 'a text that begins with "{{" is read as a map; put the text in quotes'
-        : "a list or a map stands where a key is expected; put a text with brackets or braces in quotes";
+        : "there is a list or a map where a key is expected; put a text with brackets or braces in quotes";
       this.#add(start, path, advice);
     }
     return undefined;
@@ -313,33 +313,36 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Nested mappings/, 'a text with ": " in it is read as a key with a value; put the text in quotes'],
   [
     /^A block sequence may not be used as an implicit map key/,
-    "this item begins in another column than the others of its list; give all the same indentation",
+    "this item begins in a different column than the other items of its list; give all the same indentation",
   ],
-  [/^Missing closing/, "a quote is not closed; close it, and double a quote inside of single quotes"],
+  [/^Missing closing/, "a quote is not closed; close it, and double a quote inside single quotes"],
   [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or a line of it is not indented'],
   [/^Flow map/, 'a map that begins with "{" is not closed by "}", or a line of it is not indented'],
-  [/^All mapping items/, "this key begins in another column than the others of its map; give all the same indentation"],
+  [
+    /^All mapping items/,
+    "this key begins in a different column than the other keys of its map; give all the same indentation",
+  ],
   [
     /^All sequence items/,
-    "this item begins in another column than the others of its list; give all the same indentation",
+    "this item begins in a different column than the other items of its list; give all the same indentation",
   ],
   [
     /^Implicit map keys need/,
     'this line has no ": "; write key: value with a blank after the colon, or put a text of several lines in quotes',
   ],
-  [/^Implicit keys need to be on a single line/, "a text of several lines stands where a key is expected"],
+  [/^Implicit keys need to be on a single line/, "there is a text of several lines where a key is expected"],
   [/^Missing , /, "a comma is missing before this"],
   [/^Unexpected , in|^Unexpected empty item/, "there is nothing before this comma"],
   [/^Missing space after :/, "a blank is missing after the colon"],
   [
     /^Comments must be separated/,
-    'a comment needs a blank before its "#"; if it is no comment, put the text in quotes',
+    'a comment needs a blank before its "#"; if it is not a comment, put the text in quotes',
   ],
   [/^Sequence item without/, 'this line of a list has no "- ", or its indentation is wrong'],
   [/^Unexpected block-seq-ind/, "a list begins on the line of its key; begin it on the next line"],
   [
     /^A block sequence|^Block collections/,
-    'a comma or a closing quote is missing here, or lines without brackets stand inside of "[…]" or "{…}"',
+    'a comma or a closing quote is missing here, or lines without brackets are inside "[…]" or "{…}"',
   ],
   [
     /^Block scalar header includes extra characters|^Not a YAML token/,
@@ -349,7 +352,10 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
     /^Invalid escape sequence/,
     'no such escape exists in double quotes; write "\\\\" for a backslash, or use single quotes',
   ],
-  [/^(?:Alias|Anchor) cannot be an empty/, "an alias or an anchor has no name; put a text that begins so in quotes"],
+  [
+    /^(?:Alias|Anchor) cannot be an empty/,
+    "an alias or an anchor has no name; put a text that begins like this in quotes",
+  ],
 ];
 
 /** Messages of the parser about something after the end of a value. */
@@ -364,7 +370,7 @@ const AFTER_END = /at node end|in YAML (?:document|stream)/;
 function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
-    return "this line is left of a merge conflict; keep one of the two parts, and remove the marks";
+    return "this line is left over from a merge conflict; keep one of the two parts, and remove the marks";
   }
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
@@ -551,7 +557,7 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
   return { contents, problems };
 }
 
-/** Everything before a second document. What is not permitted there is removed and reported. */
+/** Everything before a second document. What is not allowed there is removed and reported. */
 function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const tokens: CST.Token[] = [];
   for (const token of found.tokens) {
@@ -567,7 +573,7 @@ function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tok
       mistakes.add(
         source.placeAt(token.offset),
         "",
-        "a directive (a line that begins with %) is not permitted; remove it",
+        "a directive (a line that begins with %) is not allowed; remove it",
       );
     } else tokens.push(token);
   }
@@ -581,7 +587,7 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   for (const { 0: character, index } of odd) {
     const message = character === "\r"
       ? "a carriage return without a line feed; save the file with LF or CRLF line ends"
-      : `the control character ${codePoint(character)} is not permitted; remove it`;
+      : `the control character ${codePoint(character)} is not allowed; remove it`;
     mistakes.add(source.placeAt(index), "", message);
   }
   return odd.length > 0;

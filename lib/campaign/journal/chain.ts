@@ -87,7 +87,7 @@ export function beginChain(campaign: string, round: string): Chain {
   /** Why a valid record is not the next one; undefined when it is. */
   function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
     const expected = end.seq + 1;
-    if (line === end.last) return problem("the line stands there twice");
+    if (line === end.last) return problem("the line appears twice");
     if (record.seq > expected) {
       const count = record.seq - expected;
       return problem(`${count === 1 ? `record ${expected} is` : `${count} records are`} missing before the line`);

@@ -165,7 +165,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
       const path = `${folder}/${nameOf(all.length)}`;
       if (all.length > segmentOf(chain.seq + 1)) {
-        const why = "the segment before it has not all of its records";
+        const why = "the segment before it lacks some of its records";
         throw refused({ why, kind: "damaged" }, path);
       }
       if (torn === undefined) return undefined;

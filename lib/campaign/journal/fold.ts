@@ -178,7 +178,7 @@ function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
   if (item !== undefined) return item;
   throw new UsageError({
     attempted: "continue the campaign",
-    why: `the journal speaks of item ${JSON.stringify(id)}, which the lock does not have`,
+    why: `the journal names item ${JSON.stringify(id)}, which the lock does not have`,
     value: JSON.stringify(place),
     advice: FITTING,
   });
@@ -721,8 +721,8 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
   throw new UsageError({
     attempted: "continue the campaign",
     why: isOwn
-      ? "the lock is not the one that the journal knows: they have other hashes"
-      : "settings or items of the lock were changed: they do not have its hash",
+      ? "the lock is not the one in the journal: its hash differs"
+      : "settings or items of the lock were changed: their hash differs",
     advice: FITTING,
   });
 }

@@ -164,7 +164,7 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
  * @param attempted What was attempted, after "Cannot".
  * @param cause What the disk said.
  * @param advice What to do when there is something else in its place.
- * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno may not use it; else one with exit code 69, since a disk that
+ * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno is not allowed to use it; else one with exit code 69, since a disk that
  * is full, read-only or broken may be fixed.
  */
 export function diskError(
@@ -176,7 +176,7 @@ export function diskError(
   if (isNotPermitted(cause)) {
     const flags = "start it with --allow-read and --allow-write for the directory, " +
       "the verb permissions prints all flags (permissions --out DIR)";
-    return new UsageError({ attempted, why: "Deno may not use it", advice: flags }, { cause });
+    return new UsageError({ attempted, why: "Deno is not allowed to use it", advice: flags }, { cause });
   }
   const { code } = Object(cause) as { code?: unknown };
   if (typeof code === "string" && !ELSEWHERE.includes(code)) {

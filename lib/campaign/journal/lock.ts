@@ -150,7 +150,7 @@ const threshold = kinds<Threshold>(
 
 const lockField: Field<Lock> = object({
   schema: oneOf(1),
-  campaign: text((name) => CAMPAIGN_NAME.test(name), "it is no name of a campaign"),
+  campaign: text((name) => CAMPAIGN_NAME.test(name), "it is not the name of a campaign"),
   round: visible(200),
   plannedAt: time,
   origin: text((address) => isWebUrl(address) && new URL(address).origin === address, "it is not an origin"),
@@ -198,7 +198,7 @@ const lockField: Field<Lock> = object({
       toMinute: whole(0, 1440),
       zone: checked(
         visible(100, 1),
-        (name) => isZone(name) ? undefined : "it is no time zone that this program knows",
+        (name) => isZone(name) ? undefined : "it is not a time zone that this program knows",
       ),
     }),
     0,
@@ -353,7 +353,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     const lockName = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
       `it belongs to ${lockName}, and the campaign file to ${campaignText({ name: campaign, round })}`,
-      "keep each campaign and each round in a directory (--dir) or branch (--home) of its own",
+      "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     );
   }
   const double = doubleOf(lock.items);
@@ -363,7 +363,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   for (const item of lock.items) {
     const task = lock.tasks[item.task];
     const name = JSON.stringify(item.id);
-    if (task === undefined) throw refused(`item ${name} has task ${item.task}, which is not there`);
+    if (task === undefined) throw refused(`item ${name} has task ${item.task}, which does not exist`);
     if (requestHash === undefined || item.excluded?.as === "invalid") continue;
     let hash: string;
     try {

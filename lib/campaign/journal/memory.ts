@@ -40,7 +40,7 @@ export interface StartMemory {
   /** When the run was created and last changed, by the service, in ISO 8601. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When it continued after it had waited for a person, by the service, in ISO 8601; null if it never has. */
+  /** When it continued after it had waited for an answer, by the service, in ISO 8601; null if it never has. */
   resumedAt: string | null;
   /** When its run was recorded as running: since its start, or since it continued. By the clock of that machine; null without a run. */
   runningAt: string | null;

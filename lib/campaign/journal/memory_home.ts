@@ -69,7 +69,7 @@ class MemoryStore implements MemoryHome {
   static open(memory: MemoryStore, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
     let writes = access === "write";
     if (writes && memory.#isWritten) {
-      const why = "another call in this process works on the campaign";
+      const why = "another call in this process is working on the campaign";
       throw new MogplexError(
         { attempted: `write in ${SHOWN_AS}`, why, advice: "wait until it has ended" },
         "rateLimited",

@@ -39,7 +39,7 @@ function refused(text: string, why: string, advice: string): UsageError {
  * @param text `dir`, or `git:REMOTE#BRANCH`.
  * @param origin Address of the repository of the CI job, or of a person's clone, for `git:origin`; undefined when it is not known. A job
  * does not read the origin of its checkout: an earlier step may have written it, and credentials would go there.
- * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
+ * @throws {UsageError} when it is neither, or the address or the branch is not allowed.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
   if (text === "dir") return { kind: "dir" };

@@ -67,7 +67,7 @@ export function readStops(
       if (file === undefined) return [];
       const result = tryRead(stopField, parseJson(decodeUtf8(file.content)));
       if (result.ok) return [{ id, by: result.value.by, cancel: result.value.cancel, reason: result.value.reason }];
-      onProblem(path, "its content is not that of a stop");
+      onProblem(path, "it is not a request to stop");
     } catch (error) {
       onProblem(path, messageOf(error));
     }

@@ -103,7 +103,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
   try {
     let tries = 1;
     while (!attempt()) {
-      if (tries++ >= MAX_TRIES) throw busy(directory, "other processes take it again and again", "try again later");
+      if (tries++ >= MAX_TRIES) throw busy(directory, "other processes keep taking it", "try again later");
     }
     (openTokens ??= new Set()).add(token);
     cleanUp();
@@ -142,7 +142,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
         const problem = { attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) };
         throw new MogplexError(problem, "unavailable", { cause });
       }
-      const why = "another process has taken over, as this one did not touch its writer file for 5 minutes";
+      const why = "another process has taken over because this one did not touch its writer file for 5 minutes";
       throw busy(directory, why, "start the same command again: nothing is lost");
     },
     release() {

@@ -75,7 +75,7 @@ export interface MergeResult {
 /**
  * Merges what may be merged.
  *
- * @throws {UsageError} when there is no plan, no item fits, the options contradict each other, or a token is missing.
+ * @throws {UsageError} when there is no plan, no item matches, the options contradict each other, or a token is missing.
  * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when another process is using the directory.
  */
 export async function mergeCampaign(

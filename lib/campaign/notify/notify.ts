@@ -71,7 +71,7 @@ export async function sendNotification(
   const isNews = event !== store.memory.told || event === "stuck" && isOpen;
   if (event === null || !isNews || !events.includes(event)) return;
   const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
-  if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
+  if (address?.ok === false) return note(`Cannot notify anyone that the campaign is ${event}: ${address.why}`);
   try {
     await home.flush();
   } catch (error) {
@@ -87,7 +87,7 @@ export async function sendNotification(
     : await callWebhook(address.url, body, limits);
   if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
   const who = notifier !== undefined ? "the notifier" : `the webhook in ${notify?.variable}`;
-  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next call tells it again`);
+  note(`Cannot notify anyone that the campaign is ${event}: ${who}: ${problem}; the next call tries again`);
 }
 
 function eventOf(memory: CampaignMemory): NotifyEvent | null {
@@ -155,7 +155,7 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
 
 const MERGES_STOPPED = "is gated: nothing more is merged until somebody approves, as merges have broken their targets";
 
-const UNANSWERED = "needs a person: a start has had no answer for two hours, so an agent may be running";
+const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 
 /** A text of the file without what chats read as a command, a link or a mention. */
 function plain(text: string): string {

@@ -27,7 +27,7 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   if (isFileVariable(variable, text)) {
     return refused(`variable ${variable} is of type File: ${fileVariableAdvice()}`);
   }
-  if (!URL.canParse(text)) return refused(`what variable ${variable} holds is no address`);
+  if (!URL.canParse(text)) return refused(`the value of variable ${variable} is not an address`);
   const url = new URL(text);
   if (url.username !== "" || url.password !== "") return refused(`the address in ${variable} contains credentials`);
   if (url.protocol !== "https:" && !(url.protocol === "http:" && mayBePlain(env, url))) {

@@ -45,7 +45,7 @@ interface Poll {
 
 /** How long a run is treated as young, in milliseconds: one that gets no sandbox fails soon. */
 const YOUTH_MS = 60_000;
-/** Interval for a run that waits for a person, in milliseconds. */
+/** Interval for a run that waits for an answer, in milliseconds. */
 const PERSON_MS = 60_000;
 /** Where the end is near, as parts of the mean. Two of three log-normal runs with a spread of 0.5 end there. */
 const NEAR = { from: 0.65, to: 1.6 };

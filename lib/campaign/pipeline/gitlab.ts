@@ -144,7 +144,7 @@ function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)
     ? ["else", '  echo "no gate is closed: the next waves continue. Approve a later one with: campaign approve"']
-    : ["else", `  ${fail("no gate is closed, since the canary is still at work: retry this job later", 2)}`];
+    : ["else", `  ${fail("no gate is closed, because the canary is still running: retry this job later", 2)}`];
   return [
     waveScript(input),
     `if grep -qx MOGPLEX_CAMPAIGN_STATE=gated ${outputs}; then`,

@@ -57,7 +57,7 @@ export function makeLock(input: LockInput): { lock: UnsealedLock; changes: LockC
       added: lock.items.filter(({ id }) => !idsBefore.has(id)).map(({ id }) => id),
       skipped: [...idsBefore].filter((id) => !ids.has(id)),
       kept: [],
-      notes: before === undefined ? [] : ["nothing was started yet, so the plan was made anew"],
+      notes: before === undefined ? [] : ["nothing was started yet, so a new plan was made"],
     },
   };
 }
@@ -113,7 +113,7 @@ function lockItem(
   return { ...resolved, requestHash: hash, task: index, canary: false };
 }
 
-const LEFT = { as: "skipped", reason: "it left the list before it was started" } as const;
+const LEFT = { as: "skipped", reason: "it was no longer in the list before it was started" } as const;
 
 function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLock; changes: LockChanges } {
   const { file, fileHash, resolved } = input;
@@ -206,7 +206,7 @@ function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
   return LOCK_SETTINGS.filter((name) => !isSame(file[name], lock[name])).map((name) =>
-    `${fileKey(name)} changed, and holds from now on`
+    `${fileKey(name)} changed, and applies from now on`
   );
 }
 

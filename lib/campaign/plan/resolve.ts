@@ -544,7 +544,7 @@ function addRow(
   into.refuse({
     place: entry.place,
     value,
-    why: "several have this name, and none of them is the one to take",
+    why: "several repositories have this name",
     advice,
   });
 }

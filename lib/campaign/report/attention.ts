@@ -194,7 +194,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   return ofCampaign(
     "merges stopped",
     reason,
-    step("Fix these targets, or take the merges back. To merge the rest:", campaignCommand(command, "approve")),
+    step("Fix these targets, or revert the merges. To merge the rest:", campaignCommand(command, "approve")),
   );
 }
 
@@ -205,13 +205,13 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitingFor === "gate") {
     const again = state === "gated"
-      ? "Review what has ended. What you retry with the commands below passes the gate. To start the rest:"
-      : "Fix the cause, and retry with the commands below what should run again. To start the rest:";
+      ? "Review what has finished. Items that you retry with the commands below pass the gate. To start the rest:"
+      : "Fix the cause, and use the commands below to retry what should run again. To start the rest:";
     return ofCampaign(
       "gate closed",
       reason,
       step(
-        view.causes.length > 0 ? again : "Review what has ended. To start the rest:",
+        view.causes.length > 0 ? again : "Review what has finished. To start the rest:",
         campaignCommand(command, "approve"),
       ),
       ...(state === "gated" ? [step("To start nothing more:", campaignCommand(command, "stop"))] : []),
@@ -223,7 +223,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       state,
       reason,
       step("To start the rest after all:", campaignCommand(command, "resume")),
-      ...(runs ? [step("To cancel what still runs:", campaignCommand(command, "stop", "--cancel"))] : []),
+      ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );
   }
   if (view.items.length === 0) {
@@ -237,7 +237,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "not started",
       "",
-      step("To start it, and to stay until it is done:", campaignCommand(command, "run")),
+      step("To start it and follow it until it is done:", campaignCommand(command, "run")),
       step("Or one wave at a time, from a schedule:", campaignCommand(command, "advance")),
     );
   }
@@ -249,7 +249,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "wave is late",
       `it was due ${timeText(due, now)}, and nothing has run it`,
-      step("See whether the schedule is on. By hand:", campaignCommand(command, "advance")),
+      step("Check whether the schedule is on. By hand:", campaignCommand(command, "advance")),
     );
   }
   return undefined;
@@ -272,7 +272,7 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/** An item with what is needed to find its work: its run while it waits for a person, its branch or pull request while its verdict is unknown. */
+/** An item with what is needed to find its work: its run while it waits for an answer, its branch or pull request while its verdict is unknown. */
 function located(item: CampaignItem, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {
@@ -307,16 +307,16 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
     case "unknown":
       if (first?.runId === null) {
         return [
-          step("Look in the app whether it has a run, and what it made. To try again:", retry),
+          step("Check in the app whether it has a run, and what the run did. To try again:", retry),
           step("If its work is good:", skip("checked by hand")),
         ];
       }
       return [
         step(
           isOne
-            ? "The run succeeded, but nothing shows whether it brought what the file requires. Look at its work. If it is good:"
-            : "The runs succeeded, but nothing shows whether they brought what the file requires. Look at their work. If all of " +
-              "it is good (--only NAME in place of --cause is one of them):",
+            ? "The run succeeded, but nothing shows whether it produced what the file requires. Review its work. If it is good:"
+            : "The runs succeeded, but nothing shows whether they produced what the file requires. Review their work. If all of " +
+              "it is good (--only NAME instead of --cause selects one of them):",
           skip("checked by hand"),
         ),
         step(isOne ? "If it is not, try again:" : "If it is not, try again, all or one:", retry),
@@ -344,10 +344,10 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
     case "starting": {
       const asks = view.state === "stopped" || view.state === "stopping"
         ? ""
-        : " The campaign asks for it again by itself, at least every three hours.";
+        : " The campaign asks for it again automatically, at least every three hours.";
       const cancel = campaignCommand(command, "skip", "--cause", word, "--cancel", "--reason", "no answer");
       return [
-        step(`Look in the app whether it has a run.${asks} To find its run and keep it:`, retry),
+        step(`Check in the app whether it has a run.${asks} To find its run and keep it:`, retry),
         step("To find its run and cancel it:", cancel),
       ];
     }
@@ -372,14 +372,14 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
     case "unreadable":
       return [
         step(
-          "Give the token access to these repositories. To leave one out whose repository is gone:",
+          "Give the token access to these repositories. To leave out an item whose repository is gone:",
           campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
         ),
       ];
     case "no-reviewer":
       return [
         step(
-          "Ask somebody to review, at the forge or by this (--reviewer NAME, unless the file names reviewers):",
+          "Ask somebody to review, at the forge or with this command (--reviewer NAME, unless the file names reviewers):",
           campaignCommand(command, "ask", "--cause", word),
         ),
       ];

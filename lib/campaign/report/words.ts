@@ -187,8 +187,8 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
   const { starting, "needs-input": asking } = view.counts;
   const open = [
-    ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
-    ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
+    ...(running > 0 ? [`${formatCount(running, "run")} active`] : []),
+    ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
     ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
   ].join(", ") || NOTHING_RUNS;
   const cancels = cancelsText(view, stays);
@@ -230,7 +230,7 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
 
 /** The basis of a campaign's earliest end, after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
-  return hasEndedRun(view) ? "by the mean of the runs so far" : "by a guess, as no run has ended";
+  return hasEndedRun(view) ? "at the mean time of the runs so far" : "at an assumed mean time, as no run has finished";
 }
 
 function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {

@@ -149,10 +149,10 @@ const MARKS: Readonly<Record<ItemState, Mark | null>> = {
 
 /** What a case says when nothing else is known. */
 const MEANINGS: Readonly<Record<ItemState, string>> = {
-  "needs-input": "The run waits for a person",
-  unknown: "The run succeeded; whether it brought what the file requires cannot be seen",
+  "needs-input": "The run waits for an answer",
+  unknown: "The run succeeded; nothing shows whether it produced what the file requires",
   conflict: "The key belongs to another request",
-  failed: "The run failed, or did not bring what the file requires",
+  failed: "The run failed, or did not produce what the file requires",
   overdue: "The run took longer than limits.run-timeout, and was cancelled",
   cancelled: "Somebody cancelled the run",
   invalid: "The service refuses the request, or does not know the repository",
@@ -249,7 +249,7 @@ function pullRequests(items: readonly CampaignItem[]): Family[] {
     },
     {
       name: "pull_requests_stuck",
-      help: "Items whose pull request waits for what does not come by itself, by cause.",
+      help: "Items whose pull request waits until somebody acts, by cause.",
       samples: STUCK_CAUSES.map((cause) => [{ cause }, items.filter(({ stuck }) => stuck === cause).length] as const),
     },
   ];
@@ -260,17 +260,17 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
     { name: "info", help: "Which campaign this is; always 1.", samples: [[{ campaign }, 1]] },
     {
       name: "state",
-      help: "1 for the state that the campaign has, 0 for all others.",
+      help: "1 for the state of the campaign, 0 for all others.",
       samples: CAMPAIGN_STATES.map((each) => [{ state: each }, each === state ? 1 : 0]),
     },
     {
       name: "items",
-      help: "Items by verdict, or by state when they have none.",
+      help: "Items by verdict, or by state if they have none.",
       samples: STATES.map((verdict) => [{ verdict }, counts[verdict]]),
     },
     single(
       "causes",
-      "Different causes among the items that did not end well.",
+      "Different causes among the items that did not succeed.",
       causes.filter(({ stuck }) => stuck === null).length,
     ),
     ...pullRequests(items),
@@ -291,7 +291,7 @@ function quotas({ quota: { minute, hour, day, sandboxes } }: CampaignView): Fami
   return [
     { name: "quota_starts_used", help: "Starts in the last minute, hour and day.", samples: samples("used") },
     { name: "quota_starts_limit", help: "Starts that the service permits.", samples: samples("limit") },
-    single("quota_sandboxes_used", "Sandboxes in use, where they were read.", sandboxes.used),
+    single("quota_sandboxes_used", "Sandboxes in use, if they were read.", sandboxes.used),
     single("quota_sandboxes_limit", "Sandboxes that the service permits.", sandboxes.limit),
   ];
 }

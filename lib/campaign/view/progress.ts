@@ -389,7 +389,7 @@ export function isAtRest(memory: CampaignMemory): boolean {
 }
 
 /**
- * Whether runs that wait for a person are all that is left, or all that keeps the others from starting: they hold the sandboxes, or are the
+ * Whether runs that wait for an answer are all that is left, or all that keeps the others from starting: they hold the sandboxes, or are the
  * canary. The others start as soon as a person has answered.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {

@@ -27,7 +27,7 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
  * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`: by
  * another person. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
  * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
- * decided so, or it left the list before it was started.
+ * decided so, or it was no longer in the list before it was started.
  */
 export type ItemVerdict =
   | "needs-input"

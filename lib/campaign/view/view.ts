@@ -304,7 +304,7 @@ export interface CampaignView {
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, by the mean of the runs so far; not before the next wave, unless a process stays. Null when it is done, or the end cannot
+   * Earliest end, in ISO 8601, at the mean time of the runs so far; not before the next wave, unless a process stays. Null when it is done, or the end cannot
    * be estimated.
    */
   endsAt: string | null;

@@ -128,7 +128,7 @@ class UnavailableRun extends MogplexError {
   constructor(runId: string, campaign: string) {
     super({
       attempted: `cancel run "${runId}" of campaign "${campaign}"`,
-      why: "the service takes it up again each time",
+      why: "the service restarts it each time",
       advice: "the next wave cancels it again; look at it in the app",
     }, "unavailable");
   }

@@ -163,12 +163,12 @@ export function runIdOf({ start }: OpenRun): string {
   return start.runId;
 }
 
-/** When the run began, or continued after it had waited for a person, in milliseconds since 1970 by the service; NaN if unknown. */
+/** When the run began, or continued after it had waited for an answer, in milliseconds since 1970 by the service; NaN if unknown. */
 function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
   return Date.parse(resumedAt ?? createdAt ?? slotAt ?? "");
 }
 
-/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it waited for a person before this look. */
+/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it waited for an answer before this look. */
 function ageOf({ session }: Work, { start }: OpenRun): number {
   const ms = serviceNow(session) - sinceMs(start);
   return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
@@ -323,8 +323,10 @@ function doubtOf(
   const repository = nameOf(item);
   const address = parsePullRequest(text, origin);
   const quotedUrl = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
-  if (address === undefined) return `the run names ${quotedUrl}, which is no address of a pull request`;
-  if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
+  if (address === undefined) return `the run names ${quotedUrl}, which is not the address of a pull request`;
+  if (!repository.includes("/")) {
+    return "only the id of the repository is known, so its pull request cannot be identified";
+  }
   if (address.repository.toLowerCase() !== repository.toLowerCase()) {
     return `the run names ${quotedUrl}, which is in another repository`;
   }
@@ -333,7 +335,7 @@ function doubtOf(
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }
-  return `the run names ${quotedUrl}, whose host is not known: --forge-host names a forge of one's own`;
+  return `the run names ${quotedUrl}, whose host is not known: add your own forge with --forge-host`;
 }
 
 export async function recordEnd(

@@ -47,8 +47,8 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
     return { told: settledItems, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
-  const why = "asking for one takes a start of the quota, and none is free";
-  const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
+  const why = "asking for one takes a start of the quota, and none is left";
+  const from = nextMs === null ? advice : `${advice}: one is available at ${isoTime(nextMs)}`;
   return { told: settledItems, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
@@ -120,7 +120,7 @@ async function ask(
       return [];
     }
     const what = as === "quota"
-      ? "no start is free to ask for its run"
+      ? "no start is left to ask for its run"
       : as === "service"
       ? "the service gave no answer again"
       : "the service refuses its start, which has begun no run";

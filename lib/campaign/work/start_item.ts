@@ -43,7 +43,7 @@ const UNSHARED_MS = 60_000;
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
  * @returns What further starts wait for.
- * @throws {UsageError} when the token belongs to another user: nothing is started then.
+ * @throws {UsageError} when the token belongs to a different user: nothing is started then.
  * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
  * @throws what the client throws for reads; what the journal throws.
  */
@@ -523,5 +523,5 @@ function notOurs(
   const owner = memory.runs.get(runId.toLowerCase());
   if (owner === undefined || owner === starts.at(-1)) return undefined;
   const other = [...memory.items.values()].find((each) => each.starts.includes(owner));
-  return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
+  return `the service answered with run "${runId}", which belongs to start ${owner.number} of ${other?.item.id}`;
 }

@@ -313,7 +313,7 @@ export async function whyGone(
     if (proven.size > 0) break;
     await lists(work, id);
   }
-  const gone = `the service does not have run "${runId}" any more`;
+  const gone = `the service no longer has run "${runId}"`;
   if (proven.size > 0) {
     return isListed
       ? `${gone}, although it lists its repository`
@@ -341,7 +341,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
     attempted: `read run "${runId}" of the campaign`,
     why: "the service finds neither it nor another run or a repository of the campaign, so this token belongs to " +
-      "another user than the one who started it, or all of them were removed",
+      "a different user than the one who started it, or all of them were removed",
     advice: "use a token of that user; or begin a campaign of your own, with another directory and another `round`; " +
       "if its repository was removed, `campaign skip` gives up its item",
   }, { cause });
@@ -351,7 +351,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
  * Proves that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
  * a start because it does not know the repository, before that is recorded.
  *
- * @throws {UsageError} when it reaches none: it belongs to another user than the one who planned, or that user has lost the access.
+ * @throws {UsageError} when it reaches none: it belongs to a different user than the one who planned, or that user has lost the access.
  * @throws what the client throws.
  */
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
@@ -367,7 +367,7 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   throw new UsageError({
     attempted: `start ${item.repository}`,
     why:
-      `this token does not reach the repository${also}: it belongs to another user than the one who planned, or that ` +
+      `this token does not reach the repository${also}: it belongs to a different user than the one who planned, or that ` +
       "user has lost access",
     advice: "use a token of that user, or give the access back: no item has lost anything",
   });

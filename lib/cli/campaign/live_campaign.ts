@@ -274,7 +274,7 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
 }
 
-/** Runs that wait for a person first: they hold a sandbox. Then the newest end. */
+/** Runs that wait for an answer first: they hold a sandbox. Then the newest end. */
 function byUrgency(a: CampaignItem, b: CampaignItem): number {
   const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
   return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
@@ -344,7 +344,7 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, running } = totalsOf(view);
   const { waitingFor, quota: { day } } = view;
   const counts = [
-    `${ended} of ${formatCount(items, "item")} ended`,
+    `${ended} of ${formatCount(items, "item")} finished`,
     `${running} running`,
     ...(bad > 0 ? [`${bad} did not succeed`] : []),
   ];

@@ -75,7 +75,7 @@ async function makeRequest(
   if (thread?.pull == null) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: `${threads.system} shows no pull request of that number`,
+      why: `${threads.system} shows no pull request with that number`,
       value,
     });
   }

@@ -177,13 +177,13 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
       "here is its result (--new starts another run)";
   }
   const run = runId === null
-    ? "an earlier start of this folder was not answered"
+    ? "an earlier start in this folder has no answer yet"
     : `run "${runId}" of this folder is still running`;
   return `${run}, with the same request: attaching to it (--new starts another run)`;
 }
 
 function exists({ io }: Context, path: string): boolean {
-  // Deno may not be allowed to read it. Then nothing is remembered there.
+  // Deno might not be allowed to read it. Then nothing is remembered there.
   return valueOr(() => io.realPath(path) !== undefined, false);
 }
 
@@ -256,7 +256,7 @@ const short = (text: string | null) => text === null ? null : cutText(plainText(
 
 export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: RequestedTask): void {
   const { io, clock } = context;
-  // Deno may not read it.
+  // Deno is not allowed to read it.
   const folder = valueOr(() => io.realPath(out), undefined);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && context.option(SHOW_TASK) !== false;
   add(context, {

@@ -68,7 +68,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
     const hostNames = [KNOWN_HOST, ...hosts].join(" or ");
     throw refuse(`a repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
-  if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin names none", "");
+  if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin does not name one", "");
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
     throw refuse(`origin is ${name}, and upstream is ${upstream}`, name, upstream);
@@ -85,7 +85,7 @@ function checkHost(text: string, attempted: string): string {
   throw new UsageError({
     attempted,
     why: text.includes("=")
-      ? `--${ORIGIN_HOST.name} names a host here, and no token`
+      ? `--${ORIGIN_HOST.name} takes only a host here, not a token`
       : `--${ORIGIN_HOST.name} must be the name of a host`,
     value: JSON.stringify(text.slice(0, 200)),
     advice: `write --${ORIGIN_HOST.name} git.example.com`,

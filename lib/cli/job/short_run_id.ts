@@ -82,7 +82,7 @@ function campaignRuns(context: Context, path: string): string[] {
 }
 
 function readText({ io }: Context, path: string): string {
-  // Deno may not be allowed to read it.
+  // Deno might not be allowed to read it.
   return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
 }
 

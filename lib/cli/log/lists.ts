@@ -31,7 +31,7 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
   if (items.length < limit) return;
   const advice = limit < MOST_LISTED
     ? "--limit shows more"
-    : "the service lists no more at once: use a narrower filter";
+    : "the service lists no more than that: use a narrower filter";
   writer.note(`these are the first ${limit} ${what}, there may be more: ${advice}`);
 }
 
@@ -163,7 +163,7 @@ export function triggerLines(
   const what = replayed ? "found" : status === "pending" ? "queued" : "triggered";
   return [
     `${what} automation ${automationId}: run ${runId} (${status})${waits}`,
-    ...(replayed ? ["the key was known: nothing was started now"] : []),
+    ...(replayed ? ["the key was already used: nothing was started"] : []),
     `key ${idempotencyKey}`,
   ];
 }
@@ -178,7 +178,9 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
   if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
   const run = `automation run "${runId}"`;
   if (end !== undefined) {
-    const problem = `The key belongs to ${run}, which ended ${JSON.stringify(status)}; another key starts another one`;
+    const problem = `The key belongs to ${run}, which ended ${
+      JSON.stringify(status)
+    }; use another key to start a new run`;
     return { code: EXIT[AUTOMATION_EXIT[end]], problem };
   }
   const problem =

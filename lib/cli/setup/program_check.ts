@@ -64,7 +64,7 @@ function compare(version: string, digest: string, sums: string | undefined): Che
   }
   return failed(
     "program",
-    `${PROGRAM_FILE} has the SHA-256 ${digest}, which ${CHECKSUM_FILE} does not name`,
+    `${PROGRAM_FILE} has the SHA-256 ${digest}, which is not in ${CHECKSUM_FILE}`,
     `Find out what changed it: git log -- ci. To replace it: init --update --force`,
     "usage",
   );

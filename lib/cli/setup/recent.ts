@@ -108,7 +108,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     }
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;
-    writer.note(writer.untrusted(`states are as they were seen last: ${error.message}`));
+    writer.note(writer.untrusted(`states may be out of date: ${error.message}`));
   }
 }
 

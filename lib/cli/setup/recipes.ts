@@ -223,7 +223,7 @@ ${keep}`,
         storeSecret("MOGPLEX_API_KEY"),
         "Create a user for the bot and a token of that user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who may ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody who can push ask, make the bot an administrator of the repository instead.",
+        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody who can push ask, make the bot an administrator of the repository instead.",
       ],
       lost: [
         "A mention in a comment on a line of code starts nothing.",

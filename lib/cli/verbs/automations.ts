@@ -108,7 +108,7 @@ export const automationsListVerb: Verb = {
     if (all && limit !== undefined) {
       throw new UsageError({
         attempted: "list automations",
-        why: "--all and --limit exclude each other",
+        why: "--all and --limit cannot be used together",
         advice: "give one of them",
       });
     }
@@ -168,7 +168,7 @@ export const automationsTriggerVerb: Verb = {
   group: "toolkit",
   flags: [REPO, INPUTS, IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART, TIMEOUT, JSON_LINES],
   codes: TRIGGERING,
-  meanings: { success: "the run works or has succeeded" },
+  meanings: { success: "the run is running or has succeeded" },
   examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --repo acme/web --input n=1'],
   run: triggerOnce,
 };

@@ -53,7 +53,7 @@ function withoutToken(check: Check): Check {
   return warning(
     check.name,
     `a request a request without a token: ${check.finding}`,
-    "Nothing, while the service accepts the token",
+    "Nothing, as long as the service accepts the token",
   );
 }
 
@@ -203,7 +203,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     if (!isPart) return `${READY[purpose]}${warnings}`;
-    return `what can be checked here is fine: ${
+    return `everything that can be checked here is fine: ${
       READY[purpose]
     }${warnings}; only a job can check the forge: run doctor there as well`;
   }

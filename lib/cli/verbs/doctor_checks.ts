@@ -58,7 +58,7 @@ export async function checkCheckout(context: Context, machine: Machine): Promise
     // Deno does not reveal its own flags, so they cannot be checked.
     return warning(
       "checkout",
-      `${config} maps imports, also those of this program if it is in the checkout`,
+      `${config} maps imports, including this program's if it is in the checkout`,
       "Start with --no-config",
     );
   }
@@ -219,7 +219,7 @@ export async function checkCi(context: Context): Promise<Check> {
     return warning(
       "ci",
       `${parts.join("; ")}; the job has no identity (missing: ${missing.join(", ")})`,
-      "Set MOGPLEX_CI_JOB to a text that identifies pipeline and job, and is the same when the job is retried",
+      "Set MOGPLEX_CI_JOB to a text that identifies pipeline and job, and stays the same when the job is retried",
     );
   }
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;

@@ -47,7 +47,7 @@ const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`
 
 /** The documented message; if the variable is set, also why it is ignored. */
 function missingRepo({ io }: Context): string {
-  const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
+  const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID is used only with --follow or --detach" : "";
   return NO_REPO + ignored;
 }
 

@@ -92,7 +92,7 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
  * The permissions of a run, from environment and flags.
  * @param at Environment, CI system, and the systems that the program supports.
  * @param note Whether a note will be written, and where.
- * @throws {UsageError} if `MOGPLEX_URL` is not permitted.
+ * @throws {UsageError} if `MOGPLEX_URL` is not allowed.
  */
 export function permissionsFor(
   { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },

@@ -109,7 +109,7 @@ async function readAssumed(context: Context) {
     nowMs: clock.wallTime(),
   };
   if ((text === undefined) === (path === undefined)) {
-    const why = text === undefined ? "there is no comment" : "--text and --event exclude each other";
+    const why = text === undefined ? "there is no comment" : "--text and --event cannot be used together";
     throw new UsageError({ attempted: ATTEMPTED, why, advice: 'give --text "@mogplex <task>", or --event FILE' });
   }
   if (path !== undefined) {

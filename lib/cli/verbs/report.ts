@@ -27,7 +27,7 @@ async function reportRun(context: Context): Promise<number> {
   if (from.length > 0 && context.flags.positionals.length > 0) {
     throw new UsageError({
       attempted: "report",
-      why: "<run-id> and --from exclude each other",
+      why: "<run-id> and --from cannot be used together",
       advice: "give one of them",
     });
   }

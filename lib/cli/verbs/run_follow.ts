@@ -91,7 +91,7 @@ export async function startAndFollow(context: Context): Promise<number> {
 async function readRun(context: Context) {
   const { flags, option } = context;
   if (flags.has(DETACH) && flags.has(FOLLOW)) {
-    const why = "--follow and --detach exclude each other";
+    const why = "--follow and --detach cannot be used together";
     throw new UsageError({ attempted: "run", why, advice: "give one of them" });
   }
   const settings = readRunSettings(context);

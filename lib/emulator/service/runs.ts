@@ -117,7 +117,7 @@ function eventWindow(world: World, callId: string, limit: number): readonly Even
 /**
  * Finds a run of a user and brings it to its state of this moment.
  *
- * @returns Undefined if there is no such run, or if it belongs to another user.
+ * @returns Undefined if there is no such run, or if it belongs to a different user.
  * @throws {DatabaseError} for an id that is not a UUID, or an injected failure.
  */
 export function findRun(world: World, userId: string, id: string): RunRow | undefined {

@@ -1,5 +1,5 @@
 /**
- * Faults: answers and broken connections as a client meets them when the service, its host or the network is in trouble. Planned
+ * Faults: answers and broken connections as a client meets them when the service, its host or the network has a problem. Planned
  * by control actions and scenarios, or random and repeatable.
  *
  * @module

@@ -15,7 +15,7 @@ import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, 
 /** Answer of the sandbox provider when a running command is to be killed. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
-/** Whether the files of repositories can be read, are hidden from everyone, or the server is in trouble. */
+/** Whether the files of repositories can be read, are hidden from everyone, or the server has a problem. */
 export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */

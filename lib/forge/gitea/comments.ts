@@ -99,7 +99,7 @@ export async function commentsOn<T extends z.core.$ZodType>(
 export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
 
 function meaning(status: number, token: string): string | undefined {
-  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
+  if (status === 403) return `${token} cannot comment: it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
   if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
   return undefined;
 }

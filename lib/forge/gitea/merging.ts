@@ -55,7 +55,9 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
       ? null
       : target.enable_status_check === true && (target.status_check_contexts ?? []).length > 0,
     bypass: null,
-    blocked: isOpen && target?.user_can_merge === false ? "the user of the token may not merge into its target" : null,
+    blocked: isOpen && target?.user_can_merge === false
+      ? "the user of the token is not allowed to merge into its target"
+      : null,
     methods: methodsOf(base.repo),
     isStacked: false,
     mergeCommit: facts.state === "merged" ? pull.merge_commit_sha ?? null : null,

@@ -268,7 +268,7 @@ async function bypassOf(
   protectionPath: string,
   { node, rules, isClassicShown }: { node: Node; rules: Rules | undefined; isClassicShown: boolean },
 ): Promise<string | null> {
-  const unread = "this token may bypass the rules, and they could not all be read";
+  const unread = "this token can bypass the rules, and they could not all be read";
   if (rules === undefined || !isClassicShown) return unread;
   const reviews = parametersOf(rules, "pull_request");
   const names = rules.map(({ type }) => type).filter((type) => !HARMLESS.includes(type));
@@ -291,7 +291,7 @@ async function bypassOf(
     if (classic.restrictions) names.push("restrictions");
   }
   const [first] = names;
-  return first === undefined ? null : `this token may bypass the rule "${first}", which cannot be checked here`;
+  return first === undefined ? null : `this token can bypass the rule "${first}", which cannot be checked here`;
 }
 
 function methodsOf(

@@ -22,12 +22,12 @@ const ROOM = 2_000;
 
 function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {
   const needs = noun === "issue" ? 'the permission "issues: write"' : GITHUB_TOKEN_NEEDS;
-  const forks = noun === "issue" ? "" : " (in a pull request of a fork it may only read)";
-  if (status === 403) return `${token} may not comment, it needs ${needs}${forks}, or the conversation is locked`;
+  const forks = noun === "issue" ? "" : " (in a pull request from a fork it can only read)";
+  if (status === 403) return `${token} cannot comment: it needs ${needs}${forks}, or the conversation is locked`;
   if (status === 404) {
-    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or there is none of that number`;
+    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or it does not exist`;
   }
-  if (status === 422) return `GitHub does not accept the comment, the ${noun} may be locked or have too many`;
+  if (status === 422) return `GitHub does not accept the comment: the ${noun} may be locked or have too many comments`;
   return undefined;
 }
 

@@ -297,7 +297,7 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   if (refusal?.type === "NOT_FOUND") {
     return { ok: false, reason: "GitHub does not show it to this token, or it is gone" };
   }
-  if (refusal !== undefined) return { ok: false, reason: "this token may not read it" };
+  if (refusal !== undefined) return { ok: false, reason: "this token is not allowed to read it" };
   const type = errors[0]?.type ?? "";
   const reason = `GitHub left it out of its answer${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
   return { ok: false, reason, again: true };
@@ -343,7 +343,7 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
   return { outcome: { ok: true, facts: { ...facts, url: place.url } }, node, hidden };
 }
 
-export const FORM = "the answer has not the form that GitHub documents";
+export const FORM = "the answer does not have the form that GitHub documents";
 
 /** Whether all of them are at GitHub's own service, which has every field. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {

@@ -110,7 +110,7 @@ async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refus
     const reason = `GitLab calls it ${status ?? "not mergeable"}`;
     return { kind: CHECKING.includes(status ?? "") ? "later" : "refused", reason };
   }
-  const why = `the user of the token may not merge it: that needs ${MERGE_NEED}`;
+  const why = `the user of the token is not allowed to merge it: that needs ${MERGE_NEED}`;
   throw new MogplexError({ attempted: `merge merge request ${address.url}`, why }, "forbidden");
 }
 

@@ -60,7 +60,7 @@ function isWaveOf(folder: string, pid: string): boolean {
     return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) &&
       readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mogplex.mjs\0campaign\0advance");
   } catch {
-    // It has ended meanwhile, or belongs to another user.
+    // It has ended meanwhile, or belongs to a different user.
     return false;
   }
 }

@@ -57,7 +57,7 @@ const CASES: Record<string, Case> = {
   success: { code: 0, says: /^> verdict +success \(exit code 0\)$/m },
   "agent-failure": { code: 1, says: /^> reason +Agent run exited with code 1\.$/m },
   "cancelled-during-boot": { code: 3, says: /^> verdict +cancelled \(exit code 3\)$/m },
-  "awaiting-input": { code: 4, says: /^> verdict +waits for a person \(exit code 4\)$/m },
+  "awaiting-input": { code: 4, says: /^> verdict +waits for an answer \(exit code 4\)$/m },
   "token-empty": {
     code: 64,
     says:
@@ -77,7 +77,7 @@ const CASES: Record<string, Case> = {
   },
   "rate-limited": {
     code: 75,
-    says: /^> error: Cannot start run: the token has used up its .* for .*it would work from 20/m,
+    says: /^> error: Cannot start run: the token has used up its .* for .*the start would work from 20/m,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },

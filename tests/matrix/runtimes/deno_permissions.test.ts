@@ -86,7 +86,7 @@ await files.close();
   const line = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...all, "read.ts", cwd];
   expect(await launch(line, { cwd, env }).ended).toMatchObject({ code: 0, stdout: "file\n" });
   const without = line.filter((flag) => !flag.startsWith("--allow-run"));
-  expect((await launch(without, { cwd, env }).ended).stderr).toContain("Cannot run git: Deno may not run it");
+  expect((await launch(without, { cwd, env }).ended).stderr).toContain("Cannot run git: Deno is not allowed to run it");
 });
 
 test("cleanup and the drop-in verbs run on Deno with the same list", async () => {
@@ -116,7 +116,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno may not read file "${task}"; start it with --allow-read for it, the verb ` +
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for it, the verb ` +
       "permissions prints all flags (permissions --prompt-file FILE)\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
@@ -127,7 +127,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
     code: 2,
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
-      `error: Cannot start run: Deno may not reach ${host}; start it with --allow-net=${host}, the verb permissions ` +
+      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}, the verb permissions ` +
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
@@ -235,7 +235,7 @@ test("permissions prints what a campaign needs in any directory, and a link in i
   expect(readdirSync(join(other, "target"))).toEqual([]);
 });
 
-test("a campaign's directory that Deno may not write ends with 2, and says which flags are needed", async () => {
+test("a campaign's directory that Deno is not allowed to write ends with 2, and says which flags are needed", async () => {
   const cwd = mkdtempSync(join(campaigns.folder, "deno-"));
   writeFileSync(
     join(cwd, "campaign.yml"),
@@ -252,7 +252,7 @@ test("a campaign's directory that Deno may not write ends with 2, and says which
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr:
-      'error: Cannot write in "mogplex-campaign": Deno may not use it; start it with --allow-read and --allow-write for ' +
+      'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start it with --allow-read and --allow-write for ' +
       "the directory, the verb permissions prints all flags (permissions --out DIR)\n",
   });
 });

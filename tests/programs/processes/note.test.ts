@@ -76,7 +76,7 @@ const FAULTS: readonly [fault: () => Fault, words: string][] = [
     () => refusal(401),
     "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401",
   ],
-  [() => refusal(403), "the token in variable TEAM_TOKEN may not do this"],
+  [() => refusal(403), "the token in variable TEAM_TOKEN cannot do this"],
   [() => refusal(404), "GitLab does not show the merge request to the token"],
   [() => refusal(302), "the answer is a redirect, which would lose the token"],
 ];

@@ -115,7 +115,7 @@ test("changePullRequests() changes nothing when the caller does not agree with t
 
 test.each<[string, PullChange, RegExp]>([
   ["nothing is selected", close({}), /^2 .*no item is named; give --failed, --cause WORD or --only GLOB$/],
-  ["nothing fits", close({ only: ["nobody/*"] }), /^2 .*no item fits/],
+  ["nothing fits", close({ only: ["nobody/*"] }), /^2 .*no item matches/],
   [
     "no reviewer is known",
     ask({ reviewers: [] }),

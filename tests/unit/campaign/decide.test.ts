@@ -72,9 +72,9 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
     /no item is named; give --failed, --cause WORD or --only GLOB/,
   ],
   [
-    "no item fits",
+    "no item matches",
     (world) => world.decide(retry({ only: ["nobody/*"] })),
-    /no item fits: "nobody\/\*"; `mogplex-ci campaign status campaign\.yml --dir d --all` lists the items$/,
+    /no item matches: "nobody\/\*"; `mogplex-ci campaign status campaign\.yml --dir d --all` lists the items$/,
   ],
   [
     "there is no such cause",
@@ -178,7 +178,7 @@ test("a campaign that is stopped with --cancel cancels its runs in the next wave
   expect((await world.run()).view.counts.succeeded).toBe(2);
 });
 
-test("a campaign that is stopped with --cancel also cancels runs that wait for a person", async () => {
+test("a campaign that is stopped with --cancel also cancels runs that wait for an answer", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
   await world.decide(stop(true));
@@ -317,7 +317,7 @@ for (
     const world = campaignWorld();
     await world.plan();
     const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
-    const lost = "this directory does not have the starts of a job that was killed";
+    const lost = "this directory lacks the starts of a job that was killed";
     const select = { only: [project(1)] };
     const texts = [
       await world.decide({ kind: "skip", select, reason: "no" }, given),

@@ -88,7 +88,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock without one of the items that were started",
     `${DIRECTORY}/lock.json`,
     (text) => text.split("\n").filter((line) => !line.includes("project-0001")).join("\n"),
-    /the journal speaks of item "acme\/project-0001@main", which the lock does not have.*restore the lock\.json and the journal/,
+    /the journal names item "acme\/project-0001@main", which the lock does not have.*restore the lock\.json and the journal/,
   ],
 ];
 
@@ -120,11 +120,11 @@ test("a directory of another campaign or another round is refused, and nothing o
   const world = await started();
   world.write({ name: "another" });
   expect(await refusal(world)).toMatch(
-    /^2 .*to campaign "replace-moment", and the campaign file to campaign "another"; keep each campaign and each round in a directory \(--dir\) or branch \(--home\) of its own/,
+    /^2 .*to campaign "replace-moment", and the campaign file to campaign "another"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
-    /^2 .*the campaign file to campaign "replace-moment", round "2026-10"; keep each campaign and each round in a directory \(--dir\) or branch \(--home\) of its own/,
+    /^2 .*the campaign file to campaign "replace-moment", round "2026-10"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
 });
 

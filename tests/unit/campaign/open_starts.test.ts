@@ -121,7 +121,10 @@ test("with no free start the verb ends with 75 and the time, and the next wave g
   const world = await lost(true);
   fault(world, "429", { retryAfter: 1_200 });
   const { error } = await world.decide(stop(true));
-  expect(error).toMatchObject({ exitCode: 75, message: expect.stringMatching(/one is free at 2026-09-01T00:2\d/) });
+  expect(error).toMatchObject({
+    exitCode: 75,
+    message: expect.stringMatching(/one is available at 2026-09-01T00:2\d/),
+  });
   world.emulator.control("clearFaults");
   const sent = world.starts.length;
   await world.advance();
@@ -298,7 +301,7 @@ test("an open start needs attention after two hours: in the list, by the webhook
   expect(told).toEqual([
     [
       "stuck",
-      "Campaign replace-moment needs a person: a start has had no answer for two hours, so an agent may be running",
+      "Campaign replace-moment needs attention: a start has had no answer for two hours, so an agent may be running",
     ],
   ]);
   const steps = attentionOf(await world.read(), ANY_COMMAND, null).flatMap(({ steps }) =>
@@ -325,7 +328,7 @@ test("the advice on an open start does not say that a stopped campaign asks for 
   );
   expect([view.state, text]).toEqual([
     "stopping",
-    "Look in the app whether it has a run. To find its run and keep it:",
+    "Check in the app whether it has a run. To find its run and keep it:",
   ]);
 });
 
@@ -555,7 +558,7 @@ test("nothing is asked for with the token of another user", async () => {
   const sent = world.starts.length;
   const { error } = await world.decide(stop(true));
   expect([error, world.starts.length]).toEqual([
-    expect.objectContaining({ exitCode: 2, message: expect.stringContaining("another user") }),
+    expect.objectContaining({ exitCode: 2, message: expect.stringContaining("a different user") }),
     sent,
   ]);
 });

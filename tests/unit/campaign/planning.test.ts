@@ -288,7 +288,7 @@ test("a plan reports changed limits, which hold from then on", async () => {
   expect((await world.run()).code).toBe(1);
   world.write({ limits: { attempts: 3 } });
   expect((await world.run()).view.items[0]?.attempts).toBe(1);
-  expect((await world.plan()).changes.notes).toEqual(["limits changed, and holds from now on"]);
+  expect((await world.plan()).changes.notes).toEqual(["limits changed, and applies from now on"]);
   expect((await world.run()).view.items[0]?.attempts).toBe(3);
 });
 

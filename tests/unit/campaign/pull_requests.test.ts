@@ -107,9 +107,9 @@ test("advanceCampaign() reports a pull request that it may not see, and one that
   expect(states(view)).toEqual(["open", "unreadable"]);
   expect(view.items[1]).toMatchObject({
     stuck: "unreadable",
-    pullRequestState: { checks: null, reason: "this token may not read it" },
+    pullRequestState: { checks: null, reason: "this token is not allowed to read it" },
   });
-  expect(world.notices.filter((notice) => notice.includes("may not read it"))).toHaveLength(1);
+  expect(world.notices.filter((notice) => notice.includes("is not allowed to read it"))).toHaveLength(1);
   world.github.faults.push(json(403, { message: "secondary rate limit" }, { "retry-after": "3600" }));
   await world.clock.sleep(15 * MINUTE);
   // What was known stays known.
@@ -380,7 +380,7 @@ test("decideCampaign() lets a run resolve conflicts, in the pull requests with c
   const world = worldOf([aNode({ mergeable: "CONFLICTING" }), aNode()]);
   await world.waves(["done"]);
   await expect(world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: true })).rejects.toThrow(
-    "a follow-up has a task of its own",
+    "a follow-up has its own task",
   );
   const { items, text } = await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
   expect([items, text]).toEqual([
@@ -519,9 +519,13 @@ const ADDRESSES: readonly [address: string, verdict: string, reason: RegExp | nu
   ["https://GitHub.com/ACME/project-0001/pull/7/", "succeeded", null],
   ["http://localhost/${repo}/pull/7", "succeeded", null],
   ["https://github.com/acme/project-0002/pull/7", "unknown", /which is in another repository/],
-  ["https://forge.evil.example/${repo}/pull/7", "unknown", /whose host is not known: --forge-host/],
-  ["https://github.com/${repo}/issues/7", "unknown", /no address of a pull request/],
-  ["https://github.com/${repo}/pull/7?x=1", "unknown", /no address of a pull request/],
+  [
+    "https://forge.evil.example/${repo}/pull/7",
+    "unknown",
+    /whose host is not known: add your own forge with --forge-host/,
+  ],
+  ["https://github.com/${repo}/issues/7", "unknown", /not the address of a pull request/],
+  ["https://github.com/${repo}/pull/7?x=1", "unknown", /not the address of a pull request/],
 ];
 
 for (const [address, verdict, reason] of ADDRESSES) {

@@ -75,7 +75,7 @@ test("runCampaign() takes the file of a run for its result: good, bad, missing",
       value: undefined,
     },
     { reason: "result-missing: the branch does not contain it", cause: "result-missing", value: undefined },
-    { reason: "result-not-json: line 1, column 12: a key is there twice", cause: "result-not-json", value: undefined },
+    { reason: "result-not-json: line 1, column 12: a key appears twice", cause: "result-not-json", value: undefined },
     { reason: "result-invalid: it is a symbolic link", cause: "result-invalid", value: undefined },
     { reason: 'result-invalid: "/names/0" holds a secret', cause: "result-invalid", value: undefined },
   ]);

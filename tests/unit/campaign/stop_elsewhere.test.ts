@@ -150,7 +150,7 @@ test("files that are no requests are ignored with a note each, and are left wher
   expect((await world.run()).code).toBe(0);
   expect(await stops(world)).toEqual([]);
   expect(world.notices.filter((notice) => notice.includes("/stops/"))).toEqual([
-    ...["0", "1", "2", "3", "4"].map((digit) => `"${name(digit)}" is ignored: its content is not that of a stop`),
+    ...["0", "1", "2", "3", "4"].map((digit) => `"${name(digit)}" is ignored: it is not a request to stop`),
     `"${name("5")}" is ignored: it is larger than 8192 bytes`,
   ]);
   expect(waiting(world).length).toBe(7);

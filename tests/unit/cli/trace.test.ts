@@ -85,7 +85,7 @@ test("run --follow leaves outputs as they are when there is no trace", async () 
   expect(io.text.stderr).not.toContain("trace");
 });
 
-test("run --follow keeps its verdict when the collector is in trouble", async () => {
+test("run --follow keeps its verdict when the collector has a problem", async () => {
   for (const answer of [() => new Promise<Response>(() => {}), () => new Response("", { status: 500 })]) {
     const { code, io } = await traced(RUN, { env: ENDPOINT }, { answer });
     expect(code).toBe(0);

@@ -35,7 +35,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
     "acme/service-2: “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow",
     "acme/service-3: “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
-    "acme/service-4: “Fix the flaky tests of service 4, and do not raise timeouts” did not end in timeAfter 5 min.5 h agoOpen run",
+    "acme/service-4: “Fix the flaky tests of service 4, and do not raise timeouts” did not finish in timeAfter 5 min.5 h agoOpen run",
   ]);
   // Seven are open, the others folded.
   expect(textsOf(page, "summary")[0]).toBe("10 more");
@@ -133,7 +133,7 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
   expect(strip?.text).toStartWith("Opened47 days before: 0Merged27 days before: 0");
   expect(strip?.text).toContain("Waiting now");
   const data = fullDashboard(12);
-  const why = "Not asked: the job has no token of a forge";
+  const why = "Not asked: the job has no forge token";
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "skipped", why } as const;
   const unasked = render({ ...data, pullRequests: { ...data.pullRequests, ...none } });
   expect(elementsOf(unasked).filter(({ attributes }) => attributes.class === "strip").map(({ text }) => text)).toEqual([

@@ -208,7 +208,10 @@ test("openForge() names the systems whose jobs it knows when there is no job, or
   const options = { forges: ALL_FORGES, env: () => undefined, world: { clock: virtualClock() } };
   const rest = { isMogplex: () => false, readFile: () => "" };
   for (
-    const [ciSystem, why] of [["none", "this is not a job of a CI system"], ["jenkins", "jobs of jenkins run at no"]]
+    const [ciSystem, why] of [["none", "this is not a job of a CI system"], [
+      "jenkins",
+      "jobs of jenkins do not run at a known forge",
+    ]]
   ) {
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }))

@@ -39,7 +39,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
     notPeople: ["renovate"],
   }, "Renovate is listed as a program"],
-  ["the person cannot push any more", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
+  ["the person can no longer push", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
   ["the person has asked for it", [opinion(ANN)], {}, { requesters: [ANN] }, "ann asked for it"],
   ["the person has asked, and only the name is known", [opinion(ANN)], {}, {
     requesters: [{ id: 0, name: "Ann", isBot: null }],

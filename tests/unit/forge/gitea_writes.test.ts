@@ -37,7 +37,7 @@ test.each<[Prepared, MergeOutcome]>([
     kind: "refused",
     reason: "Work in progress PRs cannot be merged",
   }],
-  [[405, undefined], { kind: "refused", reason: "it names no reason" }],
+  [[405, undefined], { kind: "refused", reason: "it gives no reason" }],
   [[409, { message: "head out of date" }], { kind: "moved" }],
   [[409, { message: "merge failed because of conflict" }], {
     kind: "refused",

@@ -192,7 +192,7 @@ test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 
   const { facts, refused, failed, unasked } = await forges.read(urls);
   expect([facts.size, failed.size, unasked.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
   expect([...refused]).toEqual([
-    [url("p42"), "this token may not read it"],
+    [url("p42"), "this token is not allowed to read it"],
     [url("p77"), "GitHub does not show it to this token, or it is gone"],
   ]);
 });

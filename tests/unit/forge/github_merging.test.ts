@@ -214,7 +214,7 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
 });
 
 const ADMIN = { viewerCanMergeAsAdmin: true };
-const UNREAD = "this token may bypass the rules, and they could not all be read";
+const UNREAD = "this token can bypass the rules, and they could not all be read";
 
 test.each<[string, Node, Record<string, unknown>, string | null]>([
   ["without rules", {}, {}, null],
@@ -233,25 +233,25 @@ test.each<[string, Node, Record<string, unknown>, string | null]>([
     "with a protection whose queue is not shown",
     { ...classic({}), isMergeQueueEnabled: undefined },
     { [PROTECTION]: {} },
-    'this token may bypass the rule "merge_queue", which cannot be checked here',
+    'this token can bypass the rule "merge_queue", which cannot be checked here',
   ],
   [
     "with code owners",
     classic({}),
     { [PROTECTION]: { required_pull_request_reviews: { require_code_owner_reviews: true } } },
-    'this token may bypass the rule "require_code_owner_reviews", which cannot be checked here',
+    'this token can bypass the rule "require_code_owner_reviews", which cannot be checked here',
   ],
   [
     "with code owners of a ruleset",
     {},
     rule("pull_request", { require_code_owner_review: true }),
-    'this token may bypass the rule "require_code_owner_review", which cannot be checked here',
+    'this token can bypass the rule "require_code_owner_review", which cannot be checked here',
   ],
   [
     "with a rule that is new",
     {},
     rule("moon_phase"),
-    'this token may bypass the rule "moon_phase", which cannot be checked here',
+    'this token can bypass the rule "moon_phase", which cannot be checked here',
   ],
   ["with fewer rules than fill a page", {}, { [RULES]: Array(99).fill({ type: "deletion" }) }, null],
   ["with rules that fill a page", {}, { [RULES]: Array(100).fill({ type: "deletion" }) }, UNREAD],
@@ -273,7 +273,7 @@ test("GITHUB.merging.read() waits until GitHub knows whether it can be merged, f
 });
 
 test("GITHUB.merging.read() returns why it is not shown", async () => {
-  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token may not read it");
+  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token is not allowed to read it");
   const { client } = worldOf(aNode(OPEN), { [PULL]: 404 });
   expect(await GITHUB.merging?.read(client, ADDRESS)).toBe("GitHub does not show it to this token, or it is gone");
 });

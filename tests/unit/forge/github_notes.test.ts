@@ -99,7 +99,7 @@ test("writeNote() on GitHub obeys a limit when the wait fits, whatever its statu
     const late = fault(githubServer("acme/web", "7"), /^POST/, page(status, { "retry-after": "60" }));
     const { error, slept } = await write(late);
     expect({ error, slept }).toEqual({
-      error: "Cannot create the comment on pull request #7: GitHub wants fewer requests, for longer than we may wait " +
+      error: "Cannot create the comment on pull request #7: GitHub wants fewer requests, for longer than we can wait " +
         `(HTTP ${status}, content type "application/json")`,
       slept: [],
     });
@@ -138,11 +138,11 @@ test("writeNote() on GitHub explains a locked conversation, a comment that is re
   locked.locked = true;
   expect((await write(locked)).error).toContain("or the conversation is locked (HTTP 403");
   expect((await write(githubServer("acme/web", "7"), "x".repeat(70_000))).error).toContain(
-    "GitHub does not accept the comment, the pull request may be locked or have too many (HTTP 422",
+    "GitHub does not accept the comment: the pull request may be locked or have too many comments (HTTP 422",
   );
   const moved = fault(githubServer("acme/web", "7"), /./, page(301, { location: "https://evil.example/" }));
   expect((await write(moved)).error).toContain(
-    "the answer is a redirect, which would lose the token: is it another host now, or does it want a login? (HTTP 301",
+    "the answer is a redirect, which would lose the token: has the host moved, or does it need a login? (HTTP 301",
   );
   expect(moved.requests.length).toBe(1);
 });

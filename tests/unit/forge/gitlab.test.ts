@@ -274,9 +274,9 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   const { facts, refused } = await forges.read(urls);
   expect([...facts.keys()]).toEqual([urls[2] as string]);
   expect([...refused.values()]).toEqual([
-    "this token may not read it",
+    "this token is not allowed to read it",
     "GitLab does not show it to this token, or it is gone",
-    "the answer has not the form that GitLab documents",
+    "the answer does not have the form that GitLab documents",
   ]);
 });
 
@@ -329,7 +329,7 @@ test("Forges waits for GitLab as long as it asks, and tells pages in place of JS
   expect((await forges.read([URL_7])).facts.size).toBe(1);
   expect(clock.now() - before).toBe(17_000);
   gitlab.faults.push(...Array.from({ length: 50 }, () => html()));
-  expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("not that of GitLab's API");
+  expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("not from GitLab's API");
 });
 
 test("Forges gives a forge that answers slowly ten minutes", async () => {

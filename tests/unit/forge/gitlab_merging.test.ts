@@ -117,7 +117,7 @@ test.each<[string, Request, Record<string, unknown>, Partial<MergeReading>]>([
   ["a conflict", open({ detailed_merge_status: "conflict" }), {}, { blocked: null }],
   ["an older GitLab", open({ detailed_merge_status: undefined }), {}, { blocked: null }],
   ["a token whose user may not merge", open({ user: { can_merge: false } }), {}, {
-    blocked: "the user of the token may not merge it",
+    blocked: "the user of the token is not allowed to merge it",
   }],
   [
     "a pipeline of an earlier commit",
@@ -177,7 +177,7 @@ test("GITLAB.merging.read() waits until GitLab knows whether it can be merged, f
 test("GITLAB.merging.read() returns why it is not shown", async () => {
   const reason = async (request: Request | number, others = {}) =>
     await GITLAB.merging?.read(worldOf(request, others).client, ADDRESS);
-  expect(await reason(403)).toBe("this token may not read it");
+  expect(await reason(403)).toBe("this token is not allowed to read it");
   expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("GitLab does not show it to this token");
 });
 

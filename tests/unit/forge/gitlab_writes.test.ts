@@ -72,7 +72,7 @@ test("PullRequestWriter.merge() ends with the missing right when GitLab answers 
   const { writer } = writesWorld("gitlab", [NO_TRAINS, unauthorized, request()]);
   await expect(writer.merge(ORDER)).rejects.toMatchObject({
     exit: "forbidden",
-    why: expect.stringContaining("the user of the token may not merge it"),
+    why: expect.stringContaining("the user of the token is not allowed to merge it"),
   });
   const revoked = writesWorld("gitlab", [NO_TRAINS, unauthorized, unauthorized]);
   await expect(revoked.writer.merge(ORDER)).rejects.toMatchObject({ exit: "unauthorized" });

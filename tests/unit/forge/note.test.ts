@@ -127,7 +127,7 @@ test("writeNote() looks again after a post that was answered by 5xx, 408 or some
 test("writeNote() posts three times at most, and tells why the last one failed", async () => {
   const server = fault(gitlabServer("42", "7"), /^POST/, ...Array(9).fill(0).map(() => page(500)));
   expect(await write(server)).toMatchObject({
-    error: `Cannot create the note on merge request !7: GitLab is in trouble (HTTP 500, content type "text/html")`,
+    error: `Cannot create the note on merge request !7: GitLab has a problem (HTTP 500, content type "text/html")`,
     slept: [1_000, 2_000],
   });
   expect(server.requests.filter((request) => request.startsWith("POST")).length).toBe(3);
@@ -138,7 +138,7 @@ test("writeNote() obeys Retry-After when the wait fits, and repeats a post that 
   expect(await write(server)).toMatchObject({ error: undefined, slept: [4_000] });
   const late = fault(gitlabServer("42", "7"), /^POST/, page(429, { "retry-after": "60" }));
   expect(await write(late)).toMatchObject({
-    error: "Cannot create the note on merge request !7: GitLab wants fewer requests, for longer than we may wait " +
+    error: "Cannot create the note on merge request !7: GitLab wants fewer requests, for longer than we can wait " +
       `(HTTP 429, content type "text/html")`,
     slept: [],
   });
@@ -169,9 +169,9 @@ const REFUSALS: readonly [why: string, token: Partial<ServedToken> | undefined, 
   [
     "a token that may only read",
     { scopes: ["read_api"] },
-    `may not do this, it needs the scope "api" and at least the role`,
+    `cannot do this: it needs the scope "api" and at least the role`,
   ],
-  ["a token without any right", { scopes: [] }, `may not do this, it needs the scope "api"`],
+  ["a token without any right", { scopes: [] }, `cannot do this: it needs the scope "api"`],
   ["a guest", { role: 10 }, "GitLab does not show the merge request to the token in variable GITLAB_TOKEN"],
 ];
 
@@ -194,12 +194,12 @@ test("writeNote() follows no redirect, and takes a page for no answer", async ()
   const moved = fault(gitlabServer("42", "7"), /./, page(302, { location: "https://evil.example/api/v4" }));
   expect((await write(moved)).error).toBe(
     "Cannot find the note on merge request !7: the answer is a redirect, which would lose the token: " +
-      `is it another host now, or does it want a login? (HTTP 302, content type "text/html")`,
+      `has the host moved, or does it need a login? (HTTP 302, content type "text/html")`,
   );
   expect(moved.requests.length).toBe(1);
   const proxy = fault(gitlabServer("42", "7"), /./, ...Array(20).fill(0).map(() => page(200)));
   expect((await write(proxy)).error).toBe(
-    "Cannot find the note on merge request !7: the answer is not that of GitLab's API " +
+    "Cannot find the note on merge request !7: the answer is not from GitLab's API " +
       `(HTTP 200, content type "text/html")`,
   );
 });

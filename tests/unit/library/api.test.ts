@@ -186,7 +186,7 @@ test("notices have words, with the secrets of the client masked, and the logger 
   };
   const notices = await run("info");
   expect(notices[0]).toMatch(/^wait: Cannot list repositories yet \(HTTP 503.*\): trying again in /);
-  expect(notices).toContain("hook_failed: The function onItem failed, which changes nothing else: [redacted] failed");
+  expect(notices).toContain("hook_failed: The function onItem failed; nothing else is affected: [redacted] failed");
   expect(lines.shift()).toBe("warn mogplex: sending requests and the token to https://mogplex.test");
   expect(lines).toEqual(
     notices.map((notice) => notice.replace(/^wait: /, "info mogplex: ").replace(/^hook_failed: /, "error mogplex: ")),

@@ -306,7 +306,7 @@ test("run() cancels the open runs at its timeout when cancelOn has timeout, and 
   const more = world({ scenario: SLOW }, { limits: { parallel: 1 } });
   const error = await more.campaign.run({ ...options, throwOnFailure: true }).catch((error) => error);
   expect([error.exitCode, error.outcome, statuses(more)]).toEqual([75, "started", ["cancelled"]]);
-  expect(error.message).toContain("its time is over; 1 of 1 run was cancelled");
+  expect(error.message).toContain("its time is up; 1 of 1 run was cancelled");
 });
 
 test("run() waits while it plans as it waits in its waves: for an outage of hours, a 429, and a network that is away", async () => {
@@ -510,7 +510,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   });
   await changed.run();
   expect(notices).toContain(
-    "the campaign, or a file that it names, has changed since the plan: what was planned holds, until `plan()` is run again",
+    "the campaign, or a file that it names, has changed since the plan: the plan stays as it is until `plan()` is run again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
     "Cannot read campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",
@@ -540,7 +540,9 @@ test("notify is told in place of the webhook, each event once, and again with th
   }, { notify, onNotice: (notice) => void (notice.kind === "text" && notices.push(notice.message)) });
   await campaign.run({ throwOnFailure: false });
   expect(new Set(notices)).toEqual(
-    new Set(["Cannot tell that the campaign is gated: the notifier: our queue is down; the next call tells it again"]),
+    new Set([
+      "Cannot notify anyone that the campaign is gated: the notifier: our queue is down; the next call tries again",
+    ]),
   );
   // When the gate closes, and at the end of the wave: three tries each.
   expect(told.length).toBe(6);
@@ -581,7 +583,7 @@ test("notify that fails at the end is called again within the call, and by the n
   const { campaign } = world({}, {}, settings);
   expect((await campaign.run()).nextWaveAt).toBeNull();
   expect(notices).toEqual([
-    "Cannot tell that the campaign is done: the notifier: our queue is down; the next call tells it again",
+    "Cannot notify anyone that the campaign is done: the notifier: our queue is down; the next call tries again",
   ]);
   await campaign.advance();
   await campaign.advance();

@@ -227,7 +227,7 @@ test("onBeforeRequest that does not end is named when the time of the request is
     clock.advance(60_000);
     const error = await late;
     expect(error).toBeInstanceOf(DeadlineError);
-    expect((error as Error).message).toContain("'onBeforeRequest' has not ended in time");
+    expect((error as Error).message).toContain("'onBeforeRequest' did not finish in time");
   }
   expect(service.runs).toEqual([]);
 });
@@ -297,7 +297,7 @@ test("a token function that does not end is named at the deadline of the call, a
     clock.advance(60_000);
     const error = await late;
     expect(error).toBeInstanceOf(DeadlineError);
-    expect((error as Error).message).toContain("Cannot read token: 'token' has not ended in time");
+    expect((error as Error).message).toContain("Cannot read token: 'token' did not finish in time");
     const stop = new AbortController();
     const wasAsked = new Promise<void>((resolve) => asked = resolve);
     const handle = call({ signal: stop.signal }).catch((error: unknown) => error);
@@ -309,7 +309,7 @@ test("a token function that does not end is named at the deadline of the call, a
   const late = mogplex.api.listRepos().catch((error: unknown) => error);
   await isAsked;
   clock.advance(600_000);
-  expect(await late).toMatchObject({ message: "Cannot read token: 'token' has not ended in time" });
+  expect(await late).toMatchObject({ message: "Cannot read token: 'token' did not finish in time" });
   // What did not end is not kept.
   isStuck = false;
   expect(await mogplex.start(request)).toMatchObject({ replayed: false });

@@ -185,8 +185,8 @@ test("a missing result, text, list or function is refused", async () => {
     ["must be a result of a run", () => library.render(null as never, "markdown")],
     ["must be a list of targets", () => library.report({ kind: "run" } as never, none)],
     ["the text must be a string: undefined", () => line(none)],
-    ["the value has no form in JSON: undefined", () => json(undefined)],
-    ["the value has no form in JSON: function", () => json(() => 1)],
+    ["the value cannot be written in JSON: undefined", () => json(undefined)],
+    ["the value cannot be written in JSON: function", () => json(() => 1)],
     ["'secrets' must be a list of strings", () => library.createLogText({ secrets: [7] as never })],
     ["number 2 of 'secrets' cannot be masked", () => library.mask("a short b", { secrets: ["long enough", "short"] })],
     ["number 1 of 'secrets' cannot be masked", () => library.createLogText({ secrets: ["   short   "] })],
@@ -260,7 +260,7 @@ test("a harness that the library does not know is sent, with a notice that has t
   expect(said).toEqual([
     'the harness "claude" is not known to this version; did you mean claude-code?',
     'the harness "Codex" is not known to this version; did you mean codex?',
-    'the harness "gemini" is not known to this version; known are codex, claude-code, mogplex',
+    'the harness "gemini" is not known to this version; known names are codex, claude-code, mogplex',
   ]);
   expect((await mogplex.run({ ...request, harness: "claude-code" })).harness).toBe("claude-code");
   expect(said.length).toBe(3);

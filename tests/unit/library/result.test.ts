@@ -166,7 +166,7 @@ test("run() starts nothing when the result is wrong", async () => {
     expect((error as UsageError).message).toContain(message);
   }
   const detached = await thrown(mogplex.start({ repo: "acme/web", prompt: "x", result: { path, schema: {} } }));
-  expect((detached as UsageError).message).toContain("nobody would check its result file");
+  expect((detached as UsageError).message).toContain("nothing would check its result file");
   expect(runs()).toBe(0);
 });
 

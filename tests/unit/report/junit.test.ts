@@ -51,7 +51,7 @@ test("renderJunit() tells a failure: the verdict with its reason, the phases bef
       <property name="origin" value="https://mogplex.com"/>
     </properties>
     <testcase classname="Mogplex run" name="Verdict" time="844.500">
-      <failure message="The agent finished, but delivery failed: fatal: &lt;rejected&gt;" type="failed">acme/web: Fix the &lt;flaky&gt; tests → failed in the agent&#39;s work (1 file, 18 min 5 s)&#10;&#10;Mogplex run failed (exit code 1)&#10;&#10;The agent finished, but delivery failed:&#10;fatal: &lt;rejected&gt;&#10;&#10;What to do now: Read what the agent said and did last, make the task more precise, then start again.&#10;&#10;Failure code: command_failed&#10;&#10;Task:&#10;Fix the &lt;flaky&gt; tests&#10;&#10;What the agent said last:&#10;I &amp; you&#10;&#10;Last lines of the log:&#10;12:00:00  started   External Mogplex run accepted&#10;12:03:00  started   Harness run started: codex&#10;12:04:00  log       Synchronized mogplex/external/70a41ec8-9562673e&#10;12:05:00  status&#10;12:17:00  log       Pull request ready&#10;12:18:00  finished  Harness run finished</failure>
+      <failure message="The agent finished, but delivery failed: fatal: &lt;rejected&gt;" type="failed">acme/web: Fix the &lt;flaky&gt; tests → failed in the agent&#39;s work (1 file, 18 min 5 s)&#10;&#10;Mogplex run failed (exit code 1)&#10;&#10;The agent finished, but delivery failed:&#10;fatal: &lt;rejected&gt;&#10;&#10;What to do now: Read what the agent said and did last, make the task more precise, then start again.&#10;&#10;Failure code: command_failed&#10;&#10;Task:&#10;Fix the &lt;flaky&gt; tests&#10;&#10;Last message of the agent:&#10;I &amp; you&#10;&#10;Last lines of the log:&#10;12:00:00  started   External Mogplex run accepted&#10;12:03:00  started   Harness run started: codex&#10;12:04:00  log       Synchronized mogplex/external/70a41ec8-9562673e&#10;12:05:00  status&#10;12:17:00  log       Pull request ready&#10;12:18:00  finished  Harness run finished</failure>
     </testcase>
     <testcase classname="Mogplex run" name="Phase queue" time="180.000"/>
     <testcase classname="Mogplex run" name="Phase agent" time="60.500">
@@ -77,7 +77,7 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
     ["success", "success", null, ...phases],
     ["failed", "failed", "Mogplex run failed (exit code 1)", ...phases],
     ["cancelled", "error", "Mogplex run was cancelled (exit code 3)", ...phases],
-    ["awaiting_input", "error", "Mogplex run waits for a person (exit code 4)", ...phases],
+    ["awaiting_input", "error", "Mogplex run waits for an answer (exit code 4)", ...phases],
     ["deadline", "error", "Mogplex run did not finish in time (exit code 124)", ...phases],
     ["interrupted", "error", "Following the Mogplex run was interrupted (exit code 143)", ...phases],
     ["started", "skipped", "Mogplex run started, not followed (exit code 0)", ...phases],

@@ -41,7 +41,7 @@ Follow it again:
 
 </details>
 
-### What the agent said last
+### Last message of the agent
 
  \`\`\`text
  Fixed. **Look** at it.
@@ -121,7 +121,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Pull request | none reported |",
       "| Start | attached to a run started earlier |",
       "| Took | 18 min 1 s |",
-      "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
+      "| Events | 200 seen; some were missed; the feed is full, later ones cannot be seen |",
     ]
   ) expect(markdown).toContain(`${row}\n`);
 });
@@ -231,7 +231,7 @@ test("renderMarkdown() has the facts of an automation run, and no row for what i
 test("renderMarkdown() says what failed and why under the heading, and what to do below", () => {
   const error = {
     attempted: "start run",
-    why: "the token may not do this (HTTP 403)",
+    why: "the token is not allowed to do this (HTTP 403)",
     value: null,
     advice: 'it needs the scope "write"; see | Settings',
     code: null,
@@ -251,7 +251,7 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
 The ${started} was not started (exit code 65).
 
  \`\`\`text
- Cannot start run: the token may not do this (HTTP 403)
+ Cannot start run: the token is not allowed to do this (HTTP 403)
  \`\`\`
 
 **What to do now:** \`it needs the scope "write"; see │ Settings\`

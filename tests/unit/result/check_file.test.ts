@@ -56,7 +56,7 @@ test("checkResultFile() names pointer and rule of each mistake, and never a valu
       '"/findings/1/line" must be of type integer (type)',
       '"/findings/1/line" must be at least 1 (minimum)',
       '"/findings/2" lacks the property "file" (required)',
-      '"/extra" is not permitted (schema)',
+      '"/extra" is not allowed (schema)',
     ],
   });
   expect(await check(FINDINGS, [])).toEqual({

@@ -69,10 +69,10 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
       '{"type": "object",\n  "propertys": {}}',
       '"schema.json:2:16" | the keyword "propertys" is not known | did you mean "properties"?',
     ],
-    ['{"a":1,"a":2}', '"schema.json:1:8" | a key is there twice'],
+    ['{"a":1,"a":2}', '"schema.json:1:8" | a key appears twice'],
     [
       { $schema: "http://json-schema.org/draft-04/schema#" },
-      '"schema.json:1:12" | the draft is not known | write one of https://json-schema.org/draft/2020-12/schema, ' +
+      '"schema.json:1:12" | the draft is unknown | write one of https://json-schema.org/draft/2020-12/schema, ' +
       "https://json-schema.org/draft/2019-09/schema, http://json-schema.org/draft-07/schema",
     ],
     [
@@ -92,7 +92,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
       { patternProperties: { "[": {} } },
       '"schema.json:1:27" | "[" must be a regular expression of JavaScript with the flag u',
     ],
-    [{ maxItems: -1 }, '"schema.json:1:13" | "maxItems" must be a whole number from 0'],
+    [{ maxItems: -1 }, '"schema.json:1:13" | "maxItems" must be a whole number, 0 or more'],
     [{ multipleOf: 0 }, '"schema.json:1:15" | "multipleOf" must be a number above 0'],
     [{ items: [{}] }, '"schema.json:1:10" | "items" must be one schema | write the list as "prefixItems"'],
     [
@@ -108,12 +108,12 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
       { $ref: "https://example.com/a#/b" },
       '"schema.json:1:9" | a reference must stay in the schema | write "#/…" and put what it needs below "$defs"',
     ],
-    [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" leads to no schema'],
-    [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" leads to no schema'],
-    [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself without an end'],
+    [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" does not lead to a schema'],
+    [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" does not lead to a schema'],
+    [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself endlessly'],
     [
       { $defs: { a: { allOf: [{ $ref: "#/$defs/a" }] } } },
-      '"schema.json:1:15" | the schema refers to itself without an end',
+      '"schema.json:1:15" | the schema refers to itself endlessly',
     ],
     [
       { properties: { a: { $id: "https://example.com/b" } } },

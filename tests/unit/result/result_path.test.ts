@@ -68,7 +68,7 @@ test("withResultTask() refuses a task that the service would refuse", () => {
 
 test("retryTask() asks for the file alone, and quotes the mistakes", () => {
   expect(retryTask("a.json", ['"/ok" must be of type boolean (type)'], { text: "{}" })).toStartWith(
-    "Fix the result file of this branch\n\nThe last commit of this branch was to contain a result file, and it is wrong:\n" +
+    "Fix the result file of this branch\n\nThe last commit of this branch should contain a result file, but the file is not valid:\n" +
       '- "/ok" must be of type boolean (type)\n\nChange nothing but this file.\n\nWhen you have finished,',
   );
 });

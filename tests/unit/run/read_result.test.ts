@@ -57,7 +57,7 @@ test("readResult() keeps fields that later versions add, and refuses a result th
     expect(() => readResult([JSON_FILE(JSON.stringify(rest))])).toThrow(UsageError);
   }
   const other = JSON.stringify({ ...result, kind: "review" });
-  expect(() => readResult([JSON_FILE(other)])).toThrow("its kind is not known: review");
+  expect(() => readResult([JSON_FILE(other)])).toThrow("its kind is unknown: review");
 });
 
 test("readResult() reads the result file, and its value, from the text of result.json", () => {
@@ -70,7 +70,9 @@ test("readResult() reads the result file, and its value, from the text of result
   expect(read).toEqual({ ...result, events: [] });
   const other = JSON.parse(renderJson(result));
   other.resultFile.cause = "result-good";
-  expect(() => readResult([JSON_FILE(JSON.stringify(other))])).toThrow('the field "resultFile" has another type');
+  expect(() => readResult([JSON_FILE(JSON.stringify(other))])).toThrow(
+    'the field "resultFile" is missing or has the wrong type',
+  );
 });
 
 test("readResult() refuses files that are something else, and two of one kind", () => {

@@ -138,7 +138,7 @@ test("runJob() takes a deleted branch for unreadable, and a run without changes 
   const gone = world({ default: undefined });
   const { result } = await runJob(request(), gone.options());
   expect([result.exitCode, result.resultFile?.cause]).toEqual([69, "result-unreadable"]);
-  expect(result.reason).toContain("does not exist any more");
+  expect(result.reason).toContain("no longer exists");
   const same = world({ default: undefined, run: file('{"ok":1}') }, false);
   const { result: none } = await runJob(request(), same.options());
   expect([none.exitCode, none.resultFile?.cause, none.resultFile?.mistakes]).toEqual([
@@ -148,12 +148,12 @@ test("runJob() takes a deleted branch for unreadable, and a run without changes 
   ]);
 });
 
-test("runJob() names a link, a submodule, a folder and a pointer of Git LFS, also above the file", async () => {
+test("runJob() names a link, a submodule, a folder and a Git LFS pointer, also above the file", async () => {
   const refusals: [refusal: RepositoryFile, mistake: string][] = [
     [{ kind: "refused", why: "link", path: "answer.json" }, "it is a symbolic link"],
     [{ kind: "refused", why: "link", path: "above" }, '"above" is a symbolic link'],
     [{ kind: "refused", why: "submodule", path: "answer.json" }, "it is a submodule"],
-    [{ kind: "refused", why: "lfs", path: "answer.json" }, "it is a pointer of Git LFS"],
+    [{ kind: "refused", why: "lfs", path: "answer.json" }, "it is a Git LFS pointer"],
     [{ kind: "refused", why: "folder", path: "answer.json" }, "it is a folder"],
     [{ kind: "refused", why: "too large", path: "answer.json" }, "it is larger than 1 MB"],
   ];

@@ -70,7 +70,7 @@ test("start() warns of a variable that a template left in the prompt", async () 
     await start({ ...REQUEST, prompt }, { client, clock, env: () => undefined, identity: JOB, onNotice });
     expect(client.heard.length).toBe(1);
   }
-  expect(said.map((message) => /has (\S+) in it/.exec(message)?.[1])).toEqual(["$TARGET_DIR", "$STAGE"]);
+  expect(said.map((message) => /contains (\S+), which/.exec(message)?.[1])).toEqual(["$TARGET_DIR", "$STAGE"]);
 });
 
 test("start() starts a run under the derived key, and tells of it at once", async () => {
@@ -259,7 +259,7 @@ test("start() throws at once when the slot comes after the deadline, and says wh
   const { result, slept } = await tried([limited(7_200_000)], { timeoutMs: 600_000 });
   expect(result).toBeInstanceOf(RateLimitedError);
   expect(exitCodeFor(result)).toBe(75);
-  expect(result.message).toContain("it would work from 2026-09-01T02:00:00.000Z on");
+  expect(result.message).toContain("the start would work from 2026-09-01T02:00:00.000Z on");
   expect(slept).toEqual([]);
 });
 
@@ -279,7 +279,7 @@ test("start() and triggerAutomation() end with 69 or 75 when the service names a
         expect([after, exitCodeFor(error), error.message]).toEqual([
           after,
           exitCode,
-          expect.stringContaining("the deadline comes first, it would not work before 2"),
+          expect.stringContaining("the deadline comes first, the start would not work before 2"),
         ]);
       }
     }

@@ -68,8 +68,8 @@ function ignored(why: string): Notice[] {
   return [{ kind: "text", message: `state file "${PATH}" is ignored: ${why}` }];
 }
 
-const NOT_OURS = ignored("it was not written, or not as it is now, by a job with this token");
-const NO_STATE = ignored("its content is not that of a state file");
+const NOT_OURS = ignored("it was not written by a job with this token, or was changed since");
+const NO_STATE = ignored("it is not a state file");
 
 type Json = Record<string, unknown>;
 
@@ -193,7 +193,7 @@ test("readState() ignores a file without a proof, or with that of another token,
 test("readState() ignores a file of an unknown schema, and says so", () => {
   const { left, ...fields } = parts(FOLLOWING).content;
   const old = JSON.stringify({ ...fields, schema: 1, proof: "0".repeat(64), left });
-  const why = "its content is not that of a state file";
+  const why = "it is not a state file";
   expect(read(old)).toEqual({ claims: undefined, state: undefined, notices: ignored(why) });
 });
 

@@ -101,7 +101,7 @@ test("StateWriter.begin() throws UsageError when the directory is not known outs
   expect(files.written).toEqual([]);
 });
 
-test("StateWriter.update() says once that the file cannot be written any more, and goes on", () => {
+test("StateWriter.update() says once that the file can no longer be written, and goes on", () => {
   const { files, writer, notices } = begun();
   files.writeFile = () => {
     throw new Error("disk full");

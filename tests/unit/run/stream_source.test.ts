@@ -235,7 +235,7 @@ test("follow() never opens a stream again after an event that ends the run", asy
   ]);
 });
 
-test("follow() ends with awaiting input for a run that waits for a person", async () => {
+test("follow() ends with awaiting input for a run that waits for an answer", async () => {
   const { said } = await streamed("awaiting-input").follow();
   expect(said.slice(-3)).toEqual(["finished", "[awaiting_input]", "end awaiting_input"]);
 });

@@ -20,7 +20,7 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
     "✅ Mogplex run succeeded",
     "❌ Mogplex run failed",
     "🚫 Mogplex run was cancelled",
-    "⏳ Mogplex run waits for a person",
+    "⏳ Mogplex run waits for an answer",
     "⏳ Mogplex run did not finish in time",
     "🚫 Following the Mogplex run was interrupted",
     "🚀 Mogplex run started, not followed",

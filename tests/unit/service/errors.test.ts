@@ -133,7 +133,7 @@ test("an answer that is not the API's is described by status, content type, requ
   });
   expect((await failure(answer)).message).toBe(
     `Cannot read run "${RUN_ID}": the answer is not the API's (HTTP 404, content type "text/html", request id "r-1"): ` +
-      `"<html>${"x".repeat(154)}…"; check MOGPLEX_URL and what lies between`,
+      `"<html>${"x".repeat(154)}…"; check MOGPLEX_URL and the network in between`,
   );
 });
 
@@ -153,7 +153,7 @@ test("a forbidden call advises no scope when the service refuses for another rea
   const { client } = scripted([bad(403, "FORBIDDEN", "This automation cannot run on this repository.")]);
   const trigger = await thrown(client.triggerAutomation(RUN_ID, { repoId: REPO_ID }, { idempotencyKey: "k" }));
   expect(trigger.message).toContain("see which repositories the automation permits");
-  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("see what the token may do");
+  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("see what the token can do");
   expect(trigger.message).not.toContain("the scope");
 });
 
@@ -175,7 +175,7 @@ test("a key conflict names the key and what to do", async () => {
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
   expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
-  expect(error.message).toContain("or a key part for each of the jobs");
+  expect(error.message).toContain("or a key part for each job");
   expect(sent.length).toBe(1);
 });
 

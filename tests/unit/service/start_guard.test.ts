@@ -91,7 +91,7 @@ test("startRun() throws StartUnknownError with the key when no attempt told whet
     const error = await thrown(client.startRun(REQUEST, KEY, { maxAttempts: 3 })) as StartUnknownError;
     expect(error).toBeInstanceOf(StartUnknownError);
     expect(error.idempotencyKey).toBe("key-1");
-    expect(error.message).toStartWith("Cannot tell whether the run was started: ");
+    expect(error.message).toStartWith("Cannot determine whether the run was started: ");
     expect(error.message).toContain(`idempotency key "key-1"`);
     expect([error.exitCode, dropInExitCode(error)]).toEqual([69, 1]);
     expect(error.cause).toBeInstanceOf(step instanceof Error ? NetworkError : UnavailableError);

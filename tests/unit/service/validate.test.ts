@@ -73,11 +73,11 @@ test("validateStartRequest() measures the prompt after trimming, in UTF-16 units
 
 test("validateStartRequest() names the character of a branch that the service refuses", () => {
   expect(refusal({ baseBranch: "dependabot/npm_and_yarn/@types/node-20" })).toContain(
-    `the character "@" is not permitted`,
+    `the character "@" is not allowed`,
   );
-  expect(refusal({ workingBranch: "größe" })).toContain(`the character "ö" is not permitted`);
-  expect(refusal({ workingBranch: "a😀" })).toContain(`the character "😀" is not permitted`);
-  expect(refusal({ baseBranch: "a\nb" })).toContain(`the character "\\n" is not permitted`);
+  expect(refusal({ workingBranch: "größe" })).toContain(`the character "ö" is not allowed`);
+  expect(refusal({ workingBranch: "a😀" })).toContain(`the character "😀" is not allowed`);
+  expect(refusal({ baseBranch: "a\nb" })).toContain(`the character "\\n" is not allowed`);
   expect(refusal({ baseBranch: "HEAD" })).toContain("HEAD");
 });
 
@@ -90,10 +90,10 @@ test("validateStartRequest() throws an error in parts", () => {
     }
   };
   expect(thrown({ baseBranch: "a@b" })).toMatchObject({
-    message: 'Cannot use base branch because the character "@" is not permitted: "a@b"; ' +
+    message: 'Cannot use base branch because the character "@" is not allowed: "a@b"; ' +
       'the service accepts letters, digits, "_", ".", "/" and "-"',
     attempted: "use base branch",
-    why: 'the character "@" is not permitted',
+    why: 'the character "@" is not allowed',
     value: '"a@b"',
     advice: 'the service accepts letters, digits, "_", ".", "/" and "-"',
   });

@@ -56,7 +56,7 @@ test("sendSpans() says in one sentence what went wrong, and needs at most its ti
     [() => new Promise(() => {}), "Cannot send the trace: no complete answer within 2 seconds"],
     [
       () => Response.json({ partialSuccess: { rejectedSpans: "2" } }),
-      "Cannot send the trace whole: the collector refused 2 of the spans",
+      "Cannot send the trace completely: the collector refused 2 of the spans",
     ],
   ];
   for (const [answer, sentence] of cases) {

@@ -93,7 +93,7 @@ test("trap 27: the error about a legal Git branch that the service refuses names
   const error = await thrown(
     client.startRun({ ...REQUEST, baseBranch: "dependabot/npm_and_yarn/@types/node-20" }, freshKey()),
   );
-  expect(error.message).toContain(`the character "@" is not permitted`);
+  expect(error.message).toContain(`the character "@" is not allowed`);
 });
 
 test("trap 28: an absolute root directory is accepted, and made relative", async () => {

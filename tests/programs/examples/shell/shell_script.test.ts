@@ -70,7 +70,7 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
     (s) => ({ MOGPLEX_API_KEY: s.readOnlyToken }),
     65,
     2,
-    "the token may not do this (HTTP 403)",
+    "the token is not allowed to do this (HTTP 403)",
   ],
   ["no repository", () => ({ MOGPLEX_REPO_ID: "" }), 2, 0, "it must be owner/name, or the id of a repository"],
   ["an unknown name", () => ({ MOGPLEX_REPO_ID: "acme/we" }), 2, 1, "has none of that name, or several"],
@@ -217,7 +217,7 @@ shell(
       const [run] = stand.runs();
       expect([code, run?.status]).toEqual([124, "streaming"]);
       expect(stdout).toEndWith(
-        `the run has not ended in time and continues (exit code 124); run ${run?.id}\n`,
+        `the run did not finish in time and continues (exit code 124); run ${run?.id}\n`,
       );
       expect(stand.slept().reduce((sum, seconds) => sum + seconds, 0)).toBe(90);
     }),

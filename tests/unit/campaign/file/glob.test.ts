@@ -44,12 +44,12 @@ test("matchesGlob() ends when a glob has many stars that nearly fit", () => {
   expect(matchesGlob(`${"*a".repeat(120)}b`, "a".repeat(200))).toBe(false);
 });
 
-test("globProblem() names what is not permitted, and what an owner alone is to be", () => {
+test("globProblem() names what is not allowed, and what an owner alone is to be", () => {
   expect(globProblem("acme/legacy-*")).toBeUndefined();
   expect(globProblem("**/web")).toBeUndefined();
   expect(globProblem("acme")).toContain('for all of acme write "acme/*"');
-  expect(globProblem("acme/{a,b}")).toContain('the character "{" is not permitted');
-  expect(globProblem("a b/c")).toContain('the character " " is not permitted');
+  expect(globProblem("acme/{a,b}")).toContain('the character "{" is not allowed');
+  expect(globProblem("a b/c")).toContain('the character " " is not allowed');
   expect(globProblem("")).toContain("it must be a name or a glob of names");
   expect(globProblem("a/b/c")).toContain('it needs one "/"');
 });

@@ -66,7 +66,7 @@ test.each(["../secret.md", "outside.md", "up/secret.md", "tasks/../../secret.md"
   async (name) => {
     const path = name.replace(/^\.\//, "");
     expect(await outcome(`prompt-file: ${name}\n${WEB}`)).toBe(
-      `campaigns/campaign.yaml:3:14: prompt-file: "campaigns/${path}" leads out of the folder of the campaign file; move it there, or permit it by --allow-outside`,
+      `campaigns/campaign.yaml:3:14: prompt-file: "campaigns/${path}" leads out of the folder of the campaign file; move it there, or allow it with --allow-outside`,
     );
     expect(await outcome(`prompt-file: ${name}\n${WEB}`, true)).toEqual([`campaigns/${path}`]);
   },
@@ -90,7 +90,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
   const text =
     "prompt: x\nexclude-file: ../secret.md\nrepositories: [{ file: tasks }, { file: large.txt }, { file: no.txt }]";
   expect(await outcome(text)).toBe([
-    'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" leads out of the folder of the campaign file; move it there, or permit it by --allow-outside',
+    'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" leads out of the folder of the campaign file; move it there, or allow it with --allow-outside',
     "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not an ordinary file",
     "campaigns/campaign.yaml:5:41: repositories[1].file: the file cannot be read: it is larger than 16777216 bytes",
     "campaigns/campaign.yaml:5:62: repositories[2].file: the file does not exist; give its path as it is seen from the folder of the campaign file",
@@ -109,8 +109,8 @@ test("readCampaignFile() reads names and globs of exclude-file, and adds them to
   expect((await readCampaignFile(path, io)).file.exclude).toEqual(["*/docs", "acme/web", "acme/legacy-*"]);
   writeFileSync(join(folder, "no.list"), "acme\n[x]\n");
   expect(await outcome(`prompt: x\n${WEB}\nexclude-file: no.list`)).toBe([
-    'campaigns/no.list:1:1: exclude-file: it is "acme"; it must be a name or a glob of names, as in acme/legacy-* or */docs; for all of acme write "acme/*"; one a line',
-    'campaigns/no.list:2:1: exclude-file: it is "[x]"; it must be a name or a glob of names, as in acme/legacy-* or */docs; the character "[" is not permitted, only *, ** and ? are special; one a line',
+    'campaigns/no.list:1:1: exclude-file: it is "acme"; it must be a name or a glob of names, as in acme/legacy-* or */docs; for all of acme write "acme/*"; one per line',
+    'campaigns/no.list:2:1: exclude-file: it is "[x]"; it must be a name or a glob of names, as in acme/legacy-* or */docs; the character "[" is not allowed, only *, ** and ? are special; one per line',
   ].join("\n"));
 });
 

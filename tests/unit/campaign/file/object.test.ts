@@ -142,7 +142,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
     "limits.parallel: it is the number 9; it must be a whole number from 1 to 3",
     'limits.runTimeot: there is no such key; did you mean "runTimeout"?',
     'nme: there is no such key; did you mean "name"?',
-    'repositories[2]: "acme/web" is there twice, first in repositories[0]; remove one of the two',
+    'repositories[2]: "acme/web" appears twice, first in repositories[0]; remove one of the two',
     'prompt: there is no variable "tiket"; give it in variables, or write {{{{ for the text {{; did you mean "{{ ticket }}"?',
   ]);
 });
@@ -184,7 +184,7 @@ test("readCampaignObject() names keys as an object has them in every message, an
     'runTimeout: there is no such key; did you mean "limits.runTimeout"?',
     "prompt: it is missing; give the task as prompt or as promptFile",
     "notify.webhookVariable: its name must begin with CAMPAIGN_ or MOGPLEX_WEBHOOK, so that a file cannot send any other " +
-    'secret of the job; rename it, or permit it by the option webhookVariable: "HOOK"',
+    'secret of the job; rename it, or allow it with the option webhookVariable: "HOOK"',
   ]);
 });
 
@@ -201,7 +201,7 @@ test("a mistake in an object has no file, line or column", async () => {
 
 /** Mistakes of a text alone: its syntax, words with two readings, forms of numbers, comments. */
 const OF_TEXT =
-  /readers of YAML|comment|uplicate|quotes|blank|"- "|not permitted|is no key|plain digits|line|ordinary spaces|expected|merge|anchor/;
+  /YAML readers|comment|uplicate|quotes|blank|space after|"- "|not allowed|is not a key|plain digits|line|ordinary spaces|expected|merge|anchor/;
 
 /** Wrong files that an object can be like. */
 const SAME = WRONG_FILES.flatMap(({ name, text, files = {}, mistakes }) => {

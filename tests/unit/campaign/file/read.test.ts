@@ -178,7 +178,7 @@ test("readCampaignFile() reads, skips or refuses the list of standard input as i
     "4:24 repositories[0].file: only plan reads standard input; write the list into a file",
   ]);
   expect(await mistakesOf(text, { input: "acme/one\nacme one", stdin: "read" })).toEqual([
-    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); one a line',
+    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); one per line',
   ]);
 });
 
@@ -198,9 +198,9 @@ test("readCampaignFile() puts every mistake into one error, in the order of file
     'c.yaml:2:7: name: it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
     "c.yaml:3:14: prompt-file: the file does not exist; give its path as it is seen from the folder of the campaign file",
     'c.yaml:4:16: repositories[0]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of an owner write { query: acme/ }',
-    'c.yaml:5:9: branch: it becomes "x y": the character " " is not permitted; allowed are letters, digits, "_", ".", "/" and "-"',
+    'c.yaml:5:9: branch: it becomes "x y": the character " " is not allowed; use letters, digits, "_", ".", "/" and "-"',
     'c.yaml:6:10: agent.harnes: there is no such key; did you mean "harness"?',
-    'list.txt:2:1: repositories[1].file: "acme/web" is there twice, first in list.txt:1:1; remove one of the two',
+    'list.txt:2:1: repositories[1].file: "acme/web" appears twice, first in list.txt:1:1; remove one of the two',
   ]);
 });
 

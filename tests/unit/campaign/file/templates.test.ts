@@ -44,7 +44,7 @@ test("templateProblems() names place and nearest name when a variable is unknown
       offset: 15,
       length: 14,
       message:
-        'there is no variable "zzzzzzzz"; give it in variables, or write {{{{ for the text {{; known are ticket, root',
+        'there is no variable "zzzzzzzz"; give it in variables, or write {{{{ for the text {{; valid names are ticket, root',
     },
   ]);
 });
@@ -55,7 +55,7 @@ test.each(["{{", "{{ }}", "{{ a b }}", "{{ a", "{{{ a }}", "{{ 1a }}", "{{\na }}
     const [problem, ...others] = templateProblems(text, ["a"]);
     expect(others).toEqual([]);
     expect(problem?.offset).toBe(text.indexOf("{{"));
-    expect(problem?.message).toEndWith("is no variable; write {{ name }}, or {{{{ for the text {{");
+    expect(problem?.message).toEndWith("is not a variable; write {{ name }}, or {{{{ for the text {{");
     expect(renderTemplate(text.replace("{{", "{{{{"), {})).toBe(text);
   },
 );

@@ -25,7 +25,7 @@ test.each([
   ["", "it must be days, times and a time zone"],
   ["Mon", "it must be days, times and a time zone"],
   ["20:00-06:00", '"daily" means all of them'],
-  ["Mon 20:00", "the times are two, as in 20:00-06:00"],
+  ["Mon 20:00", "two times are needed, as in 20:00-06:00"],
   ["Mon 20:00-06:00 Europe/Vienna UTC", "it must be days, times and a time zone"],
   [
     "Monday 08:00-09:00",
@@ -33,10 +33,10 @@ test.each([
   ],
   ["Mon-Wed-Fri 08:00-09:00", "a range of days has two days"],
   ["Mon, 08:00-09:00", 'there is no day ""'],
-  ["Mon 08:00-09:60", '"09:60" is no time of day'],
-  ["Mon 24:00-01:00", '"24:00" is no time of day'],
-  ["Mon 08:00-24:01", '"24:01" is no time of day'],
-  ["Mon 8-9", '"8" is no time of day'],
+  ["Mon 08:00-09:60", '"09:60" is not a time of day'],
+  ["Mon 24:00-01:00", '"24:00" is not a time of day'],
+  ["Mon 08:00-24:01", '"24:01" is not a time of day'],
+  ["Mon 8-9", '"8" is not a time of day'],
   ["Mon 08:00-08:00", "it begins and ends at the same time; for a whole day write 00:00-24:00"],
   [
     "Mon 08:00-09:00 Europe/Viena",

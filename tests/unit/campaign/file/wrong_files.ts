@@ -8,7 +8,7 @@ const TASKS: readonly WrongFile[] = [
     name: "both tasks",
     text: fileWith({ file: "prompt-file: task.md" }),
     files: { "task.md": "x" },
-    mistakes: [["5:1 prompt-file", "prompt and prompt-file exclude each other; remove one of them"]],
+    mistakes: [["5:1 prompt-file", "prompt and prompt-file cannot be used together; remove one of them"]],
   },
   {
     name: "blank task",
@@ -25,7 +25,7 @@ const TASKS: readonly WrongFile[] = [
     mistakes: [
       ["4:7 prompt", 'did you mean "{{ ticket }}"?'],
       ["5:24 prompt", 'did you mean "{{ root }}"?'],
-      ["7:13 title", "known are ticket, campaign, repository.name"],
+      ["7:13 title", "valid names are ticket, campaign, repository.name"],
     ],
   },
   {
@@ -37,7 +37,7 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "no variable",
     text: fileWith({ prompt: "prompt: 'Fix {{ a b }} and {{'" }),
-    mistakes: [["3:14 prompt", "write {{ name }}, or {{{{ for the text {{"], ["3:28 prompt", "is no variable"]],
+    mistakes: [["3:14 prompt", "write {{ name }}, or {{{{ for the text {{"], ["3:28 prompt", "is not a variable"]],
   },
   {
     name: "variable of some entries",
@@ -74,9 +74,9 @@ const TASKS: readonly WrongFile[] = [
     name: "a merge conflict",
     text: fileWith({ name: "<<<<<<< ours\nname: fix\n=======\nname: fox\n>>>>>>> theirs" }),
     mistakes: [
-      ["2:1 <<<<<<<", "this line is left of a merge conflict; keep one of the two parts"],
-      ["4:1 =======", "this line is left of a merge conflict"],
-      ["6:1 >>>>>>>", "this line is left of a merge conflict"],
+      ["2:1 <<<<<<<", "this line is left over from a merge conflict; keep one of the two parts"],
+      ["4:1 =======", "this line is left over from a merge conflict"],
+      ["6:1 >>>>>>>", "this line is left over from a merge conflict"],
       ["7:1 prompt", "this is not YAML"],
     ],
   },
@@ -127,7 +127,7 @@ const ENTRIES: readonly WrongFile[] = [
     '[{ repo: acme/web, base-branch: a b, root: ../x }, { query: "a*" }, { repo: 1 }]',
     [
       "4:47 repositories[0].base-branch",
-      'the character " " is not permitted',
+      'the character " " is not allowed',
     ],
     ["4:58 repositories[0].root", "give a directory inside the repository"],
     ["4:75 repositories[1].query", "a query is a prefix; use * and ? in exclude only"],
@@ -141,10 +141,10 @@ const ENTRIES: readonly WrongFile[] = [
     "[acme/web, Acme/WEB, { query: a }, { query: A }, { repo: acme/web, root: ./x/ }, { repo: acme/web, root: x }]",
     [
       "4:26 repositories[1]",
-      "is there twice, first in c.yaml:4:16; remove one of the two",
+      "appears twice, first in c.yaml:4:16; remove one of the two",
     ],
-    ["4:50 repositories[3]", 'the query "A" is there twice'],
-    ["4:96 repositories[5]", '"acme/web" "x" is there twice'],
+    ["4:50 repositories[3]", 'the query "A" appears twice'],
+    ["4:96 repositories[5]", '"acme/web" "x" appears twice'],
   ),
 ];
 

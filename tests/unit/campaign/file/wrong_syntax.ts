@@ -22,23 +22,23 @@ export const SYNTAX: readonly WrongFile[] = [
   },
   extra("anchor and alias", "exclude: &a [acme/x]\nbranch: *a", [
     "5:10 exclude",
-    'an anchor ("&a") is not permitted; remove it',
-  ], ["6:9 branch", 'an alias ("*a") is not permitted; write the value itself']),
+    'an anchor ("&a") is not allowed; remove it',
+  ], ["6:9 branch", 'an alias ("*a") is not allowed; write the value itself']),
   extra("glob without quotes", "exclude: [*-legacy]", [
     "5:11 exclude[0]",
-    'an alias ("*-legacy") is not permitted; write the value itself, or put a text that begins with "*" in quotes',
+    'an alias ("*-legacy") is not allowed; write the value itself, or put a text that begins with "*" in quotes',
   ]),
   extra("anchor of a map", "limits: &l\n  parallel: 1", ["5:9 limits", 'an anchor ("&l")']),
   extra("merge key", "limits: { <<: x }", [
     "5:11 limits",
-    "a merge key (<<) is not permitted; write the keys themselves",
+    "a merge key (<<) is not allowed; write the keys themselves",
   ]),
-  extra("tag", "round: !!str 2026", ["5:8 round", 'a tag ("!!str") is not permitted; remove it']),
-  extra("own tag", "branch: !env BRANCH", ["5:9 branch", 'a tag ("!env") is not permitted']),
+  extra("tag", "round: !!str 2026", ["5:8 round", 'a tag ("!!str") is not allowed; remove it']),
+  extra("own tag", "branch: !env BRANCH", ["5:9 branch", 'a tag ("!env") is not allowed']),
   {
     name: "directive",
     text: `%YAML 1.1\n---\n${fileWith({})}`,
-    mistakes: [["1:1 ", "a directive (a line that begins with %) is not permitted; remove it"]],
+    mistakes: [["1:1 ", "a directive (a line that begins with %) is not allowed; remove it"]],
   },
   extra("second document", "---\nversion: 1", [
     "5:1 ",
@@ -67,7 +67,7 @@ export const SYNTAX: readonly WrongFile[] = [
   extra("escape", 'title: "a\\q"', ["5:10 title", "no such escape exists in double quotes"]),
   extra("list behind its key", "exclude: - acme/x", ["5:10 exclude", "a list begins on the line of its key"]),
   extra("text behind a bar", "title: |text\n  more", ["5:9 title", 'there is text after "|" or ">"']),
-  extra("control character", "title: a\x07b", ["5:9 ", "the control character U+0007 is not permitted; remove it"]),
+  extra("control character", "title: a\x07b", ["5:9 ", "the control character U+0007 is not allowed; remove it"]),
   {
     name: "carriage returns",
     text: "version: 1\rname: fix",
@@ -78,15 +78,15 @@ export const SYNTAX: readonly WrongFile[] = [
     "a key begins with the blank U+00A0; indent with ordinary spaces",
   ]),
   { name: "nested too deeply", text: `a: ${"[".repeat(50)}`, mistakes: [["1:24 ", "nested more than 20 levels deep"]] },
-  extra("list as a key", "? [a]\n: b", ["5:3 ", "a list or a map stands where a key is expected"]),
+  extra("list as a key", "? [a]\n: b", ["5:3 ", "there is a list or a map where a key is expected"]),
   extra("empty key", ": b", ["5:1 ", "there is no key before the colon"]),
   extra("proto", "__proto__: { name: x }", ["5:1 __proto__", 'there is no key "__proto__"; remove it']),
   extra("constructor", "constructor: x", ["5:1 constructor", "there is no such key"]),
-  { name: "a text", text: "version:1\n", mistakes: [["1:1 ", "write a blank after the colon of a key"]] },
+  { name: "a text", text: "version:1\n", mistakes: [["1:1 ", "write a space after the colon of a key"]] },
   {
     name: "a list",
     text: "- version: 1\n",
-    mistakes: [["1:1 ", "it must be a map with keys of these: $schema, version, name"]],
+    mistakes: [["1:1 ", "it must be a map with these keys: $schema, version, name"]],
   },
   {
     name: "comma missing in JSON",

@@ -34,16 +34,16 @@ export const VALUES: readonly WrongFile[] = [
   extra("round with a zero", "round: 0123", ["5:8 round", 'put it in quotes: "0123"']),
   extra("round as a date", "round: 2026-12-01", [
     "5:8 round",
-    'readers of YAML take for a date; put it in quotes: "2026-12-01"',
+    'YAML readers take for a date; put it in quotes: "2026-12-01"',
   ]),
-  extra("branch on", "branch: on", ["5:9 branch", 'readers of YAML take for true or false; put it in quotes: "on"']),
+  extra("branch on", "branch: on", ["5:9 branch", 'YAML readers take for true or false; put it in quotes: "on"']),
   extra("branch 1:30", "branch: 1:30", ["5:9 branch", 'put it in quotes: "1:30"']),
   extra("title as nothing", "title: ~", ["5:8 title", "it has no value"]),
   extra("title of two lines", 'title: "a\\nb"', ["5:8 title", "it must be one line"]),
   extra("title that is too long", `title: ${"x".repeat(73)}`, ["5:8 title", "it has 73 characters"]),
   extra("title cut by a comment", "title: Fix issue #12", [
     "5:18 title",
-    'put the whole text in quotes, or write a blank after "#"',
+    'put the whole text in quotes, or write a space after "#"',
   ]),
   extra("NUL and half a pair", 'title: "a\\0"\nround: "\\ud800"', ["5:8 title", "NUL"], [
     "6:8 round",
@@ -53,7 +53,7 @@ export const VALUES: readonly WrongFile[] = [
     "5:36 agent.mode",
     'did you mean "AUTO"?',
   ]),
-  extra("agent as a text", "agent: codex", ["5:8 agent", "it must be a map with keys of these: harness, mode"]),
+  extra("agent as a text", "agent: codex", ["5:8 agent", "it must be a map with these keys: harness, mode"]),
   extra("mode of mogplex", "agent: { harness: mogplex, mode: AUTO }", ["5:34 agent.mode", "takes no mode; remove it"]),
   extra("changes with mogplex", "agent: { harness: mogplex }\nsuccess: { require: changes }", [
     "6:21 success.require",
@@ -106,7 +106,7 @@ export const VALUES: readonly WrongFile[] = [
       "5:11 windows[0]",
       'there is no day "Mo"; write Mon',
     ],
-    ["5:32 windows[1]", '"25:00" is no time of day'],
+    ["5:32 windows[1]", '"25:00" is not a time of day'],
     ["5:51 windows[2]", '"daily" means all of them'],
     [
       "5:66 windows[3]",
@@ -149,7 +149,7 @@ export const VALUES: readonly WrongFile[] = [
     extra(
       `notify with the variable ${name}, which a file may not have sent by itself`,
       `notify: { webhook-variable: ${name}, host: hooks.slack.com, on: [done] }`,
-      ["5:29 notify.webhook-variable", `permit it by --webhook-variable ${name}`],
+      ["5:29 notify.webhook-variable", `allow it with --webhook-variable ${name}`],
     )
   ),
   ...["PATH", "MOGPLEX_URL", "https_proxy", "TRACEPARENT", "BUILD_URL"].map((name) =>
@@ -182,7 +182,7 @@ export const VALUES: readonly WrongFile[] = [
       "5:11 exclude[0]",
       'write "acme/*"',
     ],
-    ["5:17 exclude[1]", 'the character "[" is not permitted'],
+    ["5:17 exclude[1]", 'the character "[" is not allowed'],
     ["5:27 exclude[2]", "write owner/name"],
     [
       "5:65 exclude[3]",

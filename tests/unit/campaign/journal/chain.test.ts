@@ -81,7 +81,7 @@ test("Chain.read() says what is wrong with lines that are missing, doubled, move
   const lines = (await chained(BODIES)).map(({ line }) => line);
   const [one = "", two = "", three = "", four = ""] = lines;
   expect(await firstProblem(lines)).toBe("none");
-  expect(await firstProblem([one, one, two])).toBe("2 damaged: the line stands there twice");
+  expect(await firstProblem([one, one, two])).toBe("2 damaged: the line appears twice");
   expect(await firstProblem([one, three])).toBe("2 damaged: record 2 is missing before the line");
   expect(await firstProblem([three])).toBe("1 damaged: 2 records are missing before the line");
   expect(await firstProblem([one, two, one])).toBe("3 damaged: the line is record 1, where 3 belongs");

@@ -171,7 +171,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
       refused("the line was changed", `${TWO}:2`),
     ],
     [() => putLines(room, ONE, one.toSpliced(4, 1)), refused("record 5 is missing before the line", `${ONE}:5`)],
-    [() => putLines(room, ONE, one.toSpliced(4, 0, one[4] ?? "")), refused("the line stands there twice", `${ONE}:6`)],
+    [() => putLines(room, ONE, one.toSpliced(4, 0, one[4] ?? "")), refused("the line appears twice", `${ONE}:6`)],
     [() => putLines(room, ONE, one.slice(0, 990)), refused("10 records are missing before the line", `${TWO}:1`)],
     [() => putLines(room, ONE, [...one, ...two]), refused("the line belongs to segment 000002.ndjson", `${ONE}:1001`)],
     [() => room.files.put(ONE, one.join("\n").slice(0, -9)), refused("the segment is cut", `${ONE}:1000`)],
@@ -183,7 +183,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
         putLines(room, ONE, one.slice(0, 3));
         room.files.put(TWO, "");
       },
-      refused("the segment before it has not all of its records", TWO),
+      refused("the segment before it lacks some of its records", TWO),
     ],
     [() => putLines(room, TWO, ["<<<<<<< HEAD", ...two]), refused("the line is cut", `${TWO}:1`)],
     [() => putLines(room, TWO, ["[]"]), refused("the line was changed", `${TWO}:1`)],

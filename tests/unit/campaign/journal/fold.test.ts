@@ -391,7 +391,7 @@ test("applyRecord() refuses records of items that the lock does not have", async
   ];
   for (const body of bodies) {
     await expect(after([body])).rejects.toThrow(
-      /^Cannot continue the campaign because the journal speaks of item ".*", which the lock does not have: "record 1"; restore/,
+      /^Cannot continue the campaign because the journal names item ".*", which the lock does not have: "record 1"; restore/,
     );
   }
 });

@@ -126,11 +126,11 @@ test("parseLock() tells a lock of another campaign or round, and one of a newer 
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
       'it belongs to campaign "replace-moment", round "2026-12", and the campaign file to campaign "replace-moment", round "2027-01"',
-      "keep each campaign and each round in a directory (--dir) or branch (--home) of its own",
+      "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'and the campaign file to campaign "other"; keep each campaign and each round in a directory (--dir) or branch (--home) of its own',
+    'and the campaign file to campaign "other"; keep each campaign and each round in its own directory (--dir) or branch (--home)',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
     refused("a newer version made it (schema 2)", "use that version, or a later one"),
@@ -145,7 +145,7 @@ test("parseLock() refuses a text that is not a lock, or that was changed by hand
     ["[]", "it is not an object"],
     ["{}", '"schema" (it has no value of its kind)'],
     [{ ...FULL, schema: 1e999 }, '"schema" (it has no value of its kind)'],
-    [{ ...FULL, campaign: "Ä" }, '"campaign" (it is no name of a campaign)'],
+    [{ ...FULL, campaign: "Ä" }, '"campaign" (it is not the name of a campaign)'],
     [{ ...FULL, origin: "https://mogplex.example/path" }, '"origin" (it is not an origin)'],
     [{ ...FULL, origin: "https://user:x@mogplex.example" }, '"origin" (it is not an origin)'],
     [{ ...FULL, origin: "file:///etc" }, '"origin" (it is not an origin)'],
@@ -164,7 +164,7 @@ test("parseLock() refuses a text that is not a lock, or that was changed by hand
       lockOf([one, { ...two, repositoryId: one.repositoryId.toUpperCase() }]),
       'two items are the same: "acme/r0@main" and "acme/r1@main"',
     ],
-    [lockOf([{ ...one, task: 1 }]), 'item "acme/r0@main" has task 1, which is not there'],
+    [lockOf([{ ...one, task: 1 }]), 'item "acme/r0@main" has task 1, which does not exist'],
   ];
   for (const [content, why] of cases) {
     const field = why.startsWith('"') || why === "it is not an object" ? `a field is not valid: ${why}` : why;
@@ -202,7 +202,7 @@ test("parseLock() compares the hash of each request that can be started with its
 test("parseLock() refuses an unknown time zone, and a task that would fill the memory", async () => {
   const [window] = FULL.windows;
   expect(await problemOf({ ...FULL, windows: [{ ...window, zone: "Mars/Base" }] })).toContain(
-    '"windows.0.zone" (it is no time zone that this program knows)',
+    '"windows.0.zone" (it is not a time zone that this program knows)',
   );
   const bomb = { ...FULL.tasks[0], prompt: "{{ a }}".repeat(100_000), variables: { a: "x".repeat(1_000_000) } };
   const requestHash = (task: LockTask, item: LockItem) => hashOfItem({ campaign: CAMPAIGN, round: ROUND }, task, item);

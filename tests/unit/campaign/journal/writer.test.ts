@@ -115,7 +115,7 @@ test("openDirHome() ends with an error for a chain of writer files that leads in
   room.files.put(WRITER, text);
   room.files.put(`c/writer.${"a".repeat(32)}.json`, text);
   expect(await opens(room, {})).toBe(
-    '75 Cannot write in "c": other processes take it again and again; try again later',
+    '75 Cannot write in "c": other processes keep taking it; try again later',
   );
 });
 
@@ -149,7 +149,7 @@ test("append() and writeLock() refuse with 75 once another process has taken ove
   room.clock.advance(6 * MINUTE);
   const other = await room.open();
   const lost =
-    '75 Cannot write in "c": another process has taken over, as this one did not touch its writer file for ' +
+    '75 Cannot write in "c": another process has taken over because this one did not touch its writer file for ' +
     "5 minutes; start the same command again: nothing is lost";
   expect(await failureOf(() => home.append([note("late")]))).toBe(lost);
   expect(await failureOf(() => home.readJournal(() => {}))).toBe(lost);

@@ -132,7 +132,7 @@ export function fakeForge(count: number): FakeForge {
 
   function placeOf(pull: FakePull, address: MergePlace["address"]): MergePlace {
     const unavailable = (what: string) =>
-      new MogplexError({ attempted: `${what} ${address.url}`, why: "GitHub is in trouble" }, "unavailable");
+      new MogplexError({ attempted: `${what} ${address.url}`, why: "GitHub has a problem" }, "unavailable");
     /** @param lost The answer to a write whose answer is lost; undefined throws. */
     // deno-lint-ignore require-await
     async function call<T>(what: string, act: () => T, lost?: T): Promise<T> {

@@ -91,7 +91,7 @@ test("`run` reports a closed gate at once, while runs are still at work", async 
   expect(view.counts).toMatchObject({ failed: 1, overdue: 2 });
 });
 
-test("a webhook is told that a campaign is stuck when only runs are left that wait for a person, and when the token is refused", async () => {
+test("a webhook is told that a campaign is stuck when only runs are left that wait for an answer, and when the token is refused", async () => {
   const asking = hooked({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later }, fine);
   const made = await waves(asking.world, asking.given, ["done", "waiting"]);
   expect(made.view.counts["needs-input"]).toBe(2);
@@ -147,7 +147,7 @@ test.each<[string, (init: RequestInit) => Response | Promise<Response>, string, 
     expect(new Set(calls.map(({ body }) => body.id)).size).toBe(1);
     const told = world.notices.filter((notice) => notice.includes("webhook"));
     const message =
-      `Cannot tell that the campaign is done: the webhook in CAMPAIGN_HOOK: ${words}; the next call tells it again`;
+      `Cannot notify anyone that the campaign is done: the webhook in CAMPAIGN_HOOK: ${words}; the next call tries again`;
     expect(told).toEqual(words === "" ? [] : [message, message]);
     const shown = JSON.stringify([world.notices, await world.records(), made.view]);
     for (const part of [SECRET, "aVerySecretPartOfThePath"]) expect(shown).not.toContain(part);
@@ -156,7 +156,7 @@ test.each<[string, (init: RequestInit) => Response | Promise<Response>, string, 
 
 test.each<[string, Record<string, string>, string]>([
   ["is not set", { CAMPAIGN_HOOK: "" }, "variable CAMPAIGN_HOOK is not set"],
-  ["is no address", { CAMPAIGN_HOOK: "hooks" }, "what variable CAMPAIGN_HOOK holds is no address"],
+  ["is no address", { CAMPAIGN_HOOK: "hooks" }, "the value of variable CAMPAIGN_HOOK is not an address"],
   ["is plain HTTP", { CAMPAIGN_HOOK: `http://${HOST}/x` }, "the address in CAMPAIGN_HOOK must begin with https://"],
   ["has credentials", { CAMPAIGN_HOOK: `https://a:b@${HOST}/x` }, "the address in CAMPAIGN_HOOK contains credentials"],
   [

@@ -14,7 +14,7 @@ const TWICE: readonly [what: string, repositories: unknown[]][] = [
 for (const [what, repositories] of TWICE) {
   test(`planCampaign() refuses one item that is there twice: ${what}`, async () => {
     const world = campaignWorld({ file: { repositories } });
-    expect(await failureOf(() => world.plan())).toMatch(/^2 .*(?:is there twice|the same item as another one)/s);
+    expect(await failureOf(() => world.plan())).toMatch(/^2 .*(?:appears twice|the same item as another one)/s);
     expect(await world.lock()).toBeUndefined();
   });
 }
@@ -25,7 +25,7 @@ test("planCampaign() refuses two rows of the service that are one repository in 
   if (second === undefined) throw new Error("no repository");
   second.full_name = project(1).replace("project", "Project");
   expect(await failureOf(() => world.plan())).toMatch(
-    /^2 .*several have this name, and none of them is the one to take/s,
+    /^2 .*several repositories have this name/s,
   );
 });
 

@@ -85,7 +85,7 @@ test("resolveEntries() tells every entry that cannot become an item, with its pl
     ],
     [
       "acme/odd",
-      'its base branch "dependabot/@types/node" is not accepted: the character "@" is not permitted',
+      'its base branch "dependabot/@types/node" is not accepted: the character "@" is not allowed',
       "give base-branch and root in the file, or rename it",
     ],
     ["acme/web", "it is the same item as another one in campaign.yml:7", "remove one of them"],
@@ -136,7 +136,7 @@ for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.to
         listingOf(...rows.filter((row) => row.root_directory !== null)),
       );
       expect([items, problems.map(({ why, advice }) => [why, advice])]).toEqual([[], [[
-        "several have this name, and none of them is the one to take",
+        "several repositories have this name",
         `give the id of one, with root: ${id(2)} (root "packages/ui") or ${id(3)} (root "docs")`,
       ]]]);
     }

@@ -14,7 +14,7 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
   const page = rendered(mixedView(100));
   expect(textsOf(page, "h1")).toEqual(["replace-moment"]);
   expect(textsOf(page, "header")[0]).toContain(
-    "running, needs attentionCampaign replace-moment, round 2026-12: 100 repositories. 3 runs at work",
+    "running, needs attentionCampaign replace-moment, round 2026-12: 100 repositories. 3 runs active",
   );
   expect(textsOf(page, "h2")).toEqual(["Needs attention", "Progress", "Finished over time", "Items"]);
   expect(textsOf(page, "h3")[0]).toStartWith("1 item: needs-input");

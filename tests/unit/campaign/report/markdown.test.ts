@@ -15,7 +15,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
   const lines = render(mixedView(100)).split("\n").filter((line) => line !== "");
   expect(lines.slice(0, 3)).toEqual([
     "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
-    "3 runs at work, 1 run waits for a person; the next start waits for the quota of starts an hour (30 of 30 used). " +
+    "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts an hour (30 of 30 used). " +
     "Next wave: 2026-12-01 14:05 UTC (in 12 min). **16 items did not succeed: see below what to do**.",
     "56 of 100 have ended: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
     "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 waiting. 34 pull requests; " +
@@ -119,10 +119,10 @@ test("renderCampaignMarkdown() shows the problem of the last step, the job's pag
   const text = render(viewOf([], { state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null }), {
     command,
     links,
-    problem: "Cannot advance campaign: this token belongs to another user",
+    problem: "Cannot advance campaign: this token belongs to a different user",
   });
   expect(text).toContain("There are no items.");
-  expect(text).toContain(" Cannot advance campaign: this token belongs to another user");
+  expect(text).toContain(" Cannot advance campaign: this token belongs to a different user");
   expect(text).toContain("[`https://ci.example/job/1`](<https://ci.example/job/1>)");
   expect(text).not.toContain("### Items");
   expect(text).toContain(`| As of | ${NOW.slice(0, 16).replace("T", " ")} UTC |`);

@@ -51,7 +51,7 @@ test("report junit of a campaign has a case for each item: red without a good en
     ["error", "needs-input: Should dates without a zone be read as UTC?"],
     ["error", "unknown: the run succeeded, but no event seen says whether there is a pull request"],
     ["error", "conflict: the idempotency key was used with another request (HTTP 409)"],
-    ["failed", "failed: The run failed, or did not bring what the file requires"],
+    ["failed", "failed: The run failed, or did not produce what the file requires"],
     ["failed", "overdue: run 3f0f6f0a-6f0e-4a7e-9a0b-000000000004 took longer than 60 min"],
     ["error", "cancelled: the run was cancelled by somebody else"],
     ["error", "invalid: the service does not know the repository, or hides it"],

@@ -62,7 +62,7 @@ scenarios:
   expect([code, view.state, world.starts.length]).toEqual([4, "gated", 2]);
 });
 
-test("a manual gate waits for a person, also after another try", async () => {
+test("a manual gate waits for an answer, also after another try", async () => {
   const world = campaignWorld({ count: 3, scenarios: FIRST_FAILS, file: { canary: { size: 1, gate: "manual" } } });
   expect((await world.run()).view.stateReason).toBe(`1 of 1 canary items did not succeed: ${project(1)} failed`);
   await world.decide(retryFailed);

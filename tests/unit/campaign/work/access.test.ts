@@ -16,7 +16,7 @@ test.each(WAYS)(
       expect(problem).toMatch(
         /^Cannot start acme\/project-0001: this token does not reach the repository, and none of 5 others/,
       );
-      expect(problem).toMatch(/belongs to another user than the one who planned.*use a token of that user/);
+      expect(problem).toMatch(/belongs to a different user than the one who planned.*use a token of that user/);
     }
     expect(world.runs()).toEqual([]);
     expect((await world.read()).lastError).toContain("this token does not reach the repository");
@@ -83,7 +83,7 @@ test.each(WAYS)(
     expect([code, view.state, view.counts.succeeded, view.counts.invalid]).toEqual([1, "done", 4, 1]);
     expect(verdicts(view)[project(2)]).toBe("invalid");
     expect(view.items[1]?.reason).toMatch(
-      /^the service does not have run "[^"]+" any more, nor its repository in its list: the repository was removed$/,
+      /^the service no longer has run "[^"]+", nor its repository in its list: the repository was removed$/,
     );
     expect(world.starts.length).toBe(5);
   },
@@ -117,7 +117,7 @@ test("lookAtRun() ends an item whose run is gone although its repository is list
   expect([code, verdicts(view)[project(1)], view.items[0]?.reason]).toEqual([
     1,
     "invalid",
-    expect.stringMatching(/^the service does not have run "[^"]+" any more, although it lists its repository$/),
+    expect.stringMatching(/^the service no longer has run "[^"]+", although it lists its repository$/),
   ]);
 });
 

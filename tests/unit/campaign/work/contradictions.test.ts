@@ -32,7 +32,7 @@ test("a run that the service gives to two starts is written for the first alone,
   };
   const { view, problem } = await world.advance();
   expect([problem, view.items.map(({ verdict }) => verdict)]).toEqual([null, ["running", "conflict"]]);
-  expect(view.items[1]?.reason).toMatch(/which is that of start 1 of acme\/project-0001@main:a$/);
+  expect(view.items[1]?.reason).toMatch(/which belongs to start 1 of acme\/project-0001@main:a$/);
   expect((await world.records()).filter(({ type }) => type === "started").length).toBe(1);
   // Every reader of the journal goes on.
   expect((await world.read()).state).toBe("running");

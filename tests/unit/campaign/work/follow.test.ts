@@ -78,7 +78,7 @@ test("followCampaign() recognizes a jump of the machine's clock", async () => {
 });
 
 test.each(["base", "later"] as const)(
-  "followCampaign() looks once a minute at runs that wait for a person and keep the rest from starting, on revision %s",
+  "followCampaign() looks once a minute at runs that wait for an answer and keep the rest from starting, on revision %s",
   async (revision) => {
     const world = campaignWorld({ count: 6, scenarios: "play: awaiting-input", revision: REVISIONS[revision] });
     const hours = (count: number) => world.run({ timeoutMs: count * 60 * MINUTE });

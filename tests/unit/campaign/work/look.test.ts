@@ -70,7 +70,7 @@ steps:
     scenarios: "play: awaiting-input",
     item: "needs-input",
     code: 4,
-    reason: "the run waits for a person: answer it in the app, or cancel it",
+    reason: "the run waits for an answer: answer it in the app, or cancel it",
     revision: "later",
   },
   {
@@ -154,7 +154,7 @@ for (const way of ["run", "advance"] as const) {
   });
 }
 
-test("the time in which a run waited for a person does not count against run-timeout", async () => {
+test("the time in which a run waited for an answer does not count against run-timeout", async () => {
   const revision = { ...REVISIONS.later, repairsRuns: false };
   const world = campaignWorld({ scenarios: "play: awaiting-input", file: ONE, revision });
   expect((await world.run()).code).toBe(4);
@@ -273,7 +273,7 @@ test("another user's token is refused by the first look, before anything is star
   for (const way of ["advance", "run"] as const) {
     const { code, problem } = await world[way]();
     expect(code).toBe(2);
-    expect(problem).toMatch(/this token belongs to another user .*use a token of that user; or begin a campaign/);
+    expect(problem).toMatch(/this token belongs to a different user .*use a token of that user; or begin a campaign/);
   }
   expect([started, world.starts.length]).toEqual([3, 3]);
   expect(await failureOf(() => world.read())).toBe("none");
@@ -287,7 +287,7 @@ test("another user's token is refused although no run is at work, before anythin
   world.token = world.otherToken();
   const { code, problem } = await world.advance();
   expect([code, started, world.starts.length]).toEqual([2, 2, 2]);
-  expect(problem).toContain("another user");
+  expect(problem).toContain("a different user");
   // The right token goes on.
   world.token = [...world.emulator.world.store.tokens.keys()][0] ?? "";
   expect((await world.run()).code).toBe(0);

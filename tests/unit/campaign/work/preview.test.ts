@@ -45,7 +45,7 @@ test("previewWave() starts nothing while a start has no answer, and then its pro
   expect((await world.preview()).view.counts.running).toBe(1);
 });
 
-test("previewWave() reads runs that wait for a person", async () => {
+test("previewWave() reads runs that wait for an answer", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
   expect(await world.preview()).toMatchObject({ reads: [id(1)], starts: [] });

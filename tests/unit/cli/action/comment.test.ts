@@ -139,7 +139,7 @@ test("what GitHub refuses is one line, and the verdict is what it would have bee
     const refused = githubServer("acme/web", "7");
     for (let times = 0; times < 5; times++) refused.faults.push({ match: /^POST/, fault: page(422) });
     const cases = [[readOnly, "in a pull request of a fork it may only read"], [none, "does not show the pull request"]]
-      .concat([[broken, "GitHub is in trouble"], [refused, "does not accept the comment"]]) as [GithubServer, string][];
+      .concat([[broken, "GitHub has a problem"], [refused, "does not accept the comment"]]) as [GithubServer, string][];
     for (const [github, words] of cases) {
       const { code, notes } = await comment({}, { github, scenario });
       expect([code, notes.length]).toEqual([scenario === "success" ? 0 : 1, 1]);

@@ -9,7 +9,7 @@ test("campaign advance makes one wave and ends with 0 while it goes on, with --e
   const world = cliWorld({ count: 4, runDuration: () => 20 * MINUTE });
   const first = await world.campaign("advance");
   expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: "" });
-  expect(first.stdout).toContain("Campaign replace-moment is running: 3 runs at work; the next start waits for a free");
+  expect(first.stdout).toContain("Campaign replace-moment is running: 3 runs active; the next start waits for a free");
   expect(first.stdout).toContain("next wave     2026-09-01 00:15 UTC (in 15 min), number 2\n");
   expect(first.stdout).toContain(`mogplex-ci campaign advance ${FILE} --dir DIR\n`);
   expect((await world.campaign("advance", ["--exit-status"])).code).toBe(75);
@@ -113,7 +113,7 @@ test("campaign advance after the end makes no request and needs no token", async
   expect(stdout).toContain("is done: its item succeeded");
 });
 
-test("campaign advance ends with 4 when only runs are left that wait for a person", async () => {
+test("campaign advance ends with 4 when only runs are left that wait for an answer", async () => {
   const world = cliWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.campaign("advance");
   await world.clock.sleep(MINUTE);
@@ -130,10 +130,10 @@ test("campaign advance with another user's token ends with 2, and the reports sa
   const { token } = world.emulator.control("addToken", { user: "other" });
   const { code, stderr, stdout } = await world.campaign("advance", [], { env: { MOGPLEX_API_KEY: String(token) } });
   expect(code).toBe(2);
-  expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* belongs to another user/);
+  expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* belongs to a different user/);
   // The error line is the last one, and the only one with the reason.
   expect(stdout).toMatch(/\n1 is open: 1 running\n$/);
-  expect(world.report("campaign.md")).toContain("belongs to another user");
+  expect(world.report("campaign.md")).toContain("belongs to a different user");
   // A later reader of the status sees it as well.
   expect((await world.campaign("status")).stdout).toContain("stopped by an error: Cannot read run");
 });

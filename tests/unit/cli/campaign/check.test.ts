@@ -51,7 +51,7 @@ test("campaign check takes addresses of repositories, and notes hosts that are n
     "note: the service knows repositories by their names; git.example.com in their addresses is not used\n",
   ]);
   const twice = await check(GOOD.replace(/repositories:.*/, "repositories: [acme/web, https://evil.example/acme/web]"));
-  expect([twice.code, twice.stdout]).toEqual([2, expect.stringContaining('"acme/web" is there twice')]);
+  expect([twice.code, twice.stdout]).toEqual([2, expect.stringContaining('"acme/web" appears twice')]);
 });
 
 test("campaign check prints every mistake on a line of its own and ends with 2", async () => {

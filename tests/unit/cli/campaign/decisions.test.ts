@@ -154,7 +154,7 @@ for (const [verb, args] of DECISIONS) {
 const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
   ["retry", [], /no item is named; give --failed, --cause WORD or --only GLOB/],
   ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item has a cause now/],
-  ["retry", ["--only", ""], /no item fits: ""; it must be a name or a glob/],
+  ["retry", ["--only", ""], /no item matches: ""; it must be a name or a glob/],
   ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
   ["skip", ["--reason", "x"], /no item is named/],
   ["approve", [], /no gate is closed/],
@@ -228,7 +228,7 @@ test("campaign retry --adopt-changes reads the files that the campaign file name
   const adopt = ["--failed", "--adopt-changes"];
   expect(await world.campaign("retry", adopt, { links })).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("permit it by --allow-outside"),
+    stderr: expect.stringContaining("allow it with --allow-outside"),
   });
   expect(await world.campaign("retry", [...adopt, "--allow-outside"], { links })).toMatchObject({
     code: 0,

@@ -36,7 +36,7 @@ test("LiveCampaign prints a line for each change in a log, and none for the stat
   campaign.close();
   expect(io.text.stdout).toBe(
     [
-      "campaign replace-moment is running: 2 runs at work; the next start waits for the quota of starts an hour (30 of 30 used)",
+      "campaign replace-moment is running: 2 runs active; the next start waits for the quota of starts an hour (30 of 30 used)",
       "13:53:00  failed       acme/service-2  exit 1 [redacted]  (20 min)",
       "13:53:00  running      acme/service-3  run 3f0f6f0a-6f0e-4a7e-9a0b-000000000003",
       "",
@@ -92,7 +92,7 @@ test("LiveCampaign prints a change of state with its reason", () => {
   campaign.update({ ...VIEWS[0] as CampaignView, state: "gated", stateReason: "1 of 3 canary items failed" });
   campaign.close();
   expect(io.text.stdout).toContain(
-    "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs at work, and nothing is started until somebody approves\n",
+    "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs active, and nothing is started until somebody approves\n",
   );
 });
 

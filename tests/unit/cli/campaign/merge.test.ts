@@ -46,7 +46,7 @@ test("campaign merge refuses contradictions, and exceptions without names outsid
   expect(await refused(["--at-most", "0"])).toMatch(/^2 .*from 1 to 10000/);
   expect(await refused(["--method", "octopus"])).toMatch(/^2 /);
   expect(await refused(["--cause", "red"])).toMatch(/^2 .*there is no such cause/);
-  expect(await refused(["--only", "other/*"])).toMatch(/^2 .*no item fits/);
+  expect(await refused(["--only", "other/*"])).toMatch(/^2 .*no item matches/);
 });
 
 test("campaign merge says that there is nothing to merge, and ends well", async () => {

@@ -109,7 +109,7 @@ test("--webhook-variable permits one name beside the usual ones, and no variable
   const notify = (name: string) => ({ "webhook-variable": name, host: "hooks.example", on: ["done"] });
   const world = cliWorld({ count: 1, file: { notify: notify("HOOK") } });
   const check = ["campaign", "check", "campaign.yml"];
-  expect((await world.cli(check)).stdout).toContain("permit it by --webhook-variable HOOK");
+  expect((await world.cli(check)).stdout).toContain("allow it with --webhook-variable HOOK");
   expect((await world.cli([...check, "--webhook-variable", "OTHER"])).code).toBe(2);
   expect((await world.cli([...check, "--webhook-variable", "HOOK"])).code).toBe(0);
   expect((await world.campaign("plan", ["--webhook-variable", "HOOK"])).code).toBe(0);

@@ -137,7 +137,7 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   const { code, stderr } = await world.campaign("run", ["--timeout", "5m"]);
   expect({ code, stderr }).toEqual({
     code: 75,
-    stderr: "note: the campaign is not done: 3 runs at work, and 1 item to be started; the next call continues\n",
+    stderr: "note: the campaign is not done: 3 runs active, and 1 item still to start; the next call continues\n",
   });
   expect((await world.campaign("run")).code).toBe(0);
   expect(world.runs().length).toBe(4);
@@ -181,7 +181,7 @@ test("campaign run ends with 75 at its timeout while a question keeps the others
   const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
   expect([code, stderr]).toEqual([
     75,
-    "note: the campaign is not done: 0 runs at work, 1 waiting for an answer, and 2 items to be started; the next call continues\n",
+    "note: the campaign is not done: 0 runs active, 1 waiting for an answer, and 2 items still to start; the next call continues\n",
   ]);
 });
 
@@ -207,7 +207,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     ]);
     // The state and the counts, and not the items.
     expect(ended.stderr).not.toContain("error: ");
-    expect(ended.stdout).toContain("Campaign replace-moment is running: 2 runs at work");
+    expect(ended.stdout).toContain("Campaign replace-moment is running: 2 runs active");
     expect(ended.stdout).toMatch(/2 are open: 2 running\n$/);
     expect(world.requests.filter((request) => request.endsWith("/cancel"))).toEqual([]);
   });

@@ -20,7 +20,7 @@ function part(lines: readonly string[], heading: string): string[] {
 
 test("statusText() fits a small campaign on a screen: where it is, what it waits for, what comes next", () => {
   expect(status(mixedView(3)).join("\n")).toBe(
-    `Campaign replace-moment, round 2026-12, is running: 2 runs at work; the next
+    `Campaign replace-moment, round 2026-12, is running: 2 runs active; the next
   start waits for the quota of starts an hour (30 of 30 used)
 1 of 3 has ended: 1 succeeded
 2 are open: 2 running
@@ -147,10 +147,10 @@ test("statusText() says that runs are to be cancelled, and by whom", () => {
   const items = [anItem(1, "running"), anItem(2, "waiting")];
   const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
   expect(title(viewOf(items, changes))).toContain(
-    "is stopping: ann stopped it; nothing more is started, 1 run at work; the next wave cancels 1 run",
+    "is stopping: ann stopped it; nothing more is started, 1 run active; the next wave cancels 1 run",
   );
   expect(title(viewOf(items, { ...changes, writer: "process 7" }))).toContain(
-    "1 run at work; 1 run is being cancelled",
+    "1 run active; 1 run is being cancelled",
   );
 });
 
@@ -164,7 +164,7 @@ test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [tit
 
 test("statusText() shows the problem of the last step first: a token of another user, for example", () => {
   const problem =
-    "Cannot advance campaign: this token belongs to another user than the runs so far; use the token of that user";
+    "Cannot advance campaign: this token belongs to a different user than the runs so far; use the token of that user";
   expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
     "Needs attention",
     "",
@@ -211,10 +211,10 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
   );
   const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitingFor: "nothing" });
   expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
-    "1 run at work; the next start waits for the end of the canary (1 item)",
+    "1 run active; the next start waits for the end of the canary (1 item)",
   );
   const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
-  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run at work; no item waits for a start");
+  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run active; no item waits for a start");
 });
 
 test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {

@@ -184,7 +184,7 @@ test("the component's first errors name its inputs, and no flag or command that 
       "Cannot start run: the token reaches",
     ],
     [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository because it must be owner/name or an id"],
-    [["follow"], {}, "Cannot follow: the id of a run is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
+    [["follow"], {}, "Cannot follow: the run id is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
   ];
   for (const [args, env, message] of cases) {
     const { code, stdout } = await jobOf(args, env);

@@ -204,7 +204,7 @@ test("run --follow sends a start again whose answer was lost, and starts another
     clock.advance(waitMs);
     const again = await cli(args, { files: lost });
     expect([waitMs, runs(), again.code]).toEqual([waitMs, runsAfter, code]);
-    expect(again.stderr).toContain("an earlier start of this folder was not answered");
+    expect(again.stderr).toContain("an earlier start in this folder has no answer yet");
   }
 });
 

@@ -134,7 +134,7 @@ test("follow and report write the note, too, whatever became of the run", async 
         },
       });
       expect([verb, scenario, ended]).toEqual([verb, scenario, code]);
-      const sign = { 0: "✅ **Succeeded**", 1: "❌ **Failed**", 124: "⚠️ **Did not end in time**" }[code];
+      const sign = { 0: "✅ **Succeeded**", 1: "❌ **Failed**", 124: "⚠️ **Did not finish in time**" }[code];
       expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${sign}`))).toEqual([true]);
     }
   }
@@ -145,7 +145,7 @@ test("run --follow writes the note when the start failed, with the code of the f
     void at.emulator.control("fault", { kind: "500", route: "POST /runs", times: 999 });
   const { code, gitlab } = await job({ args: [...RUN, "--timeout", "20"], before });
   expect(code).toBe(69);
-  expect(gitlab.notes[0]?.body).toContain("⚠️ **No verdict**: `Cannot tell whether the run was started");
+  expect(gitlab.notes[0]?.body).toContain("⚠️ **No verdict**: `Cannot determine whether the run was started");
 });
 
 test("a missing token is one notice that says which variable and which rights, and nothing is asked of GitLab", async () => {
@@ -186,12 +186,12 @@ const json = (status: number) =>
   });
 const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
   ["401", () => json(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
-  ["403", () => json(403), "the token in variable GITLAB_TOKEN may not do this"],
+  ["403", () => json(403), "the token in variable GITLAB_TOKEN cannot do this"],
   ["404", () => json(404), "GitLab does not show the merge request to the token"],
   ["a page of a proxy", () => page(403), "something in between, such as a proxy, answers in the place of GitLab"],
-  ["500", () => page(500), "GitLab is in trouble"],
+  ["500", () => page(500), "GitLab has a problem"],
   ["a redirect", () => json(302), "the answer is a redirect"],
-  ["a page", () => page(200), "the answer is not that of GitLab's API"],
+  ["a page", () => page(200), "the answer is not from GitLab's API"],
   ["a reset", () => "reset", "the network failed"],
   ["silence", () => "hang", "GitLab took longer than 15 seconds"],
 ];

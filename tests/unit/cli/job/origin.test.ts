@@ -69,7 +69,7 @@ test("run takes origin on a host that --forge-host names, which never names a to
   expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
   const refused = await call(remotes, [...RUN, "--forge-host", "git.example=MY_TOKEN"]);
   expect([refused.code, refused.requests]).toEqual([2, []]);
-  expect(refused.stderr).toContain("--forge-host names a host here, and no token");
+  expect(refused.stderr).toContain("--forge-host takes only a host here, not a token");
 });
 
 test("run ends with 2 when the service does not list the repository of origin", async () => {

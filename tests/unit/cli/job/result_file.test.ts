@@ -106,7 +106,7 @@ const BAD: [result: string, code: number, cause: string, reason: string][] = [
   ["", 1, "result-missing", "the branch does not contain it"],
   ["{ path: other.json, json: { ok: true } }", 1, "result-missing", "the branch does not contain it"],
   ["{ text: 'Here it is: {}' }", 1, "result-not-json", "line 1, column 1: expected a JSON value"],
-  ['{ text: \'{"ok": true, "ok": false}\' }', 1, "result-not-json", "line 1, column 14: a key is there twice"],
+  ['{ text: \'{"ok": true, "ok": false}\' }', 1, "result-not-json", "line 1, column 14: a key appears twice"],
   [
     "{ text: '{\"ok\": 1e999}' }",
     1,
@@ -117,7 +117,7 @@ const BAD: [result: string, code: number, cause: string, reason: string][] = [
     '{ text: \'{"__proto__": {"ok": true}, "ok": true}\' }',
     1,
     "result-invalid",
-    '"/__proto__" is not permitted (schema)',
+    '"/__proto__" is not allowed (schema)',
   ],
   ['{ json: { ok: "yes" } }', 1, "result-invalid", '"/ok" must be of type boolean (type)'],
   ["{ json: {} }", 1, "result-invalid", 'the whole value lacks the property "ok" (required)'],
@@ -128,7 +128,7 @@ const BAD: [result: string, code: number, cause: string, reason: string][] = [
     '{ text: "version https://git-lfs.github.com/spec/v1\\noid sha256:0\\nsize 1\\n" }',
     1,
     "result-invalid",
-    "it is a pointer of Git LFS",
+    "it is a Git LFS pointer",
   ],
   [
     "{ json: { ok: true, version: ghp_abcdefghijklmnopqrstuvwxyz0123456789 } }",
@@ -296,7 +296,7 @@ test("follow and report refuse a state file with a result that was not written w
     expect([refused.code, refused.stderr]).toEqual([
       2,
       expect.stringContaining(
-        "Cannot check the result file because the state file was not written, or not as it is now, by a job with this token: " +
+        "Cannot check the result file because the state file was not written by a job with this token, or was changed since: " +
           '"mogplex-ci/run.json"; use the token of the start, or give --result and --schema',
       ),
     ]);

@@ -175,7 +175,7 @@ test("run --follow ends with 2 when the key was used for another request", async
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("or a key part for each of the jobs");
+  expect(stderr).toContain("or a key part for each job");
 });
 
 test("run --follow attaches to the live run when the job is tried again", async () => {
@@ -284,7 +284,7 @@ test("follow attaches by argument or variable, and never cancels what it does no
   expect(code).toBe(130);
   expect(emulator.world.store.runs.get(runId)?.status).toBe("streaming");
   expect((await cli(["follow"])).stderr).toBe(
-    "error: Cannot follow: the id of a run is missing; give an argument or MOGPLEX_RUN_ID\n",
+    "error: Cannot follow: the run id is missing; give an argument or MOGPLEX_RUN_ID\n",
   );
   expect((await cli(["follow", crypto.randomUUID()])).code).toBe(2);
 });
@@ -301,7 +301,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
     outcome: "deadline",
     exitCode: 124,
     error: {
-      attempted: 'tell the verdict of run "<run>"',
+      attempted: 'determine the verdict of run "<run>"',
       why: 'it has not ended, it is "pending"',
       value: null,
       advice: null,
@@ -467,7 +467,7 @@ test("an argument or --prompt-file wins over the variables with a task, and two 
   );
 });
 
-test("a file that Deno may not read is said to be one, with the way to permit it", async () => {
+test("a file that Deno is not allowed to read is said to be one, with the way to permit it", async () => {
   const { cli } = world();
   const { code, stderr } = await cli(["run", "--follow", "--repo", REPO, "--prompt-file", "/tmp/x"], {
     before(io) {
@@ -478,7 +478,7 @@ test("a file that Deno may not read is said to be one, with the way to permit it
   });
   expect([code, stderr]).toEqual([
     2,
-    'error: Cannot read prompt: Deno may not read file "/tmp/x"; start it with --allow-read for it, the verb permissions ' +
+    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for it, the verb permissions ' +
     "prints all flags (permissions --prompt-file FILE)\n",
   ]);
 });

@@ -37,5 +37,5 @@ test("run --follow starts nothing when the branch is to be created and not to be
   const args = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch", "--no-create-branch"];
   const { code, stderr } = await cli(args, {});
   expect([code, requests]).toEqual([2, []]);
-  expect(stderr).toContain("--create-branch and --no-create-branch exclude each other");
+  expect(stderr).toContain("--create-branch and --no-create-branch cannot be used together");
 });

@@ -210,7 +210,7 @@ test("LiveLog joins the agent's words into lines, and has one line a tool, when 
     `10:20:30  agent     ${"word ".repeat(8)}end`,
     "10:20:30  agent     Summary",
     "10:20:30  agent     - one",
-    "10:20:47  tool      web started (not seen to finish)",
+    "10:20:47  tool      web started (end not seen)",
     "10:20:30  finished  Harness run finished",
     "",
   ]);
@@ -307,7 +307,7 @@ test("LiveLog gives up on the tools that have waited longest when more than 100 
   log.item({ type: "event", event: tool("tool_finished", "102", "tool 102 done", 35) });
   const lines = io.text.stdout.trimEnd().split("\n");
   expect(lines).toEqual([
-    ...[0, 1, 2].map((index) => `10:20:31  tool      tool ${index} (not seen to finish)`),
+    ...[0, 1, 2].map((index) => `10:20:31  tool      tool ${index} (end not seen)`),
     "10:20:35  tool      tool 102 done (4 s)",
   ]);
 });

@@ -90,7 +90,7 @@ test("runs recent asks again about runs that went on without a command, and reme
   expect(await state()).toEqual(["pending", ""]);
   expect(await state({ MOGPLEX_API_KEY: "" })).toEqual([
     "deadline",
-    expect.stringContaining("note: states are as they were seen last: "),
+    expect.stringContaining("note: states may be out of date: "),
   ]);
   for (const run of emulator.world.store.runs.values()) run.status = "success";
   expect(await state()).toEqual(["success", ""]);

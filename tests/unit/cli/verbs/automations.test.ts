@@ -18,7 +18,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
   const again = await running.cli(TRIGGER, { env: JOB });
   expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
     code: 0,
-    stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was known: nothing was started now\n` +
+    stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was already used: nothing was started\n` +
       `key ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const waiting = world("automation-slot");
@@ -75,7 +75,7 @@ test("automations trigger ends with the end of a run that a given key finds", as
     clock.advance(60_000);
     const { code, stdout, stderr } = await cli(given);
     expect({ scenario, code }).toEqual({ scenario, code: expected });
-    expect(stdout).toContain("the key was known: nothing was started now\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
+    expect(stdout).toContain("the key was already used: nothing was started\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
     expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
   }
 });
@@ -225,7 +225,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   failing.clock.advance(60_000);
   clock.advance(1);
   const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
-  expect(afresh.stderr).toContain("starting afresh with suffix .2");
+  expect(afresh.stderr).toContain("starting a new one with suffix .2");
   expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
 });
 

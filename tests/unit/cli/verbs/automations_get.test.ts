@@ -135,7 +135,7 @@ test("automations trigger refuses a whole number whose digits JSON does not keep
       value,
       code: 2,
       stderr:
-        'error: Cannot use --input because it has a whole number with more digits than a number of JSON keeps: "count"; write name=value to send text\n',
+        'error: Cannot use --input because it has a whole number with more digits than a JSON number can hold: "count"; write name=value to send text\n',
     });
     const file = await cli([...TRIGGER, "--input-file", "-"], { stdin: `{"count":${value}}` });
     expect([file.code, file.stderr]).toEqual([2, expect.stringContaining("write that number as a text")]);

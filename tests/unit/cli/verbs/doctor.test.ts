@@ -37,7 +37,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       connection  the service answers",
     "ok       clock       same as the service",
     "ok       access      the service accepts the token",
-    "ok       scopes      the token may start runs (read and write)",
+    "ok       scopes      the token can start runs (read and write)",
     "ok       server      it has no event streams, so runs are followed by polling, which works as well",
     `ok       repository  acme/api, default branch "main"`,
     "",
@@ -243,7 +243,7 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
   );
   const { code, checks } = await doctor({ instead: RESTRICTED });
   expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
-  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
+  expect(checks.scopes?.finding).toBe("the token can read and trigger automations, but cannot start runs");
 });
 
 test("doctor --for asks for what a job of that purpose needs", async () => {
@@ -319,7 +319,7 @@ test("doctor ends with 75 when the token has used up its requests, and does not 
   expect(diagnosis.tookMs).toBeLessThan(1_000);
 });
 
-test("doctor ends with 69 when the service is in trouble", async () => {
+test("doctor ends with 69 when the service has a problem", async () => {
   for (const kind of ["503", "503-no-retry", "500", "html502", "truncated", "reset0", "resetMid"] as const) {
     const { code, checks } = await doctor({
       before: (emulator) => void emulator.control("fault", { kind, times: 99 }),
@@ -380,7 +380,10 @@ test("doctor ends with 69 when the address leads elsewhere", async () => {
 test("doctor only warns of a host that rejects requests without a token, while the service accepts the token", async () => {
   const { code, checks } = await doctor({ instead: only(false, html(403)) });
   expect(code).toBe(0);
-  expect(checks.connection).toMatchObject({ state: "warning", advice: "Nothing, while the service accepts the token" });
+  expect(checks.connection).toMatchObject({
+    state: "warning",
+    advice: "Nothing, as long as the service accepts the token",
+  });
 });
 
 test("doctor announces another origin on stderr, and speaks to it", async () => {
@@ -392,7 +395,7 @@ test("doctor announces another origin on stderr, and speaks to it", async () => 
   expect(requests.length).toBe(5);
 });
 
-test("doctor ends with 2 and sends nothing when the address is not permitted", async () => {
+test("doctor ends with 2 and sends nothing when the address is not allowed", async () => {
   const urls = [
     "http://mogplex.example",
     "mogplex.com",
@@ -454,7 +457,7 @@ test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
   const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
   expect(checks.url).toMatchObject({
     finding: `Cannot use MOGPLEX_URL because plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
-    advice: "Set MOGPLEX_DEV=1, which permits it to this host",
+    advice: "Set MOGPLEX_DEV=1, which allows it to this host",
   });
 });
 

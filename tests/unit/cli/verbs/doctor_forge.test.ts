@@ -32,7 +32,7 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
   const checks = await doctor();
   expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
   expect(checks.get("rights")).toBe("ok: the token can see who can push");
-  expect(checks.get("notes")).toBe("ok: the token may write notes");
+  expect(checks.get("notes")).toBe("ok: the token can write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
   expect(checks.get("trigger")).toStartWith("skipped: only the role Maintainer can see webhooks");
   expect(checks.get("schedule")).toBe("skipped: only the role Maintainer can see schedules");
@@ -59,7 +59,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "trigger",
     "warning: no webhook",
   ],
-  [(gitlab) => gitlab.schedules = [], "schedule", "ok: none: nothing picks up what no event has started"],
+  [(gitlab) => gitlab.schedules = [], "schedule", "ok: none: nothing picks up mentions that no event has started"],
   [
     (gitlab) =>
       gitlab.schedules = [
@@ -90,7 +90,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "notes",
     "failed: the token lacks a permission that it needs to write",
   ],
-  [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not show whether this token may write notes"],
+  [(gitlab) => gitlab.scopes = null, "notes", "skipped: GitLab does not show whether this token can write notes"],
   [
     (gitlab) => gitlab.users.set("project_42_bot_a1", { id: 77, username: "project_42_bot_a1", role: 20, bot: true }),
     "notes",
@@ -149,7 +149,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\nwhat can be checked here is fine: a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
+    /\n\neverything that can be checked here is fine: a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);

@@ -36,7 +36,7 @@ test("run prints the documented error when --repo is missing, and says that the 
   expect({ code, stdout, stderr }).toEqual({
     code: 2,
     stdout: "",
-    stderr: `${documented}; MOGPLEX_REPO_ID counts with --follow or --detach only\n`,
+    stderr: `${documented}; MOGPLEX_REPO_ID is used only with --follow or --detach\n`,
   });
   const watched = await cli(["run", "x"], { terminal: true });
   expect(watched.stderr).toBe(`note: to list the names: mogplex-ci repos list\n${documented}\n`);

@@ -287,7 +287,7 @@ test("respond --dry-run --event takes a comment from an event of GitLab, also on
 test("respond --dry-run refuses what it cannot rehearse, and its flags belong to it alone", async () => {
   const calls: readonly (readonly [args: string[], event: unknown, words: string])[] = [
     [[], undefined, "Cannot rehearse a mention: there is no comment; give --text"],
-    [["--text", "a", "--event", "event.json"], {}, "--text and --event exclude each other"],
+    [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
     [["--event", "event.json", "--pull-request"], {}, "the event names its issue or pull request"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],

@@ -541,7 +541,7 @@ test("the note and the log of a task say what of the thread the agent does not g
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const { code, stdout } = await respond(at, payload(note));
   const text =
-    "Left out: 1 comment. The agent gets only texts of users who can push, and only if nobody else can have changed them.";
+    "Left out: 1 comment. The agent gets only texts by users who can push, and only if nobody else can have changed them.";
   expect(code).toBe(0);
   expect(stdout).toContain(`asked by kim\n${text}\n`);
   const bodies = at.gitlab.received.filter((each) => each.includes("mogplex-respond"));
@@ -902,7 +902,7 @@ test("a second job of one mention leaves the note alone once the first one has n
       at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
       return answered;
     };
-    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job is answering it\n");
     expect(own.body).toContain(" at work ");
   }
 });
@@ -927,14 +927,14 @@ test("a second job of one mention, whose request is another one by then, leaves 
   const { second } = await twoStarts((at, remark) => {
     at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
   });
-  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job is answering it") });
 });
 
 test("a second job of one mention, whose start is refused for now, leaves the note alone once the run is named", async () => {
   const { second } = await twoStarts(({ emulator }) =>
     void emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 })
   );
-  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job is answering it") });
 });
 
 test("a job that has to wait for its start leaves the note alone once a second job of the mention has named its run there", async () => {
@@ -950,7 +950,10 @@ test("a job that has to wait for its start leaves the note alone once a second j
     await at.clock.sleep(10_000);
     expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
     if (!isConflict) at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
-    expect(await first).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job answers it") });
+    expect(await first).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("no run: another job is answering it"),
+    });
     expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
     await second;
     expect(runsOf(at).length).toBe(1);
@@ -981,7 +984,7 @@ test.each([
       if (begun && url.includes("/notes?") && ++reads === looks) leave(at, note, runsOf(at)[0]?.id ?? "");
       return answered;
     };
-    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job answers it\n");
+    expect((await respond(at, payload(note))).stdout).toEndWith("no run: another job is answering it\n");
     expect(own.body).toContain(" at work ");
   },
 );
@@ -993,7 +996,7 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   await at.clock.sleep(5_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
   expect(ours(at)[0]).toContain("This task was stopped. Its run may have started.");
-  expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job answers it") });
+  expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job is answering it") });
 });
 
 /** Makes issues, each with an ask whose job has died. @param runId Null: before its start was known. */
@@ -1205,7 +1208,7 @@ test("a poll ends the note of a task whose start was not known once its author h
   at.emulator.control("clearFaults", {});
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)).toEqual([expect.stringMatching(
-    / none [0-9a-f]{32} -->\n\nNo run: the user who asked cannot push to the repository any more\. An earlier attempt may have/,
+    / none [0-9a-f]{32} -->\n\nNo run: the user who asked can no longer push to the repository\. An earlier attempt may have/,
   )]);
   expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
@@ -1363,7 +1366,7 @@ test("a retried job of a mention that gets a signal cancels the run, as the firs
 const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: number }) => void, reason: string])[] = [
   ["the person was removed", ({ gitlab }) => {
     gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
-  }, "the user who asked cannot push to the repository any more"],
+  }, "the user who asked can no longer push to the repository"],
   ["the comment was edited", ({ gitlab }, { id }) => {
     gitlab.notes = gitlab.notes.map((each) => each.id === id ? { ...each, lastEditedAt: gitlab.now() } : each);
   }, "the comment was changed after it was written"],
@@ -1565,7 +1568,7 @@ test("respond --poll gives each thread a share of its requests, so that one thre
   at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stderr).toMatch(/note: \d+ mentions left to the next poll: their threads took too many requests\n/);
+  expect(stderr).toMatch(/note: \d+ mentions left for the next poll: their threads took too many requests\n/);
   expect(at.gitlab.requests.length).toBeLessThan(400);
 });
 
@@ -1580,7 +1583,7 @@ test("respond --poll does not start a run for a person who lost the right while 
   at.emulator.control("setRun", { runId: run?.id, run: { status: "success" } });
   const { code, stdout } = await job;
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stdout).toContain("no run: the user who asked cannot push to the repository any more\n");
+  expect(stdout).toContain("no run: the user who asked can no longer push to the repository\n");
 });
 
 test("respond --poll ends left notes before it looks for anything new", async () => {

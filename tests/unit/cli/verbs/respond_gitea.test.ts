@@ -130,7 +130,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   // Source: Gitea, `routers/api/v1/api.go`: the scopes of a token are looked at before the issue is.
   const comment = "POST /repos/acme/web/issues/0/comments";
   const refusal = { message: "token does not have at least one of required scope(s), required=[write:issue]" };
-  expect(await check("notes", { [comment]: [404, {}] })).toBe("ok: the token may write notes");
+  expect(await check("notes", { [comment]: [404, {}] })).toBe("ok: the token can write notes");
   expect(await check("notes", { [comment]: [403, refusal] })).toBe(
     "failed: the token lacks a permission that it needs to write",
   );

@@ -178,7 +178,7 @@ test("respond calls an issue an issue in what it says of its comment, also when 
       ? Promise.resolve(Response.json(refused, { status: 403 }))
       : fetch(url, init);
   expect((await respond(at, commented({ id }, 8))).stderr).toContain(
-    'Cannot create the comment on issue #8: the token in variable GITHUB_TOKEN may not comment, it needs the permission "issues: write", ' +
+    'Cannot create the comment on issue #8: the token in variable GITHUB_TOKEN cannot comment: it needs the permission "issues: write", ' +
       "or the conversation is locked",
   );
 });
@@ -342,7 +342,7 @@ test("doctor --for respond says how often the workflow on GitHub polls", async (
   const schedules = [
     [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
     [SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
-    [SCHEDULES[2], "ok: none: nothing picks up what no event has started, see docs/ask.md"],
+    [SCHEDULES[2], "ok: none: nothing picks up mentions that no event has started, see docs/ask.md"],
   ] as const;
   for (const [schedule, words] of schedules) {
     const at = place();
@@ -362,7 +362,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   const refused = Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused });
   expect(await checkOf(at)).toMatch(
-    /^warning: Cannot read the workflows of the default branch: .* may not read this/,
+    /^warning: Cannot read the workflows of the default branch: .* is not allowed to read this/,
   );
 });
 

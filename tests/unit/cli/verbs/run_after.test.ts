@@ -103,8 +103,8 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
 });
 
 const WRONG: readonly (readonly [args: string[], why: string])[] = [
-  [["--after", "99", "x"], "GitLab shows no pull request of that number"],
-  [["--after", "7", "--branch", "main", "x"], "--branch does not go with it"],
+  [["--after", "99", "x"], "GitLab shows no pull request with that number"],
+  [["--after", "7", "--branch", "main", "x"], "--branch does not work with it"],
   [["--after", "7", "--fix", "checks", "x"], "there is a task as well"],
   [["--fix", "checks"], "it works with --after only"],
   [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
@@ -263,7 +263,7 @@ test("run --after in a retried job says why its own state file counts for nothin
   const args = ["--after", "7", "also the docs"];
   for (
     const [edit, why] of [
-      [(text: string) => text.slice(0, 200), "its content is not that of a state file"],
+      [(text: string) => text.slice(0, 200), "it is not a state file"],
       [
         (text: string) => text.replace('"left": "ended"', '"left": "detached"'),
         "not as it is now, by a job with this token",
@@ -291,7 +291,10 @@ test("run --after with a key part attaches in a retried job, and takes no run of
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("attached to run ") });
   const files = { "kept.json": stateOf(first)[STATE] ?? "" };
   const other = await runAfter(at, [...args, "b", "--resume", "kept.json"], files, RETRIED);
-  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("the state file is of another request") });
+  expect(other).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("the state file belongs to another request"),
+  });
   expect(runsOf(at).length).toBe(1);
 });
 
@@ -317,7 +320,7 @@ test("run --after in a retried job whose state file is lost says that its run ex
   const again = await runAfter(at, args, {}, RETRIED);
   expect(again).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("an earlier attempt or step of this job has a run of this key: its log names it"),
+    stderr: expect.stringContaining("an earlier attempt or step of this job has a run with this key: its log names it"),
   });
   expect(runsOf(at).length).toBe(1);
 });
@@ -500,7 +503,7 @@ test("run --after --fix conflict asks to merge the target", async () => {
   expect((await runAfter(at, ["--after", "7", "--fix", "conflict"])).code).toBe(0);
   expect(runsOf(at)).toMatchObject([{
     prompt: "The pull request of this branch conflicts with its base branch next. Merge next into this branch, and " +
-      "resolve the conflicts so that what both branches are for stays. Change nothing else.",
+      "resolve the conflicts so that both branches keep their purpose. Change nothing else.",
     working_branch: "feature",
     create_branch: false,
   }]);
