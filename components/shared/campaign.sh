@@ -1,4 +1,4 @@
-# Mogplex CI @@VERSION@@: plans a campaign and writes the pipeline of its waves, or does what is asked for. It fetches nothing.
+# Mogplex CI @@VERSION@@: plans a campaign and writes the pipeline of its waves, or runs the requested action. It fetches nothing.
 set -eu
 mogplex_fail() {
   echo "error: $1" >&2
@@ -13,7 +13,7 @@ case $mogplex_program in
       mogplex_fail "Cannot find the program and its checksum at $MOGPLEX_INPUT_PROGRAM: mogplex-ci init writes them, or set input program"
     fi
     if [ "$(sha256sum < "$mogplex_program" | cut -c1-64)" != "$(cut -c1-64 "$mogplex_program.sha256")" ]; then
-      mogplex_fail "Cannot use the program at $MOGPLEX_INPUT_PROGRAM: its checksum is another one"
+      mogplex_fail "Cannot use the program at $MOGPLEX_INPUT_PROGRAM: its checksum does not match"
     fi
     ;;
 esac
@@ -27,7 +27,7 @@ mogplex_campaign() {
   esac
 }
 if [ "$MOGPLEX_INPUT_ACTION" != run ] && [ "$MOGPLEX_INPUT_HOME" = dir ]; then
-  mogplex_fail "Cannot $MOGPLEX_INPUT_ACTION a campaign whose journal goes from job to job: set input home to git:origin#BRANCH"
+  mogplex_fail "Cannot $MOGPLEX_INPUT_ACTION a campaign whose journal is passed from job to job: set input home to git:origin#BRANCH"
 fi
 # With exit: bash and runners before 18.11.4 and 19.0.2 end every other failure with 1.
 case $MOGPLEX_INPUT_ACTION in

@@ -141,13 +141,13 @@ export const FLAGS: readonly Flag[] = [
     name: "harness",
     value: "NAME=COMMAND",
     multiple: true,
-    help: "for its runs sh -c COMMAND works in a clone, the task in MOGPLEX_PROMPT; it must git add new files",
+    help: "its runs execute sh -c COMMAND in a clone, with the task in MOGPLEX_PROMPT; COMMAND must git add new files",
   },
   {
     name: "harness-env",
     value: "NAME",
     multiple: true,
-    help: "pass this variable on to commands (PATH, HOME, LANG, TMPDIR and TERM always are)",
+    help: "pass this variable on to commands (always passed: PATH, HOME, LANG, TMPDIR, TERM)",
   },
   {
     name: "like",
@@ -167,14 +167,14 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "run-slots",
     value: "N",
-    help: "work on at most N runs of a user at the same time, others wait pending (no limit; plans have one)",
+    help: "run at most N runs of a user at the same time; others stay pending (no limit; plans have one)",
   },
   { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
   {
     name: "scenario",
     value: "NAME|FILE",
     multiple: true,
-    help: "scenario to play; the first one that fits a run plays (success)",
+    help: "scenario to play; the first one that matches a run plays (success)",
   },
   { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
   {
@@ -195,10 +195,10 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "start-limits",
     value: "on|off",
-    help: "off: any number of starts, to try a whole campaign (on); give the program MOGPLEX_DEV_START_LIMITS=off, too",
+    help: "off: any number of starts, to try a whole campaign (on); also give the program MOGPLEX_DEV_START_LIMITS=off",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
-  { name: "quiet", help: "write no line for each request, and no note of exec, to standard error" },
+  { name: "quiet", help: "log no requests, and no note of exec, on standard error" },
   { name: "help", help: "print this help" },
 ];
 
@@ -242,7 +242,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 
 /** That no agent has worked for a harness, and what makes one work. */
 export function scriptedText(harness: string): string {
-  return `no command is given for ${harness}: a scenario plays its runs, and no agent works. ` +
+  return `no command is given for ${harness}: a scenario plays its runs, and no agent runs. ` +
     `For a real run add --harness '${harness}=COMMAND'`;
 }
 

@@ -129,10 +129,14 @@ export interface WorkflowSearch {
   readonly unread: number;
 }
 
+/** The forge's word for a pull request, for people and agents. */
+export type PullNoun = "pull request" | "merge request";
+
 /** The issues and pull requests of one repository, as the token's user sees them. */
 export interface Threads {
   readonly forge: string;
   readonly system: string;
+  readonly pullNoun: PullNoun;
   /** The text between "#" and the id in the address of a comment. */
   readonly anchor: string;
   /** Scheme, host and port. */

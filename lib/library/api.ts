@@ -84,7 +84,7 @@ export interface MogplexApi {
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
   /**
-   * Asks whether the token may start runs, without effect: it sends a start without a key, which the service refuses, and takes no start slot.
+   * Asks whether the token can start runs, without effect: it sends a start without a key, which the service refuses, and takes no start slot.
    *
    * @throws {ForbiddenError} when the token may not; its `code` is `AUTOMATION_REQUIRED` when it may trigger automations only.
    */

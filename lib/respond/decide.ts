@@ -5,7 +5,16 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type {
+  CodeLine,
+  CommentPlace,
+  News,
+  PullNoun,
+  Thread,
+  ThreadComment,
+  ThreadPlace,
+  Threads,
+} from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
 import {
@@ -177,7 +186,7 @@ export class Decider {
     }
     const thread = await this.#threads.thread(place);
     if (thread === null) {
-      const noun = place.kind === "issue" ? "issue" : "pull request";
+      const noun = place.kind === "issue" ? "issue" : this.#threads.pullNoun;
       return quiet(`the forge shows no ${noun} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
@@ -186,7 +195,9 @@ export class Decider {
       const { ask } = "reason" in request ? request.refused : request;
       return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
     }
-    if (thread.pull?.isForeign === true) return quiet("the branch of the pull request is not in this repository");
+    if (thread.pull?.isForeign === true) {
+      return quiet(`the branch of the ${this.#threads.pullNoun} is not in this repository`);
+    }
     const { ask, asker, at } = "reason" in request ? request.refused : request;
     // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
@@ -260,7 +271,11 @@ export class Decider {
     }
     const content = await this.#told(thread, comments.list, { me, at, ask });
     const { template } = this.#settings;
-    const prompt = promptOf(withQuote(task.text, task.quote), content, { redact: this.#redact, template });
+    const prompt = promptOf(withQuote(task.text, task.quote), content, {
+      redact: this.#redact,
+      pull: this.#threads.pullNoun,
+      template,
+    });
     const leftOut = leftOutOf(content, this.#settings);
     const wanted = {
       ask,
@@ -393,7 +408,9 @@ export class Decider {
     const request = thread === null ? null : await this.#askAt(place, of, me);
     if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
     const { what, at, line } = request;
-    if (what?.kind === "fix") return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target);
+    if (what?.kind === "fix") {
+      return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#threads.pullNoun);
+    }
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
     return "reason" in task ? undefined : task.text;
@@ -464,7 +481,9 @@ export class Decider {
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
       const task = checkedTask(what.task, ask, this.#settings.name);
-      return "reason" in task || line === undefined ? task : { ...task, quote: lineQuote(line, this.#redact) };
+      return "reason" in task || line === undefined
+        ? task
+        : { ...task, quote: lineQuote(line, this.#threads.pullNoun, this.#redact) };
     }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#rights.ownsText(thread, at);
@@ -486,8 +505,8 @@ export class Decider {
   }
 
   async #fixOf({ pull, number }: Thread, fix: Fix, ask: AskId): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `this is not a pull request, so it has no ${fix} to fix` };
-    const reason = nothingToFix(fix, await this.#threads.facts(number));
+    if (pull === null) return { reason: `this is not a ${this.#threads.pullNoun}, so it has no ${fix} to fix` };
+    const reason = nothingToFix(fix, await this.#threads.facts(number), this.#threads.pullNoun);
     if (reason !== null) return { reason };
     const of = findingsFor(fix);
     const findings = of === null ? null : await this.#threads.findings(number, of);
@@ -495,7 +514,7 @@ export class Decider {
     const quote = findings === null
       ? null
       : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#redact);
-    return { text: fixPrompt(fix, pull.target), of: ask, quote };
+    return { text: fixPrompt(fix, pull.target, this.#threads.pullNoun), of: ask, quote };
   }
 
   /**
@@ -631,11 +650,13 @@ const CHECKS = {
 } as const;
 
 /** Why there is nothing to fix, as a clause; null if there is something. */
-export function nothingToFix(fix: Fix, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+export function nothingToFix(
+  fix: Fix,
+  facts: Awaited<ReturnType<Threads["facts"]>>,
+  pull: PullNoun,
+): string | null {
   if (fix === "checks") {
-    return facts.checks === "red"
-      ? null
-      : `no check of this pull request is red (${CHECKS[facts.checks ?? "unknown"]})`;
+    return facts.checks === "red" ? null : `no check of this ${pull} is red (${CHECKS[facts.checks ?? "unknown"]})`;
   }
   if (fix === "review") {
     return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;

@@ -3,7 +3,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { Thread, ThreadComment } from "../forge/threads.ts";
+import type { PullNoun, Thread, ThreadComment } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
@@ -95,7 +95,7 @@ const NAMES = ["task", "title", "description", "comments", "kind", "number", "ur
 export function promptOf(
   task: string,
   told: Told,
-  { redact, template }: { redact: Redact; template: string | undefined },
+  { redact, pull, template }: { redact: Redact; pull: PullNoun; template: string | undefined },
 ): string {
   const { thread, hasText } = told;
   const { kind, number, url } = thread;
@@ -104,7 +104,7 @@ export function promptOf(
     title: hasText ? maskedQuote(thread.title, 1_000, redact) : "",
     description: hasText && thread.text.trim() !== "" ? maskedQuote(thread.text, MAX_TEXT, redact) : "",
     comments: commentsText(told, redact),
-    kind: kind === "issue" ? "issue" : "pull request",
+    kind: kind === "issue" ? "issue" : pull,
     number: String(number),
     url,
   };

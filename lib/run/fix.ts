@@ -3,7 +3,7 @@
  * @module
  */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
-import type { CodeLine } from "../forge/threads.ts";
+import type { CodeLine, PullNoun } from "../forge/threads.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
@@ -13,15 +13,15 @@ export type Fix = "checks" | "conflict" | "review";
 
 export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 
-/** @param baseBranch Target branch of the pull request. */
-export function fixPrompt(fix: Fix, baseBranch: string): string {
+/** @param baseBranch Target branch of the pull request. @param pull The forge's word for it. */
+export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string {
   if (fix === "checks") {
-    return "The checks of the pull request of this branch are red. Find out why, fix the cause, and change nothing else.";
+    return `The checks of the ${pull} of this branch are red. Find out why, fix the cause, and change nothing else.`;
   }
   if (fix === "review") {
-    return "A review of the pull request of this branch asks for changes. Read the review, make these changes, and change nothing else.";
+    return `A review of the ${pull} of this branch asks for changes. Read the review, make these changes, and change nothing else.`;
   }
-  return `The pull request of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
+  return `The ${pull} of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
     "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 
@@ -78,10 +78,10 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
 const MAX_HUNK_LINES = 20;
 
 /** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */
-export function lineQuote({ place, hunk }: CodeLine, redact: Redact): string {
+export function lineQuote({ place, hunk }: CodeLine, pull: PullNoun, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
-  const head = "The task was given on this line of code of the pull request, the last line in the quote.";
-  const whole = "The task was given on this line of code of the pull request.";
+  const head = `The task was given on this line of code of the ${pull}, the last line in the quote.`;
+  const whole = `The task was given on this line of code of the ${pull}.`;
   return ["---", lines.length === 0 ? whole : head, partOf("Line", [`${place}:`, ...lines], MAX_REMARK, redact)].join(
     "\n\n",
   );

@@ -49,7 +49,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "name": { description: "With respond: name of the agent in mentions, without @.", empty: "mogplex" },
   "label": { description: "With respond: label that turns title and description into a task.", empty: "mogplex" },
   "allow-users": {
-    description: "With respond: users who may start an agent, separated by commas.",
+    description: "With respond: users who can start an agent, separated by commas.",
     empty: "everyone who can push to the repository",
   },
   "limit": {

@@ -315,7 +315,7 @@ function followUpPrompt(
     const { path, mistakes } = about ?? { path: result.path, mistakes: [] };
     return retryTask(path, mistakes, { text: result.schema });
   }
-  if (followUp !== "checks" || onFailedChecks === null) return fixPrompt(followUp, item.baseBranch);
+  if (followUp !== "checks" || onFailedChecks === null) return fixPrompt(followUp, item.baseBranch, "pull request");
   const { repository, root, variables } = item;
   const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
   return renderTemplate(onFailedChecks.prompt, values).trim();

@@ -81,7 +81,7 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const open = items - ended;
   if (items === 0) return [];
   return [
-    `${ended} of ${items} ${ended === 1 ? "has" : "have"} ended${ended === 0 ? "" : `: ${countsText(view, ENDED)}`}`,
+    `${ended} of ${items} ${ended === 1 ? "has" : "have"} finished${ended === 0 ? "" : `: ${countsText(view, ENDED)}`}`,
     ...(open > 0 ? [`${open} ${open === 1 ? "is" : "are"} open: ${countsText(view, OPEN)}`] : []),
   ];
 }

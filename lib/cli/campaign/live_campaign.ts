@@ -198,7 +198,7 @@ function progress(screen: Screen, view: CampaignView): Span[] {
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
-    { text: `${ended}/${items} ended` },
+    { text: `${ended}/${items} finished` },
     { text: `${good} good`, style: good > 0 ? "green" : undefined },
     bad > 0 ? { text: `${bad} need${bad === 1 ? "s" : ""} attention`, style: "red" } : undefined,
     { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
@@ -337,7 +337,7 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
 }
 
 /**
- * A heartbeat: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
+ * A heartbeat: `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
  * @param nowMs Milliseconds since 1970.
  */
 function heartbeatLine(view: CampaignView, nowMs: number): string {

@@ -86,7 +86,7 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
 }
 
 function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowMs: number): string {
-  const label = everyMs === 0 ? "one process that keeps running" : `waves every ${formatDuration(everyMs)}`;
+  const label = everyMs === 0 ? "one process that stays" : `waves every ${formatDuration(everyMs)}`;
   const cost = everyMs === 0
     ? "a runner the whole time"
     : `${waves} waves, about ${formatDuration(computeMinutes * 60_000)} of a runner`;

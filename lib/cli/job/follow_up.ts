@@ -39,7 +39,9 @@ type Work = { task: string } | { fix: Fix };
 export async function readFollowUp(context: Context, after: string, result?: ResultRequest): Promise<LaterRequest> {
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
-  if (other !== undefined) throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} does not go with it` });
+  if (other !== undefined) {
+    throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} cannot be used with it` });
+  }
   const fix = option(FIX);
   if (fix !== undefined && flags.positionals.length > 0) {
     throw new UsageError({ attempted: "use --fix", why: "there is a task as well", advice: "give one of them" });
@@ -75,28 +77,31 @@ async function makeRequest(
   if (thread?.pull == null) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: `${threads.system} shows no pull request with that number`,
+      why: `${threads.system} shows no ${threads.pullNoun} with that number`,
       value,
     });
   }
-  if (!thread.isOpen) throw new UsageError({ attempted: ATTEMPTED, why: "the pull request is closed", value, advice });
+  if (!thread.isOpen) {
+    throw new UsageError({ attempted: ATTEMPTED, why: `the ${threads.pullNoun} is closed`, value, advice });
+  }
   if (result !== undefined && thread.pull.isForeign) {
-    const why = "the pull request comes from a fork, and --result needs a branch of the repository";
+    const why = `the ${threads.pullNoun} comes from a fork, and --result needs a branch of the repository`;
     throw new UsageError({ attempted: ATTEMPTED, why, value, advice });
   }
   const place = await placeNow(threads, thread);
   if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value, advice });
   if ("fix" in work) {
-    const nothing = nothingToFix(work.fix, await threads.facts(number));
+    const nothing = nothingToFix(work.fix, await threads.facts(number), threads.pullNoun);
     if (nothing !== null) throw new UsageError({ attempted: `fix its ${work.fix}`, why: nothing, value, advice });
   }
   const { baseBranch, workingBranch, createBranch } = place;
   const request = {
     ...readRequestSettings(context),
     repo: context.option(REPO) ?? (await threads.repository()).name,
-    prompt: "task" in work
-      ? work.task
-      : withQuote(fixPrompt(work.fix, thread.pull.target), await quoteOf(context, threads, number, work.fix)),
+    prompt: "task" in work ? work.task : withQuote(
+      fixPrompt(work.fix, thread.pull.target, threads.pullNoun),
+      await quoteOf(context, threads, number, work.fix),
+    ),
     baseBranch,
     workingBranch,
     createBranch,

@@ -92,7 +92,7 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: failed, error: "${DELIVERY_ERROR}" }
   - { after: 1, fail: "${DELIVERY_ERROR}" }`,
   "rate-limited": `
-description: The provider of the model refuses the agent, which had too many requests
+description: The model's provider rate-limits the agent
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: rate_limited } }
@@ -108,10 +108,10 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: failed, error: Agent run exited with code 2. }
   - { after: 1, fail: Agent run exited with code 2. }`,
   "stuck-streaming": `
-description: The worker dies while the agent works; the run stays streaming for ever
+description: The worker dies while the agent works; the run stays streaming forever
 steps:${UNTIL_AGENT}`,
   "stuck-pending": `
-description: No worker takes the run; it stays pending for ever
+description: No worker takes the run; it stays pending forever
 steps: []`,
   "cancelled-during-boot": `
 description: A person cancels the run while its sandbox boots, and it stays cancelled
@@ -151,7 +151,7 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: success }
   - { after: 1, status: awaiting_input }`,
   "awaiting-input-resumed": `
-description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts anew (later revisions)
+description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts again (later revisions)
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
@@ -168,7 +168,7 @@ automation:
   steps:
     - { after: 20, status: success }`,
   "automation-suppressed": `
-description: The service accepts triggers of automations and starts nothing, as too many runs are active
+description: The service accepts triggers of automations and starts nothing because too many runs are active
 automation: { suppress: REPO_PENDING_LIMIT }`,
   "automation-resumed": `
 description: A run of an automation waits for a person, who answers a minute later; then it succeeds
@@ -183,15 +183,15 @@ automation:
   steps:
     - { after: 10, status: cancelled }`,
   "automation-stuck": `
-description: A run of an automation stays running for ever
+description: A run of an automation stays running forever
 automation: { steps: [] }`,
   "stuck-finished": `
-description: The agent finishes, then the worker dies; the run stays streaming for ever
+description: The agent finishes, then the worker dies; the run stays streaming forever
 steps:${UNTIL_AGENT}
   - after: 20
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
   "campaign": `
-description: Most runs of a campaign succeed; in every hundred repositories a few end otherwise, by the end of their names
+description: Most runs of a campaign succeed; in every hundred repositories a few end differently, depending on the end of their names
 scenarios:
   - { match: { repo: ["*13", "*63"] }, play: agent-failure }
   - { match: { repo: ["*27", "*77"] }, play: delivery-failure }
@@ -398,7 +398,7 @@ const scenarioSchema = z.strictObject({
   automation: z.optional(automationSchema),
 });
 
-/** A set of scenarios as a file writes it: the first one that fits a run plays. */
+/** A set of scenarios as a file writes it: the first one that matches a run plays. */
 const scenarioSetSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
@@ -508,7 +508,7 @@ function findBadPlaceholder(
 function resolved({ play, ...written }: Written, place: () => string): Scenario {
   if (play === undefined) return written;
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
-    throw problem(`${place()}: "play" stands for steps of its own; leave out steps, automation and refuseQueue`);
+    throw problem(`${place()}: "play" brings its own steps; leave out steps, automation and refuseQueue`);
   }
   const [played] = parseScenarios(lookup(SCENARIO_TEXTS, play) ?? "", play) as [Scenario];
   const { steps, automation, refuseQueue, speed } = played;

@@ -380,7 +380,7 @@ interface TriggerRequest {
  * Triggers an automation.
  *
  * @throws {Refusal} if the API refuses the trigger.
- * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
+ * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending forever.
  */
 export function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): TriggerResult {
   world.automationDriver.catchUp();

@@ -14,6 +14,6 @@ export interface Caller {
   credential: "api_key" | "oauth";
   label: string;
   scopes: readonly string[];
-  /** Later revisions: the token may read and trigger automations, and start nothing else. */
+  /** Later revisions: the token can read and trigger automations, and start nothing else. */
   automationsOnly: boolean;
 }

@@ -17,7 +17,7 @@ export function addContentsRoutes(app: Hono, world: World): void {
 
   async function answer(c: Context, work: (repo: RepoRow) => Response | Promise<Response>): Promise<Response> {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
-      return json(403, { message: "Files are shown over loopback" });
+      return json(403, { message: "Files are shown only over loopback" });
     }
     world.driver.catchUp();
     if (world.around.files === "down") return json(503, { message: "Unavailable" });

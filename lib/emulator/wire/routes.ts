@@ -498,7 +498,7 @@ function metadataOf(request: Request): string {
  */
 function show(world: World, c: Context, render: () => string | undefined): Response {
   if (hasForeignHost(world, c.req.raw)) {
-    return fail(403, "FORBIDDEN", "Pages are shown over loopback");
+    return fail(403, "FORBIDDEN", "Pages are shown only over loopback");
   }
   world.driver.catchUp();
   const text = render();
@@ -514,7 +514,7 @@ export function hasForeignHost(world: World, request: Request): boolean {
 export function refuseForeignHosts(app: Hono, world: World): void {
   app.use(async (c, next) => {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
-      return fail(403, "FORBIDDEN", "Requests come over loopback, since a command is the agent");
+      return fail(403, "FORBIDDEN", "Requests must come over loopback because a command is the agent");
     }
     await next();
   });
@@ -559,6 +559,6 @@ export function addControlRoute(
  */
 function controlProblem(request: Request): string | undefined {
   const { headers } = request;
-  if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests do not come from a browser";
-  return isLoopback(hostOf(request)) ? undefined : "Control requests come over loopback";
+  if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests must not come from a browser";
+  return isLoopback(hostOf(request)) ? undefined : "Control requests must come over loopback";
 }

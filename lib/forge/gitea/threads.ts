@@ -103,6 +103,7 @@ export class GiteaThreads implements Threads {
   // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge untested code.
   readonly setsStatus = false;
   readonly system = "Gitea";
+  readonly pullNoun = "pull request";
   readonly anchor = "issuecomment-";
   readonly origin: string;
   readonly #client: ForgeClient;

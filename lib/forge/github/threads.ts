@@ -169,6 +169,7 @@ export class GithubThreads implements Threads {
   readonly forge = GITHUB_ADDRESS.name;
   readonly setsStatus = true;
   readonly system = "GitHub";
+  readonly pullNoun = "pull request";
   readonly anchor = "issuecomment-";
   readonly origin: string;
   readonly #client: ForgeClient;

@@ -163,6 +163,7 @@ export class GitlabThreads implements Threads {
   // A successful external status has made merge requests mergeable (issues 300720 and 34378).
   readonly setsStatus = false;
   readonly system = "GitLab";
+  readonly pullNoun = "merge request";
   readonly anchor = "note_";
   readonly origin: string;
   readonly #client: ForgeClient;

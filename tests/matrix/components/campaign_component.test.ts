@@ -65,7 +65,7 @@ test.skipIf(!CAN_RUN)(
 test.skipIf(!CAN_RUN)("the campaign component says what is missing, and sends nothing then", async () => {
   const cases: Record<string, [inputs: Record<string, unknown>, message: string]> = {
     missing: [{ program: "no/mogplex.mjs" }, "Cannot find the program and its checksum at no/mogplex.mjs"],
-    changed: [{ program: "changed.mjs" }, "its checksum is another one"],
+    changed: [{ program: "changed.mjs" }, "its checksum does not match"],
     "no-home": [{ action: "stop" }, "set input home to git:origin#BRANCH"],
     mistake: [{ file: "none.yml" }, "the file does not exist"],
   };

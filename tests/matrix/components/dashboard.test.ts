@@ -59,7 +59,7 @@ test.skipIf(!CAN_RUN)("the dashboard component publishes a page from a token tha
   expect(data.fileProblems).toMatchObject([{ file: "reports/none.json" }]);
   const page = jobs.pages?.artifact("public/index.html") ?? "";
   expect(breaches(page, elementsOf(page), /^(#|https?:\/\/|data\.json$|metrics\.prom$)/)).toEqual([]);
-  expect(jobs.refused?.log).toContain("the token may start runs or automations");
+  expect(jobs.refused?.log).toContain("the token can start runs or automations");
 });
 
 test("the program of the dashboard component ends with the code of what is missing, unless a part is enough", async () => {

@@ -424,7 +424,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(await jobs()).toEqual([]);
     const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };
     const { jobs: { pages } } = await run({ server: SCHEDULE, variables });
-    // The question whether the token may start runs has neither key nor task.
+    // The question whether the token can start runs has neither key nor task.
     expect([pages?.code, recorder.of(START).map(({ body }) => body)]).toEqual([0, [""]]);
     expect(pages?.artifact("public/index.html")).toContain("acme/web");
     expect(recorder.requests.length).toBeLessThanOrEqual(30);

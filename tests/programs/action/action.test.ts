@@ -252,6 +252,6 @@ together("a job keeps one comment on its pull request, by the token of the job a
   close();
   expect(fork.status).toBe("success");
   const notes = (machine.done.at(-2)?.stdout ?? "").match(/^note: Cannot .*/gm);
-  expect(notes).toEqual([expect.stringContaining("in a pull request of a fork it may only read")]);
+  expect(notes).toEqual([expect.stringContaining("in a pull request from a fork it can only read")]);
   for (const received of github.received) expect(received).not.toContain(machine.token);
 });

@@ -94,7 +94,7 @@ test("dashboard refuses a token that could start something, and starts nothing",
   const { cli, requests, emulator } = world();
   const { code, stderr, io } = await cli(["dashboard", "--out", "public"]);
   expect([code, requests, emulator.world.store.runs.size, io.files.size]).toEqual([2, ["POST /runs"], 0, 0]);
-  expect(stderr).toContain("the token may start runs or automations");
+  expect(stderr).toContain("the token can start runs or automations");
   const allowed = await cli(["dashboard", "--out", "public", "--allow-write-token"], {
     env: { MOGPLEX_API_KEY: TOKEN },
   });

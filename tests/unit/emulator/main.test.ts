@@ -141,7 +141,7 @@ test("readOptions() turns flags into options", async () => {
 });
 
 test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
-  const note = "note: no command is given for codex: a scenario plays its runs, and no agent works. " +
+  const note = "note: no command is given for codex: a scenario plays its runs, and no agent runs. " +
     "For a real run add --harness 'codex=COMMAND'\n";
   for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
     const io = fakeIo();

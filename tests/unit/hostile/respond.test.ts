@@ -39,7 +39,7 @@ test("what a thread says is quoted in a prompt, line by line", () => {
     } as const;
     const prompt = promptOf("Do it", {
       ...{ thread, isTask: false, hasText: true, comments: [{ ...comment, text }], leftOut: 0, internal: 0 },
-    }, { redact: (text) => text, template: undefined });
+    }, { redact: (text) => text, pull: "pull request", template: undefined });
     const [head = "", ...rest] = prompt.split("\n\nTitle:\n");
     expect([name, head.startsWith("Do it\n\n---\n\n")]).toEqual([name, true]);
     const lines = rest.join("").split("\n").filter((line) => !/^(?:>|$|Description:$|kim wrote:$)/.test(line));

@@ -212,7 +212,7 @@ test("run() rejects unless all succeeded, resolves in any case with throwOnFailu
     1,
     "failed",
     1,
-    `Campaign "${definition.name}": 3 of 3 have ended: 2 succeeded, 1 failed`,
+    `Campaign "${definition.name}": 3 of 3 have finished: 2 succeeded, 1 failed`,
   ]);
   expect(events.at(-1)).toEqual({
     type: "end",
@@ -556,7 +556,7 @@ test("notify is told in place of the webhook, each event once, and again with th
   ]);
   expect([new Set(told.slice(0, 7).map(({ id }) => id)).size, told[7]?.text]).toEqual([
     1,
-    `Campaign ${NAME} is done. 3 of 3 have ended: 3 succeeded\nMessage ${told[7]?.id}`,
+    `Campaign ${NAME} is done. 3 of 3 have finished: 3 succeeded\nMessage ${told[7]?.id}`,
   ]);
 });
 

@@ -365,7 +365,7 @@ test("decide() says that the forge does not show an issue or a pull request", as
 
 test("nothingToFix() says in words what the forge shows of checks that are not red", () => {
   const of = (checks: Parameters<typeof nothingToFix>[1]["checks"]) =>
-    nothingToFix("checks", { checks, review: null, conflict: null });
+    nothingToFix("checks", { checks, review: null, conflict: null }, "pull request");
   const not = "no check of this pull request is red";
   expect(of("red")).toBeNull();
   expect(of("none")).toBe(`${not} (it has none)`);

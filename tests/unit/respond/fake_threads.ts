@@ -70,6 +70,7 @@ export function fakeForge(): FakeForge {
   const isIn = (thread: ThreadPlace) => (note: { thread: ThreadPlace }) => keyOf(note.thread) === keyOf(thread);
   const forge: FakeForge = {
     forge: "gitlab",
+    pullNoun: "pull request",
     anchor: "note_",
     setsStatus: false,
     system: "GitLab",

@@ -124,5 +124,5 @@ test("trap 50: fields, a status, a code and a harness of later revisions are acc
   expect((await scripted([good({ run: run("awaiting_input") })]).client.getRun(RUN_ID)).status).toBe("awaiting_input");
   const error = await thrown(scripted([bad(403, "AUTOMATION_REQUIRED")]).client.startRun(REQUEST, freshKey()));
   expect(error).toBeInstanceOf(ForbiddenError);
-  expect(error.message).toContain("may only trigger automations");
+  expect(error.message).toContain("can only trigger automations");
 });

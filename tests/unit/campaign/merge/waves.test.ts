@@ -224,7 +224,7 @@ test("a process that stays merges while runs are at work", async () => {
       }
     },
   });
-  expect([code, merged[0]]).toEqual([0, `${project(1)}: 1 of 2 have ended`]);
+  expect([code, merged[0]]).toEqual([0, `${project(1)}: 1 of 2 have finished`]);
 });
 
 test("waves read only what may be merged by their last reading", async () => {

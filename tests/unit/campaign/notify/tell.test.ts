@@ -66,7 +66,7 @@ test("a webhook is told once that a campaign is gated, and once that it is done,
   expect(isNotification(last?.body), JSON.stringify(isNotification.errors)).toBe(true);
   expect(last?.url).toBe(ENV.CAMPAIGN_HOOK ?? "");
   expect(last?.body.text).toBe(
-    "Campaign replace-moment, round 2026 !channel is done. 4 of 4 have ended: 4 succeeded\n" +
+    "Campaign replace-moment, round 2026 !channel is done. 4 of 4 have finished: 4 succeeded\n" +
       `Next: mogplex-ci campaign status campaign.yml --dir d\nMessage ${last?.body.id}`,
   );
   const text = JSON.stringify(calls);

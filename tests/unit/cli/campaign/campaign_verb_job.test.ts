@@ -31,7 +31,7 @@ test("a terminal shows the live table, and the whole screen at the end", async (
   expect(stdout).toContain("\x1b[?7l");
   // deno-lint-ignore no-control-regex
   const plain = stdout.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "");
-  expect(plain).toContain("0/2 ended");
+  expect(plain).toContain("0/2 finished");
   expect(plain).toContain("starts 2/10 a minute · 2/30 an hour · 2/150 a day · sandboxes ");
   expect(plain.slice(plain.lastIndexOf("Campaign replace-moment"))).toStartWith(
     "Campaign replace-moment is done: all 2 items succeeded\n",

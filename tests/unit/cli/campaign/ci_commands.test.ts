@@ -39,7 +39,7 @@ test("publishCampaign() annotates an end that is not good, and nothing else on G
   const failed = viewOf([anItem(1, "failed"), anItem(2, "succeeded")], { ...DONE, exitCode: 1 });
   expect(await commands({ GITHUB_ACTIONS: "true" }, failed)).toEqual([
     "::error title=Mogplex campaign replace-moment%2C round 2026-12%2C is done::1 of 2 items succeeded, 1 did not succeed; " +
-    "2 of 2 have ended: 1 succeeded, 1 failed; exit code 1",
+    "2 of 2 have finished: 1 succeeded, 1 failed; exit code 1",
   ]);
   const waits = viewOf([anItem(1, "needs-input")], { ...DONE, exitCode: 4 });
   expect((await commands({ GITHUB_ACTIONS: "true" }, waits))[0]).toStartWith("::warning ");

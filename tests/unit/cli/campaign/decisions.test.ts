@@ -61,7 +61,7 @@ test("plan writes the reports again that a wave has written, and none with --dry
   expect(world.report("campaign.md")).toBe(before);
   await world.campaign("plan");
   expect(JSON.parse(world.report("campaign.json")).items.length).toBe(3);
-  expect(world.report("campaign.md")).toContain("1 of 3 has ended");
+  expect(world.report("campaign.md")).toContain("1 of 3 has finished");
 });
 
 test("a decision writes the reports again that a wave has written, and none with --dry-run or before the first wave", async () => {

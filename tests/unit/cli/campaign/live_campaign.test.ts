@@ -58,7 +58,7 @@ test("LiveCampaign prints a heartbeat each minute in a log, and none after it wa
   const beats = io.text.stdout.split("\n").filter((line) => line.startsWith("... "));
   expect(beats.length).toBe(3);
   expect(beats[2]).toBe(
-    "... 0 of 3 items ended, 2 running; 84 of 150 starts a day; " +
+    "... 0 of 3 items finished, 2 running; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used)",
   );
 });
@@ -111,7 +111,7 @@ test("LiveCampaign redraws its table in place on a terminal, below notices, and 
   campaign.update(mixedView(40));
   const first = io.text.stdout;
   expect(first.split("\n").length).toBe(9);
-  expect(first).toStartWith("\x1b[?7lreplace-moment · 18/40 ended");
+  expect(first).toStartWith("\x1b[?7lreplace-moment · 18/40 finished");
   io.text.stdout = "";
   clock.advance(60_000);
   await new Promise((resolve) => setTimeout(resolve));

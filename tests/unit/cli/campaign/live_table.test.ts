@@ -35,7 +35,7 @@ test("LiveCampaign on a terminal says how many sandboxes there are at most until
 
 test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
-    "replace-moment · 224/400 ended · 156 good · 64 need attention · 3 running",
+    "replace-moment · 224/400 finished · 156 good · 64 need attention · 3 running",
     "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
     "waits for the quota of starts an hour (30 of 30 used)",
     "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
@@ -55,7 +55,7 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
 test("LiveCampaign on a wide terminal has a bar of 20 cells: what ended is thick, what runs and waits is thin", () => {
   const [first = ""] = table(mixedView(400), 14, 100);
   expect(first).toBe(
-    `replace-moment  ${"━".repeat(11)}${"─".repeat(9)}  224/400 ended · 156 good · 64 need attention · 3 running`,
+    `replace-moment  ${"━".repeat(11)}${"─".repeat(9)}  224/400 finished · 156 good · 64 need attention · 3 running`,
   );
   const counts = [[0, 1], [1, 0], [1, 2], [2, 1], [7, 13]].map(([done = 0, open = 0]) => {
     const items = [
@@ -117,7 +117,7 @@ test("LiveCampaign on a terminal says why nothing is started: a gate, with its r
     nextWaveAt: null,
   });
   const lines = table(view);
-  expect(lines[0]).toStartWith(`replace-moment: gated  ${"─".repeat(20)}  0/1 ended`);
+  expect(lines[0]).toStartWith(`replace-moment: gated  ${"─".repeat(20)}  0/1 finished`);
   expect(lines[2]).toBe("1 of 3 canary items failed · waits for somebody to approve");
 });
 

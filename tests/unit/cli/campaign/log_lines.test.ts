@@ -63,12 +63,12 @@ test("LiveCampaign says what happened to an item, with what a reader needs next"
 
 test("LiveCampaign has a heartbeat with the counts, the starts of the day, and what is waited for until when", async () => {
   expect(await heartbeat(mixedView(100))).toBe(
-    "... 56 of 100 items ended, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
+    "... 56 of 100 items finished, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used); earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
   );
   expect(await heartbeat(viewOf([anItem(1, "running")], { waitingFor: "nothing", nextWaveAt: null, endsAt: null })))
     .toBe(
-      "... 0 of 1 item ended, 1 running; 84 of 150 starts a day",
+      "... 0 of 1 item finished, 1 running; 84 of 150 starts a day",
     );
 });
 

@@ -15,7 +15,7 @@ test("campaign run follows a campaign to its end, with a line for each change an
   expect(stdout).toMatch(
     /^00:03:\d\d {2}succeeded {4}acme\/project-0001 {2}http:\/\/localhost\/acme\/.*\(3 min\)$/m,
   );
-  expect(stdout).toMatch(/^\.\.\. 0 of 2 items ended, 2 running; 2 of 150 starts a day$/m);
+  expect(stdout).toMatch(/^\.\.\. 0 of 2 items finished, 2 running; 2 of 150 starts a day$/m);
   expect(stdout.match(/campaign replace-moment is done: all 2 items succeeded\n/gi)).toHaveLength(1);
   expect(JSON.parse(world.report("campaign.json")).state).toBe("done");
 });
@@ -33,7 +33,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
     code: 65,
     stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
       "Campaign replace-moment is waiting: nothing runs; the next start comes with the next wave\n" +
-      "0 of 2 have ended\n2 are open: 2 waiting\n",
+      "0 of 2 have finished\n2 are open: 2 waiting\n",
     stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
       "create a token that has it under Settings > Mogplex Keys\n",
   });
@@ -42,7 +42,9 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   const stopped = await world.campaign("run");
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
-    expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
+    expect.stringMatching(
+      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 are open: 2 waiting\n$/,
+    ),
     "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
 });

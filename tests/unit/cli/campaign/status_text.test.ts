@@ -22,7 +22,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
   expect(status(mixedView(3)).join("\n")).toBe(
     `Campaign replace-moment, round 2026-12, is running: 2 runs active; the next
   start waits for the quota of starts an hour (30 of 30 used)
-1 of 3 has ended: 1 succeeded
+1 of 3 has finished: 1 succeeded
 2 are open: 2 running
 1 pull request; to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or
   for Gitea GITEA_TOKEN and --forge-host HOST
@@ -36,8 +36,8 @@ Pace
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
                 A schedule or \`campaign run\` starts the next wave. By hand:
                   mogplex-ci campaign advance campaign.yaml
-  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), by the mean of the runs
-                so far
+  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), at the mean time of the
+                runs so far
 
 Items
   ITEM            VERDICT    RUN       PR    TIME  ATTEMPTS
@@ -168,8 +168,8 @@ test("statusText() shows the problem of the last step first: a token of another 
   expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
     "Needs attention",
     "",
-    "  stopped by an error: Cannot advance campaign: this token belongs to another",
-    "    user than the runs so far; use the token of that user",
+    "  stopped by an error: Cannot advance campaign: this token belongs to a",
+    "    different user than the runs so far; use the token of that user",
   ]);
 });
 
@@ -221,7 +221,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const done = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
   expect(status(viewOf([anItem(1, "succeeded", { pullRequest: null })], done)).slice(0, 4)).toEqual([
     "Campaign replace-moment, round 2026-12, is done: its item succeeded",
-    "1 of 1 has ended: 1 succeeded",
+    "1 of 1 has finished: 1 succeeded",
     "",
     "Nothing needs attention",
   ]);

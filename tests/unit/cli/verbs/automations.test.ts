@@ -37,7 +37,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
     code: 75,
     stdout: "",
     stderr:
-      `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing, as too many runs are ` +
+      `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing because too many runs are ` +
       'active: "REPO_PENDING_LIMIT"; try again when some have ended\n',
   });
 });
@@ -76,7 +76,7 @@ test("automations trigger ends with the end of a run that a given key finds", as
     const { code, stdout, stderr } = await cli(given);
     expect({ scenario, code }).toEqual({ scenario, code: expected });
     expect(stdout).toContain("the key was already used: nothing was started\nkey " + `${AUTOMATION}/${REPO}/weekly\n`);
-    expect(stderr.includes("another key starts another one")).toBe(expected !== 0);
+    expect(stderr.includes("use another key to start a new run")).toBe(expected !== 0);
   }
 });
 

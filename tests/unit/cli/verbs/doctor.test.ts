@@ -232,7 +232,7 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
     check: {
       name: "scopes",
       state: "failed",
-      finding: "the token may not start runs, because the scope write is missing",
+      finding: "the token cannot start runs, because the scope write is missing",
       advice: "Create a token with the scopes read and write (Settings > Mogplex Keys)",
       code: 65,
       startsRuns: false,

@@ -28,7 +28,7 @@ export const GITLAB: Record<string, string> = {
   CI_JOB_ID: "70",
 };
 
-/** The request that shows whether the token may start runs. */
+/** The request that shows whether the token can start runs. */
 export const STARTS = "POST /runs";
 
 /** Answers a request in place of the emulator, or not. */

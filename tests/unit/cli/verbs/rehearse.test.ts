@@ -280,7 +280,7 @@ test("respond --dry-run --event takes a comment from an event of GitLab, also on
   expect(stdout).toContain("https://gitlab.example/acme/api/-/merge_requests/7. What follows");
   const fork = { ...GITLAB_COMMENT, merge_request: { ...GITLAB_COMMENT.merge_request, source_project_id: 43 } };
   expect((await decisionOf(args, fork)).at(-1)).toBe(
-    "no run: the branch of the pull request is not in this repository",
+    "no run: the branch of the merge request is not in this repository",
   );
 });
 

@@ -359,7 +359,7 @@ const REFUSED:
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
       return gitlab.say("merge_requests/7", "kim", "@mogplex go");
-    }, "the branch of the pull request is not in this repository"],
+    }, "the branch of the merge request is not in this repository"],
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
@@ -719,7 +719,7 @@ test("respond tells the agent the file and the line that a note is on, of a new 
   });
   expect((await respond(at, payload(note))).code).toBe(0);
   expect(runsOf(at)[0]?.prompt).toStartWith(
-    "rename this\n\n---\n\nThe task was given on this line of code of the pull request.\n\nLine:\n> src/b.ts:12:\n\n---",
+    "rename this\n\n---\n\nThe task was given on this line of code of the merge request.\n\nLine:\n> src/b.ts:12:\n\n---",
   );
   expect(runsOf(at)[0]?.prompt).toContain("lee wrote:\n> src/b.ts:3:\n> This one is old.");
 });

@@ -93,7 +93,7 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
   makeRed(at, `expected 1\ngot 2 by ${TOKEN}\n`);
   expect((await runAfter(at, ["--after", "7", "--fix", "checks"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
-  expect(prompt).toStartWith("The checks of the pull request of this branch are red.");
+  expect(prompt).toStartWith("The checks of the merge request of this branch are red.");
   expect(prompt).toContain(
     "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
   );
@@ -103,8 +103,8 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
 });
 
 const WRONG: readonly (readonly [args: string[], why: string])[] = [
-  [["--after", "99", "x"], "GitLab shows no pull request with that number"],
-  [["--after", "7", "--branch", "main", "x"], "--branch does not work with it"],
+  [["--after", "99", "x"], "GitLab shows no merge request with that number"],
+  [["--after", "7", "--branch", "main", "x"], "--branch cannot be used with it"],
   [["--after", "7", "--fix", "checks", "x"], "there is a task as well"],
   [["--fix", "checks"], "it works with --after only"],
   [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
@@ -124,7 +124,7 @@ for (const [args, why] of WRONG) {
 test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
   for (
     const [more, why] of [
-      [{ state: "merged" }, "the pull request is closed"],
+      [{ state: "merged" }, "the merge request is closed"],
       [{ source_project_id: 9 }, "not in this repository"],
     ] as const
   ) {
@@ -192,7 +192,7 @@ test("run --after in a retried job asks the forge when the service has refused i
   at.emulator.control("clearFaults", {});
   change(at, { state: "merged" });
   const closed = await runAfter(at, args, stateOf(first), RETRIED);
-  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
   expect(runsOf(at).length).toBe(0);
   change(at, { state: "opened" });
   expect((await runAfter(at, args, stateOf(first), RETRIED)).code).toBe(0);
@@ -207,7 +207,7 @@ test("run --after in a retried job asks the forge before another start when its 
   expect(first.code).toBe(1);
   change(at, { state: "closed" });
   const closed = await runAfter(at, args, stateOf(first), RETRIED);
-  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
   expect(runsOf(at).length).toBe(1);
   // Its key belongs to the run that has failed, and the request is another one by now.
   change(at, { state: "opened" });
@@ -230,7 +230,7 @@ test("run --after in a retried job says why it asks for another start, or sends 
   const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
   at.emulator.control("clearFaults", {});
   const sent = await runAfter(at, args, stateOf(lost), { ...RETRIED, CI_JOB_ID: "603" });
-  expect(sent.stderr).toContain("the start of an earlier attempt was not answered: it is sent again as it was");
+  expect(sent.stderr).toContain("the start of an earlier attempt has no answer: it is sent again unchanged");
   expect(runsOf(at).length).toBe(3);
 });
 
@@ -266,7 +266,7 @@ test("run --after in a retried job says why its own state file counts for nothin
       [(text: string) => text.slice(0, 200), "it is not a state file"],
       [
         (text: string) => text.replace('"left": "ended"', '"left": "detached"'),
-        "not as it is now, by a job with this token",
+        "it was not written by a job with this token, or was changed since",
       ],
     ] as const
   ) {
@@ -369,7 +369,7 @@ test("run --after takes the run of no state file of another job, another task or
     change(at, { state: "merged" });
     const called = await runAfter(at, ["--after", "7", task], { [STATE]: edit(stateOf(first)[STATE] ?? "") }, env);
     expect(called.stderr).toContain("with --resume and the state file of that attempt");
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
     expect(runsOf(at).length).toBe(1);
   }
 });
@@ -381,7 +381,7 @@ test("run --after reads a state file beside a key scope or a key only where --re
     const first = await runAfter(at, args, {}, FIRST);
     change(at, { state: "merged" });
     const alone = await runAfter(at, args, stateOf(first), FIRST);
-    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
     const files = { "kept.json": stateOf(first)[STATE] ?? "" };
     expect((await runAfter(at, [...args, "--resume", "kept.json"], files, FIRST)).code).toBe(0);
     expect(runsOf(at).length).toBe(1);
@@ -417,7 +417,7 @@ test("run --after in the same folder attaches to the run that it has left, when 
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("attached to run ") });
   expect({ runs: runsOf(at).length, asked: at.gitlab.requests }).toEqual({ runs: 1, asked: [] });
   const another = await runAfter(at, [...args, "--new"], again.files, LAPTOP);
-  expect(another).toMatchObject({ code: 2, stderr: expect.stringContaining("the pull request is closed") });
+  expect(another).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
 });
 
 test("run --after takes an address, in a job of its own server and outside of a job", async () => {
@@ -490,7 +490,7 @@ test("run --after --fix review asks for what members' open threads say", async (
   );
   expect((await runAfter(at, ["--after", "7", "--fix", "review"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
-  expect(prompt).toStartWith("A review of the pull request of this branch asks for changes.");
+  expect(prompt).toStartWith("A review of the merge request of this branch asks for changes.");
   expect(prompt).toContain("src/io.ts");
   expect(prompt).toContain("> Close the file here.");
   expect(prompt).not.toContain("Print all variables.");
@@ -502,7 +502,7 @@ test("run --after --fix conflict asks to merge the target", async () => {
   change(at, { has_conflicts: true, target_branch: "next" });
   expect((await runAfter(at, ["--after", "7", "--fix", "conflict"])).code).toBe(0);
   expect(runsOf(at)).toMatchObject([{
-    prompt: "The pull request of this branch conflicts with its base branch next. Merge next into this branch, and " +
+    prompt: "The merge request of this branch conflicts with its base branch next. Merge next into this branch, and " +
       "resolve the conflicts so that both branches keep their purpose. Change nothing else.",
     working_branch: "feature",
     create_branch: false,
@@ -516,6 +516,6 @@ test("run --after refuses a result when the merge request comes from a fork", as
   const { code, stderr } = await runAfter(at, ["--after", "7", "also the docs", ...result], { "schema.json": "{}" });
   expect([code, runsOf(at)]).toEqual([2, []]);
   expect(stderr).toContain(
-    'Cannot use --after because the pull request comes from a fork, and --result needs a branch of the repository: "7"',
+    'Cannot use --after because the merge request comes from a fork, and --result needs a branch of the repository: "7"',
   );
 });

@@ -159,7 +159,7 @@ test("parseScenarios() refuses an empty set, a set in a set, and steps beside pl
   expect(problem("scenarios:\n  - scenarios: []")).toContain('s.yaml:2:16: at "scenarios.0.scenarios"');
   expect(problem("scenarios:\n  - play: campaign")).toContain('at "scenarios.0.play"');
   expect(problem("scenarios:\n  - { steps: [{}], play: success }")).toBe(
-    'Cannot read scenario: s.yaml:2:26: "play" stands for steps of its own; leave out steps, automation and refuseQueue',
+    'Cannot read scenario: s.yaml:2:26: "play" brings its own steps; leave out steps, automation and refuseQueue',
   );
 });
 
