@@ -54,7 +54,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["failed"],
     code: "1",
     name: "failed",
-    toolkit: "the run failed (`failed`), or its result file is missing or not valid",
+    toolkit: "the run failed (`failed`), or its result file is missing or invalid",
     dropIn: "any other failure: 400, 404, 409, 5xx except 503, network, follow timeout",
   },
   {
@@ -76,7 +76,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["unauthorized"],
     code: "64",
     name: "unauthorized",
-    toolkit: "no token, or an empty or invalid one; or the forge refuses its token",
+    toolkit: "no token, or an empty or invalid token; or the forge refuses its token",
     dropIn: "same",
   },
   {

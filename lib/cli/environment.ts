@@ -86,7 +86,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_MERGE_TOKEN_VARIABLE: {
     help:
-      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: each for its host alone, and none that reads pull requests.",
+      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: each only for its host, and never a token that reads pull requests.",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_DEV_START_LIMITS: {

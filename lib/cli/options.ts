@@ -406,8 +406,8 @@ export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
   name: "home",
   value: "HOME",
   help:
-    "Where lock and journal of a campaign are kept between waves: `dir`, or `git:REMOTE#BRANCH`. Wins over `home` in the campaign file.",
-  fallback: "the file's `home`, else `dir`",
+    "Where to keep a campaign's lock and journal between waves: `dir`, or `git:REMOTE#BRANCH`. Overrides `home` in the campaign file.",
+  fallback: "the file's `home`, or `dir`",
   parse: anyText,
 });
 
