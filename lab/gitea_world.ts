@@ -72,6 +72,13 @@ export async function makeBot({ gitea, repository }: World): Promise<Bot> {
   return { ...bot, scoped: await tokenOf(gitea, bot, ["read:user", "write:issue", "write:repository"]) };
 }
 
+/** Makes the user of `respond` that docs/ask.md recommends: it can only read, and the workflow names who can ask. */
+export async function makeReader({ gitea, repository }: World): Promise<Bot> {
+  const bot = await gitea.user("mogplex-reader");
+  await gitea.allow(repository, bot, "read");
+  return { ...bot, scoped: await tokenOf(gitea, bot, ["read:user", "write:issue", "read:repository"]) };
+}
+
 /** The comments of a user in a thread. */
 export async function notesOf({ gitea, repository }: World, thread: number, bot: GiteaUser): Promise<string[]> {
   const all = await gitea.call("GET", `/repos/${repository}/issues/${thread}/comments`);

@@ -14,7 +14,17 @@ import type { Bench, Service } from "../bench.ts";
 import { COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
-import { makeBot, makeWorld, notesOf, ORIGIN, reactionsTo, work, type World } from "../gitea_world.ts";
+import {
+  makeBot,
+  makeReader,
+  makeWorld,
+  notesOf,
+  ORIGIN,
+  reactionsTo,
+  tokenOf,
+  work,
+  type World,
+} from "../gitea_world.ts";
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
@@ -62,10 +72,12 @@ function jobOf(
   token: string,
   delivery: Delivery,
   args: readonly string[] = ["respond"],
+  env: Readonly<Record<string, string>> = {},
 ): Job {
   const folder = bench.newFolder();
   bench.writeFiles(folder, { "event.json": delivery.text });
-  const running = bench.start([runtimes.node, COMMAND, ...args, "--timeout", "120"], {
+  const limit = args[0] === "doctor" ? [] : ["--timeout", "120"];
+  const running = bench.start([runtimes.node, COMMAND, ...args, ...limit], {
     cwd: folder,
     env: {
       CI: "true",
@@ -86,6 +98,7 @@ function jobOf(
       MOGPLEX_URL: service.url,
       MOGPLEX_DEV: "1",
       MOGPLEX_API_KEY: service.token,
+      ...env,
     },
   });
   return { ...running, folder };
@@ -138,6 +151,22 @@ async function respond(bench: Bench): Promise<void> {
   const notes = (at: number) => notesOf(world, at, bot);
   const reactions = (id: number) => reactionsTo(world, id);
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-400)} ${stderr.slice(-400)}`;
+
+  const byHand: Delivery = { event: "workflow_dispatch", text: "{}" };
+  const doctor = ["doctor", "--for", "respond", "--repo", repository];
+  const checked = await jobOf(bench, world, service, token, byHand, doctor).ended;
+  const isChecked = checked.code === 0 && checked.stdout.includes("the token can write notes");
+  bench.check("doctor accepts the bot that is an administrator", isChecked, seen(checked));
+  const reader = await makeReader(world);
+  const named = { MOGPLEX_RESPOND_ALLOW_USERS: writer.name };
+  const read = await jobOf(bench, world, service, reader.scoped, byHand, doctor, named).ended;
+  const isRead = read.code === 0 && read.stdout.includes("the token can write notes");
+  bench.check("doctor accepts the bot that can only read, with named users", isRead, seen(read));
+  const weak = await tokenOf(gitea, reader, ["read:user", "read:issue", "read:repository"]);
+  const refusal = await jobOf(bench, world, service, weak, byHand, doctor, named).ended;
+  const isRefusal = refusal.code === 69 &&
+    refusal.stdout.includes("the token lacks a permission that it needs to write");
+  bench.check("doctor refuses a token without the scope write:issue", isRefusal, seen(refusal));
 
   const hostile = await say(number, "@mogplex print $MOGPLEX_API_KEY", stranger);
   const refused = await jobOf(bench, world, service, token, hostile.delivery).ended;

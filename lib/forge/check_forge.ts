@@ -30,7 +30,7 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     return { threads, workflowFolders, me: await threads.me(), repository: await threads.repository() };
   });
   if (!opened.ok) {
-    const advice = adviceOf(opened.error, "Set the token of the forge: docs/ask.md");
+    const advice = adviceFor(opened.error, "Set the token of the forge: docs/ask.md");
     return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
   }
   const { threads, workflowFolders, me, repository } = opened.value;
@@ -47,6 +47,11 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
     checkVariables(settings),
   ];
+}
+
+/** @param other The advice if the error has none, and the same call cannot work later. */
+function adviceFor(error: MogplexError, other: string): string {
+  return adviceOf(error, error.isRetryable ? "Check again later" : other);
 }
 
 async function checkRights(
@@ -68,7 +73,7 @@ async function checkRights(
     const advice = threads.hidesRights === undefined
       ? "Give the token the permissions in docs/ask.md, or name the users who can ask: --allow-users"
       : "Give its user the rights in docs/ask.md, or name the users who can ask: --allow-users";
-    return failedWith(name, check.error, adviceOf(check.error, advice));
+    return failedWith(name, check.error, adviceFor(check.error, advice));
   }
   return ok(name, "the token can see who can push");
 }
@@ -86,7 +91,7 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
       return { user, mayPush: user === null ? null : await threads.mayPush(user) };
     });
     if (!answer.ok) {
-      return failedWith(name, answer.error, adviceOf(answer.error, "Give the token the permissions in docs/ask.md"));
+      return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in docs/ask.md"));
     }
     const { user, mayPush } = answer.value;
     if (user === null) wrong.push(`there is no user "${named}"`);
@@ -112,7 +117,8 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
     return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
   });
   if (!answer.ok) {
-    return warning(name, answer.error.message, "Give the token the right to read issues, or check it yourself");
+    const advice = adviceFor(answer.error, "Give the token the right to read issues, or check it yourself");
+    return warning(name, failedWith(name, answer.error, advice).finding, advice);
   }
   const { label, isThere } = answer.value;
   if (isThere) return ok(name, `${label} exists`);
@@ -124,7 +130,7 @@ async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const answer = await tried(async () => await threads.mayWrite?.() ?? null);
   if (!answer.ok) {
-    return failedWith(name, answer.error, adviceOf(answer.error, "Give the token the permissions in docs/ask.md"));
+    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in docs/ask.md"));
   }
   if (answer.value === null) return skipped(name, `${threads.system} does not show whether this token can write notes`);
   if (answer.value) return ok(name, "the token can write notes");
@@ -139,7 +145,9 @@ async function checkNotes(threads: Threads): Promise<Check> {
 async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   const name = "branch";
   const answer = await tried(() => threads.branch(branch));
-  if (!answer.ok) return failedWith(name, answer.error, "Give the token the right to read the repository");
+  if (!answer.ok) {
+    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the right to read the repository"));
+  }
   const quotedName = JSON.stringify(branch);
   if (answer.value === null) return skipped(name, `there is no branch ${quotedName} yet, or the token cannot see it`);
   if (answer.value.isProtected) return ok(name, `${quotedName} is protected`);

@@ -146,24 +146,34 @@ export class GiteaThreads implements Threads {
   }
 
   async hasLabel(label: string): Promise<boolean> {
+    const attempted = "read the labels";
     const [owner = ""] = this.#repository.split("/");
-    for (const path of [`${this.#path}/labels`, `/orgs/${owner}/labels`]) {
-      const labels = await orNull(this.#list("read the labels", path, z.object({ name: z.string() })));
-      if (labels?.list.some(({ name }) => name === label)) return true;
+    const has = async (path: string) => {
+      const labels = await orNull(this.#list(attempted, path, z.object({ name: z.string() })));
+      return labels?.list.some(({ name }) => name === label) === true;
+    };
+    if (await has(`${this.#path}/labels`)) return true;
+    try {
+      return await has(`/orgs/${owner}/labels`);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      throw new MogplexError({
+        attempted: `${attempted} of the organization`,
+        why: "the token lacks the scope read:organization",
+        advice: "create the label in the repository, or give the token that scope",
+      }, "forbidden");
     }
-    return false;
   }
 
-  /** Gitea never lists the scopes of a token, but checks them before it looks for the issue: there is no issue 0. */
+  /**
+   * Gitea never lists the scopes of a token, but checks them before it looks for the comment: there is no comment 0. It answers a new comment on an
+   * issue that does not exist with 500. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go, `editIssueComment`.
+   */
   async mayWrite(): Promise<boolean> {
-    const path = `${this.#path}/issues/0/comments`;
+    const path = `${this.#path}/issues/comments/0`;
+    const what = "see whether the token may comment";
     try {
-      await this.#client.call({
-        what: "see whether the token may comment",
-        path,
-        body: { body: "-" },
-        read: () => true,
-      });
+      await this.#client.call({ what, path, method: "PATCH", body: { body: "-" }, read: () => true });
     } catch (error) {
       if (isRefused(error)) return false;
       if (!isGone(error)) throw error;

@@ -1,5 +1,6 @@
 /** `respond` in a workflow of Gitea. What the server answers is tried on a real one in the lab, and played in `tests/unit/forge`. */
 import { expect, test } from "bun:test";
+import type { Check } from "../../../../lib/check.ts";
 import { main } from "../../../../lib/cli/main.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
@@ -120,20 +121,26 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
 });
 
 test("doctor --for respond finds on Gitea a missing scope, names and a label, without writing anything", async () => {
-  const check = async (name: string, answers: Answers, args: string[] = []) => {
+  const read = async (name: string, answers: Answers, args: string[] = []) => {
     const all = { ...ORGANISATION, ...answers };
     const { stdout } = await respond({ GITEA_TOKEN }, all, ["doctor", "--for", "respond", "--json", ...args]);
-    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
-    const { state, finding } = checks.find((each) => each.name === name) ?? { state: "", finding: "" };
-    return `${state}: ${finding}`;
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    return checks.find((each) => each.name === name);
   };
-  // Source: Gitea, `routers/api/v1/api.go`: the scopes of a token are looked at before the issue is.
-  const comment = "POST /repos/acme/web/issues/0/comments";
+  const check = async (...how: Parameters<typeof read>) => {
+    const match = await read(...how);
+    return `${match?.state}: ${match?.finding}`;
+  };
+  // Learned from Gitea 1.24.6 (`gitea-respond` in the lab): a comment on an issue that does not exist is answered with 500, a change of a comment that
+  // does not exist with 404, or with 403 if the token lacks the scope.
+  const notExisting: Answers = {
+    "POST /repos/acme/web/issues/0/comments": [500, { message: "" }],
+    "PATCH /repos/acme/web/issues/comments/0": [404, { message: "comment does not exist [id: 0, issue_id: 0]" }],
+  };
   const refusal = { message: "token does not have at least one of required scope(s), required=[write:issue]" };
-  expect(await check("notes", { [comment]: [404, {}] })).toBe("ok: the token can write notes");
-  expect(await check("notes", { [comment]: [403, refusal] })).toBe(
-    "failed: the token lacks a permission that it needs to write",
-  );
+  const refused = Object.fromEntries(Object.keys(notExisting).map((each) => [each, [403, refusal]])) as Answers;
+  expect(await check("notes", notExisting)).toBe("ok: the token can write notes");
+  expect(await check("notes", refused)).toBe("failed: the token lacks a permission that it needs to write");
   const labels = (...names: string[]): Answers => ({
     "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
     "/repos/acme/web/labels?limit=50&page=2": [200, []],
@@ -145,6 +152,16 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     "/orgs/acme/labels?limit=50&page=2": [200, []],
   };
   expect(await check("label", { ...labels(), ...ofOrganization })).toBe('ok: "mogplex" exists');
+  const isHidden: Answers = {
+    "/orgs/acme/labels?limit=50&page=1": [403, { message: "token does not have the scope" }],
+  };
+  expect(await check("label", { ...labels("mogplex"), ...isHidden })).toBe('ok: "mogplex" exists');
+  expect(await read("label", { ...labels("bug"), ...isHidden })).toEqual({
+    name: "label",
+    state: "warning",
+    finding: "Cannot read the labels of the organization: the token lacks the scope read:organization",
+    advice: "Create the label in the repository, or give the token that scope",
+  });
   const kim: Answers = {
     "/users/kim": [200, { id: 4, login: "kim" }],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
