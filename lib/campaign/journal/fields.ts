@@ -16,7 +16,7 @@ export interface Field<T> {
 }
 
 /** A field that can be absent. */
-interface OptionalField<T> extends Field<T | undefined> {
+export interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true;
 }
 
