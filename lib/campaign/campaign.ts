@@ -14,7 +14,7 @@ import { WaveMerges } from "./merge/waves.ts";
 import type { OpenFiles } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession, type Session } from "../run/session.ts";
-import { endingSignal, interruptReason, type Interrupts, type OnInterrupt } from "../run/interrupts.ts";
+import { endingSignal, interruptReason, type OnInterrupt } from "../run/interrupts.ts";
 import { environmentVariable } from "../runtime.ts";
 
 import { formatCount } from "../text/duration.ts";
@@ -193,14 +193,13 @@ async function makeStep(
   internals: StepInternals,
   once: boolean,
 ): Promise<CampaignStand> {
-  const { onEvent, stuckAfterMs, skipInvalid = false } = options;
+  const { stuckAfterMs } = options;
   const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
-  const { interrupts, onInterrupt } = internals;
   const { clock = systemClock } = options;
   const endsAt = clock.now() + timeoutMs;
   return await withCampaign(source, options, internals, "write", async (opened) => {
-    const signal = endingSignal(options.signal, interrupts);
+    const signal = endingSignal(options.signal, internals.interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
     const notificationContext = () => notificationContextOf(source, opened, { ...options, signal }, internals);
     const lock = opened.store?.memory.lock ?? opened.file;
@@ -233,20 +232,8 @@ async function makeStep(
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
     expectToken(session, opened.store);
     const step = new Step(session, opened, {
-      once,
-      skipInvalid,
-      approvedBy: options.approvedBy,
-      meanRunMs: options.meanRunMs,
-      pulls,
-      merges,
-      stuckAfterMs,
-      forge: options.forge,
+      ...{ once, options, internals, pulls, merges },
       openFiles: filesOpener(options, internals, session),
-      interrupts,
-      cancels: internals.cancels ?? (() => onInterrupt === "cancel"),
-      cancelsLate: internals.cancelsLate ?? false,
-      onEvent,
-      onView: internals.onView,
       sendNotification: () => sendNotification(opened, notificationContext()),
     });
     const stand = await step.run().catch(async (error) => {
@@ -314,27 +301,15 @@ function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
 
-interface StepSettings extends Pick<StepInternals, "onView"> {
+interface StepSettings {
   once: boolean;
-  /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
-  skipInvalid: boolean;
-  /** Who opens a closed gate before anything is started; undefined to leave it closed. */
-  approvedBy: string | undefined;
-  /** Mean time of a run while none has ended, in milliseconds. */
-  meanRunMs: number | undefined;
+  options: RunCampaignOptions;
+  internals: StepInternals;
   /** Reads pull requests; undefined if they are not asked for, or without a token. */
   pulls: PullRequests | undefined;
   /** Merges what the file allows; undefined if it allows nothing. */
   merges: WaveMerges | undefined;
-  stuckAfterMs: number | undefined;
-  forge: CampaignOptions["forge"];
   openFiles: OpenFiles;
-  interrupts: Interrupts | undefined;
-  /** See {@linkcode StepInternals.cancels}. */
-  cancels: () => boolean;
-  /** See {@linkcode StepInternals.cancelsLate}. */
-  cancelsLate: boolean;
-  onEvent: ((event: CampaignEvent) => void) | undefined;
   /** Sends the event of the campaign that was not sent yet. */
   sendNotification: () => Promise<void>;
 }
@@ -373,7 +348,7 @@ class Step {
 
   /** Works, and returns the state of the campaign. @throws what stopped it, unless that was a signal. */
   async run(): Promise<CampaignStand> {
-    const { interrupts } = this.#settings;
+    const { interrupts } = this.#settings.internals;
     // In the handler itself: the requests must leave before anything else reacts to the signal.
     const stop = () => void (this.#stopping = this.#stop());
     if (interrupts?.signal.aborted) stop();
@@ -393,7 +368,7 @@ class Step {
 
   /** Plans if need be, and prepares the work. */
   async #open(): Promise<Work> {
-    const { skipInvalid, approvedBy, pulls, merges, forge, openFiles } = this.#settings;
+    const { options: { skipInvalid = false, approvedBy, forge }, pulls, merges, openFiles } = this.#settings;
     let { store } = this.#opened;
     if (store === undefined) {
       if (!this.#settings.once) this.#pace.pacer = this.#session.pacer();
@@ -409,11 +384,10 @@ class Step {
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     const { started, showTask } = this.#opened;
-    const work: Work = this.#work = workOn(this.#session, store, this.redact, {
+    const work: Work = this.#work = workOn(this.#session, store, this.redact, forge, {
       pulls,
       pace: this.#pace,
       openFiles,
-      forge,
       started,
       showTask,
       changed: (item) => this.#changed(work, item),
@@ -509,15 +483,15 @@ class Step {
 
   #itemView({ lock }: Work, item: ItemMemory): CampaignItem {
     const requiresPull = lock.success.require === "pull-request";
-    return itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull);
+    return itemView(item, serviceNow(this.#session), this.#settings.options.stuckAfterMs, requiresPull);
   }
 
   #tellView(): void {
-    this.#settings.onView?.((brief) => this.view(brief, !this.#settings.once));
+    this.#settings.internals.onView?.((brief) => this.view(brief, !this.#settings.once));
   }
 
   #tell({ store: { memory } }: Work, event: WithoutProgress<CampaignEvent>): void {
-    this.#settings.onEvent?.({ ...event, progress: progressOf(memory) });
+    this.#settings.options.onEvent?.({ ...event, progress: progressOf(memory) });
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {
@@ -551,22 +525,25 @@ class Step {
     const { memory, meanRunMs } = this.#work?.store ?? this.#opened.store ?? {};
     if (memory === undefined) throw new Error("Cannot show a campaign without a plan");
     const nowMs = serviceNow(this.#session);
+    const { options: { stuckAfterMs, ...options }, pulls } = this.#settings;
     return makeView(memory, {
       nowMs,
       lookedAtMs: nowMs,
-      meanRunMs: meanRunMs ?? this.#settings.meanRunMs ?? null,
+      meanRunMs: meanRunMs ?? options.meanRunMs ?? null,
       sandboxes: this.#work?.seen.sandboxes ?? memory.sandboxes,
       stays,
       brief,
-      stuckAfterMs: this.#settings.stuckAfterMs,
-      failed: this.#settings.pulls?.failed,
+      stuckAfterMs,
+      failed: pulls?.failed,
     });
   }
 
   /** Cancels the runs of a campaign after its timeout, if the caller asked for that. There may be nothing to cancel. */
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
-    if (!this.#settings.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) return undefined;
+    if (!this.#settings.internals.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) {
+      return undefined;
+    }
     return `its time is up; ${await this.#stop(() => true)}`;
   }
 
@@ -575,13 +552,15 @@ class Step {
    *
    * @returns What happened to them, as a clause.
    */
-  async #stop(cancels = this.#settings.cancels): Promise<string> {
+  async #stop(cancels = this.#settings.internals.cancels): Promise<string> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];
     const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
-    if (work === undefined || open.length === 0 || !cancels()) {
+    if (
+      work === undefined || open.length === 0 || !(cancels?.() ?? this.#settings.internals.onInterrupt === "cancel")
+    ) {
       const runs = open.length === 0
         ? ""
         : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;

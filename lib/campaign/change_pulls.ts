@@ -6,7 +6,7 @@
 import { MogplexError, UsageError } from "../errors.ts";
 import { FORGE_TOKENS_TEXT } from "../forge/all.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { type Selection, selectItems } from "./decide.ts";
+import { listsText, type Selection, selectItems } from "./decide.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import { oneLine } from "./journal/fields.ts";
 import { MAX_REASON } from "./journal/record.ts";
@@ -15,7 +15,6 @@ import {
   type CampaignSource,
   internalsWith,
   type OpenedCampaign,
-  ownCommand,
   plannedStore,
   withCampaign,
 } from "./open_campaign.ts";
@@ -220,7 +219,7 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
 
 function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], why: string): UsageError {
   const [first] = left;
-  const lists = `${ownCommand(opened, "status", "--all")} lists the items`;
+  const lists = listsText(opened);
   const advice = first === undefined ? lists : `${first.item}: ${first.reason}; ${lists}`;
   return new UsageError({ attempted, why, advice });
 }

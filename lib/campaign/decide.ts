@@ -146,7 +146,7 @@ async function decideHere(
 }
 
 /** Where to find the items. */
-function listsText(opened: OpenedCampaign): string {
+export function listsText(opened: OpenedCampaign): string {
   return `${ownCommand(opened, "status", "--all")} lists the items`;
 }
 
@@ -324,19 +324,19 @@ async function recordDecision(
   { by, dryRun = false, onNotice }: DecideOptions,
   view: CampaignView,
 ): Promise<Recorded> {
-  const masked = decision.reason === undefined ? {} : { reason: opened.mask(decision.reason) };
+  const masked = decision.reason === undefined ? decision : { ...decision, reason: opened.mask(decision.reason) };
   const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice };
-  switch (decision.kind) {
+  switch (masked.kind) {
     case "retry":
-      return await recordRetry(deciding, { ...decision, ...masked });
+      return await recordRetry(deciding, masked);
     case "approve":
-      return await recordApproval(deciding, { ...decision, ...masked });
+      return await recordApproval(deciding, masked);
     case "stop":
-      return await recordStop(deciding, { ...decision, ...masked });
+      return await recordStop(deciding, masked);
     case "resume":
-      return await recordResume(deciding, { ...decision, ...masked });
+      return await recordResume(deciding, masked);
     case "skip":
-      return await recordSkip(deciding, { ...decision, ...masked });
+      return await recordSkip(deciding, masked);
   }
 }
 
@@ -357,9 +357,9 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
   );
   const bodies: RecordBody[] = [
-    { type: "retry" as const, items: again, by, user, adopt, followUp, ...why({ reason }) },
-    { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true, ...why({ reason }) },
-    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true, ...why({ reason }) },
+    { type: "retry" as const, items: again, by, user, adopt, followUp, reason },
+    { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true, reason },
+    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true, reason },
   ].filter(({ items }) => items.length > 0);
   if (!dryRun && adopt) await store.changeLock(next, ...bodies);
   else if (!dryRun) await store.record(...bodies);
@@ -404,7 +404,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const cancel = decision.cancel || stopped?.cancel === true;
   const open = openOf([...store.memory.items.values()]);
   const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
-  if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel, ...why(decision) });
+  if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel, reason: decision.reason });
   const count = store.openRuns().length;
   const runs = formatCount(count, "run");
   const goOn = cancel
@@ -428,7 +428,7 @@ async function recordResume(
     const advice = `${ownCommand(opened, "approve")} opens a gate, also after too many failures`;
     throw new UsageError({ attempted, why: "it was not stopped", advice });
   }
-  if (!dryRun) await store.record({ type: "resumed", by, ...why(decision) });
+  if (!dryRun) await store.record({ type: "resumed", by, reason: decision.reason });
   const { cancelled } = store.memory.counts;
   const stay = cancelled === 0
     ? ""
@@ -479,11 +479,6 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   return { items: ids, text: parts.join("; "), settles: open };
 }
 
-/** The reason of a decision, for its record. */
-function why({ reason }: { reason?: string | undefined }): { reason?: string } {
-  return reason === undefined ? {} : { reason };
-}
-
 /** What the agent of a skipped item still does, and how to end it. */
 function stillRunning(runs: number): string {
   return runs === 1
@@ -510,8 +505,7 @@ async function settleHere(
   expectToken(session, store);
   const { client } = session;
   checkOrigin(store.memory.lock, client.origin);
-  const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), {
-    ...options,
+  const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), options.forge, {
     started: opened.started,
     showTask: opened.showTask,
     pace: new RequestPace(session, opened.home.sentAt),

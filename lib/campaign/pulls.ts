@@ -113,7 +113,8 @@ export class PullRequests {
     return true;
   }
 
-  #tellOnce(message: string): void {
+  /** Reports something once. */
+  tell(message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);
     this.#tell(message);
@@ -161,7 +162,7 @@ export class PullRequests {
           const now = reading.facts.get(url)?.url;
           if (now !== undefined && now !== url) {
             this.#readAt.set(now, this.#clock.now());
-            this.#tellOnce(`${item.item.repository}: its pull request is at ${now} now`);
+            this.tell(`${item.item.repository}: its pull request is at ${now} now`);
           }
         }
       }
@@ -180,7 +181,7 @@ export class PullRequests {
       return await this.#forges.findings(url, of);
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;
-      this.#tellOnce(`the ${of} of ${url} could not be read: ${error.message}`);
+      this.tell(`the ${of} of ${url} could not be read: ${error.message}`);
       return undefined;
     }
   }
@@ -190,18 +191,9 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  tellNoFollowUp(repository: string, reason: string): void {
-    this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
-  }
-
   /** Whether a pull request is changed now by a wave: not again right after the last time. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
-  }
-
-  /** Reports something once. */
-  tell(message: string): void {
-    this.#tellOnce(message);
   }
 
   /** See {@linkcode Forges.writer}. */
@@ -227,16 +219,16 @@ export class PullRequests {
     const reasons = new Map<string, number>();
     for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     for (const [reason, count] of reasons) {
-      this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
+      this.tell(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
     }
-    for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.#tellOnce(`${url} could not be read: ${reason}`);
-    if (refused.size > MAX_TOLD) this.#tellOnce(`${refused.size - MAX_TOLD} more pull requests could not be read`);
+    for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.tell(`${url} could not be read: ${reason}`);
+    if (refused.size > MAX_TOLD) this.tell(`${refused.size - MAX_TOLD} more pull requests could not be read`);
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? `the service names addresses that are not pull requests of ${FORGE_NAMES_TEXT}: they are not read`
         : `pull requests at ${host} are not read: there is no token for that host. If the forge is yours, name it: --forge-host HOST`;
-      this.#tellOnce(message);
+      this.tell(message);
     }
   }
 

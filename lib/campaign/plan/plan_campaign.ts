@@ -29,7 +29,7 @@ import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";
 import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
-import { type EntryProblem, openListing, RequestPace, resolveEntries } from "./resolve.ts";
+import { type EntryProblem, Listing, RequestPace, resolveEntries } from "./resolve.ts";
 
 interface NewPlan {
   lock: Lock;
@@ -112,7 +112,7 @@ export async function planLock(
   for (const message of campaignNotes(file)) session.notify({ kind: "text", message });
   const startedAt = clock.now();
   const before = client.requests;
-  const listing = openListing(client, pace);
+  const listing = new Listing(client, pace);
   const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
   if (problems.length > 0) throw refuseEntries(problems, opened.source);
   const { origin } = client;

@@ -170,23 +170,7 @@ const MAX_REQUESTS = 1_000;
 /** With at most this share of the alphabet in the names of a page, it pays to ask which characters occur at all. */
 const NARROW = 2 / 3;
 
-/** A repository, as the service lists it. */
-export type ListedRepo = Repo;
-
-/** Lists repositories by the beginning of their full names, compared without regard to case. */
-export interface Listing {
-  /**
-   * Repositories whose full names begin with `prefix`.
-   *
-   * @param wanted Only these names are needed, in lower case: longer prefixes that fit no such name are not asked for. All by default.
-   * @throws {UsageError} when the service does not show all of them, however often the prefix is split.
-   */
-  read(prefix: string, wanted?: readonly string[]): Promise<ListedRepo[]>;
-  /** The repository with this id; undefined when the service does not list it. */
-  byId(id: string): Promise<ListedRepo | undefined>;
-}
-
-function lower(repo: ListedRepo): string {
+function lower(repo: Repo): string {
   return foldName(repo.full_name);
 }
 
@@ -223,12 +207,12 @@ function sortsBefore(name: string, last: string): boolean {
   return (isDigit(a) || isLetter(a)) && (isDigit(b) || isLetter(b)) && a < b;
 }
 
-function namesIn(found: ReadonlyMap<string, ListedRepo>): ReadonlySet<string> {
+function namesIn(found: ReadonlyMap<string, Repo>): ReadonlySet<string> {
   return new Set([...found.values()].map(lower));
 }
 
-/** Reads lists of repositories, with one request at a time. */
-class SplitListing implements Listing {
+/** Lists repositories by the beginning of their full names, compared without regard to case, with one request at a time. */
+export class Listing {
   readonly #client: ServiceClient;
   readonly #pace: RequestPace;
   /** Whether the service obeys the backslash; undefined until it was asked. */
@@ -236,18 +220,26 @@ class SplitListing implements Listing {
   /** Requests for the list that is read now. */
   #requests = 0;
 
+  /** @param pace Spaces out the requests. */
   constructor(client: ServiceClient, pace: RequestPace) {
     this.#client = client;
     this.#pace = pace;
   }
 
-  async byId(id: string): Promise<ListedRepo | undefined> {
+  /** The repository with this id; undefined when the service does not list it. */
+  async byId(id: string): Promise<Repo | undefined> {
     const rows = await this.#pace.request((call) => this.#client.listRepos({ id, limit: 1 }, call));
     return rows[0];
   }
 
-  async read(prefix: string, wanted?: readonly string[]): Promise<ListedRepo[]> {
-    const reposById = new Map<string, ListedRepo>();
+  /**
+   * Repositories whose full names begin with `prefix`.
+   *
+   * @param wanted Only these names are needed, in lower case: longer prefixes that fit no such name are not asked for. All by default.
+   * @throws {UsageError} when the service does not show all of them, however often the prefix is split.
+   */
+  async read(prefix: string, wanted?: readonly string[]): Promise<Repo[]> {
+    const reposById = new Map<string, Repo>();
     const names = wanted?.filter((name) => name.startsWith(prefix.toLowerCase()));
     if (names?.length === 0) return [];
     this.#requests = 0;
@@ -260,7 +252,7 @@ class SplitListing implements Listing {
   }
 
   async #readInto(
-    found: Map<string, ListedRepo>,
+    found: Map<string, Repo>,
     prefix: string,
     { chars, wanted }: { chars: readonly string[]; wanted: readonly string[] | undefined },
   ): Promise<void> {
@@ -292,7 +284,7 @@ class SplitListing implements Listing {
   }
 
   /** The characters that occur in any name after the prefix, if the names seen so far suggest that they are few. */
-  async #occurring(prefix: string, page: readonly ListedRepo[], chars: readonly string[]): Promise<readonly string[]> {
+  async #occurring(prefix: string, page: readonly Repo[], chars: readonly string[]): Promise<readonly string[]> {
     const rests = page.map((repo) => lower(repo).slice(prefix.length));
     const seen = new Set(rests.flatMap((rest) => [...rest]));
     if (seen.size === 0 || seen.size > chars.length * NARROW) return chars;
@@ -310,7 +302,7 @@ class SplitListing implements Listing {
     return occurring;
   }
 
-  async #queryFor(prefix: string, found: ReadonlyMap<string, ListedRepo>): Promise<string> {
+  async #queryFor(prefix: string, found: ReadonlyMap<string, Repo>): Promise<string> {
     if (!/[\\%_]/.test(prefix)) return prefix;
     const sample = [...found.values()].find((repo) => /^[a-z]/.test(lower(repo)));
     if (this.#obeys === undefined && sample !== undefined) {
@@ -322,7 +314,7 @@ class SplitListing implements Listing {
     return this.#obeys === true ? escaped(prefix) : prefix;
   }
 
-  #ask(query: string, limit: number, prefix: string): Promise<ListedRepo[]> {
+  #ask(query: string, limit: number, prefix: string): Promise<Repo[]> {
     if (++this.#requests > MAX_REQUESTS) throw this.#cannotSplit(prefix);
     return this.#pace.request((call) => this.#client.listRepos({ q: query, limit }, call));
   }
@@ -347,11 +339,6 @@ function common(names: readonly string[], shortest: string): string {
     length = Math.min(length, same);
   }
   return first.slice(0, Math.max(length, shortest.length));
-}
-
-/** Makes a listing. @param pace Spaces out the requests. */
-export function openListing(client: ServiceClient, pace: RequestPace): Listing {
-  return new SplitListing(client, pace);
 }
 
 export interface ResolvedItem
@@ -399,8 +386,8 @@ function ownerOf(name: string): string {
 }
 
 /** Rows of the service by name, in lower case: one for a repository, and one for each sub-project in it. */
-function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
-  const rows = new Map<string, ListedRepo[]>();
+function byFullName(repos: readonly Repo[]): Map<string, Repo[]> {
+  const rows = new Map<string, Repo[]>();
   for (const repo of repos) {
     const name = lower(repo);
     rows.set(name, [...rows.get(name) ?? [], repo]);
@@ -408,10 +395,12 @@ function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
   return rows;
 }
 
-type ReposByName = Map<string, readonly ListedRepo[]>;
+type Lists = Pick<Listing, "read" | "byId">;
+
+type ReposByName = Map<string, readonly Repo[]>;
 
 /** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
-async function readNamed(entries: readonly Named[], listing: Listing): Promise<ReposByName> {
+async function readNamed(entries: readonly Named[], listing: Lists): Promise<ReposByName> {
   const reposByName: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
   for (const { repo } of entries) {
@@ -510,10 +499,10 @@ function settingsProblem(name: string, baseBranch: string, root: string | null):
 
 function addListed(
   into: Collector,
-  repo: ListedRepo,
+  repo: Repo,
   entry: Pick<Named, "baseBranch" | "root" | "variables" | "place">,
   value: string,
-  rows: readonly ListedRepo[],
+  rows: readonly Repo[],
 ): void {
   const repositoryId = repo.id.toLowerCase();
   const baseBranch = entry.baseBranch ?? normalBranch(repo.default_branch ?? FALLBACK_BRANCH);
@@ -534,7 +523,7 @@ function addListed(
 /** Adds the repository of a name; refuses a name with several equally good rows. */
 function addRow(
   into: Collector,
-  rows: readonly ListedRepo[],
+  rows: readonly Repo[],
   entry: Pick<Named, "baseBranch" | "root" | "variables" | "place">,
   value: string,
 ): void {
@@ -586,7 +575,7 @@ const NEAR_NAMES = 5_000;
  */
 export async function resolveEntries(
   { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,
-  listing: Listing,
+  listing: Lists,
   skipInvalid: boolean,
 ): Promise<Resolved> {
   const named = repositories.filter((entry) => entry.kind === "repository");

@@ -128,53 +128,37 @@ function renderCampaignJson(view: CampaignView): string {
 
 // `junit.xml`: a test case for each item, for the test pages of CI systems.
 
-/** Null for a case that passed. `failure`: the agent did not deliver; `error`: something else prevented it. */
-const MARKS: Readonly<Record<ItemState, Mark | null>> = {
-  "needs-input": "error",
-  unknown: "error",
-  conflict: "error",
-  failed: "failure",
-  overdue: "failure",
-  cancelled: "error",
-  invalid: "error",
-  skipped: "skipped",
-  succeeded: null,
-  unchanged: null,
-  running: "skipped",
-  starting: "skipped",
-  quota: "skipped",
-  service: "skipped",
-  waiting: "skipped",
-};
-
-/** What a case says when nothing else is known. */
-const MEANINGS: Readonly<Record<ItemState, string>> = {
-  "needs-input": "The run waits for an answer",
-  unknown: "The run succeeded; nothing shows whether it produced what the file requires",
-  conflict: "The key belongs to another request",
-  failed: "The run failed, or did not produce what the file requires",
-  overdue: "The run took longer than limits.run-timeout, and was cancelled",
-  cancelled: "Somebody cancelled the run",
-  invalid: "The service refuses the request, or does not know the repository",
-  skipped: "Left out",
-  succeeded: "Succeeded",
-  unchanged: "No change was needed",
-  running: "The run has not ended",
-  starting: "The start was sent",
-  quota: "Waits: a limit refused its last start",
-  service: "Waits: its last start failed because of the service or the network",
-  waiting: "Waits for its start",
+/**
+ * The mark of a case, null for one that passed, and what the case says when nothing else is known. `failure`: the agent did not deliver;
+ * `error`: something else prevented it.
+ */
+const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
+  "needs-input": ["error", "The run waits for an answer"],
+  unknown: ["error", "The run succeeded; nothing shows whether it produced what the file requires"],
+  conflict: ["error", "The key belongs to another request"],
+  failed: ["failure", "The run failed, or did not produce what the file requires"],
+  overdue: ["failure", "The run took longer than limits.run-timeout, and was cancelled"],
+  cancelled: ["error", "Somebody cancelled the run"],
+  invalid: ["error", "The service refuses the request, or does not know the repository"],
+  skipped: ["skipped", "Left out"],
+  succeeded: [null, "Succeeded"],
+  unchanged: [null, "No change was needed"],
+  running: ["skipped", "The run has not ended"],
+  starting: ["skipped", "The start was sent"],
+  quota: ["skipped", "Waits: a limit refused its last start"],
+  service: ["skipped", "Waits: its last start failed because of the service or the network"],
+  waiting: ["skipped", "Waits for its start"],
 };
 
 function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
   const { verdict, reason, runId, branch, pullRequest } = item;
   const timeMs = runMs(item, nowMs) ?? 0;
-  const mark = MARKS[verdict];
+  const [mark, meaning] = MARKS[verdict];
   if (mark === null) return { name, timeMs };
-  const message = `${verdict}: ${reason ?? MEANINGS[verdict]}`;
+  const message = `${verdict}: ${reason ?? meaning}`;
   const lines = [
     message,
-    ...(reason === null ? [] : [MEANINGS[verdict]]),
+    ...(reason === null ? [] : [meaning]),
     ...(runId === null ? [] : [`Run: ${runId}`]),
     ...(branch === null ? [] : [`Branch: ${branch}`]),
     ...(pullRequest === null ? [] : [`Pull request: ${pullRequest}`]),

@@ -15,7 +15,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
-import type { GateName, RecordBody } from "../journal/record.ts";
+import { type GateName, MAX_REASON, type RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused, whoStopped } from "../view/progress.ts";
@@ -99,69 +99,42 @@ export async function takeStops({ store, redact, session }: Work): Promise<boole
   return stops.length > 0;
 }
 
-const ignore = () => Promise.resolve();
-const noMerge = () => Promise.resolve([]);
+const NO_LISTENER: Listener = {
+  changed: () => Promise.resolve(),
+  gateClosed: () => Promise.resolve(),
+  waits: () => Promise.resolve(),
+  merge: () => Promise.resolve([]),
+};
+
+type WorkParts = Pick<Work, "pace" | "openFiles" | "started" | "showTask"> & Partial<Listener & Pick<Work, "pulls">>;
 
 /** Makes a {@linkcode Work}. @param redact Masks secrets. */
 export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  {
-    pulls,
-    pace,
-    openFiles,
-    forge,
-    started,
-    showTask,
-    changed = ignore,
-    gateClosed = ignore,
-    waits = ignore,
-    merge = noMerge,
-  }:
-    & {
-      pulls?: PullRequests | undefined;
-      pace: RequestPace;
-      openFiles: OpenFiles;
-      started: OwnStarts;
-      showTask: boolean;
-    }
-    & Pick<CampaignOptions, "forge">
-    & Partial<Listener>,
+  forge: CampaignOptions["forge"],
+  parts: WorkParts,
 ): Work {
-  const named = (forge?.hosts ?? []).map(hostIn);
   return {
-    forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{
-      session,
-      lock: store.memory.lock,
-      store,
-      pulls,
-      pace,
-      openFiles,
-      started,
-      failures: [],
-      unreadResults: new Map(),
-      changed,
-      gateClosed,
-      waits,
-      merge,
-    },
-    ...{
-      proven: new Set<string>(),
-      named: new Set<string>(),
-      withoutEvents: new Set<string>(),
-      booting: new Set<string>(),
-    },
+    ...NO_LISTENER,
+    pulls: undefined,
+    ...parts,
+    session,
+    store,
+    lock: store.memory.lock,
+    forgeHosts: [...PUBLIC_HOSTS, ...(forge?.hosts ?? []).map(hostIn)],
+    failures: [],
+    unreadResults: new Map(),
+    proven: new Set(),
+    named: new Set(),
+    withoutEvents: new Set(),
+    booting: new Set(),
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
     redact,
-    showTask,
   };
 }
-
-/** Longest reason in the journal, in UTF-16 units. Source: specification of campaigns, section 5. */
-const MAX_REASON = 500;
 
 /** Makes the function that cleans, masks and cuts reasons. @param redact Masks secrets. */
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
@@ -230,7 +203,9 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
   await setUpPullRequests({ store, pulls });
   const items = followUpsDue(store.memory);
-  for (const { repository, reason } of followUpsRefused(store.memory)) pulls.tellNoFollowUp(repository, reason);
+  for (const { repository, reason } of followUpsRefused(store.memory)) {
+    pulls.tell(`${repository}: no follow-up is made: ${reason}`);
+  }
   if (items.length > 0) {
     await store.record({ type: "retry", items, by: "on-failed-checks", adopt: false, followUp: "checks" });
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { openListing, RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
+import { Listing, RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import type { Repo } from "../../../../lib/model.ts";
@@ -45,7 +45,7 @@ function service(names: readonly string[], compare = COLLATIONS[0] as Compare, o
   };
   const clock = virtualClock();
   const pace = new RequestPace({ client, clock, limitMs: 60_000 });
-  return { client, clock, listing: openListing(client as never, pace) };
+  return { client, clock, listing: new Listing(client as never, pace) };
 }
 
 const namesOf = (repos: readonly Repo[]) => repos.map((repo) => repo.full_name).sort();

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import type { RepositoryEntry } from "../../../../lib/campaign/file/campaign_file.ts";
-import { type ListedRepo, type Listing, resolveEntries } from "../../../../lib/campaign/plan/resolve.ts";
+import { resolveEntries } from "../../../../lib/campaign/plan/resolve.ts";
+import type { Repo } from "../../../../lib/model.ts";
 
 const place = { file: "campaign.yml", line: 7, column: 5 };
 const id = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
-const repo = (number: number, full_name: string, more: Partial<ListedRepo> = {}): ListedRepo => ({
+const repo = (number: number, full_name: string, more: Partial<Repo> = {}): Repo => ({
   id: id(number),
   full_name,
   installation_id: 1,
@@ -31,7 +32,9 @@ const query = (text: string, exclude: string[] = []): RepositoryEntry => ({
   place,
 });
 
-function listingOf(...repos: ListedRepo[]): Listing {
+type Listing = Parameters<typeof resolveEntries>[1];
+
+function listingOf(...repos: Repo[]): Listing {
   return {
     read: (prefix) =>
       Promise.resolve(repos.filter((each) => each.full_name.toLowerCase().startsWith(prefix.toLowerCase()))),
