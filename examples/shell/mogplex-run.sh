@@ -2,9 +2,10 @@
 set +ex -fu # a trace would show the token
 # Starts a hosted agent run, waits for its end, and exits with its verdict. For machines that have a shell, curl and jq.
 #
-#   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=owner/name ./mogplex-run.sh 'Fix the flaky tests'     or: ./mogplex-run.sh - <task.md
+#   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=owner/name MOGPLEX_IDEMPOTENCY_KEY=… ./mogplex-run.sh 'Fix the flaky tests'
+#   A task of several lines: ./mogplex-run.sh - <task.md
 #
-#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again. By default it is made of pipeline and job, on GitLab and GitHub: a job that runs
+#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again. On GitLab and GitHub the default is made of pipeline and job: a job that runs
 #                             again gets the verdict of its run. Set it for another run, and in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
@@ -114,7 +115,7 @@ if [ -n "$key" ]; then :
 elif [ -n "${CI_PIPELINE_ID:-}" ]; then key=gitlab/${CI_SERVER_HOST:-}/$CI_PIPELINE_ID/${CI_JOB_NAME:-}
 elif [ -n "${GITHUB_RUN_ID:-}" ]; then key=github/${GITHUB_REPOSITORY:-}/$GITHUB_RUN_ID/${GITHUB_JOB:-}
 else
-  leave 2 'Cannot make a key: this is no job of GitLab or GitHub, and a lost answer would start two runs; set MOGPLEX_IDEMPOTENCY_KEY'
+  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY'
 fi
 [ -n "${MOGPLEX_IDEMPOTENCY_KEY:-}" ] || key=$(printf '%s' "$key" | jq -Rrs @uri)
 case $key:$((${#key} > 200)) in

@@ -11,7 +11,10 @@ import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Ve
 import { VERBS } from "./verbs.ts";
 
 /** The first things that a user needs. Each group of verbs has one row. */
-const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
+const FIRST = [
+  ...["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent"],
+  ...["respond", "gate", "dashboard"],
+];
 
 const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
   ["campaign", "One task in many repositories: see campaign --help"],

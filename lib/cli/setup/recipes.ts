@@ -69,8 +69,8 @@ export interface Recipe {
    * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
-  /** How to do what `needs` names, one sentence each. @default `needs` is enough */
-  steps?: readonly string[];
+  /** How to do what `needs` names, one sentence each. */
+  steps: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
   respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps"> & {
     /** What does not work without a schedule. */
@@ -95,6 +95,11 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
     needs: "a secret text credential mogplex-api-key, Node 20.11 or later on the agent",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as a credential of the kind Secret text with the ID mogplex-api-key: Manage Jenkins > Credentials.",
+      "Install Node 20.11 or later on the agent.",
+    ],
     weekly: true,
     render: (repo) =>
       `pipeline {
@@ -126,6 +131,11 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
     marks: [".teamcity"],
     needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 or later on the agent",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the parameter mogplex.api.key of the type Password: project settings > Parameters.",
+      "Install Node 20.11 or later on the agent.",
+    ],
     weekly: true,
     render: (repo) =>
       `${KOTLIN}
@@ -369,6 +379,11 @@ ${
     file: ".woodpecker/mogplex.yaml",
     marks: [".woodpecker", ".woodpecker.yml", ".woodpecker.yaml"],
     needs: "secret mogplex_api_key, a cron job mogplex",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the secret mogplex_api_key: repository settings > Secrets.",
+      "Create a cron job named mogplex: repository settings > Crons.",
+    ],
     render: (repo) =>
       `when:
   - { event: cron, cron: mogplex }
@@ -391,6 +406,10 @@ steps:
     add: "Create a pipeline from ",
     hosts: /dev\.azure|visualstudio/,
     needs: "secret variable MOGPLEX_API_KEY of the pipeline",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the secret variable MOGPLEX_API_KEY: edit the pipeline > Variables.",
+    ],
     weekly: true,
     render: (repo) =>
       `trigger: none
@@ -418,6 +437,11 @@ jobs:
     add: "Copy the pipeline below `custom:` into bitbucket-pipelines.yml from ",
     hosts: /bitbucket/,
     needs: "secured repository variable MOGPLEX_API_KEY, a schedule",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the secured variable MOGPLEX_API_KEY: Repository settings > Repository variables.",
+      "Create a schedule: Pipelines > Schedules.",
+    ],
     render: (repo) =>
       `image: ${IMAGE}
 pipelines:
@@ -445,6 +469,11 @@ pipelines:
     file: ".buildkite/mogplex.yml",
     marks: [".buildkite"],
     needs: "secret MOGPLEX_API_KEY, and a pipeline that runs: buildkite-agent pipeline upload .buildkite/mogplex.yml",
+    steps: [
+      MAKE_TOKEN,
+      "Store it as the secret MOGPLEX_API_KEY: cluster > Secrets.",
+      "Create a pipeline with the step: buildkite-agent pipeline upload .buildkite/mogplex.yml",
+    ],
     render: (repo) =>
       `steps:
   - label: Mogplex
@@ -464,6 +493,11 @@ pipelines:
     add: "Copy jobs and workflow into .circleci/config.yml from ",
     marks: [".circleci"],
     needs: "context mogplex with MOGPLEX_API_KEY, a schedule trigger",
+    steps: [
+      MAKE_TOKEN,
+      "Create the context mogplex with the variable MOGPLEX_API_KEY: Organization settings > Contexts.",
+      "Create a schedule trigger: Project settings > Triggers.",
+    ],
     render: (repo) =>
       `version: 2.1
 jobs:

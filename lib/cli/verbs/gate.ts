@@ -5,6 +5,7 @@
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { readAddress } from "../../forge/address.ts";
+import { ALL_FORGES } from "../../forge/all.ts";
 import { runGate } from "../../forge/gate.ts";
 import type { OpenPull } from "../../forge/forge.ts";
 import { openPull } from "../../forge/open.ts";
@@ -96,7 +97,8 @@ async function gate(context: Context): Promise<number> {
 export const gateVerb: Verb = {
   name: "gate",
   summary: "Check whether people have approved the newest commit of a pull request",
-  remark: "Approvals by the requester, the author, authors of commits, the token's user and programs do not count.",
+  remark: "Approvals by the requester, the author, authors of commits, the token's user and programs do not count. " +
+    `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; none of Mogplex is needed`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],

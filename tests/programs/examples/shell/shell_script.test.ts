@@ -94,7 +94,13 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
   ["an octal timeout", () => ({ MOGPLEX_TIMEOUT: "08" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
   ["a key in two lines", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "a\nb" }), 2, 0, "at most 200 printable ASCII characters"],
   ["a long key", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "k".repeat(201) }), 2, 0, "at most 200 printable ASCII characters"],
-  ["no key", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "" }), 2, 0, "Cannot make a key: this is no job of GitLab or GitHub"],
+  [
+    "no key",
+    () => ({ MOGPLEX_IDEMPOTENCY_KEY: "" }),
+    2,
+    0,
+    "Cannot make a key because this is not a GitLab or GitHub job",
+  ],
   ["an unknown mode", () => ({ MOGPLEX_WORKING_BRANCH: "a..b" }), 2, 2, "the service refuses the request (HTTP 400)"],
 ];
 
