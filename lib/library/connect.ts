@@ -15,11 +15,12 @@ import { checkFollowTimeout, checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_
 import { environmentVariable } from "../runtime.ts";
 import { clientFor, type ServiceClient } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
+import type { MogplexApi } from "../service/methods.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../text/redact.ts";
-import { apiOf, checkAttempts, type MogplexApi } from "./api.ts";
+import { apiOf, checkAttempts } from "./api.ts";
 import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 
 /** Options of {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */

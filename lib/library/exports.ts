@@ -66,7 +66,7 @@ export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 
 // The service: one method for each route, and what it sends and answers.
-export type { CallOptions, ListCall, MogplexApi, RequestOptions } from "./api.ts";
+export type { CallOptions, ListCall, MogplexApi, RequestOptions } from "../service/methods.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/event_stream.ts";

@@ -17,8 +17,8 @@ import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { KeyOptions } from "../run/key.ts";
 import type { StartedRun } from "../run/start.ts";
+import type { MogplexApi } from "../service/methods.ts";
 import { checkOptions, type Keys, type Kind } from "../service/validate.ts";
-import type { MogplexApi } from "./api.ts";
 import { apart, Connector, type DerivedOptions, type MogplexOptions, overlay } from "./connect.ts";
 import {
   attachAutomationHandle,

@@ -1,79 +1,22 @@
 /**
- * The client of the service: its interface, and for each method its request and the handling of the answer.
+ * The client of the service: for each method its request and the handling of the answer.
  * @module
  */
 import { hc } from "hono/client";
 import { ApiError, ConflictError, NotFoundError, UnavailableError, UsageError } from "../errors.ts";
-import type {
-  Automation,
-  AutomationDetail,
-  AutomationRun,
-  CancelResult,
-  Repo,
-  Run,
-  RunEvents,
-  Sandbox,
-  StartRequest,
-  StartResult,
-  TriggerResult,
-} from "../model.ts";
+import type { Run, StartResult } from "../model.ts";
 import type { Redactor } from "../text/redact.ts";
 import * as schemas from "./contract.ts";
 import { type Api, type FailureEnvelope, isUuid, MAX_EVENTS, type Schema, type Success } from "./contract.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
 import { PROCESS } from "./memory.ts";
+import type { ServiceClient } from "./methods.ts";
 import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
 import { runToStart, Start, type StartClient, startFailureOf } from "./start.ts";
-import { readRunEvents, type RunEventStream } from "./stream.ts";
+import { readRunEvents } from "./stream.ts";
 import type { EventStream } from "./event_stream.ts";
 import type { RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
-
-/**
- * A client of the service. Every method retries as its {@linkcode CallOptions} allow. `MogplexApi`, which scripts use, has the same methods and
- * describes them.
- */
-export interface ServiceClient {
-  readonly origin: string;
-  readonly requests: number;
-  readonly clockSkewMs?: number | undefined;
-  listRepos(
-    query?: { q?: string | undefined; id?: string | undefined; limit?: number | undefined },
-    call?: CallOptions,
-  ): Promise<Repo[]>;
-  listSandboxes(
-    query?: { repoId?: string | undefined; status?: string | undefined; limit?: number | undefined },
-    call?: CallOptions,
-  ): Promise<Sandbox[]>;
-  startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
-  checkStartAccess(call?: CallOptions): Promise<void>;
-  getRun(runId: string, call?: CallOptions): Promise<Run>;
-  getRunEvents(runId: string, query?: { limit?: number | undefined }, call?: CallOptions): Promise<RunEvents>;
-  openRunEvents(
-    runId: string,
-    query?: { limit?: number | undefined; lastEventId?: string | undefined },
-    call?: CallOptions,
-  ): Promise<RunEventStream>;
-  cancelRun(runId: string, call?: CallOptions): Promise<CancelResult>;
-  listAutomations(
-    query?: { limit?: number | undefined; cursor?: string | undefined },
-    call?: CallOptions,
-  ): Promise<{ automations: Automation[]; nextCursor: string | null }>;
-  getAutomation(automationId: string, call?: CallOptions): Promise<AutomationDetail>;
-  triggerAutomation(
-    automationId: string,
-    request: { repoId: string; input?: Record<string, unknown> | undefined },
-    key: { idempotencyKey: string },
-    call?: CallOptions,
-  ): Promise<TriggerResult>;
-  listAutomationRuns(
-    automationId: string,
-    query?: { limit?: number | undefined },
-    call?: CallOptions,
-  ): Promise<AutomationRun[]>;
-  getAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<AutomationRun>;
-  cancelAutomationRun(automationId: string, runId: string, call?: CallOptions): Promise<{ status: string | null }>;
-}
 
 /** The client's methods that read a run. */
 export type RunReads = Pick<ServiceClient, "getRun" | "getRunEvents" | "openRunEvents">;

@@ -14,12 +14,12 @@ import {
   listCalls,
   routesAt,
   runCalls,
-  type ServiceClient,
 } from "./calls.ts";
 import type { KeptToken } from "./connection.ts";
-import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
+import type { ServiceClient } from "./methods.ts";
 import { refusePlainProxy } from "./proxies.ts";
+import type { CallOptions } from "./retry.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
 // A client on a checked connection, with only the methods that its user needs: a bundle that only follows runs has no methods for starting.

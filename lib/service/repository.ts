@@ -5,7 +5,7 @@
 import { UsageError } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { nearest } from "../nearest.ts";
-import type { ServiceClient } from "./calls.ts";
+import type { ServiceClient } from "./methods.ts";
 import { isUuid, normalizeRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";

@@ -1,0 +1,156 @@
+/**
+ * The methods of the service, as scripts call them, and those of the client below.
+ *
+ * @module
+ */
+import type {
+  Automation,
+  AutomationDetail,
+  AutomationRun,
+  CancelResult,
+  Repo,
+  Run,
+  RunEvents,
+  Sandbox,
+  StartRequest,
+  StartResult,
+  TriggerResult,
+} from "../model.ts";
+import type { CallOptions as ServiceCallOptions } from "./retry.ts";
+import type { RunEventStream } from "./stream.ts";
+
+/** How long and how often a call of {@linkcode MogplexApi} may try. */
+export interface CallOptions {
+  /** Ends the call, which then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  /** Longest time of the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise 120 000 */
+  timeoutMs?: number | undefined;
+  /** Most attempts, the first one included; 1 never repeats. @default the client's option, otherwise unlimited */
+  maxAttempts?: number | undefined;
+}
+
+/** Options of {@linkcode MogplexApi.request}. */
+export interface RequestOptions extends CallOptions {
+  /** Values of the query; those that are undefined are left out. @default {{}} */
+  query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
+  /** Body, which is sent as JSON. @default none */
+  body?: unknown;
+  /** Makes the request safe to repeat, where the route knows keys. @default only a GET is repeated */
+  idempotencyKey?: string | undefined;
+}
+
+/** A list: await it for its first page, or loop over it for all entries. Nothing is requested twice if you do both. */
+export interface ListCall<P, T> extends Promise<P>, AsyncIterable<T> {}
+
+/**
+ * The methods of the service: one for each route. After a 429, a 5xx or a network failure they wait and try again as their
+ * {@linkcode CallOptions} permit.
+ */
+export interface MogplexApi {
+  /** Origin of the service. */
+  readonly origin: string;
+  /** HTTP requests that the client has sent so far, retries included. */
+  readonly requests: number;
+  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
+  readonly clockSkewMs?: number | undefined;
+  /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
+  listRepos(
+    query?: { q?: string | undefined; id?: string | undefined; limit?: number | undefined },
+    options?: CallOptions,
+  ): ListCall<Repo[], Repo>;
+  /** Lists sandboxes, most recently active first. `limit` is 1 to 200. */
+  listSandboxes(
+    query?: { repoId?: string | undefined; status?: string | undefined; limit?: number | undefined },
+    options?: CallOptions,
+  ): ListCall<Sandbox[], Sandbox>;
+  /**
+   * Starts a run, or returns the one that the same key started. Every attempt sends the same key and the same bytes.
+   *
+   * @throws {UsageError} when a field breaks a rule of the service; nothing was sent.
+   * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
+   */
+  startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
+  /**
+   * Asks whether the token can start runs, without effect: it sends a start without a key, which the service refuses, and takes no start slot.
+   *
+   * @throws {ForbiddenError} when the token may not; its `code` is `AUTOMATION_REQUIRED` when it may trigger automations only.
+   */
+  checkStartAccess(options?: CallOptions): Promise<void>;
+  /** Gets a run. */
+  getRun(runId: string, options?: CallOptions): Promise<Run>;
+  /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
+  getRunEvents(runId: string, query?: { limit?: number | undefined }, options?: CallOptions): Promise<RunEvents>;
+  /**
+   * Opens the stream of a run's events, a route of later revisions of the service. It yields the run first, then at most `limit` (1 to 200,
+   * default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the stream after an event
+   * that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits of `options` apply to
+   * opening the stream; its signal also ends the stream.
+   *
+   * @throws {UnavailableError} with status 404, 405 or 200 when the service does not have the route.
+   */
+  openRunEvents(
+    runId: string,
+    query?: { limit?: number | undefined; lastEventId?: string | undefined },
+    options?: CallOptions,
+  ): Promise<RunEventStream>;
+  /** Cancels a run. A run that has already ended is not an error. */
+  cancelRun(runId: string, options?: CallOptions): Promise<CancelResult>;
+  /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before. */
+  listAutomations(
+    query?: { limit?: number | undefined; cursor?: string | undefined },
+    options?: CallOptions,
+  ): ListCall<{ automations: Automation[]; nextCursor: string | null }, Automation>;
+  /** Gets an automation with its published version and a summary of its runs. */
+  getAutomation(automationId: string, options?: CallOptions): Promise<AutomationDetail>;
+  /**
+   * Triggers an automation. An accepted trigger may not have started any work: check the result. The key is sent unchanged. Older revisions of
+   * the service share keys between all users and do not compare bodies, so begin the key with a prefix of your own.
+   */
+  triggerAutomation(
+    automationId: string,
+    request: { repoId: string; input?: Record<string, unknown> | undefined },
+    key: { idempotencyKey: string },
+    options?: CallOptions,
+  ): Promise<TriggerResult>;
+  /** Lists the runs of an automation, newest first. `limit` is 1 to 50. */
+  listAutomationRuns(
+    automationId: string,
+    query?: { limit?: number | undefined },
+    options?: CallOptions,
+  ): ListCall<AutomationRun[], AutomationRun>;
+  /** Gets a run of an automation. */
+  getAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<AutomationRun>;
+  /**
+   * Cancels a run of an automation, a route of later revisions of the service. `status` is null when the answer has none.
+   *
+   * @throws {UnavailableError} with status 404 or 405 when the service does not have the route.
+   * @throws {ConflictError} when the run has ended.
+   */
+  cancelAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<{ status: string | null }>;
+  /**
+   * Sends a request for a route that has no method here yet, with the token of the client. Only a GET, and a request with an
+   * `idempotencyKey`, is repeated.
+   *
+   * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash, and its parts are encoded.
+   * @returns The `data` of the answer, unchecked.
+   * @throws {UsageError} for a path that leaves the API; nothing was sent.
+   * @example A route of next month
+   * ```ts ignore
+   * const usage = await mogplex.api.request("GET /usage", { query: { days: 7 } });
+   * ```
+   */
+  request(route: string, options?: RequestOptions): Promise<unknown>;
+}
+
+/** The methods with a route of their own. */
+export type Methods = Omit<MogplexApi, "origin" | "requests" | "clockSkewMs" | "request">;
+
+/** The arguments of a method, with the options of the client below. */
+type Arguments<A extends readonly unknown[]> = {
+  [I in keyof A]: "maxAttempts" extends keyof NonNullable<A[I]> ? ServiceCallOptions : A[I];
+};
+
+/** The client below {@linkcode MogplexApi}: it has the same methods, and each of them retries as its options allow. */
+export type ServiceClient =
+  & Pick<MogplexApi, "origin" | "requests" | "clockSkewMs">
+  & { [M in keyof Methods]: (...given: Arguments<Parameters<Methods[M]>>) => Promise<Awaited<ReturnType<Methods[M]>>> };
