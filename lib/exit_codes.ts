@@ -42,78 +42,64 @@ interface ExitRow {
 }
 
 /** The table that documents {@linkcode EXIT}. */
-export const EXIT_TABLE: readonly ExitRow[] = [
+export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["success"],
-    code: "0",
-    name: "success",
     toolkit: "the run succeeded (`success`)",
     dropIn: "the request worked",
   },
   {
     names: ["failed"],
-    code: "1",
-    name: "failed",
     toolkit: "the run failed (`failed`), or its result file is missing or invalid",
     dropIn: "any other failure: 400, 404, 409, 5xx except 503, network, follow timeout",
   },
   {
     names: ["usage"],
-    code: "2",
-    name: "usage",
     toolkit: "wrong flag, value or configuration; unknown repository or run; key conflict; a file cannot be written",
     dropIn: "bad arguments; unknown repository",
   },
-  { names: ["cancelled"], code: "3", name: "cancelled", toolkit: "the run was cancelled (`cancelled`)", dropIn: "–" },
+  { names: ["cancelled"], toolkit: "the run was cancelled (`cancelled`)", dropIn: "–" },
   {
     names: ["awaitingInput"],
-    code: "4",
-    name: "awaiting input",
     toolkit: "the run is waiting for an answer",
     dropIn: "–",
   },
   {
     names: ["unauthorized"],
-    code: "64",
-    name: "unauthorized",
     toolkit: "no token, or an empty or invalid token; or the forge refuses its token",
     dropIn: "same",
   },
   {
     names: ["forbidden"],
-    code: "65",
-    name: "forbidden",
     toolkit: "the token, or the forge's token, lacks a permission",
     dropIn: "same",
   },
   {
     names: ["unavailable"],
-    code: "69",
-    name: "unavailable",
     toolkit: "service or network down after all retries, or an answer that is not from the API",
     dropIn: "the service answered 503",
   },
-  { names: ["internal"], code: "70", name: "internal", toolkit: "internal error (please report)", dropIn: "–" },
+  { names: ["internal"], toolkit: "internal error (please report)", dropIn: "–" },
   {
     names: ["rateLimited"],
-    code: "75",
-    name: "rate limited",
     toolkit: "rate limited (429), or no free sandbox, until the deadline; or an automation has too many active runs",
     dropIn: "still rate limited (429) after waiting",
   },
   {
     names: ["deadline"],
-    code: "124",
-    name: "deadline",
     toolkit:
       "`--timeout`, or a `TimeoutError` in a script: the run continues unless `--on-timeout` is `cancel`; or an automation's run waits for a slot",
     dropIn: "–",
   },
   {
     names: ["sighup", "sigint", "sigterm"],
-    code: "129/130/143",
-    name: "interrupted",
     toolkit: "SIGHUP / SIGINT / SIGTERM, or an `AbortError` in a script",
     dropIn: "same",
   },
-];
+] satisfies Omit<ExitRow, "code" | "name">[]).map((row) => ({
+  ...row,
+  code: row.names.map((name) => EXIT[name]).join("/"),
+  name: row.names.length > 1
+    ? "interrupted"
+    : row.names.join().replace(/[A-Z]/, (letter) => ` ${letter.toLowerCase()}`),
+}));

@@ -3,7 +3,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import { isObject, parseJson } from "../lookup.ts";
+import { isObject, lookup, parseJson } from "../lookup.ts";
 import { type AnyResult, END_EXIT, instantMs, runMsOf, utcText } from "../run/result.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -26,7 +26,7 @@ export interface HistoryRecord {
   harness: string | null;
   /** The beginning of the SHA-256 of the task; null if unknown. */
   task: string | null;
-  outcome: AnyResult["outcome"];
+  outcome: Exclude<AnyResult["outcome"], "started">;
   exitCode: number;
   /** Duration of the run in milliseconds, from the service; null if its end was not seen. */
   tookMs: number | null;
@@ -66,17 +66,6 @@ const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
 /** Digits of the hash of a task: enough to distinguish tasks. */
 const TASK_CHARS = 16;
-
-const OUTCOMES: readonly string[] = [
-  "success",
-  "failed",
-  "cancelled",
-  "awaiting_input",
-  "deadline",
-  "interrupted",
-  "suppressed",
-  "error",
-];
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
@@ -170,6 +159,8 @@ function isMoment(text: string): boolean {
 }
 const isAmount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e13;
 
+type Texts = Pick<HistoryRecord, "job" | "repoId" | "repository" | "harness" | "task" | "key" | "campaign">;
+
 /** A record; otherwise the problem, as a text. */
 function readRecord(text: string): HistoryRecord | string {
   if (text.length > MAX_LINE) return "it is too long";
@@ -182,32 +173,26 @@ function readRecord(text: string): HistoryRecord | string {
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
-  if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
+  if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
-  if (![job, repoId, repository, harness, key, task, campaign].every(isTextOrNull)) return "a text is missing";
+  const texts = Object.entries({ job, repoId, repository, harness, task, key, campaign });
+  if (!texts.every(([, text]) => isTextOrNull(text))) return "a text is missing";
   if (!(pullRequest === null || typeof pullRequest === "string")) return "a text is missing";
-  const [place, id, name, agent, found, what] = [job, repoId, repository, harness, key, task] as (string | null)[];
   return {
+    ...Object.fromEntries(texts.map(([name, text]) => [name, short(text as string | null)])) as Texts,
     schemaVersion,
     kind,
     at: new Date(at).toISOString(),
     runId: plainText(runId),
-    job: short(place ?? null),
-    repoId: short(id ?? null),
-    repository: short(name ?? null),
-    harness: short(agent ?? null),
-    task: short(what ?? null),
     outcome: outcome as HistoryRecord["outcome"],
     exitCode,
     tookMs,
     durationMs,
     requests,
-    key: short(found ?? null),
     endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
     pullRequest: pullRequest === null ? null : webUrl(pullRequest) ?? null,
-    campaign: short(campaign as string | null),
   };
 }
 
@@ -252,7 +237,6 @@ const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
   awaiting_input: "waited for an answer",
   deadline: "did not finish in time",
   interrupted: "was interrupted",
-  started: "was started",
   suppressed: "was not started",
   error: "had no verdict",
 };

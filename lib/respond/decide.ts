@@ -24,7 +24,6 @@ import {
   isSameAsk,
   type Mark,
   type MarkedNote,
-  type MarkSeal,
   marksOf,
   mayHaveRun,
   newsOf,
@@ -32,8 +31,8 @@ import {
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
-import { type RespondSettings, Rights } from "./rights.ts";
-import { isStarting, ofRun, Rivals, rivalsOf, type RunsAtWork } from "./rivals.ts";
+import { Rights } from "./rights.ts";
+import { isStarting, ofRun, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
 /** A run to start, which may have been started before. */
@@ -121,14 +120,16 @@ function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
 }
 
+interface DecidingWorld extends RivalsWorld {
+  /** Masks secrets in the quote that accompanies a task: the same in each job, because the prompt of one key must not change. */
+  redact: Redact;
+  /** Whether a note was written by the pipeline of this job: a retried job follows the run in the note. */
+  isOfPipeline(note: string): boolean;
+}
+
 /** Decides on one request. Create one object for each: it caches the forge's answers. */
 export class Decider {
-  readonly #threads: Threads;
-  readonly #settings: RespondSettings;
-  readonly #nowMs: number;
-  readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
-  readonly #redact: Redact;
-  readonly #isOfPipeline: (note: string) => boolean;
+  readonly #world: DecidingWorld;
   readonly #open: MarkedNote[] = [];
   readonly #doubles: CommentPlace[] = [];
   readonly #rights: Rights;
@@ -136,29 +137,10 @@ export class Decider {
   /** The comment's original text, from the event. */
   #written: Wanted["written"];
 
-  constructor(
-    { threads, settings, runs, nowMs, sealOf, redact, isOfPipeline }: {
-      threads: Threads;
-      settings: RespondSettings;
-      runs: RunsAtWork;
-      /** Wall time in milliseconds since 1970. */
-      nowMs: number;
-      /** Makes the codes of the marks of a thread. */
-      sealOf(thread: ThreadPlace): Promise<MarkSeal>;
-      /** Masks secrets in the quote that accompanies a task: the same in each job, because the prompt of one key must not change. */
-      redact: Redact;
-      /** Whether a note was written by the pipeline of this job: a retried job follows the run in the note. */
-      isOfPipeline(note: string): boolean;
-    },
-  ) {
-    this.#threads = threads;
-    this.#settings = settings;
-    this.#rights = new Rights(threads, settings);
-    this.#rivals = new Rivals({ threads, settings, runs, nowMs, sealOf });
-    this.#nowMs = nowMs;
-    this.#sealOf = sealOf;
-    this.#redact = redact;
-    this.#isOfPipeline = isOfPipeline;
+  constructor(world: DecidingWorld) {
+    this.#world = world;
+    this.#rights = new Rights(world.threads, world.settings);
+    this.#rivals = new Rivals(world);
   }
 
   /** Notes of the thread without the end of their run: it is still going, or their job has died. Available after `decide`. */
@@ -178,15 +160,15 @@ export class Decider {
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
     // The cheapest checks come first: every comment of the repository may be an event.
-    const me = await this.#threads.me();
+    const me = await this.#world.threads.me();
     const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in request && request.refused === null) {
       const run = request.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
       return run ?? quiet(request.reason);
     }
-    const thread = await this.#threads.thread(place);
+    const thread = await this.#world.threads.thread(place);
     if (thread === null) {
-      const noun = place.kind === "issue" ? "issue" : this.#threads.pullNoun;
+      const noun = place.kind === "issue" ? "issue" : this.#world.threads.pullNoun;
       return quiet(`the forge shows no ${noun} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
@@ -196,11 +178,11 @@ export class Decider {
       return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
     }
     if (thread.pull?.isForeign === true) {
-      return quiet(`the branch of the ${this.#threads.pullNoun} is not in this repository`);
+      return quiet(`the branch of the ${this.#world.threads.pullNoun} is not in this repository`);
     }
     const { ask, asker, at } = "reason" in request ? request.refused : request;
     // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
-    const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
+    const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#world.nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was requested before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
       return quiet("it was requested before the thread was moved to this project");
@@ -208,8 +190,8 @@ export class Decider {
     const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet(`the user who asked ${this.#rights.lack(" to the repository")}`);
-    const comments = await this.#threads.comments(place);
-    const seal = await this.#sealOf(place);
+    const comments = await this.#world.threads.comments(place);
+    const seal = await this.#world.sealOf(place);
     const marks = marksOf(comments.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
     this.#open.push(...open.slice(-MAX_LEFT));
@@ -235,7 +217,9 @@ export class Decider {
     }
     // A thread has one reaction for all labels: it may belong to an earlier one, whose run has finished since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
-    if (ownMark === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
+    if (
+      ownMark === undefined && !isShared && await this.#world.threads.isAnswered?.(place, comment, { me, since: at })
+    ) {
       return quiet("it was answered or stopped, but has no note");
     }
     const tell = (reason: string, text = reason): Decision => ({
@@ -253,30 +237,30 @@ export class Decider {
     }
     const { what, line } = request;
     if (what?.kind === "stop") return stop;
-    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#settings.name) };
+    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#world.settings.name) };
     if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
     if (await this.#isStopped(comments.list, marks, { ask, at, me })) {
       return tell(ownMark === undefined ? STOPPED : "it was stopped");
     }
-    if (thread.isInternal === true && this.#settings.isPublic) {
+    if (thread.isInternal === true && this.#world.settings.isPublic) {
       return tell(CONFIDENTIAL);
     }
     const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });
     if ("reason" in task) return tell(task.reason);
-    const where = await placeNow(this.#threads, thread);
+    const where = await placeNow(this.#world.threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (ownMark === undefined) {
       const no = await this.#rivals.refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const content = await this.#told(thread, comments.list, { me, at, ask });
-    const { template } = this.#settings;
+    const { template } = this.#world.settings;
     const prompt = promptOf(withQuote(task.text, task.quote), content, {
-      redact: this.#redact,
-      pull: this.#threads.pullNoun,
+      redact: this.#world.redact,
+      pull: this.#world.threads.pullNoun,
       template,
     });
-    const leftOut = leftOutOf(content, this.#settings);
+    const leftOut = leftOutOf(content, this.#world.settings);
     const wanted = {
       ask,
       at,
@@ -295,15 +279,17 @@ export class Decider {
   #attachTo(marked: MarkedNote | undefined, thread: Thread): Attach | undefined {
     const state = marked?.mark.state;
     if (marked === undefined || state === undefined || typeof state === "string") return undefined;
-    return this.#isOfPipeline(marked.note.text) ? { kind: "attach", marked, runId: state.runId, thread } : undefined;
+    return this.#world.isOfPipeline(marked.note.text)
+      ? { kind: "attach", marked, runId: state.runId, thread }
+      : undefined;
   }
 
   /** The run of an ask whose thread was closed since, or whose comment is gone. */
   async #runOf(place: ThreadPlace, ask: AskId, me: ForgeUser): Promise<Attach | undefined> {
-    const thread = await this.#threads.thread(place);
+    const thread = await this.#world.threads.thread(place);
     if (thread === null) return undefined;
-    const { list } = await this.#threads.comments(place);
-    const marks = marksOf(list, me, await this.#sealOf(place));
+    const { list } = await this.#world.threads.comments(place);
+    const marks = marksOf(list, me, await this.#world.sealOf(place));
     return this.#attachTo(marks.find(({ mark }) => isSameAsk(mark.ask, ask)), thread);
   }
 
@@ -314,9 +300,9 @@ export class Decider {
   async toStop(
     { thread, ask, at }: Stop,
   ): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[]; waiting: readonly CommentPlace[] }> {
-    const me = await this.#threads.me();
-    const seal = await this.#sealOf(thread);
-    const { list } = await this.#threads.comments(thread);
+    const me = await this.#world.threads.me();
+    const seal = await this.#world.sealOf(thread);
+    const { list } = await this.#world.threads.comments(thread);
     // A later request may already have its run when the job of a stop starts.
     const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
@@ -326,7 +312,7 @@ export class Decider {
     const firstMs = Date.parse(at) - MAX_POLL_MS;
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
-      const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
+      const kind = readMention(comment.text, this.#world.settings.name)?.kind ?? "unsure";
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
@@ -347,7 +333,7 @@ export class Decider {
     const hasRight = this.#rights.crowd(MAX_STOPPERS);
     for (const comment of comments) {
       if (comment.author.id === me.id || !isLater(comment, { ask, at })) continue;
-      if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
+      if (readMention(comment.text, this.#world.settings.name)?.kind !== "stop") continue;
       if (comment.editedAt === null && !comment.isInternal && await hasRight(comment.author)) return true;
     }
     return false;
@@ -355,9 +341,9 @@ export class Decider {
 
   /** Whether a request is stopped. Checked again after the start, which may have been tried for as long as the service was down. */
   async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
-    const me = await this.#threads.me();
-    const { list } = await this.#threads.comments(thread);
-    return await this.#isStopped(list, marksOf(list, me, await this.#sealOf(thread)), { ask, at, me });
+    const me = await this.#world.threads.me();
+    const { list } = await this.#world.threads.comments(thread);
+    return await this.#isStopped(list, marksOf(list, me, await this.#world.sealOf(thread)), { ask, at, me });
   }
 
   /**
@@ -367,16 +353,16 @@ export class Decider {
   async changed(wanted: Wanted): Promise<string | null> {
     const { thread: before, place, ask, of, written } = wanted;
     this.#written = written;
-    const now = await this.#threads.thread(before);
+    const now = await this.#world.threads.thread(before);
     if (now === null || !now.isOpen) return "it has been closed";
-    if (now.isInternal === true && this.#settings.isPublic) return CONFIDENTIAL;
+    if (now.isInternal === true && this.#world.settings.isPublic) return CONFIDENTIAL;
     if (await this.isStopped(wanted)) return STOPPED;
-    const me = await this.#threads.me();
+    const me = await this.#world.threads.me();
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const reason = await this.#askWithdrawn(now, each, me);
       if (reason !== null) return reason;
     }
-    const again = await placeNow(this.#threads, now);
+    const again = await placeNow(this.#world.threads, now);
     return JSON.stringify(again) === JSON.stringify(place)
       ? null
       : "the source or target branch has changed, or is protected now";
@@ -396,20 +382,20 @@ export class Decider {
 
   /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
-    const thread = await this.#threads.thread(place);
+    const thread = await this.#world.threads.thread(place);
     if (thread === null || !thread.isOpen) return "it has been closed";
-    return await this.#askWithdrawn(thread, ask, await this.#threads.me());
+    return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
   }
 
   /** The task that a mark names, for its note; undefined if the thread no longer shows it unchanged. */
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
-    const me = await this.#threads.me();
-    const thread = await this.#threads.thread(place);
+    const me = await this.#world.threads.me();
+    const thread = await this.#world.threads.thread(place);
     const request = thread === null ? null : await this.#askAt(place, of, me);
     if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
     const { what, at, line } = request;
     if (what?.kind === "fix") {
-      return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#threads.pullNoun);
+      return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun);
     }
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
@@ -427,12 +413,12 @@ export class Decider {
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
-    const comment = await this.#threads.comment(thread, place);
+    const comment = await this.#world.threads.comment(thread, place);
     if (comment === null) return { ...no("the comment is gone"), isGone: true };
     if (comment.author.id === me.id) return no("the comment is our own");
     if (comment.author.isBot === true) return no("a program wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;
-    const { name } = this.#settings;
+    const { name } = this.#world.settings;
     const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
     const first = written === undefined ? null : readMention(written, name);
     // A stop holds whatever happens to its comment: that is the safe side.
@@ -454,12 +440,12 @@ export class Decider {
     }
     const reason = "the forge does not show whether somebody who cannot push has changed the comment";
     // Until then the job of its event, which can decide, may still start.
-    return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
+    return written === undefined && this.#world.nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
 
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
-    const { label } = this.#settings;
-    const set = await this.#threads.labelled(thread, label);
+    const { label } = this.#world.settings;
+    const set = await this.#world.threads.labelled(thread, label);
     if (set === null) return no(`it does not have the label ${JSON.stringify(label)}`);
     if (set.by.isBot === true) return no("a program set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
@@ -480,41 +466,41 @@ export class Decider {
     if (what?.kind === "fix") return await this.#fixOf(thread, what.fix, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
-      const task = checkedTask(what.task, ask, this.#settings.name);
+      const task = checkedTask(what.task, ask, this.#world.settings.name);
       return "reason" in task || line === undefined
         ? task
-        : { ...task, quote: lineQuote(line, this.#threads.pullNoun, this.#redact) };
+        : { ...task, quote: lineQuote(line, this.#world.threads.pullNoun, this.#world.redact) };
     }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#rights.ownsText(thread, at);
-    const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
+    const instead = `write a comment \`@${this.#world.settings.name} <task>\` to start a run`;
     if (owned === "others") {
       return { reason: `a user who ${this.#rights.lack()} wrote or changed title or description: ${instead}` };
     }
     if (owned === "unknown") {
       return {
         reason: `the forge does not show that only users who ${
-          whoMayAsk(this.#settings.allowUsers)
+          whoMayAsk(this.#world.settings.allowUsers)
         } have changed title and description: ${instead}`,
       };
     }
     if (owned === "changed") {
       return { reason: `somebody changed title or description after the label was set: ${instead}` };
     }
-    return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
+    return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#world.settings.name);
   }
 
   async #fixOf({ pull, number }: Thread, fix: Fix, ask: AskId): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `this is not a ${this.#threads.pullNoun}, so it has no ${fix} to fix` };
-    const reason = nothingToFix(fix, await this.#threads.facts(number), this.#threads.pullNoun);
+    if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
+    const reason = nothingToFix(fix, await this.#world.threads.facts(number), this.#world.threads.pullNoun);
     if (reason !== null) return { reason };
     const of = findingsFor(fix);
-    const findings = of === null ? null : await this.#threads.findings(number, of);
+    const findings = of === null ? null : await this.#world.threads.findings(number, of);
     const hasRight = this.#rights.crowd(MAX_USERS);
     const quote = findings === null
       ? null
-      : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#redact);
-    return { text: fixPrompt(fix, pull.target, this.#threads.pullNoun), of: ask, quote };
+      : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#world.redact);
+    return { text: fixPrompt(fix, pull.target, this.#world.threads.pullNoun), of: ask, quote };
   }
 
   /**
@@ -530,7 +516,7 @@ export class Decider {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
     const newest = others.findLast(mayHaveRun);
     const isUnknown = newest?.mark.state === "starting";
-    if (isUnknown && isStarting([newest], this.#nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
+    if (isUnknown && isStarting([newest], this.#world.nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there is no earlier run in this thread" };
     const { of } = last.mark;
@@ -551,12 +537,12 @@ export class Decider {
 
   /** Running and waiting runs of a thread. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
-    const link = (note: ThreadComment) => `${thread.url}#${this.#threads.anchor}${note.id}`;
+    const link = (note: ThreadComment) => `${thread.url}#${this.#world.threads.anchor}${note.id}`;
     const running = (await this.#rivals.runsAtWork(marks)).map((id) => {
       const note = ofRun(marks, id)?.note;
       return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
     });
-    const starting = marks.filter((each) => isStarting([each], this.#nowMs, DAY_MS))
+    const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task waits for its start: ${link(note)}`);
     const lines = [...running, ...starting];
     return lines.length === 0

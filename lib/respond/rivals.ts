@@ -28,29 +28,22 @@ export const STARTING_MS = 10 * 60_000;
 const BUSY = "another run is running here";
 const BUSY_BRANCH = "a run of another thread is running on this branch";
 
+export interface RivalsWorld {
+  threads: Threads;
+  settings: RespondSettings;
+  runs: RunsAtWork;
+  /** Wall time in milliseconds since 1970. */
+  nowMs: number;
+  /** Makes the codes of the marks of a thread. */
+  sealOf(thread: ThreadPlace): Promise<MarkSeal>;
+}
+
 /** Looks for runs that block another one, from our own notes and the runs at the service. */
 export class Rivals {
-  readonly #threads: Threads;
-  readonly #settings: RespondSettings;
-  readonly #runs: RunsAtWork;
-  readonly #nowMs: number;
-  readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
+  readonly #world: RivalsWorld;
 
-  constructor(
-    { threads, settings, runs, nowMs, sealOf }: {
-      threads: Threads;
-      settings: RespondSettings;
-      runs: RunsAtWork;
-      /** Milliseconds since 1970. */
-      nowMs: number;
-      sealOf(thread: ThreadPlace): Promise<MarkSeal>;
-    },
-  ) {
-    this.#threads = threads;
-    this.#settings = settings;
-    this.#runs = runs;
-    this.#nowMs = nowMs;
-    this.#sealOf = sealOf;
+  constructor(world: RivalsWorld) {
+    this.#world = world;
   }
 
   /**
@@ -63,12 +56,12 @@ export class Rivals {
     notes: readonly MarkedNote[],
     noteId: number,
   ): Promise<string | null> {
-    const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
+    const today = (await this.#marksOfToday(await this.#world.threads.me())).filter(({ note }) => note.id < noteId);
     if (this.#isBeyondLimit(today)) return this.#limitReason;
     const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
     const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off, but the forge has just dated our note.
-    const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
+    const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#world.nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busyText(BUSY, thread, starting.note);
     // Includes the run of a later task, if this one could not be started for so long.
@@ -85,13 +78,13 @@ export class Rivals {
   #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
     const link = thread === null || note === undefined
       ? ""
-      : `. Its note: ${thread.url}#${this.#threads.anchor}${note.id}`;
+      : `. Its note: ${thread.url}#${this.#world.threads.anchor}${note.id}`;
     return `${reason}: write the task again when it has finished${link}`;
   }
 
   /** The reply while the run of another thread is working on its branch. */
   async #busyBranchText(note: PlacedComment): Promise<string> {
-    return this.#busyText(BUSY_BRANCH, await this.#threads.thread(note.thread), note);
+    return this.#busyText(BUSY_BRANCH, await this.#world.threads.thread(note.thread), note);
   }
 
   /** The earlier note on another pull request of the same branch, about a run that is starting or going there. */
@@ -101,12 +94,12 @@ export class Rivals {
     { noteId, nowMs }: { noteId: number; nowMs: number },
   ): Promise<PlacedComment | undefined> {
     if (workingBranch === undefined) return undefined;
-    const me = await this.#threads.me();
-    const pulls = (await this.#threads.pullsFrom(workingBranch)).filter((each) => each !== number);
+    const me = await this.#world.threads.me();
+    const pulls = (await this.#world.threads.pullsFrom(workingBranch)).filter((each) => each !== number);
     for (const other of pulls.slice(0, MAX_OTHER_PULLS)) {
       const place: ThreadPlace = { kind: "pull", number: other };
-      const { list } = await this.#threads.comments(place);
-      const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
+      const { list } = await this.#world.threads.comments(place);
+      const earlier = marksOf(list, me, await this.#world.sealOf(place)).filter(({ note }) => note.id < noteId);
       const rival = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
       if (rival !== undefined) return { ...rival.note, thread: place };
     }
@@ -116,7 +109,7 @@ export class Rivals {
   /** Unfinished runs of a thread. An issue may have many: each task has its own branch. */
   async runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
     const runIds: string[] = [];
-    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) runIds.push(id);
+    for (const id of openRuns(marks)) if (await this.#world.runs.branchOf(id) !== null) runIds.push(id);
     return runIds;
   }
 
@@ -140,7 +133,7 @@ export class Rivals {
     marks: readonly MarkedNote<T>[],
   ): Promise<MarkedNote<T> | undefined> {
     for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
-      if (await this.#runs.branchOf(id) === branch) return ofRun(marks, id);
+      if (await this.#world.runs.branchOf(id) === branch) return ofRun(marks, id);
     }
     return undefined;
   }
@@ -167,22 +160,22 @@ export class Rivals {
   }
 
   get pendingReason(): string {
-    return `the last task has not started yet: polls retry it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`;
+    return `the last task has not started yet: polls retry it for 24 hours, \`@${this.#world.settings.name} stop\` withdraws it`;
   }
 
   get #limitReason(): string {
-    return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
+    return `the limit of ${formatCount(this.#world.settings.limit, "run")} a day is reached`;
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */
   async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
-    const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
+    const since = new Date(this.#world.nowMs - DAY_MS).toISOString();
+    return marksOf(await this.#world.threads.commentsOf(me, since), me, undefined);
   }
 
   /** Whether notes name as many runs as are allowed in 24 hours. */
   #isBeyondLimit(today: readonly MarkedNote[]): boolean {
-    return today.filter(mayHaveRun).length >= this.#settings.limit;
+    return today.filter(mayHaveRun).length >= this.#world.settings.limit;
   }
 }
 

@@ -7,14 +7,7 @@ import { systemClock } from "../clock.ts";
 import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import type { Redactor } from "../text/redact.ts";
-import {
-  automationCalls,
-  type Caller,
-  createCaller,
-  listCalls,
-  routesAt,
-  runCalls,
-} from "./calls.ts";
+import { automationCalls, type Caller, createCaller, listCalls, routesAt, runCalls } from "./calls.ts";
 import type { KeptToken } from "./connection.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
 import type { ServiceClient } from "./methods.ts";

@@ -2,7 +2,6 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { VERBS } from "../../../lib/cli/verbs.ts";
-import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
 import { REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { VERSION } from "../../../lib/version.ts";
@@ -30,13 +29,6 @@ test("docs/README.md leads to every page of docs", () => {
   const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md") && name !== "README.md");
   const links = [...read("docs/README.md").matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name = ""]) => name);
   expect(pages.filter((name) => !links.includes(name)), "Write a row for it in docs/README.md").toEqual([]);
-});
-
-test("EXIT_TABLE prints the codes of its names, and names every code once", () => {
-  expect(EXIT_TABLE.map(({ code }) => code)).toEqual(
-    EXIT_TABLE.map(({ names }) => names.map((name) => EXIT[name]).join("/")),
-  );
-  expect(EXIT_TABLE.flatMap(({ names }) => names).sort()).toEqual(Object.keys(EXIT).sort() as ExitName[]);
 });
 
 test("VARIABLES has no name twice when it is read as a set", () => {

@@ -24,7 +24,6 @@ test("exit codes of a verb are in the order of the table of exit codes", () => {
 
 test("EXIT_TABLE names the codes in the order of EXIT", () => {
   expect(EXIT_TABLE.flatMap(({ names }) => names)).toEqual(CODES);
-  for (const { code, names } of EXIT_TABLE) expect(code).toBe(names.map((name) => EXIT[name]).join("/"));
 });
 
 test("verbs that end with a verdict have every exit code, but verdicts that their run cannot have", () => {
