@@ -107,6 +107,7 @@ const writersSchema = z.lazy(() => {
     }),
   });
 });
+const commitSchema = z.lazy(() => z.object({ parent_ids: z.array(z.string()) }));
 const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), default: z.nullish(z.boolean()) }));
 const statusChecksSchema = z.lazy(() => z.array(z.object({ status: z.string() })));
 const listSchema = z.lazy(() =>
@@ -254,10 +255,32 @@ function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pip
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
 }
 
-/** Whether a pipeline is of an earlier commit. One of the merged result, or of a train, has a commit that only GitLab knows. */
-function isStale({ head_pipeline: pipeline, sha }: Pick<MergeRequest, "head_pipeline" | "sha">): boolean {
-  if (!pipeline?.sha || !sha || pipeline.sha === sha) return false;
-  return !/^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline.ref ?? "");
+type PipelinePart = Pick<MergeRequest, "head_pipeline" | "sha">;
+
+/** Whether a pipeline is of the merged result, or of a train: its commit is a merge that GitLab has made of the branch and its target. */
+function isOfMerge({ head_pipeline: pipeline, sha }: PipelinePart): boolean {
+  return pipeline?.sha !== sha && /^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline?.ref ?? "");
+}
+
+/** Whether a pipeline is of an earlier commit. */
+function isStale(request: PipelinePart): boolean {
+  const { head_pipeline: pipeline, sha } = request;
+  return !!pipeline?.sha && !!sha && pipeline.sha !== sha && !isOfMerge(request);
+}
+
+/**
+ * Whether the merge that a pipeline is of contains the present commit of the branch; null if that is not shown. After a push without a pipeline
+ * (`[skip ci]`) the one of an earlier commit stays. Source: GitLab, app/models/merge_request.rb, `diff_head_pipeline`; the API shows `head_pipeline`.
+ */
+async function mergesHead(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  { head_pipeline: pipeline, sha }: PipelinePart,
+): Promise<boolean | null> {
+  const project = pipeline?.project_id ?? encodeURIComponent(repository);
+  const path = `/projects/${project}/repository/commits/${pipeline?.sha}`;
+  const commit = await client.getShown(`read the merged result of ${url}`, path, commitSchema);
+  return commit === undefined || !sha ? null : commit.parent_ids.includes(sha);
 }
 
 /**
@@ -266,8 +289,19 @@ function isStale({ head_pipeline: pipeline, sha }: Pick<MergeRequest, "head_pipe
  */
 export async function checksOf(
   client: ForgeClient,
+  address: PullRequestAddress,
+  request: PipelinePart,
+): Promise<ChecksState | null> {
+  const state = await pipelineChecks(client, address, request);
+  if (state !== "green" && state !== "none" || !isOfMerge(request)) return state;
+  const isCurrent = await mergesHead(client, address, request);
+  return isCurrent === null ? null : isCurrent ? state : "pending";
+}
+
+async function pipelineChecks(
+  client: ForgeClient,
   { repository, url }: PullRequestAddress,
-  request: Pick<MergeRequest, "head_pipeline" | "sha">,
+  request: PipelinePart,
 ): Promise<ChecksState | null> {
   const { head_pipeline: pipeline } = request;
   const whole = isStale(request) ? "pending" : pipelineState(request);

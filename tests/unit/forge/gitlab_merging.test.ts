@@ -11,10 +11,13 @@ import { aRequest, gitlabForge, type Request } from "./gitlab_forge.ts";
 import { fetchOf, GITLAB_TOKEN } from "./world.ts";
 
 // The shapes are from GitLab's API reference: "Projects API" (a single project), "Branches API", "Project members API" (`members/all`), "Users API" (a
-// single user), "Merge requests API" (diffs), "Pipelines API".
+// single user), "Merge requests API" (diffs), "Pipelines API", "Commits API" (`parent_ids`: the target, then the branch; app/services/merge_requests/
+// merge_to_ref_service.rb).
 
 const ADDRESS = parsePullRequest("https://gitlab.com/acme/web/-/merge_requests/7") as PullRequestAddress;
 const BASE = "b".repeat(40);
+/** The merge that GitLab makes for a pipeline of the merged result. */
+const MERGED = "d".repeat(40);
 const PROJECT = {
   id: 42,
   merge_method: "merge",
@@ -125,17 +128,21 @@ test.each<[string, Request, Record<string, unknown>, Partial<MergeReading>]>([
     {},
     { facts: expect.objectContaining({ checks: "pending" }) },
   ],
-  [
-    "a pipeline of the merged result",
+  ...([
+    ["a pipeline of the merged result", { parent_ids: [BASE, HEAD] }, "green"],
+    ["a pipeline of the merged result of an earlier commit", { parent_ids: [BASE, "e".repeat(40)] }, "pending"],
+    ["a pipeline of a merged result that is hidden", 404, null],
+  ] as const).map(([name, merge, checks]): [string, Request, Record<string, unknown>, Partial<MergeReading>] => [
+    name,
     open({
       head_pipeline: {
-        ...{ id: 1, project_id: 42, sha: BASE, status: "success" },
+        ...{ id: 1, project_id: 42, sha: MERGED, status: "success" },
         ...{ ref: "refs/merge-requests/7/merge", source: "merge_request_event" },
       },
     }),
-    {},
-    { facts: expect.objectContaining({ checks: "green" }) },
-  ],
+    { [`/projects/42/repository/commits/${MERGED}`]: merge },
+    { facts: expect.objectContaining({ checks }) },
+  ]),
   ["one that is outdated", open({ diverged_commits_count: 3 }), {}, { isOutdated: true }],
   ["a target that is hidden", open(), { "/projects/acme%2Fweb/repository/branches/main": 404 }, { baseCommit: null }],
   ["more files than it shows", open({ changes_count: "1000+" }), {}, { changedFiles: null }],
