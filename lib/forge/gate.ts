@@ -56,8 +56,11 @@ export async function runGate(
   }
   const reading = await merging.read(client, address);
   if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
-  const { isOpen, text } = judgeGate(reading, rules, await forge.writes?.me(client) ?? null);
+  const judged = judgeGate(reading, rules, await forge.writes?.me(client) ?? null);
   const { facts: { commit, state, url } } = reading;
+  const mayOpen = judged.isOpen && state === "open" && commit !== null;
+  const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;
+  const { isOpen, text } = shared === null ? judged : { isOpen: false, text: shared };
   if (!setsStatus || state !== "open") return { url, isOpen, text, isSet: false };
   if (commit === null) {
     throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
@@ -77,6 +80,16 @@ export async function runGate(
   if (isSame) return { url, isOpen, text, isSet: false };
   await statuses.set(client, address, commit, { ...status, name: GATE_CHECK, url });
   return { url, isOpen, text, isSet: true };
+}
+
+/**
+ * Why a gate stays closed because of other pull requests, as a clause; null if there are none. A status belongs to a commit: one that opens this pull
+ * request would also open theirs, which nobody may have approved, or which may have another target.
+ */
+function whyShared(sharers: readonly string[] | undefined): string | null {
+  if (sharers === undefined) return "unknown: the forge does not show whether other pull requests have this commit";
+  const [first] = sharers;
+  return first === undefined ? null : `not approved: ${first} has the same newest commit; close one of them`;
 }
 
 /** @param token The user of the token; null if that is not shown. */

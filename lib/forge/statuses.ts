@@ -24,6 +24,8 @@ export interface ForgeStatuses {
     commit: string,
     status: CommitStatus & { readonly name: string; readonly url: string },
   ): Promise<void>;
+  /** Addresses of other open pull requests with this newest commit; undefined if they are not shown. @throws what the client throws. */
+  sharers(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<readonly string[] | undefined>;
   /**
    * Why a status of that name must not be set, as a clause: a rule of the target would take it for any check. Null if it may be set.
    * Absent if rules name each check.

@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { type ForgeStatuses, statusOf } from "../statuses.ts";
-import { branchOf, isPattern } from "./pulls.ts";
+import { allPages, branchOf, isPattern } from "./pulls.ts";
 
 const combinedSchema = z.lazy(() =>
   z.object({
@@ -12,6 +12,10 @@ const combinedSchema = z.lazy(() =>
       z.array(z.object({ context: z.string(), status: z.string(), description: z.nullish(z.string()) })),
     ),
   })
+);
+
+const pullSchema = z.lazy(() =>
+  z.object({ number: z.int(), html_url: z.string(), head: z.object({ sha: z.string() }) })
 );
 
 /** Whether a pattern may match a name: by the text before its first and after its last special character, so rather too often. */
@@ -28,6 +32,14 @@ export const GITEA_STATUSES: ForgeStatuses = {
     const { statuses } = await client.get("read the statuses of a commit", path, combinedSchema);
     const status = (statuses ?? []).find(({ context }) => context === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending"]);
+  },
+  // Its list of pull requests of a commit has only a merged one.
+  async sharers(client, { repository, number }, commit) {
+    const what = "read the open pull requests";
+    const pulls = await allPages(async (query) =>
+      await client.getShown(what, `/repos/${repository}/pulls?state=open&${query}`, z.array(pullSchema))
+    );
+    return pulls?.filter((pull) => pull.number !== number && pull.head.sha === commit).map(({ html_url: url }) => url);
   },
   async set(client, { repository }, commit, { name, state, text, url }) {
     await client.send("set a commit status", `/repos/${repository}/statuses/${commit}`, {

@@ -11,6 +11,10 @@ const statusSchema = z.lazy(() =>
 );
 const headSchema = z.lazy(() => z.object({ head_pipeline: z.nullish(pipelineSchema) }));
 
+const requestSchema = z.lazy(() =>
+  z.object({ iid: z.int(), state: z.string(), web_url: z.string(), sha: z.nullish(z.string()) })
+);
+
 const projectOf = (repository: string) => `/projects/${encodeURIComponent(repository)}`;
 
 export const GITLAB_STATUSES: ForgeStatuses = {
@@ -22,6 +26,13 @@ export const GITLAB_STATUSES: ForgeStatuses = {
     const list = await client.get("read the statuses of a commit", path, z.array(statusSchema));
     const status = list.findLast((each) => each.name === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending", "running"]);
+  },
+  // Source: GitLab, "Commits API", "List all merge requests associated with a commit": those that contain it.
+  async sharers(client, { repository, number }, commit) {
+    const path = `${projectOf(repository)}/repository/commits/${commit}/merge_requests?per_page=100`;
+    const requests = await client.getShown("read the merge requests of a commit", path, z.array(requestSchema));
+    return requests?.filter(({ iid, state, sha }) => iid !== number && state === "opened" && sha === commit)
+      .map(({ web_url: url }) => url);
   },
   async set(client, address, commit, { name, state, text, url }) {
     // Without it, the status would get a pipeline of its own, for which the merge request does not wait.

@@ -25,7 +25,14 @@ async function gate(place: Place, ...args: string[]) {
   return { code, ...io.text };
 }
 
+const SHARERS = `/repos/acme/web/commits/${HEAD}/pulls?per_page=100`;
 const STATUSES = `/repos/acme/web/commits/${HEAD}/statuses?per_page=100`;
+
+/** A pull request of GitHub that contains the commit. */
+const sharer = (number: number, more: Node = {}) => ({
+  ...{ number, state: "open", html_url: `https://github.com/acme/web/pull/${number}`, head: { sha: HEAD } },
+  ...more,
+});
 
 function onGithub(more: Node = {}, event: Node = { pull_request: { number: 7 } }) {
   const github = githubForge();
@@ -37,6 +44,7 @@ function onGithub(more: Node = {}, event: Node = { pull_request: { number: 7 } }
   github.rest.set("/repos/acme/web/pulls/7", {});
   github.rest.set("/repos/acme/web/rules/branches/main?per_page=100", []);
   github.rest.set(STATUSES, []);
+  github.rest.set(SHARERS, [sharer(7)]);
   return {
     github,
     job: {
@@ -88,6 +96,32 @@ test.each<[string, Node, string[], string]>([
 ])("gate exits 1 when %s", async (_name, more, args, text) => {
   const { code, stdout } = await gate(onGithub(more), "--approvals", "1", ...args);
   expect([code, stdout]).toEqual([1, expect.stringContaining(text)]);
+});
+
+test.each<[string, unknown, string]>([
+  [
+    "has the same newest commit",
+    [sharer(7), sharer(8)],
+    "not approved: https://github.com/acme/web/pull/8 has the same",
+  ],
+  ["may have it, which is not shown", 404, "unknown: the forge does not show whether other pull requests have"],
+])(
+  "gate stays closed while another open pull request %s, also for one that needs no approval",
+  async (_, rows, text) => {
+    for (const args of [[], ["--author", "ann"]]) {
+      const at = onGithub();
+      at.github.rest.set(SHARERS, rows);
+      const { code, stdout } = await gate(at, "--approvals", "1", "--status", ...args);
+      expect([code, stdout]).toEqual([1, expect.stringContaining(text)]);
+      expect(at.github.written).toMatchObject([{ body: { state: "pending" } }]);
+    }
+  },
+);
+
+test("gate opens when other pull requests with its commit are closed, or have later commits", async () => {
+  const at = onGithub();
+  at.github.rest.set(SHARERS, [sharer(8, { state: "closed" }), sharer(9, { head: { sha: "f".repeat(40) } })]);
+  expect((await gate(at, "--approvals", "1")).code).toBe(0);
 });
 
 test("gate does not count the user of the token", async () => {
@@ -199,6 +233,9 @@ test("gate names a pull request of GitLab from a job of another project, and set
   gitlab.others.set("/projects/acme%2Fweb", { id: 42 });
   gitlab.others.set("/projects/acme%2Fweb/members/all/7", { id: 7, state: "active", access_level: 30 });
   gitlab.others.set("/users/7", { id: 7, bot: false });
+  const sharers = `/projects/acme%2Fweb/repository/commits/${HEAD}/merge_requests?per_page=100`;
+  const sharer = { iid: 8, state: "opened", web_url: "https://gitlab.com/acme/web/-/merge_requests/8", sha: HEAD };
+  gitlab.others.set(sharers, [{ ...sharer, state: "closed" }, { ...sharer, sha: "f".repeat(40) }]);
   gitlab.others.set("/user", { id: 99, username: "project_1_bot" });
   gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${HEAD}/statuses?name=mogplex%2Fgate&per_page=100`, []);
   const written: unknown[] = [];
@@ -229,10 +266,15 @@ test("gate names a pull request of GitLab from a job of another project, and set
     ...{ state: "success", name: "mogplex/gate", pipeline_id: 5, target_url: url },
     description: "approved: 1 of 1 approval of the newest commit",
   }]]);
+  gitlab.others.set(sharers, [sharer]);
+  expect(await gate(place, "--approvals", "1", "--pull-request", url)).toMatchObject({
+    code: 1,
+    stdout: `${url}: not approved: ${sharer.web_url} has the same newest commit; close one of them\n`,
+  });
 });
 
 /** A recorded pull request of Gitea, with other answers. */
-function onGitea(target: Record<string, unknown> = {}) {
+function onGitea(target: Record<string, unknown> = {}, isShared = false) {
   const recordings = GITEA.recordings as unknown as { name: string; url: string; exchanges: Exchange[] }[];
   const good = structuredClone(recordings.find(({ name }) => name === "with an approval"));
   if (good === undefined) throw new Error("it was not recorded");
@@ -247,6 +289,11 @@ function onGitea(target: Record<string, unknown> = {}) {
       ...good.exchanges,
       { asked: `GET ${path}`, status: 200, body: { statuses: [] } },
       { asked: `POST /repos/acme/web/statuses/${sha}`, status: 201, body: {} },
+      {
+        asked: "GET /repos/acme/web/pulls?state=open&limit=50&page=1",
+        status: 200,
+        body: isShared ? [{ number: 9, html_url: "https://git.example.com/acme/web/pulls/9", head: { sha } }] : [],
+      },
       { asked: "GET /user", status: 200, body: { id: 99, login: "mogplex-bot" } },
     ],
   });
@@ -269,6 +316,12 @@ test("gate --status sets the status at Gitea, where the target requires checks b
     ...{ state: "success", context: "mogplex/gate", target_url: at.url },
     description: "approved: 1 of 1 approval of the newest commit",
   }]);
+});
+
+test("gate stays closed at Gitea while another pull request has its commit", async () => {
+  const at = onGitea({}, true);
+  const { code, stdout } = await gate(at, "--approvals", "1", "--pull-request", at.url);
+  expect([code, stdout]).toEqual([1, expect.stringContaining("acme/web/pulls/9 has the same newest commit")]);
 });
 
 test.each(["*", "mogplex/*", "**", "*ga?e", "{unit,mogplex/gate}"])(
