@@ -27,6 +27,8 @@ export interface ReviewReading {
   readonly author: ForgeUser | null;
   /** Authors and committers of its commits who have an account; null if the forge does not show them all. */
   readonly writers: readonly ForgeUser[] | null;
+  /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent where it is not read. */
+  readonly pushers?: readonly ForgeUser[] | null;
 }
 
 /** Users whose approval does not count, besides the author and the writers. */
@@ -58,7 +60,7 @@ const MAX_NAMES = 5;
 
 /**
  * Decides whether people have approved the present commit. An approval counts if its user is a person, can push now, did not ask for the work, did not
- * write it and does not own the token, and if it is of that commit. A request for changes by a person who can push counts at every commit.
+ * write or push it and does not own the token, and if it is of that commit. A request for changes by a person who can push counts at every commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;
@@ -120,7 +122,7 @@ function timeOf(approvals: readonly Opinion[], enough: number): string | null {
 /** Why an approval does not count; null if it counts. `isUnknown`: it may count, and the forge does not show that. */
 function objectionTo(
   { by, commit, mayPush }: Opinion,
-  { head, author, writers }: ReviewReading,
+  { head, author, writers, pushers = [] }: ReviewReading,
   { requesters, token, notPeople }: NotCounted,
 ): { clause: string; isUnknown: boolean } | null {
   const { name } = by;
@@ -133,10 +135,12 @@ function objectionTo(
   if (requesters.some((user) => isSame(user, by))) return no(`${name} asked for it`);
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
+  if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
   if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
   if (mayPush === null) return unknown(`whether ${name} can push`);
-  return writers === null ? unknown(`whether ${name} wrote some of its commits`) : null;
+  if (writers === null) return unknown(`whether ${name} wrote some of its commits`);
+  return pushers === null ? unknown(`whether ${name} pushed some of its commits`) : null;
 }
 
 /** Why a user is not a person, as a clause; null for a person. */

@@ -6,6 +6,7 @@
 import * as z from "zod/mini";
 import { type Check, isOwnCheck } from "../checks.ts";
 import type { ForgeClient } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
 import { checkOf, CONTEXT, listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
@@ -89,11 +90,17 @@ const protectionSchema = z.lazy(() => {
   });
 });
 
+// Source: GitHub, REST reference, "List repository activities".
+const activitySchema = z.lazy(() => z.object({ activity_type: z.string(), actor: z.nullish(accountSchema) }));
+const accountSchema = z.lazy(() => z.object({ id: z.int(), login: z.string(), type: z.nullish(z.string()) }));
+
 const stackSchema = z.lazy(() => z.object({ stack: z.optional(z.unknown()) }));
 const commitSchema = z.lazy(() =>
   z.object({ object: z.nullish(z.object({ statusCheckRollup: z.nullish(rollupSchema) })) })
 );
 
+/** Most activities of a branch that are read. */
+const MAX_ACTIVITIES = 100;
 /** Most rules of a branch that one page has. */
 const MAX_RULES = 100;
 
@@ -129,6 +136,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   );
   // A full page may have a next one, so not all rules are known.
   const rules = page !== undefined && page.length < MAX_RULES ? page : undefined;
+  const mayCount = review.opinions?.some(({ word, commit }) => word === "approved" && commit === review.head);
+  const pushers = mayCount && facts.state === "open" ? await pushersOf(client, path, facts.branch) : undefined;
   const isOutdated = facts.state === "open" ? await outdated(client, path, node) : null;
   const pull = await client.getPullRequest(
     `read pull request ${address.url}`,
@@ -146,7 +155,11 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     repositoryId: String(node.baseRepository.databaseId),
     base: node.baseRefName,
     baseCommit: node.baseRef?.target?.oid ?? null,
-    review: { ...review, required: isClassicShown ? requiredApprovals(node, rules) : null },
+    review: {
+      ...review,
+      ...pushers !== undefined && { pushers },
+      required: isClassicShown ? requiredApprovals(node, rules) : null,
+    },
     isCheckRequired: required.names.length > 0 ? true : required.isWhole ? false : null,
     bypass: isBypasser && facts.state === "open"
       ? await bypassOf(client, `${path}/branches/${base}/protection`, { node, rules, isClassicShown })
@@ -160,6 +173,24 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     headCommittedAt: node.commits?.nodes?.[0]?.commit?.committedDate ?? null,
     changedFiles: hidden.has("files") ? null : filesOf(node),
   };
+}
+
+/**
+ * Who has pushed to the branch since it was created; null if that is too far back. Before the version that has the list, and without the right to it,
+ * only the commits show who wrote them.
+ */
+async function pushersOf(client: ForgeClient, path: string, branch: string): Promise<ForgeUser[] | null | undefined> {
+  const ref = encodeURIComponent(`refs/heads/${branch}`);
+  const what = `read who has pushed to branch "${branch}"`;
+  // Newest first.
+  const url = `${path}/activity?ref=${ref}&per_page=${MAX_ACTIVITIES}`;
+  const rows = await client.getShown(what, url, z.array(activitySchema));
+  if (rows === undefined) return undefined;
+  const creation = rows.findIndex(({ activity_type: type }) => type === "branch_creation");
+  if (creation < 0 && rows.length >= MAX_ACTIVITIES) return null;
+  return rows.slice(0, creation < 0 ? undefined : creation + 1).flatMap(({ actor }) =>
+    actor ? [{ id: actor.id, name: actor.login, isBot: actor.type !== "User" }] : []
+  );
 }
 
 /** Source: GitHub, REST reference, "Compare two commits". */

@@ -46,6 +46,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   }, "ann asked for it"],
   ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened it"],
   ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of its commits"],
+  ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of its"],
   ["the person owns the token", [opinion(ANN)], {}, { token: ANN }, "ann owns the token"],
   ["the target requires more", [opinion(ANN)], { required: 2 }, {}, "1 of 2 approvals of the newest commit"],
 ])("judgeApprovals() finds approvals missing when %s", (_name, opinions, more, notCounted, reason) => {
@@ -70,6 +71,7 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     { writers: null },
     "0 of 1 approval of the newest commit; the forge does not show whether ann wrote some of its commits",
   ],
+  ["not all pushes are shown", [opinion(ANN)], { pushers: null }, "whether ann pushed some of its commits"],
   ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],
   [
     "it is not shown whether a request for changes counts",
@@ -147,15 +149,18 @@ test("judgeApprovals() approves only what enough sure, independent people have a
     opinions,
     author: fc.option(user),
     writers: fc.option(fc.array(user)),
+    pushers: fc.option(fc.array(user)),
   });
   const notCounted = fc.record({ requesters: fc.array(user), token: fc.option(user), notPeople: fc.constant(["cat"]) });
   fc.assert(
     fc.property(any, notCounted, (review, not) => {
       const verdict = judgeApprovals(review, not);
-      const others = [...not.requesters, ...review.writers ?? [], review.author, not.token].map((each) => each?.id);
+      const { writers, pushers } = review;
+      const others = [...not.requesters, ...writers ?? [], ...pushers ?? [], review.author, not.token]
+        .map((each) => each?.id);
       const sure = review.opinions.filter(({ by, word, commit, mayPush }) =>
         word === "approved" && [1, 2].includes(by.id) && !others.includes(by.id) && mayPush === true &&
-        review.head !== null && commit === review.head && review.writers !== null
+        review.head !== null && commit === review.head && writers !== null && pushers !== null
       );
       const isBlocked = review.opinions.some(({ by, word, mayPush }) =>
         word === "changes-requested" && [1, 2].includes(by.id) && mayPush !== false

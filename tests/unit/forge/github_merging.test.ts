@@ -18,6 +18,8 @@ const BASE = "b".repeat(40);
 const RULES = "/repos/acme/web/rules/branches/main?per_page=100";
 const PULL = "/repos/acme/web/pulls/7";
 const PROTECTION = "/repos/acme/web/branches/main/protection";
+const ACTIVITY = "/repos/acme/web/activity?ref=refs%2Fheads%2Fmogplex%2Freplace-moment&per_page=100";
+const APPROVED_CAVEAT = "the forge does not show how many approvals the target requires";
 const COMPARE = `/repos/acme/web/compare/main...${HEAD}?per_page=1`;
 
 /** What {@linkcode aNode} has besides for a merge. */
@@ -105,6 +107,32 @@ test("GITHUB.merging.read() does not know who wrote it if not all commits and co
   expect(await judge(coauthors({ totalCount: 1, nodes: [null] }))).toEqual(hidden);
   expect(await judge(coauthors(null))).toEqual(hidden);
   expect(await judge({ coauthors: null })).toEqual(hidden);
+});
+
+test("GITHUB.merging.read() reads who has pushed to the branch since it was created, whatever its commits say", async () => {
+  const activity = (type: string, login = "agent[bot]", id = 91) => ({
+    activity_type: type,
+    actor: { id, login, type: login.endsWith("[bot]") ? "Bot" : "User" },
+  });
+  const judge = async (rows: unknown) => {
+    const { review } = await read({}, { [ACTIVITY]: rows });
+    const { state, reason } = judgeApprovals(review, { requesters: [], token: null, notPeople: [] });
+    return [state as string, reason.split("; ")[1] ?? ""];
+  };
+  const kim = activity("push", "kim", 7);
+  expect(await judge([activity("push"), activity("branch_creation"), kim])).toEqual(["approved", APPROVED_CAVEAT]);
+  expect(await judge([kim, activity("branch_creation")])).toEqual(["missing", "kim pushed some of its commits"]);
+  expect(await judge([activity("push"), activity("branch_creation", "kim", 7)])).toEqual([
+    "missing",
+    "kim pushed some of its commits",
+  ]);
+  expect(await judge(Array(100).fill(activity("push")))).toEqual([
+    "unknown",
+    "the forge does not show whether kim pushed some of its commits",
+  ]);
+  // A deleted account, and a token without the right to the list.
+  expect((await judge([{ activity_type: "push", actor: null }]))[0]).toBe("approved");
+  expect((await judge(403))[0]).toBe("approved");
 });
 
 const classic = (more: Node) => ({ baseRef: { target: { oid: BASE }, refUpdateRule: { pattern: "main", ...more } } });
