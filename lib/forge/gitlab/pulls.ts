@@ -1,5 +1,5 @@
 /**
- * Merge requests of GitLab, by its REST API: one request for each closed one, two to six for each open one.
+ * Merge requests of GitLab, by its REST API: one request for each closed one, two to eight for each open one.
  *
  * @module
  */
@@ -21,6 +21,7 @@ import {
   type PullRequestOutcome,
   type ReviewState,
 } from "../model.ts";
+import { readList } from "../pages.ts";
 import { reviewStateOf } from "../review_state.ts";
 import { GITLAB_ADDRESS } from "./address.ts";
 
@@ -373,7 +374,9 @@ async function readReview(
     ...{ by: toUser(user), word: "changes-requested", mayPush: true },
     ...{ commit: null, at: null },
   }));
-  const dated = people.length === 0 ? [] : await withCommits(client, address, request, people);
+  const notes = people.length === 0 ? undefined : await systemNotes(client, address);
+  const dated = people.length === 0 ? [] : await withCommits(client, address, request, people, notes?.list ?? []);
+  const isOfHead = dated.some(({ commit }) => commit === request.sha);
   return {
     reading: {
       head: request.sha ?? null,
@@ -383,7 +386,8 @@ async function readReview(
         ? null
         : [...dated, ...wishes],
       author: request.author ? toUser(request.author) : null,
-      writers: dated.some(({ commit }) => commit === request.sha) ? await writersOf(client, address) : [],
+      writers: isOfHead ? await writersOf(client, address) : [],
+      ...notes !== undefined && { pushers: notes.isWhole ? pushersIn(notes.list) : null },
     },
     isEnough: (approvals?.approvals_left ?? 0) === 0,
   };
@@ -406,11 +410,12 @@ async function withCommits(
   address: PullRequestAddress,
   { sha }: MergeRequest,
   approvals: readonly Approval[],
+  notes: readonly SystemNote[],
 ): Promise<Opinion[]> {
   const newest = await newestVersion(client, address);
-  const notes = approvals.every(({ approved_at: at }) => at) ? [] : await approvalNotes(client, address);
   return approvals.map(({ user, approved_at: shown }) => {
-    const at = shown ?? notes.find(({ author }) => author.id === user.id)?.created_at ?? null;
+    const note = notes.find(({ author, body }) => author.id === user.id && body === "approved this merge request");
+    const at = shown ?? note?.created_at ?? null;
     const sinceMs = newest === undefined || at === null ? NaN : Date.parse(at) - Date.parse(newest.created_at);
     const isKnown = newest?.head_commit_sha === sha && !Number.isNaN(sinceMs);
     const commit = !isKnown ? null : sinceMs >= VERSION_MS ? sha ?? null : EARLIER;
@@ -424,13 +429,28 @@ export async function newestVersion(client: ForgeClient, address: PullRequestAdd
   return versions.toSorted((a, b) => b.id - a.id)[0];
 }
 
-/** GitLab's own notes about approvals, newest first, in words that are English whatever the user's language is. */
-async function approvalNotes(client: ForgeClient, address: PullRequestAddress) {
-  const query = new URLSearchParams({ sort: "desc", order_by: "created_at", per_page: String(PAGE) });
-  const notes = await part(client, address, "notes", z.array(noteSchema), query) ?? [];
-  return notes.filter(({ system, imported, body }) =>
-    system && imported !== true && body === "approved this merge request"
-  );
+type SystemNote = z.output<typeof noteSchema>;
+
+/** GitLab's own notes, newest first, in words that are English whatever the user's language is; undefined if they are not shown. */
+async function systemNotes(client: ForgeClient, address: PullRequestAddress) {
+  const what = `read the notes of merge request ${address.url}`;
+  try {
+    const { list, isWhole } = await readList(
+      client,
+      what,
+      `${pathOf(address)}/notes?sort=desc&order_by=created_at`,
+      noteSchema,
+    );
+    return { list: list.filter(({ system, imported }) => system && imported !== true), isWhole };
+  } catch (error) {
+    if (isHidden(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Who has pushed after it was opened. Source: GitLab, app/services/system_notes/commit_service.rb, `add_commits`. */
+function pushersIn(notes: readonly SystemNote[]): ForgeUser[] {
+  return notes.filter(({ body }) => /^added \d+ commits?(?:\n|$)/.test(body)).map(({ author }) => toUser(author));
 }
 
 /** Authors and committers that have an account; null if not all are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */

@@ -42,6 +42,7 @@ test("Forges reads what GitLab says of a merge request in the same words", async
   expect(gitlab.received.map(({ path }) => path)).toEqual([
     "/projects/acme%2Ftools%2Fweb/merge_requests/7",
     "/projects/acme%2Ftools%2Fweb/merge_requests/7/approvals",
+    "/projects/acme%2Ftools%2Fweb/merge_requests/7/notes?sort=desc&order_by=created_at&per_page=100&page=1",
     "/projects/acme%2Ftools%2Fweb/merge_requests/7/versions",
     "/api/graphql",
   ]);

@@ -72,6 +72,7 @@ test("GITLAB.merging.read() reads everything that decides a merge", async () => 
     }],
     author: { id: 91, name: "agent", isBot: null },
     writers: [{ id: 91, name: "agent", isBot: false }, { id: 91, name: "agent", isBot: false }],
+    pushers: [],
   });
   expect(rest).toEqual({
     repositoryId: "42",
@@ -99,6 +100,24 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ["has a role that is hidden", { [MEMBER]: 403 }, "unknown", "the forge does not show whether kim can push"],
 ])("GITLAB.merging.read() takes no approval of a user who %s", async (_name, others, state, reason) => {
   const verdict = judge(await read(open(), others));
+  expect([verdict.state as string, verdict.reason]).toEqual([state, expect.stringContaining(reason)]);
+});
+
+const KIM = { id: 7, username: "kim" };
+const pushNote = (more: Record<string, unknown> = {}) => ({
+  body: "added 1 commit\n\n<ul><li>c0ffee00 - Change it</li></ul>\n\n[Compare with previous version](/acme/web)",
+  ...{ author: KIM, system: true, created_at: "2026-03-01T10:20:00Z" },
+  ...more,
+});
+
+test.each<[string, Record<string, unknown>[], string, string]>([
+  ["that the approver has pushed", [pushNote()], "missing", "kim pushed some of its commits"],
+  ["that somebody else has pushed", [pushNote({ author: { id: 8, username: "lee" } })], "approved", "1 of 1"],
+  ["words of a person about a push", [pushNote({ system: false })], "approved", "1 of 1"],
+  ["an imported note about a push", [pushNote({ imported: true })], "approved", "1 of 1"],
+  ["more notes than it can list", Array(100).fill(pushNote({ system: false })), "unknown", "whether kim pushed some"],
+])("GITLAB.merging.read() reads in the notes %s", async (_name, notes, state, reason) => {
+  const verdict = judge(await read(open({}, { notes })));
   expect([verdict.state as string, verdict.reason]).toEqual([state, expect.stringContaining(reason)]);
 });
 
