@@ -104,6 +104,15 @@ const CASES: readonly Case[] = [
     await review(world, pull, "APPROVED", world.reviewer);
     return pull;
   }, { state: "missing", reason: "lee wrote some of its commits" }],
+  ["with an approval of a user who pushed a commit under another name", async (world) => {
+    const pull = await change(world, "disguised");
+    const nobody = { name: "Nobody", email: "nobody@example.com" };
+    const path = `/repos/${world.repository}/contents/disguise.txt`;
+    const file = { content: btoa("disguise\n"), message: "Change it", branch: "disguised" };
+    await world.gitea.call("POST", path, { ...file, author: nobody, committer: nobody }, world.reviewer);
+    await review(world, pull, "APPROVED", world.reviewer);
+    return pull;
+  }, { state: "missing", reason: "lee pushed some of its commits" }],
   ["with an approval of a user who lost the right since", async (world) => {
     const left = await world.gitea.user("max");
     await world.gitea.allow(world.repository, left, "write");

@@ -6,7 +6,8 @@
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import type { Opinion } from "../approvals.ts";
-import type { ForgeClient } from "../client.ts";
+import { type ForgeClient, isHidden } from "../client.ts";
+import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
 import {
@@ -19,7 +20,9 @@ import {
   readingOf,
   type Review,
   statusesOf,
+  toUser,
 } from "./pulls.ts";
+import { timelineOf } from "./comments.ts";
 import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
@@ -44,13 +47,20 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const { base, head } = pull;
   const commits = answer.commits === undefined ? await commitsOf(client, address) : answer.commits;
   const opinions = reviews === undefined ? null : await withRights(client, address, head.sha, opinionsFrom(reviews));
+  const pushers = isOpen && opinions?.some((each) => mayCount(each, head.sha) && each.word === "approved")
+    ? await pushersOf(client, address)
+    : undefined;
   const isOutdated = base.sha === "" || !pull.merge_base ? null : pull.merge_base !== base.sha;
   return {
     facts: { ...facts, isBehind: isOpen && isOutdated === true && await blocksOutdated(client, address, target) },
     repositoryId: String(base.repo_id),
     base: base.label,
     baseCommit: target?.commit?.id ?? null,
-    review: { ...readingOf(pull, target, opinions), writers: commits?.writers ?? null },
+    review: {
+      ...readingOf(pull, target, opinions),
+      writers: commits?.writers ?? null,
+      ...pushers !== undefined && { pushers },
+    },
     isCheckRequired: target === undefined
       ? null
       : target.enable_status_check === true && (target.status_check_contexts ?? []).length > 0,
@@ -81,6 +91,28 @@ function opinionsFrom(reviews: readonly Review[]): Opinion[] {
   return [...approvals, ...wishes];
 }
 
+function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
+  return mayPush === true && (word !== "approved" || commit === head);
+}
+
+/**
+ * Who has pushed after it was opened; null if not all events are shown. Without the scope for issues, only the commits show who wrote them.
+ * Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`.
+ */
+async function pushersOf(
+  client: ForgeClient,
+  { repository, number }: PullRequestAddress,
+): Promise<ForgeUser[] | null | undefined> {
+  try {
+    const { list, isWhole } = await timelineOf(client, `/repos/${repository}`, { kind: "pull", number });
+    const users = list.flatMap(({ type, user }) => type === "pull_push" && user ? [toUser(user)] : []);
+    return isWhole ? users : null;
+  } catch (error) {
+    if (isHidden(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Opinions with the rights that their users have now. Only what may count is asked for. */
 async function withRights(
   client: ForgeClient,
@@ -89,11 +121,10 @@ async function withRights(
   opinions: readonly Opinion[],
 ): Promise<Opinion[] | null> {
   const threads = new GiteaThreads(client, { origin, repository });
-  const mayCount = ({ word, commit, mayPush }: Opinion) => mayPush === true && (word !== "approved" || commit === head);
-  if (opinions.filter(mayCount).length > MAX_USERS) return null;
+  if (opinions.filter((each) => mayCount(each, head)).length > MAX_USERS) return null;
   const result: Opinion[] = [];
   for (const opinion of opinions) {
-    const right = mayCount(opinion) ? await threads.mayPush(opinion.by) : opinion.mayPush;
+    const right = mayCount(opinion, head) ? await threads.mayPush(opinion.by) : opinion.mayPush;
     result.push({ ...opinion, mayPush: right instanceof MogplexError ? null : right });
   }
   return result;

@@ -325,7 +325,7 @@ export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user
   return [...last.values()];
 }
 
-const toUser = ({ id, login }: z.output<typeof userSchema>): ForgeUser => ({
+export const toUser = ({ id, login }: z.output<typeof userSchema>): ForgeUser => ({
   id,
   name: login,
   // Other programs look like people.

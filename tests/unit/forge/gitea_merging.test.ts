@@ -81,6 +81,19 @@ test("GITEA.merging.read() does not know what is hidden", async () => {
   expect((await hidden(/\/files/)).changedFiles).toBeNull();
 });
 
+test("GITEA.merging.read() reads who has pushed, if the token may read issues", async () => {
+  const lee = (await read(recording(GOOD))).review.opinions?.[0]?.by;
+  const time = "2026-03-01T10:00:00Z";
+  const events = (type: string) => [
+    { id: 1, type, body: "", user: { id: lee?.id, login: lee?.name }, created_at: time, updated_at: time },
+  ];
+  const state = async (status: number, body: unknown) =>
+    judge(await read(recording(GOOD), [[/\/timeline\?.*page=1$/, status, body]])).state;
+  expect(await state(200, events("comment"))).toBe("approved");
+  expect(await state(200, events("pull_push"))).toBe("missing");
+  expect(await state(403, {})).toBe("approved");
+});
+
 test("GITEA.merging.read() does not believe an account that has taken over the name of a reviewer", async () => {
   const other = { permission: "admin", user: { id: 999, login: "lee" } };
   const reading = await read(recording(GOOD), [[/collaborators/, 200, other]]);
