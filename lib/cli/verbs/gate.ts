@@ -97,7 +97,8 @@ async function gate(context: Context): Promise<number> {
 export const gateVerb: Verb = {
   name: "gate",
   summary: "Check whether people have approved the newest commit of a pull request",
-  remark: "Approvals by the requester, the author, authors and pushers of commits, the token's user and programs do not count. " +
+  remark:
+    "Approvals by the requester, the author, authors and pushers of commits, the token's user and programs do not count. " +
     `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; none of Mogplex is needed`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],
