@@ -99,11 +99,14 @@ export class Writer {
       : undefined;
     if (columns === undefined) return [...lines];
     return lines.flatMap((line) => {
-      const [, color = "", text = line, end = ""] = COLORED.exec(line) ?? [];
-      const whole = text.replace(COMMAND, (command) => command.replaceAll(" ", NO_BREAK));
+      const [, color = "", colored = line, end = "", more = ""] = COLORED.exec(line) ?? [];
+      const whole = (colored + more).replace(COMMAND, (command) => command.replaceAll(" ", NO_BREAK));
       return hangCells(whole, columns, indent)
         .map((piece) => this.#platform.escapeLine(piece.replaceAll(NO_BREAK, " ")))
-        .map((piece) => `${color}${piece}${end}` as SafeLine);
+        .map((piece, index) => {
+          const cut = more === "" ? piece.length : index === 0 ? colored.length : 0;
+          return `${cut > 0 ? color + piece.slice(0, cut) + end : ""}${piece.slice(cut)}` as SafeLine;
+        });
     });
   }
 
@@ -252,9 +255,9 @@ export class Writer {
   }
 }
 
-/** A line that is colored as a whole. */
+/** A line that is colored as a whole, or at its beginning. */
 // deno-lint-ignore no-control-regex
-const COLORED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)$/;
+const COLORED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)([^\x1b]*)$/;
 // deno-lint-ignore no-control-regex
 const SGR = /\x1b\[[\d;]*m/g;
 /** A command in a sentence, and the placeholder for its blanks while lines are broken: no printed text contains it. */

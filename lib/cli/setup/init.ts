@@ -171,7 +171,7 @@ export async function initRepository(context: Context): Promise<number> {
   const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and ${trial}`;
-  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : safeName)}.`);
+  steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   steps.say(...recipe.steps.map((step, index) => `  ${index + 1}. ${step}`));
   if (asks !== undefined && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");

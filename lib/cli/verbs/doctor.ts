@@ -192,8 +192,10 @@ function joinSkipped(checks: readonly Check[]): Check[] {
 
 function printCheck(writer: Writer, { name, state, finding, advice }: Check, width: number): void {
   const head = writer.paint(COLORS[state], writer.untrusted(state).padEnd(STATE_WIDTH));
-  writer.out(own`${head}  ${writer.untrusted(`${name.padEnd(width)}  ${finding}`)}`);
-  if (advice !== null) writer.out(own`${own``.padEnd(STATE_WIDTH + width + 4)}${writer.untrusted(`> ${advice}`)}`);
+  const indent = STATE_WIDTH + width + 4;
+  const lines = [own`${head}  ${writer.untrusted(`${name.padEnd(width)}  ${finding}`)}`];
+  if (advice !== null) lines.push(own`${own``.padEnd(indent)}${writer.untrusted(`> ${advice}`)}`);
+  writer.out(...writer.broken("stdout", lines, indent));
 }
 
 function summary(checks: readonly Check[], code: number, purpose: Purpose): string {
@@ -227,7 +229,8 @@ export async function checkJob(context: Context, machine: Machine = thisMachine(
   }
   const width = Math.max(...checks.map(({ name }) => name.length));
   for (const row of joinSkipped(failedFirst(checks))) printCheck(writer, row, width);
-  writer.out(own``, writer.untrusted(summary(checks, exitCode, purposeOf(context))));
+  const end = writer.untrusted(summary(checks, exitCode, purposeOf(context)));
+  writer.out(own``, ...writer.broken("stdout", [end], 2));
   return exitCode;
 }
 

@@ -185,6 +185,10 @@ test("Writer breaks notes and errors between words where a person reads them on 
     own`\x1b[33m    seven\x1b[0m`,
     own`short`,
   ]);
+  expect(out.broken("stdout", [own`\x1b[31mfailed\x1b[0m  token  three four five six`], 15)).toEqual([
+    own`\x1b[31mfailed\x1b[0m  token  three four five`,
+    own`               six`,
+  ]);
   const log = onTerminal(30, { GITLAB_CI: "true" });
   log.writer.note("sending requests and the token to http://127.0.0.1:40001, unencrypted");
   expect(log.io.text.stderr.split("\n").length).toBe(2);
