@@ -177,7 +177,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
   const left: { item: string; reason: string }[] = [];
   for (const each of items) {
     const { item: { id: item }, pullRequest: url } = each;
-    const reason = whyNot(each) ?? (stuck.get(item) === "no-reviewer" ? null : "it does not wait for a reviewer");
+    const reason = whyNot(each) ?? (stuck.get(item) === "no-reviewer" ? null : "it is not waiting for a reviewer");
     if (reason !== null || url === null) {
       left.push({ item, reason: reason ?? "" });
       continue;
@@ -192,7 +192,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
     else changes.push({ item, url, whom, people: await peopleOf(planning, url, changes.length) });
   }
   if (changes.length > 0 || left.some(({ reason }) => reason.includes("--at-most"))) return { changes, left };
-  throw nothingFits(planning, left, "none of these pull requests waits for a reviewer");
+  throw nothingFits(planning, left, "none of these pull requests is waiting for a reviewer");
 }
 
 async function planClose(planning: Planning, items: readonly ItemMemory[]): Promise<ChangePlan> {

@@ -370,12 +370,12 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     : "";
   const parts = [
     ...again.length > 0
-      ? [`${formatCount(again.length, "item")} will be started again, ahead of the items that wait${how}`]
+      ? [`${formatCount(again.length, "item")} will be started again, ahead of the items that are waiting${how}`]
       : [],
     ...open.length > 0
       ? [
-        `${formatCount(open.length, "start")} without an answer ${open.length === 1 ? "is" : "are"} asked for first${
-          adopt ? ", and the task of the file begins when its run has ended" : ""
+        `${formatCount(open.length, "start")} without an answer ${open.length === 1 ? "is" : "are"} looked up first${
+          adopt ? ", and the task in the file starts when its run has ended" : ""
         }`,
       ]
       : [],
@@ -450,7 +450,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     return !isLeftOut && (!WELL.includes(state) || pull?.state === "unreadable");
   });
   if (items.length === 0) {
-    const why = "these items succeeded, or are skipped already";
+    const why = "these items succeeded, or are already skipped";
     throw new UsageError({ attempted, why, advice: listsText(opened) });
   }
   const open = openOf(items);

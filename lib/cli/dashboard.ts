@@ -140,7 +140,7 @@ function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty
   const empty = [...found].filter(([, files]) => files.length === 0).map(([file]): FileProblem => ({
     file,
     kind: "pattern",
-    why: "No file that can be read matches this pattern",
+    why: "No readable file matches this pattern",
   }));
   return { paths, empty };
 }

@@ -231,7 +231,7 @@ function parseCall(call: Call): VerbFlags {
     attempted: `parse arguments of ${verb.name}`,
     why: "there is one argument too many",
     value: JSON.stringify(extra),
-    advice: "put text with blanks in quotes",
+    advice: "put text with spaces in quotes",
   });
 }
 

@@ -162,7 +162,7 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   if (same === undefined) return { out, targets, state, value };
   throw new UsageError({
     attempted: `write report "${same.format}"`,
-    why: "the state file of the job goes to the same file",
+    why: "the job's state file has the same path",
     value: JSON.stringify(same.path),
   });
 }

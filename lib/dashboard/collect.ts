@@ -71,7 +71,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     if (reader.ending !== undefined) {
       lists[name] = {
         state: "skipped",
-        why: `It was not read, since the list before failed: ${reader.ending.message}`,
+        why: `It was not read because the previous list failed: ${reader.ending.message}`,
       };
       return [];
     }
@@ -241,7 +241,7 @@ async function readRuns(
   if (missing === 0) return { runs, gone, state: COMPLETE };
   const of = `${missing} of ${formatCount(automations.length, "automation")}`;
   if (last === undefined) {
-    const why = `The runs of ${of} were not read, since a dashboard sends at most ${MAX_REQUESTS} requests`;
+    const why = `The runs of ${of} were not read because a dashboard sends at most ${MAX_REQUESTS} requests`;
     return { runs, gone, state: { state: "cut", why } };
   }
   const why = `The runs of ${of} were not read: ${last.message}`;

@@ -722,7 +722,7 @@ function sources({ lists, fileProblems, covers, repositories }: DashboardData): 
   const more = fileProblems.length - MAX_PROBLEMS;
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
-      ? "No files of jobs."
+      ? "No job files."
       : `${files.join(", ")}${from === null ? "" : `, from ${utcText(instantMs(from) ?? 0)} on`}.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`} Nothing beyond these files is counted.${
     histories === 0 && " Give --history the files that jobs write, to count every run."

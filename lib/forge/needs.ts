@@ -37,7 +37,7 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   ].filter((need) => need !== false);
   const unknown = problem === null ? "" : ` ${problem}.`;
   if (needs.length > 0) return `**Not ready to merge:** ${needs.join("; ")}.${unknown}`;
-  if (problem !== null) return `**Not known whether it is ready to merge.**${unknown}`;
+  if (problem !== null) return `**Unknown whether it is ready to merge.**${unknown}`;
   const start = "**Ready to merge:** people have approved its newest commit";
   return checks === "none" ? `${start}. It has no checks.` : `${start}, and its checks are green.`;
 }

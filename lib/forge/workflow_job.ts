@@ -63,13 +63,13 @@ function pullRequestIn(text: string): number | undefined {
 function workflowEvent(name: string, text: string, repository: number): AskEvent {
   if (name === "schedule" || name === "workflow_dispatch") return UNREADABLE;
   if (!["issue_comment", "issues", "pull_request_target"].includes(name)) {
-    return nothing("the event is neither of a comment nor of a label");
+    return nothing("the event is not about a comment or a label");
   }
   const body = parseJson(text);
   if (!isObject(body)) return UNREADABLE;
   const from = numberOf(body, "repository", "id");
   if (from === undefined) return UNREADABLE;
-  if (from !== repository) return nothing("the event is of another repository");
+  if (from !== repository) return nothing("the event belongs to another repository");
   const holder = name === "pull_request_target" ? "pull_request" : "issue";
   const number = numberOf(body, holder, "number");
   if (number === undefined) return UNREADABLE;

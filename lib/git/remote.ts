@@ -298,7 +298,7 @@ export function checkRemote(text: string): string {
   if (text === "" || text.length > MAX_CHARS || /[\x00-\x20\x7f]/.test(text)) {
     throw refused(
       text.slice(0, MAX_CHARS),
-      "it is empty, too long, or has blanks or control characters",
+      "it is empty, too long, or has spaces or control characters",
       `write ${FORMS}`,
     );
   }

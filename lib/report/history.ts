@@ -170,7 +170,7 @@ function readRecord(text: string): HistoryRecord | string {
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task } = value;
   const { exitCode, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
-  if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
+  if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
   if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is not known';

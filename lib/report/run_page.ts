@@ -160,7 +160,7 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Fix what the reason names, then start the job again. A retry alone changes nothing."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
   [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: "],
-  [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
+  [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
 ];
 
 /** What to do after an outcome without success; undefined if nothing is known to help. */
@@ -171,7 +171,7 @@ function nextOf(view: ResultView): string | undefined {
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
   const texts: Readonly<Partial<Record<string, string>>> = {
-    failed: `Fix what the reason names. Where a second try can help, start the ${noun} again.`,
+    failed: `Fix what the reason names. If a second try can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     awaiting_input: "Answer the agent in the app.",
     deadline: `The ${noun} may still be running: follow it again.`,

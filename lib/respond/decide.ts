@@ -546,7 +546,7 @@ export class Decider {
       .map(({ note }) => `A task waits for its start: ${link(note)}`);
     const lines = [...running, ...starting];
     return lines.length === 0
-      ? "No run of this thread is running, and no task waits for its start."
+      ? "No run of this thread is running, and no task is waiting to start."
       : lines.join("\n\n");
   }
 

@@ -224,7 +224,7 @@ class Withdrawal {
       reason = await this.#newDecider().changed(this.#wanted);
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;
-      this.#job.writer.note(`${error.message}; the start is not repeated before the forge answers`);
+      this.#job.writer.note(`${error.message}; the start is not repeated until the forge answers`);
       return false;
     }
     if (reason === null) return true;

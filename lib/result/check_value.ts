@@ -68,7 +68,7 @@ export async function checkValue(
   const late = clock.sleep(limitMs, { signal: stop }).then(() => null, () => null);
   try {
     const answer = await Promise.race([worker.ask({ value: text, schema, draft, max: MAX_MISTAKES }), late]);
-    if (answer === null) return { kind: "unchecked", why: `could not be checked in ${limitMs / 1_000} s` };
+    if (answer === null) return { kind: "unchecked", why: `could not be checked within ${limitMs / 1_000} s` };
     const { mistakes } = answer;
     if (mistakes === null) return { kind: "unchecked", why: "could not be checked: the validator failed" };
     return mistakes.length === 0 ? { kind: "valid" } : { kind: "invalid", mistakes };

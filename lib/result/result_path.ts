@@ -21,7 +21,7 @@ export function checkResultPath(path: string): string {
     throw refuse("it must begin at the root of the repository, without . and ..", advice);
   }
   if (parts.some((part) => !/^[\w.,@+={}-]+(?: [\w.,@+={}-]+)*$/.test(part))) {
-    throw refuse("it must consist of letters, digits, blanks and . _ , @ + = -", advice);
+    throw refuse("it must consist of letters, digits, spaces and . _ , @ + = -", advice);
   }
   if (parts.some((part) => part.toLowerCase() === ".git")) throw refuse("Git keeps its own files there");
   if (/[{}]/.test(path.replaceAll("{id}", ""))) throw refuse("{id} is the only placeholder");

@@ -89,7 +89,7 @@ class Reader {
     if (this.#at === this.#text.length) this.#refuse("it is empty");
     const value = this.#value("", 1);
     this.#skipBlanks();
-    if (this.#at < this.#text.length) this.#refuse("there is more after the end of the value");
+    if (this.#at < this.#text.length) this.#refuse("there is text after the end of the value");
     return value;
   }
 

@@ -16,12 +16,12 @@ export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 /** @param baseBranch Target branch of the pull request. @param pull The forge's word for it. */
 export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string {
   if (fix === "checks") {
-    return `The checks of the ${pull} of this branch are red. Find out why, fix the cause, and change nothing else.`;
+    return `The checks of this branch's ${pull} are red. Find out why, fix the cause, and change nothing else.`;
   }
   if (fix === "review") {
-    return `A review of the ${pull} of this branch asks for changes. Read the review, make these changes, and change nothing else.`;
+    return `A review of this branch's ${pull} asks for changes. Read the review, make these changes, and change nothing else.`;
   }
-  return `The ${pull} of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
+  return `This branch's ${pull} conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
     "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 

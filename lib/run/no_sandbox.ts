@@ -20,12 +20,12 @@ const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
   {
     error: /^too many active sandboxes\.?$/i,
     why: "no sandbox was free",
-    advice: "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+    advice: "a sandbox becomes free 10 to 35 minutes after its run ends: start it again later, or give it more time",
   },
   {
     error: /^sandbox boot rate limit exceeded\.?$/i,
     why: "the limit of 120 sandboxes an hour was reached",
-    advice: "start it again within the hour, or give it more time, and start fewer runs an hour",
+    advice: "start it again within the hour, or give it more time, and start fewer runs per hour",
   },
   {
     error: /^daily sandbox boot quota exceeded\.?$/i,
@@ -77,7 +77,7 @@ export function noSandbox(run: Pick<Run, "runId" | "error">, waitedMs: number, w
   return new MogplexError(
     {
       attempted: `begin run "${runId}"`,
-      why: `${whyNoSandbox(run)}${waited} (${error ?? "the service says no more"}), and ${why}`,
+      why: `${whyNoSandbox(run)}${waited} (${error ?? "the service gives no details"}), and ${why}`,
       advice: (limitOf(run) ?? LIMITS[0]).advice,
     },
     "rateLimited",

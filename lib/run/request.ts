@@ -124,7 +124,7 @@ const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
-  const message = `the prompt contains ${name}, which was not replaced; the service may treat it as a call of a skill`;
+  const message = `the prompt contains ${name}, which was not replaced; the service may treat it as a skill call`;
   notify({ kind: "text", message });
 }
 

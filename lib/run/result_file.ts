@@ -56,7 +56,7 @@ export async function checkResultAbsent(
     if (file.kind === "missing") return;
     throw new UsageError({
       attempted: "start run",
-      why: `the result file exists on ${branch === undefined ? "the default branch" : JSON.stringify(branch)}`,
+      why: `the result file already exists on ${branch === undefined ? "the default branch" : JSON.stringify(branch)}`,
       value: JSON.stringify(path),
       advice: "remove it, or put {id} into its name",
     });

@@ -24,7 +24,7 @@ import {
 // What a reader can do after a run without success.
 
 const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
-const SILENT = "Look at the last events, correct what they show, then start again.";
+const SILENT = "Look at the last events, fix what they show, then start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
@@ -230,8 +230,8 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   start_limit: "limit of run starts",
   unavailable: "service unavailable",
   network: "network",
-  invalid_answer: "answer that is not the API's",
-  unauthorized: "token refused for a moment",
+  invalid_answer: "answer that is not from the API",
+  unauthorized: "token refused temporarily",
 };
 
 /** What the agent of a run did to the repository, and the events that show it. */

@@ -110,7 +110,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     case "name":
       return `The host name was not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
     case "refused":
-      return `Nothing listens there: check MOGPLEX_URL; ${way}`;
+      return `Nothing is listening there: check MOGPLEX_URL; ${way}`;
     case "expired":
       return "The certificate is not valid at this time: check the clock of this machine";
     case "wrong_name":

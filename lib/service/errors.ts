@@ -81,7 +81,7 @@ function foreign({ attempted, facts, said }: Described): UnavailableError {
   const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
   const problem = {
     attempted: what,
-    why: `the answer is not the API's ${said}`,
+    why: `the answer is not from the API ${said}`,
     advice: checkAddress(attempted) + missing,
   };
   return new UnavailableError(problem, "unavailable", facts);
@@ -227,7 +227,7 @@ export function judge<T>(
     }
     : {
       attempted: attempted.what,
-      why: `the answer is not the API's (${where}): "${excerpt(answer.text, redact)}"`,
+      why: `the answer is not from the API (${where}): "${excerpt(answer.text, redact)}"`,
       advice: checkAddress(attempted),
     };
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };

@@ -193,7 +193,7 @@ export function isUnauthorized(error: unknown): error is MogplexError {
 }
 
 /**
- * The cause of an answer that is not the API's refusal; undefined if a retry cannot help.
+ * The cause of an answer that is not from the API refusal; undefined if a retry cannot help.
  * 501 and 505 mean that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the token has never
  * worked, and a proxy is failing if it has.
  */

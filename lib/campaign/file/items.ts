@@ -113,7 +113,7 @@ export class Includes {
     const result = readText(this.#io, path, maxBytes);
     if (result.ok) this.#texts.set(path, result.text);
     else if (result.problem === MISSING) {
-      return { ...result, problem: `${MISSING}; give its path as it is seen from ${this.#words.folder}` };
+      return { ...result, problem: `${MISSING}; give its path relative to ${this.#words.folder}` };
     }
     return result;
   }
@@ -566,7 +566,7 @@ function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
     const titleLength = titleParts === undefined ? 0 : lengthOf(titleParts, values);
     if (title !== undefined && titleLength > MAX_TITLE) {
       const message =
-        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed, as the service names pull requests by it`;
+        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed because the service names pull requests by it`;
       mistakes.add(title.place, title.key, message);
     }
     if (prompt === undefined || promptParts === undefined) continue;

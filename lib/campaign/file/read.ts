@@ -404,10 +404,10 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   const require = textAt(root, ["success", "require"]);
   if (require !== "changes" && require !== "pull-request") return;
   if (harness === "mogplex") {
-    const why = `it is ${excerpt(require)}, which cannot be seen with the harness "mogplex"`;
+    const why = `it is ${excerpt(require)}, which cannot be verified with the harness "mogplex"`;
     add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
   } else if (mode === "SAFE") {
-    const why = `it is ${excerpt(require)}, which no run brings in mode SAFE`;
+    const why = `it is ${excerpt(require)}, which no run produces in mode SAFE`;
     add(["success", "require"], `${why}: the agent changes nothing then; write run, or choose the mode AUTO or YOLO`);
   }
 }

@@ -111,12 +111,12 @@ export function notBlank(text: string): string | undefined {
 export function oneLine(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f\u0085\u2028\u2029]/.test(text)) return "it must be one line without control characters";
-  return text === text.trim() ? undefined : "it has blanks at its beginning or end; remove them";
+  return text === text.trim() ? undefined : "it has spaces at its beginning or end; remove them";
 }
 
 export function campaignName(text: string): string | undefined {
   if (CAMPAIGN_NAME.test(text)) return undefined;
-  const allowed = 'allowed are 1 to 40 lower-case letters, digits and "-", and it must not begin with "-"';
+  const allowed = 'use 1 to 40 lowercase letters, digits and "-", and do not begin with "-"';
   const near = text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
   return near === "" ? allowed : `${allowed}; did you mean "${near}"?`;
 }
@@ -216,7 +216,7 @@ export function repository(text: string): string | undefined {
   const owners = /^[\w.-]+$/.exec(text);
   if (owners !== null) return `${allowed}; for all repositories of an owner write { query: ${text}/ }`;
   const [, repo, branch] = /^([\w.-]+\/[\w.-]+)[@#,:]([\w./-]+)$/.exec(text) ?? [];
-  if (repo !== undefined) return `${allowed}; a branch is given by { repo: ${repo}, base-branch: ${branch} }`;
+  if (repo !== undefined) return `${allowed}; give a branch with { repo: ${repo}, base-branch: ${branch} }`;
   const [owner = "", name = "", ...more] = text.split("/");
   if (more.length > 0) return `${allowed}: there are too many "/"`;
   const isName = (part: string) =>
@@ -227,7 +227,7 @@ export function repository(text: string): string | undefined {
 export function queryText(text: string): string | undefined {
   if (/[*?]/.test(text)) return "a query is a prefix; use * and ? in exclude only";
   if (/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]*)?$/.test(text) && text.length <= 2 * MAX_NAME) return undefined;
-  return 'it must be a prefix of names, as in acme/ or acme/web-; allowed are letters, digits, "_", ".", "-" and one "/"';
+  return 'it must be a prefix of names, as in acme/ or acme/web-; use letters, digits, "_", ".", "-" and one "/"';
 }
 
 export function nameGlob(text: string): string | undefined {
@@ -270,7 +270,7 @@ export function resultPath(text: string): string | undefined {
 }
 
 export const FILE_HOME_FORMS =
-  "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; any other address is given by " +
+  "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
   "--home or MOGPLEX_CAMPAIGN_HOME";
 
 export function fileHome(text: string): string | undefined {

@@ -290,7 +290,7 @@ class Converter {
       else if (key === "__proto__") this.#add(start, [...path, key], 'there is no key "__proto__"; remove it');
       else if (key === "") this.#add(start, path, "there is no key before the colon");
       else if (/^\s/.test(key)) {
-        this.#add(start, path, `a key begins with the blank ${codePoint(key)}; indent with ordinary spaces`);
+        this.#add(start, path, `a key begins with the space ${codePoint(key)}; indent with ordinary spaces`);
         this.#brokenFrom = Math.min(this.#brokenFrom, start);
       } else return key;
     } else if (isAlias(node)) {
@@ -328,15 +328,15 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^Implicit map keys need/,
-    'this line has no ": "; write key: value with a blank after the colon, or put a text of several lines in quotes',
+    'this line has no ": "; write key: value with a space after the colon, or put a text of several lines in quotes',
   ],
   [/^Implicit keys need to be on a single line/, "there is a text of several lines where a key is expected"],
   [/^Missing , /, "a comma is missing before this"],
   [/^Unexpected , in|^Unexpected empty item/, "there is nothing before this comma"],
-  [/^Missing space after :/, "a blank is missing after the colon"],
+  [/^Missing space after :/, "a space is missing after the colon"],
   [
     /^Comments must be separated/,
-    'a comment needs a blank before its "#"; if it is not a comment, put the text in quotes',
+    'a comment needs a space before its "#"; if it is not a comment, put the text in quotes',
   ],
   [/^Sequence item without/, 'this line of a list has no "- ", or its indentation is wrong'],
   [/^Unexpected block-seq-ind/, "a list begins on the line of its key; begin it on the next line"],
@@ -375,7 +375,7 @@ function syntaxMessage(message: string, line: string): string {
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
   if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {
-    return 'an item of a list needs a blank after its "-"';
+    return 'an item of a list needs a space after its "-"';
   }
   const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
   if (words !== undefined) return words;

@@ -92,14 +92,14 @@ export function beginChain(campaign: string, round: string): Chain {
       const count = record.seq - expected;
       return problem(`${count === 1 ? `record ${expected} is` : `${count} records are`} missing before the line`);
     }
-    if (record.seq < expected) return problem(`the line is record ${record.seq}, where ${expected} belongs`);
+    if (record.seq < expected) return problem(`the line is record ${record.seq}, where ${expected} is expected`);
     if (record.previous !== end.previous) {
       if (expected > 1) return problem("the line does not follow the one before: one of the two was replaced");
       const ours = round === "" ? "without a round" : `round ${JSON.stringify(round)}`;
       return problem(`it belongs to another campaign or round than ${JSON.stringify(campaign)}, ${ours}`, "other");
     }
     const wave = waveAfter(record.type);
-    if (record.wave !== wave) return problem(`the line is of wave ${record.wave}, where wave ${wave} belongs`);
+    if (record.wave !== wave) return problem(`the line belongs to wave ${record.wave}, where wave ${wave} is expected`);
     return undefined;
   }
 
@@ -124,7 +124,7 @@ export function beginChain(campaign: string, round: string): Chain {
       if (newer !== undefined) {
         return problem(`the line was made by a newer version (schema ${newer})`, "newer");
       }
-      if (check === null && value === undefined) return problem("the line is cut", "cut");
+      if (check === null && value === undefined) return problem("the line is truncated", "cut");
       if (check === null || sha256Hex(text).slice(0, 16) !== check[1]) {
         return problem("the line was changed");
       }

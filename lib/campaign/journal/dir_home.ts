@@ -126,13 +126,13 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     eachLine(path, (line) => {
       const place = `${journalName}/${nameOf(segment)}:${++number}`;
       if (torn !== undefined) throw refused(torn.problem, torn.place);
-      if (!line.ended && !isLast) throw refused({ why: "the segment is cut", kind: "damaged" }, place);
+      if (!line.ended && !isLast) throw refused({ why: "the segment is truncated", kind: "damaged" }, place);
       const result = chain.read(line.bytes);
       if (result.ok) {
         if (segmentOf(chain.seq) !== segment) {
           throw refused({ why: `the line belongs to segment ${nameOf(segmentOf(chain.seq))}`, kind: "damaged" }, place);
         }
-        const problem: ChainProblem = { why: "the line is cut", kind: "cut" };
+        const problem: ChainProblem = { why: "the line is truncated", kind: "cut" };
         if (!line.ended) torn = { place, offset: line.offset, missing: "line feed", problem };
         bytes = line.offset + line.bytes.length + (line.ended ? 1 : 0);
         onRecord(result.record, place);
@@ -319,7 +319,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     segments = read;
     if (torn === undefined || !repair) return read;
     const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
-    const text = `a crash had cut the journal: ${what} at ${torn.place}`;
+    const text = `a crash had truncated the journal: ${what} at ${torn.place}`;
     onNotice({ kind: "text", message: text });
     for (const record of append(read, [{ type: "note", text }])) {
       onRecord(record, `${shownAs}/journal, record ${record.seq}`);

@@ -352,7 +352,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   if (lock.campaign !== campaign || lock.round !== round) {
     const lockName = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
-      `it belongs to ${lockName}, and the campaign file to ${campaignText({ name: campaign, round })}`,
+      `it belongs to ${lockName}, but the campaign file belongs to ${campaignText({ name: campaign, round })}`,
       "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     );
   }

@@ -38,7 +38,7 @@ export interface ForecastInput {
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** End of the service's refusal of starts; null without one. @default {null} */
+  /** End of refused starts; null without one. @default {null} */
   refusedUntilMs?: number | null | undefined;
   /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
   startsPerItem?: number | undefined;

@@ -322,8 +322,7 @@ export class Listing {
   #cannotSplit(prefix: string): UsageError {
     return new UsageError({
       attempted: `read the repositories whose names begin with ${JSON.stringify(prefix)}`,
-      why:
-        `the service shows ${PAGE} names at most, has no second page, and longer beginnings do not make the list shorter`,
+      why: `the service shows ${PAGE} names at most, has no second page, and longer prefixes do not shorten the list`,
       advice: "name the repositories of the campaign one by one, or by their ids",
     });
   }
@@ -489,7 +488,7 @@ function settingsProblem(name: string, baseBranch: string, root: string | null):
   }
   if (baseBranch.length > MAX_BRANCH) return `its base branch has more than ${MAX_BRANCH} characters`;
   if (root !== null && (root.length > MAX_ROOT || !isVisible(root))) {
-    return `its root directory has more than ${MAX_ROOT} characters, or some that are not visible`;
+    return `its root directory has more than ${MAX_ROOT} characters, or invisible ones`;
   }
   const branch = branchNameProblem(baseBranch);
   if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;

@@ -145,7 +145,11 @@ function afterwardsEntry({ view, command }: Context): Attention {
     return ofCampaign(AFTERWARDS, "", step(`The campaign is stopped: ${stateReason}. ${after}, resume it:`, resume));
   }
   const run = campaignCommand(command, "run");
-  return ofCampaign(AFTERWARDS, "", step(`No wave is due. ${after}, continue with this unless a schedule does:`, run));
+  return ofCampaign(
+    AFTERWARDS,
+    "",
+    step(`No wave is due. ${after}, run this unless a schedule does:`, run),
+  );
 }
 
 /** The item with the newest run; null where no item has one. */
@@ -248,7 +252,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
     return ofCampaign(
       "wave is late",
-      `it was due ${timeText(due, now)}, and nothing has run it`,
+      `it was due ${timeText(due, now)}, but nothing ran it`,
       step("Check whether the schedule is on. By hand:", campaignCommand(command, "advance")),
     );
   }
@@ -323,8 +327,8 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
       ];
     case "conflict":
       return [
-        step("An earlier request with the same key asked for something else. If this one is meant, try again:", retry),
-        step("If the earlier one is good:", skip("done by an earlier run")),
+        step("An earlier request with the same key asked for something else. If this one is right, try again:", retry),
+        step("If the earlier one is right:", skip("done by an earlier run")),
       ];
     case "failed":
       return [step("Fix the cause, then try again:", retry)];

@@ -191,7 +191,7 @@ function gate(view: CampaignView, command: CampaignCommand, names: ReadonlyMap<s
       action(`Approve: start ${rest}`, campaignCommand(command, "approve"), true),
       again !== undefined &&
       action("Run one item again first", campaignCommand(command, "retry", "--only", names.get(again.id) ?? again.id)),
-      action("Stop the campaign: nothing more starts", campaignCommand(command, "stop")),
+      action("Stop the campaign: nothing more will start", campaignCommand(command, "stop")),
     ],
   });
 }

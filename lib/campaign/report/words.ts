@@ -88,7 +88,7 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
 
 /** Sandboxes in use, which were read. */
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
-  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
+  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
 }
 
 /** The quotas of starts: `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
@@ -151,7 +151,7 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
 
 function nextStart(view: CampaignView, stays: boolean): string {
   const text = nextStartText(view, stays);
-  return text === null ? "no item waits for a start" : `the next start ${text}`;
+  return text === null ? "no item is waiting to start" : `the next start ${text}`;
 }
 
 function doneText(view: CampaignView): string {

@@ -145,9 +145,9 @@ const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: st
   unchanged: [null, "No change was needed"],
   running: ["skipped", "The run has not ended"],
   starting: ["skipped", "The start was sent"],
-  quota: ["skipped", "Waits: a limit refused its last start"],
-  service: ["skipped", "Waits: its last start failed because of the service or the network"],
-  waiting: ["skipped", "Waits for its start"],
+  quota: ["skipped", "Waiting: a limit refused its last start"],
+  service: ["skipped", "Waiting: its last start failed because of the service or the network"],
+  waiting: ["skipped", "Waiting to start"],
 };
 
 function caseOf(item: CampaignItem, name: string, nowMs: number): Case {

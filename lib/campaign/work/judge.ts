@@ -40,7 +40,7 @@ export function judgeRun(
     case "failed": {
       const reason = run.error ?? facts.failureError ?? facts.failureMessage;
       if (!seemsUnbegun(run) || isUnbegun === false) return { as: "failed", reason };
-      const text = reason ?? "the service's queue did not take the run";
+      const text = reason ?? "the service's queue did not accept the run";
       if (isUnbegun === null) {
         return { as: "failed", reason: `${text}; its events could not be read, so an agent may have run` };
       }

@@ -21,7 +21,7 @@ interface Settled {
   item: string;
   /** What happened to its start, as a clause. */
   text: string;
-  /** Whether the service gave no answer again. */
+  /** Whether the service did not answer again. */
   unanswered: boolean;
 }
 
@@ -122,7 +122,7 @@ async function ask(
     const what = as === "quota"
       ? "no start is left to ask for its run"
       : as === "service"
-      ? "the service gave no answer again"
+      ? "the service did not answer again"
       : "the service refuses its start, which has begun no run";
     told({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
     return [];

@@ -317,7 +317,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
     attempted: `read run "${runId}" of the campaign`,
     why: "the service finds neither it nor another run or a repository of the campaign, so this token belongs to " +
       "a different user than the one who started it, or all of them were removed",
-    advice: "use a token of that user; or begin a campaign of your own, with another directory and another `round`; " +
+    advice: "use a token of that user; or start your own campaign, with another directory and another `round`; " +
       "if its repository was removed, `campaign skip` gives up its item",
   }, { cause });
 }

@@ -176,7 +176,7 @@ function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "
 
 async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
-  context.writer.out(own`nothing to clean up: the step had not begun`);
+  context.writer.out(own`nothing to clean up: the step had not started`);
   return EXIT.success;
 }
 

@@ -40,7 +40,7 @@ const CHANGE_CODES: readonly ExitName[] = [
 
 const OF_CHANGES: Meanings = {
   success: "the pull requests were changed, or with --dry-run would be",
-  failed: "the forge refused one of them",
+  failed: "the forge refused one of the changes",
   usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
   unauthorized: "the forge refuses the token",
   forbidden: "the token lacks a permission, which the message names",

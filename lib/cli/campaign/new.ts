@@ -47,7 +47,7 @@ async function create(context: Context): Promise<number> {
   if (wrong !== undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: "a repository is not of the form owner/name",
+      why: "a repository does not have the form owner/name",
       value: JSON.stringify(wrong),
     });
   }

@@ -40,7 +40,7 @@ const TAG: Option<string> = {
   value: "TAG",
   multiple: true,
   help: "Tag of the runner, label or queue of the machine",
-  parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, blanks and ./:@=_-"),
+  parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, spaces and ./:@=_-"),
 };
 
 /** In milliseconds. */

@@ -89,7 +89,7 @@ function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowM
   const label = everyMs === 0 ? "one process that stays" : `waves every ${formatDuration(everyMs)}`;
   const cost = everyMs === 0
     ? "a runner the whole time"
-    : `${waves} waves, about ${formatDuration(computeMinutes * 60_000)} of a runner`;
+    : `${waves} waves, about ${formatDuration(computeMinutes * 60_000)} of runner time`;
   return `  ${label.padEnd(24)}${endText(end, nowMs).padEnd(42)}${cost}`;
 }
 
@@ -99,7 +99,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   day: "the limit of 150 starts a day",
   sandboxes: "the limit of 3 sandboxes",
   requests: "the limit of 60 requests a minute",
-  refused: "the service's refusal of starts",
+  refused: "refused starts",
   unanswered: "starts without an answer",
   parallel: "the file's `parallel`",
   "pull-requests": "the file's `open-pull-requests`",

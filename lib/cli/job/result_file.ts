@@ -60,7 +60,7 @@ export function resultOfRun(
   if (stored !== undefined) return { ...resultRequest, path: stored.path };
   throw new UsageError({
     attempted: `use --${RESULT.name}`,
-    why: "only the state file of the start has the {id} of the run",
+    why: "only the state file of the start contains the run's {id}",
     value: JSON.stringify(resultRequest.path),
     advice: "give the path itself",
   });

@@ -45,7 +45,7 @@ const MAKE_TOKEN = "Create a token in the Mogplex app (Settings > Mogplex Keys) 
 /** What is lost at every forge without a schedule. */
 const LOST = [
   "A start that the service did not answer is repeated only until its job ends.",
-  "If a job is killed, its note gets its end from the next mention in the same thread.",
+  "If a job is killed, the next mention in the same thread completes its note.",
 ];
 
 export interface Recipe {

@@ -222,7 +222,7 @@ async function printOnce(context: Context, runId: string): Promise<number> {
   if (flags.get(TIMEOUT) !== undefined) writer.note("--timeout has no effect without --follow");
   const { events } = await client.getRunEvents(runId, { limit: MAX_EVENTS }, call);
   for (const event of events) printEvent(context, event);
-  if (events.length >= MAX_EVENTS) writer.note(`The feed shows ${MAX_EVENTS} events at most: there may be more`);
+  if (events.length >= MAX_EVENTS) writer.note(`The feed shows at most ${MAX_EVENTS} events: there may be more`);
   return EXIT.success;
 }
 
@@ -278,7 +278,7 @@ export const runsCancelVerb: Verb = {
       writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
       writer.out(own`status: ${writer.untrusted(result.status)}`);
     }
-    if (result.alreadyTerminal) writer.note("the run had ended before, and stays as it is");
+    if (result.alreadyTerminal) writer.note("the run had already ended, so nothing changed");
     return EXIT.success;
   },
 };

@@ -71,7 +71,7 @@ export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: str
 /** @param repository Path of the repository below the API. */
 export async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
   const path = `${repository}/issues/${place.number}/timeline`;
-  const { list, isWhole } = await listOf(client, `read what has happened to ${wordsOf(place)}`, path, eventSchema);
+  const { list, isWhole } = await listOf(client, `read the timeline of ${wordsOf(place)}`, path, eventSchema);
   return { list: list.filter((each) => each !== null), isWhole };
 }
 

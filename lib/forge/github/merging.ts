@@ -256,7 +256,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
   if (open !== undefined) return `the required check ${JSON.stringify(open.name)} has not passed`;
   // GitHub shows that to those who may not bypass rules: it is BLOCKED for them.
   const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
-  if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is not there`;
+  if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is missing`;
   // What GitHub shows of those in its queue is about the queue.
   if (isInMergeQueue === true) return null;
   switch (status) {
@@ -273,7 +273,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
         ? "a check has not passed, and GitHub does not show whether it is required"
         : null;
     case "UNKNOWN":
-      return "GitHub has not found out yet whether it can be merged";
+      return "GitHub is still checking whether it can be merged";
     case "BLOCKED":
       return "the rules of its target block it";
     default:

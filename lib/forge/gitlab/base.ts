@@ -110,7 +110,7 @@ function gitlabEvent(text: string, project: number): AskEvent {
   if (!isObject(body)) return UNREADABLE;
   const from = numberOf(body, "project", "id") ?? numberOf(body, "project_id");
   if (from === undefined) return UNREADABLE;
-  if (from !== project) return nothing("the event is of another project");
+  if (from !== project) return nothing("the event belongs to another project");
   const kind = field(body, "object_kind");
   if (kind === "note") {
     const id = numberOf(body, "object_attributes", "id");
@@ -121,7 +121,7 @@ function gitlabEvent(text: string, project: number): AskEvent {
     const thread = { kind: pull === undefined ? "issue" as const : "pull" as const, number };
     return { kind: "ask", news: { thread, comment: { kind: "comment", id }, text: null } };
   }
-  if (kind !== "issue" && kind !== "merge_request") return nothing("the event is neither of a comment nor of an issue");
+  if (kind !== "issue" && kind !== "merge_request") return nothing("the event is not about a comment or an issue");
   const number = numberOf(body, "object_attributes", "iid");
   if (number === undefined) return UNREADABLE;
   const thread = { kind: kind === "issue" ? "issue" as const : "pull" as const, number };

@@ -126,7 +126,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 /** Why GitLab refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
 function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
   if (canMerge === false) return "the user of the token is not allowed to merge it";
-  if (UNCHECKED.includes(status)) return "GitLab has not found out yet whether it can be merged";
+  if (UNCHECKED.includes(status)) return "GitLab is still checking whether it can be merged";
   // Before 15.6 there is no such word.
   if (!status || ["mergeable", "conflict", "draft_status", "need_rebase", "not_open"].includes(status)) return null;
   return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;

@@ -203,7 +203,7 @@ async function update(
     if (request.rebase_in_progress === true) continue;
     return request.merge_error ? { refused: wordsOfRefusal({ message: request.merge_error }) } : "updated";
   }
-  return { refused: "the rebase has not finished in two minutes" };
+  return { refused: "the rebase did not finish within two minutes" };
 }
 
 /** Changes fields of a merge request. Each such change can be repeated. */

@@ -61,7 +61,7 @@ test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 when n
   expect(runToEnd([runtimes.node, script])).toEqual({ code: 0, stdout: "imported 0\n", stderr: "" });
   expect(runToEnd([runtimes.node, join(folder, "post.mjs")])).toEqual({
     code: 0,
-    stdout: "nothing to clean up: the step had not begun\n",
+    stdout: "nothing to clean up: the step had not started\n",
     stderr: "",
   });
 });

@@ -143,7 +143,7 @@ test("changePullRequests() leaves out pull requests that wait for something else
     [`${project(3)}@main`],
     [
       "its pull request does not belong to its run: its branch is not in this repository",
-      "it does not wait for a reviewer",
+      "it is not waiting for a reviewer",
     ],
   ]);
   expect(world.pulls[0]?.reviewers).toEqual([]);

@@ -43,7 +43,9 @@ for (const [what, select, numbers] of SELECTIONS) {
     const { items, text, view } = await world.decide(retry(select));
     expect([items, view.counts.waiting, world.requests.length]).toEqual([names, names.length, requests]);
     expect(text).toBe(
-      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again, ahead of the items that wait`,
+      `${
+        names.length === 1 ? "1 item" : `${names.length} items`
+      } will be started again, ahead of the items that are waiting`,
     );
     const sent = world.starts.length;
     const end = await world.run();
@@ -90,7 +92,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "what is to be skipped ended well",
     (world) => world.decide(skip({ only: [project(5)] })),
-    /these items succeeded, or are skipped/,
+    /these items succeeded, or are already skipped/,
   ],
 ];
 
@@ -201,7 +203,7 @@ test("items that are skipped are not started, and a skip ends the campaign well"
   expect((await world.decide(skip({ only: ["*/*2", "*/*3", "*/*4"] }))).text).toBe(
     "3 items will not start again",
   );
-  expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*skipped already/);
+  expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*already skipped/);
   expect((await world.run()).code).toBe(1);
   await world.decide(skip({ failed: true }));
   const { code, view } = await world.run();

@@ -64,7 +64,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a journal in the middle of which a line is cut",
     JOURNAL,
     (text) => text.split("\n").map((line, index) => index === 1 ? line.slice(0, 40) : line).join("\n"),
-    /the line is cut.*000001\.ndjson:2"; restore/,
+    /the line is truncated.*000001\.ndjson:2"; restore/,
   ],
   [
     "a lock that somebody edited",
@@ -120,7 +120,7 @@ test("a directory of another campaign or another round is refused, and nothing o
   const world = await started();
   world.write({ name: "another" });
   expect(await refusal(world)).toMatch(
-    /^2 .*to campaign "replace-moment", and the campaign file to campaign "another"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
+    /^2 .*to campaign "replace-moment", but the campaign file belongs to campaign "another"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
@@ -144,7 +144,7 @@ test("a last line that a crash has cut is repaired with a notice and a note in t
   expect(await failureOf(() => world.read())).toBe("none");
   await world.run();
   expect(world.notices.join("\n")).toContain(
-    "a crash had cut the journal: removed the beginning of a line at d/journal/000001",
+    "a crash had truncated the journal: removed the beginning of a line at d/journal/000001",
   );
   expect((await world.records()).some((record) => record.type === "note")).toBe(true);
   expect([world.runs().length, (await world.read()).counts.succeeded]).toEqual([3, 3]);

@@ -174,7 +174,7 @@ for (const arrived of [true, false]) {
     const { text, view } = await world.decide(retry());
     expect(text).toMatch(
       arrived
-        ? /^1 start without an answer is asked for first; .*: its start had arrived: run \S+ is its attempt$/
+        ? /^1 start without an answer is looked up first; .*: its start had arrived: run \S+ is its attempt$/
         : /: the start had not arrived; asking made a run: run \S+ is its attempt$/,
     );
     expect([view.counts.running, world.runs().length, new Set(world.starts.map(({ key }) => key)).size]).toEqual([

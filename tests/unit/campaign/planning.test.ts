@@ -118,7 +118,7 @@ test("planCampaign() refuses a list that the service does not show in full", asy
     const id = crypto.randomUUID();
     store.repos.set(id, { ...like, id, key: id, full_name: "same/name" });
   }
-  expect(await failureOf(() => world.plan())).toMatch(/^2 .*longer beginnings do not make the list shorter/);
+  expect(await failureOf(() => world.plan())).toMatch(/^2 .*longer prefixes do not shorten the list/);
   expect(await world.lock()).toBeUndefined();
 });
 

@@ -385,7 +385,7 @@ test("decideCampaign() lets a run resolve conflicts, in the pull requests with c
   const { items, text } = await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
   expect([items, text]).toEqual([
     [`${project(1)}@main`],
-    "1 item will be started again, ahead of the items that wait, on the branch of the pull request",
+    "1 item will be started again, ahead of the items that are waiting, on the branch of the pull request",
   ]);
   await world.advance();
   const { prompt, createBranch } = JSON.parse(world.starts.at(-1)?.body ?? "{}");

@@ -70,7 +70,7 @@ test("collect() never sends more than 30 requests, retries included, and says wh
   expect([data.requests, calm.sent.length, data.exitCode]).toEqual([30, 30, 0]);
   expect(data.lists.automationRuns).toEqual({
     state: "cut",
-    why: "The runs of 34 of 60 automations were not read, since a dashboard sends at most 30 requests",
+    why: "The runs of 34 of 60 automations were not read because a dashboard sends at most 30 requests",
   });
   // Automations that can have new runs come first.
   expect(data.automations.filter(({ runs }) => runs !== null).every(({ status }) => status === "active")).toBe(true);

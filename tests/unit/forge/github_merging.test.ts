@@ -206,7 +206,7 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
     {},
     { blocked: 'the required check "mogplex/gate" has not passed' },
   ],
-  ["a required check that has not begun", {}, checksRule, { blocked: 'the required check "unit" is not there' }],
+  ["a required check that has not begun", {}, checksRule, { blocked: 'the required check "unit" is missing' }],
   ["a required check that is green", rollup("SUCCESS", check("unit", "SUCCESS", null)), checksRule, { blocked: null }],
   ["a workflow that is required", {}, rule("workflows"), { isCheckRequired: true }],
   ["checks of hidden rulesets", {}, { [RULES]: 404 }, { isCheckRequired: null, methods: null }],
@@ -296,7 +296,7 @@ test("GITHUB.merging.read() waits until GitHub knows whether it can be merged, f
   const reading = await GITHUB.merging?.read(client, ADDRESS);
   expect([clock.now(), (reading as MergeReading).blocked]).toEqual([
     6_000,
-    "GitHub has not found out yet whether it can be merged",
+    "GitHub is still checking whether it can be merged",
   ]);
 });
 

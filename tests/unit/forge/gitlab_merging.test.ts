@@ -196,7 +196,7 @@ test("GITLAB.merging.read() waits until GitLab knows whether it can be merged, f
   const reading = await GITLAB.merging?.read(client, ADDRESS);
   expect([clock.now(), (reading as MergeReading).blocked]).toEqual([
     6_000,
-    "GitLab has not found out yet whether it can be merged",
+    "GitLab is still checking whether it can be merged",
   ]);
 });
 

@@ -42,7 +42,7 @@ test.each<[string, Node | null, string | null]>([
   [
     "hides its review",
     aNode(reviews(null)),
-    "**Not known whether it is ready to merge.** GitHub does not show its review to this token.",
+    "**Unknown whether it is ready to merge.** GitHub does not show its review to this token.",
   ],
   ["is merged", aNode({ state: "MERGED" }), null],
   ["is not shown", null, null],

@@ -218,7 +218,7 @@ test("cancel() between two starts of a handle keeps the next one from being sent
     runId,
     exitCode: 75,
     error: { code: "NO_SANDBOX" },
-    reason: expect.stringContaining("and it was cancelled; a sandbox is free"),
+    reason: expect.stringContaining("and it was cancelled; a sandbox becomes free"),
   });
   expect([clock.now() - cancelledAt < 60_000, service.runs.map(({ status }) => status)]).toEqual([true, ["failed"]]);
 });

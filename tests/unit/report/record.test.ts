@@ -60,7 +60,7 @@ test("readHistory() leaves out every line that is no record, and says why", () =
     [JSON.stringify({ ...record(), at: "soon" }), '"at" is not a time'],
     [JSON.stringify({ ...record(), at: "+275760-09-13T00:00:00.000Z" }), '"at" is not a time'],
     [JSON.stringify({ ...record(), at: "-271821-04-20T00:00:00.000Z" }), '"at" is not a time'],
-    [JSON.stringify({ ...record(), outcome: "great" }), '"outcome" is not known'],
+    [JSON.stringify({ ...record(), outcome: "great" }), '"outcome" is unknown'],
     [JSON.stringify({ ...record(), requests: "7" }), "a number is missing"],
     [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is not a number'],
     [JSON.stringify({ ...record(), job: 7 }), "a text is missing"],

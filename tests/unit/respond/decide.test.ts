@@ -929,7 +929,7 @@ test("decide() starts no second run for `again` while the last task may still be
 test("decide() fixes what the forge shows to be broken, and nothing else", async () => {
   const forge = fakeForge();
   expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"))).task).toStartWith(
-    "The checks of the pull request",
+    "The checks of this branch's pull request",
   );
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix review"))).toStartWith(
     "no: no review asks for changes",

@@ -44,7 +44,7 @@ test("parseStrictJson() names the place when the text is not JSON or means diffe
     ['{"a":1,}', "1:8: there is a comma after the last item"],
     ["{a:1}", "1:2: a key must be a text in double quotes"],
     ['{"a" 1}', '1:6: ":" is missing'],
-    ["{} {}", "1:4: there is more after the end of the value"],
+    ["{} {}", "1:4: there is text after the end of the value"],
     ["// x\n{}", "1:1: expected a JSON value"],
     ["NaN", "1:1: expected a JSON value"],
     ["'a'", "1:1: expected a JSON value"],

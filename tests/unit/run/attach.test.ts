@@ -154,7 +154,7 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       exitCode: 75,
       status: "failed",
       reason: `Cannot begin run "${RUN_ID}": no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
-        "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+        "a sandbox becomes free 10 to 35 minutes after its run ends: start it again later, or give it more time",
       code: "NO_SANDBOX",
     });
     for (

@@ -96,7 +96,7 @@ test("runJob() looks for the file where the run begins: on its base, or on a bra
     const { error, result } = await runJob({ ...request(), ...more }, options());
     expect(error).toBeInstanceOf(UsageError);
     expect([(error as UsageError).why, result.exitCode, runs().length]).toEqual([
-      `the result file exists on ${where}`,
+      `the result file already exists on ${where}`,
       2,
       0,
     ]);

@@ -73,8 +73,8 @@ test.each(["../secret.md", "outside.md", "up/secret.md", "tasks/../../secret.md"
 );
 
 test.each([
-  ["no.md", "the file does not exist; give its path as it is seen from the folder of the campaign file"],
-  ["dangling.md", "the file does not exist; give its path as it is seen from the folder of the campaign file"],
+  ["no.md", "the file does not exist; give its path relative to the folder of the campaign file"],
+  ["dangling.md", "the file does not exist; give its path relative to the folder of the campaign file"],
   ["loop.md", "the file cannot be read: ELOOP"],
   ["tasks", "the file cannot be read: it is not an ordinary file"],
   ["utf16.md", "the file cannot be read: it is UTF-16: save it as UTF-8"],
@@ -93,7 +93,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
     'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" leads out of the folder of the campaign file; move it there, or allow it with --allow-outside',
     "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not an ordinary file",
     "campaigns/campaign.yaml:5:41: repositories[1].file: the file cannot be read: it is larger than 16777216 bytes",
-    "campaigns/campaign.yaml:5:62: repositories[2].file: the file does not exist; give its path as it is seen from the folder of the campaign file",
+    "campaigns/campaign.yaml:5:62: repositories[2].file: the file does not exist; give its path relative to the folder of the campaign file",
   ].join("\n"));
 });
 

@@ -158,7 +158,7 @@ test("readCampaignObject() refuses what is no object, has no end, or names a fil
   endless.agent = endless;
   expect((await linesOf(endless))[1]).toMatch(/^agent\.agent\..*: it is nested more than 20 levels deep$/);
   const outside = await linesOf({ ...GOOD, repositories: [{ file: "no.txt" }] });
-  expect(outside[1]).toContain("give its path as it is seen from the working directory");
+  expect(outside[1]).toContain("give its path relative to the working directory");
 });
 
 test("readCampaignObject() refuses a key in kebab-case with its name in camelCase, and leaves the names of variables alone", async () => {

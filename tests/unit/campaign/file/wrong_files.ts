@@ -63,7 +63,7 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "no file",
     text: fileWith({ prompt: "prompt-file: no.md" }),
-    mistakes: [["3:14 prompt-file", "the file does not exist; give its path as it is seen from the folder"]],
+    mistakes: [["3:14 prompt-file", "the file does not exist; give its path relative to the folder"]],
   },
   {
     name: "map with a length for a list",
@@ -95,7 +95,7 @@ const ENTRIES: readonly WrongFile[] = [
   entries("a map", "{ acme/web: { base-branch: main } }", ["4:15 repositories", 'begin each entry with "- "']),
   entries("a branch behind the name", "[acme/web@develop]", [
     "4:16 repositories[0]",
-    "a branch is given by { repo: acme/web, base-branch: develop }",
+    "give a branch with { repo: acme/web, base-branch: develop }",
   ]),
   entries("owner alone", "[acme]", [
     "4:16 repositories[0]",

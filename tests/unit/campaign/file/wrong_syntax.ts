@@ -59,7 +59,7 @@ export const SYNTAX: readonly WrongFile[] = [
   ]),
   extra("no blank after the colon", "branch:x", [
     "5:1 branch:x",
-    'this line has no ": "; write key: value with a blank after the colon',
+    'this line has no ": "; write key: value with a space after the colon',
   ]),
   extra("reserved character", "branch: @x", ["5:9 branch", 'a text cannot begin with "@"; put the text in quotes']),
   extra("percent", "branch: %x", ["5:9 branch", 'a text cannot begin with "%"; put the text in quotes']),
@@ -75,7 +75,7 @@ export const SYNTAX: readonly WrongFile[] = [
   },
   extra("no-break space", "limits:\n\u00a0 parallel: 1", [
     "6:1 ",
-    "a key begins with the blank U+00A0; indent with ordinary spaces",
+    "a key begins with the space U+00A0; indent with ordinary spaces",
   ]),
   { name: "nested too deeply", text: `a: ${"[".repeat(50)}`, mistakes: [["1:24 ", "nested more than 20 levels deep"]] },
   extra("list as a key", "? [a]\n: b", ["5:3 ", "there is a list or a map where a key is expected"]),
@@ -109,7 +109,7 @@ export const SYNTAX: readonly WrongFile[] = [
     mistakes: [["1:1 ", 'is not closed by "}"']],
   },
   extra("equals sign", "branch = x", ["5:1 branch", 'this line has no ": "']),
-  extra("item without a blank", "exclude:\n- a/b\n-a/c", ["7:1 -a/c", 'an item of a list needs a blank after its "-"']),
+  extra("item without a blank", "exclude:\n- a/b\n-a/c", ["7:1 -a/c", 'an item of a list needs a space after its "-"']),
   { name: "first line indented", text: ` ${fileWith({})}`, mistakes: [["2:1 name", "check the indentation"]] },
   extra("block that is not indented", "title: x\nexclude: |\nacme/x\nbranch: y", [
     "7:1 acme/x",

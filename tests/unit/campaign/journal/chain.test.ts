@@ -84,13 +84,13 @@ test("Chain.read() says what is wrong with lines that are missing, doubled, move
   expect(await firstProblem([one, one, two])).toBe("2 damaged: the line appears twice");
   expect(await firstProblem([one, three])).toBe("2 damaged: record 2 is missing before the line");
   expect(await firstProblem([three])).toBe("1 damaged: 2 records are missing before the line");
-  expect(await firstProblem([one, two, one])).toBe("3 damaged: the line is record 1, where 3 belongs");
+  expect(await firstProblem([one, two, one])).toBe("3 damaged: the line is record 1, where 3 is expected");
   const other = (await chained([{ type: "wave" }, { type: "wave" }])).map(({ line }) => line);
   expect(await firstProblem([one, other[1] ?? "", three])).toBe(
     "3 damaged: the line does not follow the one before: one of the two was replaced",
   );
-  expect(await firstProblem([one, two, three, four.slice(0, -1)])).toBe("4 cut: the line is cut");
-  expect(await firstProblem([one, ""])).toBe("2 cut: the line is cut");
+  expect(await firstProblem([one, two, three, four.slice(0, -1)])).toBe("4 cut: the line is truncated");
+  expect(await firstProblem([one, ""])).toBe("2 cut: the line is truncated");
   expect(await firstProblem([one, `{"mine": 1}`])).toBe("2 damaged: the line was changed");
   expect(await firstProblem([one.replace('"wave":1', '"wave":2')])).toBe("1 damaged: the line was changed");
   expect(await firstProblem([new Uint8Array([0xff, 0xfe])])).toBe("1 damaged: the line was changed: it is not UTF-8");

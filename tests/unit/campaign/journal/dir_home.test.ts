@@ -127,7 +127,7 @@ test("readJournal() repairs a journal that a crash has cut at any byte of its la
     const kept = ["wave", "intent", "ended", "note"].slice(0, complete + (lacksLineFeed ? 1 : 0));
     expect(seen).toEqual(isCut ? [...kept, "note"] : kept);
     const what = lacksLineFeed ? "completed the line feed of a line" : "removed the beginning of a line";
-    const text = `a crash had cut the journal: ${what} at ${ONE}:${complete + 1}`;
+    const text = `a crash had truncated the journal: ${what} at ${ONE}:${complete + 1}`;
     expect(room.notices).toEqual(isCut ? [text] : []);
     const records = await room.records();
     expect(records.at(-1)).toMatchObject(isCut ? { type: "note", text } : {});
@@ -174,8 +174,8 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
     [() => putLines(room, ONE, one.toSpliced(4, 0, one[4] ?? "")), refused("the line appears twice", `${ONE}:6`)],
     [() => putLines(room, ONE, one.slice(0, 990)), refused("10 records are missing before the line", `${TWO}:1`)],
     [() => putLines(room, ONE, [...one, ...two]), refused("the line belongs to segment 000002.ndjson", `${ONE}:1001`)],
-    [() => room.files.put(ONE, one.join("\n").slice(0, -9)), refused("the segment is cut", `${ONE}:1000`)],
-    [() => room.files.put(ONE, one.join("\n")), refused("the segment is cut", `${ONE}:1000`)],
+    [() => room.files.put(ONE, one.join("\n").slice(0, -9)), refused("the segment is truncated", `${ONE}:1000`)],
+    [() => room.files.put(ONE, one.join("\n")), refused("the segment is truncated", `${ONE}:1000`)],
     [() => room.files.put(ONE, ""), refused("1000 records are missing before the line", `${TWO}:1`)],
     [() => room.files.remove(ONE), refused("a segment is missing", ONE)],
     [
@@ -185,7 +185,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
       },
       refused("the segment before it lacks some of its records", TWO),
     ],
-    [() => putLines(room, TWO, ["<<<<<<< HEAD", ...two]), refused("the line is cut", `${TWO}:1`)],
+    [() => putLines(room, TWO, ["<<<<<<< HEAD", ...two]), refused("the line is truncated", `${TWO}:1`)],
     [() => putLines(room, TWO, ["[]"]), refused("the line was changed", `${TWO}:1`)],
   ];
   for (const [change, message] of cases) {

@@ -273,7 +273,9 @@ test("another user's token is refused by the first look, before anything is star
   for (const way of ["advance", "run"] as const) {
     const { code, problem } = await world[way]();
     expect(code).toBe(2);
-    expect(problem).toMatch(/this token belongs to a different user .*use a token of that user; or begin a campaign/);
+    expect(problem).toMatch(
+      /this token belongs to a different user .*use a token of that user; or start your own campaign/,
+    );
   }
   expect([started, world.starts.length]).toEqual([3, 3]);
   expect(await failureOf(() => world.read())).toBe("none");

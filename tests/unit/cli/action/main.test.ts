@@ -211,7 +211,7 @@ test("the post step of a step that has left no mark starts nothing and asks noth
     const post = await step({ "job-status": status }, { at }, "post");
     expect({ code: post.code, log: post.log, requests: at.requests }).toEqual({
       code: 0,
-      log: "nothing to clean up: the step had not begun\n",
+      log: "nothing to clean up: the step had not started\n",
       requests: [],
     });
   }

@@ -99,7 +99,7 @@ test("a step works on the branch of a pull request that input after names, with 
     [{ after: "https://github.com/acme/api/pull/7", prompt: "also the docs" }, "also the docs"],
     [
       { after: "7", prompt: "", fix: "conflict" },
-      "The pull request of this branch conflicts with its base branch main.",
+      "This branch's pull request conflicts with its base branch main.",
     ],
   ] as const;
   for (const [inputs, prompt] of cases) {

@@ -21,7 +21,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(await world.campaign("retry", ["--only", project(1), "--by", "ann"])).toMatchObject({
     code: 0,
     stderr: "",
-    stdout: `1 item will be started again, ahead of the items that wait\n  ${project(1)}@main\n${BY_HAND}`,
+    stdout: `1 item will be started again, ahead of the items that are waiting\n  ${project(1)}@main\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "retry", items: [`${project(1)}@main`], by: "ann", adopt: false });
 
@@ -199,7 +199,7 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   world.write({ prompt: "A better task" });
   expect(await world.campaign("retry", ["--failed", "--adopt-changes"])).toMatchObject({
     code: 0,
-    stdout: `1 item will be started again, ahead of the items that wait, with the task of the file\n  ${
+    stdout: `1 item will be started again, ahead of the items that are waiting, with the task of the file\n  ${
       project(1)
     }@main\n${BY_HAND}`,
     stderr: "",

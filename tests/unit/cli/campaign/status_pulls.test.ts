@@ -38,7 +38,7 @@ test("campaign status reads pull requests with a token, and says once what to se
   // The word of a cause that only the screen knows is good for a retry.
   const { stdout: retried } = await world.campaign("retry", ["--cause", "failed-checks"], TOKEN);
   expect(retried).toContain(
-    "1 item will be started again, ahead of the items that wait, on the branch of the pull request",
+    "1 item will be started again, ahead of the items that are waiting, on the branch of the pull request",
   );
 });
 

@@ -133,7 +133,7 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
     "a schedule that does not come",
     { state: "waiting", nextWaveAt: "2026-12-01T11:00:00Z" },
-    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), and nothing", "advance campaign.yaml"],
+    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), but nothing", "advance campaign.yaml"],
   ],
 ];
 
@@ -214,7 +214,9 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
     "1 run active; the next start waits for the end of the canary (1 item)",
   );
   const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
-  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run active; no item waits for a start");
+  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
+    "1 run active; no item is waiting to start",
+  );
 });
 
 test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {
@@ -228,7 +230,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    No wave is due. After a retry, continue with this unless a schedule does:",
+    "    No wave is due. After a retry, run this unless a schedule does:",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });

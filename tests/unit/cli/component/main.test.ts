@@ -240,7 +240,7 @@ const AT_GITLAB = {
 test("the component works on the branch of a merge request that input after names, with a task or with input fix", async () => {
   const cases = [
     [{ MOGPLEX_INPUT_PROMPT: "also the docs" }, "also the docs"],
-    [{ MOGPLEX_INPUT_FIX: "conflict" }, "The pull request of this branch conflicts with its base branch main."],
+    [{ MOGPLEX_INPUT_FIX: "conflict" }, "This branch's merge request conflicts with its base branch main."],
   ] as const;
   for (const [inputs, prompt] of cases) {
     const { emulator, clock } = world();

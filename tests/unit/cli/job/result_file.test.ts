@@ -157,7 +157,7 @@ test("run --result starts nothing when the file exists where the run would begin
   const { code, stderr } = await cli(run, { env: LOCAL, files: FILES });
   expect({ code, runs: emulator.world.store.runs.size }).toEqual({ code: 2, runs: 0 });
   expect(stderr).toContain(
-    'error: Cannot start run because the result file exists on the default branch: "README.md"; remove it, or put {id} into its name\n',
+    'error: Cannot start run because the result file already exists on the default branch: "README.md"; remove it, or put {id} into its name\n',
   );
 });
 
@@ -280,7 +280,7 @@ test("follow and report check the file of run --detach by its state file, or by 
   const open = await cli(["report", runId ?? "", ...RUN.slice(5)], { env: later, files: FILES });
   expect([open.code, open.stderr]).toEqual([
     2,
-    expect.stringContaining("only the state file of the start has the {id} of the run"),
+    expect.stringContaining("only the state file of the start contains the run's {id}"),
   ]);
 });
 

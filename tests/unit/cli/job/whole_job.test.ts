@@ -421,7 +421,7 @@ test("run --follow ends with 2 and sends nothing when a report would replace the
   expect({ code, stderr, requests }).toEqual({
     code: 2,
     stderr:
-      'error: Cannot write report "json" because the state file of the job goes to the same file: "./mogplex-ci//run.json"\n',
+      'error: Cannot write report "json" because the job\'s state file has the same path: "./mogplex-ci//run.json"\n',
     requests: [],
   });
 });

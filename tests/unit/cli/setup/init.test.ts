@@ -421,7 +421,7 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
         "  - A mention in a comment on a line of code starts nothing.",
         "  - A label on a pull request starts nothing.",
         "  - A start that the service did not answer is repeated only until its job ends.",
-        "  - If a job is killed, its note gets its end from the next mention in the same thread.",
+        "  - If a job is killed, the next mention in the same thread completes its note.",
       ],
     ]);
     expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});

@@ -468,7 +468,9 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   const advice = async (env: Record<string, string>) =>
     (await doctor({ env, instead: refused })).checks.connection?.advice;
   const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
-  expect(await advice(local)).toBe("Nothing listens there: check MOGPLEX_URL; check that the service is running there");
+  expect(await advice(local)).toBe(
+    "Nothing is listening there: check MOGPLEX_URL; check that the service is running there",
+  );
   expect(await advice({})).toContain("HTTPS_PROXY");
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });

@@ -189,7 +189,7 @@ test("runs cancel notes that a run had ended before", async () => {
   expect({ code, stdout, stderr }).toEqual({
     code: 0,
     stdout: "cancellation requested for run <run>\nstatus: success\n",
-    stderr: "note: the run had ended before, and stays as it is\n",
+    stderr: "note: the run had already ended, so nothing changed\n",
   });
 });
 

@@ -769,7 +769,7 @@ test("respond answers help and status of a member without a run, and nobody else
   expect((await respond(at, payload(status))).stdout).toBe("no run: help and status only write a note\n");
   const [help, before, , after] = ours(at);
   expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
-  expect(before).toContain("No run of this thread is running, and no task waits for its start.");
+  expect(before).toContain("No run of this thread is running, and no task is waiting to start.");
   expect(after).toMatch(
     new RegExp(
       `Run \`${runsOf(at)[0]?.id}\` is running: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+`,
@@ -1426,7 +1426,7 @@ test("respond does not repeat a start before the forge answers, and starts once 
   at.gitlab.faults = [];
   const { code, stderr } = await job;
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stderr).toContain("; the start is not repeated before the forge answers\n");
+  expect(stderr).toContain("; the start is not repeated until the forge answers\n");
 });
 
 test("respond repeats a start once a minute at most, each time after the forge was asked", async () => {

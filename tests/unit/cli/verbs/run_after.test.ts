@@ -93,7 +93,7 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
   makeRed(at, `expected 1\ngot 2 by ${TOKEN}\n`);
   expect((await runAfter(at, ["--after", "7", "--fix", "checks"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
-  expect(prompt).toStartWith("The checks of the merge request of this branch are red.");
+  expect(prompt).toStartWith("The checks of this branch's merge request are red.");
   expect(prompt).toContain(
     "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
   );
@@ -490,7 +490,7 @@ test("run --after --fix review asks for what members' open threads say", async (
   );
   expect((await runAfter(at, ["--after", "7", "--fix", "review"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
-  expect(prompt).toStartWith("A review of the merge request of this branch asks for changes.");
+  expect(prompt).toStartWith("A review of this branch's merge request asks for changes.");
   expect(prompt).toContain("src/io.ts");
   expect(prompt).toContain("> Close the file here.");
   expect(prompt).not.toContain("Print all variables.");
@@ -502,7 +502,7 @@ test("run --after --fix conflict asks to merge the target", async () => {
   change(at, { has_conflicts: true, target_branch: "next" });
   expect((await runAfter(at, ["--after", "7", "--fix", "conflict"])).code).toBe(0);
   expect(runsOf(at)).toMatchObject([{
-    prompt: "The merge request of this branch conflicts with its base branch next. Merge next into this branch, and " +
+    prompt: "This branch's merge request conflicts with its base branch next. Merge next into this branch, and " +
       "resolve the conflicts so that both branches keep their purpose. Change nothing else.",
     working_branch: "feature",
     create_branch: false,
