@@ -124,7 +124,7 @@ test("a directory of another campaign or another round is refused, and nothing o
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
-    /^2 .*the campaign file to campaign "replace-moment", round "2026-10"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
+    /^2 .*the campaign file belongs to campaign "replace-moment", round "2026-10"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
 });
 
