@@ -46,7 +46,8 @@ import {
   waitsForAnswers,
 } from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
-import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
+import { ANY_COMMAND, type CampaignCommand } from "./report/words.ts";
+import { totalsOf } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
 import { followToRest } from "./work/follow.ts";
@@ -133,7 +134,7 @@ function verdictOf({ exitCode }: CampaignView): EndOutcome {
 }
 
 export function progressOf(view: Pick<CampaignView, "counts">): CampaignProgress {
-  const { ended, items } = totalsOf(view);
+  const { ended, items } = totalsOf(view.counts);
   return { done: ended, total: items };
 }
 

@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
-import { campaignTitle, type Concern, concernsOf, headlineOf } from "../dashboard/attention.ts";
+import { type Concern, concernsOf, headlineOf } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
+  campaignName,
   countBy,
   type DashboardData,
   dashboardName,
@@ -254,7 +255,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const used = formatCount(requests, "request");
   const heading = headlineOf(concerns);
   const share = last.runs === 0 ? "" : `, ${last.succeeded} of them succeeded`;
-  const median = last.medianMs === null ? "" : `, half within ${formatDuration(last.medianMs)}`;
+  const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
@@ -268,10 +269,13 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
     ...rows(
       campaigns,
       (campaign) => {
-        const { state, ended, items, good } = campaign;
-        return own`  ${column(print, campaignTitle(campaign))} ${
+        const { state, ended, items, failed, asking } = campaign;
+        const questions = asking === 0
+          ? own``
+          : own`, ${asking} ${asking === 1 ? own`waits` : own`wait`} for an answer`;
+        return own`  ${column(print, campaignName(campaign))} ${
           column(print, state, 9)
-        } ${ended} of ${items} finished, ${ended - good} failed`;
+        } ${ended} of ${items} finished, ${failed} failed${questions}`;
       },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],

@@ -4,7 +4,7 @@
  */
 import { instantMs, spanText } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { activeSandboxes, type CampaignEntry, type DashboardData, LIST_WORDS, LISTS } from "./data.ts";
+import { activeSandboxes, type CampaignEntry, campaignName, type DashboardData, LIST_WORDS, LISTS } from "./data.ts";
 import { momentOf, troublesOf } from "./runs.ts";
 
 export interface Concern {
@@ -39,23 +39,42 @@ function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
 
-/** The title of the task, otherwise the name, with the round. Untrusted text. */
-export function campaignTitle({ title, name, round }: CampaignEntry): string {
-  return `${title ?? name}${round === "" ? "" : `, round ${round}`}`;
+/** The title of the task in quotes, with the name of the campaign, since several may have the same task. Untrusted text. */
+function titled(campaign: CampaignEntry): string {
+  const { title } = campaign;
+  return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
 }
 
-function ofGates({ campaigns }: DashboardData): Concern[] {
-  return campaigns.filter(({ state, gatedAt }) => state === "gated" || gatedAt !== null).map((campaign) => {
-    const { stateReason, items, ended, gatedAt, page } = campaign;
-    const waiting = items - ended;
-    const wait = `${waiting} ${waiting === 1 ? "repository waits" : "repositories wait"}.`;
-    return concern(
-      "warn",
-      `Approve or stop the campaign “${campaignTitle(campaign)}”`,
-      stateReason === null ? wait : `${capital(stateReason)}. ${wait}`,
-      { at: instantMs(gatedAt), lasts: true, link: linkTo(page, "Open campaign", "campaigns") },
-    );
+/** Campaigns that do not continue without a decision, or stopped with an error. */
+function ofCampaigns({ campaigns }: DashboardData): Concern[] {
+  return campaigns.flatMap((campaign) => {
+    const { state, stateReason, items, ended, gatedAt, mergesStopped, lastError, page } = campaign;
+    const name = titled(campaign);
+    const open = items - ended;
+    const isGated = state === "gated" || gatedAt !== null;
+    const isStopped = !isGated && (state === "stopped" || state === "stopping") && open > 0;
+    const wait = isGated
+      ? `${open} ${open === 1 ? "repository waits" : "repositories wait"}.`
+      : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
+    const why = stateReason === null ? wait : `${sentenceOf(stateReason)} ${wait}`;
+    const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
+    return [
+      ...isGated
+        ? [concern("warn", `Approve or stop the campaign ${name}`, why, { at: instantMs(gatedAt), ...more })]
+        : [],
+      ...isStopped ? [concern("warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
+      ...mergesStopped === null
+        ? []
+        : [concern("warn", `Merges of the campaign ${name} are stopped`, sentenceOf(mergesStopped), more)],
+      ...lastError === null
+        ? []
+        : [concern("bad", `The last wave of the campaign ${name} stopped with an error`, sentenceOf(lastError), more)],
+    ];
   });
+}
+
+function sentenceOf(text: string): string {
+  return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
 }
 
 function capital(text: string): string {
@@ -80,7 +99,7 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
     return concern(
       outcome === "failed" ? "bad" : "warn",
       `${where}${task === null ? "" : `: “${task}”`} ${what}${often}`,
-      [reason === null ? "" : `${reason.trim().split("\n", 1)[0]?.replace(/\.$/, "")}.`, took].filter(Boolean).join(
+      [reason === null ? "" : sentenceOf(reason), took].filter(Boolean).join(
         " ",
       ),
       { at: momentOf(run), lasts: outcome === "awaiting_input", link: linkTo(page, "Open run", "runs") },
@@ -88,15 +107,27 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
   });
 }
 
+/** What one or several items of a campaign did, by their verdict. */
+const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
+  ["needs-input", ["waits for an answer", "wait for an answer"]],
+  ["unknown", ["needs a review", "need a review"]],
+  ["overdue", ["did not finish in time", "did not finish in time"]],
+  ["cancelled", ["was cancelled", "were cancelled"]],
+  ["conflict", ["conflicts with an earlier request", "conflict with earlier requests"]],
+  ["invalid", ["cannot be started", "cannot be started"]],
+  ["starting", ["has no answer to its start", "have no answer to their starts"]],
+]);
+
 function ofCauses({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
-    campaign.causes.map(({ cause, items, names, at }) => {
-      const why = items > 1 ? "failed for the same reason" : "failed";
+    campaign.causes.map(({ verdict, cause, items, names, at }) => {
+      const [one, many] = CAUSES.get(verdict) ?? ["failed", "failed for the same reason"];
+      const isQuestion = verdict === "needs-input";
       return concern(
-        "bad",
-        `${formatCount(items, "item")} of “${campaignTitle(campaign)}” ${why}`,
+        isQuestion ? "warn" : "bad",
+        `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
         `${cause === "" ? "" : `${cause.replace(/\.$/, "")}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
-        { at: instantMs(at), link: linkTo(campaign.page, "Open campaign", "campaigns") },
+        { at: instantMs(at), lasts: isQuestion, link: linkTo(campaign.page, "Open campaign", "campaigns") },
       );
     })
   );
@@ -214,7 +245,9 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
 
 /** @param data Data after `cleanDashboard`. */
 export function concernsOf(data: DashboardData): Concern[] {
-  return [ofGates, ofRuns, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((find) => find(data));
+  return [ofCampaigns, ofRuns, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((find) =>
+    find(data)
+  );
 }
 
 /** `5 things need attention`, `All is well`. */

@@ -31,10 +31,11 @@ import {
 import { lookup } from "../lookup.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
-import { campaignTitle, type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
+import { type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
+  campaignName,
   countBy,
   type DashboardData,
   dashboardName,
@@ -470,24 +471,28 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     { name: "Progress", full: true },
     { name: "Finished", number: true, named: true },
     { name: "Failed", number: true, named: true },
+    { name: "Questions", number: true, named: true },
     { name: "Merged", number: true, named: true },
     { name: "Open", named: true },
     { name: "Ends", number: true, named: true },
     { name: "As of", named: true },
   ];
   const rows = campaigns.map((campaign): TableRow => {
-    const { page, state: word, gatedAt, items, ended, good, running, pullRequests, merged, unmerged, endsAt, at } =
-      campaign;
-    const [tone, words] = STATES.get(gatedAt === null ? word : "gated") ?? ["none", word];
-    const title = campaignTitle(campaign);
+    const { page, state: word, gatedAt, items, ended, good, failed, asking, running } = campaign;
+    const { title, pullRequests, merged, unmerged, endsAt, at } = campaign;
+    const [tone, status] = STATES.get(gatedAt === null ? word : "gated") ?? ["none", word];
+    const words = bare(title ?? campaignName(campaign));
     return {
-      kind: words,
+      kind: status,
       cells: [
-        page === null ? oneLine(title) : markup`<span class="long">${pageLink(page, bare(title))}</span>`,
-        state(words, tone),
-        bar(null, [["good", good], ["bad", ended - good], ["run", running]], items),
+        markup`<span class="long">${page === null ? words : pageLink(page, words)}</span>${
+          title !== null && markup` <small>${bare(campaignName(campaign))}</small>`
+        }`,
+        state(status, tone),
+        bar(null, [["good", good], ["bad", failed], ["warn", asking], ["run", running]], items),
         { show: `${ended} of ${items}`, value: ended },
-        ended > good ? ended - good : null,
+        failed > 0 ? failed : null,
+        asking > 0 ? asking : null,
         merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
         unmerged.length === 0
           ? null

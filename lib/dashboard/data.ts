@@ -115,14 +115,16 @@ export interface RunEntry {
   durationMs: number | null;
 }
 
-/** Items of a campaign that failed for one reason. */
+/** Items of a campaign that need attention for one reason. */
 export interface CampaignCause {
+  /** The campaign's word: `failed`, `needs-input` and so on. Untrusted text. */
+  verdict: string;
   /** Untrusted text. */
   cause: string;
   items: number;
   /** Names of the first five. Untrusted texts. */
   names: readonly string[];
-  /** When the last of them ended, in ISO 8601; null if unknown. */
+  /** When the last of them ended, or started if it has not ended, in ISO 8601; null if unknown. */
   at: string | null;
 }
 
@@ -151,17 +153,26 @@ export interface CampaignEntry {
   stateReason: string | null;
   /** Since when it waits for approval, in ISO 8601; null if it does not. */
   gatedAt: string | null;
+  /** Why nothing is merged until somebody approves; null if merges are not stopped. Untrusted text. */
+  mergesStopped: string | null;
+  /** The error that stopped the last wave; null without one. Untrusted text. */
+  lastError: string | null;
   items: number;
+  /** Items that have ended: `good` and `failed`. */
   ended: number;
   /** Items that succeeded, needed no change or were skipped. */
   good: number;
+  /** Items that ended without success. */
+  failed: number;
+  /** Items with a run that waits for an answer. They are open. */
+  asking: number;
   running: number;
   pullRequests: number;
   /** Pull requests that were merged; null if the campaign has read none. */
   merged: number | null;
   /** What the others wait for, as the campaign judged it; empty if it has read none. */
   unmerged: readonly CampaignStage[];
-  /** Why items failed, the largest group first, at most five. */
+  /** Why items need attention, questions first, then the largest group first, at most five. */
   causes: readonly CampaignCause[];
   /** ISO 8601; null if no wave is due. */
   nextWaveAt: string | null;
@@ -170,6 +181,11 @@ export interface CampaignEntry {
   exitCode: number;
   /** When the file was written, in ISO 8601. */
   at: string;
+}
+
+/** Unique in a dashboard. Untrusted text. */
+export function campaignName({ name, round }: Pick<CampaignEntry, "name" | "round">): string {
+  return `${name}${round === "" ? "" : `, round ${round}`}`;
 }
 
 /** Runs that ended in a span of time. */

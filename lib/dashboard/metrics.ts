@@ -141,6 +141,8 @@ function files(data: DashboardData): Family[] {
       "Items of a campaign that succeeded, needed no change, or were skipped.",
       ({ good }) => good,
     ),
+    of("campaign_items_failed", "Items of a campaign that ended without success.", ({ failed }) => failed),
+    of("campaign_items_asking", "Items of a campaign with a run that waits for an answer.", ({ asking }) => asking),
     {
       name: "campaigns",
       help: "Campaigns whose files were given, by state.",

@@ -2,7 +2,14 @@
  * Reads the files of earlier jobs: results, events, campaigns and histories.
  * @module
  */
-import { GOOD_VERDICTS, OPEN_STATES, outcomeOf } from "../campaign/view/verdicts.ts";
+import {
+  GOOD_VERDICTS,
+  ITEM_VERDICTS,
+  type ItemState,
+  OPEN_STATES,
+  outcomeOf,
+  totalsOf,
+} from "../campaign/view/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { readHistory, taskKey } from "../report/history.ts";
@@ -138,11 +145,6 @@ function historyRun(file: string, record: ReturnType<typeof readHistory>["record
   };
 }
 
-// Another version of the toolkit may have written the words in a file.
-const GOOD: readonly string[] = GOOD_VERDICTS;
-const OPEN: readonly string[] = OPEN_STATES;
-const RUNNING: readonly string[] = ["running", "starting"];
-
 /** @param max Greatest accepted value. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
@@ -159,9 +161,10 @@ function campaignIn(
   const { schema, campaign, counts, state, items, about } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
   if (!isObject(counts) || !Array.isArray(items)) return undefined;
-  const all = Object.entries(counts);
-  const count = (isCounted: (name: string) => boolean) =>
-    all.filter(([name]) => isCounted(name)).reduce((sum, [, number]) => sum + numberIn(number), 0);
+  const states = [...ITEM_VERDICTS, ...OPEN_STATES];
+  const { items: all, ended, good, skipped, bad, asking, running } = totalsOf(
+    Object.fromEntries(states.map((each) => [each, numberIn(counts[each])])),
+  );
   const rows = items.filter((item) => isObject(item));
   const pulls = rows.map(({ pullRequestState: pull }) => isObject(pull) ? textIn(pull.state) : null);
   const isRead = pulls.some((each) => each !== null);
@@ -177,10 +180,9 @@ function campaignIn(
       state,
       stateReason: textIn(value.stateReason),
       gatedAt: textIn(value.gatedAt),
-      items: count(() => true),
-      ended: count((name) => !OPEN.includes(name)),
-      good: count((name) => GOOD.includes(name)),
-      running: count((name) => RUNNING.includes(name)),
+      mergesStopped: textIn(value.mergesStopped),
+      lastError: textIn(value.lastError),
+      ...{ items: all, ended, good: good + skipped, failed: bad, asking, running },
       pullRequests: rows.filter((item) => textIn(item.pullRequest) !== null).length,
       merged: isRead ? pulls.filter((each) => each === "merged").length : null,
       unmerged: Array.isArray(value.merging) ? stagesIn(value.merging) : [],
@@ -207,16 +209,26 @@ function stagesIn(merging: readonly unknown[]): CampaignStage[] {
 }
 
 const MAX_CAUSES = 5;
+/** `starting`: a start without an answer for so long that somebody should look. */
+const NEED_ATTENTION: readonly ItemState[] = [
+  ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
+  "starting",
+];
 const MAX_NAMES = 5;
 
 function causesIn(causes: readonly unknown[], rows: readonly Record<string, unknown>[]): CampaignCause[] {
-  const ended = new Map(rows.map(({ id, endedAt }) => [id, textIn(endedAt)]));
+  const moments = new Map(rows.map(({ id, endedAt, startedAt }) => [id, textIn(endedAt) ?? textIn(startedAt)]));
   const names = new Map(rows.map(({ id, repository }) => [id, textIn(repository)]));
-  return causes.filter((each) => isObject(each)).filter(({ verdict }) => verdict === "failed" || verdict === "overdue")
-    .slice(0, MAX_CAUSES).map(({ cause, items }) => {
+  const isQuestion = ({ verdict }: Record<string, unknown>) => verdict === "needs-input";
+  // The rest waits for a quota or the service, or for a pull request, and needs nobody now.
+  return causes.filter((each) => isObject(each))
+    .filter(({ verdict, stuck }) => stuck === null && NEED_ATTENTION.some((each) => each === verdict))
+    .sort((a, b) => Number(isQuestion(b)) - Number(isQuestion(a))).slice(0, MAX_CAUSES)
+    .map(({ verdict, cause, items }) => {
       const ids = textsIn(items);
-      const times = ids.flatMap((id) => ended.get(id) ?? []).sort();
+      const times = ids.flatMap((id) => moments.get(id) ?? []).sort();
       return {
+        verdict: textIn(verdict) ?? "",
         cause: textIn(cause) ?? "",
         items: ids.length,
         names: ids.slice(0, MAX_NAMES).map((id) => names.get(id) ?? id),

@@ -43,7 +43,7 @@ import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/r
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
-import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
+import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeRows } from "./merge_stages.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
@@ -63,7 +63,6 @@ import {
   runMs,
   stateDetail,
   STATES,
-  totalsOf,
   waveTimeText,
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
@@ -76,7 +75,7 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [] } = options;
   const nowMs = instantMs(view.at) ?? 0;
-  const { items, ended } = totalsOf(view);
+  const { items, ended } = totalsOf(view.counts);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
@@ -135,7 +134,7 @@ function isAtGate({ state, waitingFor }: CampaignView): boolean {
 
 /** Shape and word of the state. */
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
-  const { items, bad } = totalsOf(view);
+  const { items, bad } = totalsOf(view.counts);
   const states: Readonly<Record<CampaignView["state"], [Tone, string]>> = {
     planned: ["queued", "not started"],
     running: ["run", "running"],
@@ -153,7 +152,7 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
 
 /** What has finished and what has not, in words. */
 function countWords(view: CampaignView): string {
-  const { items, ended } = totalsOf(view);
+  const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
   return `${ended} ${ended === 1 ? "has" : "have"} finished, ${open} ${open === 1 ? "is" : "are"} queued`;
 }
@@ -276,16 +275,15 @@ function tasks(prompts: readonly string[]): Html | null {
 
 /** The items as one bar with its legend. What is queued is empty track. Null without items. */
 function shares(view: CampaignView): Html | null {
-  const { items, good, bad, running } = totalsOf(view);
-  const { skipped } = view.counts;
+  const { items, ended, good, skipped, bad, asking, running } = totalsOf(view.counts);
   if (items === 0) return null;
-  const open = items - good - bad - running - skipped;
   const parts: [name: string, value: number, color: Fill, tone: Tone][] = [
     ["succeeded or unchanged", good, "good", "good"],
     ["did not succeed", bad, "bad", "bad"],
+    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "warn", "warn"],
     ["running", running, "run", "run"],
     ["skipped", skipped, "idle", "skipped"],
-    ["queued", open, "track", "queued"],
+    ["queued", items - ended - asking - running, "track", "queued"],
   ];
   const rows = parts.filter(([, value]) => value > 0);
   const label = `${formatCount(items, "item")}: ${rows.map(([name, value]) => `${value} ${name}`).join(", ")}`;

@@ -18,7 +18,7 @@ import {
 } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
-import type { CampaignState } from "../view/verdicts.ts";
+import { type CampaignState, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeBlocks } from "./merge_stages.ts";
 import { type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
@@ -37,7 +37,6 @@ import {
   sandboxesText,
   startsText,
   stateDetail,
-  totalsOf,
   waveTimeText,
 } from "./words.ts";
 
@@ -82,7 +81,7 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const nowMs = instantMs(view.at) ?? 0;
-  const mark = view.state === "done" && totalsOf(view).bad > 0 ? "❌" : MARKS[view.state];
+  const mark = view.state === "done" && totalsOf(view.counts).bad > 0 ? "❌" : MARKS[view.state];
   return `${
     markdownOf([
       { heading: [`${mark} Campaign `, campaignName(view), ` is ${view.state}`], level: 2 },
@@ -99,22 +98,21 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
 
 /** What the campaign does, and whether a person has to do something, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
-  const { bad } = totalsOf(view);
+  const { bad, asking } = totalsOf(view.counts);
+  const isCounted = view.state !== "done" && bad > 0;
   const wave = waveTimeText(view, nowMs);
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
-    // The state of a campaign that is done has the number.
-    ...(bad === 0 ? [] : [sentence({
-      strong: view.state === "done"
-        ? "See below what to do"
-        : `${formatCount(bad, "item")} did not succeed: see below what to do`,
+    // The state of the campaign has the other numbers.
+    ...(bad + asking === 0 ? [] : [sentence({
+      strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see below what to do` : "See below what to do",
     })]),
   ], " ");
 }
 
 function countLine(view: CampaignView): Words {
-  const sentences = totalsOf(view).items === 0 ? ["there are no items"] : countSentences(view);
+  const sentences = totalsOf(view.counts).items === 0 ? ["there are no items"] : countSentences(view);
   const pulls = pullRequestWords(view.items);
   return joinWords([...sentences, ...(pulls === null ? [] : [pulls])].map(sentence), " ");
 }

@@ -12,7 +12,7 @@ import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
-import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../view/verdicts.ts";
+import { GOOD_VERDICTS, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { isTrouble } from "./causes.ts";
 
@@ -26,29 +26,6 @@ export const STATES: readonly ItemState[] = [
 /** Compares two items or groups by the order of tables. */
 export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }): number {
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
-}
-
-interface Totals {
-  items: number;
-  /** Items with a verdict; a run that waits for a person has not ended. */
-  ended: number;
-  /** Succeeded, or without need of a change. */
-  good: number;
-  /** Not succeeded: a person has to decide. */
-  bad: number;
-  /** With a run that has not ended and waits for no person. */
-  running: number;
-}
-
-export function totalsOf({ counts }: Pick<CampaignView, "counts">): Totals {
-  const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + counts[state], 0);
-  return {
-    items: sum(STATES),
-    ended: sum(ITEM_VERDICTS) - counts["needs-input"],
-    good: counts.succeeded + counts.unchanged,
-    bad: sum(ITEM_VERDICTS.filter(isTrouble)),
-    running: counts.running,
-  };
 }
 
 /** In a sentence, the names of these states would not be understood. */
@@ -71,13 +48,13 @@ const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
 const ENDED: readonly ItemState[] = [
   "succeeded",
   "unchanged",
-  ...ITEM_VERDICTS.filter((verdict) => isTrouble(verdict) && verdict !== "needs-input"),
+  ...ITEM_VERDICTS.filter((verdict) => isTrouble(verdict) && isFinal(verdict)),
   "skipped",
 ];
 
 /** What has ended, and what has not, in a sentence each; none when there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
-  const { items, ended } = totalsOf(view);
+  const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
   if (items === 0) return [];
   return [
@@ -155,8 +132,8 @@ function nextStart(view: CampaignView, stays: boolean): string {
 }
 
 function doneText(view: CampaignView): string {
-  const { items, good, bad } = totalsOf(view);
-  const { skipped, unchanged } = view.counts;
+  const { items, good, skipped, bad } = totalsOf(view.counts);
+  const { unchanged } = view.counts;
   if (items === 0) return "it has no items";
   const how = unchanged > 0 ? "succeeded or needed no change" : "succeeded";
   if (good === items) return `${items === 1 ? "its item" : `all ${items} items`} ${how}`;
@@ -183,9 +160,9 @@ function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boole
  */
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
-  const { items, running } = totalsOf(view);
+  const { items, running, asking } = totalsOf(view.counts);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
-  const { starting, "needs-input": asking } = view.counts;
+  const { starting } = view.counts;
   const open = [
     ...(running > 0 ? [`${formatCount(running, "run")} active`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),

@@ -20,13 +20,13 @@ import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escap
 import { plainText } from "../../text/plain_text.ts";
 import type { Redactor } from "../../text/redact.ts";
 import { STUCK_CAUSES } from "../pulls.ts";
-import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
+import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
-import { itemNames, runMs, STATES, totalsOf } from "./words.ts";
+import { itemNames, runMs, STATES } from "./words.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
@@ -316,7 +316,7 @@ const PREFIX = "MOGPLEX_";
  * `ITEMS` counts all items, `OPEN` those that have not ended, the others the items with a verdict.
  */
 export function campaignVariables(view: CampaignView): Record<string, string> {
-  const { items, ended } = totalsOf(view);
+  const { items, ended } = totalsOf(view.counts);
   const values: [string, string][] = [
     ["STATE", view.state],
     ["NEXT_WAVE_AT", view.nextWaveAt ?? ""],

@@ -15,15 +15,13 @@ import {
   GOOD_VERDICTS,
   hasVerdict,
   isFinal,
-  ITEM_VERDICTS,
   type ItemState,
   OPEN_STATES,
+  totalsOf,
 } from "./verdicts.ts";
 
 /** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
-
-const BAD = ITEM_VERDICTS.filter((verdict) => verdict !== "needs-input" && !GOOD_VERDICTS.includes(verdict));
 
 /** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
 function isStartable({ state }: ItemMemory): boolean {
@@ -409,8 +407,9 @@ export function exitOf(memory: CampaignMemory): CampaignExit | null {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
     return isOver ? "failed" : null;
   }
-  if (countOf(memory, BAD) > 0) return "failed";
-  return memory.counts["needs-input"] > 0 ? "awaitingInput" : "success";
+  const { asking, bad } = totalsOf(memory.counts);
+  if (asking > 0) return "awaitingInput";
+  return bad > 0 ? "failed" : "success";
 }
 
 /** The exit code that belongs to a campaign now: 0 while it continues. */

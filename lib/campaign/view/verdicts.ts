@@ -64,6 +64,39 @@ export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
 
+/** The items of a campaign by what their states mean. */
+export interface ItemTotals {
+  items: number;
+  /** Items that have ended: the sum of `good`, `skipped` and `bad`. */
+  ended: number;
+  /** Succeeded, or no change was needed. */
+  good: number;
+  skipped: number;
+  /** Ended without success. */
+  bad: number;
+  /** With a run that waits for a person: open. */
+  asking: number;
+  /** With a run that has not ended and waits for nobody. */
+  running: number;
+}
+
+/** The only place that decides which items are open, finished or failed. @param counts Number of items by state; a missing one is 0. */
+export function totalsOf(counts: Readonly<Partial<Record<ItemState, number>>>): ItemTotals {
+  const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + (counts[state] ?? 0), 0);
+  const { skipped = 0, running = 0, "needs-input": asking = 0 } = counts;
+  const ended = sum(ITEM_VERDICTS.filter(isFinal));
+  const good = sum(GOOD_VERDICTS) - skipped;
+  return {
+    items: ended + asking + sum(OPEN_STATES),
+    ended,
+    good,
+    skipped,
+    bad: ended - good - skipped,
+    asking,
+    running,
+  };
+}
+
 const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
   ["succeeded", "success"],
   ["unchanged", "success"],

@@ -5,17 +5,8 @@
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
-import {
-  boundText,
-  itemNames,
-  NO_QUOTAS,
-  outlookMs,
-  runMs,
-  stateDetail,
-  STATES,
-  totalsOf,
-} from "../../campaign/report/words.ts";
-import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/view/verdicts.ts";
+import { boundText, itemNames, NO_QUOTAS, outlookMs, runMs, stateDetail, STATES } from "../../campaign/report/words.ts";
+import { hasVerdict, type ItemState, OPEN_STATES, totalsOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
@@ -193,14 +184,15 @@ function parts(spans: readonly (Span | undefined)[]): Span[] {
 }
 
 function progress(screen: Screen, view: CampaignView): Span[] {
-  const { items, ended, good, bad, running } = totalsOf(view);
+  const { items, ended, good, bad, asking, running } = totalsOf(view.counts);
+  const trouble = bad + asking;
   // The other two states are visible: something is running, or the next line names what it waits for.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} finished` },
     { text: `${good} good`, style: good > 0 ? "green" : undefined },
-    bad > 0 ? { text: `${bad} need${bad === 1 ? "s" : ""} attention`, style: "red" } : undefined,
+    trouble > 0 ? { text: `${trouble} need${trouble === 1 ? "s" : ""} attention`, style: "red" } : undefined,
     { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
   ]);
   const width = spans.reduce((sum, { text }) => sum + cellWidth(text), 0);
@@ -214,11 +206,11 @@ const BAR_CELLS = 20;
 
 /** The items as a bar: what succeeded, what needs attention, what was skipped, what is running, and the rest. */
 function bar(view: CampaignView): Span[] {
-  const { items, good, bad, running } = totalsOf(view);
+  const { items, good, skipped, bad, asking, running } = totalsOf(view.counts);
   const shares: [count: number, sign: string, style: Span["style"]][] = [
     [good, "━", "green"],
-    [bad, "━", "red"],
-    [view.counts.skipped, "━", "dim"],
+    [bad + asking, "━", "red"],
+    [skipped, "━", "dim"],
     [running, "─", "cyan"],
   ];
   let count = 0;
@@ -341,12 +333,13 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
  * @param nowMs Milliseconds since 1970.
  */
 function heartbeatLine(view: CampaignView, nowMs: number): string {
-  const { items, ended, bad, running } = totalsOf(view);
+  const { items, ended, bad, asking, running } = totalsOf(view.counts);
   const { waitingFor, quota: { day } } = view;
   const counts = [
     `${ended} of ${formatCount(items, "item")} finished`,
     `${running} running`,
     ...(bad > 0 ? [`${bad} did not succeed`] : []),
+    ...(asking > 0 ? [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
   ];
   const { start, end } = outlookMs(view, nowMs);
   const parts = [

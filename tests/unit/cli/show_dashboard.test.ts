@@ -4,6 +4,8 @@ import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/h
 import { page as renderPage } from "../../../lib/report/page.ts";
 import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
 import { sampleResult } from "../report/sample.ts";
+import { anItem, viewOf } from "../campaign/report/sample_view.ts";
+import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import { fakeIo } from "./fake_io.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
 
@@ -34,6 +36,33 @@ test("dashboard writes its files from a token that only reads, and shows the giv
   expect(breaches(index, elementsOf(index), /^(#|https?:\/\/|data\.json$|metrics\.prom$)/)).toEqual([]);
   // Everything else a job has in its directory stays.
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
+});
+
+test("dashboard counts the question of a campaign as open on screen and in data and metrics, and asks for attention", async () => {
+  const items = [anItem(0, "succeeded"), anItem(1, "failed"), anItem(2, "needs-input", { reason: "UTC or local?" })];
+  const files = { "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) };
+  const args = ["dashboard", "--results", "campaign.json"];
+  const { stdout } = await world().cli(args, { env, files });
+  expect(stdout.split("\n").filter((line) => line.includes("replace-moment")).map((line) => line.trim())).toEqual([
+    expect.stringMatching(
+      /^1 item of “replace-moment, round 2026-12” waits for an answer, since .* \(UTC or local\?: acme/,
+    ),
+    expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
+    "replace-moment, round 2026-12    waiting   2 of 3 finished, 1 failed, 1 waits for an answer",
+  ]);
+  const { io } = await world().cli([...args, "--out", "d"], { env, files });
+  const [campaign] = JSON.parse(io.files.get("d/data.json") ?? "").campaigns;
+  expect(campaign).toMatchObject({ items: 3, ended: 2, good: 1, failed: 1, asking: 1 });
+  const metrics = (io.files.get("d/metrics.prom") ?? "").split("\n").filter((line) => /^\w+_campaign_items/.test(line));
+  expect(metrics.map((line) => line.replace(/\{.*\}/, "").replace("mogplex_dashboard_campaign_items", "items")))
+    .toEqual([
+      "items 3",
+      "items_ended 2",
+      "items_good 1",
+      "items_failed 1",
+      "items_asking 1",
+      "items_open 1",
+    ]);
 });
 
 const page = (heading: string) =>

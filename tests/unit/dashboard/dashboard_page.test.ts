@@ -33,7 +33,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
   expect(todosOf(page).slice(0, 4)).toEqual([
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
-    "acme/service-2: “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow",
+    "acme/service-2: “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow",
     "acme/service-3: “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
     "acme/service-4: “Fix the flaky tests of service 4, and do not raise timeouts” did not finish in timeAfter 5 min.5 h agoOpen run",
   ]);
@@ -58,6 +58,50 @@ test("headlineOf() counts what needs attention, and leaves out runs whose job wa
   expect(headline(["failed", "deadline", "awaiting_input"])).toBe("3 things need attention");
   const fileProblems: FileProblem[] = [{ file: "broken.json", kind: "file", why: "line 1 is not an event" }];
   expect(headline(["failed"], { fileProblems })).toBe("2 things need attention");
+});
+
+const campaignWith = (changes: Partial<Data["campaigns"][number]>): Data => {
+  const [campaign] = fullDashboard(1).campaigns;
+  return emptyDashboard({ campaigns: campaign === undefined ? [] : [{ ...campaign, causes: [], ...changes }] });
+};
+
+test("concernsOf() has the question of a campaign, and its item is neither finished nor failed", () => {
+  const question = { verdict: "needs-input", cause: "UTC or local time?", items: 1, names: ["acme/api"], at: null };
+  const data = campaignWith({ items: 3, ended: 2, good: 1, failed: 1, asking: 1, running: 0, causes: [question] });
+  expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
+    [
+      "warn",
+      "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer",
+      "UTC or local time?: acme/api",
+    ],
+  ]);
+  const page = render(data);
+  expect(textsOf(page, "h1")).toEqual(["1 thing needs attention"]);
+  const row = elementsOf(page).find(({ tag, text }) => tag === "tr" && text.startsWith("Move to Node 24"));
+  expect(row?.text).toStartWith("Move to Node 24 move-to-node-24, round 2026-12waiting");
+  expect(row?.text).toContain("2 of 311");
+});
+
+test("concernsOf() has a campaign that a person stopped while items are left, until none is", () => {
+  const stopped = { state: "stopped", stateReason: "ann stopped it: too many reviews", items: 4, ended: 3 };
+  expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([[
+    "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the rest",
+    "Ann stopped it: too many reviews. 1 repository is left.",
+  ]]);
+  expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
+  // A gate that has closed stops it, too, and asks for another decision.
+  expect(concernsOf(campaignWith({ ...stopped, gatedAt: "2026-12-01T05:00:00Z" })).map(({ subject }) => subject))
+    .toEqual([
+      "Approve or stop the campaign “Move to Node 24” (move-to-node-24, round 2026-12)",
+    ]);
+});
+
+test("concernsOf() has stopped merges and the error of the last wave of a campaign", () => {
+  const data = campaignWith({ title: null, round: "", mergesStopped: "2 merges broke main", lastError: "Cannot push" });
+  expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
+    ["warn", "Merges of the campaign “move-to-node-24” are stopped", "2 merges broke main."],
+    ["bad", "The last wave of the campaign “move-to-node-24” stopped with an error", "Cannot push."],
+  ]);
 });
 
 test("renderDashboardPage() has a sentence where there is nothing, and neither figures nor charts", () => {
@@ -154,10 +198,12 @@ test("renderDashboardPage() has tools from 20 rows on, and no empty column", () 
     gatedAt: null,
     ended: 40,
     good: 40,
+    failed: 0,
+    asking: 0,
   }));
   const heads = textsOf(render({ ...data, campaigns }), "th");
   expect(heads).toContain("Finished");
-  for (const name of ["Merged", "Open", "Failed", "Ends"]) expect(heads).not.toContain(name);
+  for (const name of ["Merged", "Open", "Failed", "Questions", "Ends"]) expect(heads).not.toContain(name);
 });
 
 test("renderDashboardPage() has of each campaign what its pull requests wait for", () => {
@@ -232,15 +278,16 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   );
 });
 
-test("renderDashboardPage() has the round of a campaign in its row", () => {
+test("renderDashboardPage() has the name and the round of a campaign in its row", () => {
   const [campaign] = fullDashboard(1).campaigns;
-  const campaigns = ["2026-11", "2026-12", ""].map((round) => ({ ...campaign, round }) as Data["campaigns"][number]);
+  const named = [["2026-11", "Move to Node 24"], ["2026-12", null], ["", null]] as const;
+  const campaigns = named.map(([round, title]) => ({ ...campaign, round, title }) as Data["campaigns"][number]);
   const page = render(emptyDashboard({ campaigns }));
-  const links = elementsOf(page).filter(({ tag, text }) => tag === "a" && text.startsWith("Move to"));
-  expect(links.map(({ text }) => text)).toEqual([
-    "Move to Node 24, round 2026-11",
-    "Move to Node 24, round 2026-12",
-    "Move to Node 24",
+  const heads = elementsOf(page).filter(({ tag, attributes }) => tag === "th" && attributes.scope === "row");
+  expect(heads.map(({ text }) => text)).toEqual([
+    "Move to Node 24 move-to-node-24, round 2026-11",
+    "move-to-node-24, round 2026-12",
+    "move-to-node-24",
   ]);
 });
 

@@ -150,9 +150,13 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       gatedAt: index % 4 === 1 ? ago(5) : null,
       merged: index % 4 === 2 ? 30 : null,
       unmerged: index % 4 === 2 ? [{ stage: "review", pullRequests: 4 }, { stage: "blocked", pullRequests: 2 }] : [],
-      causes: index % 4 === 2
-        ? []
-        : [{ cause: "npm ci: peer dependency conflict", items: 3, names: ["acme/a", "acme/b", "acme/c"], at: ago(16) }],
+      causes: index % 4 === 2 ? [] : [{
+        verdict: "failed",
+        cause: "npm ci: peer dependency conflict",
+        items: 3,
+        names: ["acme/a", "acme/b", "acme/c"],
+        at: ago(16),
+      }],
       round: index === 0 ? "2026-12" : "",
       page: index % 2 === 0 ? `campaigns/${index}/campaign.html` : null,
       state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
@@ -160,6 +164,10 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       items: 40,
       ended: index % 4 === 2 ? 40 : 22,
       good: index % 4 === 2 ? 40 : 19,
+      failed: index % 4 === 2 ? 0 : 3,
+      asking: index % 4 === 3 ? 1 : 0,
+      mergesStopped: null,
+      lastError: null,
       running: index % 4 === 2 ? 0 : 3,
       pullRequests: index % 4 === 2 ? 36 : 17,
       nextWaveAt: index % 4 === 2 ? null : ago(-1),

@@ -118,7 +118,7 @@ const RUN: Fields<RunEntry> = {
   endedAt: true,
   durationMs: true,
 };
-const CAUSE: Fields<CampaignCause> = { cause: true, items: true, names: true, at: true };
+const CAUSE: Fields<CampaignCause> = { verdict: true, cause: true, items: true, names: true, at: true };
 const FIGURES: Fields<RunFigures> = {
   runs: true,
   succeeded: true,
@@ -169,9 +169,13 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   state: true,
   stateReason: true,
   gatedAt: true,
+  mergesStopped: true,
+  lastError: true,
   items: true,
   ended: true,
   good: true,
+  failed: true,
+  asking: true,
   running: true,
   pullRequests: true,
   merged: true,

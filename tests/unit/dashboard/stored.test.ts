@@ -41,10 +41,26 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
     name: view.campaign,
     items: view.items.length,
     good: sum("skipped", "succeeded", "unchanged"),
-    running: sum("running", "starting"),
+    running: view.counts.running,
+    asking: view.counts["needs-input"],
+    failed: sum("unknown", "conflict", "failed", "overdue", "cancelled", "invalid"),
     pullRequests: view.items.filter(({ pullRequest }) => pullRequest !== null).length,
-    ended: view.items.length - sum("running", "starting", "quota", "service", "waiting"),
+    ended: view.items.length - sum("needs-input", "running", "starting", "quota", "service", "waiting"),
   });
+});
+
+test("readStored() has the question of a campaign first among its causes, and counts its item as open", () => {
+  const items = [
+    ...Array.from({ length: 6 }, (_, at) => anItem(at, "failed", { reason: `${"abcdef"[at]} failed` })),
+    anItem(6, "needs-input", { reason: "UTC or local time?" }),
+    anItem(7, "cancelled", { reason: "somebody else cancelled it" }),
+    anItem(8, "succeeded", { stuck: "failed-checks" }),
+  ];
+  const { campaigns } = read({ "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) });
+  expect(campaigns[0]).toMatchObject({ items: 9, ended: 8, good: 1, failed: 7, asking: 1 });
+  expect(campaigns[0]?.causes.map(({ verdict }) => verdict)).toEqual(["needs-input", ...Array(4).fill("failed")]);
+  const question = { verdict: "needs-input", cause: "UTC or local time?", items: 1, names: ["acme/service-6"] };
+  expect(campaigns[0]?.causes[0]).toEqual({ ...question, at: items[6]?.startedAt ?? null });
 });
 
 test("readStored() has the run's own time where the job did not start it", () => {

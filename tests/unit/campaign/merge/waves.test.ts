@@ -220,7 +220,7 @@ test("a process that stays merges while runs are at work", async () => {
   const { code } = await world.run({
     onEvent(event) {
       if (event.type === "item" && event.item.pullRequestState?.state === "merged") {
-        merged.push(`${event.item.repository}: ${event.progress.done} of ${event.progress.total} have ended`);
+        merged.push(`${event.item.repository}: ${event.progress.done} of ${event.progress.total} have finished`);
       }
     },
   });

@@ -47,7 +47,7 @@ test("renderCampaignPage() has the title of the task, and a bar of the items", (
   ]);
   const [bar] = elementsOf(page).filter(({ attributes }) => attributes.role === "img");
   expect(bar?.attributes["aria-label"]).toBe(
-    "100 items: 39 succeeded or unchanged, 16 did not succeed, 3 running, 2 skipped, 40 queued",
+    "100 items: 39 succeeded or unchanged, 15 did not succeed, 1 waits for an answer, 3 running, 2 skipped, 40 queued",
   );
 });
 

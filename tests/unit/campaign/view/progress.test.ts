@@ -170,7 +170,8 @@ scenarios:
   - { match: { repo: "*1" }, play: agent-failure }
   - { play: awaiting-input }`,
     {},
-    1,
+    // It is not done: the answer continues the run.
+    4,
   ],
 ] as const;
 
