@@ -334,13 +334,8 @@ export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }
 
-/** The {@linkcode Io} of this process, and the exit code with which it ends. */
-interface ProcessIo extends Io {
-  /** Sets the exit code with which the process will end: 69 instead of 0 if stdout could not be written. */
-  setExitCode(code: number): void;
-}
-
-export function processIo(): ProcessIo {
+/** The {@linkcode Io} of this process. Its exit code is 69 instead of 0 if stdout could not be written. */
+export function processIo(): Io & { setExitCode(code: number): void } {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
   const parent = process.ppid;

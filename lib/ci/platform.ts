@@ -373,11 +373,11 @@ export function personOf(env: ReadEnv): string {
 
 // The name of the CI system, by its marks in the environment. A client needs only the name, so the tables are not here.
 
-/** A mark, `NAME` of a variable that is set or `NAME=value`, and the name of the system. */
-type Mark = readonly [mark: string, system: string];
-
-// In the order of detection: a system that also sets the variables of another one comes first.
-const MARKS: readonly Mark[] = [
+/**
+ * Marks, `NAME` of a variable that is set or `NAME=value`, and the names of the systems. In the order of detection: a system that also sets the
+ * variables of another one comes first.
+ */
+const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["FORGEJO_ACTIONS", "forgejo"],
   ["GITEA_ACTIONS", "gitea"],
   ["GITHUB_ACTIONS", "github"],

@@ -72,17 +72,11 @@ export function maskToken(context: Context): void {
 /** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */
 const DROP_IN_MS = 10_000;
 
-interface DropInSession {
-  client: ServiceClient;
-  /** One deadline for the whole verb. */
-  call: CallOptions;
-}
-
 /**
- * Opens the service for a drop-in verb, and shows an unusual origin on stderr.
+ * Opens the service for a drop-in verb with one deadline for all of it, and shows an unusual origin on stderr.
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openDropIn(context: Context): DropInSession {
+export function openDropIn(context: Context): { client: ServiceClient; call: CallOptions } {
   const { writer, clock, fetch, platform } = context;
   const connection = context.connection();
   for (const notice of connection.notices) writer.note(notice);

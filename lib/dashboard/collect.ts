@@ -297,23 +297,12 @@ export function assemble(
 }
 
 /** In the order in which they are written. The page comes last, so that its links never lead to missing files. */
-const FILES = {
-  data: "data.json",
-  metrics: "metrics.prom",
-  page: "index.html",
-} as const;
-
-interface DashboardFile {
-  name: string;
-  text: string;
-}
-
 /** Renders all files. The same data always gives the same texts. @param data Data after `cleanDashboard`. */
-export function renderDashboard(data: DashboardData): DashboardFile[] {
+export function renderDashboard(data: DashboardData): { name: string; text: string }[] {
   return [
-    { name: FILES.data, text: `${jsonText(data, 2)}\n` },
-    { name: FILES.metrics, text: renderDashboardMetrics(data) },
-    { name: FILES.page, text: renderDashboardPage(data) },
+    { name: "data.json", text: `${jsonText(data, 2)}\n` },
+    { name: "metrics.prom", text: renderDashboardMetrics(data) },
+    { name: "index.html", text: renderDashboardPage(data) },
   ];
 }
 

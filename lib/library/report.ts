@@ -52,12 +52,6 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
   return valueOr(() => resolveToken({ env, readFile }), undefined);
 }
 
-/** What masks secrets for a script, and the environment that they come from. */
-interface ScriptMask {
-  redact: Redactor;
-  env: ReadEnv;
-}
-
 /**
  * Makes what masks secrets for a script. A missing or unusable token is not an error: a script can report without one.
  *
@@ -65,7 +59,7 @@ interface ScriptMask {
  * @param readFile Reads the token file. @default reads the file system
  * @throws {UsageError} when an option is wrong.
  */
-export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile): ScriptMask {
+export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile) {
   const { mogplex, secrets } = checkOptions(attempted, options, maskKeys());
   checkSecrets(secrets);
   const connector = mogplex && connectorOf(attempted, mogplex, "'mogplex'");

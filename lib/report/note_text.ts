@@ -4,8 +4,7 @@
  */
 import type { Redact } from "../run/clean.ts";
 import { lookup } from "../lookup.ts";
-import type { AnyResult } from "../run/result.ts";
-import { spanText } from "../run/result.ts";
+import { type AnyResult, PHASES, spanText } from "../run/result.ts";
 import { commandsIn, type ResultView, viewOf } from "../run/result_view.ts";
 import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
@@ -57,9 +56,6 @@ function named(text: string | null | undefined): Words {
 }
 
 // While the run is going.
-
-/** Phases of a run, in order. */
-const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /** What an event is, without its text. */
 const EVENTS: ReadonlyMap<string, string> = new Map([

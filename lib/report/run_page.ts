@@ -7,7 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { isObject, lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
-import { type AnyResult, dayText, dayTimeText, instantMs } from "../run/result.ts";
+import { type AnyResult, dayText, dayTimeText, instantMs, PHASES } from "../run/result.ts";
 import {
   branchWords,
   commandsIn,
@@ -345,8 +345,6 @@ function words(view: ResultView): Html | null {
 
 /** Most phases shown: a run has four kinds of them. */
 const MAX_PHASES = 100;
-/** Phases of a run, in order. */
-const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /** How long a phase without a known end has taken: until the last event, and in a job that started the run until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {

@@ -213,12 +213,6 @@ interface EventPage {
   readonly ended: boolean;
 }
 
-interface WindowStep {
-  readonly state: WindowState;
-  /** Not seen before, oldest first. */
-  readonly fresh: RunEvent[];
-}
-
 /**
  * After this many full pages without a new event, the window is treated as full. A page of the newest events can also stay the same, but only if the
  * agent pauses after exactly as many events as a page holds.
@@ -245,8 +239,9 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
  * Adds a page.
  * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page that stays the
  * same while the run is going, or that lacks the last event of a finished run, means that later events cannot be seen.
+ * @returns `fresh`: the events not seen before, oldest first.
  */
-export function observe(state: WindowState, page: EventPage): WindowStep {
+export function observe(state: WindowState, page: EventPage): { state: WindowState; fresh: RunEvent[] } {
   const { events, limit, ended } = page;
   const last = events.map((event) => idKey(event.id));
   const isFull = events.length >= limit;

@@ -19,7 +19,7 @@ import type { JobOptions } from "./options.ts";
 import type { Parting } from "./state.ts";
 
 /** One job for one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
-export class Job<I extends JobItem, R extends Resumable> {
+export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #options: JobOptions<I, never>;
@@ -283,11 +283,6 @@ export interface JobEnd<R> {
   stopped?: string | undefined;
 }
 
-interface Resumable {
-  /** Command that reads the operation again; null if it has finished or is unknown. */
-  resume: string | null;
-}
-
 // Decides which ends of a job the library returns, and which it throws.
 
 interface SettleOptions {
@@ -319,10 +314,12 @@ function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   });
 }
 
-type SentStart = { readonly mayExist: boolean; readonly key: string };
-
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
-export function startError(error: unknown, { mayExist, key }: SentStart, signal: AbortSignal | undefined): unknown {
+export function startError(
+  error: unknown,
+  { mayExist, key }: { mayExist: boolean; key: string },
+  signal: AbortSignal | undefined,
+): unknown {
   if (!mayExist) return error;
   const facts = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, facts);

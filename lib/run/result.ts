@@ -435,9 +435,9 @@ export function isGitEvent({ type, payload }: RunEvent): boolean {
   return type === "log" && (payload.stage === "git_sync" || payload.stage === "git_delivery");
 }
 
-type Delivery = Pick<EventFacts, "changed" | "files" | "pushedBranch" | "pullRequest">;
-
-function delivery(payload: RunEvent["payload"]): Delivery {
+function delivery(
+  payload: RunEvent["payload"],
+): Pick<EventFacts, "changed" | "files" | "pushedBranch" | "pullRequest"> {
   const changed = typeof payload.changed === "boolean" ? payload.changed : null;
   const address = payload.pull_request_url;
   const files = payload.auto_committed_files;
@@ -555,8 +555,8 @@ export function beginsPhase(event: RunEvent): string | undefined {
   return isTerminalType(type) ? "" : undefined;
 }
 
-// In the order in which a run goes through them.
-const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
+/** Phases of a run, in order. */
+export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
 /** @param milestones From the earlier events, not changed; undefined before the first event. */
 export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {

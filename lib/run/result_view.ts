@@ -85,84 +85,50 @@ interface VerdictWords {
   readonly headline: string;
 }
 
-interface VerdictRow {
-  readonly mark: string;
-  readonly word: string;
-  readonly headline: (kind: KindWords) => string;
-}
-
-const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | ResultCause, VerdictRow>> = {
-  success: { mark: "✅", word: "success", headline: ({ noun }) => `Mogplex ${noun} succeeded` },
-  failed: { mark: "❌", word: "failed", headline: ({ noun }) => `Mogplex ${noun} failed` },
-  cancelled: { mark: "🚫", word: "cancelled", headline: ({ noun }) => `Mogplex ${noun} was cancelled` },
-  awaiting_input: {
-    mark: "⏳",
-    word: "waits for an answer",
-    headline: ({ noun }) => `Mogplex ${noun} waits for an answer`,
-  },
-  deadline: {
-    mark: "⏳",
-    word: "did not finish in time",
-    headline: ({ noun }) => `Mogplex ${noun} did not finish in time`,
-  },
-  interrupted: {
-    mark: "🚫",
-    word: "interrupted",
-    headline: ({ noun }) => `Following the Mogplex ${noun} was interrupted`,
-  },
-  started: {
-    mark: "🚀",
-    word: "started, not followed",
-    headline: ({ noun }) => `Mogplex ${noun} started, not followed`,
-  },
-  suppressed: {
-    mark: "⏳",
-    word: "nothing was started",
-    headline: ({ started }) => `The ${started} was not started`,
-  },
-  not_started: { mark: "❌", word: "not started", headline: ({ started }) => `The ${started} was not started` },
-  "result-missing": {
-    mark: "❌",
-    word: "no result file",
-    headline: ({ noun }) => `Mogplex ${noun} has no result file`,
-  },
+/** The headline has a field of {@linkcode KindWords} in braces. */
+const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | ResultCause, VerdictWords>> = {
+  success: { mark: "✅", word: "success", headline: "Mogplex {noun} succeeded" },
+  failed: { mark: "❌", word: "failed", headline: "Mogplex {noun} failed" },
+  cancelled: { mark: "🚫", word: "cancelled", headline: "Mogplex {noun} was cancelled" },
+  awaiting_input: { mark: "⏳", word: "waits for an answer", headline: "Mogplex {noun} waits for an answer" },
+  deadline: { mark: "⏳", word: "did not finish in time", headline: "Mogplex {noun} did not finish in time" },
+  interrupted: { mark: "🚫", word: "interrupted", headline: "Following the Mogplex {noun} was interrupted" },
+  started: { mark: "🚀", word: "started, not followed", headline: "Mogplex {noun} started, not followed" },
+  suppressed: { mark: "⏳", word: "nothing was started", headline: "The {started} was not started" },
+  not_started: { mark: "❌", word: "not started", headline: "The {started} was not started" },
+  "result-missing": { mark: "❌", word: "no result file", headline: "Mogplex {noun} has no result file" },
   "result-not-json": {
     mark: "❌",
     word: "result is not JSON",
-    headline: ({ noun }) => `The result file of the Mogplex ${noun} is not JSON`,
+    headline: "The result file of the Mogplex {noun} is not JSON",
   },
   "result-invalid": {
     mark: "❌",
     word: "invalid result",
-    headline: ({ noun }) => `The result file of the Mogplex ${noun} is not valid`,
+    headline: "The result file of the Mogplex {noun} is not valid",
   },
   "result-unreadable": {
     mark: "❌",
     word: "result not read",
-    headline: ({ noun }) => `The result file of the Mogplex ${noun} could not be read`,
+    headline: "The result file of the Mogplex {noun} could not be read",
   },
-  error: {
-    mark: "❌",
-    word: "unknown",
-    headline: ({ noun }) => `The result of the Mogplex ${noun} is unknown`,
+  error: { mark: "❌", word: "unknown", headline: "The result of the Mogplex {noun} is unknown" },
+};
+
+const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = {
+  run: {
+    noun: "run",
+    started: "Mogplex run",
+    begun: "started",
+    outcomes: ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"],
+  },
+  "automation-run": {
+    noun: "automation run",
+    started: "automation",
+    begun: "triggered",
+    outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
   },
 };
-
-const RUN: KindWords = {
-  noun: "run",
-  started: "Mogplex run",
-  begun: "started",
-  outcomes: ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"],
-};
-
-const AUTOMATION_RUN: KindWords = {
-  noun: "automation run",
-  started: "automation",
-  begun: "triggered",
-  outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
-};
-
-const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
 
 export function kindWords({ kind }: AnyResult): KindWords {
   return KINDS[kind];
@@ -180,8 +146,9 @@ function isRefused(result: AnyResult): boolean {
 
 /** A start that was refused or never sent has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
-  const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : causeOf(result) ?? result.outcome];
-  return { mark, word, headline: headline(kindWords(result)) };
+  const words = VERDICTS[isRefused(result) ? "not_started" : causeOf(result) ?? result.outcome];
+  const { noun, started } = kindWords(result);
+  return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
 
 /** The branch with the agent's work, if known. */

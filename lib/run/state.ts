@@ -18,7 +18,7 @@ import type { JobIdentity } from "../ci/platform.ts";
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { isObject, valueOr } from "../lookup.ts";
+import { isObject, parseJson, valueOr } from "../lookup.ts";
 import type { StartRequest } from "../model.ts";
 import type { OnNotice } from "../notice.ts";
 import { isUuid } from "../service/contract.ts";
@@ -202,13 +202,8 @@ function isShallow(value: unknown, levels = 3): boolean {
 }
 
 function parseObject(content: string): UncheckedObject | undefined {
-  if (content.length > MAX_LENGTH) return undefined;
-  try {
-    const value: unknown = JSON.parse(content);
-    return isObject(value) && isShallow(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = content.length > MAX_LENGTH ? undefined : parseJson(content);
+  return isObject(value) && isShallow(value) ? value : undefined;
 }
 
 interface ReadStateOptions {

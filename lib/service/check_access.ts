@@ -293,9 +293,6 @@ async function namesMeant(
   return await namesNear(client, name, { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 });
 }
 
-/** By name of the check. */
-type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
-
 /**
  * Makes all checks that send requests to the service.
  * @param connection The service and the token; or the check that prevents requests.
@@ -307,7 +304,7 @@ export async function checkService(
   connection: Connection | string,
   purpose: Purpose,
   wanted: string | undefined,
-): Promise<ServiceChecks> {
+): Promise<Record<"access" | "scopes" | "server" | "repository", Check>> {
   const { clock, fetch, platform } = context;
   if (typeof connection === "string") {
     const skip = (name: string) => follows(name, connection);

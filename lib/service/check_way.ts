@@ -168,13 +168,6 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   return failed("connection", `the server that answers is not Mogplex (${seen})`, OWN_ORIGIN, "unavailable");
 }
 
-interface Reached {
-  /** `connection` and `clock`. */
-  checks: Check[];
-  /** Whether there was any answer. */
-  answered: boolean;
-}
-
 function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   if (dateMs === null) return skipped("clock", "the answer has no date");
   const skewMs = wallTimeMs - dateMs;
@@ -191,8 +184,12 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   );
 }
 
-/** Sends one request without the token, and judges the answer. */
-export async function reach(origin: Origin, context: CheckContext, machine: Machine): Promise<Reached> {
+/** Sends one request without the token, and judges the answer. @returns The checks `connection` and `clock`, and whether there was any answer. */
+export async function reach(
+  origin: Origin,
+  context: CheckContext,
+  machine: Machine,
+): Promise<{ checks: Check[]; answered: boolean }> {
   const { io, clock, fetch } = context;
   const url = `${origin.origin}${API_PREFIX}/repos?limit=1`;
   const answer = await tried(() => probe(url, { fetch, clock, limitMs: REQUEST_MS }));

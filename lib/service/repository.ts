@@ -141,13 +141,6 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
   return [];
 }
 
-interface FoundRepository {
-  /** Lower case. */
-  id: string;
-  /** Null if the service was not asked, or does not report it. */
-  defaultBranch: string | null;
-}
-
 export async function resolveRepository(
   client: ServiceClient,
   repository: string,
@@ -161,6 +154,7 @@ export async function resolveRepository(
  * Finds a repository. An id is returned without a request; a name costs one, and two more if it is not found.
  * @param repository From {@linkcode checkRepository}.
  * @param root The given root directory: it selects one of several rows of the name, see {@linkcode rowOf}.
+ * @returns Its id in lower case, and its default branch: null if the service was not asked, or does not report it.
  * @throws {UsageError} if the service lists no repository of that name, or several without a preferred one.
  * @throws what the client throws.
  */
@@ -169,7 +163,7 @@ export async function findRepository(
   repository: string,
   call: CallOptions = {},
   root?: string | null,
-): Promise<FoundRepository> {
+): Promise<{ id: string; defaultBranch: string | null }> {
   if (isUuid(repository)) return { id: repository, defaultBranch: null };
   const foldedName = foldName(repository);
   // The underscore is a wildcard of the service: it finds more, never less.

@@ -288,15 +288,11 @@ export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile
 
 // The requests and waits of a job: those worth a span are kept, all others are counted.
 
-interface Kept extends RequestReport {
-  endMs: number;
-}
-
 /** Most requests with a span of their own, and most waits with an event. */
 const MAX_KEPT = 200;
 
 export class RequestLog {
-  readonly #requests: Kept[] = [];
+  readonly #requests: (RequestReport & { endMs: number })[] = [];
   readonly #waits: SpanEvent[] = [];
   count = 0;
   /** Requests for the status of a run that succeeded at the first attempt. */

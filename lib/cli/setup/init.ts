@@ -301,15 +301,7 @@ function isUnchanged(context: Context): boolean {
   return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
 }
 
-interface Program {
-  text: string;
-  checksum: string;
-  note: string;
-  /** Undefined if the file is not next to the program. */
-  licenses: string | undefined;
-}
-
-function programOf(context: Context): Program {
+function programOf(context: Context) {
   const text = ownProgram(context);
   const hash = sha256Hex(text);
   return {
@@ -330,7 +322,7 @@ function ownProgram(context: Context): string {
   throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
 }
 
-/** The licenses next to the running program. */
+/** The licenses next to the running program; undefined if they are not there. */
 function ownLicenses({ io, machine }: Context): string | undefined {
   // They are optional.
   return valueOr(() => io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`), undefined);

@@ -82,13 +82,6 @@ export function secondsOf(
   return logNormal(duration, JSON.stringify([repo, root ?? null, attempt ?? 1]));
 }
 
-/** Times of the steps of a script, in seconds. */
-interface Timed {
-  after: number;
-  repeat?: number;
-  every?: number;
-}
-
 export interface Moment<Step> {
   /** Milliseconds since the script began. */
   dueMs: number;
@@ -98,11 +91,14 @@ export interface Moment<Step> {
 }
 
 /**
- * Puts the steps of a script at their times.
+ * Puts the steps of a script at their times, which are in seconds.
  *
  * @param speed All times are divided by it.
  */
-export function schedule<Step extends Timed>(steps: readonly Step[], speed: number): Moment<Step>[] {
+export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
+  steps: readonly Step[],
+  speed: number,
+): Moment<Step>[] {
   const moments: Moment<Step>[] = [];
   let dueMs = 0;
   for (const step of steps) {

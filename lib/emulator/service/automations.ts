@@ -107,23 +107,8 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** An automation with its graphs. It holds the published version instead of the version's id. */
-interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
-  notes: string | null;
-  draftGraph: unknown;
-  publishedVersion: { id: string; versionNumber: number; graph: unknown; createdAt: string } | null;
-  /** A summary that the service never fills in. */
-  runSummary: {
-    lastRunId: string | null;
-    lastRunStatus: string | null;
-    runningCount: number;
-    pendingCount: number;
-    failed24h: number;
-  };
-}
-
-/** An automation in the form of `GET /automations/{id}`. */
-export function presentAutomation(row: AutomationRow): AutomationRecord {
+/** An automation in the form of `GET /automations/{id}`: with its graphs, and the published version instead of the version's id. */
+export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
     ...summary,
@@ -134,6 +119,7 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
       graph: normalizeGraph(graphOf(row)),
       createdAt: formatTimestamp(row.updatedAt),
     },
+    // The service never fills it in.
     runSummary: { lastRunId: null, lastRunStatus: null, runningCount: 0, pendingCount: 0, failed24h: 0 },
   };
 }

@@ -119,19 +119,13 @@ async function mergeNow(client: ForgeClient, order: MergeOrder): Promise<MergeOu
   });
 }
 
-interface GraphAnswer {
-  data: Record<string, unknown>;
-  /** Null without an error. */
-  error: string | null;
-}
-
 async function graph(
   client: ForgeClient,
   what: string,
   query: string,
   variables: Record<string, unknown>,
   write?: "once" | "repeatable",
-): Promise<GraphAnswer> {
+): Promise<{ data: Record<string, unknown>; error: string | null }> {
   return await client.call({
     what,
     path: "/graphql",
@@ -150,11 +144,6 @@ async function graph(
   });
 }
 
-interface QueuePlace {
-  id: string;
-  isQueued: boolean;
-}
-
 /** Null if the server knows no queues, or does not show the pull request. */
 async function queuePlace(client: ForgeClient, { repository, number, url }: PullRequestAddress) {
   const [o, n] = repository.split("/");
@@ -164,7 +153,7 @@ async function queuePlace(client: ForgeClient, { repository, number, url }: Pull
   const { data } = await graph(client, `read the queue of pull request ${url}`, query, { o, n, i: number });
   const pull = isObject(data.repository) ? data.repository.pullRequest : undefined;
   if (!isObject(pull) || typeof pull.id !== "string") return null;
-  return { id: pull.id, isQueued: isObject(pull.mergeQueueEntry) } satisfies QueuePlace;
+  return { id: pull.id, isQueued: isObject(pull.mergeQueueEntry) };
 }
 
 async function enqueue(client: ForgeClient, { address, commit }: MergeOrder): Promise<MergeOutcome> {
