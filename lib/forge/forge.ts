@@ -42,10 +42,10 @@ export interface Forge extends FileForge {
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
   threads?(client: ForgeClient, place: RepositoryPlace): Threads;
   readonly notes?: ForgeNotes;
-  /** What is read before a merge; absent if nothing can be merged there, and in programs that merge nothing, as the next two are. */
+  /** What is read before a merge. Like the next two parts, it is absent where nothing can be merged, and in programs that merge nothing. */
   readonly merging?: ForgeMerging;
   readonly statuses?: ForgeStatuses;
-  /** What is changed at pull requests; absent if nothing can be changed. */
+  /** What is changed at pull requests. */
   readonly writes?: ForgeWrites;
 }
 

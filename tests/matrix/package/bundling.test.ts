@@ -87,6 +87,13 @@ test.each(PROGRAMS.filter(({ minify }) => minify).map((program): [string, Progra
   },
 );
 
+test("component, dashboard and action have no more kilobytes than they need", () => {
+  // At present 570, 241 and 612.
+  const limits = { "mogplex-component.mjs": 590, "mogplex-dashboard.mjs": 250, "action/main.mjs": 635 };
+  const sizes = Object.entries(limits).map(([file, limit]) => ({ file, limit, kB: textOf(file).length / 1_000 }));
+  expect(sizes.filter(({ kB, limit }) => kB > limit)).toEqual([]);
+});
+
 for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`mogplex.mjs reads a campaign file on ${name}, and needs no permission but to read on Deno`, () => {
     const good = join(folder, `good-${name}.yaml`);
