@@ -96,7 +96,7 @@ export async function changePullRequests(
     // After a lost race as well: the journal may have the intents without their results.
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
-      await pulls.refresh(store.memory, (body) => store.take(body, dryRun));
+      await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
       plan = await planChange({ opened, store, attempted, pulls, change, options }, view()).catch((error) => {
         // What the command is about may just have been finished.
         if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };

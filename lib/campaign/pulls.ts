@@ -123,10 +123,11 @@ export class PullRequests {
   /**
    * Reads what was not read lately, and records what has changed: states of pull requests, and items that turn out to have one.
    *
+   * @param readsSkipped Whether pull requests of skipped items are read, which somebody may have opened again.
    * @returns Names of the items that have changed.
    * @throws `signal.reason` if the signal of the forges aborts; what `record` throws.
    */
-  async refresh(memory: CampaignMemory, record: Take): Promise<string[]> {
+  async refresh(memory: CampaignMemory, record: Take, readsSkipped = false): Promise<string[]> {
     const changed = new Set<string>();
     const take = async (body: RecordBody & { item: string }) => {
       await record(body);
@@ -146,7 +147,7 @@ export class PullRequests {
     for (const item of memory.items.values()) {
       const { pullRequest: url, pull, state } = item;
       // A merged pull request stays merged.
-      if (url === null || pull?.state === "merged" || state === "skipped") continue;
+      if (url === null || pull?.state === "merged" || state === "skipped" && !readsSkipped) continue;
       wanted.set(url, [...wanted.get(url) ?? [], item]);
     }
     const due = [...wanted.keys()].filter((url) => this.#isDue(url));

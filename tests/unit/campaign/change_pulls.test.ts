@@ -190,6 +190,21 @@ test("changePullRequests() closes with a comment, and skips the items", async ()
   })));
 });
 
+test("a pull request that somebody opens again stays open, until a person asks to close it again", async () => {
+  const world = await worldOf(1, { "on-failed-checks": { prompt: "Fix the checks." } });
+  await world.change(close());
+  Object.assign(world.pulls[0] ?? {}, { state: "open" });
+  world.forge.pulls.set(`${project(1)}#7`, aNode(rollup("FAILURE")));
+  const [starts, writes] = [world.starts.length, world.forge.writes.length];
+  for (let waves = 0; waves < 3; waves++) {
+    await world.clock.sleep(3_600_000);
+    await world.advance();
+  }
+  expect([world.pulls[0]?.state, world.starts.length, world.forge.writes.length]).toEqual(["open", starts, writes]);
+  expect(brief(await world.change(close()))).toEqual([["close", "done", null]]);
+  expect([world.pulls[0]?.state, world.pulls[0]?.comments.length]).toEqual(["closed", 2]);
+});
+
 test("changePullRequests() refuses to close while a run works there", async () => {
   const world = await worldOf(1);
   await world.decide({ kind: "retry", select: { only: [project(1)] }, adopt: false });
