@@ -34,7 +34,7 @@ import { DirectoryBusyError } from "./journal/writer.ts";
 import { openStartsText, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
-import { type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
+import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
 import type { CampaignView, PullRequestTrouble } from "./view/view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { joinRedactors } from "../text/redact.ts";
@@ -112,7 +112,16 @@ async function decideHere(
   options: DecideOptions,
   internals: CampaignInternals,
 ): Promise<Decided> {
-  const { dryRun = false, stuckAfterMs } = options;
+  const { dryRun = false, stuckAfterMs, by } = options;
+  if (by.trim() === CHECKS_RULE) {
+    // Otherwise the approval of the person who asks would count.
+    throw new UsageError({
+      attempted: `${decision.kind} campaign`,
+      why: "this is the name of a rule of the campaign file, not of a person",
+      value: JSON.stringify(by),
+      advice: "name a person with --by",
+    });
+  }
   let recorded: Recorded | undefined;
   // A campaign can be stopped without the files that its file names, and without what permits them.
   const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";

@@ -32,7 +32,7 @@ import {
   type StartMemory,
 } from "./memory.ts";
 import { oneLine } from "./fields.ts";
-import { type FollowUp, type JournalRecord, MAX_REASON, type PullRequestMemory } from "./record.ts";
+import { CHECKS_RULE, type FollowUp, type JournalRecord, MAX_REASON, type PullRequestMemory } from "./record.ts";
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 
@@ -547,7 +547,7 @@ function applyRetry(
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
   // The file's own rule asks for follow-ups by this name.
-  if (by !== "on-failed-checks") {
+  if (by !== CHECKS_RULE || user !== undefined) {
     item.asked = true;
     addRequester(item.requesters, { by, user });
   }

@@ -147,6 +147,9 @@ const FORGE_PERSON = {
   id: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
 };
 
+/** Who asks for follow-ups by the file's rule. No person has this name. */
+export const CHECKS_RULE = "on-failed-checks";
+
 /** The user of a forge who started the job of its CI system, by the variables of the job. */
 export type ForgePerson = Readonly<ObjectOf<typeof FORGE_PERSON>>;
 

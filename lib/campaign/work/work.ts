@@ -15,7 +15,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
-import { type GateName, MAX_REASON, type RecordBody } from "../journal/record.ts";
+import { CHECKS_RULE, type GateName, MAX_REASON, type RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused, whoStopped } from "../view/progress.ts";
@@ -207,7 +207,7 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
     pulls.tell(`${repository}: no follow-up is made: ${reason}`);
   }
   if (items.length > 0) {
-    await store.record({ type: "retry", items, by: "on-failed-checks", adopt: false, followUp: "checks" });
+    await store.record({ type: "retry", items, by: CHECKS_RULE, adopt: false, followUp: "checks" });
   }
   return [...new Set([...changed, ...items])];
 }

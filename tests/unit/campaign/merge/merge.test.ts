@@ -151,6 +151,16 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
   ]);
 });
 
+test("decideCampaign() lets nobody ask for work under the name of the file's rule, so that their approval would count", async () => {
+  const world = await mergeWorld(1);
+  const select = { only: [project(1)] };
+  for (const by of ["on-failed-checks", " on-failed-checks "]) {
+    expect(await failureOf(() => world.decide({ kind: "retry", select, adopt: false }, { by }))).toMatch(
+      /^2 Cannot retry campaign because this is the name of a rule of the campaign file, not of a person: /,
+    );
+  }
+});
+
 test("mergeCampaign() never takes a fork, another branch or another repository, and a new target only by name", async () => {
   const world = await mergeWorld(4);
   const { forge } = world;
