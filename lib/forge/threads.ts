@@ -204,7 +204,7 @@ export interface Threads {
 }
 
 /** Whether an error means that the object does not exist, or is not shown to this token. */
-export function isGone(error: unknown): boolean {
+export function isGone(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
 }
 

@@ -12,6 +12,7 @@ import type { ChecksState, PullRequestAddress } from "./model.ts";
 import { readTreeFile } from "../git/tree.ts";
 import { decodeUtf8 } from "../runtime.ts";
 import { postComment } from "./note.ts";
+import { isGone } from "./threads.ts";
 import type {
   ForgeWrites,
   MergeOrder,
@@ -69,6 +70,8 @@ export class PullRequestWriter {
       return await this.#forge.writes.merge(this.#for("merge"), { ...order, ...message, address: this.address });
     } catch (error) {
       if (isLost(error)) return { kind: "lost", reason: error.why };
+      // It was deleted since it was read, or the token cannot see its repository any more.
+      if (isGone(error)) return { kind: "refused", reason: error.why };
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError } from "../../errors.ts";
 import { type ApprovalVerdict, judgeApprovals, type NotCounted } from "../../forge/approvals.ts";
+import { isHidden } from "../../forge/client.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { MergeReading } from "../../forge/merging.ts";
 import type { ChecksState } from "../../forge/model.ts";
@@ -300,7 +301,7 @@ class Round {
       this.#work.signal?.throwIfAborted();
       if (!(error instanceof MogplexError) || this.#isBroken) throw error;
       if (error.exit === "unauthorized" || error.exit === "forbidden" && strict) throw error;
-      if (error.exit !== "forbidden") {
+      if (error.exit !== "forbidden" && !isHidden(error)) {
         this.#errors.set(origin, errors + 1);
         this.#error ??= error;
       }

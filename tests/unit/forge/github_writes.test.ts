@@ -86,6 +86,17 @@ test.each<[Prepared, MergeOutcome]>([
   }]);
 });
 
+test("PullRequestWriter.merge() is refused at GitHub and GitLab if the pull request is not shown any more", async () => {
+  const gone: Prepared = [404, { message: "Not Found" }];
+  const projects: Prepared = [200, { merge_trains_enabled: false }];
+  for (const [at, answers] of [["github", [gone, gone]], ["gitlab", [projects, gone]], ["gitlab", [gone]]] as const) {
+    const { writer, sent } = writesWorld(at, answers as readonly Prepared[]);
+    const { kind, reason } = await writer.merge(ORDER) as { kind: string; reason?: string };
+    expect([kind, sent.length]).toEqual(["refused", answers.length]);
+    expect(reason).toMatch(/^Git(?:Hub|Lab) does not show it to the token in variable GIT\w+_TOKEN, or it is gone/);
+  }
+});
+
 test("PullRequestWriter.merge() takes the older route at once when GitHub is self-hosted", async () => {
   const { writer, sent } = writesWorld("ghes", [[200, { sha: SHA, merged: true, message: "" }]]);
   expect(await writer.merge(ORDER)).toEqual({ kind: "merged", commit: SHA });

@@ -331,6 +331,18 @@ test("mergeCampaign() ends with 69 when a forge cannot be asked, and asks it no 
   expect(world.forge.calls).toHaveLength(2);
 });
 
+test("mergeCampaign() asks a forge for the others when it does not show two pull requests any more", async () => {
+  const world = await mergeWorld(3);
+  const { ApiError } = await import("../../../../lib/errors.ts");
+  const facts = { status: 404, code: null, requestId: null, retryAfterMs: null };
+  world.forge.before = (call) => {
+    if (call === `checks ${project(3)}` || !call.startsWith("checks")) return undefined;
+    throw new ApiError({ attempted: "read its checks", why: "it is gone" }, "unavailable", facts as never);
+  };
+  const { exitCode, lines } = await world.merge();
+  expect([exitCode, lines.map(({ word }) => word)]).toEqual([0, ["unread", "unread", "merged"]]);
+});
+
 test("mergeCampaign() needs no review or no checks only within the limits", async () => {
   const world = await mergeWorld(7);
   const { forge } = world;
