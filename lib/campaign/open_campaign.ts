@@ -85,7 +85,6 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
 
 /** A campaign whose file was read and whose directory is open. */
 export interface OpenedCampaign {
-  io: Io;
   clock: Clock;
   /** Path of the file, as the user wrote it; or the object. */
   source: CampaignSource;
@@ -262,7 +261,6 @@ async function openAll(
     onShared,
   });
   const opened: OpenedCampaign = {
-    io,
     clock,
     source,
     directory,

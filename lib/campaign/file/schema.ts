@@ -48,6 +48,15 @@ function whole(min: number, max: number) {
   return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
 }
 
+/** A whole number of a range, or a text. @param allowed What is allowed, for all messages. */
+function numberOr(min: number, max: number, rule: Rule, allowed: string) {
+  const error = () => allowed;
+  return z.union([
+    z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error })),
+    text(allowed, rule),
+  ], { error });
+}
+
 function flag() {
   return z.boolean({ error: () => "it must be true or false" });
 }
@@ -102,22 +111,6 @@ function entry() {
   ], { error });
 }
 
-function threshold() {
-  const error = () => rules.THRESHOLD_FORMS;
-  return z.union([
-    z.int({ error }).check(z.minimum(1, { error }), z.maximum(MAX_ENTRIES, { error })),
-    text(rules.THRESHOLD_FORMS, rules.percentage),
-  ], { error });
-}
-
-function runTimeout() {
-  const error = () => rules.RUN_TIMEOUT_FORMS;
-  return z.union([
-    z.int({ error }).check(z.minimum(60, { error }), z.maximum(86_400, { error })),
-    text(rules.RUN_TIMEOUT_FORMS, rules.runTimeout),
-  ], { error });
-}
-
 function window() {
   return text('it must be a text such as "Mon-Fri 20:00-06:00 Europe/Vienna"', (value) => {
     const result = parseWindow(value);
@@ -130,18 +123,10 @@ function limits() {
     // The service allows three sandboxes a user.
     "parallel": z._default(whole(1, 3), 3),
     "attempts": z._default(whole(1, 10), 1),
-    "run-timeout": z._default(runTimeout(), "60m"),
-    "stop-after-failures": z.optional(threshold()),
+    "run-timeout": z._default(numberOr(60, 86_400, rules.runTimeout, rules.RUN_TIMEOUT_FORMS), "60m"),
+    "stop-after-failures": z.optional(numberOr(1, MAX_ENTRIES, rules.percentage, rules.THRESHOLD_FORMS)),
     "open-pull-requests": z.optional(whole(1, 10_000)),
   });
-}
-
-function waitTime() {
-  const error = () => rules.WAIT_FORMS;
-  return z.union([
-    z.int({ error }).check(z.minimum(0, { error }), z.maximum(rules.MAX_WAIT_S, { error })),
-    text(rules.WAIT_FORMS, rules.waitTime),
-  ], { error });
 }
 
 function pullRequests() {
@@ -155,7 +140,7 @@ function pullRequests() {
 function merge() {
   return map({
     "when": choice(["approved"]),
-    "after": z._default(waitTime(), "0s"),
+    "after": z._default(numberOr(0, rules.MAX_WAIT_S, rules.waitTime, rules.WAIT_FORMS), "0s"),
     "at-most": z.optional(whole(1, 1_000)),
     "method": z.optional(choice(MERGE_METHODS)),
     "update": z._default(flag(), false),

@@ -40,8 +40,6 @@ type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: C
 export interface Chain {
   /** Number of the last record; 0 before the first. */
   readonly seq: number;
-  /** Number of the present wave; 0 before the first. */
-  readonly wave: number;
   /** Takes the next line, without its line feed. After a problem the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
   /**
@@ -106,9 +104,6 @@ export function beginChain(campaign: string, round: string): Chain {
   return {
     get seq() {
       return end.seq;
-    },
-    get wave() {
-      return end.wave;
     },
     read(bytes) {
       let line: string;

@@ -66,6 +66,11 @@ function refused({ why, kind }: ChainProblem, place: string): UsageError {
   return new UsageError({ attempted: "read journal", why, value: JSON.stringify(place), advice: ADVICE[kind] });
 }
 
+function unwritable(what: string, cause: unknown): MogplexError {
+  const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+  return new MogplexError({ attempted: `write ${what}`, why: messageOf(cause), advice }, "unavailable", { cause });
+}
+
 /** Where segments are: in a directory, which messages may call by another name. */
 interface SegmentsPlace {
   directory: string;
@@ -152,9 +157,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       act();
     } catch (cause) {
       if (cause instanceof MogplexError) throw cause;
-      const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
-      const problem = { attempted: `write journal ${JSON.stringify(path)}`, why: messageOf(cause), advice };
-      throw new MogplexError(problem, "unavailable", { cause });
+      throw unwritable(`journal ${JSON.stringify(path)}`, cause);
     }
   }
 
@@ -358,9 +361,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
       try {
         files.replace(lockPath, text);
       } catch (cause) {
-        const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
-        const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
-        throw new MogplexError(problem, "unavailable", { cause });
+        throw unwritable(`lock ${JSON.stringify(lockPath)}`, cause);
       }
     },
     readJournal: (onRecord) => inTurn(async () => void await readJournal(onRecord)),

@@ -82,7 +82,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
   switch (record.type) {
     case "wave":
       memory.wave = record.wave;
-      memory.waveAt = record.at;
       memory.trouble = null;
       memory.tokenRefused = false;
       memory.sandboxes = null;

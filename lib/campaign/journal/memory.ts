@@ -184,9 +184,8 @@ export interface CampaignMemory {
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
   /** Ids of the requests of stops that were recorded. */
   readonly stopRequests: Set<string>;
-  /** Number of the last wave, and when it began by the clock of its machine; 0 and null before the first. */
+  /** Number of the last wave; 0 before the first. */
   wave: number;
-  waveAt: string | null;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
   /** Whether it was stopped since the service refused the token. */
@@ -276,7 +275,6 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     stopped: null,
     stopRequests: new Set(),
     wave: 0,
-    waveAt: null,
     trouble: null,
     tokenRefused: false,
     unanswered: null,

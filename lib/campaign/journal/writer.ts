@@ -103,7 +103,9 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
   try {
     let tries = 1;
     while (!attempt()) {
-      if (tries++ >= MAX_TRIES) throw busy(directory, "other processes keep taking it", "try again later");
+      if (tries++ >= MAX_TRIES) {
+        throw new DirectoryBusyError(directory, "other processes keep taking it", "try again later");
+      }
     }
     (openTokens ??= new Set()).add(token);
     cleanUp();
@@ -143,7 +145,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
         throw new MogplexError(problem, "unavailable", { cause });
       }
       const why = "another process has taken over because this one did not touch its writer file for 5 minutes";
-      throw busy(directory, why, "start the same command again: nothing is lost");
+      throw new DirectoryBusyError(directory, why, "start the same command again: nothing is lost");
     },
     release() {
       stopped.abort();
@@ -200,9 +202,13 @@ function judge(
 function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBusyError {
   if (facts === null) {
     const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
-    return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
+    return new DirectoryBusyError(
+      directory,
+      why,
+      `if no other process works there, remove it; after 5 minutes this happens by itself`,
+    );
   }
-  return busy(
+  return new DirectoryBusyError(
     directory,
     `${processText(facts)} has been running there since ${sinceText(facts)}`,
     "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
@@ -217,10 +223,6 @@ export class DirectoryBusyError extends MogplexError {
   constructor(directory: string, why: string, advice: string) {
     super({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
   }
-}
-
-function busy(directory: string, why: string, advice: string): DirectoryBusyError {
-  return new DirectoryBusyError(directory, why, advice);
 }
 
 function processText({ pid, host }: WriterFacts): string {

@@ -40,8 +40,6 @@ export interface ForecastInput {
   lingerMs?: number | undefined;
   /** End of refused starts; null without one. @default {null} */
   refusedUntilMs?: number | null | undefined;
-  /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
-  startsPerItem?: number | undefined;
   /** Interval of waves, in milliseconds; undefined for one process that runs until the end. */
   waveEveryMs?: number | undefined;
   /** Whether such a process sees the end of a run only at its next read. @default {false}, it sees it at once */
@@ -58,7 +56,6 @@ interface Relaxation {
 export interface Forecast {
   /** When the last item is collected, in milliseconds since 1970; null if the windows never open. */
   endsAtMs: number | null;
-  starts: number;
   /** Waves until then, including the last one; 0 if there is nothing to do, 1 for a single process. */
   waves: number;
   /** Minutes of a runner: one for each wave, or the whole time of a single process. */
@@ -77,8 +74,7 @@ export interface Forecast {
 export function forecast(input: ForecastInput): Forecast {
   const plan = planOf(input);
   const { nowMs, waveEveryMs } = input;
-  const starts = plan.runsMs.length;
-  const idle = starts === 0 && plan.busyUntilMs.length === 0;
+  const idle = plan.runsMs.length === 0 && plan.busyUntilMs.length === 0;
   const endsAtMs = play(plan);
   const without = relaxations(plan);
   const lastsMs = (endsAtMs ?? nowMs) - nowMs;
@@ -86,7 +82,6 @@ export function forecast(input: ForecastInput): Forecast {
   if (waveEveryMs !== undefined && !idle) waves += lastsMs / waveEveryMs;
   return {
     endsAtMs,
-    starts,
     waves,
     computeMinutes: waveEveryMs === undefined ? Math.ceil(lastsMs / MINUTE_MS) : waves,
     bound: without[0]?.bound ?? "nothing",
@@ -107,8 +102,8 @@ interface Plan {
 }
 
 function planOf(input: ForecastInput): Plan {
-  const { nowMs, waiting, runningSinceMs = [], meanRunMs, spread = SPREAD, windows = [], startsPerItem = 1 } = input;
-  const runsMs = runTimes(Math.ceil(waiting * startsPerItem), meanRunMs, spread);
+  const { nowMs, waiting, runningSinceMs = [], meanRunMs, spread = SPREAD, windows = [] } = input;
+  const runsMs = runTimes(waiting, meanRunMs, spread);
   const looks = input.looks === true && input.waveEveryMs === undefined;
   return {
     input,

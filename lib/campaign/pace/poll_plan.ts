@@ -39,8 +39,6 @@ interface Poll {
   id: string;
   /** Never before now. */
   atMs: number;
-  /** `due` if that is when the run is due; `requests` if the budget delays it. */
-  because: "due" | "requests";
 }
 
 /** How long a run is treated as young, in milliseconds: one that gets no sandbox fails soon. */
@@ -113,13 +111,11 @@ function budgetAt({ nowMs, requestsMs }: PollInput): number {
  * @returns Null if no run is left to read.
  */
 export function pollPlan(input: PollInput): Poll | null {
-  const { nowMs } = input;
-  const possibleMs = Math.max(nowMs, budgetAt(input));
+  const possibleMs = Math.max(input.nowMs, budgetAt(input));
   const runs = input.runs.filter(({ status }) => status === null || !isTerminal(status))
     .map((run) => ({ id: run.id, dueMs: dueAt(run, input), seenMs: run.lastSeenMs ?? run.startedMs }));
   const due = runs.filter(({ dueMs }) => dueMs <= possibleMs);
   const [next] = due.length > 0 ? due.sort((a, b) => a.seenMs - b.seenMs) : runs.sort((a, b) => a.dueMs - b.dueMs);
   if (next === undefined) return null;
-  const atMs = Math.max(possibleMs, next.dueMs);
-  return { id: next.id, atMs, because: possibleMs > Math.max(nowMs, next.dueMs) ? "requests" : "due" };
+  return { id: next.id, atMs: Math.max(possibleMs, next.dueMs) };
 }

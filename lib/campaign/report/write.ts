@@ -401,8 +401,6 @@ export function renderCampaignReport(
 }
 
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
-  /** Which reports to write. @default all */
-  formats?: readonly CampaignFormatName[] | undefined;
   /** Files of the CI system to append outputs and summary to. @default {} */
   files?: PlatformFiles | undefined;
   /** Removes our own token from the finished text. */
@@ -424,7 +422,7 @@ export function writeCampaignReports(
   redact: Redact,
   options: WriteCampaignOptions,
 ): ReportProblem[] {
-  const { formats = CAMPAIGN_FORMAT_NAMES, files = {}, redactToken } = options;
+  const { files = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
   const clean = cleanCampaign(view, redact, redactToken);
   const { command, problem, links, prompts = [] } = options;
@@ -434,7 +432,7 @@ export function writeCampaignReports(
     links,
     prompts: prompts.map((prompt) => redact(plainText(prompt))),
   };
-  for (const name of formats) {
+  for (const name of CAMPAIGN_FORMAT_NAMES) {
     const { file, render }: CampaignFormat = CAMPAIGN_FORMATS[name];
     const path = `${directory.replace(/\/+$/, "")}/${file}`;
     attempt(name, path, () => io.writeFile(path, redactToken(render(clean, forPeople))));

@@ -206,26 +206,16 @@ function redItems(items: CampaignMemory["items"]): ItemMemory[] {
   );
 }
 
-/** Items whose red checks a follow-up should fix, and that get none: with the reason. */
-export function followUpsRefused({ lock, items }: CampaignMemory): { repository: string; reason: string }[] {
-  if (lock.onFailedChecks === null) return [];
-  return redItems(items).flatMap((item) => {
-    const { reason } = followUpBranch(item);
-    return reason === null ? [] : [{ repository: item.item.repository, reason }];
-  });
-}
-
 /**
- * Names of the items whose red checks a follow-up must fix, in the order of the lock. Each gets as many follow-ups as the
- * file allows, one after the other.
+ * The items whose red checks a follow-up must fix, in the order of the lock, each with the reason if it gets none. Each gets as many follow-ups
+ * as the file allows, one after the other.
  */
-export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">): string[] {
+export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
   const rule = lock.onFailedChecks;
   if (rule === null) return [];
-  return redItems(items).filter((item) =>
-    followUpBranch(item).branch !== null &&
-    item.starts.filter((start) => start.followUp === "checks").length < rule.attempts
-  ).map(({ item }) => item.id);
+  return redItems(items).map((item) => ({ item, reason: followUpBranch(item).reason })).filter(({ item, reason }) =>
+    reason !== null || item.starts.filter((start) => start.followUp === "checks").length < rule.attempts
+  );
 }
 
 /** Number of open pull requests and of pull requests in an unknown state, without skipped items. */

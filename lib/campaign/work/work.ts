@@ -18,7 +18,7 @@ import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory 
 import { CHECKS_RULE, type GateName, MAX_REASON, type RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
-import { followUpsDue, followUpsRefused, whoStopped } from "../view/progress.ts";
+import { followUpsDue, whoStopped } from "../view/progress.ts";
 import { itemsElsewhere, type PullRequests } from "../pulls.ts";
 import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
@@ -202,9 +202,10 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
   if (pulls === undefined) return [];
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
   await setUpPullRequests({ store, pulls });
-  const items = followUpsDue(store.memory);
-  for (const { repository, reason } of followUpsRefused(store.memory)) {
-    pulls.tell(`${repository}: no follow-up is made: ${reason}`);
+  const items: string[] = [];
+  for (const { item: { item }, reason } of followUpsDue(store.memory)) {
+    if (reason === null) items.push(item.id);
+    else pulls.tell(`${item.repository}: no follow-up is made: ${reason}`);
   }
   if (items.length > 0) {
     await store.record({ type: "retry", items, by: CHECKS_RULE, adopt: false, followUp: "checks" });

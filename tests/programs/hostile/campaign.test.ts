@@ -11,7 +11,6 @@ function junit(text: string): string {
   expect(
     writeCampaignReports(hostileView(text), ".", io, (each) => each, {
       redactToken: (text) => text,
-      formats: ["junit"],
     }),
   ).toEqual([]);
   return io.files.get("./ci/junit.xml") as string;
