@@ -153,7 +153,7 @@ async function actions(bench: Bench): Promise<void> {
   const allNotes = async () => (await Promise.all([number, pull, task.number].map(notes))).flat();
   const texts = await allNotes();
   const runs = new Set(texts.join("\n").match(RUN_ID));
-  const reasons = texts.filter((each) => each.includes("the comment was changed after it was written"));
+  const reasons = texts.filter((each) => each.includes("the comment was edited"));
   const isRest = runs.size === 4 && texts.length === 5 && reasons.length === 1;
   bench.check("it starts nothing else, and a note says so of the changed comment", isRest, texts.join());
 

@@ -264,7 +264,11 @@ async function respond(bench: Bench): Promise<void> {
   bench.check("a person merges it", merged.status === 200, JSON.stringify(merged));
   const last = await say(pull, "@mogplex again", writer);
   const closed = await jobOf(bench, world, service, token, last.delivery).ended;
-  bench.check("a mention on what is merged starts nothing", closed.stdout.includes("it is closed"), seen(closed));
+  bench.check(
+    "a mention on what is merged starts nothing",
+    closed.stdout.includes("the pull request is closed"),
+    seen(closed),
+  );
 }
 
 /** `respond` on a real Gitea. */

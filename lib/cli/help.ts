@@ -66,7 +66,7 @@ function rowHelp(verb: Verb): string {
 }
 
 /** In the order of the help. */
-const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Rehearsal", "Keys"];
+const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Dry run", "Keys"];
 
 /** With fewer flags, headings would only scatter them. */
 const MIN_GROUPED = 10;

@@ -96,7 +96,7 @@ declare const ofOptions: unique symbol;
 export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
 
 /** Heading for a flag in the help of a verb with many flags. */
-export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Rehearsal" | "Keys";
+export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Dry run" | "Keys";
 
 export interface VerbFlag extends Flag {
   /** @default "Other" */

@@ -211,7 +211,12 @@ async function stop(
   const stopped: string[] = [];
   for (const runId of runs) {
     const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
-    stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has finished" : "it is being cancelled"}.`);
+    const what = status === "cancelled"
+      ? "was cancelled"
+      : isTerminal(status)
+      ? "had already finished"
+      : "is being cancelled";
+    stopped.push(`Run \`${runId}\` ${what}.`);
   }
   for (const { mark } of starting) {
     await say(job, asked, mark, "This task was stopped. Its run may have started.");

@@ -144,7 +144,7 @@ function workflowFacts(body: unknown): Facts {
     source: at("head", "ref"),
     target: at("base", "ref"),
     asker: textAt(body, "comment", "user", "login") ?? textAt(body, "sender", "login"),
-    isBot: textAt(body, "comment", "user", "type") === "Bot",
+    isBot: (textAt(body, "comment", "user", "type") ?? textAt(body, "sender", "type")) === "Bot",
     association: textAt(body, "comment", "author_association"),
     author: at("user", "login"),
     authorAssociation: at("author_association"),
@@ -197,7 +197,9 @@ function assume(
   const origin = facts.origin ?? `https://${forge.publicHost ?? `${forge.name}.example`}`;
   const repository = facts.repository ?? wanted ?? "acme/web";
   const defaultBranch = facts.defaultBranch ?? "main";
-  const asker: ForgeUser = { id: 1, name: name ?? facts.asker ?? "you", isBot: facts.isBot ?? false };
+  const askerName = name ?? facts.asker ?? "you";
+  const isBot = name === undefined && facts.isBot === true || forge.job?.botNames?.test(askerName) === true;
+  const asker: ForgeUser = { id: 1, name: askerName, isBot };
   const isAuthor = facts.author === undefined || facts.author === facts.asker;
   const author: ForgeUser = isAuthor ? asker : { id: 2, name: facts.author ?? "", isBot: false };
   const pull = addressAt(forge.address, origin, repository, place.number).url;
@@ -238,7 +240,8 @@ function assume(
 /** Sentences about what was assumed. They contain untrusted names. */
 export function assumptionsOf({ forge, repository, thread, asker, comment, pushers, isExample }: Assumed): string[] {
   const { pull, author, isOpen } = thread;
-  const by = (user: ForgeUser) => `by ${user.name}, who ${pushers.includes(user.id) ? "can" : "cannot"} push`;
+  const by = ({ id, name, isBot }: ForgeUser) =>
+    `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
   const name = (forge.notes?.nameOf(thread) ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
   return [
     `${name} of ${repository} on ${forge.system} is ${isOpen ? "open" : "closed"}.`,

@@ -168,14 +168,13 @@ export class Decider {
     }
     const thread = await this.#world.threads.thread(place);
     if (thread === null) {
-      const noun = place.kind === "issue" ? "issue" : this.#world.threads.pullNoun;
-      return quiet(`the forge shows no ${noun} ${place.number} to this token`);
+      return quiet(`the forge shows no ${this.#nounOf(place)} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
     // People often write a stop in a closed thread while its run is still going.
     if (!thread.isOpen && !isStop) {
       const { ask } = "reason" in request ? request.refused : request;
-      return await this.#runOf(thread, ask, me) ?? quiet("it is closed");
+      return await this.#runOf(thread, ask, me) ?? quiet(`the ${this.#nounOf(thread)} is closed`);
     }
     if (thread.pull?.isForeign === true) {
       return quiet(`the branch of the ${this.#world.threads.pullNoun} is not in this repository`);
@@ -233,7 +232,10 @@ export class Decider {
       },
     });
     if ("reason" in request) {
-      return tell(request.reason, `${request.reason}: write it again, at the beginning of a comment`);
+      return tell(
+        request.reason,
+        `${request.reason}. Write a new comment that begins with \`@${this.#world.settings.name}\``,
+      );
     }
     const { what, line } = request;
     if (what?.kind === "stop") return stop;
@@ -274,6 +276,10 @@ export class Decider {
       leftOut,
     };
     return { kind: "start", ...wanted, place: where };
+  }
+
+  #nounOf({ kind }: ThreadPlace): string {
+    return kind === "issue" ? "issue" : this.#world.threads.pullNoun;
   }
 
   #attachTo(marked: MarkedNote | undefined, thread: Thread): Attach | undefined {
@@ -354,7 +360,7 @@ export class Decider {
     const { thread: before, place, ask, of, written } = wanted;
     this.#written = written;
     const now = await this.#world.threads.thread(before);
-    if (now === null || !now.isOpen) return "it has been closed";
+    if (now === null || !now.isOpen) return `the ${this.#nounOf(before)} has been closed`;
     if (now.isInternal === true && this.#world.settings.isPublic) return CONFIDENTIAL;
     if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#world.threads.me();
@@ -383,7 +389,7 @@ export class Decider {
   /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#world.threads.thread(place);
-    if (thread === null || !thread.isOpen) return "it has been closed";
+    if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been closed`;
     return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
   }
 
@@ -416,7 +422,7 @@ export class Decider {
     const comment = await this.#world.threads.comment(thread, place);
     if (comment === null) return { ...no("the comment is gone"), isGone: true };
     if (comment.author.id === me.id) return no("the comment is our own");
-    if (comment.author.isBot === true) return no("a program wrote the comment");
+    if (comment.author.isBot === true) return no("a bot wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;
     const { name } = this.#world.settings;
     const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
@@ -428,7 +434,7 @@ export class Decider {
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
     const refusal = (reason: string) => ({ reason, refused: by });
-    if (comment.editedAt !== null) return refusal("the comment was changed after it was written");
+    if (comment.editedAt !== null) return refusal("the comment was edited");
     if (what.kind === "unsure") {
       const why = what.isInside === true
         ? "the mention is not at the beginning of a line"
@@ -447,7 +453,7 @@ export class Decider {
     const { label } = this.#world.settings;
     const set = await this.#world.threads.labelled(thread, label);
     if (set === null) return no(`it does not have the label ${JSON.stringify(label)}`);
-    if (set.by.isBot === true) return no("a program set the label");
+    if (set.by.isBot === true) return no("a bot set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
@@ -473,19 +479,19 @@ export class Decider {
     }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#rights.ownsText(thread, at);
-    const instead = `write a comment \`@${this.#world.settings.name} <task>\` to start a run`;
+    const instead = `Write a comment \`@${this.#world.settings.name} <task>\` to start a run`;
     if (owned === "others") {
-      return { reason: `a user who ${this.#rights.lack()} wrote or changed title or description: ${instead}` };
+      return { reason: `a user who ${this.#rights.lack()} wrote or changed title or description. ${instead}` };
     }
     if (owned === "unknown") {
       return {
         reason: `the forge does not show that only users who ${
           whoMayAsk(this.#world.settings.allowUsers)
-        } have changed title and description: ${instead}`,
+        } have changed title and description. ${instead}`,
       };
     }
     if (owned === "changed") {
-      return { reason: `somebody changed title or description after the label was set: ${instead}` };
+      return { reason: `somebody changed title or description after the label was set. ${instead}` };
     }
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#world.settings.name);
   }
@@ -521,7 +527,7 @@ export class Decider {
     if (last === undefined) return { reason: "there is no earlier run in this thread" };
     const { of } = last.mark;
     const request = await this.#askAt(thread, of, me);
-    if ("reason" in request) return { reason: `the last task cannot be repeated: ${request.reason}` };
+    if ("reason" in request) return { reason: `the last task cannot be repeated because ${request.reason}` };
     const isTask = request.what === null || ["task", "fix"].includes(request.what.kind);
     if (!isTask || !isSameAsk(request.ask, of)) {
       return { reason: "the last task no longer exists" };
@@ -622,8 +628,8 @@ interface Task {
 }
 
 function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {
-  if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };
-  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters: write a shorter one` };
+  if (text === "") return { reason: `there is no task. Write \`@${name} <task>\`` };
+  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters. Write a shorter one` };
   return { text, of, quote: null };
 }
 

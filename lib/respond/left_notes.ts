@@ -52,6 +52,8 @@ export async function endLeftNote(
     const { result, error } = await lookJob(state.runId, completeJob({ openSession: () => session }));
     // A run without a sandbox has ended, although its code asks for another try.
     const hasEnded = isTerminal(result.status ?? "");
+    const isRead = result.status !== null && clock.now() < session.deadline;
+    if (isRead && !hasEnded) return !isUnwanted;
     if (!hasEnded && error instanceof MogplexError && AGAIN.includes(error.exitCode)) {
       const isLast = ++spent.failedLooks === MAX_FAILED_LOOKS;
       writer.note(

@@ -4,10 +4,10 @@
  */
 import { ForgeClient } from "../forge/client.ts";
 import { addressAt } from "../forge/address.ts";
-import { NO_FINDINGS } from "../forge/findings.ts";
+import type { Findings } from "../forge/findings.ts";
 import type { NotePlace } from "../forge/note.ts";
 import type { OpenForge } from "../forge/open.ts";
-import type { CommentPlace, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { CommentPlace, PullNoun, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { resultContent } from "../report/job_note.ts";
 import { emptyRunResult, type RunResult } from "../run/result.ts";
 import { openSession } from "../run/session.ts";
@@ -26,6 +26,7 @@ export interface Rehearsal {
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
   readonly notes: readonly string[];
+  readonly pullNoun: PullNoun;
   /** What the job would log. */
   readonly log: readonly SafeLine[];
 }
@@ -38,10 +39,14 @@ const RUN_ID = "00000000-0000-4000-8000-000000000000";
 
 const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"));
 
+/** The assumed end of the run: a pull request, or only an answer. */
+export type AssumedEnd = "pull-request" | "answer";
+
 /** @param job The settings of the job. */
 export async function rehearse(
   job: Pick<RespondJob, "io" | "clock" | "platform" | "settings" | "request" | "showsTask" | "setsStatus" | "writer">,
   assumed: Assumed,
+  end: AssumedEnd = "pull-request",
 ): Promise<Rehearsal> {
   const { clock, platform, writer } = job;
   const log: SafeLine[] = [];
@@ -52,7 +57,7 @@ export async function rehearse(
     request = what.request;
     onSession({ deadline: Infinity, signal: undefined });
     what.onStarted({ runId: RUN_ID, run: { status: "running" } });
-    const { result } = await what.onEnd({ result: resultOf(what.request, assumed), error: undefined });
+    const { result } = await what.onEnd({ result: resultOf(what.request, assumed, end), error: undefined });
     await planned.note?.end(resultContent(job, result, planned));
     return { result };
   };
@@ -73,11 +78,15 @@ export async function rehearse(
     },
     run,
   }, { isPoll: false, sinceMs: 0, timeoutMs: 0, out: "" });
-  return { exitCode, request, notes: forge.written, log };
+  return { exitCode, request, notes: forge.written, pullNoun: forge.open().threads.pullNoun, log };
 }
 
 /** The result of a run that succeeded. */
-function resultOf({ prompt, workingBranch, baseBranch }: AskedStart["request"], assumed: Assumed): RunResult {
+function resultOf(
+  { prompt, workingBranch, baseBranch }: AskedStart["request"],
+  assumed: Assumed,
+  end: AssumedEnd,
+): RunResult {
   const { forge, origin, repository, thread } = assumed;
   const branch = workingBranch ?? "mogplex/example";
   const number = workingBranch === undefined ? thread.number + 1 : thread.number;
@@ -92,11 +101,19 @@ function resultOf({ prompt, workingBranch, baseBranch }: AskedStart["request"], 
     replayed: false,
     durationMs: RUN_MS,
     mayExist: true,
-    branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
-    pullRequest: { state: "open", url: addressAt(forge.address, origin, repository, number).url },
-    changed: true,
+    ...end === "answer" ? { changed: false, finalMessage: "The answer of the agent." } : {
+      branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
+      pullRequest: { state: "open", url: addressAt(forge.address, origin, repository, number).url },
+      changed: true,
+    },
   };
 }
+
+/** Examples. */
+const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["remarks"][number], "author"> } = {
+  checks: [{ name: "test", url: null, text: "The last lines of the check's log." }],
+  remark: { mayPush: true, place: "src/example.ts:7", text: "The comment of a reviewer." },
+};
 
 const REPOSITORY_ID = 1;
 const BOT = { id: 1_000, name: "mogplex-bot", isBot: true };
@@ -170,6 +187,7 @@ class ForgeInMemory {
     if (real === undefined) throw new Error("This forge has no threads");
     const isThread = ({ kind, number }: ThreadPlace) => kind === thread.kind && number === thread.number;
     const isAsk = (place: CommentPlace) => place.kind === comment?.kind && place.id === comment.id;
+    const reviewer = { id: pushers[0] ?? 0, name: "reviewer", isBot: false };
     const notes = () => this.#comments.filter(({ author }) => author.id === BOT.id);
     const answers: Partial<Threads> = {
       me: () => Promise.resolve(BOT),
@@ -183,7 +201,12 @@ class ForgeInMemory {
         Promise.resolve(name === thread.pull?.source ? { isProtected: name === defaultBranch, commit: null } : null),
       // A run of `fix` starts if there is something to fix.
       facts: () => Promise.resolve({ checks: "red", review: "changes-requested", conflict: true }),
-      findings: () => Promise.resolve(NO_FINDINGS),
+      findings: (_number, of) =>
+        Promise.resolve({
+          checks: of === "checks" ? FINDINGS.checks : [],
+          remarks: of === "review" ? [{ ...FINDINGS.remark, author: reviewer }] : [],
+          leftOut: 0,
+        }),
       commentsOf: () => Promise.resolve(notes().map((note) => ({ ...note, thread }))),
       pullsFrom: () => Promise.resolve([thread.number]),
       isAnswered: () => Promise.resolve(false),

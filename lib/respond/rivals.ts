@@ -79,7 +79,7 @@ export class Rivals {
     const link = thread === null || note === undefined
       ? ""
       : `. Its note: ${thread.url}#${this.#world.threads.anchor}${note.id}`;
-    return `${reason}: write the task again when it has finished${link}`;
+    return `${reason}. Write the task again when it has finished${link}`;
   }
 
   /** The reply while the run of another thread is working on its branch. */
@@ -155,15 +155,19 @@ export class Rivals {
     const other = await this.#busyOnBranch(place, today, marks);
     if (other !== undefined) return { reason: BUSY_BRANCH, text: await this.#busyBranchText(other) };
     return this.#isBeyondLimit(today)
-      ? { reason: this.#limitReason, text: `${this.#limitReason}: write the task again later` }
+      ? {
+        reason: this.#limitReason,
+        text: `${this.#limitReason}${this.#world.settings.limit === 0 ? "" : ". Write the task again later"}`,
+      }
       : null;
   }
 
   get pendingReason(): string {
-    return `the last task has not started yet: polls retry it for 24 hours, \`@${this.#world.settings.name} stop\` withdraws it`;
+    return `the last task has not started yet. Polls retry it for 24 hours; \`@${this.#world.settings.name} stop\` withdraws it`;
   }
 
   get #limitReason(): string {
+    if (this.#world.settings.limit === 0) return "mentions are turned off in this repository (`--limit 0/day`)";
     return `the limit of ${formatCount(this.#world.settings.limit, "run")} a day is reached`;
   }
 

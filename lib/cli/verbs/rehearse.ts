@@ -26,52 +26,52 @@ import type { Context, Option, VerbFlag } from "../verb.ts";
 export const DRY_RUN: VerbFlag = {
   name: "dry-run",
   help: "Print decision, prompt and note for --text or --event; send, start and write nothing",
-  heading: "Rehearsal",
+  heading: "Dry run",
 };
 const TEXT: Option<string> = {
   name: "text",
   value: "TEXT",
   help: "The comment, on issue 1, by a user who can push",
-  heading: "Rehearsal",
+  heading: "Dry run",
   parse: (text) => text,
 };
 const EVENT: Option<string> = {
   name: "event",
   value: "FILE",
   help: "The event of a webhook as JSON, instead of --text",
-  heading: "Rehearsal",
+  heading: "Dry run",
   parse: (text) => text,
 };
 const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
   help: "With --text: the comment is on a pull request",
-  heading: "Rehearsal",
+  heading: "Dry run",
 };
 const AS: Option<string> = {
   name: "as",
   value: "NAME",
   help: "The user who asks",
-  heading: "Rehearsal",
+  heading: "Dry run",
   parse: (text) => text.replace(/^@/, ""),
 };
 const ASSOCIATION: Option<Association> = {
   name: "association",
   value: "WORD",
   help: `Relation of that user to the repository: ${ASSOCIATIONS.join(", ")}; the first three can push`,
-  heading: "Rehearsal",
+  heading: "Dry run",
   parse: oneOf(ASSOCIATIONS),
 };
 
 export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, TEXT, EVENT, PULL_REQUEST, AS, ASSOCIATION];
 
-const ATTEMPTED = "rehearse a mention";
+const ATTEMPTED = "make a dry run";
 
 /** @throws {UsageError} for a flag of the rehearsal without `--dry-run`. */
 export function refuseRehearsalFlags({ flags }: Context): void {
   const flag = REHEARSAL.find((each) => flags.has(each) || flags.get(each) !== undefined);
   if (flag === undefined) return;
   const advice = "add --dry-run, or leave out the flag";
-  throw new UsageError({ attempted: "respond", why: `--${flag.name} is for a rehearsal`, advice });
+  throw new UsageError({ attempted: "respond", why: `--${flag.name} is for a dry run`, advice });
 }
 
 /** Prints what a job would do. @returns The exit code of the job. */
@@ -83,11 +83,11 @@ export async function rehearseMention(
   const assumed = await readAssumed(context);
   const say = (...lines: readonly string[]) => writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   const quote = (head: string, text: string) => say("", head, ...text.split("\n").map((line) => `  ${line}`.trimEnd()));
-  say("Rehearsal: nothing is sent, started or written. Assumed:");
+  say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
-  const { exitCode, request, notes, log } = await rehearse({ ...job, io, clock, platform, writer }, assumed);
+  const { exitCode, request, notes, log, pullNoun } = await rehearse({ ...job, io, clock, platform, writer }, assumed);
   const where = request?.workingBranch === undefined
-    ? "on a new branch, with a new pull request"
+    ? `on a new branch, with a new ${pullNoun}`
     : `on the branch ${request.workingBranch}`;
   say("", request === null ? "Decision: no run would start" : `Decision: a run would start ${where}`);
   writer.out(...log.map((line) => own`  ${line}`));
@@ -95,7 +95,10 @@ export async function rehearseMention(
   const [first, last] = [notes[0], notes.at(-1)];
   if (first === undefined) say("", "No note would be written.");
   else quote(request === null ? "Note:" : "Note at the start:", first);
-  if (request !== null && last !== undefined) quote("Note at the end, if the run succeeds:", last);
+  if (request === null || last === undefined) return exitCode;
+  quote("Note at the end, if the run succeeds:", last);
+  const answered = await rehearse({ ...job, io, clock, platform, writer }, assumed, "answer");
+  quote("Note at the end, if the agent only answers and changes nothing:", answered.notes.at(-1) ?? "");
   return exitCode;
 }
 

@@ -18,6 +18,8 @@ export const GITHUB_BASE: FileForge = {
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],
+    // Source: GitHub, "Differences between GitHub Apps and OAuth apps": no name of a person has brackets.
+    botNames: /\[bot\]$/,
     // Source: GitHub, "Variables reference".
     user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
     host: (env) => isGiteaJob(env) ? undefined : serverHost(env),

@@ -36,6 +36,8 @@ export const GITLAB_BASE: FileForge = {
     ciSystems: ["gitlab"],
     // Source: GitLab, "Predefined CI/CD variables".
     user: { name: "GITLAB_USER_LOGIN", id: "GITLAB_USER_ID" },
+    // Source: GitLab, "Project access tokens", "Group access tokens", "Service accounts". Its own bots have other names.
+    botNames: /^(?:project|group)_\d+_bot|^service_account_/,
     host: serverHost,
     tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
     secretVariable: namedVariable,

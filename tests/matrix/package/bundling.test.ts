@@ -44,7 +44,7 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
     "BUILDKITE_BUILD_ID",
     "another run of this folder is still running",
     "resourceSpans",
-    "Rehearsal: nothing is sent",
+    "Dry run: nothing is sent",
     "enqueuePullRequest",
     "merge_when_pipeline_succeeds",
   ];

@@ -107,7 +107,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   [
     "a bot with rights",
     (forge) => forge.say(PULL, { ...LEE, isBot: true }, "@mogplex go"),
-    "a program wrote the comment",
+    "a bot wrote the comment",
   ],
   ["our own note", (forge) => forge.say(PULL, BOT, "@mogplex go"), "the comment is our own"],
   [
@@ -153,7 +153,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   ["a closed merge request", (forge) => {
     forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
     return forge.say(PULL, KIM, "@mogplex go");
-  }, "it is closed"],
+  }, "the pull request is closed"],
   ["a fork", (forge) => {
     const pull = { source: "feature", target: "main", isForeign: true, commit: null };
     forge.threads.set("pull 7", aThread(PULL, { pull }));
@@ -162,7 +162,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   ["a label of a program", (forge) => {
     forge.labels.set("issue 8", { id: 5, by: { ...KIM, isBot: true }, at: at(0) });
     return { thread: ISSUE, comment: null, text: null };
-  }, "a program set the label"],
+  }, "a bot set the label"],
   ["a label of an account without rights", (forge) => {
     forge.labels.set("issue 8", { id: 5, by: EVE, at: at(0) });
     return { thread: ISSUE, comment: null, text: null };
@@ -194,7 +194,11 @@ test("decide() takes a comment whose edits are hidden as far as the event says t
   const why = "the forge does not show whether somebody who cannot push has changed the comment";
   // A poll does not know what was written, and leaves it to the event for an hour.
   expect(await decide(forge, news)).toMatchObject({ kind: "none", reason: why, tell: null });
-  const told = { kind: "none", reason: why, tell: { text: `${why}: write it again, at the beginning of a comment` } };
+  const told = {
+    kind: "none",
+    reason: why,
+    tell: { text: `${why}. Write a new comment that begins with \`@mogplex\`` },
+  };
   expect(await decide(forge, { ...news, written: "@mogplex fix the title" })).toMatchObject(told);
   const old = forge.say(ISSUE, KIM, asked, { isEditHidden: true, createdAt: at(-60) });
   expect(await decide(forge, old)).toMatchObject(told);
@@ -235,7 +239,7 @@ for (const [what, more, why] of TEXTS) {
     forge.labels.set("issue 8", { id: 5, by: KIM, at: at(0) });
     const decision = await decide(forge, { thread: ISSUE, comment: null, text: null });
     if (decision.kind !== "none") throw new Error("it starts");
-    expect(decision.tell?.text).toEndWith("write a comment `@mogplex <task>` to start a run");
+    expect(decision.tell?.text).toEndWith("Write a comment `@mogplex <task>` to start a run");
     const reasons = {
       others: "a user who cannot push wrote or changed",
       unknown: "the forge does not show that only users who can push",
@@ -513,7 +517,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is running here: write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is running here. Write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -526,7 +530,7 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is running on this branch: write the task again when it has finished. " +
+    "a run of another thread is running on this branch. Write the task again when it has finished. " +
       "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   const decides = decider(forge);
@@ -548,7 +552,7 @@ test("decide() links the note of a run on its branch that an issue has asked for
     const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
-      "a run of another thread is running on this branch: write the task again when it has finished. " +
+      "a run of another thread is running on this branch. Write the task again when it has finished. " +
         `Its note: ${aThread(ISSUE).url}#${anchor}10`,
     );
   }
@@ -566,7 +570,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
   expect(await rival(id + 1)).toBe(
-    "a run of another thread is running on this branch: write the task again when it has finished. " +
+    "a run of another thread is running on this branch. Write the task again when it has finished. " +
       `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
   );
   expect(await rival(id - 1)).toBeNull();
@@ -590,7 +594,7 @@ test("rival() lets the older note start, however far the clock of this machine i
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
     expect(await rival(own)).toBe(
-      "another run is running here: write the task again when it has finished. " +
+      "another run is running here. Write the task again when it has finished. " +
         `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
     );
     expect(await rival(older)).toBeNull();
@@ -705,7 +709,7 @@ test("decide() stops the run of a thread that was closed when the stop was writt
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex stop"))).toBe("stop");
   expect(await outcome(forge, forge.say(PULL, EVE, "@mogplex stop"))).toStartWith("no: the user who asked");
   for (const text of ["@mogplex again", "@mogplex fix checks"]) {
-    expect(await outcome(forge, forge.say(PULL, KIM, text))).toBe("no: it is closed");
+    expect(await outcome(forge, forge.say(PULL, KIM, text))).toBe("no: the pull request is closed");
   }
 });
 
@@ -750,7 +754,7 @@ for (
       {},
       "the mention contains invisible characters",
     ],
-    ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was changed after it was written"],
+    ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was edited"],
   ] as const
 ) {
   test(`decide() tells a member once why nothing is started for ${what}`, async () => {
@@ -759,7 +763,7 @@ for (
     const decision = await decide(forge, news);
     expect(decision).toMatchObject({ kind: "none", reason: why });
     expect(decision.kind === "none" && decision.tell?.text).toBe(
-      `${why}: write it again, at the beginning of a comment`,
+      `${why}. Write a new comment that begins with \`@mogplex\``,
     );
     mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none");
     expect(await outcome(forge, news)).toBe("no: it was answered");
@@ -867,7 +871,7 @@ test("decide() takes the task of the last run for `again`, as long as its text i
   expect(await outcome(forge, news)).toBe("no: the user who gave the last task can no longer push");
   forge.pushers.add(LEE.id);
   forge.notes = forge.notes.map((note) => note.id === of.id ? { ...note, editedAt: at(-5) } : note);
-  expect(await outcome(forge, news)).toStartWith("no: the last task cannot be repeated: the comment was changed");
+  expect(await outcome(forge, news)).toStartWith("no: the last task cannot be repeated because the comment was edited");
 });
 
 test("decide() starts no second run for `again` on an issue while the run of that task is at work", async () => {
@@ -896,7 +900,7 @@ test("rival() lets the older of two `again` start on an issue, and another task 
     rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
   }
   const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
-  const told = `another run is running here: write the task again when it has finished. Its note: ${link}`;
+  const told = `another run is running here. Write the task again when it has finished. Its note: ${link}`;
   expect(rivals).toEqual([null, told, null]);
 });
 
@@ -906,7 +910,7 @@ test("decide() mentions nobody when it says that the last task no longer exists"
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
   const decision = await decide(forge, forge.say(PULL, KIM, "@mogplex again"));
   expect(decision.kind === "none" && decision.tell?.text).toEndWith(
-    "cannot be repeated: no line starts with `@mogplex`",
+    "cannot be repeated because no line starts with `@mogplex`",
   );
 });
 
@@ -920,7 +924,7 @@ test("decide() starts no second run for `again` while the last task may still be
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
   const news = forge.say(PULL, KIM, "@mogplex again");
-  expect(await outcome(forge, news)).toStartWith("no: the last task has not started yet: polls retry it for 24 hours");
+  expect(await outcome(forge, news)).toStartWith("no: the last task has not started yet. Polls retry it for 24 hours");
   // Later no poll tries it.
   for (const note of forge.notes.slice(0, 2)) Object.assign(note, { createdAt: at(-1441) });
   expect(await wanted(forge, news)).toMatchObject({ task: "fix it", of: { id: first.comment?.id } });
@@ -997,7 +1001,7 @@ test("decide() asks for a task when the task is missing, or far too long", async
 test("changed() refuses what was closed, edited, labelled again, moved or protected right before the start", async () => {
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
-    [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it has been closed"],
+    [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "the pull request has been closed"],
     [
       (forge) => forge.branches.set("feature", { isProtected: true, commit: null }),
       "the source or target branch has changed",

@@ -312,7 +312,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   expect({ code, stderr: [...io.files.keys()] }).toEqual({ code: 1, stderr: ["all.ndjson"] });
   expect(stdout).toStartWith(
     "verdict       failed in the agent's work (exit code 1)\npull request  none reported\n" +
-      "repository    acme/api\nreason        Agent run exited with code 1.\nwhat to do    Look at the last events, ",
+      "repository    acme/api\nreason        Agent run exited with code 1.\nwhat to do    Read the last events, ",
   );
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });

@@ -38,7 +38,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
   const parts = stdout.split(/\n\n(?=Decision|Prompt|Note)/);
   expect(parts.slice(0, 3)).toEqual([
     [
-      "Rehearsal: nothing is sent, started or written. Assumed:",
+      "Dry run: nothing is sent, started or written. Assumed:",
       "  Issue #1 of acme/web on GitHub is open.",
       "  The repository is an example, because nothing here names one; name it with --repo OWNER/NAME.",
       "  The comment is by you, who can push.",
@@ -74,7 +74,13 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   [["--text", "@mogplex go", "--as", "eve", "--allow-users", "kim"], "no run", "no run: the user who asked is not in"],
   [["--text", "please @mogplex go"], "no run would start", "no run: the mention is not at the beginning of a line"],
   [["--text", "@robot go", "--name", "robot"], "a run would start on a new branch", "asked by you"],
-  [["--text", "@mogplex go", "--limit", "0/day"], "no run would start", "no run: the limit of 0 runs a day is reached"],
+  [
+    ["--text", "@mogplex go", "--limit", "0/day"],
+    "no run would start",
+    "no run: mentions are turned off in this repository (`--limit 0/day`)",
+  ],
+  [["--text", "@mogplex go", "--as", "dependabot[bot]"], "no run would start", "no run: a bot wrote the comment"],
+  [["--text", "@mogplex go", "--as", "project_12_bot_a1"], "a run would start", "asked by project_12_bot_a1"],
   [
     ["--text", "@mogplex fix checks"],
     "no run would start",
@@ -221,9 +227,9 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
   ];
   expect(await Promise.all(reasons.map(async (event) => (await decisionOf(args, event)).at(-1)))).toEqual([
     NO_PUSH,
-    "no run: the comment was changed after it was written",
-    "no run: it is closed",
-    "no run: a program wrote the comment",
+    "no run: the comment was edited",
+    "no run: the pull request is closed",
+    "no run: a bot wrote the comment",
   ]);
   expect((await decisionOf([...args, "--as", "eve", "--association", "none"], GITHUB_COMMENT)).at(-1)).toBe(NO_PUSH);
 });
@@ -284,9 +290,39 @@ test("respond --dry-run --event takes a comment from an event of GitLab, also on
   );
 });
 
+test("respond --dry-run knows the bots of a forge by their names", async () => {
+  const gitlab = ["--repo", "https://gitlab.com/acme/api"];
+  const reasons = [["--as", "project_12_bot_a1"], ["--as", "group_7_bot_b2"], ["--as", "kim-bot"]].map(async (args) =>
+    (await decisionOf(["--text", "@mogplex go", ...args, ...gitlab])).at(-1)
+  );
+  const bot = "no run: a bot wrote the comment";
+  expect(await Promise.all(reasons)).toEqual([bot, bot, "asked by kim-bot"]);
+  expect(await decisionOf(["--text", "@mogplex go", "--as", "project_12_bot_a1", ...gitlab])).toContain(
+    "The comment is by project_12_bot_a1, a bot.",
+  );
+  const byBot = { ...GITHUB_COMMENT.comment, user: { login: "renovate[bot]", type: "Bot" } };
+  const args = ["--event", "event.json", "--as", "kim"];
+  expect((await decisionOf(args, { ...GITHUB_COMMENT, comment: byBot })).at(-1)).toBe("asked by kim");
+});
+
+test("respond --dry-run shows what a fix quotes, and the note of a run that only answers", async () => {
+  const checks = await rehearse(["--text", "@mogplex fix checks", "--pull-request"]);
+  expect(checks.stdout).toContain("  Failed check:\n  > test\n  > The last lines of the check's log.\n");
+  const review = await rehearse(["--text", "@mogplex fix review", "--pull-request"]);
+  expect(review.stdout).toContain("  Remark:\n  > src/example.ts:7, reviewer:\n  > The comment of a reviewer.\n");
+  const { stdout } = await rehearse(["--text", "@mogplex why does the login test fail?"]);
+  const [, answered = ""] = stdout.split("Note at the end, if the agent only answers and changes nothing:\n");
+  expect(answered.split("\n").map((line) => line.trim()).slice(0, 4)).toEqual([
+    "✅ **Succeeded** in 4 min: nothing was changed",
+    "",
+    "```text",
+    "The answer of the agent.",
+  ]);
+});
+
 test("respond --dry-run refuses what it cannot rehearse, and its flags belong to it alone", async () => {
   const calls: readonly (readonly [args: string[], event: unknown, words: string])[] = [
-    [[], undefined, "Cannot rehearse a mention: there is no comment; give --text"],
+    [[], undefined, "Cannot make a dry run: there is no comment; give --text"],
     [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
     [["--event", "event.json", "--pull-request"], {}, "the event names its issue or pull request"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
@@ -301,7 +337,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
   }
   const io = fakeIo();
   expect(await main(["respond", "--text", "@mogplex go"], io, { clock: world().clock })).toBe(2);
-  expect(io.text.stderr).toContain("--text is for a rehearsal; add --dry-run, or leave out the flag");
+  expect(io.text.stderr).toContain("--text is for a dry run; add --dry-run, or leave out the flag");
 });
 
 test("respond --dry-run makes untrusted text of an event harmless for the log", async () => {

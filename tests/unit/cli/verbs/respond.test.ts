@@ -288,7 +288,7 @@ test("a mention starts nothing beside an earlier one whose start the poll is abo
   const args = ["--timeout", "60"];
   const [{ stdout }] = await Promise.all([respond(at, payload(second), args), respond(at, "", ["--poll", ...args])]);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n", 1)[0])).toEqual(["go"]);
-  expect(stdout).toContain("no run: the last task has not started yet: polls retry it for 24 hours, `@mogplex stop`");
+  expect(stdout).toContain("no run: the last task has not started yet. Polls retry it for 24 hours; `@mogplex stop`");
   expect(ours(at)[1]).toContain("withdraws it");
 });
 
@@ -354,7 +354,7 @@ const REFUSED:
     [
       "a bot that is a developer",
       (gitlab) => gitlab.say("merge_requests/7", "renovate", "@mogplex go"),
-      "a program wrote the comment",
+      "a bot wrote the comment",
     ],
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
@@ -406,12 +406,12 @@ const TOLD: typeof REFUSED = [
   [
     "an edited comment",
     (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
-    "the comment was changed after it was written",
+    "the comment was edited",
   ],
   ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
     gitlab.knowsEdits = false;
     return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
-  }, "the comment was changed after it was written"],
+  }, "the comment was edited"],
   [
     "60 KB of markup",
     (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
@@ -426,7 +426,7 @@ for (const [what, arrange, reason] of TOLD) {
     expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
     expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
     expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
-    expect(ours(at)[0]).toEndWith(`No run: ${reason}: write it again, at the beginning of a comment.\n`);
+    expect(ours(at)[0]).toEndWith(`No run: ${reason}. Write a new comment that begins with \`@mogplex\`.\n`);
   });
 }
 
@@ -635,7 +635,7 @@ test("respond tells a member how to go on when another user wrote the text of a 
   const called = await respond(at, text);
   expect(called.code).toBe(0);
   expect(runsOf(at)).toEqual([]);
-  expect(ours(at)[0]).toContain("write a comment `@mogplex <task>` to start a run");
+  expect(ours(at)[0]).toContain("Write a comment `@mogplex <task>` to start a run");
   expect(gitlab.reactions).toEqual(["issues/8 x"]);
   expect((await respond(at, text)).stdout).toBe("no run: it was answered\n");
 });
@@ -674,7 +674,7 @@ test("respond does not count an imported text as written by the member who impor
   const { gitlab } = at;
   const note = gitlab.say("merge_requests/7", "kim", "@mogplex go");
   Object.assign(note, { imported: true });
-  expect((await respond(at, payload(note))).stdout).toBe("no run: a program wrote the comment\n");
+  expect((await respond(at, payload(note))).stdout).toBe("no run: a bot wrote the comment\n");
   gitlab.threads.set("issues/8", { ...gitlab.threads.get("issues/8"), imported: true });
   gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
   const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
@@ -690,11 +690,12 @@ test("respond stops the run of a thread", async () => {
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is running here\n");
   expect(ours(at)[1]).toContain(
-    "write the task again when it has finished. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "Write the task again when it has finished. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
+  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n", stderr: "" });
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)[2]).toContain(`\n\nRun \`${runsOf(at)[0]?.id}\` was cancelled.\n`);
 });
 
 test("respond starts and stops a run in a thread with more comments than one answer may have", async () => {
@@ -793,7 +794,7 @@ test("respond tells a member who greets the agent where a mention has to be, and
   expect(ours(at)).toEqual([]);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "Hi @mogplex please fix it")));
   expect(ours(at)).toEqual([
-    expect.stringContaining("No run: the mention is not at the beginning of a line: write it"),
+    expect.stringContaining("No run: the mention is not at the beginning of a line. Write a new comment"),
   ]);
   expect(at.gitlab.reactions).toEqual(["1001 x"]);
 });
@@ -883,7 +884,7 @@ test("a poll stops the run that a stop did not find, since its job could not wri
   expect((await respond(at, "", ["--poll"])).stdout).toContain("runs stopped: 1\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
   expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: it was answered\n");
-  expect(ours(at)[1]).toContain(" was stopped: it has finished.");
+  expect(ours(at)[1]).toContain(" was cancelled.");
 });
 
 test("a second job of one mention leaves the note alone once the first one has named its run in it", async () => {
@@ -1110,7 +1111,7 @@ test("a second job of one stop does not write that no run was at work over what 
     return await fetch(url, init);
   };
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[1]).toContain(" was stopped: it has finished.");
+  expect(ours(at)[1]).toContain(" was cancelled.");
 });
 
 test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
@@ -1193,7 +1194,7 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(own.body).toContain(
-    "No run: it has been closed. An earlier attempt may have started its run.",
+    "No run: the merge request has been closed. An earlier attempt may have started its run.",
   );
   expect(own.body).toContain(" none ");
 });
@@ -1369,13 +1370,13 @@ const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: nu
   }, "the user who asked can no longer push to the repository"],
   ["the comment was edited", ({ gitlab }, { id }) => {
     gitlab.notes = gitlab.notes.map((each) => each.id === id ? { ...each, lastEditedAt: gitlab.now() } : each);
-  }, "the comment was changed after it was written"],
+  }, "the comment was edited"],
   ["the comment was deleted", ({ gitlab }, { id }) => {
     gitlab.notes = gitlab.notes.filter((each) => each.id !== id);
   }, "the comment is gone"],
   ["the merge request was closed", ({ gitlab }) => {
     gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
-  }, "it has been closed"],
+  }, "the merge request has been closed"],
   ["the branch was protected", ({ gitlab }) => {
     gitlab.branches.set("feature", { protected: true, default: false });
   }, "the source or target branch has changed, or is protected now"],

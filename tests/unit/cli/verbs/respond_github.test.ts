@@ -109,11 +109,11 @@ const REFUSED:
       github.say(7, "kim", "@mogplex go", {
         user: { id: 999, login: "kim", type: "User" },
       }), "the user who asked cannot push to the repository"],
-    ["a bot", (github) => github.say(7, "renovate[bot]", "@mogplex go"), "a program wrote the comment"],
+    ["a bot", (github) => github.say(7, "renovate[bot]", "@mogplex go"), "a bot wrote the comment"],
     [
       "an app in the name of a member",
       (github) => github.say(7, "kim", "@mogplex go", { performed_via_github_app: {} }),
-      "a program wrote the comment",
+      "a bot wrote the comment",
     ],
     ["a comment of another issue", (github) => github.say(8, "kim", "@mogplex go"), "the comment is gone"],
     ["a fork", (github) => {
@@ -163,7 +163,7 @@ test("respond asks a GitHub server of one's own below /api/v3 and /api/graphql, 
 test("respond tells the author of an edited comment on GitHub to write it again", async () => {
   const at = place();
   const news = commented(at.github.say(7, "kim", "@mogplex go", { lastEditedAt: "2026-01-01T00:00:00Z" }));
-  expect((await respond(at, news)).stdout).toBe("no run: the comment was changed after it was written\n");
+  expect((await respond(at, news)).stdout).toBe("no run: the comment was edited\n");
   expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
 });
 
@@ -218,7 +218,7 @@ test("respond answers a label on GitHub when members alone have written the text
     at.github.events.set(8, [{ event: "labeled", login: "kim", label: "mogplex", created_at }]);
     expect((await respond(at, labelled)).code).toBe(0);
     expect([more, runsOf(at).length]).toEqual([more, count]);
-    if (count === 0) expect(ours(at)[0]).toContain("write a comment `@mogplex <task>`");
+    if (count === 0) expect(ours(at)[0]).toContain("Write a comment `@mogplex <task>`");
   }
 });
 
@@ -242,7 +242,7 @@ test("respond starts nothing on GitHub for a label that an app has set in the na
     { event: "labeled", login: "kim", label: "mogplex", created_at, performed_via_github_app: {} },
   ]);
   const payload = { action: "labeled", issue: { number: 8 }, repository: { id: 5 } };
-  expect((await respond(at, { name: "issues", payload })).stdout).toBe("no run: a program set the label\n");
+  expect((await respond(at, { name: "issues", payload })).stdout).toBe("no run: a bot set the label\n");
   expect(runsOf(at)).toEqual([]);
 });
 
