@@ -199,10 +199,12 @@ interface OpenState extends StatePlace {
 }
 
 /** Undefined without a state file, or without a token to seal it. */
-function openState({ session: { token, notify }, state }: RunJob): OpenState | undefined {
+function openState({ session, state, identity }: RunJob): OpenState | undefined {
+  const { token, notify } = session;
   if (state === undefined || token === undefined) return undefined;
   const seal = stateSeal(token);
-  return { ...state, seal, writer: new StateWriter(state.files, state.path, seal, notify) };
+  const keeps = jobOf(session, { identity }) === null;
+  return { ...state, seal, writer: new StateWriter(state.files, state.path, seal, notify, keeps) };
 }
 
 /**

@@ -10,6 +10,9 @@
  *   `["mogplex-ci/state/2",CONTENT]` without blanks, as `JSON.stringify` makes it. CONTENT is the object of the file without `proof`:
  *   all of its fields in the order of the file, so that a changed, added, removed or moved field changes the message.
  *
+ * Outside CI, while a start has no answer, the file also has `before`: the states that the start is about to replace. `before` is not part of
+ * CONTENT, because each state has its own proof, possibly with another token. If nothing was started, the file becomes what it was.
+ *
  * The proof says nothing about the token, which has 140 bits or more.
  *
  * @module
@@ -96,9 +99,26 @@ export function stateSeal(token: string): StateSeal {
   return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
 }
 
-function stateText({ parting, ...state }: RunState, seal: StateSeal): string {
+/** @param before What the file keeps of earlier starts, newest first. */
+function stateText({ parting, ...state }: RunState, seal: StateSeal, before: readonly UncheckedObject[] = []): string {
   const content = { schema: SCHEMA, ...state, left: parting };
-  return `${JSON.stringify({ ...content, proof: seal(content) }, null, 2)}\n`;
+  return jsonText({ ...content, proof: seal(content), ...(before.length > 0 && { before }) });
+}
+
+function jsonText(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Most characters of earlier states in a file. */
+const MAX_BEFORE = 300_000;
+
+/** The states in a file, newest first, each without the others. States of finished runs, and the oldest ones above the limit, are left out. */
+function statesIn(text: string): UncheckedObject[] {
+  const { before, ...newest } = parseObject(text) ?? {};
+  let length = 0;
+  return [newest, ...Array.isArray(before) ? before.filter(isObject) : []]
+    .filter(({ schema, left }) => schema === SCHEMA && left !== "ended")
+    .filter((state) => (length += JSON.stringify(state).length) <= MAX_BEFORE);
 }
 
 /** Hash of a request in the form that the client sends. @throws {UsageError} if it breaks a rule of the service. */
@@ -195,8 +215,8 @@ function parseContent(value: UncheckedObject): RunState | undefined {
   };
 }
 
-/** Whether nothing is deeper than the request and the job: a forged file may be deeper than the stack allows. */
-function isShallow(value: unknown, levels = 3): boolean {
+/** Whether nothing is deeper than the request and the job of an earlier state: a forged file may be deeper than the stack allows. */
+function isShallow(value: unknown, levels = 5): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
@@ -262,11 +282,19 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   if (!anyJob && !isSameJob(claims.job, job, execution)) return ignoreOther("another job wrote it");
   if (!anyJob && claims.folder !== folder) return ignoreOther("it was written in another directory");
   if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignoreOther("it is older than 31 days");
-  const { proof, ...sealed } = value;
+  const { proof, before, ...sealed } = value;
   return {
     claims,
-    proven: (seal) =>
-      proof === seal(sealed) ? claims : ignore("it was not written by a job with this token, or was changed since"),
+    proven(seal) {
+      if (proof === seal(sealed)) return claims;
+      // The process died before the answer to a start with another token, so an earlier run of the folder may still be running.
+      const [earlier, ...others] = Array.isArray(before) ? before.filter(isObject) : [];
+      if (earlier !== undefined) {
+        const earlierFiles = { ...files, readFile: () => jsonText({ ...earlier, before: others }) };
+        return readState(earlierFiles, path, options)?.proven(seal);
+      }
+      return ignore("it was not written by a job with this token, or was changed since");
+    },
   };
 }
 
@@ -297,25 +325,48 @@ export class StateWriter {
   readonly #path: string;
   readonly #seal: StateSeal;
   readonly #notify: OnNotice;
+  /** Whether the file of an earlier command stays until a start has an answer. */
+  #keeps: boolean;
+  /** The states in that file, newest first. */
+  #before: UncheckedObject[] = [];
   #state: RunState | undefined;
   #broken = false;
 
-  /** @param notify Called once if the file can no longer be written. */
-  constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice) {
+  /**
+   * @param notify Called once if the file can no longer be written.
+   * @param keeps Whether the file of an earlier command stays until a run is known: outside CI, only that file finds its run.
+   */
+  constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice, keeps = false) {
     this.#files = files;
     this.#path = path;
     this.#seal = seal;
     this.#notify = notify;
+    this.#keeps = keeps;
   }
 
   /**
-   * Proves that the file can be written, and removes the file of an earlier job.
+   * Proves that the file can be written. Removes the file of an earlier job, unless it is kept.
    * @throws {UsageError} if it cannot be written.
    */
   clear(): void {
+    this.#keep();
+    const isKept = this.#before.length > 0;
     // Write first: that refuses a symbolic link, which a removal would follow.
-    this.#attempt(() => this.#files.writeFile(this.#path, ""));
-    this.#attempt(() => this.#files.removeFile(this.#path));
+    this.#attempt(() => this.#files.writeFile(this.#path, isKept ? this.#earlierText() : ""));
+    if (!isKept) this.#attempt(() => this.#files.removeFile(this.#path));
+  }
+
+  #keep(): void {
+    if (!this.#keeps || this.#before.length > 0) return;
+    this.#attempt(() => {
+      this.#before = statesIn(this.#files.readFile(this.#path, MAX_BYTES, "refuse", "replace") ?? "");
+    });
+  }
+
+  /** The file as it was before the start. */
+  #earlierText(): string {
+    const [newest, ...before] = this.#before;
+    return jsonText({ ...newest, ...(before.length > 0 && { before }) });
   }
 
   /**
@@ -325,6 +376,8 @@ export class StateWriter {
   begin(beginning: StateBeginning): void {
     const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, result, job, runId } =
       beginning;
+    if (runId === null) this.#keep();
+    else this.#forget();
     try {
       this.#attempt(() => {
         this.#state = {
@@ -362,13 +415,18 @@ export class StateWriter {
   update(change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting">>): void {
     const { runId } = change;
     if (this.#state === undefined) return;
+    if (runId) this.#forget();
+    const { phase } = this.#state;
     const before = JSON.stringify(this.#state);
     Object.assign(this.#state, change, runId ? { phase: "started", request: null } : {});
     this.#state.status = word(this.#state.status);
     this.#state.lastEventId = word(this.#state.lastEventId);
     if (JSON.stringify(this.#state) === before || this.#broken) return;
     try {
-      this.#write(this.#state);
+      // Nothing was started, so nothing has replaced what an earlier command left.
+      if (change.parting === "ended" && phase === "starting" && this.#before.length > 0) {
+        this.#files.writeFile(this.#path, this.#earlierText());
+      } else this.#write(this.#state);
     } catch {
       this.#broken = true;
       this.#notify({
@@ -388,7 +446,13 @@ export class StateWriter {
     }
   }
 
+  /** From now on the file is about another run. */
+  #forget(): void {
+    this.#keeps = false;
+    this.#before = [];
+  }
+
   #write(state: RunState): void {
-    this.#files.writeFile(this.#path, stateText(state, this.#seal));
+    this.#files.writeFile(this.#path, stateText(state, this.#seal, this.#before));
   }
 }

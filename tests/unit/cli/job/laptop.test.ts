@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import type { FakeIo } from "../fake_io.ts";
 import { stateSeal } from "../../../../lib/run/state.ts";
-import { REPO, TOKEN, world } from "../world.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", "acme/api"];
 
@@ -77,6 +78,94 @@ test("a state file without a valid proof is no run of this folder, whatever it s
   const forged = { ...files, "mogplex-ci/run.json": JSON.stringify({ ...state, proof: "0".repeat(64) }) };
   const { stderr } = await cli([...RUN, "--timeout", "30s"], { files: forged });
   expect({ runs: runs(), attached: stderr.includes("attaching") }).toEqual({ runs: 2, attached: false });
+});
+
+test("a start that the service refuses leaves the state of the folder, and the same command then attaches to its run", async () => {
+  for (
+    const [wrongToken, repo, refusal] of [
+      [`${TOKEN}x`, REPO, 64],
+      [READ_ONLY_TOKEN, REPO, 65],
+      [READ_ONLY_TOKEN, "acme/api", 65],
+    ] as const
+  ) {
+    const { cli, emulator } = world("");
+    const args = ["run", "--follow", "Fix the flaky tests", "--repo", repo, "--timeout", "30s"];
+    const { io: { files } } = await cli(args);
+    const refused = await cli(args, { files: left(files), env: { MOGPLEX_API_KEY: wrongToken } });
+    expect([refused.code, refused.io.files.get("mogplex-ci/run.json")]).toEqual([
+      refusal,
+      files.get("mogplex-ci/run.json"),
+    ]);
+    const again = await cli(args, { files: left(refused.io.files) });
+    expect([again.code, emulator.world.store.runs.size]).toEqual([124, 1]);
+    expect(again.stderr).toContain("with the same request: attaching to it (--new starts another run)");
+  }
+});
+
+test("a start with a wrong token that is killed before its answer leaves the run of the folder, however often", async () => {
+  const { cli, emulator } = world("");
+  const args = [...RUN, "--timeout", "30s"];
+  let files = left((await cli(args)).io.files);
+  for (let kill = 1; kill <= 3; kill++) {
+    // As after kill -9 before the answer: the newest start has the others in its file.
+    let killed: Record<string, string> = {};
+    const textOf = (from: Record<string, string>) => from["mogplex-ci/run.json"] ?? "";
+    const before = (io: FakeIo) => {
+      const { writeFile } = io;
+      io.writeFile = (path, text) => {
+        writeFile(path, text);
+        if (path.endsWith("run.json") && text.length > textOf(killed).length) killed = left(io.files);
+      };
+    };
+    const wrong = { MOGPLEX_API_KEY: `${TOKEN}x` };
+    await cli([...RUN.slice(0, -1), REPO, "--timeout", "30s"], { files, env: wrong, before });
+    files = killed;
+    const state = JSON.parse(textOf(files));
+    expect([state.phase, state.left, state.before.length]).toEqual(["starting", "following", kill]);
+  }
+  const again = await cli(args, { files });
+  expect([again.code, emulator.world.store.runs.size]).toEqual([124, 1]);
+  expect(again.stderr).toContain("with the same request: attaching to it (--new starts another run)");
+});
+
+test("a start whose answer was lost is found after a wrong token, also when an earlier run of the folder has ended", async () => {
+  const { cli, emulator, clock } = world("");
+  const args = ["run", "--follow", "Fix the flaky tests", "--repo", REPO, "--timeout", "30s"];
+  const files = left((await cli(args)).io.files);
+  for (const run of emulator.world.store.runs.values()) run.status = "failed";
+  // As after kill -9: the second run has begun, and its answer was not read.
+  let killed: Record<string, string> = {};
+  await cli(args, {
+    files,
+    before(io) {
+      const { writeFile } = io;
+      io.writeFile = (path, text) => {
+        writeFile(path, text);
+        if (path === "mogplex-ci/run.json" && text.includes('"starting"')) killed = left(io.files);
+      };
+    },
+  });
+  expect([JSON.parse(killed["mogplex-ci/run.json"] ?? "").phase, emulator.world.store.runs.size]).toEqual([
+    "starting",
+    2,
+  ]);
+  clock.advance(60_000);
+  const refused = await cli(args, { files: killed, env: { MOGPLEX_API_KEY: `${TOKEN}x` } });
+  expect(refused.code).toBe(64);
+  const again = await cli(args, { files: left(refused.io.files) });
+  expect([again.code, emulator.world.store.runs.size]).toEqual([124, 2]);
+  expect(again.stderr).toContain("an earlier start in this folder has no answer yet");
+});
+
+const OTHER_TOKEN = "mog_aliceReadWriteToken0000000000002";
+
+test("a start with another token that the service accepts replaces the state of the folder", async () => {
+  const { cli, emulator } = world("");
+  const args = [...RUN, "--timeout", "30s"];
+  const first = await cli(args);
+  const second = await cli(args, { files: left(first.io.files), env: { MOGPLEX_API_KEY: OTHER_TOKEN } });
+  const state = JSON.parse(second.io.files.get("mogplex-ci/run.json") ?? "");
+  expect([[...emulator.world.store.runs.keys()].indexOf(state.runId), "before" in state]).toEqual([1, false]);
 });
 
 test("in CI the state in the folder does not count: the key finds the run", async () => {
