@@ -173,7 +173,7 @@ function readRecord(text: string): HistoryRecord | string {
   if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
-  if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is not known';
+  if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is unknown';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';

@@ -2,11 +2,12 @@
  * Answers an event, or in a poll everything new: a mention becomes a run with a living note, or a stop, or a reason for neither.
  * @module
  */
-import { ApiError, MogplexError, NotFoundError } from "../errors.ts";
+import { ApiError, MogplexError } from "../errors.ts";
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import { cancelWith } from "../run/cancel.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
+import { ifFound } from "../service/errors.ts";
 import { formatCount } from "../text/duration.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { own } from "../text/safe_line.ts";
@@ -138,13 +139,8 @@ function openDecider(job: Responding): { decider: Decider; session: Session } {
     isOfPipeline: (note) => isOfPipeline(job, note),
     runs: {
       async branchOf(runId) {
-        try {
-          const { status, branch } = await session.client.getRun(runId, call);
-          return isTerminal(status) ? null : branch.working;
-        } catch (error) {
-          if (error instanceof NotFoundError) return null;
-          throw error;
-        }
+        const run = await ifFound(session.client.getRun(runId, call));
+        return run === undefined || isTerminal(run.status) ? null : run.branch.working;
       },
     },
   });

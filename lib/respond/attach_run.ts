@@ -2,8 +2,8 @@
  * A retried job follows the run that its first attempt started: the note of the mention names it.
  * @module
  */
-import { NotFoundError } from "../errors.ts";
 import { isTerminal } from "../service/contract.ts";
+import { ifFound } from "../service/errors.ts";
 import { planOf } from "./ask_note.ts";
 import type { Attach, Decider } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
@@ -18,11 +18,8 @@ export async function attachRun(
 ): Promise<number | null> {
   const { platform, io: { env } } = job;
   const { session, call } = job.openService();
-  const run = await session.client.getRun(runId, call).catch((error) => {
-    if (error instanceof NotFoundError) return null;
-    throw error;
-  });
-  if (run === null) return null;
+  const run = await ifFound(session.client.getRun(runId, call));
+  if (run === undefined) return null;
   const { job: jobPage, pipeline } = platform.links(env);
   const task = await decider.taskOf(thread, mark);
   const note = planOf(job, { thread }, {

@@ -2,9 +2,10 @@
  * Starts a run and follows it to its end in one call: for scripts, and with state file and signals for the command line.
  * @module
  */
-import { ConflictError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
+import { ConflictError, MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
+import { ifFound } from "../service/errors.ts";
 import { foldName, givenName } from "../service/repository.ts";
 import { retryTask } from "../result/task.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
@@ -455,10 +456,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, notify } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
-    const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    });
+    const run = await ifFound(client.getRun(runId, { deadline, signal }));
     if (run === undefined) {
       notify({
         kind: "text",

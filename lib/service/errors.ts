@@ -241,6 +241,14 @@ export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): 
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
+/** Undefined if the service does not find what was requested, or does not show it to this token. @throws every other error of the answer. */
+export function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error) => {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  });
+}
+
 /** Whether the service, or a proxy in front of it, lacks the route: a 404 or 405 that does not come from the API. */
 export function isMissingRoute(error: unknown): boolean {
   if (!(error instanceof UnavailableError) || error.code !== null) return false;

@@ -3,7 +3,7 @@
  * the page of a run.
  * @module
  */
-import { NotFoundError, UsageError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
 import {
@@ -20,6 +20,7 @@ import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/r
 import type { Session } from "../../run/session.ts";
 import { readState, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
+import { ifFound } from "../../service/errors.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
@@ -78,18 +79,14 @@ async function rememberedRun(
     return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
   }
   memory.workedBefore = true;
-  try {
-    const run = await client.getRun(runId, call);
-    const end = endOfRun(run.status);
-    if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
-    const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-    // The end of a run that was being cancelled is no news.
-    const isUnseen = state.parting === "following" || state.parting === "detached";
-    return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
-  }
+  const run = await ifFound(client.getRun(runId, call));
+  if (run === undefined) return undefined;
+  const end = endOfRun(run.status);
+  if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
+  const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
+  // The end of a run that was being cancelled is no news.
+  const isUnseen = state.parting === "following" || state.parting === "detached";
+  return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
 }
 
 /** Most folders to try: one for each run that is going. */

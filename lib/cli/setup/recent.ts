@@ -2,9 +2,9 @@
  * `runs recent`: prints the runs that this machine started, newest first. It asks the service about runs without a known end.
  * @module
  */
-import type { CallOptions, ServiceClient } from "../../service/client.ts";
 import { isUuid } from "../../service/contract.ts";
-import { MogplexError, NotFoundError } from "../../errors.ts";
+import { ifFound } from "../../service/errors.ts";
+import { MogplexError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
 import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts";
@@ -96,7 +96,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     const { session: { client } } = openOneShot(context);
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
     for (const run of open) {
-      const status = await statusOf(client, run.runId, call);
+      const status = (await ifFound(client.getRun(run.runId, call)))?.status;
       const end = status === undefined ? undefined : endOfRun(status);
       if (end === undefined || end === "awaiting_input") {
         run.status = status ?? UNKNOWN;
@@ -109,16 +109,6 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;
     writer.note(writer.untrusted(`states may be out of date: ${error.message}`));
-  }
-}
-
-/** Undefined if this token cannot find the run. */
-async function statusOf(client: Pick<ServiceClient, "getRun">, runId: string, call: CallOptions) {
-  try {
-    return (await client.getRun(runId, call)).status;
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
   }
 }
 

@@ -187,6 +187,11 @@ const KEEP = `      - if: always() && !env.ACT
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
+const CLEAN_STEP = `      - if: always()
+        run: ${CLEAN}
+        env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
+`;
+
 /** GitHub and its relatives. */
 function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
@@ -219,10 +224,7 @@ jobs:
       - run: ${CHECK}
       - run: exec ${run(repo)}
         env: { MOGPLEX_API_KEY: ${SECRET} }
-      - if: always()
-        run: ${CLEAN}
-        env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
-${keep}`,
+${CLEAN_STEP}${keep}`,
     respond: (schedule) => ({
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
@@ -267,10 +269,7 @@ ${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, a
         ${env}
       - run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
         ${env}
-      - if: always()
-        run: ${CLEAN}
-        env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
-${keep}`;
+${CLEAN_STEP}${keep}`;
       },
     }),
   };
@@ -287,6 +286,17 @@ const circleJob = (name: string, steps: string) =>
 ${steps}`;
 const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
 const ATTACH = "      - attach_workspace: { at: . }\n";
+
+const GITLAB_AFTER = `  after_script:
+    - ${CLEAN}
+  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+`;
+const GITLAB_ARTIFACTS = `  artifacts:
+    when: always
+    access: developer
+    paths: [mogplex-ci/]
+    exclude: [mogplex-ci/run.json]
+`;
 
 /** In the order in which the repository is checked for them. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
@@ -311,16 +321,8 @@ ${stage}  image: ${IMAGE}
   script:
     - ${CHECK}
     - ${run(repo)} 2>&1 || exit $?
-  after_script:
-    - ${CLEAN}
-  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
-  resource_group: mogplex
-  artifacts:
-    when: always
-    access: developer
-    paths: [mogplex-ci/]
-    exclude: [mogplex-ci/run.json]
-    reports:
+${GITLAB_AFTER}  resource_group: mogplex
+${GITLAB_ARTIFACTS}    reports:
       dotenv: mogplex-ci/outputs.env
       junit: mogplex-ci/junit.xml
       annotations: mogplex-ci/annotations.json
@@ -361,15 +363,7 @@ ${
   script:
     - ${CHECK}
     - ${TOOL} respond${LOOK_BACK[schedule]}${repo} 2>&1 || exit $?
-  after_script:
-    - ${CLEAN}
-  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
-  artifacts:
-    when: always
-    access: developer
-    paths: [mogplex-ci/]
-    exclude: [mogplex-ci/run.json]
-`,
+${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
     }),
   },
   github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
