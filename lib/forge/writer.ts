@@ -15,6 +15,7 @@ import { postComment } from "./note.ts";
 import { isGone } from "./threads.ts";
 import type {
   ForgeWrites,
+  LandedQuestion,
   MergeOrder,
   MergeOutcome,
   MergeProgress,
@@ -79,6 +80,14 @@ export class PullRequestWriter {
   /** Reads what happened to a merge. @param handle Of a pending one; null without one. */
   async progress(handle: string | null): Promise<MergeProgress> {
     return await this.#forge.writes.progress(this.#for("merge"), this.address, handle);
+  }
+
+  /** See {@linkcode ForgeWrites.landed}. */
+  async landed(question: Omit<LandedQuestion, "address">): Promise<string | null | undefined> {
+    const { writes } = this.#forge;
+    if (writes.landed === undefined) return null;
+    const message = commitMessage(question.title, question.body);
+    return await writes.landed(this.#client, { ...question, ...message, address: this.address });
   }
 
   async leaveQueue(): Promise<boolean> {

@@ -37,6 +37,21 @@ export type MergeOutcome =
   /** `reason`: the forge's words, harmless, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
+/** What a merge of ours would have left on the target. */
+export interface LandedQuestion {
+  readonly address: PullRequestAddress;
+  /** The newest commit of the target before the merge was sent, and now. */
+  readonly since: string;
+  readonly until: string;
+  /** As in the order. */
+  readonly commit: string;
+  readonly method: MergeMethod;
+  readonly title: string;
+  readonly body: string;
+  /** Commits of other merges. */
+  readonly others: readonly string[];
+}
+
 export type MergeProgress =
   | MergeOutcome
   /** Open, and neither pending nor in a queue: it was never sent, failed, or was removed. */
@@ -92,6 +107,11 @@ export interface ForgeWrites {
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
   /** Reads what happened to a merge; sends nothing that changes something. @param handle Null without one. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
+  /**
+   * Looks for a merge of ours on the target, although the pull request is open. Absent where a merge is carried out as a whole or not at all.
+   * @returns Its commit; null if it is not there; undefined if the forge does not show that.
+   */
+  landed?(client: ForgeClient, question: LandedQuestion): Promise<string | null | undefined>;
   /** Takes it out of the queue or train. @returns False if it was not in one. */
   leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
   /** Brings the branch up to date with its target. */

@@ -21,6 +21,8 @@ export interface MergeMemory {
   readonly head: string;
   /** Name of the target branch. */
   readonly base: string;
+  /** Its newest commit before the merge; null when it was not shown. */
+  readonly baseCommit: string | null;
   readonly method: MergeMethod;
   readonly by: Person;
   readonly exceptions: readonly MergeException[];
@@ -77,9 +79,10 @@ export function applyMerge(item: MergeItem, record: MergeRecord): string | undef
     if (merge !== null && (OPEN_MERGES.includes(merge.state) || isMerged(merge))) {
       return `an earlier merge is ${merge.state}`;
     }
-    const { url, repositoryId, head, base, method, by, exceptions = [], targetChecks, at, deleteBranch } = record;
+    const { url, repositoryId, head, base, baseCommit = null, method, by } = record;
+    const { exceptions = [], targetChecks, at, deleteBranch } = record;
     item.merge = {
-      ...{ url, repositoryId, head, base, method, by, exceptions, targetChecks, at },
+      ...{ url, repositoryId, head, base, baseCommit, method, by, exceptions, targetChecks, at },
       ...{ state: "open", stateAt: at, commit: null, handle: null, reason: null, target: null, targetSeq: 0 },
       branch: deleteBranch === true ? "delete" : null,
     };

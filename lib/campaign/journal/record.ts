@@ -305,6 +305,8 @@ const RECORDS = {
     head: commit,
     /** Name of the target branch. */
     base: visible(MAX_BRANCH, 1),
+    /** The newest commit of the target. Absent when it is not shown. */
+    baseCommit: orAbsent(commit),
     method: oneOf(...MERGE_METHODS),
     by: person,
     /** Absent for none. */

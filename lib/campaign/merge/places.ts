@@ -29,6 +29,7 @@ export type MergePlace = Pick<
   | "checks"
   | "merge"
   | "progress"
+  | "landed"
   | "leaveQueue"
   | "update"
   | "deleteBranch"

@@ -394,12 +394,12 @@ class Round {
         return await this.#judgeWaiting(examined, merge);
       }
       default:
-        return await this.#notMerged(item, url, merge, "reason" in progress ? progress.reason : "its head has moved");
+        return await this.#notMerged(examined, merge, "reason" in progress ? progress.reason : "its head has moved");
     }
   }
 
   /** A merge that was asked for, and neither is merged nor waits: the forge has dropped it, or never got it. */
-  async #notMerged(item: ItemMemory, url: string, merge: MergeMemory, reason: string): Promise<void> {
+  async #notMerged({ item, url, place, reading }: Examined, merge: MergeMemory, reason: string): Promise<void> {
     if (merge.state !== "open") {
       this.#isRefused = true;
       return await this.#end(item, url, "out", this.#work.clean(reason));
@@ -407,7 +407,33 @@ class Round {
     if (this.#nowMs - Date.parse(merge.at) < UNANSWERED_MS) {
       return this.#add(item, url, "unread", "its merge has no answer yet");
     }
+    const { baseCommit: until, base } = reading;
+    const { baseCommit: since } = merge;
+    if (since !== null && until !== null && since !== until) {
+      const { head: commit, method } = merge;
+      const others = [...this.#memory.items.values()].flatMap(({ merge: other }) => other?.commit ?? []);
+      const landed = await place.landed({ since, until, commit, method, ...this.#messageOf(item), others });
+      const target = JSON.stringify(base);
+      if (landed === undefined) {
+        this.#isRefused = true;
+        const why = `its merge had no answer, and ${target} has changed since: look whether it contains the merge`;
+        return await this.#end(item, url, "out", this.#work.clean(why));
+      }
+      if (landed !== null) {
+        const why = `${target} contains its merge, although the forge shows it as open`;
+        return await this.#end(item, url, "merged", this.#work.clean(why), landed);
+      }
+    }
     await this.#end(item, url, "unanswered", "its merge had no answer, and was not carried out");
+  }
+
+  /** Title and body of the commit of a merge. */
+  #messageOf({ item }: ItemMemory): { title: string; body: string } {
+    const { lock } = this.#memory;
+    return {
+      title: titleOf(lock, item),
+      body: `Campaign ${lock.campaign}${lock.round === "" ? "" : `, round ${lock.round}`}`,
+    };
   }
 
   /** A merge that waits at the forge stays there only as long as it may be merged. */
@@ -652,9 +678,10 @@ class Round {
   #intentOf({ item, url, reading, judgement, targetChecks }: Mergeable): RecordBody {
     const { by, deleteBranch } = this.#orders;
     const { head, method, exceptions } = judgement;
-    const { base, repositoryId } = reading;
+    const { base, baseCommit, repositoryId } = reading;
     return {
       ...{ type: "merge-intent", item: item.item.id, url, repositoryId, head, base, method, by, targetChecks },
+      ...(baseCommit !== null && { baseCommit }),
       ...(exceptions.length > 0 && { exceptions }),
       ...(deleteBranch && { deleteBranch }),
     };
@@ -677,13 +704,11 @@ class Round {
       if (reason !== null) {
         return await this.#end(item, url, "withdrawn", this.#work.clean(`changed since it was checked: ${reason}`));
       }
-      const { lock } = this.#memory;
       const answer = await this.#askOrWithdraw(entry, async () =>
         await place.merge({
           commit: merge.head,
           method: merge.method,
-          title: titleOf(lock, item.item),
-          body: `Campaign ${lock.campaign}${lock.round === "" ? "" : `, round ${lock.round}`}`,
+          ...this.#messageOf(item),
           hasQueue: (examined as Examined).reading.facts.hasQueue,
         }), true);
       if (answer === undefined) return;

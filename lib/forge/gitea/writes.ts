@@ -10,7 +10,15 @@ import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
 import { orNull } from "../threads.ts";
-import type { ForgeWrites, MergeOrder, MergeOutcome, MergeProgress, PullRequestMarks, Refused } from "../writes.ts";
+import type {
+  ForgeWrites,
+  LandedQuestion,
+  MergeOrder,
+  MergeOutcome,
+  MergeProgress,
+  PullRequestMarks,
+  Refused,
+} from "../writes.ts";
 import { listOf } from "./comments.ts";
 import { wholeList } from "../pages.ts";
 
@@ -28,6 +36,16 @@ const pullSchema = z.lazy(() =>
   })
 );
 const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), commit: z.object({ id: z.string() }) }));
+const comparisonSchema = z.lazy(() =>
+  z.object({
+    total_commits: z.int(),
+    commits: z.nullish(z.array(z.object({
+      sha: z.string(),
+      commit: z.object({ message: z.string() }),
+      parents: z.nullish(z.array(z.object({ sha: z.string() }))),
+    }))),
+  })
+);
 const labelSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
 
 function pathOf({ repository, number }: PullRequestAddress, part = ""): string {
@@ -96,6 +114,29 @@ async function progress(client: ForgeClient, address: PullRequestAddress): Promi
   const { merged, state, merge_commit_sha: commit } = await read(client, address);
   if (merged) return { kind: "merged", commit: commit ?? null };
   return { kind: "out", reason: state === "open" ? "it is open" : "it was closed without being merged" };
+}
+
+/**
+ * Gitea pushes a merge to the target first, and then marks the pull request. If the connection ends in between, it does only the first; each further
+ * merge has the answer 500. Source: Gitea 1.24.6, services/pull/merge.go, `Merge`; the lab has seen it.
+ */
+async function landed(
+  client: ForgeClient,
+  { address: { repository, url }, since, until, commit, method, title, body, others }: LandedQuestion,
+): Promise<string | null | undefined> {
+  const what = `read what the target of ${url} contains`;
+  const comparison = await client.getShown(what, `/repos/${repository}/compare/${since}...${until}`, comparisonSchema);
+  const commits = comparison?.commits ?? [];
+  if (comparison === undefined || comparison.total_commits > commits.length) return undefined;
+  if (commits.length === 0) return null;
+  // A rebase leaves nothing by which it can be told from another one.
+  if (method === "rebase") return undefined;
+  const match = commits.filter(({ sha }) => !others.includes(sha)).find(({ parents, commit: { message } }) =>
+    method === "merge"
+      ? (parents ?? []).some(({ sha }) => sha === commit)
+      : message.startsWith(`${title}\n`) && message.includes(body)
+  );
+  return match?.sha ?? null;
 }
 
 /** Gitea cannot pin it: the head is read right before. */
@@ -218,6 +259,7 @@ export const GITEA_WRITES: ForgeWrites = {
   },
   merge,
   progress,
+  landed,
   leaveQueue: () => Promise.resolve(false),
   update,
   requestReview,

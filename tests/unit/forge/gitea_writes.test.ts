@@ -51,6 +51,30 @@ test.each<[Prepared, MergeOutcome]>([
 
 const GONE: Prepared = [404, { message: "The target couldn't be found." }];
 
+const QUESTION = { since: "1".repeat(40), until: "2".repeat(40), others: ["9".repeat(40)] };
+const compared = (...commits: unknown[]): Prepared => [200, { total_commits: commits.length, commits }];
+const row = (message: string, more: Record<string, unknown> = {}) => ({
+  ...{ sha: SHA, commit: { message }, parents: [{ sha: QUESTION.since }] },
+  ...more,
+});
+const OURS = "Replace moment\n\nBy a campaign.\n\nCo-authored-by: agent <agent@example.com>\n";
+
+test.each<[string, "merge" | "squash" | "rebase", Prepared, string | null | undefined]>([
+  ["a squash with our title and body", "squash", compared(row("Other\n"), row(OURS)), SHA],
+  ["only commits with other words", "squash", compared(row("Replace moment\n\nBy kim.\n")), null],
+  ["only a squash of another item", "squash", compared(row(OURS, { sha: QUESTION.others[0] })), null],
+  ["a merge of the commit", "merge", compared(row("Any", { parents: [{ sha: OTHER }, { sha: COMMIT }] })), SHA],
+  ["no merge of the commit", "merge", compared(row(OURS)), null],
+  ["nothing", "rebase", compared(), null],
+  ["something, of which a rebase may be a part", "rebase", compared(row("Any")), undefined],
+  ["more than is listed", "squash", [200, { total_commits: 2, commits: [row(OURS)] }], undefined],
+  ["what is hidden", "squash", [404, {}], undefined],
+])("PullRequestWriter.landed() finds on a target of Gitea %s", async (_name, method, answer, commit) => {
+  const { writer, sent } = writesWorld("gitea", [answer]);
+  expect(await writer.landed({ ...ORDER, ...QUESTION, method })).toBe(commit as string);
+  expect(requests(sent)).toEqual([`GET /api/v1/repos/acme/web/compare/${QUESTION.since}...${QUESTION.until}`]);
+});
+
 test.each<[string, Prepared, string]>([
   ["a closed one", pull({ state: "closed" }), "it was closed without being merged"],
   ["one that somebody else has merged", pull({ merged: true, merge_commit_sha: SHA }), "somebody else has merged it"],

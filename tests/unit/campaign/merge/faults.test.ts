@@ -76,6 +76,35 @@ test("mergeCampaign() reads a lost answer back, and sends no second request, eve
   expect([forge.calls.slice(at).filter((call) => call.startsWith("merge ")), forge.of(1).merges]).toEqual([[], 1]);
 });
 
+test.each<[string, string | null | undefined, string | null, string[], number]>([
+  ["its target contains the merge", commit(901), commit(801), [
+    "merged",
+    '"main" contains its merge, although the forge shows it as open',
+  ], 1],
+  ["its target has other commits", null, commit(801), ["merged", "merged"], 2],
+  ["its target is as it was", commit(901), null, ["merged", "merged"], 2],
+  ["it is not shown what its target contains", undefined, commit(801), [
+    "out",
+    'its merge had no answer, and "main" has changed since: look whether it contains the merge',
+  ], 1],
+])(
+  "mergeCampaign() looks at the target of a lost merge that the forge shows as open, when %s",
+  async (_, landed, base, end, sent) => {
+    const world = await mergeWorld(1);
+    const pull = world.forge.of(1);
+    world.forge.before = (call) => call.startsWith("merge ") ? "fail" : undefined;
+    await world.merge();
+    world.forge.before = () => undefined;
+    pull.landed = landed;
+    if (base !== null) pull.reading.baseCommit = base;
+    await world.clock.sleep(2 * MINUTE);
+    const { lines, exitCode } = await world.merge();
+    expect([lines[0]?.word as string, lines[0]?.reason]).toEqual(end);
+    expect(exitCode).toBe(end[0] === "out" ? 1 : 0);
+    expect(world.forge.calls.filter((call) => call.startsWith("merge ")).length).toBe(sent);
+  },
+);
+
 class Death extends Error {}
 
 /** Steps that change a disk. */

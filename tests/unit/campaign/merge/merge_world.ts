@@ -53,6 +53,8 @@ export interface FakePull {
   branch: "there" | "deleted";
   /** How often it was merged. */
   merges: number;
+  /** Our merge on the target, although it is open; undefined: not shown. */
+  landed: string | null | undefined;
   /** Takes the place of the next answers to a merge. */
   answers: MergeOutcome[];
 }
@@ -101,6 +103,7 @@ export function aPull(number: number): FakePull {
       waits: null,
       out: null,
       branch: "there",
+      landed: null,
       merges: 0,
       answers: [],
     },
@@ -182,6 +185,7 @@ export function fakeForge(count: number): FakeForge {
           if (waits === "pending" || waits === "foreign") return { kind: waits, handle: "h1" };
           return { kind: "out", reason: pull.out ?? "it is in no queue" };
         }),
+      landed: () => call("landed", () => pull.landed),
       leaveQueue: () =>
         call("leaveQueue", () => {
           const was = pull.waits === "queued";
