@@ -22,9 +22,9 @@ export const BY_HAND: readonly ByHand[] = [
   {
     system: "GitLab Runner, shell executor as root",
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
-    tried: "components and plain job: ends, cancel, force cancel, script limit, retry, runner stopped",
-    found: "one cancel 2 to 6 s after the click, all reports uploaded; a stopped runner ends its jobs with " +
-      "`runner_interrupted` from 19.1 on, and with `unknown_failure` where the server is older",
+    tried: "the components and plain-job.yml: end, cancel, forced cancel, script limit, retry, stopped runner",
+    found:
+      "one cancel 2 to 6 s after the click, and all reports are uploaded. A stopped runner ends its jobs with `runner_interrupted` from 19.1, and with `unknown_failure` on older servers",
     date: DATE,
   },
   {
@@ -32,27 +32,24 @@ export const BY_HAND: readonly ByHand[] = [
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
     tried: "the same, as the Linux packages install the runner",
     found:
-      "a cancel kills `su` and the outer shell alone; the run is cancelled after 5 to 8 s in the components, and in waves of a " +
-      "campaign. The job of init, plain-job.yml and comment-trigger.yml cancelled nothing then: the program looks for its shell " +
-      "since, which was tried in the lab alone",
+      "a cancel kills only `su` and the outer shell. The components, and waves of a campaign, cancel the run after 5 to 8 s. The job of init, plain-job.yml and comment-trigger.yml did not cancel it; since then the program watches its shell, which was tested only in the lab",
     date: DATE,
   },
   {
     system: "GitLab Runner, docker executor",
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
-    tried: "the same, on Docker 20.10 with images that have bash, busybox, tini, a user that is not root",
+    tried: "the same, on Docker 20.10 with images with bash, busybox, tini, or a user other than root",
     found:
-      "SIGTERM reaches the tool; busybox and dash keep exit codes, bash before 18.11.4 and 19.0.2 only those of `exit`",
+      "SIGTERM reaches the program. busybox and dash keep exit codes; before 18.11.4 and 19.0.2, bash keeps only those of `exit`",
     date: DATE,
   },
   {
     system: "Buildkite, an agent with `start`",
     version: "3.137.0",
     tried:
-      "the recipe and its hook: a cancelled job whose command does not answer; a cancel that the service does not answer",
+      "the recipe and its hook: a cancelled job with a command that hangs; a cancel that the service does not answer",
     found:
-      "the agent kills its whole `bootstrap` after the grace period, no hook runs, and the run continues; a cancel that was " +
-      "not answered is repeated by the hook",
+      "the agent kills its whole `bootstrap` after the grace period, no hook runs, and the run continues. If a cancel was not answered, the hook repeats it",
     date: DATE,
   },
 ];

@@ -42,7 +42,7 @@ export function renderTestedOn(finished: readonly Finished[], date: string): str
   });
   return `# Tested on
 
-Real programs on our real files, against the [local emulator](../lib/emulator/README.md). \`npm run lab -- --write\` runs
+This page lists tests of our files in real programs, against the [local emulator](../lib/emulator/README.md). \`npm run lab -- --write\` runs
 the experiments and writes this page.
 
 ## By the lab
@@ -51,7 +51,7 @@ ${table(HEAD, rows)}
 
 ## By hand
 
-Programs that need a server, which the lab does not have, or that no package registry has.
+These programs need a server, or are not in a package registry, so the lab cannot run them.
 
 ${table(HEAD, BY_HAND.map(({ system, version, tried, found, date: month }) => [system, version, tried, found, month]))}
 `;

@@ -202,23 +202,22 @@ export const BUILDKITE: readonly Experiment[] = [
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
     tried:
-      "the recipe by the real agent's `pipeline upload --dry-run` and `bootstrap`, without a server: success, failure, " +
-      "groups of the log, the hook pre-exit",
+      "the recipe with the real agent's `pipeline upload --dry-run` and `bootstrap`, without a server: success, failure, log groups, the hook pre-exit",
     run: ends,
   },
   {
     name: "buildkite-cancel",
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
-    tried: "the same, and `bootstrap` gets the signal of a cancelled job: no run and no process lives on",
+    tried: "the same, but `bootstrap` gets the signal of a cancelled job: no run or process is left",
     run: cancel,
   },
   {
     name: "buildkite-killed",
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
-    tried: "the same with a command that somebody kills alone: the hook pre-exit cancels the run, told by " +
-      "BUILDKITE_JOB_CANCELLED, which this version does not set and the lab does",
+    tried:
+      "the same, but only the command is killed: the hook pre-exit cancels the run if BUILDKITE_JOB_CANCELLED is set. This version does not set it, so the lab does",
     run: killed,
   },
   {
@@ -226,8 +225,7 @@ export const BUILDKITE: readonly Experiment[] = [
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
     tried:
-      "the same with a command that does not answer, and `bootstrap` is killed with it, as an agent with `start` does: " +
-      "no hook runs, and the command, which the kernel wakes with SIGHUP, cancels its run",
+      "the same, but the command hangs, and `bootstrap` is killed too, as by an agent with `start`: no hook runs, the kernel sends SIGHUP to the command, and the command cancels its run",
     run: frozen,
   },
 ];

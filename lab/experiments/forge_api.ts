@@ -107,15 +107,14 @@ export const FORGE_API: readonly Experiment[] = [
     name: "forge-api-rest",
     system: "GitHub, its API",
     programs: [GITHUB_OPENAPI],
-    tried:
-      "read, not called: the description by which the unit tests check what changes pull requests is the published one",
+    tried: "read, not called: the unit tests of changes to pull requests use the published description",
     run: rest,
   },
   {
     name: "forge-api-graphql",
     system: "GitHub, its API",
     programs: [GITHUB_GRAPHQL],
-    tried: "read, not called: our GraphQL for pull requests and merge queues is valid by the published schema",
+    tried: "read, not called: our GraphQL for pull requests and merge queues matches the published schema",
     run: graphql,
   },
 ];

@@ -318,7 +318,7 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "approvals of the newest commit by others than the author, the requester and the token; what else decides a merge",
+      "approvals of the newest commit by anyone except the author, the requester and the token's user; the other conditions of a merge",
     limitSeconds: 300,
     run: approvals,
   },
@@ -327,7 +327,7 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "the status of `gate`, by the command and by the recipe: it opens, closes after a push, and holds a merge back",
+      "the status of `gate`, set by the command and by the recipe: it opens, closes after a push, and blocks a merge",
     limitSeconds: 300,
     run: gate,
   },

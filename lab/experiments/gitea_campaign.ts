@@ -103,7 +103,7 @@ export const GITEA_CAMPAIGN: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a campaign with a branch there as its home: waves in empty folders, the follow-up of a red check, `campaign merge`",
+      "a campaign with a Gitea branch as its home: waves in empty folders, a follow-up after a red check, `campaign merge`",
     limitSeconds: 240,
     run: campaign,
   },

@@ -277,8 +277,7 @@ export const GITEA_RESPOND: readonly Experiment[] = [
     name: "gitea-respond",
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
-    tried:
-      "a webhook becomes a run by `respond`, whose pull request is a real one; a follow-up on it; it is merged by hand",
+    tried: "`respond` turns a webhook into a run with a real pull request; a follow-up on it; a merge by hand",
     limitSeconds: 240,
     run: respond,
   },

@@ -243,7 +243,7 @@ export const GITEA_RESULT: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a run answers with a file, whose checked value the job hands on; missing, wrong, linked and large files, a deleted branch, a private repository",
+      "a run answers with a file, and the job passes on the checked value; missing, wrong, linked and large files, a deleted branch, a private repository",
     limitSeconds: 300,
     run: byApi,
   },
@@ -251,7 +251,7 @@ export const GITEA_RESULT: readonly Experiment[] = [
     name: "gitea-result-git",
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
-    tried: "the file of a private repository is read by Git over HTTPS, by a job that runs elsewhere",
+    tried: "a job elsewhere reads the file of a private repository by Git over HTTPS",
     limitSeconds: 120,
     run: byGit,
   },

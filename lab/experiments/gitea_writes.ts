@@ -188,7 +188,7 @@ export const GITEA_WRITES: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA],
     tried:
-      "pull requests are merged at the judged commit, updated, labelled and closed; reviews are requested, comments are posted once, branches deleted; refusals and missing rights",
+      "pull requests are merged at the checked commit, updated, labeled and closed; reviews are requested, comments are posted once, branches are deleted; refusals and missing rights",
     limitSeconds: 240,
     run: writes,
   },

@@ -101,14 +101,14 @@ export const GITHUB_ACTION: readonly Experiment[] = [
     name: "act-action-cancel",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.action.yml is cancelled: the post step cancels the run, and no process lives on",
+    tried: "weekly-cleanup.action.yml is cancelled: the post step cancels the run, and no process is left",
     run: cancel,
   },
   {
     name: "actionlint-action",
     system: "GitHub Actions",
     programs: [ACTIONLINT, GIT],
-    tried: "the recipe gives the action inputs that it has, and uses outputs that it sets",
+    tried: "the recipe uses only inputs and outputs that the action has",
     run: actionlint,
   },
 ];

@@ -44,7 +44,7 @@ export const GITHUB_CAMPAIGN: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT],
     tried:
-      "scheduled-campaign.yml is planned by hand, makes waves with the directory of the one before, and switches itself off",
+      "scheduled-campaign.yml is planned by hand, runs each wave with the directory of the previous wave, and turns itself off",
     limitSeconds: 240,
     run: campaign,
   },

@@ -129,7 +129,7 @@ export const GITHUB_RESPOND: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT],
     tried:
-      "the file of `init github --respond` and respond.yml answer a member's comment, label and line, and no other",
+      "the file of `init github --respond` and respond.yml answer a member's comment, label and line comment, and nothing else",
     limitSeconds: 180,
     async run(bench) {
       await ofInit(bench);

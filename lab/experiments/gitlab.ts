@@ -253,8 +253,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, jobs in a script as the runner makes it",
     programs: [BASH],
     tried:
-      "no runner: run component and plain-job.yml in the script of shells/bash.go, rebuilt in both of its forms, by a real bash: " +
-      "exit codes 0, 1, 64, 124",
+      "no runner: the component run and plain-job.yml in a real bash, in both forms of the rebuilt script of shells/bash.go: exit codes 0, 1, 64, 124",
     run: ends,
   },
   {
@@ -262,14 +261,14 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, jobs stopped as the shell executor does as root",
     programs: [BASH],
     tried:
-      "no runner: the same script gets SIGTERM for its process group, then after_script: no run and no process lives on",
+      "no runner: the process group of the same script gets SIGTERM, then after_script runs: no run or process is left",
     run: (bench) => cancelled(bench, false),
   },
   {
     name: "gitlab-su",
     system: "GitLab, jobs stopped as the shell executor does with `--user`",
     programs: [SU, BASH],
-    tried: "no runner: the same below a real `su`, with the command line of the runner",
+    tried: "no runner: the same under a real `su`, with the runner's command line",
     limitSeconds: 120,
     run: (bench) => cancelled(bench, true),
   },
@@ -278,8 +277,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, a campaign with its home in Git",
     programs: [GIT, BASH],
     tried:
-      "no runner: campaign-in-git.yml in the same script, with a real Git repository as home; four waves are killed: " +
-      "no agent is started twice, and all items succeed",
+      "no runner: campaign-in-git.yml in the same script, with a real Git repository as home. Four waves are killed: no agent starts twice, and all items succeed",
     limitSeconds: 240,
     run: campaignInGit,
   },
@@ -287,7 +285,7 @@ export const GITLAB: readonly Experiment[] = [
     name: "gitlab-reasons",
     system: "GitLab, reasons for a retry",
     programs: [CHECK_JSONSCHEMA],
-    tried: "the editor's schema has every word of our `retry: when`, and refuses another one",
+    tried: "the editor's schema accepts every word in our `retry: when`, and refuses an unknown word",
     run: reasons,
   },
   {
@@ -295,8 +293,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab Runner, its source",
     programs: [GITLAB_RUNNER_SOURCE],
     tried:
-      "read, not run: the lines of the script above are those of shells/bash.go; every reason of common/network.go is one " +
-      "that we retry or a verdict",
+      "read, not run: the script above has the same lines as shells/bash.go, and every reason in common/network.go is one that we retry, or a verdict",
     limitSeconds: 300,
     run: (bench) => Promise.resolve(source(bench)),
   },

@@ -76,14 +76,14 @@ export const JENKINS: readonly Experiment[] = [
     name: "jenkins-ends",
     system: "Jenkins",
     programs: [GROOVY, JAVA],
-    tried: "the Jenkinsfile on Groovy with `sh -xe`: success, failure, post, credentials",
+    tried: "the Jenkinsfile in Groovy with `sh -xe`: success, failure, post, credentials",
     run: ends,
   },
   {
     name: "jenkins-abort",
     system: "Jenkins",
     programs: [GROOVY, JAVA],
-    tried: "the Jenkinsfile is aborted by cookie: no run and no process lives on",
+    tried: "the Jenkinsfile is aborted by cookie: no run or process is left",
     run: abort,
   },
 ];

@@ -77,7 +77,7 @@ export const OPENTELEMETRY_EXPERIMENTS: readonly Experiment[] = [{
   name: "opentelemetry",
   system: "OpenTelemetry",
   programs: [OPENTELEMETRY],
-  tried: "the sample of docs/library.md as it is printed, on Node, Deno and Bun: one trace, and its span is sent",
+  tried: "the unchanged sample in docs/library.md on Node, Deno and Bun: one trace, and its span is sent",
   limitSeconds: 180,
   run: traced,
 }];

@@ -69,7 +69,7 @@ export const SHELL_EXPERIMENTS: readonly Experiment[] = [{
   name: "shells",
   system: "Runners with a shell alone",
   programs: [CURL, JQ],
-  tried: `mogplex-run.sh succeeds, fails and is stopped with ${SHELLS.map(({ name }) => name).join(", ")}`,
+  tried: `mogplex-run.sh succeeds, fails and is stopped in ${SHELLS.map(({ name }) => name).join(", ")}`,
   limitSeconds: 240,
   run: shells,
 }];
