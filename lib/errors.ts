@@ -214,7 +214,7 @@ export interface AnswerFacts {
   code: string | null;
   /** Value of the first `x-*-id` header: what the host's support asks for. Null when there was none. */
   requestId: string | null;
-  /** `Retry-After` in milliseconds from the answer on; null when there was none. */
+  /** `Retry-After` in milliseconds, counted from the answer; null when there was none. */
   retryAfterMs: number | null;
   /** The headers of the answer that help to find out who sent it, masked; by names in lower case. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
@@ -248,7 +248,7 @@ export class ApiError extends MogplexError {
     return this.#facts.requestId;
   }
 
-  /** `Retry-After` in milliseconds from the answer on; null when there was none. */
+  /** `Retry-After` in milliseconds, counted from the answer; null when there was none. */
   override get retryAfterMs(): number | null {
     return this.#facts.retryAfterMs;
   }

@@ -468,7 +468,7 @@ class Step {
     await store.share();
     if (store.unshared === undefined) return;
     const message =
-      `${store.unshared.message}. Runs are followed meanwhile, and nothing is started until it can be written`;
+      `${store.unshared.message}. Runs are followed meanwhile, and nothing starts until it can be written`;
     this.#session.notify({ kind: "text", message });
   }
 

@@ -241,7 +241,7 @@ export function errorOfChange(attempted: string, results: readonly WriteResult[]
   const [worst] = [...unanswered, ...refused];
   if (worst === undefined) return undefined;
   const more = unanswered.length + refused.length === 1 ? "" : ` (and ${unanswered.length + refused.length - 1} more)`;
-  const why = `${worst.url}${more}: ${worst.reason ?? "no answer came"}`;
+  const why = `${worst.url}${more}: ${worst.reason ?? "there was no answer"}`;
   return unanswered.length > 0
     ? new MogplexError({
       attempted,

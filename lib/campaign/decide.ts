@@ -62,7 +62,7 @@ export type Decision =
   /** Starts nothing more. `cancel`: the next wave cancels what runs, and open starts are settled at once. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
   | { kind: "resume"; reason?: string | undefined }
-  /** Decides that items are not started any more. `cancel`: their runs are cancelled too. */
+  /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 export interface Decided {
@@ -291,7 +291,7 @@ function openOf(items: readonly ItemMemory[]): string[] {
   return items.filter(isOpenStart).map(({ item }) => item.id);
 }
 
-/** The end of a start whose run is not found any more. */
+/** The end of a start whose run can no longer be found. */
 function missingBody({ item, starts }: ItemMemory): RecordBody {
   const last = starts.at(-1);
   if (last === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
@@ -421,7 +421,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
   const parts = [
     ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${stopped.at}`] : [],
-    "nothing more is started",
+    "nothing more will start",
     ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
     ...elsewhere(opened, cancel),

@@ -369,7 +369,7 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
     attempted,
     why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
     value: JSON.stringify(branch?.home),
-    advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
+    advice: `restore a lost branch, because nothing else knows its stops and skips; for a new campaign run ${
       planCommand(opened)
     } once, by hand`,
   });
@@ -385,7 +385,7 @@ export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
     attempted: "plan campaign",
-    why: "a list of the file is standard input, which only the verb plan reads",
+    why: "a list in the file is standard input, which only the verb plan reads",
     advice: `run ${planCommand(opened)} first, with the list as its input`,
   });
 }

@@ -163,7 +163,7 @@ export class PullRequests {
           const now = reading.facts.get(url)?.url;
           if (now !== undefined && now !== url) {
             this.#readAt.set(now, this.#clock.now());
-            this.tell(`${item.item.repository}: its pull request is at ${now} now`);
+            this.tell(`${item.item.repository}: its pull request is now at ${now}`);
           }
         }
       }

@@ -31,7 +31,7 @@ const LOOK_MS = 1_000;
 
 interface Look {
   directory: string;
-  /** The other process; null if there is none any more. */
+  /** The other process; null if it has ended. */
   writer: string | null;
   view: CampaignView;
   /** Items that the next batch starts at most. */

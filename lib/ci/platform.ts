@@ -389,7 +389,7 @@ const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["TEAMCITY_VERSION", "teamcity"],
   ["CI=woodpecker", "woodpecker"],
   ["JENKINS_URL", "jenkins"],
-  // Systems that are known by name only. The pairs are those of `std-env` without platforms that only run programs; a test compares them.
+  // Systems that are known by name only. The pairs come from `std-env`, without platforms that only run programs; a test compares them.
   // The package itself is not used: it reads the environment when it is imported, which needs a permission on Deno.
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],

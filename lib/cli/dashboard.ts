@@ -124,7 +124,7 @@ async function askForges(
   return await new Forges(forges, access, { clock, fetch }).read(pulls.slice(0, MAX_ASKED).map(({ url }) => url));
 }
 
-/** The files that match, and those of patterns that match none. @throws {UsageError} if there are too many. */
+/** The files that match, and patterns that match none. @throws {UsageError} if there are too many. */
 function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
   const { found, cut } = filesOf(flags.all(flag), directoryLister());
   const paths = [...new Set([...found.values()].flat())];

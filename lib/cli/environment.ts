@@ -33,7 +33,7 @@ type Readers<N extends VariableName> = {
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 
-/** Variables without an option, and those of two options: a row for one of them below does not compile. */
+/** Variables without an option, and variables of two options: a row for one of the latter does not compile below. */
 type WithoutOneOption = {
   [N in VariableName]: [Readers<N>] extends [never] ? N : true extends IsUnion<Readers<N>> ? N : never;
 }[VariableName];
@@ -76,7 +76,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_GIT_TOKEN: {
     help:
-      "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`, and for reading a result by Git from the server in `--repo`.",
+      "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`, and for reading a result with Git from the server in `--repo`.",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_GIT_USERNAME: {

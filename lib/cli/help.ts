@@ -103,7 +103,7 @@ function usageOf({ name, value }: VerbFlag): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** Names of variables that a verb reads besides those of its flags. */
+/** Names of variables that a verb reads besides its flags' variables. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
@@ -258,7 +258,7 @@ function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-/** Width of all help texts, in characters: that of the narrowest common terminal, which would otherwise break lines inside words. */
+/** Width of all help texts, in characters: the narrowest common terminal's, which would otherwise break lines inside words. */
 const WIDTH = 80;
 
 /** @param indent Blanks before each line but the first. */

@@ -72,7 +72,7 @@ export async function readPrompt(context: Context): Promise<string> {
 
 type ReadPrompt = () => string | Promise<string>;
 
-/** The sources of the command line, which override those of the environment. */
+/** The sources of the command line, which override the environment. */
 function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
@@ -219,7 +219,7 @@ function losesDigits(json: string): boolean {
  * Refuses to continue if Bun has loaded a `.env` file of the checkout in CI: anyone may have written it, and one line in it could send the token
  * elsewhere.
  * @param runtime Name and version of the runtime. @default the current one
- * @param args Its own arguments. @default those of the process
+ * @param args Its own arguments. @default the process's
  * @throws {UsageError} naming the file, the variable and the flags that help.
  */
 export function guardCheckout(

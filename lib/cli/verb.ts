@@ -163,7 +163,7 @@ export interface ExtraPermissions {
 }
 
 export interface JobExtras {
-  /** Values to mask: those of headers with secrets. */
+  /** Values to mask: headers with secrets. */
   secrets(env: ReadEnv): string[];
   /** Prepares one job; undefined if there is nothing to do. @throws {UsageError} if a setting of ours is wrong. */
   open(context: Context): Promise<JobExtra | undefined>;
@@ -246,7 +246,7 @@ export interface Context {
   /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The service and the token, resolved at the first call, which also guards the checkout and masks the token from then on. The code that opens a
+   * The service and the token, resolved at the first call, which also guards the checkout and masks the token from that point. The code that opens a
    * client prints the notices.
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */
@@ -283,7 +283,7 @@ export interface Verb {
   group: VerbGroup;
   /** See {@linkcode flagsOf}. */
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that it reads besides those of its flags and those that select service and token. @default {[]} */
+  /** Variables that it reads besides its flags' variables and those that select service and token. @default {[]} */
   variables?: readonly VariableName[];
   /** Its exit codes, and lists of them, in the order of the table: see {@linkcode codesOf}. @default all of its group */
   codes?: readonly (ExitName | readonly ExitName[])[];

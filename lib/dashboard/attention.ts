@@ -34,7 +34,7 @@ const concern = (
   { at = null, lasts = false, link = null }: Partial<Pick<Concern, "at" | "lasts" | "link">> = {},
 ): Concern => ({ tone, subject, line, at, lasts, link });
 
-/** Where a reader goes on: to the page, otherwise to the part. */
+/** Where a reader continues: on the page, otherwise in the part. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }

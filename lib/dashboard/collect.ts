@@ -55,7 +55,7 @@ type Collected = Pick<
 >;
 
 /**
- * Reads the lists. `lists` reports what cannot be read; the exit code is that of the first error.
+ * Reads the lists. `lists` reports what cannot be read; the exit code is the first error's.
  * @throws {UsageError} if the token could start something, unless that is allowed.
  * @throws {MogplexError} the first error if no list could be read.
  */

@@ -255,7 +255,7 @@ export interface PullRequests extends ListState {
   closed: Pair | null;
   /** Open now, and seven days ago; null if no forge was asked. */
   waiting: Pair | null;
-  /** Those that wait, as far as that is known, oldest first. */
+  /** The waiting ones, if known, oldest first. */
   entries: readonly PullRequestEntry[];
 }
 

@@ -49,7 +49,7 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** Outcomes of runs that have no end of their own: another job follows them. */
+/** Outcomes of runs without an end: another job follows them. */
 const OPEN: readonly string[] = ["started"];
 
 /** Runs that are counted: automation runs have their own list. */

@@ -54,7 +54,7 @@ export interface StoredFiles {
   pageOf?(path: string, page: string): string | null;
 }
 
-/** Reads files. One that is none of ours is a problem that the dashboard shows, not an error. */
+/** Reads files. One that is not ours is a problem that the dashboard shows, not an error. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
   nowMs: number,

@@ -141,7 +141,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     world,
     async fetch(input, init) {
       const answer = await app.fetch(new Request(input, init));
-      // A real server adds this header by itself.
+      // A real server adds this header itself.
       answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
       return answer;
     },

@@ -177,7 +177,7 @@ interface Target {
   startLimits?: boolean | undefined;
 }
 
-/** The environment of the command: that of this process, pointed at the emulator. */
+/** The environment of the command: this process's, pointed at the emulator. */
 function commandEnvironment(
   base: Readonly<Record<string, string | undefined>>,
   { url, token, repos, startLimits = true }: Target,

@@ -37,7 +37,7 @@ export interface EmulatorOptions {
   revision?: Partial<Revision> | undefined;
   /** Owner of a start limit: each token, or each user. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
-  /** Whether starts are limited, as those of the service are: 10 a minute, 30 an hour, 150 a day. @default {true} */
+  /** Whether starts are limited, as the service limits them: 10 a minute, 30 an hour, 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
    * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
@@ -248,7 +248,7 @@ export function scriptedText(harness: string): string {
 
 function readRevision(flags: ParsedFlags): Revision {
   const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
-  // Who has a command at work wants to read in the run what it printed.
+  // Users who run a command want to see its output in the run.
   if (flags.all("harness").length > 0) revision.agentOutput = true;
   for (const [flag, value] of [["with", true], ["without", false]] as const) {
     for (const name of flags.all(flag)) {
@@ -406,7 +406,7 @@ export interface TestEmulatorOptions {
 }
 
 /**
- * Turns the options of {@linkcode createEmulator} into those of `makeEmulator()`.
+ * Turns the options of {@linkcode createEmulator} into options of `makeEmulator()`.
  *
  * @throws {UsageError} for an unknown option, an unknown scenario, or one that cannot be read.
  */

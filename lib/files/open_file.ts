@@ -9,7 +9,7 @@ import process from "node:process";
 /** The program of each system that opens files. All other systems use the one of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
-/** Variables that a browser needs: those of the user, of the desktop and of Windows. None of them is a token. */
+/** Variables that a browser needs: for the user, the desktop and Windows. None of them is a token. */
 const PASSED_ON: readonly string[] = [
   "PATH",
   "HOME",

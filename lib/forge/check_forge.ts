@@ -95,7 +95,7 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
     }
     const { user, mayPush } = answer.value;
     if (user === null) wrong.push(`there is no user "${named}"`);
-    else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${named}" is another account now, ${user.id}`);
+    else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${named}" is now another account, ${user.id}`);
     else accounts.push(`${user.name.toLowerCase()}=${user.id}`);
     if (mayPush === false) powerless.push(named);
   }

@@ -17,7 +17,7 @@ export interface Check {
 }
 
 /**
- * Whether a check is our own: the status `mogplex`, or one below `mogplex/`, such as that of the gate. A job of that name is one as well: GitHub calls
+ * Whether a check is our own: the status `mogplex`, or one below `mogplex/`, such as the gate's. A job of that name is one as well: GitHub calls
  * it `CALLER / mogplex/gate`, Gitea `WORKFLOW / mogplex/gate (EVENT)`.
  */
 export function isOwnCheck(name: string): boolean {

@@ -182,7 +182,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
 
 /** What reading a repository may access, for `permissions`. Nothing is checked here. */
 export interface FilesNeeds {
-  /** Hosts of APIs. Git is a process of its own. */
+  /** Hosts of APIs. Git is its own process. */
   readonly net: readonly string[];
   readonly env: readonly string[];
   /** Programs that are run. */

@@ -8,7 +8,7 @@ import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } f
 
 /** Only reads. */
 export interface ForgeMerging {
-  /** Reads everything again. @returns Why it is not shown, as a clause, in place of the reading. @throws what the client throws. */
+  /** Reads everything again. @returns Why it is not shown, as a clause, instead of the reading. @throws what the client throws. */
   read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string>;
   /** The checks of a commit, without our own; null if they are not shown. @throws what the client throws. */
   checks(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<ChecksState | null>;

@@ -64,7 +64,7 @@ export type CountEdit = (before: number | null | undefined) => number | null;
 
 /**
  * A note that is written at the start of its job, edited while the job is running, and completed with the result. Where each edit starts a pipeline,
- * edits are limited, including those of earlier attempts of the job; the last one is always made.
+ * edits are limited, including edits by earlier attempts of the job; the last one is always made.
  */
 export class LivingNote<T> {
   readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;

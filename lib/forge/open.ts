@@ -170,7 +170,7 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
 
 /**
  * Opens a pull request.
- * @param address Undefined for that of the job.
+ * @param address Undefined for the job's.
  * @returns Undefined if the job has none.
  * @throws {UsageError} if there is no token for its host.
  */

@@ -148,7 +148,7 @@ export interface Threads {
   thread(place: ThreadPlace): Promise<Thread | null>;
   /** One comment, with the time of its last edit; null if the thread has no comment with that id. */
   comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
-  /** Comments of a thread, oldest first, without those of the forge itself. `isWhole`: whether these are all. */
+  /** Comments of a thread, oldest first, without comments by the forge itself. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
   /**
    * Whether a user can push to the repository. The forge decides it, for this repository, now. An error is returned, not thrown, if the forge does

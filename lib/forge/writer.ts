@@ -52,7 +52,7 @@ export class PullRequestWriter {
     });
   }
 
-  /** Reads everything that decides about a merge. @returns Why it is not shown, as a clause, in place of the reading. */
+  /** Reads everything that decides about a merge. @returns Why it is not shown, as a clause, instead of the reading. */
   async read(): Promise<MergeReading | string> {
     const { merging, system } = this.#forge;
     if (merging === undefined) return `merges are not possible on ${system}`;

@@ -108,7 +108,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   }
 
   /**
-   * Fetches the folder again with its files that are small enough, into a repository of its own: in the first one, Git would take the files for
+   * Fetches the folder again with its files that are small enough, into its own repository: in the first one, Git would take the files for
    * fetched. A file that was named itself would be sent in any size.
    */
   async function blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined> {

@@ -113,7 +113,7 @@ export class GitBranch {
     if (location === "" || !URL.canParse(location, this.#remote)) return;
     throw new UsageError({
       attempted,
-      why: "the repository has another address now",
+      why: "the repository now has a different address",
       value: JSON.stringify(this.#options.redact(maskAddress(new URL(location, this.#remote).href).slice(0, MAX_SAID))),
       advice: "give that address by --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
     });

@@ -176,7 +176,7 @@ export interface CampaignSettings {
   home?: string | MemoryHome | undefined;
   /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
-  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default the client's */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
    * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for all.
@@ -218,7 +218,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   only?: readonly string[] | undefined;
   /** Maximum number of merges and updates of branches in this call, at least 1. @default no limit */
   atMost?: number | undefined;
-  /** How commits get into the target. @default that of the campaign, else one that the repository allows */
+  /** How commits get into the target. @default the campaign's, otherwise one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;
   /** Whether branches that must be up to date are updated. This may cancel approvals. @default {false} */
   update?: boolean | undefined;

@@ -38,7 +38,7 @@ export interface DerivedOptions {
   /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /**
-   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
+   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. A verb's own option replaces it.
    */
   onNotice?: OnNotice | undefined;
   /** Gets log lines, with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none; `console` with `logLevel` */

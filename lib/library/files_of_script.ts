@@ -8,7 +8,7 @@ import type { Session } from "../run/session.ts";
 import { resolveOrigin } from "../service/connection.ts";
 import type { Fetch } from "../service/transport.ts";
 
-/** @param fetch Of the caller; undefined for that of the runtime. @throws what {@linkcode openRepositoryFiles} throws. */
+/** @param fetch The caller's; undefined for the runtime's. @throws what {@linkcode openRepositoryFiles} throws. */
 export async function filesOfScript(
   { env, clock, signal, random, platform, token, client }: Session,
   fetch: Fetch | undefined,

@@ -322,7 +322,7 @@ function mogplexOf(connector: Connector): Mogplex {
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
   }
-  const ofFollowing = { keys: attachKeys(), advice: "only run() and attach() have it, which follow the run" };
+  const ofFollowing = { keys: attachKeys(), advice: "only run() and attach(), which follow the run, have it" };
   return connector.on({
     get api() {
       return connector.api;
@@ -342,7 +342,10 @@ function mogplexOf(connector: Connector): Mogplex {
     automations: {
       list: listed,
       async trigger(id, request, more) {
-        const other = { keys: attachAutomationKeys(), advice: "only run() and attach() have it, which follow the run" };
+        const other = {
+          keys: attachAutomationKeys(),
+          advice: "only run() and attach(), which follow the run, have it",
+        };
         const allOptions = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
         const onTriggered = hookCaller("onTriggered", allOptions.onTriggered, allOptions);
         return await triggerAutomation(id, request, overlay(allOptions, { onTriggered }));

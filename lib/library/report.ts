@@ -126,7 +126,7 @@ function reportedOf(attempted: string, value: unknown): unknown {
   if (!(value instanceof Error) && result !== null) return value;
   throw new UsageError({
     attempted,
-    why: "the error has no result, since nothing was started and nothing was followed",
+    why: "the error has no result because nothing was started and nothing was followed",
   });
 }
 
@@ -356,7 +356,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
   };
 }
 
-// `escapeText`: untrusted text for pages and files of one's own.
+// `escapeText`: untrusted text for your own pages and files.
 
 /** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
 export interface EscapeText {
@@ -404,7 +404,7 @@ function escaping(name: keyof EscapeText, escape: (text: string) => string): (te
 }
 
 /**
- * Makes texts of agents, of repositories and of the service harmless where they go: pages, comments and logs of one's own.
+ * Makes texts of agents, of repositories and of the service harmless where they go: your own pages, comments and logs.
  *
  * @example A comment
  * ```ts

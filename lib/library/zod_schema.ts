@@ -1,5 +1,5 @@
 /**
- * The JSON Schema of a zod schema. It is loaded when it is needed: schemas of zod write theirs, except those of `zod/mini` and of older versions.
+ * The JSON Schema of a zod schema. It is loaded when it is needed: zod schemas write theirs, except schemas of `zod/mini` and of older versions.
  * @module
  */
 import * as z from "zod/mini";

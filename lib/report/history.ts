@@ -267,7 +267,7 @@ function timeText(longerMs: number | null, tookMs: number): string | null {
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = VERBS[before];
   if (outcome !== before) return `${verb} before`;
-  return `${verb} before too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
+  return `${verb} before as well${same > 1 ? `, ${same + 1} times in a row` : ""}`;
 }
 
 const MAX_EARLIER = 10;

@@ -46,7 +46,7 @@ export interface NoteContent {
   state: NoteState;
   /** Trusted Markdown below the text. @default none */
   needs?: string | null | undefined;
-  /** Time limit for writing it, in milliseconds. @default that of every note */
+  /** Time limit for writing it, in milliseconds. @default the limit of every note */
   limitMs?: number | undefined;
 }
 

@@ -458,7 +458,7 @@ function crumb({ name, href }: Crumb): Html {
   return markup`<li>${href === undefined ? name : markup`<a href="${href}">${name}</a>`}</li>`;
 }
 
-/** All pages begin with this text. A page that does not is none of ours. */
+/** All pages begin with this text. A page that does not is not ours. */
 const BEGINNING = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -472,7 +472,7 @@ function policyTag(policy: string): Html {
 }
 
 /**
- * A page of another job, for publishing beside this one. A policy in front of everything lets no script run but that of all pages, whatever the job has
+ * A page of another job, for publishing beside this one. A policy in front of everything lets no script run except the one of all pages, whatever the job has
  * written.
  * @param home The link to the page above.
  * @returns Undefined if the text is not a page of ours, or leads a browser elsewhere.

@@ -293,7 +293,7 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
 }
 
 /**
- * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for those of this run.
+ * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for reports of this run.
  * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
  */
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {

@@ -35,7 +35,7 @@ export async function attachRun(
   return result.exitCode;
 }
 
-/** Whether a note has the address of this pipeline. Another attempt of a workflow has its own address below that of the workflow. */
+/** Whether a note has the address of this pipeline. Another attempt of a workflow has its own address below the workflow's. */
 export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
   const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
   return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));

@@ -371,7 +371,7 @@ export class Decider {
     const again = await placeNow(this.#world.threads, now);
     return JSON.stringify(again) === JSON.stringify(place)
       ? null
-      : "the source or target branch has changed, or is protected now";
+      : "the source or target branch has changed, or is now protected";
   }
 
   /** Why a request is no longer valid, whatever else is true; null while it is. */
@@ -510,7 +510,7 @@ export class Decider {
   }
 
   /**
-   * The task of the last run of the thread, or of one whose start no poll tries any more. Its text is checked again: who wrote it, and whether it was
+   * The task of the last run of the thread, or of one whose start no poll tries anymore. Its text is checked again: who wrote it, and whether it was
    * changed.
    */
   async #lastTask(
@@ -549,7 +549,7 @@ export class Decider {
       return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
     });
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
-      .map(({ note }) => `A task waits for its start: ${link(note)}`);
+      .map(({ note }) => `A task is waiting to start: ${link(note)}`);
     const lines = [...running, ...starting];
     return lines.length === 0
       ? "No run of this thread is running, and no task is waiting to start."

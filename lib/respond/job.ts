@@ -38,7 +38,7 @@ export interface RespondJob extends NoteContext {
   readonly settings: RespondSettings;
   /** Token of Mogplex: it seals the marks. */
   readonly token: string;
-  /** The same part of every request. The default repository is that of the forge. */
+  /** The same part of every request. The default repository is the forge's. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
   readonly showsTask: boolean;
   /** Whether a successful run sets the commit status; undefined for the default of the forge. */

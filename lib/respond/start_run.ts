@@ -341,7 +341,7 @@ async function setStatus(
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
   if (isOver) {
-    writer.note("no commit status: the run had ended before this job found it, and others may have pushed since");
+    writer.note("no commit status: the run had already ended when this job found it, and others may have pushed since");
     return;
   }
   try {

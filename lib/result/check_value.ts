@@ -49,7 +49,7 @@ export interface CheckLimits {
   clock?: Clock | undefined;
   /** @default 10 seconds */
   limitMs?: number | undefined;
-  /** Ends the worker: nobody waits for the answer any more. */
+  /** Ends the worker: nothing waits for the answer anymore. */
   signal?: AbortSignal | undefined;
 }
 

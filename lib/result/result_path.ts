@@ -7,7 +7,7 @@ import { sha256Hex } from "../sha256.ts";
 
 /** Source: Git on Windows and most file systems permit 255 bytes for a name; the recipes need 30. */
 const MAX_BYTES = 200;
-/** Characters of the key in place of `{id}`. */
+/** Characters of the key that replace `{id}`. */
 const ID_LENGTH = 8;
 
 /** @throws {UsageError} unless it is a path of a file below the root of the repository. */
@@ -29,7 +29,7 @@ export function checkResultPath(path: string): string {
   return path;
 }
 
-/** The path with the characters that belong to the key of a start in place of `{id}`. */
+/** The path with the characters that belong to the key of a start instead of `{id}`. */
 export function resultPathFor(path: string, key: string): string {
   return path.replaceAll("{id}", sha256Hex(key).slice(0, ID_LENGTH));
 }

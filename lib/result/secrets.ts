@@ -11,7 +11,7 @@ type Redact = (text: string) => string;
 const isSecret = (text: string, redact: Redact) => redactHidden(text, redact) !== text;
 
 /**
- * Pointer to the first text or key with a known secret, or something of the form of a token; undefined without one. For a key, that of its
+ * Pointer to the first text or key with a known secret, or something of the form of a token; undefined without one. For a key, the pointer of its
  * object: the key itself must not be shown.
  */
 export function secretIn(value: unknown, redact: Redact, pointer = ""): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * What the agent is told about the file of a result.
+ * What the task tells the agent about the result file.
  * @module
  */
 import { UsageError } from "../errors.ts";

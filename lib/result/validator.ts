@@ -1,5 +1,5 @@
 /**
- * What runs in the worker: the validator, and how it is told what to check. `npm run docs` makes one text of this file and the package
+ * What runs in the worker: the validator, and how it learns what to check. `npm run docs` makes one text of this file and the package
  * (`validator_source.ts`), because a worker starts from a file or a text, and a bundled program is one file that is busy with something else.
  * @module
  */
@@ -26,7 +26,7 @@ const OUTER = [
   "unevaluatedItems",
   "unevaluatedProperties",
 ];
-/** Keywords whose own mistake is the one that matters: those of their branches may be no mistakes at all. */
+/** Keywords whose own mistake is the one that matters: mistakes of their branches may not be mistakes at all. */
 const BRANCHING = ["anyOf", "contains", "not", "oneOf"];
 
 /** The innermost mistakes. */
@@ -61,7 +61,7 @@ function answer({ value, schema, draft, max }: Check): CheckAnswer {
   return { mistakes: mistakesOf(all.errors, max) };
 }
 
-/** A port to the other thread, in the form of Node and in that of the web. */
+/** A port to the other thread, as in Node or as on the web. */
 interface Port {
   postMessage(message: CheckAnswer): void;
 }

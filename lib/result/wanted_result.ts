@@ -57,7 +57,7 @@ export interface ResultRequest<S extends object = object> {
   schema: S;
   /** JSON Schema that the agent gets, with a schema of a library. @default what that can make */
   jsonSchema?: object | undefined;
-  /** Most follow-ups that ask for the file alone if it is not good: 0, 1 or 2. Each is a run of its own. @default {0} */
+  /** Most follow-ups that ask for the file alone if it is not good: 0, 1 or 2. Each is its own run. @default {0} */
   retries?: number | undefined;
 }
 
@@ -146,7 +146,7 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
   throw new UsageError({
     attempted: ATTEMPTED,
-    why: `a schema of ${vendor} has no JSON Schema that the agent could read`,
+    why: `the ${vendor} schema has no JSON Schema that the agent can read`,
     advice: "give one as 'result.jsonSchema'",
   });
 }

@@ -375,7 +375,7 @@ export async function triggerJob(
 
 // Checks that the run found by a repeated key belongs to this trigger: the service does not check that.
 
-/** Names in the metadata that the service sets itself, replacing those of the input. Source: recorded exchanges, `automation-runs/*`. */
+/** Names in the metadata that the service sets itself, replacing names from the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -436,7 +436,7 @@ function checkReplay(
   const otherRepo = typeof repoId === "string" && repoId.toLowerCase() !== request.repoId;
   const otherInput = key.scope === "given" && hasOtherInput(request.input ?? {}, facts, outcome);
   if (!otherRepo && !otherInput) return;
-  const what = otherRepo ? "of another repository" : "that was triggered with another input";
+  const what = otherRepo ? "of another repository" : "that was triggered with a different input";
   throw new ConflictError(
     {
       attempted: `trigger automation "${automationId}"`,

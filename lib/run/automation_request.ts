@@ -24,7 +24,7 @@ const DROPPED =
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
-  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")}, as it uses ` +
+  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")} because it uses ` +
     "such names itself: only an API trigger that declares them passes them on";
 }
 
@@ -119,7 +119,7 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
   const most = MAX_KEY_LENGTH - prefix.length;
-  const why = `it must have at most ${most} characters, since the ids of automation and repository are put before it`;
+  const why = `it must have at most ${most} characters, because the ids of automation and repository are put before it`;
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 

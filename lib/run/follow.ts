@@ -102,7 +102,7 @@ export type GapCause = "window_full" | "events_missed";
 export interface RunEnd {
   /** Tells it from other items. */
   type: "end";
-  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  /** Our verdict: also `deadline`, or `error` without a verdict of the service. */
   outcome: Outcome;
   /** Exit code that belongs to the verdict. */
   exitCode: number;

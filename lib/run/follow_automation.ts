@@ -72,7 +72,7 @@ export class AutomationReader implements Subject<AutomationRun> {
 export interface AutomationRunEnd {
   /** Tells it from other items. */
   type: "end";
-  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  /** Our verdict: also `deadline`, or `error` without a verdict of the service. */
   outcome: AutomationResult["outcome"];
   /** Exit code that belongs to the verdict. */
   exitCode: number;
@@ -125,7 +125,7 @@ export interface AttachAutomationOptions extends VerbOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. With `error`, only the exit codes 69 and 75 are worth another try. An id that
-   * the service does not know, and a token that it refuses, count as the end of the run that was to be followed. Always thrown are errors of
+   * the service does not know, and a token that it refuses, are treated as the end of the run to follow. Always thrown are errors of
    * a trigger that came before there was a run, a wrong option, and the error when `signal` aborts.
    * @default {true}
    */

@@ -104,7 +104,7 @@ export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => u
   return { key: `ci1-${hash.slice(0, 40)}`, scope };
 }
 
-/** Whether the identity distinguishes a job from those of all other pipelines, so that its derived key is not random. */
+/** Whether the identity distinguishes a job from the jobs of all other pipelines, so that its derived key is not random. */
 export function isComplete(identity: JobIdentity): boolean {
   return missingFields("pipeline", identity, 0).length === 0;
 }
@@ -137,7 +137,7 @@ export interface KeyOptions {
   identity?: JobIdentity | null | undefined;
   /**
    * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
-   * with this key as `idempotencyKey` finds it. Called again for a further key, which then counts in place of the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
+   * with this key as `idempotencyKey` finds it. Called again for a further key, which then replaces the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
    * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;

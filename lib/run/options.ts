@@ -49,7 +49,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly openFiles: OpenFiles | undefined;
   /** Finds secrets in a result file by masking them. @default by the session's redactor */
   readonly redactFile: ((text: string) => string) | undefined;
-  /** The result file of a run that the job attaches to; that of a start is in its request. */
+  /** The result file of a run that the job attaches to; a start has it in its request. */
   readonly resultFile: PlannedResult | undefined;
   /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
   readonly byTask: boolean;

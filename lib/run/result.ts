@@ -63,7 +63,7 @@ export type Outcome =
   | "started"
   | "error";
 
-/** A phase of a run, as far as its events show it. */
+/** A phase of a run, as its events show it. */
 export interface RunPhase {
   /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
   name: string;
@@ -113,7 +113,7 @@ export interface ResultFile {
 export interface RunResult<V = unknown> {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
-  /** Tells this result from that of an automation run. */
+  /** Distinguishes this result from an automation run's. */
   kind: "run";
   /** UUID of the run; null when none was started. */
   runId: string | null;
@@ -243,7 +243,7 @@ export function emptyRunResult(): RunResult {
 export interface AutomationResult {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
-  /** Tells this result from that of a run. */
+  /** Distinguishes this result from a run's. */
   kind: "automation-run";
   /** UUID of the automation; empty when none was named. */
   automationId: string;
@@ -375,7 +375,7 @@ export function runMsOf(result: AnyResult): number | null {
 }
 
 /**
- * Duration in reports, in milliseconds: that of the command that started the run and followed it throughout. A later command uses the run's own time,
+ * Duration in reports, in milliseconds: the duration of the command that started the run and followed it throughout. A later command uses the run's own time,
  * if it is known.
  */
 export function tookMsOf(result: AnyResult): number {

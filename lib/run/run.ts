@@ -60,7 +60,7 @@ export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. With `error`, only the exit codes 69 and 75 are worth another try. An id that
-   * the service does not know, and a token that it refuses, count as the end of the run that was to be followed. Always thrown are errors of
+   * the service does not know, and a token that it refuses, are treated as the end of the run to follow. Always thrown are errors of
    * a start that came before there was a run, a wrong option, and the error when `signal` aborts.
    * @default {true}
    */
@@ -115,7 +115,7 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
 }
 
-/** Reads the result file of a run that has succeeded. If it is not good, follow-ups ask for it, as far as the request permits them. */
+/** Reads the result file of a run that has succeeded. If it is not good, follow-ups ask for it, if the request allows them. */
 async function withResultFile(
   operation: RunOperation,
   end: JobEnd<RunResult>,
@@ -224,7 +224,7 @@ function readResumed(
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
-  // Outside CI the folder's state is handled earlier. A job that cannot be distinguished from those of other pipelines starts a run each time.
+  // Outside CI the folder's state is handled earlier. A job that cannot be distinguished from jobs of other pipelines starts a run each time.
   const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
   const path = resumePath ?? (findsOwn ? ownPath : undefined);
   if (path === undefined) return undefined;

@@ -180,7 +180,7 @@ export interface VerbOptions {
    * run is followed by its id. The run itself continues.
    */
   signal?: AbortSignal | undefined;
-  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. */
   onNotice?: OnNotice | undefined;
 }
 

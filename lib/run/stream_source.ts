@@ -65,7 +65,7 @@ export class StreamSource implements Source<News> {
   /** Time on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
-  /** @param seen Ids of events seen. The events of a stream are added here; the reader of a page adds those of the page. */
+  /** @param seen Ids of events seen. The events of a stream are added here; the reader of a page adds the page's. */
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
     this.#poller = new PollingSource(options);

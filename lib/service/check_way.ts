@@ -69,7 +69,7 @@ function authorityVariables(machine: Machine): string[] {
 
 /** Checks proxies and certificates in the environment. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
-  if (origin.plain) return ok("proxy", "none, as it is plain HTTP");
+  if (origin.plain) return ok("proxy", "none, because it is plain HTTP");
   const variables = authorityVariables(machine);
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
@@ -161,7 +161,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
     return failed(
       "connection",
       `the server has a problem (${seen})`,
-      "Try again later; a job retries by itself",
+      "Try again later; a job retries automatically",
       "unavailable",
     );
   }

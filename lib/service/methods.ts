@@ -1,5 +1,5 @@
 /**
- * The methods of the service, as scripts call them, and those of the client below.
+ * The methods of the service, as scripts call them, and the methods of the client below.
  *
  * @module
  */
@@ -142,7 +142,7 @@ export interface MogplexApi {
   request(route: string, options?: RequestOptions): Promise<unknown>;
 }
 
-/** The methods with a route of their own. */
+/** The methods with their own route. */
 export type Methods = Omit<MogplexApi, "origin" | "requests" | "clockSkewMs" | "request">;
 
 /** The arguments of a method, with the options of the client below. */

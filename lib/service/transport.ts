@@ -57,7 +57,7 @@ export interface FetchAnswer {
   readonly body: unknown;
 }
 
-/** The part of `fetch` that we use. The global `fetch` has this type, and so has that of the package undici. */
+/** The part of `fetch` that we use. The global `fetch` has this type, and so does the one in the package undici. */
 export type Fetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>;
 
 /** One request, for a hook. It has no header, no query, no body and no token. */
@@ -87,7 +87,7 @@ export interface OutgoingRequest {
   /** Number of the attempt, from 1, where the call is repeated after a failure. */
   readonly attempt: number;
   /**
-   * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first those of the option
+   * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first the headers of the option
    * `headers`. Neither the token nor what else the toolkit sets is among them.
    */
   headers: Record<string, string>;

@@ -288,7 +288,7 @@ export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile
 
 // The requests and waits of a job: those worth a span are kept, all others are counted.
 
-/** Most requests with a span of their own, and most waits with an event. */
+/** Maximum number of requests with their own span, and of waits with an event. */
 const MAX_KEPT = 200;
 
 export class RequestLog {
@@ -391,7 +391,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // Only GitLab's attempt is an id of its own.
+  // Only GitLab's attempt has its own id.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

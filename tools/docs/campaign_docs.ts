@@ -105,7 +105,7 @@ const ENDS: readonly (readonly [when: string, verdict: StartVerdict | "starting"
   ["longer than `run-timeout`", "overdue", "the campaign cancels the run"],
   ["409, the key belongs to another request", "conflict", "unknown if an earlier start had no answer"],
   ["400, or the repository is unknown or was removed", "invalid"],
-  ["401, 403", "as it was", "nothing more is started; exit code 64 or 65"],
+  ["401, 403", "as it was", "nothing more will start; exit code 64 or 65"],
 ];
 
 /** An end without a verdict uses nothing up. */

@@ -92,7 +92,7 @@ const CAMPAIGN: { readonly [K in Exclude<CampaignEvent["type"], "end" | "gap">]:
   gate: {
     gate: {
       enum: ["canary", "threshold"],
-      description: "What has closed: nothing is started until somebody approves.",
+      description: "What has closed: nothing starts until somebody approves.",
     },
     reason: text("Why. Untrusted text."),
   },

@@ -643,8 +643,8 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
     const others = branches.get(id) ?? new Branches();
     branches.set(id, others);
     const advice = names.includes("root")
-      ? "put a variable with another value for each entry into branch"
-      : "put {{ root }} into branch, or a variable with another value for each entry";
+      ? "put a variable with a different value for each entry into branch"
+      : "put {{ root }} into branch, or a variable with a different value for each entry";
     const clash = others.problem(normalBranch(renderTemplate(pattern, values)), entry, advice);
     if (clash !== undefined) mistakes.add(entry.place, "branch", clash);
   }

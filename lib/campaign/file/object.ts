@@ -76,7 +76,7 @@ export interface CampaignDefinition {
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: {
-    /** Another name than those of this version needs `unverified`. @default {"codex"} */
+    /** A name that this version does not know needs `unverified`. @default {"codex"} */
     readonly harness?: OpenWord<Harness> | undefined;
     /** How much the agent may do. @default the service decides */
     readonly mode?: Mode | undefined;

@@ -188,7 +188,7 @@ export function webhookVariable(text: string, permitted: string | undefined, per
 
 /** Host of an address, with its port unless that is 443. */
 export function hostName(text: string): string | undefined {
-  const allowed = "it must be the host of the address alone, as in hooks.slack.com or chat.example.com:8443";
+  const allowed = "it must be only the host of the address, as in hooks.slack.com or chat.example.com:8443";
   const address = /^https?:\/\/([^/?#@]+)/i.exec(text)?.[1];
   if (address !== undefined) return `${allowed}; did you mean "${address}"?`;
   const isHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(text) && URL.canParse(`https://${text}`);

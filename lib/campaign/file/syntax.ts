@@ -600,7 +600,7 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   // Of two at the same place, the one about brackets says more.
   const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
   return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
-    // After the end of the only value, nothing fits any more.
+    // After the end of the only value, nothing fits anymore.
     const isAfterEnd = AFTER_END.test(message);
     const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
     offsets.add(offset);

@@ -203,7 +203,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   const quote = record.quote?.join("\n") ?? null;
   const expected = nextStart(item);
   if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
-  if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
+  if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} is expected`);
   let start = item.starts.at(-1);
   const isAgain = isOpenStart(item) && start?.key === key;
   const before = start?.number === number ? { ...start } : null;
@@ -211,7 +211,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   item.beforeIntent = isAgain ? null : { start: before, state, tally, reason, adopt };
   if (start?.number === number) {
     if (start.key !== key && !(start.end !== null && (item.adopt || start.kind !== kind))) {
-      throw new Contradiction(`start ${number} has another key`);
+      throw new Contradiction(`start ${number} has a different key`);
     }
     const lost = isAgain && (start.lost || start.openSlotMs !== null);
     const firstSentAt = isAgain ? start.firstSentAt : sentAt;
@@ -528,7 +528,7 @@ function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
 }
 
-/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
+/** A pull request was read: a follow-up that waits for its start, and whose branch is no longer confirmed, is given up. */
 function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
   const { reason } = followUpBranch(item);
@@ -598,7 +598,7 @@ function lastStart({ starts }: ItemMemory, number: number): StartMemory {
 
 function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
   const id = runId.toLowerCase();
-  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
+  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has a different run`);
   const owner = memory.runs.get(id);
   if (owner !== undefined && owner !== start) throw new Contradiction("its run belongs to another start");
   start.runId = id;

@@ -98,7 +98,7 @@ export interface ItemMemory {
    * new request waits for the end of the run that this one may have begun.
    */
   adopt: boolean;
-  /** The decision not to start it any more; null without one. `at`: by the clock of its machine. */
+  /** The decision not to start it again; null without one. `at`: by the clock of its machine. */
   skipped: {
     by: Person;
     at: string;
@@ -127,7 +127,7 @@ export interface ItemMemory {
   followUp: FollowUp | null;
   /** Who asked for it again. */
   readonly requesters: Requester[];
-  /** Its last merge, as far as it is known; null when none was asked for. */
+  /** Its last merge, if known; null when none was requested. */
   merge: MergeMemory | null;
   /** The last changes of its pull request that were asked for, by their kind. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;

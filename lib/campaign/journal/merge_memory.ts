@@ -42,7 +42,7 @@ export interface MergeMemory {
   target: ChecksState | "waiting" | null;
   /** Number of the record that has said so; 0 before. */
   targetSeq: number;
-  /** What has to be done about its branch: `delete`, or nothing any more. */
+  /** What has to be done about its branch: `delete`, or nothing anymore. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 

@@ -48,7 +48,7 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
  *
  * - `merged`: at the commit that was judged; `elsewhere`: somebody else has merged it, maybe at another commit.
  * - `queued`, `pending`, `foreign`: the forge merges it later; `foreign` was asked for by somebody else.
- * - `refused`: by the forge; `out`: it was in the queue, and is not any more.
+ * - `refused`: by the forge; `out`: it was in the queue, and no longer is.
  * - `left`: we took it out of the queue; `withdrawn`: nothing was sent; `unanswered`: no answer came, and it is not merged.
  */
 export type MergeWord = (typeof MERGE_WORDS)[number];
@@ -325,7 +325,7 @@ const RECORDS = {
     handle: orAbsent(line(MAX_STATUS, 1)),
     reason: orNull(reason),
   },
-  /** The checks of the target at the merge commit have finished, or are not waited for any more: null. */
+  /** The checks of the target at the merge commit have finished, or nothing waits for them anymore: null. */
   "merge-target": { item, checks },
   /** The branch of a merged pull request. `kept`: it has other commits, or could not be deleted. */
   "merge-branch": { item, as: oneOf("deleted", "gone", "kept") },

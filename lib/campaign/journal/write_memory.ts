@@ -11,7 +11,7 @@ export interface WriteMemory {
   readonly by: Person;
   /** When it was asked for, by the clock of that machine, in ISO 8601. */
   readonly at: string;
-  /** Its number among those of its kind that were carried out: the comment of each has its own mark. */
+  /** Its number among the changes of its kind that were carried out: the comment of each has its own mark. */
   readonly number: number;
   readonly users: readonly string[];
   readonly teams: readonly string[];

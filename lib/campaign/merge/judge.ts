@@ -111,7 +111,7 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
   if (obstacle !== null) return obstacle;
-  if (base !== merge.base) return `retargeted: its target is ${JSON.stringify(base)} now`;
+  if (base !== merge.base) return `retargeted: its target is now ${JSON.stringify(base)}`;
   if (facts.commit !== merge.head) return "its commits have changed since they were checked";
   if (verdict.state === "approved" || policy.withoutReview && verdict.state === "missing") return null;
   return verdict.reason;

@@ -61,7 +61,7 @@ export function openMergePlaces(
   return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
-/** Texts of a round: what a forge says is made fit for the journal, and people are told each message once. */
+/** Texts of a round: the forge's words are made fit for the journal, and each message is printed once. */
 export function mergeTexts(
   mask: Redactor,
   onNotice: CampaignOptions["onNotice"],

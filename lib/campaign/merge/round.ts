@@ -276,7 +276,7 @@ class Round {
   }
 
   /**
-   * Calls a forge. An error that is about the host, or about this pull request alone, gets a line, and the others go on.
+   * Calls a forge. An error that is about the host, or about this pull request alone, gets a line, and the others continue.
    *
    * @param strict Whether a missing right ends the round: the request is one that changes something.
    * @returns Undefined after such an error.
@@ -797,7 +797,7 @@ function isOver(merge: MergeMemory | null): boolean {
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "it has other commits";
-  if (reading.base !== merge.base) return `its target is ${JSON.stringify(reading.base)} now`;
+  if (reading.base !== merge.base) return `its target is now ${JSON.stringify(reading.base)}`;
   return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }
 

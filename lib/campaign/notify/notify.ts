@@ -148,12 +148,13 @@ function notificationOf(
 }
 
 const EVENTS: Readonly<Record<NotifyEvent, string>> = {
-  gated: "is gated: nothing more is started until somebody approves",
+  gated: "is gated: nothing more starts until somebody approves",
   stuck: "is stuck until somebody acts",
   done: "is done",
 };
 
-const MERGES_STOPPED = "is gated: nothing more is merged until somebody approves, as merges have broken their targets";
+const MERGES_STOPPED =
+  "is gated: nothing more is merged until somebody approves, because merges have broken their targets";
 
 const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 

@@ -34,7 +34,7 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
     return refused(`the address in ${variable} must begin with https://`);
   }
   if (url.host !== host) {
-    return refused(`the address in ${variable} has another host than notify.host, which is ${host}`);
+    return refused(`the address in ${variable} has a different host than notify.host, which is ${host}`);
   }
   return { ok: true, url: url.href };
 }

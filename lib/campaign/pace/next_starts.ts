@@ -51,7 +51,7 @@ const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
  * The starts that still matter, ascending: no quota counts more than the last 150. A start that lies in the future, since a clock was set,
- * counts as one of this moment, so that no wait is longer than a window.
+ * is treated as one of this moment, so that no wait is longer than a window.
  *
  * @param slotsMs When starts took their slots, in any order.
  */
@@ -102,7 +102,7 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
  * - `refused`: the service refused a start, and named when it takes the next one.
  * - `unanswered`: the last start had no answer, so an agent may be running that nobody sees.
- * - `parallel`: as many runs are at work as `limits.parallel` permits.
+ * - `parallel`: as many runs are active as `limits.parallel` allows.
  * - `pull-requests`: as many are open as `limits.open-pull-requests` permits, or they could not be read.
  * - `window`: it is outside of the times in `windows`.
  * - `gate`: a person has to approve.
@@ -150,7 +150,7 @@ export interface PaceInput {
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
-   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
+   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. An active run counts
    * as one more, since it may open one. @default {null}
    */
   pullRequests?: { open: number | null; limit: number } | null | undefined;
@@ -182,7 +182,7 @@ const LOOK_AGAIN_MS = MINUTE_MS;
  * time ends last, else a full `parallel` or the sandboxes. `nextMs` is then the earliest moment; what runs may still be in the way. Sandboxes
  * of others are to be read again after a minute, since the service does not report their end.
  *
- * It never counts on a slot before the service frees it: see {@linkcode SLOT_GUARD_MS}. Times ahead of `nowMs` count as now, so a clock that
+ * It never relies on a slot before the service frees it: see {@linkcode SLOT_GUARD_MS}. Times ahead of `nowMs` are treated as now, so a clock that
  * was set back delays starts, and never brings more of them.
  *
  * @throws {RangeError} if the runtime does not know the zone of a window.
@@ -239,7 +239,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe goes out at once. A probe without an answer yet counts as one that failed.
+  // The first probe goes out at once. A probe without an answer yet is treated as failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;

@@ -349,7 +349,7 @@ class PipelineDocument {
     commentAbove(
       document,
       [".mogplex-job", "retry"],
-      "A wave that is made twice is safe: it finds the runs of the first time.",
+      "A wave that runs twice is safe: it finds the runs of the first attempt.",
     );
     if (".mogplex-wave" in jobs) {
       const why = "An outage does not end the campaign: the next wave continues.";
@@ -360,9 +360,7 @@ class PipelineDocument {
     }
     const text = yamlText(document, [
       `Campaign ${campaign}: ${what}, made by "mogplex-ci campaign pipeline". Do not edit: make it again.`,
-      `${
-        formatCount(waves.delaysMs.length, "wave")
-      }. Every value is written out: no variable of a pipeline changes it.`,
+      `${formatCount(waves.delaysMs.length, "wave")}. All values are fixed: no pipeline variable changes them.`,
     ]);
     const bytes = new TextEncoder().encode(text).length;
     if (bytes <= MAX_BYTES) return { path, text };

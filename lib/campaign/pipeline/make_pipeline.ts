@@ -67,7 +67,7 @@ export async function makePipelineWith(
   const { file, includes, skippedStdin } = read;
   const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
   if (skippedStdin && settings.source === undefined) {
-    const why = "a list of the file is standard input, which no job has";
+    const why = "a list in the file is standard input, which jobs do not have";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
   }
   const all = {

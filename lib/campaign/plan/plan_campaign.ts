@@ -167,7 +167,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
   if (planned === origin) return;
   throw new UsageError({
     attempted: `continue campaign "${campaign}"`,
-    why: `it was planned for the service at ${planned}, and this is ${origin}`,
+    why: `it was planned for the service at ${planned}, but this is ${origin}`,
     advice: "set MOGPLEX_URL to that address, or plan again in another directory",
   });
 }

@@ -261,7 +261,7 @@ export class Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) found.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // Rows of one and the same name are listed together, and are not told apart by longer prefixes.
+    // Rows of one and the same name are listed together, and longer prefixes do not separate them.
     const last = page.at(-1);
     if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;

@@ -8,7 +8,7 @@ import type { Words } from "../../text/document.ts";
 import type { CampaignView, MergeGroup, MergeStage } from "../view/view.ts";
 import { type CampaignCommand, campaignCommand } from "./words.ts";
 
-/** What is said of one, and of several. */
+/** The words for one, and for several. */
 const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
   merged: ["is merged", "are merged"],
   queued: ["waits in a queue", "wait in a queue"],

@@ -177,9 +177,9 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
       stays && view.waitingFor === null && atWork === NOTHING_RUNS
         ? "the next run is about to start"
         : `${atWork}; ${nextStart(view, stays)}`,
-    gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
-    stopping: () => [...because, `nothing more is started, ${atWork}`],
-    stopped: () => [...because, `nothing more is started, and ${atWork}`],
+    gated: () => [...because, `${atWork}, and nothing starts until somebody approves`],
+    stopping: () => [...because, `nothing more will start, ${atWork}`],
+    stopped: () => [...because, `nothing more will start, and ${atWork}`],
     done: () => doneText(view),
   };
   return details[state]();
@@ -207,7 +207,9 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
 
 /** The basis of a campaign's earliest end, after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
-  return hasEndedRun(view) ? "at the mean time of the runs so far" : "at an assumed mean time, as no run has finished";
+  return hasEndedRun(view)
+    ? "at the mean time of the runs so far"
+    : "at an assumed mean time, because no run has finished";
 }
 
 function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {

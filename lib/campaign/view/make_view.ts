@@ -169,7 +169,7 @@ export function itemView(
     root: item.root,
     verdict: isRefused({ state, starts }) ? "waiting" : state,
     isFinal: isFinal(state),
-    reason: reason ?? (renamed === null ? null : `its repository is called ${renamed} now`),
+    reason: reason ?? (renamed === null ? null : `its repository is now called ${renamed}`),
     ...(lastLines.length > 0 && { lastLines }),
     ...(skippedBy !== undefined && { skippedBy }),
     starts: sent,

@@ -129,7 +129,7 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 
 /**
  * The state of a campaign. `planned`: no wave was made. `running`: runs are open. `waiting`: nothing runs, and the next start waits for a
- * quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing is started any more,
+ * quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing more is started,
  * and runs are still open. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";

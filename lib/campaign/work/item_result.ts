@@ -77,7 +77,7 @@ export async function checkResultsReadable(
   throw new MogplexError({ attempted: "plan campaign", why }, exit);
 }
 
-/** The start whose key names the file: that of the task, also for its follow-ups. */
+/** The start whose key names the file: the task's start, also for its follow-ups. */
 function taskStart({ starts }: ItemMemory): StartMemory | undefined {
   return starts.findLast(({ kind }) => kind === "task");
 }

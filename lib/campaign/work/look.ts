@@ -143,7 +143,7 @@ export function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run)
     throw new UsageError({
       attempted: `continue with run "${run.runId}" of ${item.repository}`,
       why: `the run is of another repository, "${run.repoId}": the journal was changed`,
-      advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
+      advice: "find out who can write to the directory of the campaign, and begin again with another `round`",
     });
   }
   proven.add(run.runId.toLowerCase());

@@ -53,7 +53,7 @@ export async function setUpPullRequests({ store, pulls }: { store: Store; pulls:
     }
     results.push(...await sendWrites(work, intents));
     for (const { url, state, reason } of results) {
-      if (state !== "done") pulls.tell(`${url} was not changed: ${reason ?? "no answer came"}`);
+      if (state !== "done") pulls.tell(`${url} was not changed: ${reason ?? "there was no answer"}`);
     }
   } catch (error) {
     const isOurs = error instanceof LostRaceError || error instanceof InterruptedError;

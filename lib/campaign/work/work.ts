@@ -93,7 +93,7 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
 export async function takeStops({ store, redact, session }: Work): Promise<boolean> {
   const stops = await store.takeStops(redact);
   for (const { by } of stops) {
-    const message = `${whoStopped({ by })} stopped the campaign from another process: nothing more is started`;
+    const message = `${whoStopped({ by })} stopped the campaign from another process: nothing more will start`;
     session.notify({ kind: "text", message });
   }
   return stops.length > 0;
@@ -316,9 +316,10 @@ function isGivenUp(memory: CampaignMemory, id: string): boolean {
 function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
     attempted: `read run "${runId}" of the campaign`,
-    why: "the service finds neither it nor another run or a repository of the campaign, so this token belongs to " +
+    why:
+      "the service finds neither this run nor any other run or repository of the campaign, so this token belongs to " +
       "a different user than the one who started it, or all of them were removed",
-    advice: "use a token of that user; or start your own campaign, with another directory and another `round`; " +
+    advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
       "if its repository was removed, `campaign skip` gives up its item",
   }, { cause });
 }

@@ -61,7 +61,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
   codes: SETTLE_CODES,
   meanings: {
     ...OF_SETTLING,
-    success: "the decision is recorded: nothing more is started",
+    success: "the decision is recorded: nothing more will start",
     rateLimited:
       "the process that uses the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
   },

@@ -41,7 +41,7 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
 }
 
 /**
- * The file of a run that exists: that of the flags, otherwise the one in the state file of its start.
+ * The file of an existing run: from the flags, otherwise the one in the state file of its start.
  * @param state Path of the state file, which another job may have passed on.
  * @throws {UsageError} if the path of the flags has `{id}`, and no state file names it; or if the state file names one and is not proven: without
  * the check, the job would pass.
@@ -99,7 +99,7 @@ export function resultOptions(context: Context, session: Session): Pick<
       wanted,
     );
   };
-  // It knows more secrets than the session: those of forges and of headers.
+  // It knows more secrets than the session: of forges and of headers.
   const redactFile = (text: string) => context.writer.redact(text);
   return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)), redactFile };
 }

@@ -1,5 +1,5 @@
 /**
- * The first digits of a run's id, as tables show them, in place of the whole id: looked up in what this folder and this machine remember, without
+ * The first digits of a run's id, as tables show them, instead of the whole id: looked up in what this folder and this machine remember, without
  * a request.
  * @module
  */

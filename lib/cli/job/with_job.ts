@@ -60,7 +60,7 @@ export interface OpenJob<A, F> {
   /** Publishes the id; call it once the id is known. */
   started(runId: string): void;
   item(item: FollowItem): void;
-  /** The options of the operation: those of the job, and what the work adds. */
+  /** The options of the operation: the job's, and what the work adds. */
   complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
 }
 
@@ -293,7 +293,7 @@ async function refuse<R extends AnyResult>(
   throw error;
 }
 
-/** Replaces the words for scripts in a result by those of the program. */
+/** Replaces the words for scripts in a result with the program's. */
 function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
   const { reason, error } = result;
   return {

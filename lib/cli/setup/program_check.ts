@@ -83,7 +83,7 @@ async function checkAge(context: Context, address: string, version: string | und
     if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) throw new Error("the file names no version");
     if (version === undefined) return ok("releases", `the newest release is ${newest}; ${PROGRAM_FILE} is not here`);
     if (newest === version) return ok("releases", `${version} is the newest release`);
-    return warning("releases", `the newest release is ${newest}, this is ${version}`, "Update it: init --update");
+    return warning("releases", `the newest release is ${newest}, but this is ${version}`, "Update it: init --update");
   } catch (error) {
     return warning("releases", `Cannot ${what}: ${messageOf(error)}`, `Check the address ${address}`);
   }

@@ -77,7 +77,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
   return [...runs.values()].reverse();
 }
 
-/** Outcomes that do not change any more. */
+/** Outcomes that no longer change. */
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
 /** Most runs to ask the service about: it accepts 60 requests a minute. */
 const MOST_ASKED = 10;

@@ -54,7 +54,7 @@ async function recentRuns(session: Session, automationId: string, call: CallOpti
     return summarizeRuns(runs, session.clock.wallTime());
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;
-    session.notify({ kind: "text", message: `the runs of the automation are not shown: ${error.message}` });
+    session.notify({ kind: "text", message: `the automation's runs are not shown: ${error.message}` });
     return null;
   }
 }

@@ -106,7 +106,7 @@ function proveWritable({ io }: Context, { targets, state }: Places): void {
 export async function checkFiles(context: Context): Promise<Check> {
   const { io } = context;
   const places = await tried(() => readPlaces(context));
-  if (!places.ok) return skipped("files", "the settings are wrong");
+  if (!places.ok) return skipped("files", "the settings are invalid");
   const { out } = places.value;
   const writable = await tried(() => proveWritable(context, places.value));
   if (!writable.ok) {

@@ -149,7 +149,7 @@ const EXIT_STATUS: VerbFlag = {
 const TIMEOUT: Option<number> = {
   name: "timeout",
   value: "SECONDS",
-  help: `Maximum time to wait with --follow, also as 30m or 1h30m (default ${DEFAULT_TIMEOUT_MS / 1000})`,
+  help: `Maximum time to wait with --follow, in seconds or as 30m or 1h30m (default ${DEFAULT_TIMEOUT_MS / 1000})`,
   parse: duration(MAX_TIMEOUT_MS),
 };
 

@@ -38,7 +38,7 @@ export function withRunSlots(world: World, driver: Driver, slots: number | undef
   return slots === undefined ? driver : slotDriver(world, driver, slots);
 }
 
-// A command ends by itself, so that the moment of its end is not known.
+// A command ends on its own, so the moment of its end is unknown.
 const LOOK_AGAIN_MS = 250;
 
 function slotDriver(world: World, driver: Driver, slots: number): Driver {

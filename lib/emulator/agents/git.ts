@@ -1,5 +1,5 @@
 /**
- * Git for the exec driver, with an identity of its own, without hooks and the user's configuration: the agent's working copy, and the small
+ * Git for the exec driver, with its own identity, without hooks and the user's configuration: the agent's working copy, and the small
  * bare repositories behind projects in bulk.
  *
  * @module
@@ -193,7 +193,7 @@ export class ProjectStore {
   }
 }
 
-// Runs Git, with settings and an identity of its own, and nothing else of this environment.
+// Runs Git, with its own settings and identity, and nothing else of this environment.
 
 /** A Git command failed. The message is the one that Git printed. */
 class GitError extends Error {

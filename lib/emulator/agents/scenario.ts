@@ -475,7 +475,7 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
-/** What is wrong with a text: the first `${…}` in it that stands for nothing. */
+/** What is wrong with a text: the first `${…}` in it that has no meaning. */
 function badPlaceholder(text: string): string | undefined {
   const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
     escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
@@ -487,7 +487,7 @@ function badPlaceholder(text: string): string | undefined {
   return `"\${${name}}" stands for nothing (${advice}); write "$\${${name}}" for the text itself`;
 }
 
-/** The path of the first text below a value that has a `${…}` which stands for nothing, and what is wrong with it. */
+/** The path of the first text below a value that has a `${…}` which has no meaning, and what is wrong with it. */
 function findBadPlaceholder(
   value: unknown,
   path: readonly PropertyKey[],

@@ -175,7 +175,7 @@ export function scriptDriver(
     (verbatim ? reportVerbatim : report)(world, run, { type, message, toolName, payload });
   }
 
-  /** @returns Whether the script goes on. */
+  /** @returns Whether the script continues. */
   function apply(run: RunRow, play: Play, { step, index }: Moment<ScenarioStep>): boolean {
     if (step.sandbox !== undefined) {
       const id = step.sandbox === "up" ? `sbx_${run.id.slice(0, 8)}` : step.sandbox.id;

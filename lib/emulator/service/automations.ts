@@ -259,7 +259,7 @@ function activeRuns(
     .length;
 }
 
-/** Starts a run that waited for a slot, as the service does by itself. @returns Whether the queue accepted it. */
+/** Starts a run that waited for a slot, as the service does on its own. @returns Whether the queue accepted it. */
 export function startWaiting(world: World, run: AutomationRunRow): boolean {
   run.start_attempts++;
   run.last_start_attempt_at = world.clock.stamp();

@@ -5,7 +5,7 @@
  */
 import type { FailureStatus } from "../../service/contract.ts";
 
-/** A failure with an envelope of its own. Any other error that a handler throws is answered with a 500. */
+/** A failure with its own envelope. Any other error that a handler throws is answered with a 500. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly status: FailureStatus;

@@ -63,7 +63,7 @@ export function writeEvent(world: World, callId: string, event: NewEvent): void 
   try {
     insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
   } catch {
-    // The service logs the failure and goes on. Source: conformance, action "failStore" on "ai_call_events".
+    // The service logs the failure and continues. Source: conformance, action "failStore" on "ai_call_events".
   }
 }
 
@@ -457,7 +457,7 @@ export function repairRun(world: World, run: RunRow): void {
 const MAX_SILENCE_MICROS = 15 * 60_000_000;
 
 /**
- * Whether nothing works on a run any more although it has not ended: its inner call has ended, or its worker died and has been
+ * Whether nothing is working on a run although it has not ended: its inner call has ended, or its worker died and has been
  * silent for too long.
  */
 function isOrphaned(world: World, run: RunRow): boolean {

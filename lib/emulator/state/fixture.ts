@@ -145,7 +145,7 @@ export type Fixture = z.infer<typeof fixtureSchema>;
 /** A repository of a {@linkcode Fixture}. */
 export type FixtureRepo = Fixture["repos"][number];
 
-/** Describes an issue that a schema found. The small build of the schema library has no texts of its own. */
+/** Describes an issue that a schema found. The small build of the schema library has no texts. */
 export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":
@@ -217,7 +217,7 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
   };
 }
 
-/** A fixture in which the first repository has a sub-project: a row of its own, with the same name, and a root directory. */
+/** A fixture in which the first repository has a sub-project: its own row, with the same name, and a root directory. */
 export function withSubProject(fixture: Fixture): Fixture {
   const [first] = fixture.repos;
   if (first === undefined) return fixture;

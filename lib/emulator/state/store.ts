@@ -14,7 +14,7 @@ import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.
 /** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A record of a fixture as the database has it: the id of its user in place of the key, and numbers for the times. */
+/** A record of a fixture as the database has it: the id of its user instead of the key, and numbers for the times. */
 type Stored<Row, Times extends keyof Row = never> =
   & Omit<Row, "user" | Times>
   & { userId: string }
@@ -377,7 +377,7 @@ export class Store {
   }
 }
 
-// Numbered records for tests of long lists. Values are those of the control action `bulk` in `tests/conformance/FORMAT.md`.
+// Numbered records for tests of long lists. Values come from the control action `bulk` in `tests/conformance/FORMAT.md`.
 
 const BULK_INSTALLATION = 101;
 const SECOND_MICROS = 1_000_000;
@@ -488,7 +488,7 @@ export const SWITCHES = [
   "tailWindow",
   // A run that was cancelled while its sandbox booted stays cancelled.
   "keepsCancelled",
-  // Cancel goes on when the process cannot be killed.
+  // Cancel continues when the process cannot be killed.
   "ignoresKillFailures",
   // An unknown `mode` is refused.
   "checksMode",
@@ -522,7 +522,7 @@ export const SWITCHES = [
   "automationBranch",
   // `GET /runs/{id}` closes a run whose worker died. The events route does not.
   "repairsRuns",
-  // The harness `mogplex` writes events of its own.
+  // The harness `mogplex` writes its own events.
   "nativeEvents",
   // The sandbox of a `createBranch` run is stopped when the run ends.
   "stopsSandboxes",

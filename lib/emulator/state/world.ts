@@ -20,7 +20,7 @@ export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
 interface Surroundings {
-  /** Whether the session gate stands in front of the API. */
+  /** Whether the session gate is in front of the API. */
   gate: boolean;
   /** Number of queue entries that the queue refuses from now on. */
   queueFailures: number;
@@ -45,7 +45,7 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that works by itself. */
+  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that works on its own. */
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
@@ -97,7 +97,7 @@ export interface World {
   gitContents: (repo: RepoRow) => Contents | undefined;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
-  /** Whether the command of its owner is an agent: whoever may start runs has the owner's rights. */
+  /** Whether the command of its owner is an agent: anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
   /** Set after the world is made, since a driver needs the world itself. */
   driver: Driver;

@@ -76,7 +76,7 @@ export class Faults {
     return this.#planned;
   }
 
-  /** Forgets every planned fault. Random faults go on. */
+  /** Forgets every planned fault. Random faults continue. */
   clear(): void {
     this.#planned = [];
   }

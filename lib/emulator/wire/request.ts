@@ -71,7 +71,7 @@ export async function readJson(world: World, request: Request): Promise<ParsedBo
 }
 
 /**
- * Largest body that the emulator reads, in bytes. The service's host has a limit of its own, which is not documented; this one is
+ * Largest body that the emulator reads, in bytes. The service's host has its own limit, which is not documented; this one is
  * far above every recorded body.
  */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
@@ -202,7 +202,7 @@ function redirect(status: 307 | 308, location: string): Response {
 
 /** The redirect to the login page: the answer to a request without a bearer token. */
 export function loginRedirect(path: string, query: string): Response {
-  // The framework encodes the query anew before it quotes it. Source: conformance scenario "auth/post-without-token/gate-on".
+  // The framework encodes the query again before it quotes it. Source: conformance scenario "auth/post-without-token/gate-on".
   const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
   const next = new URLSearchParams({ next: `${path}${search}` });
   return redirect(307, `/login?${next}`);

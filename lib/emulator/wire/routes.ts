@@ -1,5 +1,5 @@
 /**
- * Every route: those of the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so that
+ * Every route: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so that
  * a route does not compile when client and emulator disagree on it.
  *
  * @module
@@ -492,7 +492,7 @@ function metadataOf(request: Request): string {
  * Shows a page.
  *
  * An emulator on loopback does so under loopback names only. Otherwise a page in a browser on this machine could read it through a host
- * name of its own that resolves to loopback.
+ * name that resolves to loopback.
  *
  * @param render Undefined if there is no such page.
  */
@@ -555,7 +555,7 @@ export function addControlRoute(
 
 /**
  * Why a control request is refused; undefined when it is not. A page in a browser on this machine must not be able to send one, neither
- * directly nor through a host name of its own that resolves to loopback.
+ * directly nor through a host name that resolves to loopback.
  */
 function controlProblem(request: Request): string | undefined {
   const { headers } = request;

@@ -223,7 +223,7 @@ const contextsOf = ({ commits }: Node) => {
   return nodes.filter((node) => node !== null).map((node) => ({ ...checkOf(node), isRequired: node.isRequired }));
 };
 
-/** A rule whose checks have no name of their own. */
+/** A rule whose checks have no names. */
 const WORKFLOWS = "workflows";
 
 /** `isWhole`: whether all rules are shown. */

@@ -1,5 +1,5 @@
 /**
- * Comments on a pull request of GitHub. There, a pull request is an issue, and its comments are those of the issue.
+ * Comments on a pull request of GitHub. There, a pull request is an issue, and its comments are the issue's.
  * @module
  */
 import * as z from "zod/mini";

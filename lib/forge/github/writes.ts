@@ -95,7 +95,7 @@ async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<Merge
   return value;
 }
 
-/** A merge queue decides the method itself, and a rebase makes no commit with a message of its own. */
+/** A merge queue decides the method itself, and a rebase makes no commit with its own message. */
 function methodOf({ method, title, body }: MergeOrder): Record<string, string> {
   return { merge_method: method, ...method !== "rebase" && { commit_title: title, commit_message: body } };
 }

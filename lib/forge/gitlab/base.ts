@@ -69,7 +69,7 @@ export const GITLAB_BASE: FileForge = {
       const attempted = "find the merge request";
       const number = Number(numberIn(env, "CI_MERGE_REQUEST_IID", attempted));
       // In a pipeline of a fork `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project.
-      // Source: GitLab, "Predefined CI/CD variables", those of merge request pipelines.
+      // Source: GitLab, "Predefined CI/CD variables", for merge request pipelines.
       const project = env("CI_MERGE_REQUEST_PROJECT_ID") ? "CI_MERGE_REQUEST_PROJECT_ID" : "CI_PROJECT_ID";
       return { repository: numberIn(env, project, attempted), number };
     },

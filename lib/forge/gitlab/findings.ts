@@ -38,7 +38,7 @@ const jobSchema = z.lazy(() =>
   })
 );
 // Source: GitLab, "Discussions API", https://docs.gitlab.com/api/discussions/
-/** Where a note on a line of code stands. */
+/** The place of a note on a line of code. */
 export const positionSchema = z.lazy(() =>
   z.nullish(z.object({
     new_path: z.nullish(z.string()),

@@ -35,7 +35,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
       .map(({ web_url: url }) => url);
   },
   async set(client, address, commit, { name, state, text, url }) {
-    // Without it, the status would get a pipeline of its own, for which the merge request does not wait.
+    // Without it, the status would get its own pipeline, for which the merge request does not wait.
     const { head_pipeline: head } = await client.get(
       "read the pipeline of a merge request",
       pathOf(address),

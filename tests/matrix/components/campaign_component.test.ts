@@ -102,7 +102,7 @@ test.skipIf(!CAN_RUN)(
       const decided = await project.run({ file: FILE, jobs: ["stop", "status", "retry"] });
       const ends = ["stop", "status", "retry"].map((name) => [decided.jobs[name]?.code, decided.jobs[name]?.log]);
       expect(ends).toEqual([
-        [0, expect.stringContaining("nothing more is started")],
+        [0, expect.stringContaining("nothing more will start")],
         [0, expect.stringContaining("Campaign codemod is stopped")],
         [2, expect.stringContaining("error: ")],
       ]);

@@ -124,10 +124,10 @@ test("a campaign that was stopped by an unknown person says so in words", async 
 test("a second stop says what the first one does, and a resume that cancelled items stay as they are", async () => {
   const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
   await world.advance();
-  expect((await world.decide(stop(true))).text).toBe("nothing more is started; the next wave cancels 3 runs");
+  expect((await world.decide(stop(true))).text).toBe("nothing more will start; the next wave cancels 3 runs");
   for (const cancel of [true, false]) {
     expect((await world.decide(stop(cancel), { by: "ann" })).text).toMatch(
-      /^it was stopped already, by kim at 2026\S+; nothing more is started; the next wave cancels 3 runs$/,
+      /^it was stopped already, by kim at 2026\S+; nothing more will start; the next wave cancels 3 runs$/,
     );
   }
   const { pendingCancels, state } = await world.read();
@@ -144,10 +144,10 @@ test("a second stop says what the first one does, and a resume that cancelled it
 test("a campaign that is stopped starts nothing more, collects what runs, and goes on after a resume", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();
-  expect((await world.decide(stop())).text).toBe("nothing more is started; 3 runs continue to their end");
+  expect((await world.decide(stop())).text).toBe("nothing more will start; 3 runs continue to their end");
   const { length } = await world.records();
   expect((await world.decide(stop())).text).toMatch(
-    /^it was stopped already, by kim at 2026\S+; nothing more is started; 3 runs continue to their end$/,
+    /^it was stopped already, by kim at 2026\S+; nothing more will start; 3 runs continue to their end$/,
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
@@ -171,7 +171,7 @@ test("a campaign that is stopped with --cancel cancels its runs in the next wave
   await world.advance();
   await world.decide(stop());
   // Who has stopped it can still decide to cancel.
-  expect((await world.decide(stop(true))).text).toBe("nothing more is started; the next wave cancels 3 runs");
+  expect((await world.decide(stop(true))).text).toBe("nothing more will start; the next wave cancels 3 runs");
   expect(world.runs().filter((run) => run.endsWith("cancelled"))).toEqual([]);
   const { view } = await world.advance();
   expect([view.state, view.counts.cancelled, view.counts.waiting]).toEqual(["stopped", 3, 2]);

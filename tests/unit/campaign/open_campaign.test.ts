@@ -223,7 +223,7 @@ for (const what of ["at work", "ended"] as const) {
         else {
           expect(code).toBe(2);
           expect(problem).toMatch(
-            /the run is of another repository, ".*": the journal was changed; find out who may write/,
+            /the run is of another repository, ".*": the journal was changed; find out who can write/,
           );
         }
       }

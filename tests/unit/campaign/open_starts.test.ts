@@ -48,7 +48,7 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     const world = await lost(true, {}, kind);
     const { text, view } = await world.decide(stop());
     expect(text).toBe(
-      "nothing more is started; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
+      "nothing more will start; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
     );
     expect([view.state, view.stateReason]).toEqual([
       "stopped",
@@ -62,7 +62,7 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     const world = await lost(true, {}, kind);
     const { text, view, error } = await world.decide(stop(true));
     expect(error).toBeUndefined();
-    expect(text).toMatch(/nothing more is started; 1 start has no answer.*: its start had arrived: run \S+ was found$/);
+    expect(text).toMatch(/nothing more will start; 1 start has no answer.*: its start had arrived: run \S+ was found$/);
     expect([running(world), view.state, view.counts.cancelled]).toEqual([[], "done", 1]);
     expect((await history(world)).slice(-4)).toEqual(["stopped", "intent", "started", "cancelled with a run"]);
     const requests = world.requests.length;
@@ -508,7 +508,7 @@ for (const [what, answer, state] of CLOSED) {
     expect(verdicts(step.view)).toEqual({ [project(1)]: state as "service" });
     world.before = undefined;
     const requests = world.requests.length;
-    expect((await world.decide(stop(true))).text).toBe("nothing more is started; nothing runs");
+    expect((await world.decide(stop(true))).text).toBe("nothing more will start; nothing runs");
     const { view } = await world.decide(skip());
     expect([verdicts(view), world.requests.length, view.quota.day.used]).toEqual([
       { [project(1)]: "skipped" },

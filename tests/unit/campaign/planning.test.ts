@@ -305,7 +305,7 @@ test("a lock of another origin of the service is refused", async () => {
   await world.plan();
   const { code, problem } = await world.advance({ url: "http://localhost:9999" });
   expect([code, world.starts.length]).toEqual([2, 0]);
-  expect(problem).toContain("it was planned for the service at http://localhost, and this is http://localhost:9999");
+  expect(problem).toContain("it was planned for the service at http://localhost, but this is http://localhost:9999");
   expect(await failureOf(() => world.plan({ url: "http://localhost:9999" }))).toBe("none");
 });
 

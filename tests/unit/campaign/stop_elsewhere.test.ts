@@ -51,7 +51,7 @@ test("stop asks the process that holds the directory, which records it within 10
   );
   const { view, code } = await run;
   expect([code, view.state, world.runs().length, waiting(world)]).toEqual([4, "stopped", 3, []]);
-  expect(world.notices).toContain("ann stopped the campaign from another process: nothing more is started");
+  expect(world.notices).toContain("ann stopped the campaign from another process: nothing more will start");
 });
 
 test("stop --cancel lets the process that holds the directory cancel its runs at once", async () => {
@@ -116,7 +116,7 @@ test("stop records itself when the process that held the directory was killed me
   const until = world.clock.now() + 4 * SECOND;
   busyWith(world, () => world.clock.now() < until);
   const { text, error, isElsewhere } = await world.decide(STOP);
-  expect([text, error, isElsewhere]).toEqual(["nothing more is started; nothing runs", undefined, undefined]);
+  expect([text, error, isElsewhere]).toEqual(["nothing more will start; nothing runs", undefined, undefined]);
   expect(await stops(world)).toMatchObject([{ by: "kim" }]);
   expect(waiting(world)).toEqual([]);
 });

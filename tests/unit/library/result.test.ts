@@ -94,7 +94,7 @@ test("run() awaits a validator of any library, and asks for the JSON Schema that
   const error = await thrown(mogplex.run(request({ path, schema })));
   expect(error).toBeInstanceOf(UsageError);
   expect((error as UsageError).message).toBe(
-    "Cannot use 'result': a schema of acme has no JSON Schema that the agent could read; give one as 'result.jsonSchema'",
+    "Cannot use 'result': the acme schema has no JSON Schema that the agent can read; give one as 'result.jsonSchema'",
   );
   expect(runs()).toBe(0);
   const { value } = await mogplex.run(request({ path, schema, jsonSchema: { type: "object" } }));

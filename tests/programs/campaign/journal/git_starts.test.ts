@@ -130,7 +130,7 @@ test("advance() with a branch starts nothing when the push of its intents fails,
   expect(world.starts).toEqual([]);
   rmSync(down);
   const { text } = await world.decide(stop(true), homeOf(remote));
-  expect([text.split(";").slice(0, 2), world.starts]).toEqual([["nothing more is started", " nothing runs"], []]);
+  expect([text.split(";").slice(0, 2), world.starts]).toEqual([["nothing more will start", " nothing runs"], []]);
 });
 
 test("advance() with a branch sends its starts when the push of their intents has arrived and its answer was a 502", async () => {

@@ -170,7 +170,7 @@ const BRANCHES: readonly WrongFile[] = [
   ]),
   branches("two base branches", "[{ repo: acme/web, base-branch: a }, { repo: acme/web, base-branch: b }]", "fix", [
     "4:52 branch",
-    "or a variable with another value for each entry",
+    "or a variable with a different value for each entry",
   ]),
   branches("the base branch", "[{ repo: acme/web, base-branch: fix/fix }]", "fix/{{ campaign }}", [
     "4:16 branch",

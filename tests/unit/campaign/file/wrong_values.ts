@@ -138,12 +138,12 @@ export const VALUES: readonly WrongFile[] = [
     "notify with what is neither a variable nor a host",
     "notify: { webhook-variable: CAMPAIGN-HOOK, host: 'hooks slack', on: [done] }",
     ["5:29 notify.webhook-variable", "it must be the name of an environment variable"],
-    ["5:50 notify.host", "it must be the host of the address alone, as in hooks.slack.com"],
+    ["5:50 notify.host", "it must be only the host of the address, as in hooks.slack.com"],
   ),
   extra(
     "notify with hosts that no address has",
     "notify: { webhook-variable: CAMPAIGN_HOOK, host: '1.2.3.4.5', on: [done] }",
-    ["5:50 notify.host", "it must be the host of the address alone, as in hooks.slack.com"],
+    ["5:50 notify.host", "it must be only the host of the address, as in hooks.slack.com"],
   ),
   ...["SLACK_TOKEN", "VAULT_TOKEN", "HOOK", "campaign_hook"].map((name) =>
     extra(

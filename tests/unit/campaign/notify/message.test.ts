@@ -3,8 +3,7 @@ import { NOTIFY_FORMATS } from "../../../../lib/campaign/file/campaign_file.ts";
 import type { CampaignNotification } from "../../../../lib/campaign/campaign_options.ts";
 import { bodyFor } from "../../../../lib/campaign/notify/notify.ts";
 
-const SENTENCE =
-  "Campaign replace-moment is gated: nothing more is started until somebody approves. 3 of 4 have finished";
+const SENTENCE = "Campaign replace-moment is gated: nothing more starts until somebody approves. 3 of 4 have finished";
 const message = (more: Partial<CampaignNotification> = {}): CampaignNotification => ({
   schema: 1,
   id: "0123456789abcdef0123456789abcdef",

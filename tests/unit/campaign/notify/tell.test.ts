@@ -162,7 +162,7 @@ test.each<[string, Record<string, string>, string]>([
   [
     "has another host",
     { CAMPAIGN_HOOK: "https://deploy.example/x" },
-    "the address in CAMPAIGN_HOOK has another host than notify.host",
+    "the address in CAMPAIGN_HOOK has a different host than notify.host",
   ],
 ])("nothing is sent to an address that %s, and a note says so", async (_how, more, words) => {
   const { world, calls, env, given } = hooked({ count: 1 }, fine);

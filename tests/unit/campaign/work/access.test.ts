@@ -170,7 +170,7 @@ test.each(WAYS)(
       const { code, problem, view } = await world[way]();
       expect([code, verdicts(view)[project(1)]]).toEqual([2, "running"]);
       expect(problem).toMatch(
-        /finds neither it nor another run or a repository of the campaign, .*`campaign skip` gives up its item/,
+        /finds neither this run nor any other run or repository of the campaign, .*`campaign skip` gives up its item/,
       );
     }
     world.requests.length = 0;

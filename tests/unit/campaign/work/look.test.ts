@@ -274,7 +274,7 @@ test("another user's token is refused by the first look, before anything is star
     const { code, problem } = await world[way]();
     expect(code).toBe(2);
     expect(problem).toMatch(
-      /this token belongs to a different user .*use a token of that user; or start your own campaign/,
+      /this token belongs to a different user .*use that user's token; or start your own campaign/,
     );
   }
   expect([started, world.starts.length]).toEqual([3, 3]);

@@ -39,7 +39,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
-  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more is started; nothing runs\n" });
+  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more will start; nothing runs\n" });
   expect(last(world)).toMatchObject({ type: "stopped", by: "kim", cancel: false });
 
   expect(await world.campaign("resume")).toMatchObject({
@@ -190,7 +190,7 @@ test("campaign stop while a process is running is confirmed by that process; any
       /^process \d+ on ".*" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 1 run continues to its end\n$/,
     ),
   ]);
-  expect((await work).stderr).toContain("kim stopped the campaign from another process: nothing more is started");
+  expect((await work).stderr).toContain("kim stopped the campaign from another process: nothing more will start");
 });
 
 test("campaign retry --adopt-changes starts items again with the task of the file", async () => {
@@ -299,7 +299,7 @@ test("campaign run of a stopped campaign shows what failed before", async () => 
   await world.campaign("approve");
   await world.campaign("stop");
   const { stdout } = await world.campaign("run");
-  expect(stdout).toContain("is stopped: kim stopped it; nothing more is started");
+  expect(stdout).toContain("is stopped: kim stopped it; nothing more will start");
   expect(stdout).toContain("Needs attention: 1 item, 1 cause\n");
   expect(stdout).toContain("  failed (1): Agent run exited with code 1.\n");
 });

@@ -92,7 +92,7 @@ test("LiveCampaign prints a change of state with its reason", () => {
   campaign.update({ ...VIEWS[0] as CampaignView, state: "gated", stateReason: "1 of 3 canary items failed" });
   campaign.close();
   expect(io.text.stdout).toContain(
-    "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs active, and nothing is started until somebody approves\n",
+    "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs active, and nothing starts until somebody approves\n",
   );
 });
 

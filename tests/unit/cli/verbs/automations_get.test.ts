@@ -98,7 +98,7 @@ test("automations get shows no counts when the runs cannot be read, and says so"
   emulator.control("fault", { kind: "500", route: "GET /automations/*/runs", times: 99 });
   const { code, stdout, stderr } = await cli(["automations", "get", AUTOMATION]);
   expect([code, stdout.includes("runs  ")]).toEqual([0, false]);
-  expect(stderr).toContain("note: the runs of the automation are not shown: Cannot list runs of automation");
+  expect(stderr).toContain("note: the automation's runs are not shown: Cannot list runs of automation");
 });
 
 test("automations trigger sends JSON after :=, and text after =", async () => {

@@ -436,7 +436,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
   expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
   expect(await troubles(down)).toEqual([
     `failed   connection  the server has a problem (HTTP 503, content type "text/html")`,
-    "                     > Try again later; a job retries by itself",
+    "                     > Try again later; a job retries automatically",
     "skipped  clock       the answer has no date",
     "skipped  access, scopes, server, repository  connection failed",
     "a job would exit with 69 because of the check connection (1 failed)",

@@ -109,7 +109,7 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
   expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
-  expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is another account now, 1');
+  expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is now another account, 1');
   expect(await rights("kim,eve,rae")).toBe(
     "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), and cannot push",
   );

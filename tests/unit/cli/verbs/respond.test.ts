@@ -133,7 +133,7 @@ test("respond sets no commit status for a run that it finds ended, since somebod
     runs: ["success"],
     statuses: [],
   });
-  expect(stderr).toContain("no commit status: the run had ended before this job found it");
+  expect(stderr).toContain("no commit status: the run had already ended when this job found it");
 });
 
 test("respond reads a payload that is the variable's text, as well as one in a file", async () => {
@@ -1379,10 +1379,10 @@ const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: nu
   }, "the merge request has been closed"],
   ["the branch was protected", ({ gitlab }) => {
     gitlab.branches.set("feature", { protected: true, default: false });
-  }, "the source or target branch has changed, or is protected now"],
+  }, "the source or target branch has changed, or is now protected"],
   ["the branch was deleted", ({ gitlab }) => {
     gitlab.branches.delete("feature");
-  }, "the source or target branch has changed, or is protected now"],
+  }, "the source or target branch has changed, or is now protected"],
 ];
 
 for (const [what, change, reason] of CHANGES) {
