@@ -222,7 +222,7 @@ export function readHistory(text: string): History {
 interface Comparison {
   /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** In words: `2 min longer, failed before too`; null without an earlier run. */
+  /** In words: `2 min longer, failed before as well`; null without an earlier run. */
   text: string | null;
   /** Newest first. */
   earlier: readonly HistoryRecord[];

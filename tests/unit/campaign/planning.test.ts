@@ -191,8 +191,8 @@ test("a plan that is made again keeps name and branch of a repository that was r
     skipped: [],
     kept: [],
     notes: [
-      `${project(2)} is called acme/renamed now; its item keeps the name`,
-      `${project(3)} has the default trunk now; its item keeps main`,
+      `${project(2)} is now called acme/renamed; its item keeps the name`,
+      `${project(3)} now has the default trunk; its item keeps main`,
     ],
   });
   expect((await world.run()).code).toBe(0);

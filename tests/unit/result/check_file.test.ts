@@ -132,6 +132,6 @@ test("checkResultFile() ends a check that takes too long", async () => {
   const value = Array.from({ length: 60_000 }, (_, index) => ({ index }));
   expect(await check({ uniqueItems: true }, value, 50)).toEqual({
     kind: "result-invalid",
-    mistakes: ["the whole value could not be checked in 0.05 s"],
+    mistakes: ["the whole value could not be checked within 0.05 s"],
   });
 });

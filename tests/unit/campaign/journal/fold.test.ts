@@ -216,7 +216,7 @@ test("a retry gives an item one more attempt, and leaves alone what is at work",
 test("a retry with another request may change the key of a start that had no run", async () => {
   const other = intent(A, 1, { key: keyOf(77) });
   const refused = [intent(A, 1), ended(A, 1, "invalid")];
-  await expect(after([...refused, other])).rejects.toThrow("start 1 has another key");
+  await expect(after([...refused, other])).rejects.toThrow("start 1 has a different key");
   await expect(after([...refused, { type: "retry", items: [A], by: "x", adopt: false }, other])).rejects.toThrow(
     "another key",
   );
@@ -330,20 +330,20 @@ test("foldJournal() counts starts in a row that found no sandbox, until a later 
 test("applyRecord() refuses records that contradict those before them, with their place", async () => {
   const run = [intent(A, 1), started(A, 1, uuidOf(1))];
   const cases: [RecordBody[], string][] = [
-    [[intent(A, 2)], "it is start 2, where start 1 belongs"],
-    [[...whole(A, 1, "failed", 1), intent(A, 1)], "it is start 1, where start 2 belongs"],
-    [[...whole(A, 1, "failed", 1), intent(A, 3)], "it is start 3, where start 2 belongs"],
+    [[intent(A, 2)], "it is start 2, where start 1 is expected"],
+    [[...whole(A, 1, "failed", 1), intent(A, 1)], "it is start 1, where start 2 is expected"],
+    [[...whole(A, 1, "failed", 1), intent(A, 3)], "it is start 3, where start 2 is expected"],
     [[...run, intent(A, 1)], "the run of start 1 has not ended"],
     [[...run, ended(A, 1, "needs-input", { runId: uuidOf(1) }), intent(A, 2)], "the run of start 1 has not ended"],
-    [[intent(A, 1), intent(A, 1, { key: keyOf(2) })], "start 1 has another key"],
+    [[intent(A, 1), intent(A, 1, { key: keyOf(2) })], "start 1 has a different key"],
     [[started(A, 1, uuidOf(1))], "start 1 was not sent, or another one was sent since"],
     [[ended(A, 1, "failed")], "start 1 was not sent, or another one was sent since"],
     [
       [...whole(A, 1, "failed", 1), intent(A, 2), ended(A, 1, "failed")],
       "start 1 was not sent, or another one was sent since",
     ],
-    [[...run, started(A, 1, uuidOf(2))], "start 1 has another run"],
-    [[...run, ended(A, 1, "failed", { runId: uuidOf(2) })], "start 1 has another run"],
+    [[...run, started(A, 1, uuidOf(2))], "start 1 has a different run"],
+    [[...run, ended(A, 1, "failed", { runId: uuidOf(2) })], "start 1 has a different run"],
     [[...run, ended(A, 1, "failed")], "start 1 has a run"],
     [
       [...run, intent(B, 1, { key: keyOf(9) }), started(B, 1, uuidOf(1).toUpperCase())],

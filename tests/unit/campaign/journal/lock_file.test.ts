@@ -125,12 +125,12 @@ test("lockText() writes equal lines for equal items, however they were made, and
 test("parseLock() tells a lock of another campaign or round, and one of a newer version", async () => {
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
-      'it belongs to campaign "replace-moment", round "2026-12", and the campaign file to campaign "replace-moment", round "2027-01"',
+      'it belongs to campaign "replace-moment", round "2026-12", but the campaign file belongs to campaign "replace-moment", round "2027-01"',
       "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'and the campaign file to campaign "other"; keep each campaign and each round in its own directory (--dir) or branch (--home)',
+    'but the campaign file belongs to campaign "other"; keep each campaign and each round in its own directory (--dir) or branch (--home)',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
     refused("a newer version made it (schema 2)", "use that version, or a later one"),

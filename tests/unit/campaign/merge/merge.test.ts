@@ -228,7 +228,7 @@ test("mergeCampaign() leaves in a queue what a person has allowed, and takes out
   await world.merge({ only: [project(3)] });
   expect(await world.words()).toEqual(Array(3).fill("queued: in the queue of its target"));
   forge.of(3).reading.base = "main";
-  expect((await world.words())[2]).toBe('left: retargeted: its target is "main" now');
+  expect((await world.words())[2]).toBe('left: retargeted: its target is now "main"');
 });
 
 test("mergeCampaign() takes merges out of a queue while the campaign is stopped, and merges nothing then", async () => {

@@ -16,7 +16,7 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
     "Earliest end, with runs of 20 min on average, which is a guess (set it with --mean-run):\n  one process that stays  2026-09-03 ",
   );
   for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
-    expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of a runner\n`));
+    expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of runner time\n`));
   }
   expect(stdout).toMatch(
     /The end depends on: the limit of 150 starts a day\n {2}without the limit of 150 starts a day: 2026-09-/,

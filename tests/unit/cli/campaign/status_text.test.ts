@@ -147,7 +147,7 @@ test("statusText() says that runs are to be cancelled, and by whom", () => {
   const items = [anItem(1, "running"), anItem(2, "waiting")];
   const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
   expect(title(viewOf(items, changes))).toContain(
-    "is stopping: ann stopped it; nothing more is started, 1 run active; the next wave cancels 1 run",
+    "is stopping: ann stopped it; nothing more will start, 1 run active; the next wave cancels 1 run",
   );
   expect(title(viewOf(items, { ...changes, writer: "process 7" }))).toContain(
     "1 run active; 1 run is being cancelled",

@@ -51,7 +51,7 @@ test("doctor --releases says whether a newer release exists, and never fails bec
   const files = { "ci/mogplex.mjs": PROGRAM, "ci/mogplex.mjs.sha256": SUM };
   const cases: [() => Response, string, string][] = [
     [json({ releases: [{ version: "0.1.0" }] }), "ok", "0.1.0 is the newest release"],
-    [json({ releases: [{ version: "0.2.0" }] }), "warning", "the newest release is 0.2.0, this is 0.1.0"],
+    [json({ releases: [{ version: "0.2.0" }] }), "warning", "the newest release is 0.2.0, but this is 0.1.0"],
     [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file names no version"],
     [json({}), "warning", "the file names no version"],
     [() => new Response("<html>"), "warning", "Cannot look up the newest release: "],
