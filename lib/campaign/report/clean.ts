@@ -7,13 +7,14 @@ import { type Redact, remember } from "../../run/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import { isFinal } from "../view/verdicts.ts";
 import type {
   CampaignAbout,
   CampaignItem,
   CampaignView,
   CauseGroup,
+  GateApproval,
   ItemResult,
+  MergeGroup,
   PullRequestView,
 } from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
@@ -34,12 +35,22 @@ function oneLine(text: string): string {
 }
 
 /** A time in its usual form, or null. */
-function instant(time: string | null): string | null {
+function instant(time: string): string | null {
   return isoTimeOrNull(instantMs(time));
 }
 
-function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["counts"] {
-  return Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"];
+/** A field without text. */
+const keep = <T>(value: T): T => value;
+const orNull = <T, R>(clean: (value: T) => R) => (value: T | null): R | null => value === null ? null : clean(value);
+const all = <T, R>(clean: (value: T) => R) => (values: readonly T[]): R[] => values.map(clean);
+
+/** A copy of an object with each of its fields cleaned, in this order. Any other field is left out, as is one that becomes undefined. */
+function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Exclude<T[K], undefined>) => T[K] }) {
+  const entries = Object.entries(rules) as [keyof T, (value: unknown) => unknown][];
+  return (value: T): T => {
+    const parts = entries.map(([name, clean]) => [name, value[name] === undefined ? undefined : clean(value[name])]);
+    return Object.fromEntries(parts.filter(([, part]) => part !== undefined));
+  };
 }
 
 /**
@@ -49,127 +60,100 @@ function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["count
  * @param redact Removes secrets from one text.
  * @param redactToken Removes our own token from one text.
  */
-export function cleanCampaign(
-  view: CampaignView,
-  redact: Redact,
-  redactToken: Redact,
-): CampaignView {
+export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
   const line = remember(oneLine);
   // Cut after redaction: half a token has no shape that could be found.
   const name = remember((text) => cutText(redact(line(text)), MAX_NAME));
   const reason = remember((text) => cutText(redact(line(text)), MAX_REASON));
   const id = remember((text) => cutText(redactToken(line(text)), MAX_ID));
-  const some = (clean: Redact, text: string | null) => text === null ? null : clean(text);
+  const time = (text: string) => instant(text) ?? new Date(0).toISOString();
+  const timeOrAbsent = (text: string) => instant(text) ?? undefined;
+  const timeOrNull = orNull(instant);
 
-  function cleanItem(item: CampaignItem): CampaignItem {
-    return {
-      id: name(item.id),
-      repository: name(item.repository),
-      ...(item.renamed !== undefined && { renamed: name(item.renamed) }),
-      baseBranch: name(item.baseBranch),
-      root: some(name, item.root),
-      verdict: item.verdict,
-      isFinal: isFinal(item.verdict),
-      reason: some(reason, item.reason),
-      ...(item.lastLines !== undefined && { lastLines: item.lastLines.map(reason) }),
-      ...(item.skippedBy !== undefined && { skippedBy: name(item.skippedBy) }),
-      starts: item.starts,
-      attempts: item.attempts,
-      runId: some(id, item.runId),
-      branch: some(name, item.branch),
-      pullRequest: item.pullRequest === null ? null : webUrl(redact(line(item.pullRequest))) ?? null,
-      pullRequestState: cleanPull(item.pullRequestState),
-      ...(item.merge !== undefined && { merge: { ...item.merge, reason: some(reason, item.merge.reason) } }),
-      ...(item.files !== undefined && { files: item.files }),
-      ...(item.result !== undefined && { result: cleanResult(item.result) }),
-      ...(item.unchecked !== undefined && { unchecked: item.unchecked }),
-      stuck: item.stuck,
-      startedAt: instant(item.startedAt),
-      endedAt: instant(item.endedAt),
-      canary: item.canary,
-    };
+  function pull(pull: PullRequestView): PullRequestView {
+    const [createdAt, updatedAt] = [timeOrNull(pull.createdAt), timeOrNull(pull.updatedAt)];
+    return { ...pull, owner: orNull(name)(pull.owner), reason: orNull(reason)(pull.reason), createdAt, updatedAt };
   }
   /** The value has no secret: it would have been refused. It is only written as JSON, which escapes what is not seen. */
-  function cleanResult(result: ItemResult): ItemResult {
+  function result(result: ItemResult): ItemResult {
     const outputs = Object.entries(result.outputs).map(([key, value]) =>
       [key, typeof value === "string" ? reason(value) : value] as const
     );
-    const texts = { path: name(result.path), commit: some(id, result.commit), blob: some(id, result.blob) };
+    const texts = { path: name(result.path), commit: orNull(id)(result.commit), blob: orNull(id)(result.blob) };
     return { ...result, ...texts, mistakes: result.mistakes.map(reason), outputs: Object.fromEntries(outputs) };
   }
-  /** A part with a time; nothing without one. */
-  function timeOf<T>(text: string | undefined, part: (time: string) => T): T | undefined {
-    const time = instant(text ?? null);
-    return time === null ? undefined : part(time);
-  }
-  function cleanAbout({ approvals, title, agent, decisions, ...about }: CampaignAbout): CampaignAbout {
-    return {
-      ...(title !== undefined && { title: name(title) }),
-      ...(agent !== undefined && { agent: name(agent) }),
-      ...about,
-      fileHash: id(about.fileHash),
-      plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),
-      origin: name(about.origin),
-      approvals: approvals.map(({ gate, by, at, note }) => ({
-        gate,
-        by: name(by),
-        at: instant(at) ?? new Date(0).toISOString(),
-        note: some(reason, note),
-      })),
-      ...(decisions !== undefined && {
-        decisions: decisions.map(({ at, what, by, reason: why }) => ({
-          at: instant(at) ?? new Date(0).toISOString(),
-          what: reason(what),
-          by: some(name, by),
-          reason: some(reason, why),
-        })),
-      }),
-      lastRecordAt: instant(about.lastRecordAt),
-    };
-  }
-  function cleanPull(pull: PullRequestView | null): PullRequestView | null {
-    if (pull === null) return null;
-    const [createdAt, updatedAt] = [instant(pull.createdAt), instant(pull.updatedAt)];
-    return { ...pull, owner: some(name, pull.owner), reason: some(reason, pull.reason), createdAt, updatedAt };
-  }
-  function cleanCause({ verdict, cause, word, stuck, owners, items }: CauseGroup): CauseGroup {
-    const texts = { cause: reason(cause), word: id(word), owners: owners.map(name), items: items.map(name) };
-    return { verdict, ...texts, stuck };
-  }
-  return {
-    schema: view.schema,
-    campaign: name(view.campaign),
-    round: name(view.round),
-    state: view.state,
-    stateReason: some(reason, view.stateReason),
-    ...timeOf(view.gatedAt, (gatedAt) => ({ gatedAt })),
-    ...(view.mergesStopped !== undefined && { mergesStopped: reason(view.mergesStopped) }),
-    counts: countsOf(view),
-    items: view.items.map(cleanItem),
-    causes: view.causes.map(cleanCause),
-    ...(view.merging !== undefined && {
-      merging: view.merging.map(({ stage, owners }) => ({
-        stage,
-        owners: owners.map(({ owner, items, since }) => ({
-          owner: name(owner),
-          items: items.map(name),
-          since: instant(since),
-        })),
-      })),
+  return fields<CampaignView>({
+    schema: keep,
+    campaign: name,
+    round: name,
+    state: keep,
+    stateReason: orNull(reason),
+    gatedAt: timeOrAbsent,
+    mergesStopped: reason,
+    counts: (counts) => Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"],
+    items: all(fields<CampaignItem>({
+      id: name,
+      repository: name,
+      renamed: name,
+      baseBranch: name,
+      root: orNull(name),
+      verdict: keep,
+      isFinal: keep,
+      reason: orNull(reason),
+      lastLines: all(reason),
+      skippedBy: name,
+      starts: keep,
+      attempts: keep,
+      runId: orNull(id),
+      branch: orNull(name),
+      pullRequest: orNull((url) => webUrl(redact(line(url))) ?? null),
+      pullRequestState: orNull(pull),
+      merge: fields({ stage: keep, reason: orNull(reason) }),
+      files: keep,
+      result,
+      unchecked: keep,
+      stuck: keep,
+      startedAt: timeOrNull,
+      endedAt: timeOrNull,
+      canary: keep,
+    })),
+    causes: all(fields<CauseGroup>({
+      verdict: keep,
+      cause: reason,
+      word: id,
+      owners: all(name),
+      items: all(name),
+      stuck: keep,
+    })),
+    merging: all(fields<MergeGroup>({
+      stage: keep,
+      owners: all(fields<MergeGroup["owners"][number]>({ owner: name, items: all(name), since: timeOrNull })),
+    })),
+    quota: keep,
+    pendingCancels: keep,
+    waves: keep,
+    lastError: orNull(reason),
+    writer: orNull(name),
+    nextWaveAt: timeOrNull,
+    waitingFor: keep,
+    endsAt: timeOrNull,
+    endsAtIfApproved: timeOrAbsent,
+    exitCode: keep,
+    at: time,
+    about: fields<CampaignAbout>({
+      title: name,
+      agent: name,
+      fileHash: id,
+      plannedAt: time,
+      origin: name,
+      limits: keep,
+      windows: keep,
+      records: keep,
+      lastRecordAt: timeOrNull,
+      approvals: all(fields<GateApproval>({ gate: keep, by: name, at: time, note: orNull(reason) })),
+      decisions: all(fields({ at: time, what: reason, by: orNull(name), reason: orNull(reason) })),
     }),
-    quota: view.quota,
-    ...view.pendingCancels !== undefined && { pendingCancels: view.pendingCancels },
-    waves: view.waves,
-    lastError: some(reason, view.lastError),
-    writer: some(name, view.writer),
-    nextWaveAt: instant(view.nextWaveAt),
-    waitingFor: view.waitingFor,
-    endsAt: instant(view.endsAt),
-    ...timeOf(view.endsAtIfApproved, (endsAtIfApproved) => ({ endsAtIfApproved })),
-    exitCode: view.exitCode,
-    at: instant(view.at) ?? new Date(0).toISOString(),
-    ...view.about !== undefined && { about: cleanAbout(view.about) },
-  };
+  })(view);
 }
 
 /** A copy of the parts of commands, fit to be shown. @param redact Removes secrets from one text. */
