@@ -32,6 +32,7 @@ import {
   type OpenedCampaign,
   plannedStore,
   reopen,
+  viewOf,
   withCampaign,
 } from "./open_campaign.ts";
 import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
@@ -78,12 +79,10 @@ export async function readCampaignWith(
 ): Promise<CampaignView> {
   return await withCampaign(source, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
-    const { memory, meanRunMs } = store;
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
-    await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
+    await pulls?.refresh(store.memory, (body) => store.applyWithoutWriting(body));
     const writer = await opened.home.writer();
-    const { stuckAfterMs } = options;
-    return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, writer, stuckAfterMs, failed: pulls?.failed });
+    return viewOf(opened, store, { writer, stuckAfterMs: options.stuckAfterMs, failed: pulls?.failed });
   });
 }
 
@@ -159,40 +158,26 @@ export interface StepInternals extends CampaignInternals {
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
 
-/**
- * Makes one wave: the work of `campaign advance`.
- *
- * @throws what stopped the wave; {@linkcode StepInternals.onFailed} has its view.
- */
-export async function makeWave(
+type StepFunction = (
   source: CampaignSource,
   options: RunCampaignOptions,
   internals: StepInternals,
-): Promise<CampaignStand> {
-  return await makeStep(source, options, internals, true);
-}
+) => Promise<CampaignStand>;
 
-/**
- * Follows a campaign until it is done, or only a person can make it continue, or `timeoutMs` has passed: the work of `campaign run`.
- *
- * @throws what {@linkcode makeWave} throws.
- */
-export async function followCampaign(
-  source: CampaignSource,
-  options: RunCampaignOptions,
-  internals: StepInternals,
-): Promise<CampaignStand> {
-  return await makeStep(source, options, internals, false);
-}
+/** Makes one wave: the work of `campaign advance`. It throws what stopped it; {@linkcode StepInternals.onFailed} has its view. */
+export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
+
+/** The same until the campaign is done, or only a person can make it continue, or `timeoutMs` has passed: the work of `campaign run`. */
+export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(
+  once: boolean,
   source: CampaignSource,
   options: RunCampaignOptions,
   internals: StepInternals,
-  once: boolean,
 ): Promise<CampaignStand> {
   const { stuckAfterMs } = options;
   const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
@@ -266,9 +251,10 @@ export function notificationContextOf(
 }
 
 /** The view of a campaign with which nothing is left to do; undefined for any other one. */
-function doneView({ store, clock }: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
+function doneView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
+  const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
-  const view = makeView(store.memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
+  const view = viewOf(opened, store, { stuckAfterMs });
   return view.state === "done" ? view : undefined;
 }
 

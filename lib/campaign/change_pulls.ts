@@ -16,11 +16,11 @@ import {
   internalsWith,
   type OpenedCampaign,
   plannedStore,
+  viewOf,
   withCampaign,
 } from "./open_campaign.ts";
 import { finishWrites, namedReviewers, sendWrites, type WriteResult, type WriteWork } from "./pull_writes.ts";
 import { type PullRequests, pullRequestsOf } from "./pulls.ts";
-import { makeView } from "./view/make_view.ts";
 import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
@@ -91,8 +91,7 @@ export async function changePullRequests(
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     const store = plannedStore(opened, attempted);
     const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
-    const view = () =>
-      makeView(store.memory, { nowMs: opened.clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
+    const view = () => viewOf(opened, store, { stuckAfterMs });
     // After a lost race as well: the journal may have the intents without their results.
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {

@@ -14,7 +14,6 @@ import { approveAll, closedGates } from "./work/wave.ts";
 import { sealLock } from "./journal/lock.ts";
 import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
-import { makeView } from "./view/make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import {
   type CampaignInternals,
@@ -24,6 +23,7 @@ import {
   ownCommand,
   plannedStore,
   reopen,
+  viewOf,
   withCampaign,
 } from "./open_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
@@ -128,18 +128,9 @@ async function decideHere(
   const reading = internalsWith(internals, { purpose } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     let store = plannedStore(opened, `${decision.kind} campaign`);
-    const nowMs = opened.clock.wallTime();
-    const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });
-    let before = view();
-    const cause = "select" in decision ? decision.select.cause : undefined;
-    if (recorded === undefined && cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
-      // The word may come from a screen that has read the forge later than the last wave.
-      await pullRequestsOf(options)?.refresh(
-        store.memory,
-        (body) => store.take(body, dryRun),
-      );
-      before = view();
-    }
+    const view = () => viewOf(opened, store, { stuckAfterMs });
+    const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
+    const before = await viewForCause(view, store, cause, options);
     // After a lost race the journal may have the decision already: it is shared before anything is sent.
     const result = recorded ??
       await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
@@ -152,6 +143,23 @@ async function decideHere(
     const { texts, error } = await settleHere(opened, store, settles, options, internals);
     return { items, text: [text, ...texts].join("; "), view: view(), error };
   });
+}
+
+/**
+ * The view in which a cause is looked for. Its word may come from a screen that has read the forge later than the last wave: an unknown one, and
+ * with `always` any, lets the pull requests be read.
+ */
+export async function viewForCause(
+  view: () => CampaignView,
+  store: Store,
+  cause: string | undefined,
+  options: CampaignOptions & { dryRun?: boolean | undefined; always?: boolean },
+  random?: () => number,
+): Promise<CampaignView> {
+  const before = view();
+  if (cause === undefined || !options.always && before.causes.some(({ word }) => word === cause)) return before;
+  await pullRequestsOf(options, random)?.refresh(store.memory, (body) => store.take(body, options.dryRun === true));
+  return view();
 }
 
 /** Where to find the items. */

@@ -37,7 +37,9 @@ import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/wor
 import type { MergePlaces } from "./merge/places.ts";
 import type { PullRequests } from "./pulls.ts";
 import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
+import { makeView, type ViewInput } from "./view/make_view.ts";
 import { whoStopped } from "./view/progress.ts";
+import type { CampaignView } from "./view/view.ts";
 import { Store } from "./work/store.ts";
 
 /** A campaign that is worked on: the path of its file, or an object with its keys in camelCase. */
@@ -373,6 +375,15 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
       planCommand(opened)
     } once, by hand`,
   });
+}
+
+/** What the campaign looks like now, by its journal. */
+export function viewOf(
+  { clock }: OpenedCampaign,
+  { memory, meanRunMs }: Store,
+  more: Partial<ViewInput> = {},
+): CampaignView {
+  return makeView(memory, { nowMs: clock.wallTime(), meanRunMs, ...more });
 }
 
 /** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */

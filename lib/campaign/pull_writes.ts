@@ -60,7 +60,6 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
  * Reads back what earlier commands have asked for without an answer, and sends what the forge does not have.
  *
  * @param isDue Whether a change is finished now. @default all of them
- * @throws as {@linkcode sendWrites} does.
  */
 export async function finishWrites(
   work: WriteWork,
@@ -77,7 +76,6 @@ export async function finishWrites(
  * Sends changes, at most ten for each push of the journal. What could not be sent is withdrawn.
  *
  * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token, or it lacks a right; with 69 if the journal could not be shared.
- * @throws `signal.reason` if the signal of the forges aborts; what the journal throws.
  */
 export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[]): Promise<WriteResult[]> {
   const { store } = work;

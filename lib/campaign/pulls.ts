@@ -125,7 +125,6 @@ export class PullRequests {
    *
    * @param readsSkipped Whether pull requests of skipped items are read, which somebody may have opened again.
    * @returns Names of the items that have changed.
-   * @throws `signal.reason` if the signal of the forges aborts; what `record` throws.
    */
   async refresh(memory: CampaignMemory, record: Take, readsSkipped = false): Promise<string[]> {
     const changed = new Set<string>();
@@ -175,7 +174,6 @@ export class PullRequests {
    * Reads the failed checks, or the open remarks, of a pull request.
    *
    * @returns Undefined when that cannot be read, which is reported once.
-   * @throws `signal.reason` if the signal of the forges aborts.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     try {
@@ -206,7 +204,6 @@ export class PullRequests {
    * Names of reviewers for a pull request, as a campaign file has them, with the owners of its changed files in the place of `codeowners`.
    *
    * @returns Why they are not known, as a clause.
-   * @throws what the client of the forge throws.
    */
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);

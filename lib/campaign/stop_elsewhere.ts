@@ -18,9 +18,9 @@ import {
   type CampaignSource,
   internalsWith,
   plannedStore,
+  viewOf,
   withCampaign,
 } from "./open_campaign.ts";
-import { makeView } from "./view/make_view.ts";
 import type { CampaignView } from "./view/view.ts";
 import { previewStarts } from "./work/wave.ts";
 
@@ -107,14 +107,12 @@ async function lookAt(source: CampaignSource, options: CampaignOptions, internal
   const reading = internalsWith(internals, { purpose: "place" } as const);
   return await withCampaign(source, options, reading, "read", async (opened) => {
     const store = plannedStore(opened, "stop campaign");
-    const { memory, meanRunMs } = store;
-    const nowMs = opened.clock.wallTime();
     return {
       directory: opened.directory,
       writer: await opened.home.writer(),
-      view: makeView(memory, { nowMs, meanRunMs }),
-      starts: previewStarts(store, nowMs),
-      requests: memory.stopRequests,
+      view: viewOf(opened, store),
+      starts: previewStarts(store, opened.clock.wallTime()),
+      requests: store.memory.stopRequests,
     };
   });
 }

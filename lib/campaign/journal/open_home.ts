@@ -71,7 +71,6 @@ interface HomeOptions extends DirHomeOptions {
  * Opens a home.
  *
  * @param directory The directory of a home that is one.
- * @throws what {@linkcode openDirHome} and {@linkcode openGitHome} throw.
  */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
   if (address.kind === "memory") return openMemoryHome(address.home, options);

@@ -11,18 +11,17 @@ import type { MergeMethod } from "../../forge/model.ts";
 import { environmentVariable } from "../../runtime.ts";
 import { notificationContextOf } from "../campaign.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import { isName, type Selection, selectItems } from "../decide.ts";
+import { isName, type Selection, selectItems, viewForCause } from "../decide.ts";
 import { sendNotification } from "../notify/notify.ts";
 import {
   type CampaignInternals,
   type CampaignSource,
   internalsWith,
   plannedStore,
+  viewOf,
   withCampaign,
 } from "../open_campaign.ts";
 import type { ItemMemory } from "../journal/memory.ts";
-import { pullRequestsOf } from "../pulls.ts";
-import { makeView } from "../view/make_view.ts";
 import type { CampaignView } from "../view/view.ts";
 import { ATTEMPTED, checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
@@ -90,16 +89,10 @@ export async function mergeCampaign(
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     const store = plannedStore(opened, ATTEMPTED);
     const { memory } = store;
-    const view = () => makeView(memory, { nowMs: clock.wallTime(), meanRunMs: store.meanRunMs, stuckAfterMs });
-    if (options.cause !== undefined) {
-      // The word may come from a screen that has read the forge later than the last wave.
-      await pullRequestsOf(options, internals.random)?.refresh(
-        memory,
-        (body) => store.take(body, dryRun),
-      );
-    }
-    const { cause, only = [], shortIds } = options;
-    const selecting = { opened, store, attempted: ATTEMPTED, view: view(), onNotice: options.onNotice };
+    const view = () => viewOf(opened, store, { stuckAfterMs });
+    const { cause, only = [], shortIds, onNotice } = options;
+    const before = await viewForCause(view, store, cause, { ...options, always: true }, internals.random);
+    const selecting = { opened, store, attempted: ATTEMPTED, view: before, onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
     // What has succeeded is what is merged, so a glob selects it as well.
     const selection = cause === undefined && only.length === 0

@@ -154,7 +154,6 @@ const MAX_ERRORS = 2;
  * Makes one round.
  *
  * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token; nothing more is sent then.
- * @throws what the journal throws; `signal.reason` if the signal aborts.
  */
 export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<MergeReport> {
   return await new Round(work, orders).run();

@@ -41,7 +41,6 @@ export class WaveMerges {
    *
    * @param gateClosed Called when merges have broken their targets.
    * @returns Names of the items that have changed.
-   * @throws as `mergeRound` does.
    */
   async run(store: Store, gateClosed: MergeWork["gateClosed"] = () => Promise.resolve()): Promise<string[]> {
     const { memory, memory: { lock: { merge: rules } } } = store;

@@ -273,7 +273,6 @@ const AGAIN_MS: readonly number[] = [1_000, 5_000];
  * Calls the function of a script, with at most three tries: after a campaign is done, nothing else may call it again.
  *
  * @returns Why the last try failed, as a clause; null when one did not.
- * @throws `signal.reason` if the signal aborts.
  */
 async function callNotifier(
   notifier: Notifier,

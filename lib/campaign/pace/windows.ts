@@ -125,21 +125,12 @@ function firstOpen(window: StartWindow, ms: number): number | null {
 }
 
 /**
- * Whether starts are permitted.
- * @param windows One open window is enough; empty for always.
- * @param ms Milliseconds since 1970.
- * @throws {RangeError} if the runtime does not know a zone.
- */
-function isOpen(windows: readonly StartWindow[], ms: number): boolean {
-  return windows.length === 0 || windows.some((window) => isOpenAt(window, ms));
-}
-
-/**
  * The first instant from `ms` on at which starts are permitted, which may be `ms`; null if no window ever opens.
+ * @param windows One open window is enough; empty for always.
  * @throws {RangeError} if the runtime does not know a zone.
  */
 export function nextOpening(windows: readonly StartWindow[], ms: number): number | null {
-  if (isOpen(windows, ms)) return ms;
+  if (windows.length === 0 || windows.some((window) => isOpenAt(window, ms))) return ms;
   const openings = windows.map((window) => firstOpen(window, ms)).filter((at) => at !== null);
   return openings.length === 0 ? null : Math.min(...openings);
 }

@@ -112,7 +112,6 @@ export class RequestPace {
    * is waited for within {@linkcode RequestPace.patienceMs}.
    *
    * @param send Gets the limits of the call.
-   * @throws what `send` throws; `signal.reason` if the signal aborts.
    */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { clock, signal } = this.#options;
@@ -570,7 +569,6 @@ const NEAR_NAMES = 5_000;
  *
  * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items instead of problems.
  * @throws {UsageError} when a list cannot be read in full.
- * @throws what the client throws.
  */
 export async function resolveEntries(
   { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,

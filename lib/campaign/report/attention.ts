@@ -41,16 +41,16 @@ interface Newest {
 export function newestParts(
   { newest, count }: Attention,
   mayLink: (url: string) => boolean = () => true,
-): { head: Words; lines: readonly string[]; step: Words } | null {
+): { head: Words; lines: readonly string[]; step: Words; command: string } | null {
   if (newest === null) return null;
-  const { name, lines, pullRequest } = newest;
+  const { name, lines, pullRequest, command } = newest;
   const whose: Words = count === 1 ? [] : [" in ", { name }, ", the newest"];
   const link: Words = pullRequest === null
     ? []
     : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
   return lines.length === 0
-    ? { head: null, lines, step: ["To see what the agent did", whose, link, ":"] }
-    : { head: ["Last lines of the agent", whose, link, ":"], lines, step: "To see more:" };
+    ? { head: null, lines, command, step: ["To see what the agent did", whose, link, ":"] }
+    : { head: ["Last lines of the agent", whose, link, ":"], lines, command, step: "To see more:" };
 }
 
 /** @param mayLink See {@linkcode newestParts}. */
@@ -59,12 +59,12 @@ export function newestBlocks(
   mayLink?: (url: string) => boolean,
 ): ({ text: Words } | { code: string })[] {
   const parts = newestParts(entry, mayLink);
-  if (parts === null || entry.newest === null) return [];
-  const { head, lines, step } = parts;
+  if (parts === null) return [];
+  const { head, lines, step, command } = parts;
   return [
     ...head === null ? [] : [{ text: head }, { code: lines.join("\n") }],
     { text: step },
-    { code: entry.newest.command },
+    { code: command },
   ];
 }
 

@@ -348,7 +348,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   }${
     actionsOf([
       ...steps,
-      ...newest === null || entry.newest === null ? [] : [{ text: newest.step, command: entry.newest.command }],
+      ...newest === null ? [] : [{ text: newest.step, command: newest.command }],
     ])
   }</div>`;
 }

@@ -39,7 +39,7 @@ import { groupByStage, stageOf } from "./merge_stage.ts";
 import { isFinal } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
-interface ViewInput {
+export interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
   /** Mean time of a run, in milliseconds; null when none has ended; {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */

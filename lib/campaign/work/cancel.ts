@@ -32,7 +32,6 @@ export interface ToCancel extends OpenRun {
  * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, even if others fail.
  *
  * @returns Names of the items that have changed, and what went wrong.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function cancelRuns(
   work: Work,
@@ -113,11 +112,7 @@ async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean
   return false;
 }
 
-/**
- * Cancels the run of an item with its campaign, and records its end.
- *
- * @throws what {@linkcode lookAtRun} throws.
- */
+/** Cancels the run of an item with its campaign, and records its end. */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   const run = await cancelOne(work, open);
   if (run !== undefined) await recordEnd(work, open, run, [], { as: "cancelled", reason: WITH_CAMPAIGN });

@@ -19,7 +19,6 @@ import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from ".
  * Follows a campaign until nothing more happens without a person, or until the deadline of the session.
  *
  * @throws an error that a retry cannot fix (see `laterFailure`), or the last one when the deadline comes first.
- * @throws `signal.reason` if the session's signal aborts.
  */
 export async function followToRest(work: Work): Promise<void> {
   await new Follower(work).run();

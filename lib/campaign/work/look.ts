@@ -48,7 +48,6 @@ const CANCEL_MS = 30_000;
  *
  * @returns Whether the journal has something new.
  * @throws {UsageError} when the run is of another repository, or everything that is looked for may belong to another user.
- * @throws what the client and the journal throw.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return await unlessGone(work, open, () => look(work, open)) ?? true;
@@ -389,7 +388,6 @@ export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byI
  * Needs no request for runs that this process has read or started.
  *
  * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
- * @throws what the client throws.
  */
 export async function proveUser(work: Work): Promise<void> {
   const { session, store, pace, proven } = work;

@@ -59,7 +59,6 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
  * that have begun nothing.
  *
  * @param tell Called for runs that cannot be recorded.
- * @throws what the journal throws.
  */
 export async function recordOwnStarts(
   store: Store,

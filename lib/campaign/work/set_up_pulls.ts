@@ -25,8 +25,6 @@ function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boo
 /**
  * Sets up the pull requests that were found since, and finishes changes of which no answer is known. A forge that does not take them is reported, and
  * the next wave tries again.
- *
- * @throws `signal.reason` if the signal of the forges aborts; what the journal throws.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;

@@ -30,7 +30,6 @@ interface Settled {
  *
  * @param only Names of the items.
  * @returns The result of each, and why some are not settled; undefined when all are.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
   const settledItems: Settled[] = [];
@@ -60,7 +59,6 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  * @param told Receives the result of each open start.
  * @returns What the rest waits for; null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function obeyDecisions(
   work: Work,

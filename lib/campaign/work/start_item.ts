@@ -23,7 +23,7 @@ import { gateDue, paceInput, readyItems } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
-import { type Intent, type OwnStart, withdrawIntents } from "./own_starts.ts";
+import { type Intent, withdrawIntents } from "./own_starts.ts";
 import { itemResultPath } from "./item_result.ts";
 import { lists, proveAccess, type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work.ts";
 
@@ -45,7 +45,6 @@ const UNSHARED_MS = 60_000;
  * @returns What further starts wait for.
  * @throws {UsageError} when the token belongs to a different user: nothing is started then.
  * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
- * @throws what the client throws for reads; what the journal throws.
  */
 export async function startSome(work: Work): Promise<Rest> {
   const old: string[] = [];
@@ -181,8 +180,6 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
 
 /**
  * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
- *
- * @throws what the client and the journal throw.
  */
 async function readSandboxes(work: Work): Promise<number> {
   const { session, pace, store } = work;
@@ -266,7 +263,6 @@ const LONGEST_MS = 86_400_000;
  * @param ready Its intent, where other machines know of that already.
  * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
  * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function startItem(work: Work, memory: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
@@ -316,7 +312,12 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   }
   const why = notOurs(work, memory, run);
   if (why === undefined) {
-    const started = startedBody(work, item, number, run, request.workingBranch ?? null);
+    const { runId, status, replayed, createdAt } = run;
+    // The answer names the branch where the request asks for none.
+    const branch = request.workingBranch === undefined ? run.branch.working : undefined;
+    const slotAt = isoTime(serviceNow(session));
+    const facts = { runId, status, replayed, createdAt, slotAt, branch };
+    const started = { type: "started" as const, item, start: number, ...facts };
     work.started.accepted.set(key, { intent: announced, started });
     await store.record(started);
     return startedOutcome(work, memory, run);
@@ -463,29 +464,6 @@ async function recordRefused(
   const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
   await store.record({ type: "ended", item, start, as, runId: null, retryAt, ...more, ...none });
   return { kind: "refused", as };
-}
-
-/** @param asked The branch that the request asks for; null for none. */
-function startedBody(
-  { session }: Work,
-  item: string,
-  start: number,
-  run: StartResult,
-  asked: string | null,
-): OwnStart["started"] {
-  const { runId, status, replayed, createdAt, branch } = run;
-  const slotAt = isoTime(serviceNow(session));
-  return {
-    type: "started",
-    item,
-    start,
-    runId,
-    status,
-    replayed,
-    createdAt,
-    slotAt,
-    branch: asked === null ? branch.working : undefined,
-  };
 }
 
 function startedOutcome(

@@ -47,7 +47,6 @@ export class Store {
    * Writes records; they are on the disk on return.
    *
    * @throws {UsageError} when one contradicts those before it: nothing is written then.
-   * @throws what {@linkcode Home.append} throws.
    */
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));

@@ -7,8 +7,7 @@
 import { laterFailure } from "../../service/retry.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { type GateName, GATES } from "../journal/record.ts";
-import { makeView } from "../view/make_view.ts";
-import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
+import { type CampaignInternals, plannedStore, viewOf, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
 import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
@@ -22,7 +21,6 @@ import { readPullRequests, serviceNow, type Work } from "./work.ts";
  * Makes one wave.
  *
  * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
- * @throws `signal.reason` if the session's signal aborts.
  */
 export async function runWave(work: Work): Promise<void> {
   /** What could not be read, although a later attempt may. */
@@ -105,7 +103,6 @@ export interface Preview {
  * Computes what the next wave would do.
  *
  * @param path Path of the campaign file.
- * @throws as {@linkcode withCampaign} does.
  */
 export async function previewWave(
   path: string,
@@ -124,7 +121,7 @@ export async function previewWave(
       reads: open.filter(({ item }) => !isToCancel(memory, item)).map(({ item }) => item.item.id),
       cancels: cancels.map(({ item }) => item.id),
       starts: [...unansweredItems.map(({ item }) => item.id), ...previewStarts(store, nowMs)],
-      view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs }),
+      view: viewOf(opened, store),
     });
   });
 }
@@ -150,7 +147,6 @@ export function closedGates({ memory: { gates } }: Store): GateName[] {
  *
  * @param by Who opens it.
  * @param note Why; null for no reason.
- * @throws what the journal throws.
  */
 export async function approveAll(store: Store, by: string, note: string | null): Promise<void> {
   for (const gate of closedGates(store)) await store.record({ type: "approved", gate, by, note });

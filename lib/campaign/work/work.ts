@@ -1,5 +1,6 @@
 /**
- * What the steps of a wave share: service, time, lock and journal.
+ * What the steps of a wave share: service, time, lock and journal. Each step throws `signal.reason` if the signal of its session aborts, and
+ * what client and journal throw.
  *
  * @module
  */
@@ -157,8 +158,6 @@ export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">)
 /**
  * Asks the service for the name of an item's repository, once for each address, if the address of its pull request has another name: a repository
  * that was renamed or transferred keeps its id.
- *
- * @throws what the client and the journal throw.
  */
 export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
   const { session: { client }, pace, store, lock: { origin }, named } = work;
@@ -176,7 +175,6 @@ export async function noteName(work: Work, item: ItemMemory, url: string | null)
  * Reads the pull requests that were not read lately, and asks for the names of their repositories where those have changed.
  *
  * @returns Names of the items that have changed.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function readPullRequests(work: Work): Promise<string[]> {
   const changed = await refreshPullRequests(work);
@@ -196,7 +194,6 @@ export async function readPullRequests(work: Work): Promise<string[]> {
  * Reads the pull requests that were not read lately, and lets those be fixed whose checks are red, where the file says so.
  *
  * @returns Names of the items that have changed.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
  */
 export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
   if (pulls === undefined) return [];
@@ -272,7 +269,6 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
  * @param cause The service's answer.
  * @returns Why the run is gone, for the journal.
  * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
- * @throws what the client and the journal throw.
  */
 export async function whyGone(
   work: Work,
@@ -329,7 +325,6 @@ function otherUser(runId: string, cause: unknown): UsageError {
  * a start because it does not know the repository, before that is recorded.
  *
  * @throws {UsageError} when it reaches none: it belongs to a different user than the one who planned, or that user has lost the access.
- * @throws what the client throws.
  */
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const { session: { client }, pace, proven } = work;

@@ -131,10 +131,10 @@ function entry(screen: Screen, one: Attention): void {
 /** The last lines of the newest run, and the command that shows all of it. */
 function newest(screen: Screen, one: Attention): void {
   const parts = newestParts(one);
-  if (parts === null || one.newest === null) return;
+  if (parts === null) return;
   if (parts.head !== null) screen.print([{ text: parts.head }], 4);
   for (const line of parts.lines) screen.paragraph(6, screen.text(line), "dim");
-  screen.print([{ text: parts.step }, { code: one.newest.command }], 4);
+  screen.print([{ text: parts.step }, { code: parts.command }], 4);
 }
 
 /** The names of items: on two lines at most, or each on its own line if there is an address to follow. */
