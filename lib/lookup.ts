@@ -41,3 +41,10 @@ export function valueOr<T, O>(work: () => T, other: O): T | O {
     return other;
   }
 }
+
+/** Counts by word, in the order of first appearance. */
+export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(wordOf(item), (counts.get(wordOf(item)) ?? 0) + 1);
+  return counts;
+}

@@ -174,7 +174,14 @@ export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
  */
 type Source = readonly string[];
 
-export interface PlatformTable {
+export interface PlatformTable extends
+  Partial<
+    Pick<
+      Platform,
+      | ("hidesNode" | "countsAttempts" | "showsColors" | "maskCommand" | "interruptMs" | "stampsLines")
+      | ("annotate" | "setOutput" | "showSummary" | "section" | "fence")
+    >
+  > {
   name: string;
   /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
   server?: Source;
@@ -202,19 +209,6 @@ export interface PlatformTable {
   remote?: string;
   /** Further variables that are only read on this system. */
   reads?: readonly string[];
-  hidesNode?: boolean;
-  countsAttempts?: boolean;
-  showsColors?: boolean;
-  maskCommand?: string;
-  annotate?: Platform["annotate"];
-  setOutput?: Platform["setOutput"];
-  showSummary?: Platform["showSummary"];
-  section?: Platform["section"];
-  fence?: Platform["fence"];
-  /** @default {4_000} */
-  interruptMs?: number;
-  /** @default never */
-  stampsLines?: Platform["stampsLines"];
 }
 
 /** Source: design, "Signals": some runners kill a job 5 s after the signal. */

@@ -5,7 +5,6 @@ import {
   activeSandboxes,
   type AutomationEntry,
   campaignName,
-  countBy,
   type DashboardData,
   dashboardName,
   type FileProblem,
@@ -32,7 +31,7 @@ import { type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
 import { ASKING } from "./verbs/codes.ts";
-import { valueOr } from "../lookup.ts";
+import { countBy, valueOr } from "../lookup.ts";
 
 export const DASHBOARD_OUT: Option<string> = {
   name: "out",

@@ -49,9 +49,17 @@ export interface Vocabulary {
 }
 
 /** {@linkcode Vocabulary.words} with a way to list repositories. */
-export function listingBy(list: string): Vocabulary["words"] {
+function listingBy(list: string): Vocabulary["words"] {
   return (message) => message.replaceAll(REPOS_LIST, () => list);
 }
+
+/** Phrases of programs with inputs instead of flags. */
+export const INPUT_WORDS: Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> = {
+  prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+  promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+  cancel: () => "in the app",
+  words: /* @__PURE__ */ listingBy("the command's `repos list`"),
+};
 
 /** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */
 export function commandVocabulary(program = PROGRAM): Vocabulary {

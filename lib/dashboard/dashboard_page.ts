@@ -28,7 +28,7 @@ import {
   type Tone,
   withoutEmpty,
 } from "../report/page.ts";
-import { lookup } from "../lookup.ts";
+import { countBy, lookup } from "../lookup.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
@@ -36,7 +36,6 @@ import {
   activeSandboxes,
   type AutomationEntry,
   campaignName,
-  countBy,
   type DashboardData,
   dashboardName,
   isRead,

@@ -329,13 +329,6 @@ export function activeSandboxes({ sandboxes }: DashboardData): number {
   return sandboxes.filter(({ status }) => ACTIVE_SANDBOX.includes(status)).length;
 }
 
-/** Counts by word, in the order of first appearance. */
-export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(wordOf(item), (counts.get(wordOf(item)) ?? 0) + 1);
-  return counts;
-}
-
 export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): number {
   return items.reduce((sum, item) => sum + numberOf(item), 0);
 }

@@ -3,18 +3,10 @@
  * No label holds an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
  * @module
  */
+import { countBy } from "../lookup.ts";
 import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metrics.ts";
 import { instantMs } from "../run/result.ts";
-import {
-  activeSandboxes,
-  countBy,
-  countedIn,
-  type DashboardData,
-  isRead,
-  LISTS,
-  type ListState,
-  sumOf,
-} from "./data.ts";
+import { activeSandboxes, countedIn, type DashboardData, isRead, LISTS, type ListState, sumOf } from "./data.ts";
 
 /**
  * Renders the metrics `mogplex_dashboard_…`. What was not read is left out.

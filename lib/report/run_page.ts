@@ -4,7 +4,7 @@
  */
 import type { PlatformLinks } from "../ci/platform.ts";
 import { EXIT } from "../exit_codes.ts";
-import { isObject, lookup } from "../lookup.ts";
+import { countBy, isObject, lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
 import { type AnyResult, dayText, dayTimeText, instantMs, PHASES } from "../run/result.ts";
@@ -17,7 +17,7 @@ import {
   viewOf,
 } from "../run/result_view.ts";
 import type { Block, Fact } from "../text/document.ts";
-import { formatCount, formatDuration } from "../text/duration.ts";
+import { clockText, formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
@@ -287,9 +287,9 @@ function lastLog(view: ResultView): Part {
   const entry = (event: RunEvent & { number: number }, text: string, isBad = false) => {
     const ms = Date.parse(event.createdAt);
     const number = (rows.get(event.number - 1) ?? event.number - 1) + 1;
-    return markup`<li><a href="#e-${number}">${Number.isNaN(ms) ? "?" : offsetText(ms - firstMs)}</a><span dir="auto"${
-      isBad && markup` class="bad"`
-    }>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
+    return markup`<li><a href="#e-${number}">${
+      Number.isNaN(ms) ? "?" : clockText(ms - firstMs + 500)
+    }</a><span dir="auto"${isBad && markup` class="bad"`}>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
   };
   const last = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const failure = events.findLast(({ type, message }) => type === "failed" && (message ?? "").trim() !== "");
@@ -460,14 +460,6 @@ function bytesOf(text: Html, enough: number): number {
   return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
 }
 
-/** `1:02:03` after the beginning. */
-function offsetText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000));
-  const two = (value: number) => String(value).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
-  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
-}
-
 /** A text as markup of at most so many bytes: an escaped character takes up to six. */
 function within(text: string, maxBytes: number, render: (text: string) => Html): Html {
   let length = text.length;
@@ -532,7 +524,7 @@ function eventItem(
   );
   const at = Number.isNaN(ms)
     ? markup`<span class="at">?</span>`
-    : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - firstMs)}</time>`;
+    : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${clockText(ms - firstMs + 500)}</time>`;
   const row = markup`${at}${state(label, EVENT_TONES.get(type))}${text}`;
   const payload = payloadText(rowEvents);
   const id = markup`<li id="e-${number}" data-k="${cutText(label, MAX_WORD)}">`;
@@ -584,16 +576,10 @@ function eventList(view: ResultView): Html | null {
   });
   return markup`<div class="panel">${
     list(
-      { name: "lines", rows: "events", kinds: [...countBy(kinds)] },
+      { name: "lines", rows: "events", kinds: [...countBy(kinds, (kind) => kind)] },
       markup`<ol class="events" data-rows>${items}</ol>`,
     )
   }</div>`;
-}
-
-function countBy(words: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return counts;
 }
 
 /** What a reader looks up. */

@@ -42,3 +42,11 @@ export function parseDuration(text: string): number | undefined {
     /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text) ?? [];
   return all === "" ? undefined : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
+
+/** `1:43`, `1:02:03`. @param ms Milliseconds; a negative number becomes zero. */
+export function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const visibleParts = parts[0] === 0 ? parts.slice(1) : parts;
+  return visibleParts.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
+}

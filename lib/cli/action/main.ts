@@ -24,7 +24,7 @@ import { optionReader } from "../settings.ts";
 import {
   type Context,
   inOneStream,
-  listingBy,
+  INPUT_WORDS,
   type MainOptions,
   type VerbFlags,
   type VerbFunction,
@@ -285,8 +285,7 @@ const BY_KEY = "the same command with --idempotency-key";
 function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
-    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
-    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+    ...INPUT_WORDS,
     repo: "input repo or variable MOGPLEX_REPO_ID",
     runId: "input run-id",
     resume({ resume, outcome, runId }) {
@@ -300,8 +299,6 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
         ? resume.replace(BY_KEY, "this step with input idempotency-key")
         : `the action with input run-id ${runId}`;
     },
-    cancel: () => "in the app",
-    words: listingBy("the command's `repos list`"),
   };
 }
 

@@ -25,7 +25,7 @@ import {
   TIMEOUT,
   wholeNumber,
 } from "../options.ts";
-import { listingBy, type VerbFlag, type Vocabulary } from "../verb.ts";
+import { INPUT_WORDS, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -196,8 +196,7 @@ function findsAgain(env: ReadEnv): boolean {
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     program: "the job",
-    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
-    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+    ...INPUT_WORDS,
     repo: "input repo-id or variable MOGPLEX_REPO_ID",
     runId: "input run-id, or variable MOGPLEX_RUN_ID",
     resume({ resume, outcome, runId }) {
@@ -205,7 +204,5 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
       const retry = outcome !== "started" && (verb === "follow" || findsAgain(env));
       return retry ? "retry this job" : `the component follow with input run-id ${runId}`;
     },
-    cancel: () => "in the app",
-    words: listingBy("the command's `repos list`"),
   };
 }

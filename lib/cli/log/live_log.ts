@@ -31,7 +31,7 @@ import {
   timesOf,
   viewOf,
 } from "../../run/result_view.ts";
-import { formatCount, formatDuration } from "../../text/duration.ts";
+import { clockText, formatCount, formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
@@ -351,14 +351,6 @@ interface Progress {
 
 function wholeSeconds(ms: number): string {
   return formatDuration(Math.round(ms / 1_000) * 1_000);
-}
-
-/** `1:43`, `1:02:03`. @param ms Milliseconds; a negative number becomes zero. */
-function clockText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const visibleParts = parts[0] === 0 ? parts.slice(1) : parts;
-  return visibleParts.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
 }
 
 /** Time and its limit, phase or tools in use, status, silence. Untrusted text. */
