@@ -216,7 +216,8 @@ function reviewOf(
  * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the place of its file; GitHub and
  * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for theirs; Zuul, "Project Configuration"; Apache,
  * ".asf.yaml features" (branch protection); Renovate, "Configuration Options" (automerge); git.sr.ht, "Build manifests"; Bazel CI, its README. Azure
- * Pipelines takes any path; `.azure-pipelines` is the usual folder.
+ * Pipelines and GitLab's `include: local` take any path; `.azure-pipelines` and `ci` are the usual folders. GitHub, "Metadata syntax": `action.yml` of
+ * actions in the same repository.
  */
 const RULE_FILES: readonly RegExp[] = [
   /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir|azure-pipelines|builds|bazelci)\//i,
@@ -228,6 +229,8 @@ const RULE_FILES: readonly RegExp[] = [
   /(?:^|\/)jenkinsfile[^/]*$/i,
   /(?:^|\/)(?:codeowners|owners|owners_aliases)$/i,
   /(?:^|\/)[^/]*\.gitlab-ci\.ya?ml$/i,
+  /(?:^|\/)action\.ya?ml$/i,
+  /(?:^|\/)ci\/(?:.*\/)?[^/]*\.ya?ml$/i,
 ];
 
 /** Why a pull request is not merged without a review, as a clause; null if it may be. */

@@ -64,6 +64,9 @@ test.each([
   ".zuul.d/jobs.yaml",
   ".asf.yaml",
   ".bazelci/presubmit.yml",
+  "actions/build/action.yml",
+  "action.yaml",
+  "ci/jobs/build.yml",
   "renovate.json",
   "renovate.json5",
   ".renovaterc",
@@ -73,7 +76,16 @@ test.each([
   expect([kind, reason]).toEqual(["review", `it changes ${JSON.stringify(file)}, which needs a review`]);
 });
 
-test.each(["src/zuul.d/a.ts", "docs/renovate.json.md", "src/renovate.json", "builds/a.yml", "zuul.txt", "build.yml"])(
+test.each([
+  "src/transaction.yml",
+  "src/ci/a.ts",
+  "src/zuul.d/a.ts",
+  "docs/renovate.json.md",
+  "src/renovate.json",
+  "builds/a.yml",
+  "zuul.txt",
+  "build.yml",
+])(
   "judgeMerge() needs no review of a change to %s",
   async (file) => {
     const { kind } = await judge([], { policy: { withoutReview: true }, files: [file] });
