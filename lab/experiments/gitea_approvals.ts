@@ -110,9 +110,22 @@ const CASES: readonly Case[] = [
     const path = `/repos/${world.repository}/contents/disguise.txt`;
     const file = { content: btoa("disguise\n"), message: "Change it", branch: "disguised" };
     await world.gitea.call("POST", path, { ...file, author: nobody, committer: nobody }, world.reviewer);
+    // The event comes a moment after the push.
+    const timeline = `/repos/${world.repository}/issues/${pull.number}/timeline`;
+    for (let looks = 0; looks < 40; looks++) {
+      const events: { type: string; user: { login: string } }[] = await world.gitea.call("GET", timeline);
+      if (events.some(({ type, user }) => type === "pull_push" && user.login === world.reviewer.name)) break;
+      await Bun.sleep(250);
+    }
     await review(world, pull, "APPROVED", world.reviewer);
     return pull;
   }, { state: "missing", reason: "lee pushed some of its commits" }],
+  ["with an approval before it got another target", async (world) => {
+    const pull = await approved(world, "moved", world.reviewer);
+    await world.gitea.commit(world.repository, "other", "other.md", "other\n");
+    await world.gitea.call("PATCH", pull.path, { base: "other" }, world.owner);
+    return pull;
+  }, { state: "missing", reason: "lee approved it for another target" }],
   ["with an approval of a user who lost the right since", async (world) => {
     const left = await world.gitea.user("max");
     await world.gitea.allow(world.repository, left, "write");

@@ -29,6 +29,8 @@ export interface ReviewReading {
   readonly writers: readonly ForgeUser[] | null;
   /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent where it is not read. */
   readonly pushers?: readonly ForgeUser[] | null;
+  /** When it got another target, in ISO 8601: an earlier approval was of other changes. Null or absent if it did not, or if that is not shown. */
+  readonly retargetedAt?: string | null;
 }
 
 /** Users whose approval does not count, besides the author and the writers. */
@@ -121,8 +123,8 @@ function timeOf(approvals: readonly Opinion[], enough: number): string | null {
 
 /** Why an approval does not count; null if it counts. `isUnknown`: it may count, and the forge does not show that. */
 function objectionTo(
-  { by, commit, mayPush }: Opinion,
-  { head, author, writers, pushers = [] }: ReviewReading,
+  { by, commit, at, mayPush }: Opinion,
+  { head, author, writers, pushers = [], retargetedAt = null }: ReviewReading,
   { requesters, token, notPeople }: NotCounted,
 ): { clause: string; isUnknown: boolean } | null {
   const { name } = by;
@@ -131,6 +133,9 @@ function objectionTo(
   const program = notAPerson(by, { notPeople });
   if (program !== null) return no(program);
   if (commit !== null && head !== null && commit !== head) return no(`${name} approved another commit`);
+  if (retargetedAt !== null && at !== null && Date.parse(at) <= Date.parse(retargetedAt)) {
+    return no(`${name} approved it for another target`);
+  }
   if (mayPush === false) return no(`${name} cannot push`);
   if (requesters.some((user) => isSame(user, by))) return no(`${name} asked for it`);
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
@@ -138,6 +143,7 @@ function objectionTo(
   if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
   if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
+  if (retargetedAt !== null && at === null) return unknown(`for which target ${name} approved it`);
   if (mayPush === null) return unknown(`whether ${name} can push`);
   if (writers === null) return unknown(`whether ${name} wrote some of its commits`);
   return pushers === null ? unknown(`whether ${name} pushed some of its commits`) : null;

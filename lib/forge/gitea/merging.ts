@@ -5,9 +5,8 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
-import type { Opinion } from "../approvals.ts";
+import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
-import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
 import {
@@ -47,8 +46,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const { base, head } = pull;
   const commits = answer.commits === undefined ? await commitsOf(client, address) : answer.commits;
   const opinions = reviews === undefined ? null : await withRights(client, address, head.sha, opinionsFrom(reviews));
-  const pushers = isOpen && opinions?.some((each) => mayCount(each, head.sha) && each.word === "approved")
-    ? await pushersOf(client, address)
+  const history = isOpen && opinions?.some((each) => mayCount(each, head.sha) && each.word === "approved")
+    ? await historyOf(client, address)
     : undefined;
   const isOutdated = base.sha === "" || !pull.merge_base ? null : pull.merge_base !== base.sha;
   return {
@@ -59,7 +58,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     review: {
       ...readingOf(pull, target, opinions),
       writers: commits?.writers ?? null,
-      ...pushers !== undefined && { pushers },
+      ...history,
     },
     isCheckRequired: target === undefined
       ? null
@@ -96,17 +95,18 @@ function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
 }
 
 /**
- * Who has pushed after it was opened; null if not all events are shown. Without the scope for issues, only the commits show who wrote them.
- * Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`.
+ * Who has pushed after it was opened, and when it got another target. Without the scope for issues, only the commits show who wrote them.
+ * Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
  */
-async function pushersOf(
+async function historyOf(
   client: ForgeClient,
   { repository, number }: PullRequestAddress,
-): Promise<ForgeUser[] | null | undefined> {
+): Promise<Pick<ReviewReading, "pushers" | "retargetedAt"> | undefined> {
   try {
     const { list, isWhole } = await timelineOf(client, `/repos/${repository}`, { kind: "pull", number });
     const users = list.flatMap(({ type, user }) => type === "pull_push" && user ? [toUser(user)] : []);
-    return isWhole ? users : null;
+    const change = list.findLast(({ type }) => type === "change_target_branch");
+    return { pushers: isWhole ? users : null, retargetedAt: change?.created_at ?? null };
   } catch (error) {
     if (isHidden(error)) return undefined;
     throw error;

@@ -22,6 +22,10 @@ const fieldsOf = (knowsQueues: boolean) => `
   }
   baseRepository { databaseId mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed }
   coauthors: commits(last: ${MAX_COMMITS}) { nodes { commit { authors(first: 20) { totalCount nodes { user { ${USER} } } } } } }
+  timelineItems(itemTypes: [BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT], last: 1) { nodes {
+    ... on BaseRefChangedEvent { createdAt }
+    ... on AutomaticBaseChangeSucceededEvent { createdAt }
+  } }
   files(first: 100) { totalCount nodes { path changeType } }
   commits(last: 1) { nodes { commit { committedDate statusCheckRollup { contexts(first: 100) { totalCount nodes {
     ... on CheckRun { isRequired(pullRequestNumber: $i0) }
@@ -52,6 +56,7 @@ const schema = z.lazy(() => {
       databaseId: z.int(),
       ...{ mergeCommitAllowed: flag, squashMergeAllowed: flag, rebaseMergeAllowed: flag },
     }),
+    timelineItems: z.nullish(nodesOf(z.object({ createdAt: z.string() }))),
     files: listOf(z.object({ path: z.string(), changeType: z.nullish(z.string()) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullish(z.object({ committedDate: z.nullish(z.string()), statusCheckRollup: z.nullish(rollup) })),
@@ -158,6 +163,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     review: {
       ...review,
       ...pushers !== undefined && { pushers },
+      retargetedAt: node.timelineItems?.nodes?.at(-1)?.createdAt ?? null,
       required: isClassicShown ? requiredApprovals(node, rules) : null,
     },
     isCheckRequired: required.names.length > 0 ? true : required.isWhole ? false : null,

@@ -48,6 +48,13 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of its commits"],
   ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of its"],
   ["the person owns the token", [opinion(ANN)], {}, { token: ANN }, "ann owns the token"],
+  [
+    "it got another target after the approval",
+    [opinion(ANN)],
+    { retargetedAt: "2026-03-01T11:00:00Z" },
+    {},
+    "another target",
+  ],
   ["the target requires more", [opinion(ANN)], { required: 2 }, {}, "1 of 2 approvals of the newest commit"],
 ])("judgeApprovals() finds approvals missing when %s", (_name, opinions, more, notCounted, reason) => {
   const verdict = judgeApprovals(reading(opinions, more), { ...NOBODY, ...notCounted });
@@ -71,6 +78,12 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     { writers: null },
     "0 of 1 approval of the newest commit; the forge does not show whether ann wrote some of its commits",
   ],
+  [
+    "it got another target, and the time of the approval is not shown",
+    [opinion(ANN, { at: null })],
+    { retargetedAt: "2026-03-01T10:00:00Z" },
+    "the forge does not show for which target ann approved it",
+  ],
   ["not all pushes are shown", [opinion(ANN)], { pushers: null }, "whether ann pushed some of its commits"],
   ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],
   [
@@ -83,6 +96,11 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
   const verdict = judgeApprovals(reading(opinions, more), NOBODY);
   expect(verdict.state).toBe("unknown");
   expect(verdict.reason).toContain(reason);
+});
+
+test("judgeApprovals() counts an approval after the target was changed", () => {
+  const review = reading([opinion(ANN)], { retargetedAt: "2026-03-01T10:59:59Z" });
+  expect(judgeApprovals(review, NOBODY).state).toBe("approved");
 });
 
 test("judgeApprovals() needs no unsure approval when others are enough", () => {

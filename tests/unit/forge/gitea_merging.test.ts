@@ -81,7 +81,7 @@ test("GITEA.merging.read() does not know what is hidden", async () => {
   expect((await hidden(/\/files/)).changedFiles).toBeNull();
 });
 
-test("GITEA.merging.read() reads who has pushed, if the token may read issues", async () => {
+test("GITEA.merging.read() reads who has pushed, and when its target changed, if the token may read issues", async () => {
   const lee = (await read(recording(GOOD))).review.opinions?.[0]?.by;
   const time = "2026-03-01T10:00:00Z";
   const events = (type: string) => [
@@ -91,6 +91,9 @@ test("GITEA.merging.read() reads who has pushed, if the token may read issues", 
     judge(await read(recording(GOOD), [[/\/timeline\?.*page=1$/, status, body]])).state;
   expect(await state(200, events("comment"))).toBe("approved");
   expect(await state(200, events("pull_push"))).toBe("missing");
+  const later = events("change_target_branch").map((each) => ({ ...each, created_at: "2099-01-01T00:00:00Z" }));
+  expect(await state(200, later)).toBe("missing");
+  expect(await state(200, events("change_target_branch"))).toBe("approved");
   expect(await state(403, {})).toBe("approved");
 });
 

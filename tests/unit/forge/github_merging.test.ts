@@ -135,6 +135,19 @@ test("GITHUB.merging.read() reads who has pushed to the branch since it was crea
   expect((await judge(403))[0]).toBe("approved");
 });
 
+test("GITHUB.merging.read() reads when it got another target, and counts no earlier approval", async () => {
+  // kim has approved at 10:30.
+  const judge = async (...times: string[]) => {
+    const { review } = await read({ timelineItems: { nodes: times.map((createdAt) => ({ createdAt })) } });
+    return judgeApprovals(review, { requesters: [], token: null, notPeople: [] }).state as string;
+  };
+  expect([await judge(), await judge("2026-03-01T10:29:00Z"), await judge("2026-03-01T10:31:00Z")]).toEqual([
+    "approved",
+    "approved",
+    "missing",
+  ]);
+});
+
 const classic = (more: Node) => ({ baseRef: { target: { oid: BASE }, refUpdateRule: { pattern: "main", ...more } } });
 const rule = (type: string, parameters: Node = {}) => ({ [RULES]: [{ type, parameters }] });
 
