@@ -3,7 +3,8 @@
  * invalid, and its includes.
  * @module
  */
-import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLSeq } from "yaml";
+import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLMap, type YAMLSeq } from "yaml";
+import { valueOr } from "../../lookup.ts";
 
 export const PIPELINE_FILE = ".gitlab-ci.yml";
 /** Most files to read: one GitLab project includes no more. */
@@ -21,16 +22,17 @@ export type Stages =
   | { kind: "unknown" };
 
 /** The last document is the pipeline: an earlier one has `spec`, the inputs of a template. */
-function pipelineOf(text: string): Node | undefined {
+function documentOf(text: string) {
   try {
-    const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false });
-    const contents = Array.isArray(documents) ? documents.at(-1)?.contents : undefined;
-    return contents ?? undefined;
+    const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false, merge: true });
+    return Array.isArray(documents) ? documents.at(-1) : undefined;
   } catch {
     // GitLab cannot read it either, and reports that.
     return undefined;
   }
 }
+
+const pipelineOf = (text: string): Node | undefined => documentOf(text)?.contents ?? undefined;
 
 /** The texts of a list; undefined if one is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
@@ -73,11 +75,32 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
+/** The pipeline as far as it is in the repository: the content of each file, after the files that it includes. */
+export function pipelineFiles(read: (path: string) => string | undefined): Readonly<Record<string, unknown>>[] {
+  const files = new Map<string, Readonly<Record<string, unknown>>>();
+  const seen = new Set<string>();
+  const add = (path: string) => {
+    if (seen.has(path) || seen.size >= MAX_FILES) return;
+    seen.add(path);
+    const document = documentOf(read(path) ?? "");
+    if (document === undefined || !isMap(document.contents)) return;
+    for (const entry of entriesOf(document.contents)) for (const each of includedPaths(entry) ?? []) add(each);
+    // It throws for aliases without an anchor, and for too many of them.
+    files.set(path, valueOr(() => document.toJS() as Record<string, unknown>, {}));
+  };
+  add(PIPELINE_FILE);
+  return [...files.values()];
+}
+
+function entriesOf(pipeline: YAMLMap): readonly unknown[] {
+  const include = pipeline.get("include", true);
+  return isSeq(include) ? include.items : [include];
+}
+
 /** Whether the repository's pipeline includes a file directly, not through another file. */
 export function isIncluded(path: string, read: (path: string) => string | undefined): boolean {
   const pipeline = pipelineOf(read(PIPELINE_FILE) ?? "");
-  const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
-  return (isSeq(include) ? include.items : [include]).some((entry) => includedPaths(entry)?.includes(path) === true);
+  return isMap(pipeline) && entriesOf(pipeline).some((entry) => includedPaths(entry)?.includes(path) === true);
 }
 
 /**

@@ -16,6 +16,7 @@ import { commandLine } from "../../text/escape.ts";
 import { remotesOf } from "../job/origin.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
+import { startingJobs } from "./gitlab_rules.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
@@ -165,14 +166,13 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const trial = asks !== undefined && recipe.file.endsWith("mogplex-respond.yml")
-    ? 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions'
-    : `try it: ${TOOL} doctor${asks === undefined ? "" : " --for respond"} --repo ${safeName ?? "OWNER/NAME"}`;
+  const trial = recipe.trial ?? `try it: ${TOOL} doctor --repo ${safeName ?? "OWNER/NAME"}`;
   const next = flags.has(DRY_RUN)
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and ${trial}`;
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   steps.say(...recipe.steps.map((step, index) => `  ${index + 1}. ${step}`));
+  if (asks !== undefined && file === PIPELINE_FILE) steps.say(...otherJobs(readFile, schedule));
   if (asks !== undefined && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
@@ -440,6 +440,26 @@ function rootAbove(context: Context): string | undefined {
   if (exists(context, ".git")) return undefined;
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return ups.find((up) => exists(context, `${up}/.git`));
+}
+
+/** Most jobs to name. */
+const MAX_JOBS = 20;
+
+/** Lines about the jobs that also start in the pipelines of `respond`; empty without any. */
+function otherJobs(read: (path: string) => string | undefined, schedule: Schedule | undefined): string[] {
+  const ofTrigger = startingJobs(read, "trigger");
+  const ofSchedule = schedule === "none" ? [] : startingJobs(read, "schedule", { MOGPLEX_POLL: "1" });
+  const names = [...new Set([...ofTrigger, ...ofSchedule])].filter((name) => name !== "mogplex-respond");
+  const more = names.length > MAX_JOBS ? `, and ${names.length - MAX_JOBS} more` : "";
+  const lines = [
+    ...names.length === 0
+      ? []
+      : [`These jobs also start in the pipelines of mogplex-respond: ${names.slice(0, MAX_JOBS).join(", ")}${more}`],
+    ...startingJobs(read, "web").includes("mogplex")
+      ? ["The pipeline of the last step also starts the job mogplex, and so an agent. Cancel that job."]
+      : [],
+  ];
+  return lines.length === 0 ? [] : ["", ...lines, ""];
 }
 
 /** What to do if the stages of the pipeline could not be read. */

@@ -72,10 +72,12 @@ export interface Recipe {
   /** How to do what `needs` names, one sentence each. */
   steps: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
-  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps"> & {
+  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "trial"> & {
     /** What does not work without a schedule. */
     readonly lost: readonly string[];
   };
+  /** What to do after the commit. @default doctor */
+  trial?: string;
   /** What the job does, as a sentence. @default when it runs the task */
   does?: string;
 }
@@ -177,6 +179,10 @@ object Mogplex : BuildType({
   },
 };
 
+/** The condition of the pipelines of `respond` on GitLab. */
+const isolation = (schedule: Schedule) =>
+  `$CI_PIPELINE_SOURCE == "trigger"${schedule === "none" ? "" : " || $MOGPLEX_POLL"}`;
+
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 
@@ -237,6 +243,7 @@ ${CLEAN_STEP}${keep}`,
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody who can push ask, make the bot an administrator of the repository instead.",
       ],
+      trial: 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions',
       lost: [
         "A mention in a comment on a line of code starts nothing.",
         "A label on a pull request starts nothing.",
@@ -316,6 +323,8 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
 ${stage}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
+    - if: $MOGPLEX_POLL # the schedule of mogplex-respond
+      when: never
     - if: $CI_PIPELINE_SOURCE == "schedule" || $CI_PIPELINE_SOURCE == "web"
   variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
   script:
@@ -339,15 +348,20 @@ ${GITLAB_ARTIFACTS}    reports:
         MAKE_TOKEN,
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
-        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens.",
+        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer must create it, not the bot.",
         "Create a webhook for Comments and Issues events: Settings > Webhooks. URL: https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN, with the token masked.",
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_POLL=1: Build > Pipeline schedules.`,
         ],
-        "Keep all other jobs out of these pipelines: give each one rules that exclude the source trigger and, with the schedule, MOGPLEX_POLL.",
+        `Keep all other jobs out of these pipelines: put the rule - { if: ${
+          isolation(schedule)
+        }, when: never } before their other rules. A job without rules then also needs - when: on_success.`,
+        'Let nobody pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
+        "Check the setup after the commit: Build > Pipelines > New pipeline on the default branch, then start the job mogplex-respond in it.",
       ],
+      trial: "follow the last step. docs/ask.md explains the others",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
@@ -359,9 +373,13 @@ ${
           schedule === "none"
             ? ""
             : '    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_POLL\n'
-        }  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
+        }    - if: $CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+      when: manual # checks the setup
+      allow_failure: true
+  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
   script:
     - ${CHECK}
+    - if [ "$CI_PIPELINE_SOURCE" = web ]; then ${TOOL} doctor --for respond${repo} 2>&1 || exit $?; fi
     - ${TOOL} respond${LOOK_BACK[schedule]}${repo} 2>&1 || exit $?
 ${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
     }),

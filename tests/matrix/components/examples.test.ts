@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
+import { startingJobs } from "../../../lib/cli/setup/gitlab_rules.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
@@ -571,6 +572,47 @@ test.skipIf(!CAN_RUN).each(componentNames())(
     expect((await released.jobs(situation)).sort()).toEqual([...expected].sort());
   },
 );
+
+/** Jobs of recipes that start in the pipelines of `respond`: stand-ins for jobs of the reader. */
+const READERS_JOBS: Readonly<Record<string, readonly string[]>> = {
+  "fix-failing-pipeline.yml": ["unit-tests"],
+  "start-then-follow.yml": ["build"],
+};
+
+test.skipIf(!CAN_RUN)("no recipe, nor the job of init, starts in the pipelines of respond", async () => {
+  const poll = { server: SCHEDULE, variables: { MOGPLEX_POLL: "1" } };
+  const trigger = { server: { CI_PIPELINE_SOURCE: "trigger" } };
+  const names = readdirSync(join(root, RECIPES)).filter((name) =>
+    name.endsWith(".yml") && name !== "comment-trigger.yml"
+  );
+  for (const name of names) {
+    const { jobs } = await recipe(name, local);
+    const own = READERS_JOBS[name] ?? [];
+    expect([name, await jobs(poll)]).toEqual([name, [...own]]);
+    // `gate` is started by a webhook, too, and starts no agent.
+    if (name !== "gate.yml") expect([name, await jobs(trigger)]).toEqual([name, [...own]]);
+  }
+  const cwd = mkdtempSync(join(service.folder, "init-"));
+  writeFiles(cwd, {
+    "build.yml": "build:\n  script: [make]\nnightly:\n  script: [make]\n  rules: [{ if: $MOGPLEX_POLL }]\n",
+  });
+  for (const more of [[], ["--respond"]]) {
+    spawnSync(runtimes.node, [built("mogplex.mjs"), "init", "gitlab", ...more], { cwd });
+  }
+  const pipeline = `${readFileSync(join(cwd, ".gitlab-ci.yml"), "utf8")}include:\n` +
+    "  - local: ci/mogplex-respond.gitlab-ci.yml\n  - local: build.yml\n";
+  const files = {
+    "ci/mogplex-respond.gitlab-ci.yml": readFileSync(join(cwd, "ci/mogplex-respond.gitlab-ci.yml"), "utf8"),
+    "build.yml": readFileSync(join(cwd, "build.yml"), "utf8"),
+  };
+  const { jobs } = await copied(pipeline, files);
+  const all: Readonly<Record<string, string>> = { ...files, ".gitlab-ci.yml": pipeline };
+  for (const { server, variables } of [poll, { ...trigger, variables: {} }, { server: SCHEDULE, variables: {} }]) {
+    const list = startingJobs((path) => all[path], server.CI_PIPELINE_SOURCE, variables);
+    expect((await jobs({ server, variables })).toSorted()).toEqual(list.toSorted());
+  }
+  expect((await jobs(poll)).toSorted()).toEqual(["build", "mogplex-respond", "nightly"]);
+});
 
 test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there, and with the component", async () => {
   for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {

@@ -398,8 +398,29 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  5. Create a webhook for Comm",
     "  6. Create an hourly schedule",
     "  7. Keep all other jobs out o",
+    "  8. Let nobody pass variables",
+    "  9. Check the setup after the",
   ]);
+  expect(stdout).toEndWith("Then commit these files, and follow the last step. docs/ask.md explains the others\n");
   expect(stdout).not.toContain("Without a schedule");
+});
+
+test("init --respond names the jobs of GitLab that also start in its pipelines, and the agent of init", async () => {
+  const other = "These jobs also start in the pipelines of mogplex-respond: ";
+  const agent = "The pipeline of the last step also starts the job mogplex, and so an agent. Cancel that job.";
+  const linesOf = async (text: string, ...args: string[]) => {
+    const { stdout } = await init(["gitlab", "--respond", ...args], { ".gitlab-ci.yml": text });
+    return stdout.split("\n").filter((line) => line.startsWith(other) || line === agent);
+  };
+  const { written } = await init(["gitlab"]);
+  const job = written[".gitlab-ci.yml"] ?? "";
+  expect(await linesOf(`${job}build:\n  script: [make]\n`)).toEqual([`${other}build`, agent]);
+  expect(await linesOf(job)).toEqual([agent]);
+  const nightly = "nightly:\n  script: [make]\n  rules: [{ if: $CI_PIPELINE_SOURCE == 'schedule' }]\n";
+  expect(await linesOf(nightly)).toEqual([`${other}nightly`]);
+  expect(await linesOf(nightly, "--schedule", "none")).toEqual([]);
+  const many = Array.from({ length: 25 }, (_, index) => `j${index}: { script: [make] }\n`).join("");
+  expect((await linesOf(many))[0]).toEndWith(", j19, and 5 more");
 });
 
 test("init --respond --schedule sets how often the job polls, and lists what is lost without a schedule", async () => {

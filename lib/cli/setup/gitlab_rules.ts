@@ -1,0 +1,173 @@
+/**
+ * The jobs of a repository's GitLab pipeline that start in a pipeline of `respond`. Source: GitLab, "CI/CD YAML syntax reference", `rules`, `only`,
+ * `extends`, and "Specify when jobs run with rules", "CI/CD variable expressions".
+ * @module
+ */
+import { isObject, lookup } from "../../lookup.ts";
+import { pipelineFiles } from "./gitlab_stage.ts";
+
+/** A value of an expression: a text, null for an absent variable, or undefined if it is unknown here. */
+type Value = string | null | undefined;
+/** Undefined if it is unknown. */
+type Truth = boolean | undefined;
+
+/** Stands for the default branch, whose name is unknown. */
+const DEFAULT_BRANCH = "\0default branch";
+
+/** Variables of every pipeline for the default branch; absent ones are unknown. */
+const BRANCH_PIPELINE: Readonly<Record<string, Value>> = {
+  CI: "true",
+  GITLAB_CI: "true",
+  CI_COMMIT_BRANCH: DEFAULT_BRANCH,
+  CI_COMMIT_REF_NAME: DEFAULT_BRANCH,
+  CI_DEFAULT_BRANCH: DEFAULT_BRANCH,
+  CI_COMMIT_TAG: null,
+  CI_MERGE_REQUEST_ID: null,
+  CI_MERGE_REQUEST_IID: null,
+  CI_OPEN_MERGE_REQUESTS: null,
+  MOGPLEX_POLL: null,
+};
+
+/** Keys of a file that are not jobs. */
+const NO_JOBS: readonly string[] = [
+  ..."default include stages variables workflow spec image services cache before_script after_script".split(" "),
+];
+const MAX_EXTENDS = 11;
+
+/** The word of `only` and `except` for a source. */
+const WORDS: Readonly<Record<string, string>> = { trigger: "triggers", schedule: "schedules", web: "web" };
+const ALL_WORDS =
+  "api branches chat external external_pull_requests merge_requests pipelines pushes schedules tags triggers web"
+    .split(" ");
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Names of the jobs that start, or may start: an unknown condition is treated as true if it starts a job, and as false if it keeps one out. Manual
+ * jobs are not among them.
+ * @param read Reads a file of the repository; undefined if there is none.
+ * @param source Value of `CI_PIPELINE_SOURCE`.
+ * @param variables Of the pipeline.
+ */
+export function startingJobs(
+  read: (path: string) => string | undefined,
+  source: string,
+  variables: Readonly<Record<string, string>> = {},
+): string[] {
+  const jobs = new Map<string, Fields>();
+  // The keys of a file override those of the files that it includes, which come first.
+  for (const file of pipelineFiles(read)) {
+    for (const [name, job] of Object.entries(file)) if (isObject(job) && !NO_JOBS.includes(name)) jobs.set(name, job);
+  }
+  const values = { ...BRANCH_PIPELINE, ...variables, CI_PIPELINE_SOURCE: source };
+  return [...jobs].filter(([name, job]) => {
+    if (name.startsWith(".")) return false;
+    const field = (key: string) => fieldOf(jobs, job, key);
+    if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
+    const rules = field("rules");
+    const starts = (when: unknown) => when !== "never" && when !== "manual";
+    if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), source);
+    if (!Array.isArray(rules)) return true;
+    for (const rule of rules.flat(10)) {
+      // A text is a part of a reference to the rules of another job.
+      if (!isObject(rule)) return true;
+      const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
+      const doesStart = starts(rule.when ?? field("when"));
+      if (isMet === true && rule.changes === undefined && rule.exists === undefined) return doesStart;
+      if (isMet !== false && doesStart) return true;
+    }
+    return false;
+  }).map(([name]) => name);
+}
+
+/** A field of a job, or of the jobs that it extends. */
+function fieldOf(jobs: ReadonlyMap<string, Fields>, job: Fields, key: string, depth = 0): unknown {
+  const value = lookup(job, key);
+  if (value !== undefined || depth >= MAX_EXTENDS) return value;
+  for (const name of [job.extends].flat().toReversed()) {
+    const base = typeof name === "string" ? jobs.get(name) : undefined;
+    const inherited = base === undefined ? undefined : fieldOf(jobs, base, key, depth + 1);
+    if (inherited !== undefined) return inherited;
+  }
+  return undefined;
+}
+
+function passesOnly(only: unknown, except: unknown, source: string): boolean {
+  const refs = (value: unknown) =>
+    [isObject(value) ? value.refs : value].flat().filter((each) => typeof each === "string");
+  const word = lookup(WORDS, source) ?? source;
+  const isOne = (each: string) => each === "branches" || each === word;
+  if (refs(except).some(isOne)) return false;
+  const wanted = refs(only);
+  // Anything else is the name of a branch, or a pattern.
+  return wanted.length === 0 || wanted.some((each) => isOne(each) || !ALL_WORDS.includes(each));
+}
+
+const TOKEN =
+  /\s*(?:(\$\{?\w+\}?)|"([^"]*)"|'([^']*)'|\/((?:[^/\\]|\\.)+)\/[a-z]*|(null)\b|(==|!=|=~|!~|&&|\|\||[()]))/y;
+
+/** Whether an expression is true; undefined if that is unknown here, or the expression cannot be read. */
+function truthOf(expression: string, values: Readonly<Record<string, Value>>): Truth {
+  const tokens: RegExpExecArray[] = [];
+  TOKEN.lastIndex = 0;
+  while (expression.slice(TOKEN.lastIndex).trim() !== "") {
+    const token = TOKEN.exec(expression);
+    if (token === null) return undefined;
+    tokens.push(token);
+  }
+  let next = 0;
+  const takes = (sign: string) => tokens[next]?.[6] === sign && ++next > 0;
+  const operand = (): { value: Value; isPattern: boolean } => {
+    const [, variable, double, single, pattern] = tokens[next++] ?? [];
+    if (variable !== undefined) return { value: lookup(values, variable.replace(/\W/g, "")), isPattern: false };
+    if (pattern !== undefined) return { value: pattern, isPattern: true };
+    return { value: double ?? single ?? null, isPattern: false };
+  };
+  const comparison = (): Truth => {
+    if (takes("(")) {
+      const inner = either();
+      takes(")");
+      return inner;
+    }
+    const { value } = operand();
+    if (takes("==")) return isEqual(value, operand().value);
+    if (takes("!=")) return not(isEqual(value, operand().value));
+    if (takes("=~")) return matches(value, operand());
+    if (takes("!~")) return not(matches(value, operand()));
+    return value === undefined ? undefined : value !== null && value !== "";
+  };
+  const both = (): Truth => {
+    let all = comparison();
+    while (takes("&&")) {
+      const other = comparison();
+      all = all === false || other === false ? false : all === undefined || other === undefined ? undefined : true;
+    }
+    return all;
+  };
+  const either = (): Truth => {
+    let any = both();
+    while (takes("||")) {
+      const other = both();
+      any = any === true || other === true ? true : any === undefined || other === undefined ? undefined : false;
+    }
+    return any;
+  };
+  return either();
+}
+
+const not = (truth: Truth): Truth => truth === undefined ? undefined : !truth;
+
+function isEqual(one: Value, other: Value): Truth {
+  if (one === undefined || other === undefined) return undefined;
+  if (one === other) return true;
+  const isBranch = [one, other].includes(DEFAULT_BRANCH) && one !== null && other !== null;
+  return isBranch ? undefined : false;
+}
+
+function matches(value: Value, { value: pattern, isPattern }: { value: Value; isPattern: boolean }): Truth {
+  if (value === null) return false;
+  if (value === undefined || value === DEFAULT_BRANCH || !isPattern || typeof pattern !== "string") return undefined;
+  // The usual patterns for sources are lists of words. A pattern of the repository is not run here: it may be slow.
+  const [, words] = /^\^?\(?([\w|]+)\)?\$?$/.exec(pattern) ?? [];
+  return words === undefined ? undefined : words.split("|").some((word) => value.includes(word));
+}
