@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import process from "node:process";
+import { isatty } from "node:tty";
 import { OVER, systemClock } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
@@ -39,7 +40,9 @@ export interface Io {
   write(stream: Stream, text: string): void;
   /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
   closed(stream: Stream): boolean;
-  isTerminal(stream: Stream): boolean;
+  isTerminal(stream: Stream | "stdin"): boolean;
+  /** Shows text on the terminal of this process, past redirected streams. Does nothing without one, or if Deno is not allowed to. */
+  writeTerminal(text: string): void;
   /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
@@ -334,6 +337,17 @@ export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }
 
+function writeTerminal(text: string): void {
+  try {
+    const { O_WRONLY, O_NOCTTY = 0 } = fs.constants;
+    const terminal = fs.openSync("/dev/tty", O_WRONLY | O_NOCTTY);
+    fs.writeSync(terminal, text);
+    fs.closeSync(terminal);
+  } catch {
+    // See the interface.
+  }
+}
+
 /** The {@linkcode Io} of this process. Its exit code is 69 instead of 0 if stdout could not be written. */
 export function processIo(): Io & { setExitCode(code: number): void } {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
@@ -381,7 +395,9 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     env: environmentVariable,
     write,
     closed: (stream) => closed[stream],
-    isTerminal: (stream) => process[stream].isTTY === true,
+    // Reading `process.stdin` would open it.
+    isTerminal: (stream) => stream === "stdin" ? isatty(0) : process[stream].isTTY === true,
+    writeTerminal,
     readStdin,
     readFile: (path, maxBytes, links, decoding) => readFile(path, maxBytes, links, decoding),
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),

@@ -25,7 +25,7 @@ export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 export interface Interrupts {
   /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
-  /** Whether a person sits at a terminal. */
+  /** Whether a person is at a terminal, possibly with redirected output. */
   readonly terminal: boolean;
 }
 
@@ -79,7 +79,8 @@ export interface OpenInterrupts extends Interrupts {
  */
 export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
-  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
+  // With `2>&1 | tee log`, only stdin is the terminal. A CI job may have one without a person.
+  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr") || !inJob && io.isTerminal("stdin");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {

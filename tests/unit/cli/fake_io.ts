@@ -5,6 +5,8 @@ import type { Io, Stream } from "../../../lib/io.ts";
 export interface FakeIo extends Io {
   /** What was written, by stream. */
   readonly text: Record<Stream, string>;
+  /** What was shown on the terminal past the streams. */
+  readonly shown: string[];
   /** Files by path. */
   readonly files: Map<string, string>;
   /** Names of variables that were read. */
@@ -24,7 +26,8 @@ export interface FakeIoOptions {
   links?: Record<string, string>;
   /** Paths that cannot be written. */
   readOnly?: (path: string) => boolean;
-  terminal?: boolean;
+  /** Which streams are a terminal: all, none, or only stdin. */
+  terminal?: boolean | "stdin";
 }
 
 /** Makes a world in memory. */
@@ -44,8 +47,10 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     makeParents(path);
     files.set(path, content);
   };
+  const shown: string[] = [];
   const io: FakeIo = {
     text,
+    shown,
     files,
     read,
     exited: undefined,
@@ -57,7 +62,8 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
       text[stream] += chunk;
     },
     closed: () => false,
-    isTerminal: () => terminal,
+    isTerminal: (stream) => terminal === true || stream === terminal,
+    writeTerminal: (line) => void shown.push(line),
     readStdin: () => Promise.resolve(stdin),
     readFile: (path) => files.get(path),
     folders: (path) => path === "." ? [...directories].filter((name) => !name.includes("/") && name !== "").sort() : [],

@@ -40,6 +40,7 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
     write: (_stream, text) => void (said.output += text),
     closed: () => false,
     isTerminal: () => terminal,
+    writeTerminal() {},
     readStdin: () => Promise.resolve(""),
     readFile: (path) => files.get(path),
     folders: () => [],

@@ -242,6 +242,28 @@ test("run --follow on a terminal tells the end of a run that ended well after Ct
   expect(told.stderr + told.stdout).toContain("while nobody was watching: here is its result");
 });
 
+test("run --follow with only stdin on a terminal leaves its run at Ctrl-C and shows it there, but not in CI or without one", async () => {
+  const statusAfter = async (terminal: "stdin" | boolean, env: Record<string, string>) => {
+    const { cli, emulator, clock } = world("");
+    const { code, io } = await cli(RUN, {
+      ...{ terminal, env },
+      before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGINT")),
+    });
+    const [[runId = "", run] = []] = [...emulator.world.store.runs];
+    return { code, isCancelled: run?.status === "cancelled", shown: io.shown.join("").replaceAll(runId, "<run>") };
+  };
+  expect(await statusAfter("stdin", {})).toEqual({
+    code: 130,
+    isCancelled: false,
+    shown: "Stopped by Ctrl-C; the run continues\nTo follow it again: mogplex-ci follow <run>\n",
+  });
+  // The log on the terminal says it.
+  expect(await statusAfter(true, {})).toEqual({ code: 130, isCancelled: false, shown: "" });
+  for (const [terminal, env] of [[false, {}], ["stdin", { CI: "true" }], [true, { CI: "true" }]] as const) {
+    expect(await statusAfter(terminal, env)).toEqual({ code: 130, isCancelled: true, shown: "" });
+  }
+});
+
 test("run --follow starts another run when the unseen end is an hour old, with --new, and with another request", async () => {
   for (
     const [waitMs, more] of [
