@@ -256,7 +256,6 @@ export function filePath(text: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
 }
 
-/** What the home of a campaign may be in its file: an address would choose who gets the token of Git. */
 /** The path of a result file. A file without `{id}` would merge with its pull request, and the next run would find it. */
 export function resultPath(text: string): string | undefined {
   if (!text.includes("{id}")) return "it must contain {id}, as in .mogplex/result-{id}.json";
@@ -269,6 +268,7 @@ export function resultPath(text: string): string | undefined {
   }
 }
 
+/** What the home of a campaign may be in its file: an address would choose who gets the token of Git. */
 export const FILE_HOME_FORMS =
   "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
   "--home or MOGPLEX_CAMPAIGN_HOME";

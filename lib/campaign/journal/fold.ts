@@ -18,7 +18,7 @@ import {
 } from "../view/verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
-import { addRequester, applyMerge } from "./merge_memory.ts";
+import { addRequester, applyMerge, Contradiction } from "./merge_memory.ts";
 import { applyWrite } from "./write_memory.ts";
 import {
   type CampaignMemory,
@@ -35,9 +35,6 @@ import { oneLine } from "./fields.ts";
 import { CHECKS_RULE, type FollowUp, type JournalRecord, MAX_REASON, type PullRequestMemory } from "./record.ts";
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
-
-/** Why a record contradicts those before it, as a clause. */
-class Contradiction extends Error {}
 
 const FITTING =
   "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
@@ -79,6 +76,7 @@ function noteDecision(memory: CampaignMemory, record: JournalRecord): void {
 }
 
 function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
+  if ("item" in record) return applyToItem(memory, itemOf(memory, record.item, place), record);
   switch (record.type) {
     case "wave":
       memory.wave = record.wave;
@@ -86,16 +84,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.tokenRefused = false;
       memory.sandboxes = null;
       return;
-    case "intent":
-      return applyIntent(memory, itemOf(memory, record.item, place), record);
-    case "withdrawn":
-      return applyWithdrawn(memory, itemOf(memory, record.item, place), record);
-    case "started":
-      return applyStarted(memory, itemOf(memory, record.item, place), record);
-    case "seen":
-      return applySeen(memory, itemOf(memory, record.item, place), record);
-    case "ended":
-      return applyEnded(memory, itemOf(memory, record.item, place), record);
     case "sandboxes":
       memory.sandboxes = record.used;
       return applyLingering(memory, record);
@@ -107,19 +95,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       }
       if (record.refused === undefined) return;
       return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
-    case "pull-request": {
-      const item = itemOf(memory, record.item, place);
-      item.pullRequest = record.url;
-      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
-      return applyPull(memory, item);
-    }
-    case "renamed": {
-      const item = itemOf(memory, record.item, place);
-      item.renamed = record.repository === item.item.repository ? null : record.repository;
-      // It was treated as another repository's because of its name. The forge is asked again.
-      if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
-      return;
-    }
     case "gate": {
       const gate = memory.gates[record.gate];
       gate.closed = true;
@@ -137,21 +112,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "planned":
       addRequester(memory.planners, record);
       return;
-    case "merge-intent":
-    case "merge":
-    case "merge-target":
-    case "merge-branch":
-    case "merge-update": {
-      const problem = applyMerge(itemOf(memory, record.item, place), record);
-      if (problem !== undefined) throw new Contradiction(problem);
-      return;
-    }
-    case "write-intent":
-    case "write": {
-      const problem = applyWrite(itemOf(memory, record.item, place), record);
-      if (problem !== undefined) throw new Contradiction(problem);
-      return;
-    }
     case "retry":
       for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
       return;
@@ -169,6 +129,37 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "note":
       return;
+  }
+}
+
+type ItemRecord = Extract<JournalRecord, { item: string }>;
+
+function applyToItem(memory: CampaignMemory, item: ItemMemory, record: ItemRecord): void {
+  switch (record.type) {
+    case "intent":
+      return applyIntent(memory, item, record);
+    case "withdrawn":
+      return applyWithdrawn(memory, item, record);
+    case "started":
+      return applyStarted(memory, item, record);
+    case "seen":
+      return applySeen(memory, item, record);
+    case "ended":
+      return applyEnded(memory, item, record);
+    case "pull-request":
+      item.pullRequest = record.url;
+      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
+      return applyPull(memory, item);
+    case "renamed":
+      item.renamed = record.repository === item.item.repository ? null : record.repository;
+      // It was treated as another repository's because of its name. The forge is asked again.
+      if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
+      return;
+    case "write-intent":
+    case "write":
+      return applyWrite(item, record);
+    default:
+      return applyMerge(item, record);
   }
 }
 

@@ -68,16 +68,19 @@ interface MergeItem {
   pull: { state: string } | null;
 }
 
-/** Takes a record into the memory of its item. @returns Why it contradicts the records before it, as a clause; undefined if it does not. */
-export function applyMerge(item: MergeItem, record: MergeRecord): string | undefined {
+/** Why a record contradicts those before it, as a clause. */
+export class Contradiction extends Error {}
+
+/** Takes a record into the memory of its item. @throws {Contradiction} */
+export function applyMerge(item: MergeItem, record: MergeRecord): void {
   if (record.type === "merge-update") {
     item.update = { head: record.head, at: record.at };
-    return undefined;
+    return;
   }
   const { merge } = item;
   if (record.type === "merge-intent") {
     if (merge !== null && (OPEN_MERGES.includes(merge.state) || isMerged(merge))) {
-      return `an earlier merge is ${merge.state}`;
+      throw new Contradiction(`an earlier merge is ${merge.state}`);
     }
     const { url, repositoryId, head, base, baseCommit = null, method, by } = record;
     const { exceptions = [], targetChecks, at, deleteBranch } = record;
@@ -86,27 +89,26 @@ export function applyMerge(item: MergeItem, record: MergeRecord): string | undef
       ...{ state: "open", stateAt: at, commit: null, handle: null, reason: null, target: null, targetSeq: 0 },
       branch: deleteBranch === true ? "delete" : null,
     };
-    return undefined;
+    return;
   }
-  if (merge === null) return "no merge was asked for";
+  if (merge === null) throw new Contradiction("no merge was asked for");
   if (record.type === "merge-branch") {
     merge.branch = record.as;
-    return undefined;
+    return;
   }
   if (record.type === "merge-target") {
     merge.target = record.checks;
     merge.targetSeq = record.seq;
-    return undefined;
+    return;
   }
-  if (!OPEN_MERGES.includes(merge.state)) return `its merge is ${merge.state}`;
+  if (!OPEN_MERGES.includes(merge.state)) throw new Contradiction(`its merge is ${merge.state}`);
   const { as: state, at: stateAt, commit, reason, handle = null } = record;
   Object.assign(merge, { state, stateAt, commit, reason, handle: handle ?? merge.handle });
-  if (!isMerged(merge)) return undefined;
+  if (!isMerged(merge)) return;
   // Only a target that was green can show that the merge has broken it.
   if (state === "merged" && merge.targetChecks === "green" && commit !== null) merge.target = "waiting";
   if (state !== "merged") merge.branch = null;
   if (item.pull !== null) item.pull = { ...item.pull, state: "merged" };
-  return undefined;
 }
 
 /** Whether the pull request is merged, by us or by somebody else. */

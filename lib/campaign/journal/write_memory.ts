@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Contradiction } from "./merge_memory.ts";
 import type { JournalRecord, Person, WriteAct } from "./record.ts";
 
 /** The last change of its kind that was asked for. */
@@ -31,23 +32,22 @@ interface WriteItem {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
 }
 
-/** Takes a record into the memory of its item. @returns Why it contradicts the records before it, as a clause; undefined if it does not. */
-export function applyWrite(item: WriteItem, record: WriteRecord): string | undefined {
+/** Takes a record into the memory of its item. @throws {Contradiction} */
+export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];
   if (record.type === "write-intent") {
-    if (last?.state === "open") return `an earlier change of its pull request (${act}) has no answer`;
+    if (last?.state === "open") throw new Contradiction(`an earlier change of its pull request (${act}) has no answer`);
     const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
     // One that was not carried out may have left its comment.
     const number = last === undefined ? 1 : last.state === "done" ? last.number + 1 : last.number;
     const write = { url, by, at, number, users, teams, labels, why };
     item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };
-    return undefined;
+    return;
   }
-  if (last?.state !== "open") return `no change of its pull request (${act}) waits for an answer`;
+  if (last?.state !== "open") throw new Contradiction(`no change of its pull request (${act}) waits for an answer`);
   item.writes = { ...item.writes, [act]: { ...last, state: record.as, reason: record.reason } };
   if (act === "close" && record.as === "done" && item.pull?.state === "open") {
     item.pull = { ...item.pull, state: "closed" };
   }
-  return undefined;
 }

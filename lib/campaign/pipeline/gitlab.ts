@@ -43,7 +43,6 @@ const WAVES = "mogplex-waves";
 /** Directory in it with the reports of the whole. */
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
-/** File in it with the number of the process that makes the wave. */
 
 /** Everything that jobs carry, by its path in the folder. */
 function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {

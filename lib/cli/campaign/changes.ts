@@ -12,7 +12,6 @@ import {
 } from "../../campaign/change_pulls.ts";
 import { reviewer } from "../../campaign/file/rules.ts";
 import { UsageError } from "../../errors.ts";
-import type { ExitName } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
@@ -20,23 +19,12 @@ import { anyText, wholeNumber } from "../options.ts";
 import type { Context, Meanings, Option, Verb, VerbFlag } from "../verb.ts";
 import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
 import { codeOf, decider, readSelection, requiredReason } from "./decisions.ts";
-import { BY, DECISION, DRY_RUN, FORGE, JSON_OBJECT, SELECTION, WHERE } from "./flags.ts";
+import { BY, CHANGE_CODES, DECISION, DRY_RUN, FORGE, JSON_OBJECT, SELECTION, WHERE } from "./flags.ts";
 
 const YES: VerbFlag = {
   name: "yes",
   help: "Confirm the list: required outside a terminal, for more than 20 items, and if people have worked on one",
 };
-
-const CHANGE_CODES: readonly ExitName[] = [
-  "success",
-  "failed",
-  "usage",
-  "unauthorized",
-  "forbidden",
-  "unavailable",
-  "internal",
-  "rateLimited",
-];
 
 const OF_CHANGES: Meanings = {
   success: "the pull requests were changed, or with --dry-run would be",

@@ -141,6 +141,10 @@ export const WAVE_CODES: readonly ExitName[] = [
   "sigterm",
 ];
 
+export function waveCodesWithout(...others: readonly ExitName[]): readonly ExitName[] {
+  return WAVE_CODES.filter((code) => !others.includes(code));
+}
+
 export const OF_WAVES: Meanings = {
   success: "the campaign is done without failures, or not done yet",
   failed:
@@ -163,9 +167,10 @@ export const OF_DECISIONS: Meanings = {
 };
 
 /** Codes of the verbs that also settle unanswered starts. */
-export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
-  code !== "failed" && code !== "awaitingInput"
-);
+export const SETTLE_CODES: readonly ExitName[] = waveCodesWithout("failed", "awaitingInput");
+
+/** Codes of the verbs that change pull requests. */
+export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput", "sighup", "sigint", "sigterm");
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,

@@ -12,7 +12,7 @@ import { oneOf, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
 import { decider } from "./decisions.ts";
-import { BY, CAUSE, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
+import { BY, CAUSE, CHANGE_CODES, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
 
 const AT_MOST: Option<number> = {
   name: "at-most",
@@ -65,7 +65,7 @@ export const campaignMergeVerb: Verb = campaignVerb("merge", {
     [FORGE_HOST],
     [BY, DRY_RUN, JSON_OBJECT],
   ],
-  codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
+  codes: CHANGE_CODES,
   meanings: {
     success: "everything that qualified was merged or is in a queue, or nothing qualified",
     failed: "a forge refused a pull request that qualified; three refusals in different repositories end the command",

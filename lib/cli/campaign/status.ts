@@ -12,7 +12,7 @@ import { interruptible } from "../../run/interrupts.ts";
 import { isInteractive } from "../log/writer.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, campaignVerb, maskToken, printStatus, readPlace } from "./campaign_job.ts";
-import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
+import { FORGE, JSON_OBJECT, PLACE, waveCodesWithout } from "./flags.ts";
 
 const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
@@ -30,18 +30,7 @@ const STATUS_EXIT: VerbFlag = {
 export const campaignStatusVerb: Verb = campaignVerb("status", {
   summary: "Print the state of a campaign and what needs attention",
   flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
-  codes: [
-    "success",
-    "failed",
-    "usage",
-    "awaitingInput",
-    "unavailable",
-    "internal",
-    "rateLimited",
-    "sighup",
-    "sigint",
-    "sigterm",
-  ],
+  codes: waveCodesWithout("unauthorized", "forbidden"),
   meanings: {
     success: "it was printed",
     failed:
