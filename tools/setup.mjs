@@ -2,7 +2,7 @@
 // alone, since nothing else is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -88,7 +88,84 @@ function brokenRuntimes() {
  * Throws when npm fails, or when an installed runtime does not start.
  */
 export function setUp() {
-  if (isInstalled(root) && brokenRuntimes().length === 0) return;
+  const isReady = () => isInstalled(root) && brokenRuntimes().length === 0;
+  if (isReady()) return;
+  alone(join(root, "node_modules.lock"), () => {
+    if (!isReady()) install();
+  });
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === "EPERM";
+  }
+}
+
+/** The process that holds a lock; undefined if it has gone. @param {string} lock */
+function holderOf(lock) {
+  try {
+    return Number(readFileSync(lock, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Does something while no other process does it: two `npm ci` in one folder delete each other's packages. The lock of a dead process is ignored.
+ * @param {string} lock Path of a file.
+ * @param {() => void} work
+ */
+export function alone(lock, work) {
+  const own = `${lock}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    for (let isTold = false; !tryLink(own, lock);) {
+      const holder = holderOf(lock);
+      if (holder !== undefined && !isAlive(holder)) removeDead(lock, own);
+      else if (holder !== undefined && !isTold) {
+        process.stderr.write(`Waiting for process ${holder}, which sets up this folder\n`);
+        isTold = true;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    }
+    try {
+      work();
+    } finally {
+      rmSync(lock, { force: true });
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+/** One process at a time, since another one may have its own lock there by now. @param {string} lock @param {string} own */
+function removeDead(lock, own) {
+  const guard = `${lock}.dead`;
+  if (!tryLink(own, guard)) return;
+  try {
+    const holder = holderOf(lock);
+    if (holder !== undefined && !isAlive(holder)) rmSync(lock, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+/** @param {string} own @param {string} lock @returns {boolean} False if there is a lock. */
+function tryLink(own, lock) {
+  try {
+    linkSync(own, lock);
+    return true;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function install() {
   process.stderr.write("Setting up: npm ci, about a minute (again only when package-lock.json has changed)\n");
   const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
