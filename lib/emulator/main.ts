@@ -127,7 +127,7 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   if (repo === undefined || Object.keys(commands).length > 0) return;
   io.write(
     "stderr",
-    `note: a scenario played the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
+    `note: a scenario simulated the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
       "For a real change give exec a command: --harness 'codex=COMMAND'\n",
   );
 }

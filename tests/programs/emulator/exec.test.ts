@@ -163,7 +163,7 @@ test("exec says after a scripted run of a local repository that nothing was chan
   git("commit", "--quiet", "--allow-empty", "-m", "Begin");
   const flags = ["--speed", "10000", "--repo", `acme/web=${path}`];
   const note =
-    `note: a scenario played the run: the repository at ${path} is unchanged, and the pull request is made up`;
+    `note: a scenario simulated the run: the repository at ${path} is unchanged, and the pull request is made up`;
   const command = ["--", "node", ...node, START];
   expect((await exec([...flags, ...command])).stderr).toStartWith(note);
   expect((await exec([...flags, "--quiet", ...command])).stderr).toBe("");

@@ -286,7 +286,7 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the job that init writes,
   expect(good.code).toBe(0);
   // Such a green says that it has changed nothing.
   expect(good.stderr).toContain(
-    "note: a scenario played the run: the repository at . is unchanged, and the pull request is made up.",
+    "note: a scenario simulated the run: the repository at . is unchanged, and the pull request is made up.",
   );
   expect((await run("git branch --list 'mogplex/*'")).stdout).toBe("");
   expect(existsSync(join(cwd, ".gitlab-ci-local/artifacts/mogplex/mogplex-ci/result.json"))).toBe(true);
