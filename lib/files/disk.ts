@@ -21,7 +21,7 @@ export interface DurableFiles {
   /** Undefined if the file does not exist. */
   facts(path: string): FileFacts | undefined;
   /** Undefined if the file does not exist. @throws also if it has more than `maxBytes`. */
-  read(path: string, maxBytes: number): FileContent | undefined;
+  read(path: string, maxBytes: number): Pick<FileFacts, "modifiedMs"> & { content: Uint8Array } | undefined;
   /**
    * Reads a file line by line; memory holds only the longest line.
    * @param maxLineBytes Most bytes of a line.
@@ -58,12 +58,6 @@ export interface DurableFiles {
 interface FileFacts {
   bytes: number;
   /** Modification time in milliseconds since 1970, by the clock of its file system. */
-  modifiedMs: number;
-}
-
-interface FileContent {
-  content: Uint8Array;
-  /** See {@linkcode FileFacts}. */
   modifiedMs: number;
 }
 

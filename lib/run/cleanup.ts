@@ -108,20 +108,11 @@ interface StopOptions {
   always: boolean;
 }
 
-interface FoundRun {
-  runId: string;
-  /** Whether this job owns it and so may stop it. */
-  owned: boolean;
-  /** Whether this very start began it. */
-  begun: boolean;
-}
-
-/** Finds the run of a start whose process died; it may be the run of another job. */
-async function find(
-  { session, state }: StopOptions,
-  request: StartRequest,
-  idempotencyKey: string,
-): Promise<FoundRun> {
+/**
+ * Finds the run of a start whose process died; it may be the run of another job.
+ * @returns `owned`: whether this job owns it and so may stop it; `begun`: whether this very start began it.
+ */
+async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
   const { client, deadline, signal } = session;
   const run = await client.startRun(request, { idempotencyKey }, { deadline, signal, maxAttempts: 3 });
   const begun = !run.replayed;

@@ -285,23 +285,13 @@ export interface JobEnd<R> {
 
 // Decides which ends of a job the library returns, and which it throws.
 
-interface SettleOptions {
-  throwOnFailure?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-  /** The meaning of the signal, as a sentence for the error. @default {"The signal ended the call"} */
-  ending?: string | undefined;
-}
-
-interface KnownOfAborted extends Pick<SettleOptions, "ending"> {
-  runId: string | null;
-  idempotencyKey: string | null;
-  /** What happened to the run, as a clause. */
-  said?: string | undefined;
-}
-
-function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
-  const { runId, idempotencyKey: key, said = "the run may have been started" } = known;
-  const { ending = "The signal ended the call" } = known;
+/** @param said What happened to the run, as a clause. */
+function abortedError(
+  reason: unknown,
+  { runId, idempotencyKey: key }: { runId: string | null; idempotencyKey: string | null },
+  said = "the run may have been started",
+  ending = "The signal ended the call",
+): AbortedError {
   // Nobody looks for a cancelled run; its id is enough.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
@@ -335,35 +325,31 @@ export function guarded<R extends AnyResult>(result: R, session: Session | undef
  * Returns the result of a job, or throws.
  * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors from before there was a
  * run, an error for the caller's signal, and bugs. An error after a start has run, key and result.
+ * @param options `ending`: the meaning of the signal, as a sentence for the error.
  * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
  */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
-  { throwOnFailure = true, signal, ending }: SettleOptions,
+  { throwOnFailure = true, signal, ending }: {
+    throwOnFailure?: boolean | undefined;
+    signal?: AbortSignal | undefined;
+    ending?: string | undefined;
+  },
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
   // The reason of the caller's signal may be one of our errors: throw it in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
-  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted, ending });
+  if (error !== undefined && !isReturned) {
+    if (!mayExist) throw error;
+    // The reason of a signal may belong to several calls, so it becomes the cause of a new error.
+    const failure = aborted ? abortedError(error, result, stopped, ending) : error;
+    const { runId, idempotencyKey } = result;
+    throw failure instanceof MogplexError ? MogplexError.tellRun(failure, { runId, idempotencyKey, result }) : failure;
+  }
   const verdict = throwOnFailure ? verdictError(result) : undefined;
   if (verdict !== undefined) throw verdict;
   return result;
-}
-
-/** Adds the run to an error. The reason of a signal may belong to several calls, so it becomes the cause of a new error. */
-function withRun<R extends AnyResult>(
-  error: unknown,
-  { result, mayExist, stopped, aborted, ending }:
-    & Pick<JobEnd<R>, "result" | "mayExist" | "stopped">
-    & { aborted: boolean; ending: SettleOptions["ending"] },
-): unknown {
-  const { runId } = result;
-  if (!mayExist) return error;
-  const idempotencyKey = result.idempotencyKey;
-  const facts = { runId, idempotencyKey, said: stopped, ending };
-  const failure = aborted ? abortedError(error, facts) : error;
-  return failure instanceof MogplexError ? MogplexError.tellRun(failure, { runId, idempotencyKey, result }) : failure;
 }
 
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.

@@ -43,15 +43,8 @@ export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
-/** The proxy in the environment, without its password. */
-interface Proxy {
-  /** Host and port, and the variable, as in `proxy:3128 (HTTPS_PROXY)`. */
-  place: string;
-  /** How to make the runtime use it; null if it does. */
-  advice: string | null;
-}
-
-function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): Proxy | undefined {
+/** The proxy in the environment, without its password: `place` is as in `proxy:3128 (HTTPS_PROXY)`. */
+function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) {
   const proxy = proxySetting(origin, { env, runtime, args });
   if (proxy === null) return undefined;
   const text = env(proxy.variable) ?? "";

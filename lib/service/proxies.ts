@@ -5,12 +5,6 @@
 import { UsageError } from "../errors.ts";
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
-interface ProxySetting {
-  variable: string;
-  /** How to make this runtime use it; null if it already does. */
-  advice: string | null;
-}
-
 /** The process for {@linkcode proxySetting}; tests pass their own. */
 export interface ProxyWorld {
   /** The environment of the process, since the runtime looks there for its proxy. */
@@ -39,8 +33,12 @@ function isExempt(hostname: string, list: string): boolean {
  * 22.21.0 and 24.0.0 on.
  * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
  * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
+ * @returns `advice`: how to make this runtime use it; null if it already does.
  */
-export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
+export function proxySetting(
+  origin: string,
+  world: ProxyWorld = thisProcess(),
+): { variable: string; advice: string | null } | null {
   const { protocol, hostname } = new URL(origin);
   const { env, runtime } = world;
   const [name = "", version = ""] = runtime.split("/");

@@ -7,18 +7,12 @@ import * as z from "zod/mini";
 import { UsageError } from "../errors.ts";
 import type { Caller } from "./calls.ts";
 import { API_PREFIX } from "./contract.ts";
+import type { RequestOptions } from "./methods.ts";
 import type { CallOptions } from "./retry.ts";
 import type { Redactor } from "../text/redact.ts";
 import { checkIdempotencyKey } from "./validate.ts";
 
-export interface RequestParts {
-  /** Undefined values are left out. */
-  query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
-  /** Sent as JSON. */
-  body?: unknown;
-  /** Key that makes it safe to repeat. */
-  idempotencyKey?: string | undefined;
-}
+export type RequestParts = Pick<RequestOptions, "query" | "body" | "idempotencyKey">;
 
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
