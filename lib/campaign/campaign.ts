@@ -47,7 +47,7 @@ import {
   waitsForAnswers,
 } from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
-import { ANY_COMMAND, type CampaignCommand } from "./report/words.ts";
+import { ANY_COMMAND, type CampaignCommand, placeFlags } from "./report/words.ts";
 import { totalsOf } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
@@ -261,14 +261,7 @@ function doneView(opened: OpenedCampaign, stuckAfterMs: number | undefined): Cam
 /** The command for a campaign that a script works on; null without a file or a directory. */
 function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
-  return {
-    ...ANY_COMMAND,
-    file: source,
-    flags: [
-      ...directory === undefined ? [] : ["--dir", directory],
-      ...home === undefined ? [] : ["--home", home],
-    ],
-  };
+  return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home) };
 }
 
 /** Clears what stopped an earlier wave if this wave has nothing to do: it ends without an error. */

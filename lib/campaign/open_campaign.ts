@@ -33,7 +33,7 @@ import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/notify_address.ts";
-import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
+import { ANY_COMMAND, type CampaignCommand, campaignCommand, placeFlags } from "./report/words.ts";
 import type { MergePlaces } from "./merge/places.ts";
 import type { PullRequests } from "./pulls.ts";
 import { noOwnStarts, type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
@@ -131,7 +131,6 @@ const RACE_WAIT_MS = 10_000;
  * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
  * read again, and `use` is called again.
  *
- * @param source See {@linkcode CampaignSource}.
  * @param access `read` changes nothing, and works while another process writes.
  * @throws {UsageError} for mistakes in the file, and for a modified lock or journal.
  * @throws {MogplexError} with exit code 75 when another process is using the directory, 69 when it cannot be used.
@@ -422,9 +421,9 @@ export function ownCommand(
 ): string {
   if (typeof source !== "string") return `\`${verb}()\``;
   const defaultPlace = placeOf({}, file.home, () => undefined);
-  const flags = [
-    ...directory === defaultPlace.directory ? [] : ["--dir", directory],
-    ...branch === null || branch.home === defaultPlace.home ? [] : ["--home", branch.home],
-  ];
+  const flags = placeFlags(
+    directory === defaultPlace.directory ? undefined : directory,
+    branch === null || branch.home === defaultPlace.home ? undefined : branch.home,
+  );
   return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, verb, ...args)}\``;
 }

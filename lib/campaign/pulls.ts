@@ -447,8 +447,6 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
  *
  * @param item Only a succeeded item has a pull request to wait for; the verdict explains all others.
  * @param changed Whether its newest run changed something; null when that is not known.
- * @param nowMs Now, in milliseconds since 1970.
- * @param stuckAfterMs Time without activity after which it is stuck, in milliseconds.
  */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,

@@ -55,7 +55,6 @@ interface StopAnswer {
 /**
  * Asks the process that holds the directory to stop the campaign.
  *
- * @param stop What it is asked for.
  * @param decide Records the stop here, once no other process holds the directory.
  * @throws {UsageError} when there is no plan; {MogplexError} with exit code 69 when the request cannot be written.
  */

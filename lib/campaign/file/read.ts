@@ -70,7 +70,6 @@ const NOTHING: RestOfFile = {
  * Reads a campaign file with the files that it names.
  *
  * @param path YAML or JSON, at most 1 MiB.
- * @param io Reads files, and standard input.
  * @throws {CampaignFileError} with every mistake. Nothing was sent.
  */
 export async function readCampaignFile(
@@ -360,11 +359,7 @@ export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
 /** Keys with sentences, in which people write `#12`. */
 const SENTENCES: readonly string[] = ["title", "prompt"];
 
-/**
- * Adds the mistakes of keys that do not go together.
- *
- * @param webhook See {@linkcode ReadCampaignOptions.webhookVariable}.
- */
+/** Adds the mistakes of keys that do not go together. */
 function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
   const { root, source } = tree;
   reportCutTexts(tree, mistakes);

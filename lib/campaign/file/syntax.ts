@@ -227,7 +227,6 @@ class Converter {
    * Turns a value into a tree. The parser's nodes must not be nested so deeply that recursion overflows the stack.
    *
    * @param at Where the value would be, if it is empty.
-   * @param path Its place in the tree.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
     if (node === null || node === undefined) {
@@ -361,12 +360,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
 /** Messages of the parser about something after the end of a value. */
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
-/**
- * The message about an error of the YAML parser.
- *
- * @param message The parser's message.
- * @param line The line of the error.
- */
+/** The message about an error of the YAML parser. */
 function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {

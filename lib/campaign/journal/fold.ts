@@ -42,7 +42,6 @@ const FITTING =
 /**
  * Takes the next record into the memory.
  *
- * @param place Place of the record, for messages.
  * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
  */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
@@ -674,8 +673,6 @@ const OPEN_MS = 86_400_000;
  * Gives open starts that may have begun a run their verdict a day after they were sent last: in a stopped campaign, where nothing sends them
  * again, and in skipped items whose run could not be found. It also explains the others. It is a function of lock, journal and time, and no
  * record.
- *
- * @param nowMs Now, in milliseconds since 1970.
  */
 export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
   const { stopped } = memory;

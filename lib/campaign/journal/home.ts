@@ -162,7 +162,6 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
  * The error for something that could not be read or written in a directory.
  *
  * @param attempted What was attempted, after "Cannot".
- * @param cause What the disk said.
  * @param advice What to do when there is something else in its place.
  * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno is not allowed to use it; else one with exit code 69, since a disk that
  * is full, read-only or broken may be fixed.

@@ -67,11 +67,7 @@ interface HomeOptions extends DirHomeOptions {
   onShared?: (() => void) | undefined;
 }
 
-/**
- * Opens a home.
- *
- * @param directory The directory of a home that is one.
- */
+/** Opens a home. */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
   if (address.kind === "memory") return openMemoryHome(address.home, options);
   if (address.kind === "dir") return await openDirHome(directory, options);

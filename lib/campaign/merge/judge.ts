@@ -102,11 +102,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "its newest commit has no approval that counts" } : null;
 }
 
-/**
- * Why a pull request may not stay in a queue, as a clause; null if it may.
- *
- * @param merge What was judged when the merge was asked for.
- */
+/** Why a pull request may not stay in a queue, as a clause; null if it may. */
 export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });

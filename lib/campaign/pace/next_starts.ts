@@ -31,11 +31,7 @@ export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   return limit === undefined ? [] : [{ name, ...limit }];
 });
 
-/**
- * The quotas of the service that the environment points at: a local Mogplex may have been started without.
- *
- * @param env Reads a variable.
- */
+/** The quotas of the service that the environment points at: a local Mogplex may have been started without. */
 export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
   return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
 }

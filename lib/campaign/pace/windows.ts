@@ -51,7 +51,6 @@ function readOffset(format: Intl.DateTimeFormat, ms: number): number {
 /**
  * The zone's offset from UTC at an instant, in milliseconds; positive east of Greenwich.
  * @param name IANA name.
- * @param ms Milliseconds since 1970.
  * @throws {RangeError} if the runtime does not know the zone, or `ms` is not an instant.
  */
 function offsetAt(name: string, ms: number): number {

@@ -332,7 +332,6 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
  *
  * @param branch The real branch, as the delivery event named it.
  * @param quote Failed checks or open remarks, as a quote; for a result what is wrong with its file; null when the forge shows none.
- * @param resultPath Path of the file of the result.
  * @throws {Error} when the lock has no task for the item.
  */
 export function followUpRequestOf(
@@ -360,7 +359,6 @@ export function followUpRequestOf(
 /**
  * The request of an item.
  *
- * @param start Number of the start, from 1.
  * @throws {Error} when the lock has no task for the item.
  */
 export function requestOf(lock: UnsealedLock, item: LockItem, start: number): StartRequest {

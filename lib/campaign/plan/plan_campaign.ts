@@ -95,7 +95,6 @@ interface PlanSettings {
 /**
  * Reads the lists and makes the lock; writes nothing.
  *
- * @param pace Spaces out the requests.
  * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
  * @throws {MogplexError} with exit code 65 or 69 when the result of a repository could not be read.
  */

@@ -219,7 +219,6 @@ export class Listing {
   /** Requests for the list that is read now. */
   #requests = 0;
 
-  /** @param pace Spaces out the requests. */
   constructor(client: ServiceClient, pace: RequestPace) {
     this.#client = client;
     this.#pace = pace;

@@ -185,8 +185,6 @@ function pieces(token: string, before: string, after: string, { names, parts, ow
  * Finds the parts of a reason that differ from item to item. Linear in its length.
  *
  * Left as they are: file names, words, and codes of errors in capitals (`TS2304`), since another code is another cause.
- *
- * @param item The item whose reason it is.
  */
 function causePattern({ reason, repository }: CampaignItem, names: CampaignNames): CausePattern {
   const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();

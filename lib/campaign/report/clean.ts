@@ -57,7 +57,6 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
  * A copy with every text on one line, normalized by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
  * address that must not be a link becomes null, and so does an invalid time.
  *
- * @param redact Removes secrets from one text.
  * @param redactToken Removes our own token from one text.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
@@ -156,13 +155,13 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
   })(view);
 }
 
-/** A copy of the parts of commands, fit to be shown. @param redact Removes secrets from one text. */
+/** A copy of the parts of commands, fit to be shown. */
 export function cleanCommand({ program, file, flags }: CampaignCommand, redact: Redact): CampaignCommand {
   const clean = (text: string) => cutText(redact(oneLine(text)), MAX_REASON);
   return { program: clean(program), file: clean(file), flags: flags.map(clean) };
 }
 
-/** The message of an error, fit to be shown; null without an error. @param redact Removes secrets from one text. */
+/** The message of an error, fit to be shown; null without an error. */
 export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
   return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
 }

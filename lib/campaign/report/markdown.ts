@@ -76,7 +76,6 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
  * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
  * CI system. Long lists are cut, with a remark.
  *
- * @param view View after `cleanCampaign`.
  * @returns Less than 600 KB of UTF-8.
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {

@@ -299,6 +299,11 @@ export function campaignCommand(
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }
 
+/** The flags that name the place of a campaign, where it is not the usual one. */
+export function placeFlags(directory: string | undefined, home: string | undefined): string[] {
+  return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
+}
+
 /** Most characters of the outputs of an item. */
 const MAX_OUTPUTS = 200;
 

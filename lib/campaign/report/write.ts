@@ -30,7 +30,7 @@ import { itemNames, runMs, STATES } from "./words.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
-/** Renders links to pull requests: those that a person has to look at first, then the newest. @param view View after `cleanCampaign`. */
+/** Renders links to pull requests: those that a person has to look at first, then the newest. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
@@ -86,8 +86,6 @@ const COLUMNS: readonly Column[] = [
  * empty cell.
  *
  * Source: RFC 4180.
- *
- * @param view View after `cleanCampaign`.
  */
 function renderCampaignCsv({ items, at }: CampaignView): string {
   const nowMs = instantMs(at) ?? 0;
@@ -117,11 +115,7 @@ function field([name, value]: [string, unknown]): string {
   return `  ${jsonText(name)}: ${text}`;
 }
 
-/**
- * Renders the view as it is, with one line for each item: a home in Git then shows what has changed.
- *
- * @param view View after `cleanCampaign`.
- */
+/** Renders the view as it is, with one line for each item: a home in Git then shows what has changed. */
 function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
@@ -194,8 +188,6 @@ function earliest(items: readonly CampaignItem[]): string | null {
 /**
  * Renders the suite. An item without a verdict is skipped, and so is one that a person skipped. The round is not part of the suite's name:
  * GitLab then compares a round with the one before.
- *
- * @param view View after `cleanCampaign`.
  */
 function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
@@ -298,8 +290,6 @@ function times(view: CampaignView): Family[] {
 /**
  * Renders the metrics: `mogplex_campaign_…`. Unknown values are left out. No label holds an id, a repository or the round: each value
  * would be a new series.
- *
- * @param view View after `cleanCampaign`.
  */
 function renderCampaignMetrics(view: CampaignView): string {
   return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
@@ -331,12 +321,12 @@ export function campaignVariables(view: CampaignView): Record<string, string> {
   return Object.fromEntries(values.map(([name, value]) => [`${PREFIX}CAMPAIGN_${name}`, bareValue(value)]));
 }
 
-/** Renders `outputs.env`, one `NAME=value` a line. @param view View after `cleanCampaign`. */
+/** Renders `outputs.env`, one `NAME=value` a line. */
 function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. @param view View after `cleanCampaign`. */
+/** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. */
 function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(

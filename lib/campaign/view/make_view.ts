@@ -142,13 +142,7 @@ function resultView({ value, ...facts }: ResultMemory, names: readonly string[])
   return { ...facts, ...(value !== undefined && { value }), outputs };
 }
 
-/**
- * How screens and reports show an item.
- *
- * @param nowMs Now, in milliseconds since 1970.
- * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
- * @param requiresPull Whether the campaign requires a pull request.
- */
+/** How screens and reports show an item. */
 export function itemView(
   { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files, merge }:
     ItemMemory,

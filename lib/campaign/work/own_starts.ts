@@ -57,8 +57,6 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
 /**
  * Records the starts that this process has made and that the journal, read again, does not have, and withdraws the intents that it has and
  * that have begun nothing.
- *
- * @param tell Called for runs that cannot be recorded.
  */
 export async function recordOwnStarts(
   store: Store,

@@ -28,7 +28,6 @@ interface Settled {
 /**
  * Carries out a decision about open starts at once.
  *
- * @param only Names of the items.
  * @returns The result of each, and why some are not settled; undefined when all are.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
@@ -56,7 +55,6 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  * wrong is in {@linkcode Work.failures}.
  *
  * @param only Items whose open start this is about, and nothing else. @default everything that was decided
- * @param told Receives the result of each open start.
  * @returns What the rest waits for; null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
  */

@@ -60,9 +60,6 @@ export class Store {
   /**
    * Replaces the lock. The records carry its hash, and are written first: a crash in between leaves the lock that was there, with which the
    * campaign continues.
-   *
-   * @param lock With its hash.
-   * @param bodies Why it changes.
    */
   async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
@@ -113,7 +110,6 @@ export class Store {
   /**
    * Records the stops that other processes of this machine have asked for.
    *
-   * @param redact Masks secrets.
    * @returns Those that are new.
    */
   async takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
@@ -133,7 +129,7 @@ export class Store {
     return news;
   }
 
-  /** See {@linkcode giveUpOpenStarts}. @param nowMs Now, in milliseconds since 1970. */
+  /** See {@linkcode giveUpOpenStarts}. */
   giveUpOpenStarts(nowMs: number): void {
     giveUpOpenStarts(this.memory, nowMs);
   }

@@ -99,11 +99,7 @@ export interface Preview {
   view: CampaignView;
 }
 
-/**
- * Computes what the next wave would do.
- *
- * @param path Path of the campaign file.
- */
+/** Computes what the next wave would do. */
 export async function previewWave(
   path: string,
   options: CampaignOptions,
@@ -126,7 +122,7 @@ export async function previewWave(
   });
 }
 
-/** Names of the items that are started next at most, by the journal alone. @param nowMs Now, in milliseconds since 1970. */
+/** Names of the items that are started next at most, by the journal alone. */
 export function previewStarts(store: Store, nowMs: number): string[] {
   const { memory } = store;
   const { items } = readyItems(memory, nowMs, store.isShared);
@@ -142,12 +138,7 @@ export function closedGates({ memory: { gates } }: Store): GateName[] {
   return GATES.filter((gate) => gates[gate].closed);
 }
 
-/**
- * Opens every gate that is closed.
- *
- * @param by Who opens it.
- * @param note Why; null for no reason.
- */
+/** Opens every gate that is closed. */
 export async function approveAll(store: Store, by: string, note: string | null): Promise<void> {
   for (const gate of closedGates(store)) await store.record({ type: "approved", gate, by, note });
 }

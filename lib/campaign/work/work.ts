@@ -109,7 +109,7 @@ const NO_LISTENER: Listener = {
 
 type WorkParts = Pick<Work, "pace" | "openFiles" | "started" | "showTask"> & Partial<Listener & Pick<Work, "pulls">>;
 
-/** Makes a {@linkcode Work}. @param redact Masks secrets. */
+/** Makes a {@linkcode Work}. */
 export function workOn(
   session: Session,
   store: Store,
@@ -137,7 +137,7 @@ export function workOn(
   };
 }
 
-/** Makes the function that cleans, masks and cuts reasons. @param redact Masks secrets. */
+/** Makes the function that cleans, masks and cuts reasons. */
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
   return (text) => {
     if (text === null) return null;
@@ -265,8 +265,6 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
  * Finds out why the service does not find a run. A repository that is removed takes its runs with it; another user's token finds
  * nothing at all.
  *
- * @param item The item of the run.
- * @param cause The service's answer.
  * @returns Why the run is gone, for the journal.
  * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
  */

@@ -20,6 +20,7 @@ import {
   campaignCommand,
   campaignName,
   countSentences,
+  placeFlags,
   stateDetail,
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
@@ -307,10 +308,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   const command = {
     program: context.vocabulary.program,
     file: path,
-    flags: [
-      ...dir === undefined ? [] : ["--dir", dir],
-      ...home === undefined ? [] : ["--home", home],
-    ],
+    flags: placeFlags(dir, home),
     permits: [
       ...allowOutside ? ["--allow-outside"] : [],
       ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],

@@ -328,10 +328,7 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
   return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }
 
-/**
- * A heartbeat: `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
- * @param nowMs Milliseconds since 1970.
- */
+/** A heartbeat: `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`. */
 function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, asking, running } = totalsOf(view.counts);
   const { waitingFor, quota: { day } } = view;
