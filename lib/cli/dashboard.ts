@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Concern, concernsOf, headlineOf } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
@@ -18,6 +18,9 @@ import { directoryLister } from "../files/disk.ts";
 import { type ForgeReading, Forges } from "../forge/batch.ts";
 import { resolveForgeAccess } from "../forge/open.ts";
 import { MAX_HISTORY_BYTES } from "../report/history.ts";
+import { CAMPAIGN_FORMATS } from "../campaign/report/write.ts";
+import { REPORT_FORMATS, VALUE_FILE } from "../report/write.ts";
+import { STATE_FILE } from "./settings.ts";
 import { publishedPage } from "../report/page.ts";
 import { distanceText, instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
@@ -89,6 +92,16 @@ const ATTEMPTED = "make a dashboard";
 /** Largest file of a run or a campaign: 10 000 items need half of it. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** Files that jobs, campaigns and dashboards write beside the ones that are read. A wide pattern matches them, too. */
+const OTHER_FILES: ReadonlySet<string> = new Set(
+  [
+    ...Object.values({ ...REPORT_FORMATS, ...CAMPAIGN_FORMATS }).map(({ file }) => basename(file)),
+    ...[STATE_FILE, VALUE_FILE, "lock.json", "data.json", "metrics.prom", "index.html"],
+  ].filter((name) =>
+    ![REPORT_FORMATS.json, REPORT_FORMATS.ndjson, CAMPAIGN_FORMATS.json].some(({ file }) => file === name)
+  ),
+);
+
 /** Keeps the page readable. */
 const MAX_FILES = 2_000;
 
@@ -126,7 +139,9 @@ async function askForges(
 /** The files that match, and patterns that match none. @throws {UsageError} if there are too many. */
 function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
   const { found, cut } = filesOf(flags.all(flag), directoryLister());
-  const paths = [...new Set([...found.values()].flat())];
+  const isOther = (path: string, pattern: string) => path !== pattern && OTHER_FILES.has(basename(path));
+  const matches = [...found].flatMap(([pattern, files]) => files.filter((path) => !isOther(path, pattern)));
+  const paths = [...new Set(matches)];
   if (cut !== null) {
     const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
     const why = `--${flag.name} looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
@@ -291,7 +306,7 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
 function pullRequestLine({ pullRequests: { count, opened, waiting, merged } }: DashboardData): SafeLine[] {
   if (count === 0) return [];
   const state = waiting === null || merged === null
-    ? [own`their state is unknown: there is no forge token`]
+    ? [own`waiting: unknown`]
     : [own`${merged.last} merged`, own`${waiting.last} waiting`];
   return [own`pull requests in the last 7 days: ${joinLines([own`${opened.last} opened`, ...state], ", ")}`];
 }

@@ -69,7 +69,7 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
 function stateOf(count: number, unread: number, reading: ForgeReading | null): ListState {
   if (reading === null) {
     const why =
-      "Not asked: the job has no forge token, so nothing shows which pull requests are waiting or were merged";
+      "Unknown: without a token for the forge, this page cannot show which pull requests are waiting or were merged";
     return count === 0 ? { state: "complete", why: null } : { state: "skipped", why };
   }
   if (unread === 0) return { state: "complete", why: null };

@@ -11,6 +11,7 @@ import {
   totalsOf,
 } from "../campaign/view/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
+import { MogplexError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { readHistory, taskKey } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
@@ -69,7 +70,7 @@ export function readStored(
     try {
       read();
     } catch (error) {
-      fileProblems.push({ file, kind: "file", why: messageOf(error) });
+      fileProblems.push({ file, kind: "file", why: whyOf(error) });
     }
   }
   const ofResults: RunEntry[] = [];
@@ -119,6 +120,13 @@ export function readStored(
 }
 
 const MAX_JOBS = 50;
+
+/** The cause without the path, which is beside it. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
+  const { why, value } = error;
+  return `${why.replace(/^[a-z]/, (letter) => letter.toUpperCase())}${value === null ? "" : `: ${value}`}`;
+}
 
 /** A run of a campaign, with its pull request as the campaign has read it. */
 interface ItemRun {

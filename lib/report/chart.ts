@@ -217,7 +217,7 @@ export function lines(
   let taken = -Infinity;
   const ends = all.flatMap(({ name, points }) => {
     const last = points.at(-1);
-    return last === undefined ? [] : [{ name, at: last[0], y: y(last[1]) }];
+    return last === undefined ? [] : [{ name, at: last[0], y: y(greatestFrom(points, last[0] - NAME_SHARE)) }];
   }).sort((a, b) => a.y - b.y).map(({ name, at, y: own }) => {
     const place = Math.max(LINE_HEIGHT - 3, own - 7, taken + LINE_HEIGHT);
     taken = place;
@@ -238,6 +238,19 @@ export function lines(
     ends,
     below,
   ]);
+}
+
+/** Share of the width that the name of a line takes. */
+const NAME_SHARE = 0.25;
+
+/** The greatest value of a line from a place on: the name at its end must not be on the line. */
+function greatestFrom(points: ChartLine["points"], from: number): number {
+  const values = points.map(([at, value], index) => {
+    if (at >= from) return value;
+    const [nextAt, next] = points[index + 1] ?? [at, value];
+    return nextAt > from ? value + (next - value) * (from - at) / (nextAt - at) : -Infinity;
+  });
+  return Math.max(...values);
 }
 
 export interface GanttRow {

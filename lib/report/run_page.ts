@@ -339,7 +339,7 @@ function words(view: ResultView): Html | null {
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
-      markup`<p class="soft">The events name no files. They never name files that the agent committed itself.</p>`,
+      markup`<p class="soft">The events list no changed files. Files that the agent committed itself are never listed.</p>`,
   );
 }
 

@@ -69,7 +69,7 @@ export function newestBlocks(
 }
 
 /** Title of the entry about what comes after the others. */
-export const AFTERWARDS = "afterwards";
+export const AFTERWARDS = "then continue";
 
 /** Something that needs a person. Its texts are untrusted. */
 export interface Attention {
@@ -148,7 +148,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   return ofCampaign(
     AFTERWARDS,
     "",
-    step(`No wave is due. ${after}, run this unless a schedule does:`, run),
+    step(`Nothing is scheduled. ${after}, run this unless a schedule does:`, run),
   );
 }
 

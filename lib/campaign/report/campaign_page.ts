@@ -10,6 +10,7 @@ import {
   block,
   call,
   type Cell,
+  code,
   type Column,
   facts,
   type Fill,
@@ -40,10 +41,11 @@ import { jobLinks } from "../../report/markdown.ts";
 import { type Block, type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
+import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
-import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
+import { hasVerdict, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeRows } from "./merge_stages.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
@@ -111,7 +113,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
       view.items.length > 0 &&
-      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs, causeIds(causes))),
+      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs, causeIds(causes), command)),
       section("task", "Task", null, tasks(prompts)),
       section("decisions", "Decisions", "newest first, UTC", decisions(view)),
       section(
@@ -302,18 +304,25 @@ function toneOf(verdict: ItemState): Tone {
 }
 
 const MAX_OWNERS = 5;
-/** Since when the items of an entry are stuck, and whose they are. */
-function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
+/** How long the items of an entry have waited, or when the first of them ended, and whose they are. */
+function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
   const owners = [...new Set(rows.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
-    ...(times.length > 0 ? [`waiting for ${spanText(nowMs - Math.min(...times))}`] : []),
+    ...(times.length > 0 ? [ageText(title, spanText(nowMs - Math.min(...times)))] : []),
     ...(owners.length > 0
       ? [`owner: ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
       : []),
   ];
+}
+
+function ageText(title: string, span: string): string {
+  const verdict = ITEM_VERDICTS.find((each) => each === title);
+  return verdict === undefined || !isFinal(verdict)
+    ? `waiting for ${span}`
+    : `${verdict === "unknown" ? "finished" : verdict} ${span} before this page was written`;
 }
 
 /** The id of an entry on the page. */
@@ -324,7 +333,7 @@ function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
 
-/** An entry with its commands: the first one is the one to choose. */
+/** An entry with its commands, in the order in which they are useful. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: shown, steps } = entry;
   const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
@@ -347,8 +356,8 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
     markup`<div class="evidence"><p class="soft">${wordsOf(newest.head)}</p>${block(newest.lines.join("\n"))}</div>`
   }${
     actionsOf([
-      ...steps,
       ...newest === null ? [] : [{ text: newest.step, command: newest.command }],
+      ...steps,
     ])
   }</div>`;
 }
@@ -442,7 +451,7 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
         [1, limit(hours - 1)] as const,
       ],
     }],
-    { name: `${finished} finished`, color: "run", points: counted(ended, fromMs, spanMs) },
+    { name: `${formatCount(finished, "run")} finished`, color: "run", points: counted(ended, fromMs, spanMs) },
     ...merged.some((time) => time !== null)
       ? [{
         name: `${merged.filter((time) => time !== null).length} merged`,
@@ -542,6 +551,7 @@ function itemsTable(
   names: ReadonlyMap<string, string>,
   nowMs: number,
   causes: ReadonlyMap<string, string>,
+  { program }: CampaignCommand,
 ): Html | null {
   const { items, counts } = view;
   const kinds = STATES.filter((each) => counts[each] > 0).map((each) => [each, counts[each]] as const);
@@ -553,6 +563,9 @@ function itemsTable(
     wordsOf(joinWords(countSentences(view).map(sentence), " ")),
     markup`<div class="panel">${
       rows.length < MIN_LISTED ? drawn : list({ name: "items", rows: "items", kinds, copy: true }, drawn)
+    }${
+      items.some(({ runId }) => runId !== null) &&
+      markup`<p class="foot soft">To see what an agent did: ${code(commandLine(program, "report", "RUN"))}</p>`
     }</div>`,
   );
 }

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { main } from "../../../lib/cli/main.ts";
+import type { DashboardData } from "../../../lib/dashboard/data.ts";
 import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { page as renderPage } from "../../../lib/report/page.ts";
 import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
@@ -36,6 +40,33 @@ test("dashboard writes its files from a token that only reads, and shows the giv
   expect(breaches(index, elementsOf(index), /^(#|https?:\/\/|data\.json$|metrics\.prom$)/)).toEqual([]);
   // Everything else a job has in its directory stays.
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
+});
+
+test("dashboard skips the other files of a job that a wide pattern matches, but not one that is named", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-dashboard-"));
+  const texts = { "result.json": JSON.stringify(RESULT), "other.json": "{}" };
+  const others = Object.fromEntries(["run.json", "annotations.json", "value.json"].map((name) => [name, "{}"]));
+  const files = Object.fromEntries(
+    Object.entries({ ...texts, ...others }).map(([name, text]) => [join(folder, name), text]),
+  );
+  for (const [path, text] of Object.entries(files)) writeFileSync(path, text);
+  const problemsOf = async (...results: string[]) => {
+    const args = ["dashboard", "--json", ...results.flatMap((path) => ["--results", path])];
+    const { stdout, stderr } = await world().cli(args, { env, files });
+    const { fileProblems, runs } = JSON.parse(stdout) as DashboardData;
+    return {
+      runs: runs.length,
+      why: fileProblems.map(({ file, why }) => [file.slice(folder.length + 1), why]),
+      stderr,
+    };
+  };
+  const why = "Its schemaVersion must be 1: undefined";
+  expect(await problemsOf(join(folder, "*.json"))).toEqual({
+    ...{ runs: 1, why: [["other.json", why]] },
+    stderr: `note: ${join(folder, "other.json")}: ${why}\n`,
+  });
+  expect(await problemsOf(join(folder, "run.json"))).toMatchObject({ runs: 0, why: [["run.json", why]] });
+  rmSync(folder, { recursive: true });
 });
 
 test("dashboard counts the question of a campaign as open on screen and in data and metrics, and asks for attention", async () => {

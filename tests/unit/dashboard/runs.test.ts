@@ -151,7 +151,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
   expect(counts).toEqual({
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
   });
-  expect(why).toStartWith("Not asked: the job has no forge token");
+  expect(why).toStartWith("Unknown: without a token for the forge, this page cannot show");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
   expect(pullRequestsOf([], null, NOW)).toMatchObject({ state: "complete", why: null });
 });

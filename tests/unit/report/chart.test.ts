@@ -73,6 +73,18 @@ test("lines() says in words what it draws, and ten thousand points need no more 
   expect(texts.slice(-3)).toEqual(["finished", "first", "last"]);
 });
 
+test("lines() puts the name of a line that falls above what it has been below the name", () => {
+  const placeOf = (points: [number, number][]) => {
+    const drawn = lines("one", [{ name: "median", color: "run", points }], []);
+    return Number(/y="([\d.]+)"[^>]*>median</.exec(String(drawn))?.[1]);
+  };
+  const flat = placeOf([[0, 10], [1, 10]]);
+  expect(placeOf([[0, 10], [0.8, 10], [1, 0]])).toBe(flat);
+  expect(placeOf([[0, 10], [0.5, 10], [1, 0]])).toBeGreaterThan(flat);
+  // What is left of the name does not matter.
+  expect(placeOf([[0, 10], [0.5, 0], [1, 0]])).toBeGreaterThan(placeOf([[0, 10], [0.5, 10], [1, 0]]));
+});
+
 test("lines() puts names of lines that meet one below the other", () => {
   const line = (name: string, value: number) => ({
     name,

@@ -63,7 +63,7 @@ test("statusText() counts only causes of items, not what holds up the whole camp
   const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
   const [heading = ""] = part(status(late), "Needs attention");
   const [, items, causes] = /^Needs attention: (\d+) items, (\d+) causes$/.exec(heading) ?? [];
-  const shown = attentionOf(late, command, null).filter(({ title }) => title !== "afterwards");
+  const shown = attentionOf(late, command, null).filter(({ title }) => title !== "then continue");
   expect(shown[0]?.title).toBe("wave is late");
   expect([Number(items), Number(causes)]).toEqual([
     shown.reduce((sum, { count }) => sum + count, 0),
@@ -229,8 +229,8 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   ]);
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
-    "  afterwards",
-    "    No wave is due. After a retry, run this unless a schedule does:",
+    "  then continue",
+    "    Nothing is scheduled. After a retry, run this unless a schedule does:",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });
