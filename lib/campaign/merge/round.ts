@@ -608,7 +608,12 @@ class Round {
       const isFree = counted.has(item.item.id);
       const isOut = item.merge?.state === "out" && item.merge.head === judgement.head;
       if (this.#orders.isWave && isOut) {
-        this.#add(item, url, "blocked", `it left the queue: ${item.merge?.reason}; \`campaign merge\` tries again`);
+        this.#add(
+          item,
+          url,
+          "blocked",
+          `not merged again by a wave: ${item.merge?.reason}; \`campaign merge\` tries again`,
+        );
         return false;
       }
       const reason = canary !== null && !item.item.canary
