@@ -13,15 +13,22 @@ import { GIT, GITEA } from "../programs.ts";
 
 const COUNT = 30;
 const KILLS = 20;
+/** Runs at the same time. */
+const PARALLEL = 3;
+/** Number of commands that were killed at the end of each part, of {@linkcode KILLS}. */
+const KILLED = { betweenStarts: 4, atStarts: 6, atMerges: 18 } as const;
 /** Longest time until everything that may be merged is, in milliseconds. */
-const PATIENCE_MS = 20 * 60_000;
+const PATIENCE_MS = 25 * 60_000;
+
+/** The branch of every run. */
+const BRANCH = "mogplex/docs";
 
 const FILE = `version: 1
 name: docs
 title: Write the docs [skip ci]
 prompt: Write the docs.
 repositories: [{ query: acme/ }]
-branch: mogplex/docs
+branch: ${BRANCH}
 success: { require: pull-request }
 not-people: [approver]
 `;
@@ -70,7 +77,7 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
   }]],
   [21, ["with a push of the agent after the approval", async (gitea, { lee, agent, owner }, pull) => {
     await approve(gitea, pull, lee);
-    const head = await gitea.commit(pull.repository, "mogplex/docs", "later.md", "Later.\n", agent);
+    const head = await gitea.commit(pull.repository, BRANCH, "later.md", "Later.\n", agent);
     await setStatus(gitea, { ...pull, head }, "unit", "success", owner);
   }]],
   [22, ["that a program has approved", async (gitea, { approver, owner }, pull) => {
@@ -109,10 +116,13 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
   [30, ["with a commit of a person after the approval", async (gitea, { lee, owner }, pull) => {
     await setStatus(gitea, pull, "unit", "success", owner);
     await approve(gitea, pull, lee);
-    const head = await gitea.commit(pull.repository, "mogplex/docs", "person.md", "By hand.\n", lee);
+    const head = await gitea.commit(pull.repository, BRANCH, "person.md", "By hand.\n", lee);
     await setStatus(gitea, { ...pull, head }, "unit", "success", owner);
   }]],
 ]);
+
+/** Requests after which a command is killed. The journal is pushed before and after each merge. */
+const [MERGE, PUSH] = [/^POST \/api\/v1\/.*\/merge$/, /^GET .*\?service=git-receive-pack$/];
 
 /** Random numbers that are the same each time. */
 function seeded(seed: number): () => number {
@@ -171,17 +181,16 @@ async function deliver(
   const pulls: Pull[] = [];
   for (const [id, repository] of await runsOf(gitea)) {
     if (delivered.has(id)) continue;
-    const { working } = await service.branch(id);
     delivered.add(id);
-    const head = await gitea.commit(repository, working, "docs.md", "By an agent.\n", agent);
-    const number = await gitea.pull(repository, working, "Write the docs", agent);
+    const head = await gitea.commit(repository, BRANCH, "docs.md", "By an agent.\n", agent);
+    const number = await gitea.pull(repository, BRANCH, "Write the docs", agent);
     const pull = await gitea.call("GET", `/repos/${repository}/pulls/${number}`);
     const payload = {
       stage: "git_delivery",
       changed: true,
       pull_request_url: pull.html_url,
       base_branch: "main",
-      working_branch: working,
+      working_branch: BRANCH,
     };
     await service.control("setRun", { runId: id, run: { status: "streaming" } });
     await service.control("appendEvents", {
@@ -200,8 +209,10 @@ async function deliver(
 async function merge(bench: Bench): Promise<void> {
   const random = seeded(4);
   let isFaulty = false;
+  let onRequest = (_line: string) => {};
   const faults = { drop: 0, lose: 0 };
   const gitea = await startGitea(bench, true, (line) => {
+    onRequest(line);
     if (!isFaulty || !line.includes(" /api/v1/") || random() >= 0.25) return undefined;
     const fault = random() < 0.5 ? "drop" : "lose";
     faults[fault]++;
@@ -244,13 +255,14 @@ async function merge(bench: Bench): Promise<void> {
   const pulls = new Map<string, Pull>();
   const delivered = new Set<string>();
   let kills = 0;
-  /** Starts a command, and kills it at some time before `ms`. */
-  const kill = async (ms: number, verb: string, ...args: string[]) => {
+  /** Starts a command, and kills it soon after a request, or at some time in the first three seconds. */
+  const kill = async (moment: RegExp | null, verb: string, ...args: string[]) => {
     const running = start(verb, ...args);
-    const hasEnded = await Promise.race([
-      running.ended.then(() => true),
-      Bun.sleep(300 + random() * ms).then(() => false),
-    ]);
+    const arrival = moment === null
+      ? Bun.sleep(300 + random() * 3_000)
+      : new Promise<void>((resolve) => onRequest = (line) => void (moment.test(line) && resolve()))
+        .then(() => Bun.sleep(random() * 300));
+    const hasEnded = await Promise.race([running.ended.then(() => true), arrival.then(() => false)]);
     if (hasEnded) return;
     process.kill(-running.pid, "SIGKILL");
     kills++;
@@ -258,9 +270,7 @@ async function merge(bench: Bench): Promise<void> {
   };
   const until = performance.now() + PATIENCE_MS;
   const isOver = () => performance.now() > until;
-  while (pulls.size < COUNT && !isOver()) {
-    if (kills < KILLS / 2) await kill(3_000, "advance");
-    await run("advance");
+  const deliverAll = async () => {
     for (const pull of await deliver(service, gitea, people, delivered)) {
       pulls.set(pull.repository, pull);
       const [, prepare] = FLAWS.get(Number(pull.repository.slice(-2))) ?? [];
@@ -270,32 +280,59 @@ async function merge(bench: Bench): Promise<void> {
         await approve(gitea, pull, people.lee);
       }
     }
+  };
+  const stateOf = async ({ path }: Pull) => await gitea.call("GET", path);
+  const commitsOf = async ({ repository }: Pull) =>
+    await gitea.call("GET", `/repos/${repository}/commits?sha=main&limit=50`);
+  const isGood = ({ repository }: Pull) => !FLAWS.has(Number(repository.slice(-2)));
+  /** Pull requests that should be merged, and are not. @param digits The last digits of their names. */
+  const unmerged = async (digits: RegExp) => {
+    const open: Pull[] = [];
+    for (const pull of [...pulls.values()].filter((each) => isGood(each) && digits.test(each.repository))) {
+      // Gitea that was left in the middle of a merge has it on the target, and shows the pull request as open.
+      if ((await stateOf(pull)).merged !== true && (await commitsOf(pull)).length === 1) open.push(pull);
+    }
+    return open;
+  };
+
+  // Kills between two waves of starts. A start that a killed command leaves behind waits for five minutes.
+  while (pulls.size < COUNT - PARALLEL && !isOver()) {
+    await run("advance");
+    if (kills < KILLED.betweenStarts) await kill(null, "advance");
+    await deliverAll();
+  }
+  // Kills while the last ones are started.
+  while (kills < KILLED.atStarts && !isOver()) await kill(kills % 2 === 0 ? PUSH : null, "advance");
+  // Kills while a person merges, with all that have the same last digit. The last digit is left to waves.
+  for (let turn = 0; !isOver(); turn++) {
+    if (pulls.size < COUNT) {
+      await run("advance");
+      await deliverAll();
+    }
+    const open = await unmerged(/[0-8]$/);
+    const next = open[turn % open.length];
+    if (next === undefined && pulls.size === COUNT && kills >= KILLED.atMerges) break;
+    const command = ["merge", "--method", "squash", "--only", `acme/r?${next?.repository.at(-1) ?? 0}`] as const;
+    if (kills < KILLED.atMerges) await kill(next === undefined ? null : [MERGE, PUSH][turn % 3] ?? null, ...command);
+    else if (next !== undefined) await run(...command);
   }
   bench.check("each of the 30 repositories has its pull request", pulls.size === COUNT, output.slice(-5).join("\n"));
   // Only a plan turns the merges of waves on.
   file = MERGING;
   const changed = await run("plan");
   bench.check("a plan turns the merges of waves on", changed.code === 0, changed.stderr);
-  while (kills < KILLS && !isOver()) {
-    if (kills % 5 === 4) await kill(15_000, "advance");
-    else await kill(12_000, "merge", "--method", "squash", "--only", `acme/r${kills % 2}*`);
+  while ((kills < KILLS || (await unmerged(/./)).length > 0) && !isOver()) {
+    if (kills < KILLS) await kill((await unmerged(/./)).length > 0 ? MERGE : null, "advance");
+    else await run("advance");
   }
   bench.check("20 commands were killed", kills >= KILLS, String(kills));
-  const wanted = [...pulls.values()].filter(({ repository }) => !FLAWS.has(Number(repository.slice(-2))));
-  const stateOf = async ({ path }: Pull) => await gitea.call("GET", path);
-  const isMerged = async (pull: Pull) => (await stateOf(pull)).merged === true;
-  for (let round = 0; !isOver(); round++) {
-    await run("merge", "--method", "squash", "--only", `acme/r${round % 2}*`);
-    const states = await Promise.all(wanted.map(isMerged));
-    if (states.every(Boolean)) break;
-  }
-  const left = [];
-  for (const pull of wanted) if (!await isMerged(pull)) left.push(pull.repository);
+  const left = (await unmerged(/./)).map(({ repository }) => repository);
   bench.check(
     "everything that is approved and green is merged",
     left.length === 0,
     `${left} ${output.slice(-2).join("\n")}`,
   );
+  const wanted = [...pulls.values()].filter(isGood);
 
   const close = [
     "--only",
@@ -313,15 +350,15 @@ async function merge(bench: Bench): Promise<void> {
   await run("advance");
   const wrong: string[] = [];
   for (const pull of wanted) {
-    const { merged_by: by, head } = await stateOf(pull);
-    const commits = await gitea.call("GET", `/repos/${pull.repository}/commits?sha=main&limit=50`);
+    const { merged, merged_by: by, head } = await stateOf(pull);
+    const commits = await commitsOf(pull);
     const reviews = await gitea.call("GET", `${pull.path}/reviews`);
     const isApproved = reviews.some((review: { state: string; commit_id: string; user: { login: string } }) =>
       review.state === "APPROVED" && review.commit_id === head.sha && review.user.login === "lee"
     );
     const message = String(commits[0]?.commit?.message ?? "");
     const isOnce = commits.length === 2 && !/skip ci/i.test(message);
-    if (by?.login !== "merger" || head.sha !== pull.head || !isApproved || !isOnce) {
+    if (merged === true && by?.login !== "merger" || head.sha !== pull.head || !isApproved || !isOnce) {
       wrong.push(`${pull.repository}: ${message}`);
     }
   }
@@ -344,7 +381,7 @@ async function merge(bench: Bench): Promise<void> {
     comments.length === 1,
     `${comments.length} ${last.stderr}`,
   );
-  const person = await gitea.ask("GET", `/repos/acme/${nameOf(30)}/contents/person.md?ref=mogplex/docs`);
+  const person = await gitea.ask("GET", `/repos/acme/${nameOf(30)}/contents/person.md?ref=${BRANCH}`);
   bench.check("the commit of a person is still there", person.status === 200, String(person.status));
   const again = await run("merge", "--dry-run");
   bench.check("a further command has nothing to merge", !/^would merge/m.test(again.stdout), again.stdout.slice(-400));
