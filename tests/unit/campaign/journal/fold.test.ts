@@ -218,7 +218,7 @@ test("a retry with another request may change the key of a start that had no run
   const refused = [intent(A, 1), ended(A, 1, "invalid")];
   await expect(after([...refused, other])).rejects.toThrow("start 1 has a different key");
   await expect(after([...refused, { type: "retry", items: [A], by: "x", adopt: false }, other])).rejects.toThrow(
-    "another key",
+    "a different key",
   );
   const adopted = await after([...refused, { type: "retry", items: [A], by: "x", adopt: true }, other]);
   expect(itemOf(adopted)).toMatchObject({ adopt: false, starts: [{ key: keyOf(77), end: null }] });
