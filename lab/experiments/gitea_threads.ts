@@ -251,7 +251,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["the right of a user who does not exist", () => right({ id: 99, name: "nemo", isBot: null }, false)],
   ["the right of another account of that name", ({ writer }) => right({ ...userOf(writer), id: 99 }, false)],
   ["the right of a user, asked by one who is no administrator", async ({ writer, reviewer }) => ({
-    ...await right(userOf(writer), "Gitea shows it to administrators of the repository"),
+    ...await right(userOf(writer), "Gitea shows it only to administrators of the repository"),
     token: reviewer.token,
   })],
   ["the right of a member of a team that writes code", async (world) => ({
@@ -309,14 +309,14 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["the right of a member of a team, asked by a stranger who administers the repository", async (world) => {
     const { gitea, writer, reviewer } = world;
     await gitea.allow("guild/app", reviewer, "admin");
-    const expected = "Gitea shows who is in a team to owners of the organization";
+    const expected = "Gitea shows who is in a team only to owners of the organization";
     return { ...await right(userOf(writer), expected), repository: "guild/app", token: reviewer.token };
   }],
   ["that rights are hidden from a member of another team", async ({ gitea, owner, reviewer }) => {
     const [team] = (await gitea.call("GET", "/repos/guild/app/teams", undefined, owner))
       .filter(({ name }: { name: string }) => name === "triage");
     await gitea.call("PUT", `/teams/${team.id}/members/${reviewer.name}`, undefined, owner);
-    const expected = "Gitea shows who is in a team to owners of the organization";
+    const expected = "Gitea shows who is in a team only to owners of the organization";
     return { method: "hidesRights", args: [], expected, repository: "guild/app", token: reviewer.token };
   }],
   [

@@ -183,7 +183,7 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   throw new UsageError({
     attempted: "make a dashboard",
     why: "the token can start runs or automations, and a dashboard only reads",
-    advice: "give it a token with the scope read alone (Settings > Mogplex Keys), or --allow-write-token",
+    advice: "give it a token with only the scope read (Settings > Mogplex Keys), or --allow-write-token",
   });
 }
 

@@ -312,5 +312,5 @@ export function streakText(streak: number): string {
 
 /** A comparison as a sentence: when the last run was, and how they differ; null without one. */
 export function comparisonSentence({ before, text }: Comparison): string | null {
-  return before === undefined ? null : `Compared with the run before (${utcText(Date.parse(before.at))}): ${text}.`;
+  return before === undefined ? null : `Compared with the previous run (${utcText(Date.parse(before.at))}): ${text}.`;
 }

@@ -92,7 +92,7 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | Re
   cancelled: { mark: "🚫", word: "cancelled", headline: "Mogplex {noun} was cancelled" },
   awaiting_input: { mark: "⏳", word: "waits for an answer", headline: "Mogplex {noun} waits for an answer" },
   deadline: { mark: "⏳", word: "did not finish in time", headline: "Mogplex {noun} did not finish in time" },
-  interrupted: { mark: "🚫", word: "interrupted", headline: "Following the Mogplex {noun} was interrupted" },
+  interrupted: { mark: "🚫", word: "interrupted", headline: "Interrupted while following the Mogplex {noun}" },
   started: { mark: "🚀", word: "started, not followed", headline: "Mogplex {noun} started, not followed" },
   suppressed: { mark: "⏳", word: "nothing was started", headline: "The {started} was not started" },
   not_started: { mark: "❌", word: "not started", headline: "The {started} was not started" },

@@ -117,7 +117,7 @@ async function ask(client: ServiceClient, wanted: string | undefined, deadline: 
 /** What to do if the service refuses the token, or the listing that tests it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
-    return "Look under Settings > Mogplex Keys whether it has expired, and create a new one";
+    return "Check under Settings > Mogplex Keys whether it has expired, and create a new one";
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {

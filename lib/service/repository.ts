@@ -184,5 +184,5 @@ export async function findRepository(
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
     : `${REPOS_LIST} shows the names that the token reaches; a hidden repository can be found only by its id`;
-  throw refused("the service lists no repository of this name", advice);
+  throw refused("the service lists no repository with this name", advice);
 }

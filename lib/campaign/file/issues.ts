@@ -137,7 +137,7 @@ function misspelt(issue: Issue, node: TreeNode): string {
   const knownKeys = [...new Set(unknown.flatMap(({ message }) => message.split(", ")))];
   for (const key of node.entries.keys()) {
     const word = knownKeys.includes(key) ? undefined : near(key, knownKeys);
-    if (word !== undefined) return `; did you mean "${word}" by ${excerpt(key)}?`;
+    if (word !== undefined) return `; did you mean "${word}" instead of ${excerpt(key)}?`;
   }
   return "";
 }

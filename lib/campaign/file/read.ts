@@ -391,7 +391,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   const isPermitted = unverified?.kind === "scalar" && unverified.value === true;
   const unknown = isPermitted ? undefined : unknownHarness(harness);
   if (unknown !== undefined) {
-    add(["agent", "harness"], `${unknown} ("unverified: true" beside it permits any name)`);
+    add(["agent", "harness"], `${unknown} ("unverified: true" next to it allows any name)`);
   }
   if (harness === "mogplex" && mode !== undefined) {
     add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');

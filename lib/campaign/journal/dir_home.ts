@@ -25,7 +25,7 @@ import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 const SEGMENT_RECORDS = 1000;
 
 const RESTORE =
-  "restore lock.json and journal from the wave before (its artifact, commit or backup) and start again: " +
+  "restore lock.json and journal from the previous wave (its artifact, commit or backup) and start again: " +
   "runs that were started since are found by their keys";
 
 const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
@@ -168,7 +168,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
       const path = `${folder}/${nameOf(all.length)}`;
       if (all.length > segmentOf(chain.seq + 1)) {
-        const why = "the segment before it lacks some of its records";
+        const why = "the previous segment lacks some of its records";
         throw refused({ why, kind: "damaged" }, path);
       }
       if (torn === undefined) return undefined;

@@ -131,7 +131,7 @@ export function whole(min: number, max: number): Field<number> {
 
 export function oneOf<const T extends readonly (string | number | boolean)[]>(...values: T): Field<T[number]> {
   return fieldOf((value) => {
-    if (!values.includes(value as T[number])) throw new Unfit("it has no value of its kind");
+    if (!values.includes(value as T[number])) throw new Unfit("it is not one of the allowed values");
     return value as T[number];
   });
 }

@@ -37,7 +37,7 @@ import { CHECKS_RULE, type FollowUp, type JournalRecord, MAX_REASON, type PullRe
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 
 const FITTING =
-  "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
+  "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)";
 
 /**
  * Takes the next record into the memory.
@@ -52,7 +52,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     const item = "item" in record ? ` of item ${JSON.stringify(record.item)}` : "";
     throw new UsageError({
       attempted: "read journal",
-      why: `the record "${record.type}"${item} contradicts those before it (${cause.message})`,
+      why: `the record "${record.type}"${item} contradicts the records before it (${cause.message})`,
       value: JSON.stringify(place),
       advice: FITTING,
     }, { cause });

@@ -225,7 +225,7 @@ export interface LockChecks {
 }
 
 const RESTORE =
-  "restore it from the wave before (its artifact, commit or backup); without a journal beside it, remove it and plan again";
+  "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
 
 /** The name of an item: `owner/name@branch`, with `:root` when it has a root directory. */
 export function itemId(repository: string, baseBranch: string, root: string | null): string {

@@ -143,7 +143,7 @@ function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], i
   const exception = withoutReview ? "--without-review" : withoutChecks ? "--without-checks" : undefined;
   if (exception === undefined || isAttended || only.length > 0 && only.every(isName)) return;
   throw refuse(
-    `${exception} needs the names of the items outside a terminal`,
+    `outside a terminal, ${exception} needs the names of the items`,
     "give --only NAME for each, without * and ?",
   );
 }

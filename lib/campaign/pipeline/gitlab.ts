@@ -124,7 +124,7 @@ function planScript(input: PipelineInput): string {
 function takeOverScript(): string {
   return [
     `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
-    `  ${fail("the directory of the wave before is not here: its artifacts have expired, or were deleted", 2)}`,
+    `  ${fail("the previous wave's directory is not here: its artifacts have expired, or were deleted", 2)}`,
     `rm -rf "${WAVES}/$mogplex_wave"`,
     `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
   ].join("\n");
@@ -161,7 +161,7 @@ function reportScript(input: PipelineInput, waves: number): string {
     `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/lock.json" ]; do`,
     "  mogplex_wave=$((mogplex_wave - 1))",
     "done",
-    `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave has left a directory", 2)}`,
+    `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave left a directory", 2)}`,
     `rm -rf ${DIRECTORY}`,
     `mv "${WAVES}/$mogplex_wave" ${DIRECTORY}`,
   ];

@@ -544,7 +544,7 @@ function addNamed(into: Collector, entry: Named, found: ReposByName): void {
     const advice = near === undefined
       ? "check the name, and that the token's user can see it; give the id of a hidden one, with base-branch and root"
       : `did you mean ${JSON.stringify(found.get(near)?.[0]?.full_name)}?`;
-    return into.refuse({ place, value, why: "the service lists no repository of this name", advice });
+    return into.refuse({ place, value, why: "the service lists no repository with this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
     const advice = "give base-branch and root if it is hidden: without them it is not known where to start";

@@ -128,7 +128,7 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
     if (!isOutage(error) && !(error instanceof NotFoundError)) throw error;
     const run = await readRecord();
     if (!withoutEvents.has(runId)) {
-      const message = `the events of run "${runId}" cannot be read (${messageOf(error)}): its own record is read alone`;
+      const message = `the events of run "${runId}" cannot be read (${messageOf(error)}): only its own record is used`;
       session.notify({ kind: "text", message });
     }
     withoutEvents.add(runId);

@@ -333,12 +333,12 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
     const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
     if (rows.length > 0) return;
   }
-  const also = others.length === 0 ? "" : `, and none of ${others.length} others of the campaign`;
+  const also = others.length === 0 ? "" : `, nor any of the ${others.length} others in the campaign`;
   throw new UsageError({
     attempted: `start ${item.repository}`,
     why:
       `this token does not reach the repository${also}: it belongs to a different user than the one who planned, or that ` +
       "user has lost access",
-    advice: "use a token of that user, or give the access back: no item has lost anything",
+    advice: "use that user's token, or restore the access: no item has lost anything",
   });
 }

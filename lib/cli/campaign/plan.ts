@@ -141,7 +141,7 @@ function planText(
     `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, no longer in the list:", changes.skipped, all),
-    ...named("No longer in the list, but started already, so they continue:", changes.kept, all),
+    ...named("No longer in the list, but already started, so they continue:", changes.kept, all),
     ...excludedLines(view.items),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",

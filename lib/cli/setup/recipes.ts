@@ -568,7 +568,7 @@ export const TERMINAL = "terminal";
 /** Program and task without a job, for calling the program by hand. */
 export const NO_SYSTEM: Recipe = {
   file: "",
-  needs: "variable MOGPLEX_API_KEY, and except on a terminal in a clone from github.com MOGPLEX_REPO_ID (owner/name)",
+  needs: "variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com",
   repo: "",
   steps: [MAKE_TOKEN, "Set the variable in your shell: export MOGPLEX_API_KEY=…"],
   render: () => "",

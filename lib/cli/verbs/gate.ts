@@ -99,7 +99,7 @@ export const gateVerb: Verb = {
   summary: "Check whether people have approved the newest commit of a pull request",
   remark:
     "Approvals by the requester, the author, authors and pushers of commits, the token's user and programs do not count. " +
-    `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; none of Mogplex is needed`,
+    `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; no Mogplex token is needed`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],

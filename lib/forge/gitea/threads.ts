@@ -171,7 +171,7 @@ export class GiteaThreads implements Threads {
    */
   async mayWrite(): Promise<boolean> {
     const path = `${this.#path}/issues/comments/0`;
-    const what = "see whether the token may comment";
+    const what = "check whether the token can comment";
     try {
       await this.#client.call({ what, path, method: "PATCH", body: { body: "-" }, read: () => true });
     } catch (error) {
@@ -318,7 +318,7 @@ export class GiteaThreads implements Threads {
       return await orNull(this.#client.get(attempted, path, permissionSchema));
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const why = "Gitea shows it to administrators of the repository alone";
+      const why = "Gitea shows it only to administrators of the repository";
       const advice =
         "make the user of the token one, with the scope read:repository, or name who may ask by --allow-users";
       return new MogplexError({ attempted, why, advice }, "forbidden");
@@ -328,7 +328,7 @@ export class GiteaThreads implements Threads {
   #hiddenTeams(): MogplexError {
     return new MogplexError({
       attempted: this.#askingRights,
-      why: "Gitea shows who is in a team to owners of the organization and to the team itself alone",
+      why: "Gitea shows who is in a team only to owners of the organization and to the team itself",
       advice: "make the user of the token an owner of the organization, or a member of each of its teams, " +
         "with the scope read:organization, or name who may ask by --allow-users",
     }, "forbidden");

@@ -181,7 +181,7 @@ async function progress(
 ): Promise<MergeProgress> {
   if (handle !== null) {
     const { value } = await client.call<{ value: MergeOutcome | undefined }>({
-      what: `read the merge of pull request ${address.url}`,
+      what: `read the merge state of pull request ${address.url}`,
       path: pathOf(client, address, `/merge-async/${encodeURIComponent(handle)}`),
       read(body) {
         const value = outcomeIn(body);

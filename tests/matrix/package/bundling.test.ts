@@ -61,7 +61,11 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
 
 test("component, dashboard and action carry only the forges that their jobs can meet", () => {
   // A sentence, or an address, of each.
-  const forges = { GitHub: "api.github.com", GitLab: "/-/merge_requests/", Gitea: "Gitea shows it to administrators" };
+  const forges = {
+    GitHub: "api.github.com",
+    GitLab: "/-/merge_requests/",
+    Gitea: "Gitea shows it only to administrators",
+  };
   const programs = {
     "mogplex.mjs": ["GitHub", "GitLab", "Gitea"],
     // Jobs of GitLab read the result files of repositories of GitHub.

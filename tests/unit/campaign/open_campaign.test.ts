@@ -46,7 +46,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a line of the journal that somebody edited",
     JOURNAL,
     (text) => text.replace('"status":"pending"', '"status":"success"'),
-    /read journal because the line was changed: "d\/journal\/000001\.ndjson:4"; restore lock\.json and journal from the wave before/,
+    /read journal because the line was changed: "d\/journal\/000001\.ndjson:4"; restore lock\.json and journal from the previous wave/,
   ],
   [
     "a line of the journal that is missing",
@@ -70,7 +70,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock that somebody edited",
     `${DIRECTORY}/lock.json`,
     (text) => text.replaceAll("Replace moment", "Delete everything"),
-    /read lock "d\/lock\.json".*were changed in it; restore it from the wave before/,
+    /read lock "d\/lock\.json".*were changed in it; restore it from the previous wave/,
   ],
   [
     "a lock that is no JSON",

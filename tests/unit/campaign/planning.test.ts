@@ -40,7 +40,7 @@ test("planCampaign() with dryRun writes nothing, not even a directory", async ()
 
 const BAD: readonly [what: string, repositories: unknown[], lines: string[]][] = [
   ["an unknown name", [project(1), "acme/projekt-0002"], [
-    `campaign.yml:1:125: "acme/projekt-0002": the service lists no repository of this name; did you mean "acme/project-0002"?`,
+    `campaign.yml:1:125: "acme/projekt-0002": the service lists no repository with this name; did you mean "acme/project-0002"?`,
   ]],
   ["an unknown id", ["00000000-0000-4000-8000-00000000000f"], [
     `"00000000-0000-4000-8000-00000000000f": the service lists no repository with this id; ` +

@@ -90,7 +90,7 @@ for (const [who, status] of OUTSIDERS) {
       }
       each.exchanges.push({ asked: "GET /teams/2", status, body: { message: "no" } });
       await expect(ask(each)).rejects.toMatchObject({ exit: "forbidden" });
-      await expect(ask(each)).rejects.toThrow("to owners of the organization and to the team itself alone");
+      await expect(ask(each)).rejects.toThrow("only to owners of the organization and to the team itself");
     }
   });
 

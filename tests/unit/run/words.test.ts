@@ -22,7 +22,7 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
     "🚫 Mogplex run was cancelled",
     "⏳ Mogplex run waits for an answer",
     "⏳ Mogplex run did not finish in time",
-    "🚫 Following the Mogplex run was interrupted",
+    "🚫 Interrupted while following the Mogplex run",
     "🚀 Mogplex run started, not followed",
     "❌ The result of the Mogplex run is unknown",
     "✅ Mogplex automation run succeeded",
@@ -30,7 +30,7 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
     "🚫 Mogplex automation run was cancelled",
     "⏳ Mogplex automation run did not finish in time",
     "⏳ The automation was not started",
-    "🚫 Following the Mogplex automation run was interrupted",
+    "🚫 Interrupted while following the Mogplex automation run",
     "❌ The result of the Mogplex automation run is unknown",
   ]);
 });

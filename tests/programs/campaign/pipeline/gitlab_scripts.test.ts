@@ -75,7 +75,7 @@ test("a wave takes the directory of the wave before, and nothing of an earlier a
   expect([taken.has("mogplex-waves/6"), taken.has("mogplex-waves/7/lock.json")]).toEqual([false, true]);
   expect(taken.has("mogplex-waves/7/journal")).toBe(false);
   const gone = run(numbered(7, takeOverScript()), { files: ["mogplex-waves/5/lock.json"] });
-  expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("the wave before is not here")]);
+  expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("previous wave's directory is not here")]);
 });
 
 test.each(["sh", "bash"])("a wave ends with the code of the program, in %s", (shell) => {
@@ -135,7 +135,7 @@ test("the job report takes the newest directory, and ends with the verdict", () 
   expect(run(reportScript(), { files, code: 75 }).status).toBe(75);
   expect(run(reportScript())).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining("no wave has left"),
+    stderr: expect.stringContaining("no wave left"),
   });
   expect(run(reportScript({ home: "git:origin#b" })).calls).toEqual([
     "campaign report campaign.yml --home git:origin#b",

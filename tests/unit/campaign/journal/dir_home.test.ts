@@ -13,7 +13,7 @@ const TWO = `${DIRECTORY}/journal/000002.ndjson`;
 const THREE = `${DIRECTORY}/journal/000003.ndjson`;
 
 const RESTORE =
-  "restore lock.json and journal from the wave before (its artifact, commit or backup) and start again: " +
+  "restore lock.json and journal from the previous wave (its artifact, commit or backup) and start again: " +
   "runs that were started since are found by their keys";
 
 /** A directory with records. */
@@ -183,7 +183,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
         putLines(room, ONE, one.slice(0, 3));
         room.files.put(TWO, "");
       },
-      refused("the segment before it lacks some of its records", TWO),
+      refused("the previous segment lacks some of its records", TWO),
     ],
     [() => putLines(room, TWO, ["<<<<<<< HEAD", ...two]), refused("the line is truncated", `${TWO}:1`)],
     [() => putLines(room, TWO, ["[]"]), refused("the line was changed", `${TWO}:1`)],
@@ -217,7 +217,7 @@ test("readJournal() refuses a line that is longer than any record, and what cann
   const room = await roomWith([{ type: "wave" }]);
   room.files.put(ONE, `${room.files.text(ONE)}{"reason":"${"x".repeat(1024 * 1024)}"}\n`);
   expect(await failureOf(() => room.records())).toStartWith(
-    `2 Cannot read journal "${ONE}": line 2 is longer than 524288 bytes; restore lock.json and journal from the wave before`,
+    `2 Cannot read journal "${ONE}": line 2 is longer than 524288 bytes; restore lock.json and journal from the previous wave`,
   );
   room.files.before = (step) => {
     if (step === "list") throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });

@@ -371,10 +371,10 @@ test("applyRecord() refuses records that contradict those before them, with thei
     expect(() => applyRecord(memory, last, "c/journal/000001.ndjson:7"), why).toThrow(
       new UsageError({
         attempted: "read journal",
-        why: `the record "${last.type}" of item "${item}" contradicts those before it (${why})`,
+        why: `the record "${last.type}" of item "${item}" contradicts the records before it (${why})`,
         value: '"c/journal/000001.ndjson:7"',
         advice:
-          "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)",
+          "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)",
       }),
     );
   }

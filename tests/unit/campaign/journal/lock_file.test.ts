@@ -16,7 +16,7 @@ import { propertyRuns } from "../../../property_runs.ts";
 
 const CHECKS: LockChecks = { path: "c/lock.json", campaign: CAMPAIGN, round: ROUND };
 const RESTORE =
-  "restore it from the wave before (its artifact, commit or backup); without a journal beside it, remove it and plan again";
+  "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -143,8 +143,8 @@ test("parseLock() refuses a text that is not a lock, or that was changed by hand
     ["", "it is not JSON"],
     [lockText(FULL).slice(0, -20), "it is not JSON"],
     ["[]", "it is not an object"],
-    ["{}", '"schema" (it has no value of its kind)'],
-    [{ ...FULL, schema: 1e999 }, '"schema" (it has no value of its kind)'],
+    ["{}", '"schema" (it is not one of the allowed values)'],
+    [{ ...FULL, schema: 1e999 }, '"schema" (it is not one of the allowed values)'],
     [{ ...FULL, campaign: "Ä" }, '"campaign" (it is not the name of a campaign)'],
     [{ ...FULL, origin: "https://mogplex.example/path" }, '"origin" (it is not an origin)'],
     [{ ...FULL, origin: "https://user:x@mogplex.example" }, '"origin" (it is not an origin)'],
@@ -156,7 +156,7 @@ test("parseLock() refuses a text that is not a lock, or that was changed by hand
     [{ ...FULL, items: [{ ...one, baseBranch: "" }] }, '"items.0" (it has no base branch)'],
     [
       { ...FULL, items: [{ ...one, excluded: { as: "failed", reason: "" } }] },
-      '"items.0.excluded.as" (it has no value of its kind)',
+      '"items.0.excluded.as" (it is not one of the allowed values)',
     ],
     [{ ...FULL, items: { length: 1, 0: one } }, '"items" (it is not an array)'],
     [lockOf([one, { ...two, id: one.id }]), 'two items are the same: "acme/r0@main" and "acme/r0@main"'],

@@ -59,13 +59,13 @@ test("readRecord() names the field that is not valid, and never its value", asyn
   });
   expect(problems).toEqual([
     "it is not an object",
-    '"type" (it has no value of its kind)',
+    '"type" (it is not one of the allowed values)',
     '"seq" (it is not a number)',
     '"seq" (it is not a whole number from 1 to 1000000000)',
     '"item" (it is empty)',
     '"state" (it has more than 64 characters)',
     '"url" (it is not an address of a web page)',
     '"details.draft" (it is not a boolean)',
-    '"details.checks" (it has no value of its kind)',
+    '"details.checks" (it is not one of the allowed values)',
   ]);
 });

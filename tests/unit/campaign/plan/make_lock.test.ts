@@ -38,7 +38,7 @@ function resolved(number: number, more: Partial<ResolvedItem> = {}): ResolvedIte
 
 const invalid = (name: string): ResolvedItem => ({
   ...resolved(0, { id: `${name}@`, repository: name, repositoryId: "", baseBranch: "" }),
-  excluded: { as: "invalid", reason: "the service lists no repository of this name" },
+  excluded: { as: "invalid", reason: "the service lists no repository with this name" },
 });
 
 /** Makes a lock, which can be written and read again. */

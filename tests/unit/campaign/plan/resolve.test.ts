@@ -80,7 +80,7 @@ test("resolveEntries() tells every entry that cannot become an item, with its pl
   );
   expect(items.map((item) => item.id)).toEqual(["acme/web@main"]);
   expect(problems.map(({ value, why, advice }) => [value, why, advice])).toEqual([
-    ["acme/wep", "the service lists no repository of this name", 'did you mean "acme/web"?'],
+    ["acme/wep", "the service lists no repository with this name", 'did you mean "acme/web"?'],
     [
       id(9),
       "the service lists no repository with this id",

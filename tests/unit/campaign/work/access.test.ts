@@ -14,7 +14,7 @@ test.each(WAYS)(
       const { code, problem, view } = await world[way]();
       expect([code, view.counts.invalid, view.counts.failed]).toEqual([2, 0, 0]);
       expect(problem).toMatch(
-        /^Cannot start acme\/project-0001: this token does not reach the repository, and none of 5 others/,
+        /^Cannot start acme\/project-0001: this token does not reach the repository, nor any of the 5 others/,
       );
       expect(problem).toMatch(/belongs to a different user than the one who planned.*use a token of that user/);
     }
@@ -37,7 +37,7 @@ test.each(WAYS)("an owner who takes all access away in the middle loses no item:
   await world.clock.sleep(40 * 60_000);
   const { code, problem, view } = await world[way]();
   expect([code, view.counts.invalid]).toEqual([2, 0]);
-  expect(problem).toMatch(/that user has lost access; use a token of that user, or give the access back/);
+  expect(problem).toMatch(/that user has lost access; use that user's token, or restore the access/);
   give((index) => users[index] ?? "");
   expect((await world.run()).view.counts).toMatchObject({ succeeded: 7, invalid: 0 });
 });

@@ -100,7 +100,7 @@ test("campaign advance plans first when there is no plan, and ends with 2 when t
   const world = cliWorld({ file: { repositories: [project(1), "acme/nope"] } });
   const { code, stderr } = await world.campaign("advance");
   expect([code, stderr.split("\n").length]).toEqual([2, 3]);
-  expect(stderr).toContain('"acme/nope": the service lists no repository of this name');
+  expect(stderr).toContain('"acme/nope": the service lists no repository with this name');
   expect((await world.campaign("advance", ["--skip-invalid"])).code).toBe(0);
 });
 

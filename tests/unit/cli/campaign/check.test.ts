@@ -30,7 +30,7 @@ test("campaign check refuses a harness that is not known, with the nearest one, 
   expect([wrong.code, wrong.stdout]).toEqual([
     2,
     'c.yaml:5:19: agent.harness: the harness "claude" is not known to this version; did you mean claude-code? ' +
-    '("unverified: true" beside it permits any name)\n',
+    '("unverified: true" next to it allows any name)\n',
   ]);
   expect((await check(`${GOOD}agent: { harness: claude, unverified: false }\n`)).code).toBe(2);
   const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx, unverified: true }\n`);

@@ -64,7 +64,7 @@ test("campaign plan refuses repositories that cannot be used, each on a line wit
   expect(lines[1]).toMatch(
     /^error: campaign\.yml:1:\d+: "acme\/projekt-0002": .* did you mean "acme\/project-0002"\?$/,
   );
-  expect(lines[2]).toMatch(/^error: campaign\.yml:1:\d+: "acme\/nope": the service lists no repository of this name/);
+  expect(lines[2]).toMatch(/^error: campaign\.yml:1:\d+: "acme\/nope": the service lists no repository with this name/);
   expect(existsSync(`${world.directory}/lock.json`)).toBe(false);
 
   const skipped = await world.campaign("plan", ["--skip-invalid"]);
@@ -84,7 +84,7 @@ test("campaign plan, again, prints the difference", async () => {
   expect(stdout).toContain(`Added 1 item:\n  ${project(4)}@main\n`);
   expect(stdout).toContain(`Skipped, no longer in the list: 1 item:\n  ${project(3)}@main\n`);
   expect(stdout).toContain(
-    `No longer in the list, but started already, so they continue: 1 item:\n  ${project(1)}@main\n`,
+    `No longer in the list, but already started, so they continue: 1 item:\n  ${project(1)}@main\n`,
   );
   expect(stdout).toContain("Note: limits changed, and applies from now on\n");
   expect(stdout).toContain("Note: the task in the file has changed, and the campaign keeps the locked one");
