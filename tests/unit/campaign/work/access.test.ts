@@ -16,7 +16,7 @@ test.each(WAYS)(
       expect(problem).toMatch(
         /^Cannot start acme\/project-0001: this token does not reach the repository, nor any of the 5 others/,
       );
-      expect(problem).toMatch(/belongs to a different user than the one who planned.*use a token of that user/);
+      expect(problem).toMatch(/belongs to a different user than the one who planned.*use that user's token/);
     }
     expect(world.runs()).toEqual([]);
     expect((await world.read()).lastError).toContain("this token does not reach the repository");
