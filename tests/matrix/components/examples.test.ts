@@ -254,6 +254,16 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       expect(codes(await run({ server: poll, variables: { ...variables, MOGPLEX_POLL: "1" } }))).toEqual({ agent: 0 });
       expect(starts()).toMatchObject([{ prompt: expect.stringContaining("$(touch PWNED) $MOGPLEX_API_KEY") }]);
       expect(existsSync(join(cwd, "PWNED"))).toBe(false);
+      const byHand = { ...server, CI_PIPELINE_SOURCE: "web", TRIGGER_PAYLOAD: "" };
+      expect(codes(await run({ server: byHand, variables }))).toEqual({});
+      const checked = await run({ server: byHand, variables, manual: ["agent"] });
+      expect([codes(checked), checked.text]).toEqual([
+        { agent: 0 },
+        expect.stringContaining("a mention can start a run"),
+      ]);
+      const { GITLAB_TOKEN: _, ...without } = variables;
+      const refused = await run({ server: byHand, variables: without, manual: ["agent"] });
+      expect([codes(refused), refused.text]).toEqual([{ agent: 2 }, expect.stringMatching(/failed +forge/)]);
       expect(await jobs({ server: { CI_PIPELINE_SOURCE: "push" } })).toEqual([]);
     } finally {
       end();
