@@ -118,13 +118,20 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
 export interface Places {
   out: string;
   targets: ReportTarget[];
+  /** Paths of our reports in our folder that are not written now: reports of another run. */
+  outdated: string[];
   state: string;
   /** For a copy of the value of a result file. */
   value: string;
 }
 
 /** Default directory of the reports. */
-export const DEFAULT_OUT = "mogplex-ci";
+const DEFAULT_OUT = "mogplex-ci";
+
+/** Whether a folder is ours: the default one, or the one of another run beside it. */
+export function isDefaultOut(out: string): boolean {
+  return out.replace(/\/+$/, "").replace(/-\d+$/, "") === DEFAULT_OUT;
+}
 
 /** Whether only a person repeats the command. */
 export function isLaptop({ platform, io }: Context): boolean {
@@ -159,7 +166,10 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   const state = statePath(context, out);
   const same = targets.find(({ path }) => plainPath(path) === plainPath(state));
   const value = `${out.replace(/\/+$/, "")}/${VALUE_FILE}`;
-  if (same === undefined) return { out, targets, state, value };
+  const outdated = wanted.length === 0 && isDefaultOut(out)
+    ? defaultTargets(out).map(({ path }) => path).filter((path) => !targets.some((target) => target.path === path))
+    : [];
+  if (same === undefined) return { out, targets, outdated, state, value };
   throw new UsageError({
     attempted: `write report "${same.format}"`,
     why: "the job's state file has the same path",

@@ -89,10 +89,13 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
     const address = url === null ? undefined : parsePullRequest(url);
     if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
     if (places.at(url) !== undefined || by === "wave" && isLoopback(new URL(url).hostname)) continue;
+    const advice = `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`;
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `no merge token is set for ${address.host}`,
-      advice: `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`,
+      advice: isLoopback(new URL(url).hostname)
+        ? `a local Mogplex has no forge, so nothing can be merged there; if this is a forge, ${advice}`
+        : advice,
     });
   }
 }

@@ -25,7 +25,7 @@ import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "../options.ts";
-import { DEFAULT_OUT, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
+import { isDefaultOut, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 import { valueOr } from "../../lookup.ts";
@@ -193,9 +193,8 @@ export function ignoringFolder(context: Context, { out, targets }: Pick<Places, 
   const folder = out.replace(/\/+$/, "");
   const path = `${folder}/.gitignore`;
   const isInside = !folder.startsWith("/") && !folder.split("/").some((part) => /^\.*$/.test(part));
-  const isOurs = folder.replace(/-\d+$/, "") === DEFAULT_OUT;
   const isUsed = targets.some((target) => target.path.startsWith(`${folder}/`));
-  const wanted = isLaptop(context) && isInside && isUsed && (isOurs || !exists(context, folder));
+  const wanted = isLaptop(context) && isInside && isUsed && (isDefaultOut(out) || !exists(context, folder));
   return () => {
     if (!wanted || exists(context, path)) return;
     try {

@@ -4,7 +4,7 @@
  */
 import { InterruptedError } from "../../errors.ts";
 import type { RunEvent } from "../../model.ts";
-import { lastAgentLines } from "../../report/event_text.ts";
+import { lastAgentLines, lastLines } from "../../report/event_text.ts";
 import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
@@ -165,10 +165,12 @@ const MAX_LINE = 200;
 
 /** What the agent did last, for a command without a log. */
 function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
-  const lines = option(SHOW_TASK) === false ? [] : lastAgentLines(events, writer.redact, MAX_LINES);
+  if (option(SHOW_TASK) === false) return;
+  const agentLines = lastAgentLines(events, writer.redact, MAX_LINES);
+  const lines = agentLines.length > 0 ? agentLines : lastLines(events, writer.redact);
   if (lines.length === 0) return;
   writer.out(
-    own`Last lines of the agent:`,
+    agentLines.length > 0 ? own`Last lines of the agent:` : own`Last lines of the log:`,
     ...lines.map((line) => own`  ${writer.untrusted(cutText(line, MAX_LINE))}`),
     own``,
   );

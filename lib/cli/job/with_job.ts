@@ -219,6 +219,8 @@ function openPlaces(context: Context, out?: string): Places {
   const places = readPlaces(context, out);
   const ignore = context.laptop?.ignoringFolder(context, places);
   checkTargets(places.targets, context.io);
+  // The folder never mixes reports of two runs.
+  for (const path of places.outdated) context.io.removeFile(path);
   ignore?.();
   return places;
 }

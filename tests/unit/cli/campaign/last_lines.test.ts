@@ -42,6 +42,16 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
   );
 });
 
+test("report prints the last lines of the log when the agent wrote nothing", async () => {
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+  await world.campaign("run", [], CALL);
+  const { runId } = JSON.parse(world.report("campaign.json")).items[0];
+  const { code, stdout } = await world.cli(["report", runId], CALL);
+  const [heading, ...lines] = stdout.split("\n\n", 1)[0]?.split("\n") ?? [];
+  expect([code, heading]).toEqual([1, "Last lines of the log:"]);
+  expect(lines.at(-1)).toMatch(/^ {2}\S+ +failed +Harness run failed$/);
+});
+
 test("report prints the last lines of an agent that failed, masked, and none with --show-task false or its variable", async () => {
   const world = cliWorld({ count: 1, scenarios: SCENARIO });
   await world.campaign("run", [], CALL);

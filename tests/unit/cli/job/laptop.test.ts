@@ -65,6 +65,17 @@ test("run --follow takes the folder again when its run has failed, and asks the 
   expect(requests.filter((request) => request !== "GET /repos")).toEqual(["POST /runs"]);
 });
 
+test("run --follow on a terminal removes the reports that another run has left in our folder, and no other file", async () => {
+  const all = left((await world("success").cli(RUN)).io.files);
+  expect(Object.keys(all)).toContain("mogplex-ci/junit.xml");
+  const { io } = await world("success").cli(RUN, { terminal: true, files: { ...all, "mogplex-ci/notes.txt": "" } });
+  const names = [...io.files.keys()].map((path) => path.replace("mogplex-ci/", "")).sort();
+  expect(names).toEqual([".gitignore", "notes.txt", "result.json", "run.html", "run.json", "summary.md"]);
+  const own = { "reports/junit.xml": "<testsuites/>" };
+  const other = await world("success").cli([...RUN, "--out", "reports"], { terminal: true, files: own });
+  expect(other.io.files.get("reports/junit.xml")).toBe("<testsuites/>");
+});
+
 test("a refused start in a folder with a state file shows the name of the repository that was given, and not its id", async () => {
   const { cli, files } = await withLiveRun();
   const { code, stdout, io } = await cli([...RUN, "--harness", "claude"], { files });

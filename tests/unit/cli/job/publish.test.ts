@@ -22,6 +22,7 @@ const JOB: Published = {
   places: {
     out: "out",
     targets: [{ format: "json", path: "out/result.json" }],
+    outdated: [],
     state: "out/run.json",
     value: "out/value.json",
   },
