@@ -311,7 +311,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
   [/^Nested mappings/, 'a text with ": " in it is read as a key with a value; put the text in quotes'],
   [
-    /^A block sequence may not be used as an implicit map key/,
+    /^A block sequence may not be used as an implicit map key|^All sequence items/,
     "this item begins in a different column than the other items of its list; give all the same indentation",
   ],
   [/^Missing closing/, "a quote is not closed; close it, and double a quote inside single quotes"],
@@ -320,10 +320,6 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [
     /^All mapping items/,
     "this key begins in a different column than the other keys of its map; give all the same indentation",
-  ],
-  [
-    /^All sequence items/,
-    "this item begins in a different column than the other items of its list; give all the same indentation",
   ],
   [
     /^Implicit map keys need/,

@@ -89,8 +89,9 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "trouble":
       memory.trouble = record.reason;
       memory.tokenRefused = record.exit !== undefined;
+      // The run of a start was not found, and it is not known whose the token was.
       if (record.missing !== undefined) {
-        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
+        lastStart(itemOf(memory, record.missing.item, place), record.missing.start).missing = true;
       }
       if (record.refused === undefined) return;
       return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
@@ -275,8 +276,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);
   bindRun(memory, start, record.runId);
   item.beforeIntent = null;
-  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
-  start.openSlotMs = null;
+  freeSlot(memory, start);
   start.slotAt = record.slotAt;
   start.runningAt = record.at;
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
@@ -493,13 +493,7 @@ function applyLingering(
 function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
   const start = lastStart(item, number);
   item.beforeIntent = null;
-  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
-  start.openSlotMs = null;
-}
-
-/** The run of a start was not found, and it is not known whose the token was. */
-function applyMissing(item: ItemMemory, number: number): void {
-  lastStart(item, number).missing = true;
+  freeSlot(memory, start);
 }
 
 const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
@@ -540,24 +534,20 @@ function applyRetry(
     item.asked = true;
     addRequester(item.requesters, { by, user });
   }
-  if (settle && isOpenStart(item)) {
-    item.retries++;
-    item.allowed = Math.max(item.allowed, item.attempts + 1);
-    item.settle = true;
-    item.adopt = adopt;
-    item.serviceFailures = item.sandboxFailures = 0;
-    item.skipped = null;
-    return reopenStart(memory, item);
+  const settles = settle && isOpenStart(item);
+  if (!settles) {
+    if (item.state === "starting") return;
+    item.followUp = followUp ?? null;
+    if (followUp !== undefined) return setState(memory, item, "waiting", "none");
   }
-  if (item.state === "starting") return;
-  item.followUp = followUp ?? null;
-  if (followUp !== undefined) return setState(memory, item, "waiting", "none");
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
   item.adopt = adopt;
   item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;
-  setState(memory, item, "waiting", "none");
+  if (!settles) return setState(memory, item, "waiting", "none");
+  item.settle = true;
+  reopenStart(memory, item);
 }
 
 /** A person gave up an item. Its run continues, and a success is still recorded. */
@@ -615,6 +605,12 @@ function addSlot(slots: number[], ms: number): void {
   let at = slots.length;
   while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
   slots.splice(at, 0, ms);
+}
+
+/** The estimate of a slot is no longer needed: the journal says whether it was taken. */
+function freeSlot({ slotsMs }: CampaignMemory, start: StartMemory): void {
+  if (start.openSlotMs !== null) removeSlot(slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
 }
 
 function removeSlot(slots: number[], ms: number): void {

@@ -167,22 +167,16 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
-  for (const each of resolved) {
+  function pair(each: ResolvedItem, itemOf: (repositoryId: string) => LockItem | undefined): void {
     // Another row of the name may have been locked: a sub-project was added since.
-    const item = [each.repositoryId, ...each.rows].map((repositoryId) =>
-      byIdentity.get(identityOf({ ...each, repositoryId }))
-    ).find((found) => found !== undefined && free.has(found));
-    if (item === undefined || !free.delete(item)) continue;
-    pairs.set(each, item);
+    const items = [each.repositoryId, ...each.rows].map(itemOf);
+    const item = items.find((item) => item !== undefined && free.delete(item));
+    if (item !== undefined) pairs.set(each, item);
   }
+  for (const each of resolved) pair(each, (repositoryId) => byIdentity.get(identityOf({ ...each, repositoryId })));
   const byRepository = new Map([...free].map((item) => [item.repositoryId, item]));
   for (const each of resolved) {
-    if (pairs.has(each) || !each.isDefault || each.excluded !== null) continue;
-    const item = [each.repositoryId, ...each.rows].map((id) => byRepository.get(id)).find((found) =>
-      found !== undefined && free.has(found)
-    );
-    if (item === undefined || !free.delete(item)) continue;
-    pairs.set(each, item);
+    if (!pairs.has(each) && each.isDefault && each.excluded === null) pair(each, (id) => byRepository.get(id));
   }
   return pairs;
 }

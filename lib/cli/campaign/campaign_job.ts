@@ -28,7 +28,8 @@ import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
-import { exitCodeFor } from "../../errors.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible, type Interrupts } from "../../run/interrupts.ts";
@@ -57,6 +58,16 @@ export function campaignVerb(
   verb: Omit<Verb, "name" | "usage" | "maxPositionals" | "group">,
 ): Verb {
   return { name: `campaign ${name}`, usage: "<file>", maxPositionals: 1, group: "toolkit", ...verb };
+}
+
+/** Writes a file for the user. @throws {UsageError} if it cannot be written. */
+export function writeFile({ io }: Pick<Context, "io">, path: string, text: string, attempted: string): void {
+  try {
+    io.writeFile(path, text);
+  } catch (cause) {
+    const why = `${JSON.stringify(path)} cannot be written`;
+    throw new UsageError({ attempted, why, value: messageOf(cause) }, { cause });
+  }
 }
 
 // A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.

@@ -4,7 +4,6 @@
  */
 import { NEW_REPOSITORY, NEW_TASK, NEW_TITLE } from "../../campaign/file/placeholders.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
-import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
@@ -12,6 +11,7 @@ import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
 import { REPO } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
+import { writeFile } from "./campaign_job.ts";
 
 const ATTEMPTED = "write a campaign file";
 const FILE = "campaign.yml";
@@ -86,12 +86,7 @@ function refuseOld({ io }: Context, path: string): void {
   throw new UsageError({ attempted: ATTEMPTED, why, advice: "give another name" });
 }
 
-function write({ io, writer }: Context, path: string, text: string): void {
-  try {
-    io.writeFile(path, text);
-  } catch (cause) {
-    const why = `${JSON.stringify(path)} cannot be written`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
-  }
-  writer.out(writer.untrusted(`wrote ${path}`));
+function write(context: Context, path: string, text: string): void {
+  writeFile(context, path, text, ATTEMPTED);
+  context.writer.out(context.writer.untrusted(`wrote ${path}`));
 }

@@ -6,12 +6,11 @@ import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { PipelineFile, PipelineSettings } from "../../campaign/pipeline/format.ts";
 import { makePipelineWith } from "../../campaign/pipeline/make_pipeline.ts";
 import { INTERRUPTED_SINCE } from "../../ci/gitlab_retry.ts";
-import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText, HOME } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
-import { campaignVerb, maskToken, readPlace } from "./campaign_job.ts";
+import { campaignVerb, maskToken, readPlace, writeFile } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DIR, duration, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
 
 const FORMAT: Option<string> = {
@@ -154,17 +153,12 @@ function settingsOf(context: Context): PipelineSettings {
   };
 }
 
-function write({ io, writer }: Context, files: readonly PipelineFile[], output: string): void {
+function write(context: Context, files: readonly PipelineFile[], output: string): void {
   const isDirectory = files.length > 1 || output.endsWith("/");
   for (const file of files) {
     const path = isDirectory ? `${output.replace(/\/+$/, "")}/${file.path}` : output;
-    try {
-      io.writeFile(path, file.text);
-    } catch (cause) {
-      const why = `${JSON.stringify(path)} cannot be written`;
-      throw new UsageError({ attempted: "make a pipeline", why, value: messageOf(cause) }, { cause });
-    }
-    writer.note(writer.untrusted(`wrote ${path}`));
+    writeFile(context, path, file.text, "make a pipeline");
+    context.writer.note(context.writer.untrusted(`wrote ${path}`));
   }
 }
 
