@@ -17,9 +17,9 @@ function isPromise(returned: unknown): returned is PromiseLike<unknown> {
 }
 
 /** Calls a hook with what has happened. @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it */
-export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown) => void = () => {}): void {
+export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
-    const returned = hook?.(given);
+    const returned = hook?.(argument);
     // An unhandled rejection ends the process.
     if (isPromise(returned)) Promise.resolve(returned).catch(onFailure);
   } catch (error) {
@@ -29,8 +29,8 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
 
 /** The same hook; a virtual clock stops while its promise is pending. */
 export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown): (given: A) => unknown {
-  return (given) => {
-    const returned = hook(given);
+  return (argument) => {
+    const returned = hook(argument);
     return isPromise(returned) && clock?.during ? clock.during(Promise.resolve(returned)) : returned;
   };
 }
@@ -48,8 +48,8 @@ interface HookCall {
 export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: HookCall): (given: A) => void {
   const timed = hook && onClock(clock, hook);
   let hasFailed = false;
-  return (given) =>
-    callHook(timed, given, (error) => {
+  return (argument) =>
+    callHook(timed, argument, (error) => {
       if (!hasFailed) {
         const message = `The function ${name} failed; nothing else is affected: ${messageOf(error)}`;
         callHook(onNotice, { kind: "hook_failed", hook: name, error, message });
@@ -127,12 +127,12 @@ export async function awaitHook<A>(
   attempted: string,
   name: string,
   hook: Hook<A>,
-  given: A,
+  argument: A,
   limits: HookLimits,
 ): Promise<void> {
   const { signal } = limits;
   try {
-    const returned = hook?.(given);
+    const returned = hook?.(argument);
     if (isPromise(returned)) await waitForHook(attempted, name, Promise.resolve(returned), limits);
   } catch (cause) {
     if (cause instanceof DeadlineError || signal?.aborted && cause === signal.reason) throw cause;

@@ -37,30 +37,30 @@ function initials(name: string): string {
  * whose initials it is; otherwise the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third
  * of their letters).
  */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const same = known.find((name) => plain(name) === plain(word));
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const same = candidates.find((name) => plain(name) === plain(word));
   if (same !== undefined) return same;
   const short = plain(word);
-  const [begun, ...others] = short.length < BEGINNING ? [] : known.filter((name) => plain(name).startsWith(short));
+  const [begun, ...others] = short.length < BEGINNING ? [] : candidates.filter((name) => plain(name).startsWith(short));
   if (begun !== undefined && others.length === 0) return begun;
-  const [meant, ...more] = short.length < 2 ? [] : known.filter((name) => initials(name) === short);
+  const [meant, ...more] = short.length < 2 ? [] : candidates.filter((name) => initials(name) === short);
   if (meant !== undefined && more.length === 0) return meant;
   const limit = Math.max(2, Math.floor(word.length / 3));
   // Words need at least as many edits as their lengths differ.
-  const alike = known.filter((name) => Math.abs(name.length - word.length) <= limit);
+  const alike = candidates.filter((name) => Math.abs(name.length - word.length) <= limit);
   const ranked = alike.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
 
 /** Advice for a word that is not in `known`: the nearest one; undefined when none is near. */
-export function didYouMean(word: string, known: readonly string[]): string | undefined {
-  const near = nearest(word.trim(), known);
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
+  const near = nearest(word.trim(), candidates);
   return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
 }
 
 /** The same, followed by all of `known`. */
-export function meantOrKnown(word: string, known: readonly string[]): string {
-  const meant = didYouMean(word, known);
-  return `${meant === undefined ? "" : `${meant} `}there are ${known.join(", ")}`;
+export function meantOrKnown(word: string, candidates: readonly string[]): string {
+  const meant = didYouMean(word, candidates);
+  return `${meant === undefined ? "" : `${meant} `}there are ${candidates.join(", ")}`;
 }

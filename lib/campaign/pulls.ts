@@ -297,9 +297,9 @@ function recordOf(
   { facts, refused }: ForgeReading,
 ): (RecordBody & { item: string }) | undefined {
   const { item, pull } = memory;
-  const [found, refusal] = [facts.get(url), refused.get(url)];
-  if (found === undefined && refusal === undefined) return undefined;
-  if (found !== undefined) return pullRequestBody(memory, url, found);
+  const [pullFacts, refusal] = [facts.get(url), refused.get(url)];
+  if (pullFacts === undefined && refusal === undefined) return undefined;
+  if (pullFacts !== undefined) return pullRequestBody(memory, url, pullFacts);
   const { state, ...details } = unreadable(refusal ?? "", pull);
   return isSame(pull, { state, ...details }) ? undefined : { type: "pull-request", item: item.id, state, url, details };
 }

@@ -42,7 +42,7 @@ export function detectPlatform(env: ReadEnv): Platform {
 /** All variables of all CI systems, sorted, for Deno's permissions. `lib/variables.ts` lists our own. */
 export function platformVariables(): string[] {
   const names = new Set([...markVariables(), ...SYSTEMS.flatMap((each) => each.variables)]);
-  for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
+  for (const ourVariable of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(ourVariable);
   return [...names].sort();
 }
 

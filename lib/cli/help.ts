@@ -47,10 +47,10 @@ export function programHelp(group?: string): string {
 
 /** Help of a verb: its richest row in full, then the differences of the other rows. */
 export function verbHelp(rows: readonly Verb[]): string {
-  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
+  const [mainVerb, ...others] = VERBS.filter((verb) => rows.includes(verb))
     .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
-  if (shown === undefined) return "";
-  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
+  if (mainVerb === undefined) return "";
+  return [rowHelp(mainVerb), ...others.map((verb) => otherRowHelp(verb, mainVerb))].join("\n");
 }
 
 function rowHelp(verb: Verb): string {
@@ -159,10 +159,10 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
 }
 
 /** The differences of another row of the same words from the row shown in full. */
-function otherRowHelp(verb: Verb, shown: Verb): string {
-  const mainFlags = flagsOf(shown).map(({ name }) => name);
+function otherRowHelp(verb: Verb, mainVerb: Verb): string {
+  const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
-  const without = (shown.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
+  const without = (mainVerb.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
   // A drop-in verb reads less than the other verbs, which is worth a line.
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;

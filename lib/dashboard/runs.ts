@@ -117,10 +117,10 @@ export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): Reposi
     repositoryRuns.push(run);
     byName.set(run.repository, repositoryRuns);
   }
-  return [...byName].map(([repository, own]) => ({
+  return [...byName].map(([repository, repositoryRuns]) => ({
     repository,
-    ...figuresOf(within(own, nowMs - WEEK_MS, nowMs)),
-    last: own.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
+    ...figuresOf(within(repositoryRuns, nowMs - WEEK_MS, nowMs)),
+    last: repositoryRuns.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
   })).sort((a, b) => b.runs - a.runs || (a.repository < b.repository ? -1 : 1));
 }
 
@@ -149,13 +149,13 @@ export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] 
     groupRuns.push(run);
     groups.set(key, groupRuns);
   }
-  return [...groups.values()].flatMap((own): Trouble[] => {
-    const [run] = own;
+  return [...groups.values()].flatMap((groupRuns): Trouble[] => {
+    const [run] = groupRuns;
     // A campaign names its own failures.
     if (run === undefined || run.campaign !== null || !BAD.includes(run.outcome)) return [];
     if (nowMs - (momentOf(run) ?? nowMs) > WEEK_MS) return [];
-    const other = own.findIndex(({ outcome }) => outcome !== run.outcome);
-    const task = own.find((each) => each.task !== null)?.task ?? null;
-    return [{ run, task, times: other < 0 ? own.length : other }];
+    const other = groupRuns.findIndex(({ outcome }) => outcome !== run.outcome);
+    const task = groupRuns.find((each) => each.task !== null)?.task ?? null;
+    return [{ run, task, times: other < 0 ? groupRuns.length : other }];
   });
 }

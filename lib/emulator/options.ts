@@ -340,10 +340,10 @@ function number(
   throw badArgument(`bad value of "--${name}": current value is "${text}"`, advice);
 }
 
-function choice<T extends string>(flags: ParsedFlags, name: string, known: readonly T[]): T | undefined {
+function choice<T extends string>(flags: ParsedFlags, name: string, choices: readonly T[]): T | undefined {
   const value = flags.get(name);
-  if (value === undefined || (known as readonly string[]).includes(value)) return value as T | undefined;
-  throw badArgument(`"--${name}" must be one of ${known.join(", ")}: current value is "${value}"`);
+  if (value === undefined || (choices as readonly string[]).includes(value)) return value as T | undefined;
+  throw badArgument(`"--${name}" must be one of ${choices.join(", ")}: current value is "${value}"`);
 }
 
 function pair(flags: ParsedFlags, name: string): [string, string][] {

@@ -88,9 +88,9 @@ export function readList<T extends z.core.$ZodType>(
 /** @throws {MogplexError} with exit code 69 if there are more rows than were read. */
 export async function wholeList<T>(
   attempted: string,
-  asked: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,
+  promise: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,
 ): Promise<readonly T[]> {
-  const { list, isWhole } = await asked;
+  const { list, isWhole } = await promise;
   if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
   return list;
 }

@@ -219,9 +219,9 @@ export function lineOf(
 }
 
 /** The value, or null if the forge reports that it does not exist. */
-export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+export async function orNull<T>(promise: Promise<T>): Promise<T | null> {
   try {
-    return await asked;
+    return await promise;
   } catch (error) {
     if (isGone(error)) return null;
     throw error;

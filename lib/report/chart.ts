@@ -218,8 +218,8 @@ export function lines(
   const ends = all.flatMap(({ name, points }) => {
     const last = points.at(-1);
     return last === undefined ? [] : [{ name, at: last[0], y: y(greatestFrom(points, last[0] - NAME_SHARE)) }];
-  }).sort((a, b) => a.y - b.y).map(({ name, at, y: own }) => {
-    const place = Math.max(LINE_HEIGHT - 3, own - 7, taken + LINE_HEIGHT);
+  }).sort((a, b) => a.y - b.y).map(({ name, at, y: lineY }) => {
+    const place = Math.max(LINE_HEIGHT - 3, lineY - 7, taken + LINE_HEIGHT);
     taken = place;
     return markup`<text x="${percent(from + width * Math.max(0.3, Math.min(1, at)))}" y="${
       place.toFixed(1)

@@ -232,13 +232,13 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     return [{ text: ["Answer it in the app", run, ".", ...toStop(stop).flatMap((each): Words[] => [" ", each])] }];
   }
   const { text, commands } = commandsIn(advice ?? "");
-  const known = lookup(steps ?? {}, outcome) ?? nextStep;
+  const step = lookup(steps ?? {}, outcome) ?? nextStep;
   const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
   const parts: Words[] = [
     ...(outcome === "failed" && streak > 1 ? [streakText(streak)] : []),
     ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
     ...(advice === null ? [] : [["To fix it: ", { name: text, max: MAX_REASON }]]),
-    ...(known ? [known] : []),
+    ...(step ? [step] : []),
   ];
   const follow = steps === undefined && resume !== null ? [resume] : [];
   return [

@@ -479,17 +479,17 @@ function payloadText(events: readonly RunEvent[]): string {
 /** Starts of tools whose end was seen, by their places in the list. */
 function toolRows(events: readonly RunEvent[]): { start: number; end: number }[] {
   const open = new Map<string, number>();
-  const found: { start: number; end: number }[] = [];
+  const spans: { start: number; end: number }[] = [];
   for (const [index, { type, payload: { toolCallId } }] of events.entries()) {
     if (typeof toolCallId !== "string") continue;
     const start = open.get(toolCallId);
     if (type === "tool_started") open.set(toolCallId, index);
     else if (type === "tool_finished" && start !== undefined) {
       open.delete(toolCallId);
-      found.push({ start, end: index });
+      spans.push({ start, end: index });
     }
   }
-  return found;
+  return spans;
 }
 
 /** What a tool did: its name and the first text of its input, such as the command. */
@@ -516,9 +516,9 @@ function eventItem(
   const endMs = Date.parse(rowEvents[1]?.createdAt ?? "");
   const label = lookup(LABELS, type) ?? type;
   const isTool = label === "tool";
-  const own = isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`;
+  const ownText = isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`;
   const text = within(
-    cutText(`${own}${endMs >= ms ? ` · ${formatDuration(endMs - ms)}` : ""}`, MAX_MESSAGE),
+    cutText(`${ownText}${endMs >= ms ? ` · ${formatDuration(endMs - ms)}` : ""}`, MAX_MESSAGE),
     maxBytes,
     (part) => markup`<span class="what" dir="auto">${part}</span>`,
   );

@@ -233,12 +233,12 @@ function isFormat(name: string): name is ReportFormatName {
   return Object.hasOwn(REPORT_FORMATS, name);
 }
 
-export function unknownFormat(attempted: string, format: string, known: readonly string[]): UsageError {
+export function unknownFormat(attempted: string, format: string, formats: readonly string[]): UsageError {
   return new UsageError({
     attempted,
-    why: `its format must be one of ${known.join(", ")}`,
+    why: `its format must be one of ${formats.join(", ")}`,
     value: JSON.stringify(format),
-    advice: didYouMean(format, known),
+    advice: didYouMean(format, formats),
   });
 }
 

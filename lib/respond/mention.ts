@@ -115,8 +115,8 @@ function readLines(text: string, name: string): Ask | null {
   const unclear = (from: number): Ask | null =>
     lines.slice(from).some((line) => mention.test(line)) ? { kind: "unsure" } : unsure;
   for (const [at, line] of lines.entries()) {
-    const [found] = (fence === "" && mayBegin && mention.exec(line)) || [];
-    if (found !== undefined) return askOf([line.slice(found.length), ...lines.slice(at + 1)].join("\n"));
+    const [match] = (fence === "" && mayBegin && mention.exec(line)) || [];
+    if (match !== undefined) return askOf([line.slice(match.length), ...lines.slice(at + 1)].join("\n"));
     if (CONTROL.test(line)) return unclear(at);
     if (fence === "" && mention.test(line)) unsure = { kind: "unsure" };
     if (fence !== "") {

@@ -164,17 +164,17 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
 
   /**
    * The end by a signal.
-   * @param own The verdict of an operation that finished at that moment.
+   * @param endOutcome The verdict of an operation that finished at that moment.
    * @param by Reason of the signal.
    * @param reason Reason of the result.
    * @param text What happened to the operation, as a clause.
    */
-  async #stopped(own: EndOutcome | undefined, by: unknown, reason: string, text: string): Promise<JobEnd<R>> {
+  async #stopped(endOutcome: EndOutcome | undefined, by: unknown, reason: string, text: string): Promise<JobEnd<R>> {
     // The result's error describes what happened to the run. The thrown error uses the caller's own reason.
     const error = by instanceof InterruptedError
       ? new InterruptedError(by.signal, reason)
       : new AbortedError(reason, by);
-    const end = await this.#end({ outcome: own ?? "interrupted", exitCode: error.exitCode, reason, error });
+    const end = await this.#end({ outcome: endOutcome ?? "interrupted", exitCode: error.exitCode, reason, error });
     return { ...end, error: by, stopped: text };
   }
 

@@ -138,14 +138,14 @@ export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly C
 }
 
 /** @throws {UsageError} unless the value is one of the known words. */
-function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
-  if (known.includes(value)) return value;
-  const why = `'${name}' must be one of ${known.join(", ")}`;
+function checkWord<T extends string>(name: string, value: T, choices: readonly T[]): T {
+  if (choices.includes(value)) return value;
+  const why = `'${name}' must be one of ${choices.join(", ")}`;
   throw new UsageError({
     attempted: "follow",
     why,
     value: JSON.stringify(value),
-    advice: didYouMean(value, known),
+    advice: didYouMean(value, choices),
   });
 }
 

@@ -38,8 +38,8 @@ class ProcessMemory {
   paceOf(clock: Clock, token: unknown, origin: string): TokenPace {
     const tokens = this.#paces.get(clock) ?? new Map<unknown, Map<string, TokenPace>>();
     this.#paces.set(clock, tokens);
-    for (const [known, origins] of tokens.size < MAX_TOKENS ? [] : tokens) {
-      if ([...origins.values()].every(({ followers }) => followers === 0)) tokens.delete(known);
+    for (const [knownToken, origins] of tokens.size < MAX_TOKENS ? [] : tokens) {
+      if ([...origins.values()].every(({ followers }) => followers === 0)) tokens.delete(knownToken);
     }
     const origins = tokens.get(token) ?? new Map<string, TokenPace>();
     tokens.set(token, origins);

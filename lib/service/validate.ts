@@ -219,13 +219,13 @@ function checkPrompt(prompt: string): string {
   return trimmed;
 }
 
-function checkWord<T extends string>(text: string, word: string, known: readonly T[], what: string): T {
-  if ((known as readonly string[]).includes(word)) return word as T;
+function checkWord<T extends string>(text: string, word: string, choices: readonly T[], what: string): T {
+  if ((choices as readonly string[]).includes(word)) return word as T;
   throw new UsageError({
     attempted: `use ${what}`,
-    why: `it must be one of ${known.join(", ")}`,
+    why: `it must be one of ${choices.join(", ")}`,
     value: quoted(text),
-    advice: didYouMean(text, known),
+    advice: didYouMean(text, choices),
   });
 }
 

@@ -370,8 +370,8 @@ interface CiPlace {
   env: ReadEnv;
 }
 
-/** @param given Attributes that the user sets; they win. */
-export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMap<string, string>): Attributes {
+/** @param ownAttributes Attributes that the user sets; they win. */
+export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
   return {
     [SEMCONV.serviceName]: "mogplex-ci",
@@ -379,7 +379,7 @@ export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMa
     [SEMCONV.pipelineRunId]: platform.identity(env)?.pipeline ?? null,
     [SEMCONV.pipelineRunUrl]: links.pipeline ?? null,
     [SEMCONV.repositoryUrl]: withoutUser(platform.remote(env)),
-    ...Object.fromEntries(given),
+    ...Object.fromEntries(ownAttributes),
   };
 }
 

@@ -73,8 +73,8 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
   const { warning, refused } = protocolProblem(env);
   if (warning !== undefined) warnings.push(warning);
   if (refused) return undefined;
-  const [given = "", headersSource] = readOtlp(env, "HEADERS");
-  const pairs = pairsOf(given);
+  const [headerText = "", headersSource] = readOtlp(env, "HEADERS");
+  const pairs = pairsOf(headerText);
   const good = pairs.filter((pair) =>
     pair !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(pair[0]) && /^[\t\x20-\x7e]*$/.test(pair[1])
   ) as [string, string][];

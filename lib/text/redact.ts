@@ -230,8 +230,8 @@ function withUnescaped(secret: string): string[] {
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
 }
 
-function finderOf(given: readonly string[], shapes: readonly RegExp[]): (text: string) => Span[] {
-  const secrets = [...new Set(given.flatMap(withUnescaped))];
+function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: string) => Span[] {
+  const secrets = [...new Set(texts.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
   const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
   // Longest first: a secret that begins with another one must be masked whole.
@@ -378,7 +378,7 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
  * one masks as well. In keys, ids, statuses and types only the access token is masked, so that programs can still look
  * them up. A date stays a date. An error becomes its JSON form; a foreign error becomes its name and message.
  */
-export function redactValue<T>(value: T, given: Redactor): T {
+export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {
     const redact = withOwn(part, above);
     if (typeof part === "string") return redactHidden(part, LOOKED_UP_KEY.test(key) ? redact.token : redact);
@@ -389,7 +389,7 @@ export function redactValue<T>(value: T, given: Redactor): T {
         .map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name, redact)]),
     );
   }
-  return walk(value, "", given) as T;
+  return walk(value, "", redact) as T;
 }
 
 /** What a log shows of an error: `message` is not an enumerable field. */

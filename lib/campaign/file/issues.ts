@@ -43,12 +43,12 @@ const HOMES: Readonly<Record<string, string>> = {
 /** Longest word that is compared with the known ones. */
 const MAX_WORD = 100;
 
-function near(word: string, known: readonly string[]): string | undefined {
+function near(word: string, names: readonly string[]): string | undefined {
   if (word.length > MAX_WORD) return undefined;
-  return known.find((each) => each.toLowerCase() === word.trim().toLowerCase()) ?? nearest(word, known);
+  return names.find((each) => each.toLowerCase() === word.trim().toLowerCase()) ?? nearest(word, names);
 }
 
-function found(node: TreeNode): string {
+function descriptionOf(node: TreeNode): string {
   if (node.kind === "list") return `it is a list of ${formatCount(node.items.length, "item")}`;
   if (node.kind === "map") {
     const keys = [...node.entries.keys()].slice(0, 5).map((key) => excerpt(key)).join(", ");
@@ -97,16 +97,16 @@ function messageFor(issue: Issue, node: TreeNode, isText: boolean): string {
   const isMap = issue.code === "invalid_type" && String(issue.expected) === "object";
   const allowed = isMap ? `it must be a map with these keys: ${issue.message}` : issue.message;
   const isLine = isText && isMap && node.kind === "scalar" && /^[\w-]+:\S/.test(node.text);
-  return `${found(node)}; ${allowed}${hint(issue, node, isText)}${
+  return `${descriptionOf(node)}; ${allowed}${hint(issue, node, isText)}${
     isLine ? "; write a space after the colon of a key" : ""
   }`;
 }
 
-function unknownKey(key: string, known: readonly string[], atTop: boolean): string {
+function unknownKey(key: string, names: readonly string[], atTop: boolean): string {
   if (/^\/[/*]/.test(key)) return 'this is not a key; a comment begins with "#"';
-  const word = near(key, known) ?? (atTop ? lookup(HOMES, key) : undefined);
+  const word = near(key, names) ?? (atTop ? lookup(HOMES, key) : undefined);
   return `there is no such key; ${
-    word === undefined ? `valid keys are ${known.join(", ")}` : `did you mean "${word}"?`
+    word === undefined ? `valid keys are ${names.join(", ")}` : `did you mean "${word}"?`
   }`;
 }
 

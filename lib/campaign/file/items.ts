@@ -382,17 +382,17 @@ function variablesIn({ parts }: Template): string[] {
 /**
  * Everything that is wrong with a template.
  *
- * @param known Names of all variables that have a value.
+ * @param variableNames Names of all variables that have a value.
  */
-export function templateProblems(text: string, known: readonly string[]): TemplateProblem[] {
+export function templateProblems(text: string, variableNames: readonly string[]): TemplateProblem[] {
   const { parts, problems } = parseTemplate(text);
-  const names = new Set(known);
+  const names = new Set(variableNames);
   for (const part of parts) {
     if (typeof part === "string" || names.has(part.name)) continue;
     if (problems.length >= MAX_PROBLEMS) break;
-    const near = part.name.length > MAX_NAME ? undefined : nearest(part.name, known);
+    const near = part.name.length > MAX_NAME ? undefined : nearest(part.name, variableNames);
     const hint = near === undefined
-      ? `valid names are ${known.slice(0, 20).join(", ")}`
+      ? `valid names are ${variableNames.slice(0, 20).join(", ")}`
       : `did you mean "{{ ${near} }}"?`;
     const name = part.name.slice(0, MAX_NAME);
     const message = `there is no variable "${name}"; give it in variables, or write {{{{ for the text {{; ${hint}`;

@@ -548,9 +548,9 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
 }
 
 /** Everything before a second document. What is not allowed there is removed and reported. */
-function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
+function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const tokens: CST.Token[] = [];
-  for (const token of found.tokens) {
+  for (const token of allTokens.tokens) {
     if (token.type === "document" && tokens.some(({ type }) => type === "document")) {
       mistakes.add(
         source.placeAt(token.offset),
@@ -567,7 +567,7 @@ function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tok
       );
     } else tokens.push(token);
   }
-  return { ...found, tokens };
+  return { ...allTokens, tokens };
 }
 
 /** Characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */

@@ -509,7 +509,7 @@ const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
 
 /** A word that this version does not know is ignored. */
 function stateOf(state: string): PullRequestMemory["state"] {
-  return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
+  return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }
 
 /** A pull request was read: a follow-up that waits for its start, and whose branch is no longer confirmed, is given up. */

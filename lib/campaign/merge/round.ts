@@ -544,9 +544,9 @@ class Round {
         continue;
       }
       if (this.#isHeld([candidate])) continue;
-      const known = this.#orders.isRead ? knownObstacle(item) : null;
-      if (known !== null) {
-        this.#add(item, url, known.kind, known.reason);
+      const knownProblem = this.#orders.isRead ? knownObstacle(item) : null;
+      if (knownProblem !== null) {
+        this.#add(item, url, knownProblem.kind, knownProblem.reason);
         continue;
       }
       const answer = await this.#ask(candidate, async () => await this.#examine(candidate));

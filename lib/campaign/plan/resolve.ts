@@ -206,8 +206,8 @@ function sortsBefore(name: string, last: string): boolean {
   return (isDigit(a) || isLetter(a)) && (isDigit(b) || isLetter(b)) && a < b;
 }
 
-function namesIn(found: ReadonlyMap<string, Repo>): ReadonlySet<string> {
-  return new Set([...found.values()].map(lower));
+function namesIn(byId: ReadonlyMap<string, Repo>): ReadonlySet<string> {
+  return new Set([...byId.values()].map(lower));
 }
 
 /** Lists repositories by the beginning of their full names, compared without regard to case, with one request at a time. */
@@ -250,14 +250,14 @@ export class Listing {
   }
 
   async #readInto(
-    found: Map<string, Repo>,
+    byId: Map<string, Repo>,
     prefix: string,
     { chars, wanted }: { chars: readonly string[]; wanted: readonly string[] | undefined },
   ): Promise<void> {
     if (prefix.length > MAX_FULL_NAME) throw this.#cannotSplit(prefix);
-    const page = await this.#ask(await this.#queryFor(prefix, found), PAGE, prefix);
+    const page = await this.#ask(await this.#queryFor(prefix, byId), PAGE, prefix);
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
-    for (const repo of matching) found.set(repo.id, repo);
+    for (const repo of matching) byId.set(repo.id, repo);
     if (page.length < PAGE) return;
     // Rows of one and the same name are listed together, and longer prefixes do not separate them.
     const last = page.at(-1);
@@ -266,7 +266,7 @@ export class Listing {
     const longer = wanted?.filter((name) => name.length > prefix.length);
     // The name itself sorts first of all that begin with it, but names that only contain it may have taken its place.
     const mayBeName = wanted === undefined ? /\/[^/]+$/.test(prefix) : wanted.includes(prefix);
-    if (mayBeName && !isPure && !namesIn(found).has(prefix) && !sortsBefore(prefix, page.at(-1)?.full_name ?? "")) {
+    if (mayBeName && !isPure && !namesIn(byId).has(prefix) && !sortsBefore(prefix, page.at(-1)?.full_name ?? "")) {
       throw this.#cannotSplit(prefix);
     }
     const next = longer === undefined ? await this.#occurring(prefix, matching, chars) : chars;
@@ -274,7 +274,7 @@ export class Listing {
       const longest = prefix + char;
       const names = longer?.filter((name) => name.startsWith(longest));
       if (names?.length === 0) continue;
-      await this.#readInto(found, names === undefined ? longest : common(names, longest), {
+      await this.#readInto(byId, names === undefined ? longest : common(names, longest), {
         chars: next,
         wanted: names,
       });
@@ -300,9 +300,9 @@ export class Listing {
     return occurring;
   }
 
-  async #queryFor(prefix: string, found: ReadonlyMap<string, Repo>): Promise<string> {
+  async #queryFor(prefix: string, byId: ReadonlyMap<string, Repo>): Promise<string> {
     if (!/[\\%_]/.test(prefix)) return prefix;
-    const sample = [...found.values()].find((repo) => /^[a-z]/.test(lower(repo)));
+    const sample = [...byId.values()].find((repo) => /^[a-z]/.test(lower(repo)));
     if (this.#obeys === undefined && sample !== undefined) {
       // A backslash before a letter changes nothing on a service that obeys it. On another one, this finds nothing.
       const rows = await this.#ask(`\\${escaped(sample.full_name)}`, PAGE, prefix);
@@ -535,15 +535,15 @@ function addRow(
   });
 }
 
-function addNamed(into: Collector, entry: Named, found: ReposByName): void {
+function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   const { repo: value, baseBranch, root, place, variables } = entry;
-  const rows = found.get(value.toLowerCase());
+  const rows = byName.get(value.toLowerCase());
   if (rows !== undefined) return addRow(into, rows, entry, value);
   if (!isUuid(value)) {
-    const near = nearest(value.toLowerCase(), [...found.keys()].filter((name) => !isUuid(name)).slice(0, NEAR_NAMES));
+    const near = nearest(value.toLowerCase(), [...byName.keys()].filter((name) => !isUuid(name)).slice(0, NEAR_NAMES));
     const advice = near === undefined
       ? "check the name, and that the token's user can see it; give the id of a hidden one, with base-branch and root"
-      : `did you mean ${JSON.stringify(found.get(near)?.[0]?.full_name)}?`;
+      : `did you mean ${JSON.stringify(byName.get(near)?.[0]?.full_name)}?`;
     return into.refuse({ place, value, why: "the service lists no repository with this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {

@@ -335,12 +335,12 @@ function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
 
 /** An entry with its commands, in the order in which they are useful. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
-  const { title, cause, count, items: shown, steps } = entry;
+  const { title, cause, count, items: entryItems, steps } = entry;
   const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
   const tone = verdict === undefined ? "warn" : toneOf(verdict);
   const ages = agesOf(entry, items, nowMs).join("; ");
-  const more = count - shown.length;
-  const names = [...shown.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
+  const more = count - entryItems.length;
+  const names = [...entryItems.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
   const texts = steps.filter(({ command }) => command === null);
   const isLong = cause.length > MAX_CAUSE;
   const newest = newestParts(entry);
@@ -351,7 +351,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
     ages !== "" && markup`<p>${ages}</p>`
   }${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
     isLong && markup`<div class="evidence">${block(cause)}</div>`
-  }${shown.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
+  }${entryItems.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
     newest !== null && newest.head !== null &&
     markup`<div class="evidence"><p class="soft">${wordsOf(newest.head)}</p>${block(newest.lines.join("\n"))}</div>`
   }${

@@ -49,10 +49,10 @@ export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
     for (const item of stageItems) owners.set(ownerOf(item), [...owners.get(ownerOf(item)) ?? [], item]);
     return [{
       stage,
-      owners: [...owners].map(([owner, own]) => ({
+      owners: [...owners].map(([owner, ownerItems]) => ({
         owner,
-        items: own.map(({ id }) => id),
-        since: oldestOf(own),
+        items: ownerItems.map(({ id }) => id),
+        since: oldestOf(ownerItems),
       })).sort((a, b) => b.items.length - a.items.length),
     }];
   });

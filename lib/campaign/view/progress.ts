@@ -242,16 +242,16 @@ export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
-function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
-  const bad = own.filter(({ state }) => !GOOD_VERDICTS.includes(state));
+function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
+  const bad = canaryItems.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {
     const names = bad.slice(0, 3).map(({ item, state }) => `${item.repository} ${state}`).join(", ");
     const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";
-    return `${bad.length} of ${own.length} canary items did not succeed: ${names}${more}`;
+    return `${bad.length} of ${canaryItems.length} canary items did not succeed: ${names}${more}`;
   }
   if (gate === "automatic") return null;
-  const how = own.every(({ state }) => state === "succeeded") ? "succeeded" : "succeeded or needed no change";
-  return `${own.length === 1 ? "the canary item" : `${own.length} canary items`} ${how}`;
+  const how = canaryItems.every(({ state }) => state === "succeeded") ? "succeeded" : "succeeded or needed no change";
+  return `${canaryItems.length === 1 ? "the canary item" : `${canaryItems.length} canary items`} ${how}`;
 }
 
 function canaryGate(memory: CampaignMemory): GateRecord | undefined {

@@ -61,7 +61,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
 export async function obeyDecisions(
   work: Work,
   only?: ReadonlySet<string>,
-  told: (settled: Settled) => void = () => {},
+  report: (settled: Settled) => void = () => {},
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
@@ -83,7 +83,7 @@ export async function obeyDecisions(
         rest = rest === null || (held.nextMs ?? 0) < (rest.nextMs ?? 0) ? held : rest;
         continue;
       }
-      runsToCancel.push(...await ask(work, item, told));
+      runsToCancel.push(...await ask(work, item, report));
       await work.changed(item.item.id);
     }
   } catch (error) {
@@ -102,7 +102,7 @@ export async function obeyDecisions(
 async function ask(
   work: Work,
   item: ItemMemory,
-  told: (settled: Settled) => void,
+  report: (settled: Settled) => void,
 ): Promise<ToCancel[]> {
   const { memory } = work.store;
   const cancels = isToCancel(memory, item);
@@ -112,7 +112,7 @@ async function ask(
     const { as } = outcome;
     // An agent may be running that nothing here can cancel.
     if (as === "unknown") {
-      told({ item: id, text: `${item.reason}`, unanswered: false });
+      report({ item: id, text: `${item.reason}`, unanswered: false });
       return [];
     }
     const what = as === "quota"
@@ -120,17 +120,21 @@ async function ask(
       : as === "service"
       ? "the service did not answer again"
       : "the service refuses its start, which has begun no run";
-    told({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
+    report({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
     return [];
   }
   const { start, replayed } = outcome;
   if (!cancels) {
     const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: run ${start.runId} is its attempt`;
-    told({ item: id, text, unanswered: false });
+    report({ item: id, text, unanswered: false });
     return [];
   }
   const made = `${NOT_ARRIVED}, cancelled`;
-  told({ item: id, text: replayed ? `its start had arrived: run ${start.runId} was found` : made, unanswered: false });
+  report({
+    item: id,
+    text: replayed ? `its start had arrived: run ${start.runId} was found` : made,
+    unanswered: false,
+  });
   return [{ item, start, isFound: true, why: replayed ? null : made }];
 }
 

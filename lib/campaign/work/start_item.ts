@@ -334,18 +334,18 @@ async function planOf(work: Work, memory: ItemMemory) {
   const open = isOpenStart(memory) ? last : undefined;
   const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
   const item = task === undefined ? memory.item : { ...memory.item, task };
-  const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
+  const { followUp, branch: ownBranch } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
-  const isFollowUp = followUp !== null && own !== null;
+  const isFollowUp = followUp !== null && ownBranch !== null;
   if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
   const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
   const request = isFollowUp
-    ? followUpRequestOf(lock, item, followUp, { branch: own, quote, resultPath: itemResultPath(work, memory) })
+    ? followUpRequestOf(lock, item, followUp, { branch: ownBranch, quote, resultPath: itemResultPath(work, memory) })
     : requestOf(lock, item, start);
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
-  const requestHash = isFollowUp ? followUpHash(lock, item, followUp, own) : item.requestHash;
+  const requestHash = isFollowUp ? followUpHash(lock, item, followUp, ownBranch) : item.requestHash;
   const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const intent = () => ({

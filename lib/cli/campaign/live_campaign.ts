@@ -272,9 +272,9 @@ function byUrgency(a: CampaignItem, b: CampaignItem): number {
   return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
-function othersText({ counts }: CampaignView, shown: readonly CampaignItem[]): string {
+function othersText({ counts }: CampaignView, visibleItems: readonly CampaignItem[]): string {
   const hidden = new Map(OTHERS.map((state) => [state, counts[state]]));
-  for (const { verdict } of shown) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
+  for (const { verdict } of visibleItems) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
   return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
 }
 

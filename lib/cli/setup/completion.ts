@@ -27,30 +27,30 @@ compdef _mogplex_ci ${program}`,
 }));
 
 /** The words that can follow. Empty for the value of a flag, which may be a file. */
-function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
-  const typed = given.filter((word) => !word.startsWith("-"));
+function wordsAfter(typedWords: readonly string[], verbs: readonly Verb[]): string[] {
+  const typed = typedWords.filter((word) => !word.startsWith("-"));
   if (typed[0] === "help" && typed.length === 1) return [...TOPICS];
   const names = verbs.map(({ name }) => name.replace(/ --.*$/, ""));
   const rows = verbs.filter((_, index) => {
     const words = names[index]?.split(" ") ?? [];
     return words.every((word, at) => typed[at] === word);
   });
-  const last = given.at(-1) ?? "";
+  const last = typedWords.at(-1) ?? "";
   const flags = rows.flatMap(flagsOf);
   if (flags.some(({ name, value }) => value !== undefined && last === `--${name}`)) return [];
   const next = names.map((name) => name.split(" ")).filter((words) =>
     words.length > typed.length && typed.every((word, at) => words[at] === word)
   ).map((words) => words[typed.length] ?? "");
   const flagWords = rows.length === 0 ? [] : [...flags.map(({ name }) => `--${name}`), "--help"];
-  return [...new Set([...next, ...flagWords, ...(given.length === 0 ? ["help", "--help", "--version"] : [])])]
-    .filter((word) => !word.startsWith("-") || !given.includes(word));
+  return [...new Set([...next, ...flagWords, ...(typedWords.length === 0 ? ["help", "--help", "--version"] : [])])]
+    .filter((word) => !word.startsWith("-") || !typedWords.includes(word));
 }
 
 // deno-lint-ignore require-await
 export async function printCompletion({ flags, writer, verbs, vocabulary }: Context): Promise<number> {
-  const [shell = "", ...given] = flags.positionals;
+  const [shell = "", ...typedWords] = flags.positionals;
   if (shell === "words") {
-    writer.output(wordsAfter(given, verbs).join("\n"));
+    writer.output(wordsAfter(typedWords, verbs).join("\n"));
     return EXIT.success;
   }
   const script = SHELLS.get(shell);

@@ -201,8 +201,8 @@ class Steps {
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
-  write(path: string, text: string, shown: readonly string[]): void {
-    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...shown);
+  write(path: string, text: string, visibleLines: readonly string[]): void {
+    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...visibleLines);
     if (this.#dry) return;
     try {
       this.#context.io.writeFile(path, text);

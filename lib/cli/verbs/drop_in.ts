@@ -68,11 +68,11 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 
 /**
  * A note for people if the answer names the base as working branch. Source: contract 4.6.
- * @param given The requested working branch.
+ * @param workingBranch The requested working branch.
  */
-function baseNote({ branch: { base, working } }: StartResult, given: string | undefined): string | undefined {
+function baseNote({ branch: { base, working } }: StartResult, workingBranch: string | undefined): string | undefined {
   if (working !== base) return undefined;
-  return given === undefined
+  return workingBranch === undefined
     ? `the agent does not push to ${base}: the service picks a branch, which the events name (run --follow shows it)`
     : `the agent pushes to ${base} itself; run --follow without --branch gives it its own branch`;
 }

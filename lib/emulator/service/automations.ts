@@ -200,16 +200,16 @@ function valueProblem(input: AutomationInput, value: unknown): string | undefine
 }
 
 /** @throws {Refusal} 400 for the first input that the automation does not declare, or declares otherwise. */
-function checkInputs({ inputs }: AutomationRow, given: TriggerInput): void {
+function checkInputs({ inputs }: AutomationRow, triggerInput: TriggerInput): void {
   const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
-  if (bytesOf(given) > MAX_INPUT_BYTES) throw bad(`input must be at most ${MAX_INPUT_BYTES} bytes of JSON`);
-  for (const [name, value] of Object.entries(given)) {
+  if (bytesOf(triggerInput) > MAX_INPUT_BYTES) throw bad(`input must be at most ${MAX_INPUT_BYTES} bytes of JSON`);
+  for (const [name, value] of Object.entries(triggerInput)) {
     const declared = inputs.find((input) => input.name === name);
     if (declared === undefined) throw bad(`Unknown input: ${name}`);
     const problem = valueProblem(declared, value);
     if (problem !== undefined) throw bad(`Input ${name} ${problem}`);
   }
-  const missing = inputs.find(({ name, required }) => required && !Object.hasOwn(given, name));
+  const missing = inputs.find(({ name, required }) => required && !Object.hasOwn(triggerInput, name));
   if (missing !== undefined) throw bad(`Input ${missing.name} is required`);
 }
 
@@ -223,13 +223,13 @@ function isDropped(name: string): boolean {
  *
  * @throws {Refusal} 400 for an input that the API trigger does not declare so.
  */
-function acceptInput(revision: Revision, automation: AutomationRow, given: TriggerInput): TriggerInput {
+function acceptInput(revision: Revision, automation: AutomationRow, triggerInput: TriggerInput): TriggerInput {
   if (hasApiTrigger(automation)) {
-    if (revision.typedInputs) checkInputs(automation, given);
-    return given;
+    if (revision.typedInputs) checkInputs(automation, triggerInput);
+    return triggerInput;
   }
-  if (!revision.dropsInputs) return given;
-  return Object.fromEntries(Object.entries(given).filter(([name]) => !isDropped(name)));
+  if (!revision.dropsInputs) return triggerInput;
+  return Object.fromEntries(Object.entries(triggerInput).filter(([name]) => !isDropped(name)));
 }
 
 // Starts runs of automations: slots, the queue, and the dispatch events about them.

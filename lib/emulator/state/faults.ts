@@ -158,8 +158,8 @@ export function parseFault(args: Record<string, unknown>): Fault {
 }
 
 /** Whether a route of the caller can hit one of the service: each segment is the same, or one of them is any. */
-function meets(route: string, known: string): boolean {
-  const [method, path = ""] = known.split(" ");
+function meets(route: string, knownRoute: string): boolean {
+  const [method, path = ""] = knownRoute.split(" ");
   const [first = "", second] = route.split(" ");
   if (second !== undefined && first !== method) return false;
   const [wanted, actual] = [(second ?? first).split("/"), path.split("/")];
@@ -190,7 +190,7 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
     throw new UsageError({ attempted: "inject fault", why, advice });
   }
   if (route === undefined) return;
-  const met = routes.filter((known) => meets(route, known));
+  const met = routes.filter((knownRoute) => meets(route, knownRoute));
   if (met.length > 0) {
     if (only === undefined || met.includes(only)) return;
     const why = `"${kind}" hits ${only} only: current route is "${route.slice(0, 100)}"`;

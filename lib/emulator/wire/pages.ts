@@ -197,9 +197,9 @@ function taskToTry({ store }: World): string {
 }
 
 /** @param order Which of them comes first. */
-function countText(shown: number, all: number, order: string): string | null {
+function countText(visibleCount: number, all: number, order: string): string | null {
   if (all === 0) return null;
-  return shown < all ? `the newest ${shown} of ${all}, ${order}` : `${all}, ${order}`;
+  return visibleCount < all ? `the newest ${visibleCount} of ${all}, ${order}` : `${all}, ${order}`;
 }
 
 /** The last rows of a table. */

@@ -84,8 +84,8 @@ const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "roc
 const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
 
 /** Internal users of the server, such as the one of its actions, have no positive id. Other programs look like people. */
-const toUser = (found: z.output<typeof userSchema> | null | undefined): ForgeUser =>
-  found ? { id: found.id, name: found.login, isBot: found.id > 0 ? null : true } : GHOST;
+const toUser = (row: z.output<typeof userSchema> | null | undefined): ForgeUser =>
+  row ? { id: row.id, name: row.login, isBot: row.id > 0 ? null : true } : GHOST;
 
 const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): ThreadComment => ({
   kind,
@@ -471,7 +471,7 @@ export class GiteaThreads implements Threads {
     // A comment's reactions are not paged.
     const list = await orNull(
       comment === null
-        ? this.#list(what, path, reactionSchema).then((found) => found.list)
+        ? this.#list(what, path, reactionSchema).then((answer) => answer.list)
         : this.#rows(what, path, reactionSchema),
     );
     return (list ?? []).some(({ user, content, created_at: at }) =>

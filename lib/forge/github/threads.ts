@@ -140,16 +140,16 @@ const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "roc
 
 const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 
-const toUser = (found: z.output<typeof user> | null | undefined): ForgeUser =>
-  found ? { id: found.id, name: found.login, isBot: found.type === "Bot" } : GHOST;
+const toUser = (row: z.output<typeof user> | null | undefined): ForgeUser =>
+  row ? { id: row.id, name: row.login, isBot: row.type === "Bot" } : GHOST;
 
 /** The user of an answer. If an app acts in the name of a user, the user did not do it. */
-const byHand = (found: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
-  app ? { ...toUser(found), isBot: true } : toUser(found);
+const byHand = (row: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
+  app ? { ...toUser(row), isBot: true } : toUser(row);
 
-const toActor = (found: z.output<typeof actor> | null): ForgeUser =>
-  found && typeof found.databaseId === "number"
-    ? { id: found.databaseId, name: found.login, isBot: found.__typename !== "User" }
+const toActor = (row: z.output<typeof actor> | null): ForgeUser =>
+  row && typeof row.databaseId === "number"
+    ? { id: row.databaseId, name: row.login, isBot: row.__typename !== "User" }
     : GHOST;
 
 const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment => ({

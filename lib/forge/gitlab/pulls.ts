@@ -413,9 +413,9 @@ async function withCommits(
   notes: readonly SystemNote[],
 ): Promise<Opinion[]> {
   const newest = await newestVersion(client, address);
-  return approvals.map(({ user, approved_at: shown }) => {
+  return approvals.map(({ user, approved_at: approvedAt }) => {
     const note = notes.find(({ author, body }) => author.id === user.id && body === "approved this merge request");
-    const at = shown ?? note?.created_at ?? null;
+    const at = approvedAt ?? note?.created_at ?? null;
     const sinceMs = newest === undefined || at === null ? NaN : Date.parse(at) - Date.parse(newest.created_at);
     const isKnown = newest?.head_commit_sha === sha && !Number.isNaN(sinceMs);
     const commit = !isKnown ? null : sinceMs >= VERSION_MS ? sha ?? null : EARLIER;

@@ -111,9 +111,9 @@ const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_ov
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
 /** The answer, or null if it is not shown to this token. */
-async function orHidden<T>(asked: Promise<T>): Promise<T | null> {
+async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
   try {
-    return await asked;
+    return await promise;
   } catch (error) {
     if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;
     throw error;
@@ -204,8 +204,8 @@ export class GitlabThreads implements Threads {
 
   async user(name: string): Promise<ForgeUser | null> {
     const path = `/users?${new URLSearchParams({ username: name })}`;
-    const [found] = await this.#client.get(`read user "${name}"`, path, z.array(user));
-    return found === undefined ? null : toUser(found);
+    const [row] = await this.#client.get(`read user "${name}"`, path, z.array(user));
+    return row === undefined ? null : toUser(row);
   }
 
   async hasLabel(label: string): Promise<boolean> {

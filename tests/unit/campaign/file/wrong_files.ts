@@ -113,7 +113,10 @@ const ENTRIES: readonly WrongFile[] = [
   entries("glob", "[acme/*]", ["4:16 repositories[0]", "write { query: owner/, exclude: [...] }"]),
   entries("three parts", "[a/b/c]", ["4:16 repositories[0]", 'there are too many "/"']),
   entries("number", "[5]", ["4:16 repositories[0]", "it must be owner/name, an id, or a map"]),
-  entries("no key that is known", "[{ rep: acme/web }]", ["4:16 repositories[0]", 'did you mean "repo" by "rep"?']),
+  entries("no key that is known", "[{ rep: acme/web }]", [
+    "4:16 repositories[0]",
+    'did you mean "repo" instead of "rep"?',
+  ]),
   entries("two forms", "[{ repo: acme/web, query: acme/ }]", [
     "4:16 repositories[0]",
     "exactly one of the keys repo, query and file",
