@@ -141,6 +141,8 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   const refused = Object.fromEntries(Object.keys(notExisting).map((each) => [each, [403, refusal]])) as Answers;
   expect(await check("notes", notExisting)).toBe("ok: the token can write notes");
   expect(await check("notes", refused)).toBe("failed: the token lacks a permission that it needs to write");
+  const broken: Answers = { "PATCH /repos/acme/web/issues/comments/0": [500, { message: "" }] };
+  expect(await read("notes", broken)).toMatchObject({ state: "failed", advice: "Check again later", code: 69 });
   const labels = (...names: string[]): Answers => ({
     "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
     "/repos/acme/web/labels?limit=50&page=2": [200, []],
