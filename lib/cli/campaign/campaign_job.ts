@@ -180,6 +180,7 @@ export async function endWithCampaign(
       ...options,
       onNotice(notice) {
         if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+        if (notice.kind === "wait") live?.wait(notice.untilMs);
       },
       onEvent(event) {
         if (json) jsonLine(context, event);

@@ -44,6 +44,7 @@ export class LiveCampaign {
   readonly #options: LiveCampaignOptions;
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
+  #waitsUntilMs = 0;
   /** The state, with its reason, in the last line. */
   #toldState: string | undefined;
   readonly #section: LogSection;
@@ -73,6 +74,11 @@ export class LiveCampaign {
       this.#toldState = state;
       this.#print(`campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, true))}`);
     }
+  }
+
+  /** Shows until when a request waits: the table does not change before that. @param untilMs Milliseconds since 1970. */
+  wait(untilMs: number): void {
+    this.#waitsUntilMs = untilMs;
   }
 
   #printItems(before: CampaignView | undefined, view: CampaignView): void {
@@ -119,6 +125,7 @@ export class LiveCampaign {
       // The cursor is after the last line, and one line above it shows earlier output.
       height: rows - 1,
       nowMs: clock.wallTime(),
+      waitsUntilMs: this.#waitsUntilMs,
       color: writer.colored,
       redact: writer.redact,
       escapeLine: (line) => platform.escapeLine(line),
@@ -141,6 +148,8 @@ interface LiveTableOptions extends ScreenOptions {
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
+  /** Time of the next request; in the past if none waits. Milliseconds since 1970. */
+  waitsUntilMs: number;
 }
 
 /** The summary, the heading of the table, and the line with the count of other items. */
@@ -157,11 +166,11 @@ const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.f
  * @returns At most `height` lines, each at most `width` cells.
  */
 function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
-  const { height, nowMs } = options;
+  const { height, nowMs, waitsUntilMs } = options;
   const screen = new Screen(options);
   screen.line(...progress(screen, view));
   screen.line(...starts(view));
-  for (const spans of outlook(screen, view, nowMs)) screen.line(...spans);
+  for (const spans of outlook(screen, view, nowMs, waitsUntilMs)) screen.line(...spans);
   const rows = height - OTHER_LINES;
   if (rows > 0 && view.items.length > 0) {
     const visibleItems = chosen(view.items, rows);
@@ -241,11 +250,13 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 }
 
 /** What comes next and why, and when it may be finished. */
-function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
+function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs: number): Span[][] {
   const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
   const isWaiting = waitingFor !== null && waitingFor !== "nothing";
+  const isPaused = waitsUntilMs - nowMs >= REDRAW_MS;
   const start = parts([
+    isPaused ? { text: `next look at the service ${distanceText(waitsUntilMs, nowMs)}`, style: "yellow" } : undefined,
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
     startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },
     isWaiting ? { text: `waits for ${boundText(waitingFor, view.quota)}` } : undefined,

@@ -14,13 +14,14 @@ import { transientLines } from "./live_lines.ts";
 const nowMs = Date.parse(NOW);
 
 /** The lines at the bottom of a terminal that has one line more than these. */
-function table(view: CampaignView, height = 24, width = 80, startMs = nowMs): string[] {
+function table(view: CampaignView, height = 24, width = 80, startMs = nowMs, waitsUntilMs = 0): string[] {
   const io = fakeIo();
   const platform = detectPlatform(io.env);
   const writer = new Writer(io, platform, createRedactor());
   const size = () => ({ columns: width, rows: height + 1 });
   const clock = virtualClock({ startMs, auto: false });
   const campaign = new LiveCampaign({ writer, platform, clock, interactive: true, size });
+  campaign.wait(waitsUntilMs);
   campaign.update(view);
   const lines = transientLines(io.text.stdout);
   campaign.close();
@@ -50,6 +51,12 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
     "  acme/service-15   succeeded    3f0f6f0a  #22   35 min         1",
     "  … 161 waiting, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 f…",
   ]);
+});
+
+test("LiveCampaign on a terminal shows when it looks at the service again while a request waits", () => {
+  const view = viewOf([anItem(0, "running")], { waitingFor: "nothing", endsAt: null });
+  expect(table(view, 14, 80, nowMs, nowMs + 34_000)[2]).toBe("next look at the service in 34 s");
+  expect(table(view, 14, 80, nowMs, nowMs)[2]).toStartWith("  ITEM");
 });
 
 test("LiveCampaign on a wide terminal has a bar of 20 cells: what ended is thick, what runs and waits is thin", () => {
