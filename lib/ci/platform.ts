@@ -456,7 +456,7 @@ export function isFileVariable(name: string, value: string | undefined): boolean
   return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
 }
 
-/** What to do about a variable of type File that must be a text. @param forFile Variable that may be of type File, if any. */
+/** What to do about a variable of type File that must be text. @param forFile Variable that may be of type File, if any. */
 export function fileVariableAdvice(forFile?: string): string {
   return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
 }

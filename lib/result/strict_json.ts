@@ -147,7 +147,7 @@ class Reader {
     const object = {};
     this.#items("}", () => {
       const start = this.#at;
-      if (this.#text.charAt(start) !== '"') this.#refuse("a key must be a text in double quotes");
+      if (this.#text.charAt(start) !== '"') this.#refuse("a key must be text in double quotes");
       const key = this.#string();
       if (Object.hasOwn(object, key)) this.#refuse("a key appears twice", start);
       this.#skipBlanks();

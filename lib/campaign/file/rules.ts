@@ -105,7 +105,7 @@ export function ofLength(min: number, max: number): Rule {
 }
 
 export function notBlank(text: string): string | undefined {
-  return text.trim() === "" ? "it is empty; give a text" : undefined;
+  return text.trim() === "" ? "it is empty; give some text" : undefined;
 }
 
 export function oneLine(text: string): string | undefined {

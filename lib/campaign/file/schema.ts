@@ -74,13 +74,13 @@ function list<T extends z.core.SomeType>(item: T, min: number, max: number) {
 }
 
 function globs() {
-  return list(text("it must be a text", rules.nameGlob), 0, 1_000);
+  return list(text("it must be text", rules.nameGlob), 0, 1_000);
 }
 
 function variables() {
-  const error = () => "it must be a map of names and texts";
+  const error = () => "it must be a map from names to texts";
   const name = z.string().check(obeys(rules.variableName));
-  return z.record(name, text("it must be a text", rules.ofLength(0, 10_000)), { error }).check(
+  return z.record(name, text("it must be text", rules.ofLength(0, 10_000)), { error }).check(
     obeys((value: Readonly<Record<string, string>>) =>
       Object.keys(value).length <= MAX_VARIABLES ? undefined : `at most ${MAX_VARIABLES} variables are allowed`
     ),
@@ -99,7 +99,7 @@ function entry() {
     repository(),
     map({
       "repo": repository(),
-      "base-branch": z.optional(text("it must be a text", rules.branchName)),
+      "base-branch": z.optional(text("it must be text", rules.branchName)),
       "root": z.optional(text("it must be a directory of the repository", rules.rootDirectory)),
       "variables": z.optional(variables()),
     }),
@@ -112,7 +112,7 @@ function entry() {
 }
 
 function window() {
-  return text('it must be a text such as "Mon-Fri 20:00-06:00 Europe/Vienna"', (value) => {
+  return text('it must be text such as "Mon-Fri 20:00-06:00 Europe/Vienna"', (value) => {
     const result = parseWindow(value);
     return result.ok ? undefined : result.problem;
   });
@@ -132,8 +132,8 @@ function limits() {
 function pullRequests() {
   const line = rules.firstProblem(rules.oneLine, rules.ofLength(1, 50), rules.label);
   return map({
-    "reviewers": z._default(list(text("it must be a text", rules.reviewer), 0, 15), []),
-    "labels": z._default(list(text("it must be a text", line), 0, 20), []),
+    "reviewers": z._default(list(text("it must be text", rules.reviewer), 0, 15), []),
+    "labels": z._default(list(text("it must be text", line), 0, 20), []),
   });
 }
 
@@ -160,13 +160,13 @@ function notify() {
 function build() {
   const line = (min: number, max: number) => rules.firstProblem(rules.oneLine, rules.ofLength(min, max));
   return map({
-    "$schema": z.optional(text("it must be a text", () => undefined)),
+    "$schema": z.optional(text("it must be text", () => undefined)),
     "version": z.literal(1, { error: () => "it must be 1, the version of the format that this program reads" }),
-    "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
-    "round": z._default(text("it must be a text", line(0, 40)), ""),
+    "name": text("it must be text of 1 to 40 characters", rules.campaignName),
+    "round": z._default(text("it must be text", line(0, 40)), ""),
     "home": z.optional(text(rules.FILE_HOME_FORMS, rules.fileHome)),
-    "title": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, 500)))),
-    "prompt": z.optional(text("it must be a text", rules.notBlank)),
+    "title": z.optional(text("it must be text", rules.firstProblem(rules.notBlank, line(1, 500)))),
+    "prompt": z.optional(text("it must be text", rules.notBlank)),
     "prompt-file": z.optional(path()),
     "variables": z._default(variables(), {}),
     "repositories": list(entry(), 1, MAX_ENTRIES),
@@ -180,9 +180,9 @@ function build() {
       }),
       { harness: "codex", unverified: false },
     ),
-    "branch": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),
+    "branch": z.optional(text("it must be text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),
     "result": z.optional(map({
-      "path": z._default(text("it must be a text", rules.resultPath), DEFAULT_RESULT_PATH),
+      "path": z._default(text("it must be text", rules.resultPath), DEFAULT_RESULT_PATH),
       "schema": path(),
     })),
     "success": z._default(
@@ -199,12 +199,12 @@ function build() {
     })),
     "windows": z._default(list(window(), 0, 50), []),
     "on-failed-checks": z.optional(map({
-      "prompt": text("it must be a text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
+      "prompt": text("it must be text", rules.firstProblem(rules.notBlank, rules.ofLength(1, MAX_PROMPT_LENGTH))),
       "attempts": z._default(whole(1, 10), 1),
     })),
     "pull-requests": z.optional(pullRequests()),
     "merge": z.optional(merge()),
-    "not-people": z._default(list(text("it must be a text", line(1, 100)), 0, 100), []),
+    "not-people": z._default(list(text("it must be text", line(1, 100)), 0, 100), []),
     "notify": z.optional(notify()),
   });
 }

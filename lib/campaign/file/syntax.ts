@@ -218,7 +218,7 @@ class Converter {
     const [what, sign] = anchor === undefined ? ["a tag", "!"] : ["an anchor", "&"];
     const message = `${what} (${
       excerpt(text)
-    }) is not allowed; remove it, or put a text that begins with "${sign}" in quotes`;
+    }) is not allowed; remove it, or put text that begins with "${sign}" in quotes`;
     this.#add(at, path, message);
     return true;
   }
@@ -240,7 +240,7 @@ class Converter {
         path,
         `an alias (${
           excerpt(text)
-        }) is not allowed; write the value itself, or put a text that begins with "*" in quotes`,
+        }) is not allowed; write the value itself, or put text that begins with "*" in quotes`,
       );
       return { kind: "broken", start, end };
     }
@@ -296,8 +296,8 @@ class Converter {
       this.#add(start, path, `an alias (${excerpt(`*${node.source}`)}) is not allowed as a key`);
     } else if (!isScalar(node) && start < this.#brokenFrom) {
       const advice = this.#source.text.startsWith("{{", start - 1) || this.#source.text.startsWith("{{", start)
-        ? 'a text that begins with "{{" is read as a map; put the text in quotes'
-        : "there is a list or a map where a key is expected; put a text with brackets or braces in quotes";
+        ? 'text that begins with "{{" is read as a map; put the text in quotes'
+        : "there is a list or a map where a key is expected; put text with brackets or braces in quotes";
       this.#add(start, path, advice);
     }
     return undefined;
@@ -309,7 +309,7 @@ class Converter {
 /** Words for the parser's errors, by a part of the parser's own message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
-  [/^Nested mappings/, 'a text with ": " in it is read as a key with a value; put the text in quotes'],
+  [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
   [
     /^A block sequence may not be used as an implicit map key|^All sequence items/,
     "this item begins in a different column than the other items of its list; give all the same indentation",
@@ -323,9 +323,9 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^Implicit map keys need/,
-    'this line has no ": "; write key: value with a space after the colon, or put a text of several lines in quotes',
+    'this line has no ": "; write key: value with a space after the colon, or put text of several lines in quotes',
   ],
-  [/^Implicit keys need to be on a single line/, "there is a text of several lines where a key is expected"],
+  [/^Implicit keys need to be on a single line/, "there is text of several lines where a key is expected"],
   [/^Missing , /, "a comma is missing before this"],
   [/^Unexpected , in|^Unexpected empty item/, "there is nothing before this comma"],
   [/^Missing space after :/, "a space is missing after the colon"],
@@ -349,7 +349,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^(?:Alias|Anchor) cannot be an empty/,
-    "an alias or an anchor has no name; put a text that begins like this in quotes",
+    "an alias or an anchor has no name; put text that begins like this in quotes",
   ],
 ];
 
@@ -358,19 +358,19 @@ const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
 /** The message about an error of the YAML parser. */
 function syntaxMessage(message: string, line: string): string {
-  if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
+  if (/[:[,-] *\{\{/.test(line)) return 'text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
     return "this line is left over from a merge conflict; keep one of the two parts, and remove the marks";
   }
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
-  if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
+  if (start !== undefined) return `text cannot begin with ${excerpt(start)}; put the text in quotes`;
   if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {
     return 'an item of a list needs a space after its "-"';
   }
   const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
   if (words !== undefined) return words;
   if (AFTER_END.test(message)) {
-    return "there is something after the end of a value; check the indentation, and put a text with quotes, brackets or braces in quotes";
+    return "there is something after the end of a value; check the indentation, and put text with quotes, brackets or braces in quotes";
   }
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
 }

@@ -251,7 +251,7 @@ export async function take(
     success,
     doubt: (address) => doubtOf(work, open.item, address),
   });
-  if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
+  if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, but its events could not be read";
   let result: ResultMemory | undefined;
   if (end !== undefined && wantsResult(open, end)) ({ end, result } = await judgeResult(work, open, run, facts, end));
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {

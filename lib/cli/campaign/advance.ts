@@ -79,7 +79,7 @@ export async function printPreview(context: Context, place: CampaignPlace): Prom
     writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
     ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
     ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
-    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
+    ...list(`and starts at most ${formatCount(starts.length, "item")}`, starts),
   );
   return EXIT.success;
 }

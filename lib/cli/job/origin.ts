@@ -71,7 +71,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin does not name one", "");
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
-    throw refuse(`origin is ${name}, and upstream is ${upstream}`, name, upstream);
+    throw refuse(`origin is ${name}, but upstream is ${upstream}`, name, upstream);
   }
   const line = writer.untrusted(`repository ${name} (from origin); --${REPO.name} for another`);
   if (flags.has(JSON_LINES)) writer.note(line);

@@ -115,7 +115,7 @@ function badArgument(why: string, advice?: string): UsageError {
 
 function text(args: ControlArguments, name: string): string {
   const value = args[name];
-  if (typeof value !== "string") throw badArgument(`"${name}" must be a text`);
+  if (typeof value !== "string") throw badArgument(`"${name}" must be text`);
   return value;
 }
 

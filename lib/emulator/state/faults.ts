@@ -143,7 +143,7 @@ export function parseFault(args: Record<string, unknown>): Fault {
     });
   }
   if (runId !== undefined && typeof runId !== "string") {
-    throw new UsageError({ attempted: "inject fault", why: `"runId" must be a text: current value is ${runId}` });
+    throw new UsageError({ attempted: "inject fault", why: `"runId" must be text: current value is ${runId}` });
   }
   return {
     kind,

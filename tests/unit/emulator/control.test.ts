@@ -50,7 +50,7 @@ test("control() says what is wrong with its arguments", async () => {
       ok: false,
       error: expect.stringMatching(/^Cannot run control action: unknown action "nothing"; there are fault, /),
     }],
-    [400, { ok: false, error: 'Cannot run control action: "runId" must be a text' }],
+    [400, { ok: false, error: 'Cannot run control action: "runId" must be text' }],
     [400, { ok: false, error: 'Cannot run control action: "seconds" must be a number' }],
     [400, { ok: false, error: 'Cannot find run: no run has the id "0f0f0f0f-0000-4000-8000-00000000dead"' }],
     [400, { ok: false, error: expect.stringContaining('unknown kind "x"') }],

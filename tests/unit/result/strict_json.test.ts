@@ -38,11 +38,11 @@ test("parseStrictJson() names the place when the text is not JSON or means diffe
   const texts: [string | Uint8Array, string][] = [
     ["", "1:1: it is empty"],
     [" \n ", "2:2: it is empty"],
-    ["{", "1:2: a key must be a text in double quotes"],
+    ["{", "1:2: a key must be text in double quotes"],
     ["[1,\n2", '2:2: "," or "]" is missing'],
     ["[1,]", "1:4: there is a comma after the last item"],
     ['{"a":1,}', "1:8: there is a comma after the last item"],
-    ["{a:1}", "1:2: a key must be a text in double quotes"],
+    ["{a:1}", "1:2: a key must be text in double quotes"],
     ['{"a" 1}', '1:6: ":" is missing'],
     ["{} {}", "1:4: there is text after the end of the value"],
     ["// x\n{}", "1:1: expected a JSON value"],
@@ -66,7 +66,7 @@ test("parseStrictJson() names the place when the text is not JSON or means diffe
     [nested(100_000), "1:65: it is nested more than 64 levels deep"],
     [new Uint8Array([0x22, 0x0a, 0xff, 0x22]), "2:1: the text is not UTF-8"],
     [new Uint8Array([0xef, 0xbb, 0xbf, 0x31]), "1:1: it begins with a byte order mark"],
-    [new Uint8Array([0x7b, 0, 0x7d, 0]), "1:2: a key must be a text in double quotes"],
+    [new Uint8Array([0x7b, 0, 0x7d, 0]), "1:2: a key must be text in double quotes"],
   ];
   for (const [text, mistake] of texts) expect([text, mistakeIn(text)]).toEqual([text, mistake]);
   expect(mistakeIn(nested(64))).toBe("none");

@@ -136,7 +136,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
   ).toEqual([
     "Cannot use campaign: it has 8 mistakes",
     "canary: it is of type Map; allowed are texts, numbers, true, false, lists and plain objects",
-    "name: it is missing; it must be a text of 1 to 40 characters",
+    "name: it is missing; it must be text of 1 to 40 characters",
     'repositories[3]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of ' +
     "an owner write { query: acme/ }",
     "limits.parallel: it is the number 9; it must be a whole number from 1 to 3",
@@ -195,7 +195,7 @@ test("a mistake in an object has no file, line or column", async () => {
     line: null,
     column: null,
     key: "name",
-    message: 'it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
+    message: 'it is the number 1; it must be text of 1 to 40 characters; put it in quotes: "1"',
   }]]);
 });
 

@@ -195,7 +195,7 @@ test("readCampaignFile() puts every mistake into one error, in the order of file
   expect(error.lines).toEqual(error.message.split("\n"));
   expect(error.lines).toEqual([
     'Cannot use campaign file "c.yaml": it has 6 mistakes',
-    'c.yaml:2:7: name: it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
+    'c.yaml:2:7: name: it is the number 1; it must be text of 1 to 40 characters; put it in quotes: "1"',
     "c.yaml:3:14: prompt-file: the file does not exist; give its path relative to the folder of the campaign file",
     'c.yaml:4:16: repositories[0]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of an owner write { query: acme/ }',
     'c.yaml:5:9: branch: it becomes "x y": the character " " is not allowed; use letters, digits, "_", ".", "/" and "-"',

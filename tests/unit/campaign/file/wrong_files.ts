@@ -13,7 +13,7 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "blank task",
     text: fileWith({ prompt: 'prompt: " "' }),
-    mistakes: [["3:9 prompt", "it is empty; give a text"]],
+    mistakes: [["3:9 prompt", "it is empty; give some text"]],
   },
   {
     name: "unknown variables",

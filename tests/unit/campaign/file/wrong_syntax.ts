@@ -26,7 +26,7 @@ export const SYNTAX: readonly WrongFile[] = [
   ], ["6:9 branch", 'an alias ("*a") is not allowed; write the value itself']),
   extra("glob without quotes", "exclude: [*-legacy]", [
     "5:11 exclude[0]",
-    'an alias ("*-legacy") is not allowed; write the value itself, or put a text that begins with "*" in quotes',
+    'an alias ("*-legacy") is not allowed; write the value itself, or put text that begins with "*" in quotes',
   ]),
   extra("anchor of a map", "limits: &l\n  parallel: 1", ["5:9 limits", 'an anchor ("&l")']),
   extra("merge key", "limits: { <<: x }", [
@@ -61,8 +61,8 @@ export const SYNTAX: readonly WrongFile[] = [
     "5:1 branch:x",
     'this line has no ": "; write key: value with a space after the colon',
   ]),
-  extra("reserved character", "branch: @x", ["5:9 branch", 'a text cannot begin with "@"; put the text in quotes']),
-  extra("percent", "branch: %x", ["5:9 branch", 'a text cannot begin with "%"; put the text in quotes']),
+  extra("reserved character", "branch: @x", ["5:9 branch", 'text cannot begin with "@"; put the text in quotes']),
+  extra("percent", "branch: %x", ["5:9 branch", 'text cannot begin with "%"; put the text in quotes']),
   extra("text after a quote", "title: 'it's broken'", ["5:12 title", "there is something after the end of a value"]),
   extra("escape", 'title: "a\\q"', ["5:10 title", "no such escape exists in double quotes"]),
   extra("list behind its key", "exclude: - acme/x", ["5:10 exclude", "a list begins on the line of its key"]),

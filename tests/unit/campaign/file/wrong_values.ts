@@ -12,7 +12,7 @@ export const VALUES: readonly WrongFile[] = [
   {
     name: "name as true",
     text: fileWith({ name: "name: true" }),
-    mistakes: [["2:7 name", "it is true; it must be a text"]],
+    mistakes: [["2:7 name", "it is true; it must be text"]],
   },
   {
     name: "name with capitals",
@@ -198,6 +198,6 @@ export const VALUES: readonly WrongFile[] = [
       "begins with a letter",
     ],
     ["5:34 variables.n", 'put it in quotes: "5"'],
-    ["5:40 variables.l", "it must be a text"],
+    ["5:40 variables.l", "it must be text"],
   ),
 ];

@@ -26,7 +26,7 @@ for (const [require, verdict, code] of [["run", "succeeded", 0], ["pull-request"
         ...Object.fromEntries([2, 3, 4, 5].map((number) => [project(number), "succeeded"])),
         [project(1)]: verdict,
       });
-      if (code === 1) expect(view.items[0]?.reason).toBe("the run succeeded, and its events could not be read");
+      if (code === 1) expect(view.items[0]?.reason).toBe("the run succeeded, but its events could not be read");
       expect(world.starts.length).toBe(5);
       const told = world.notices.filter((notice) => notice.includes("cannot be read (")).length;
       expect(told).toBeGreaterThan(0);

@@ -59,7 +59,7 @@ test("campaign check prints every mistake on a line of its own and ends with 2",
   expect({ code, stdout: stdout.split("\n"), stderr }).toEqual({
     code: 2,
     stdout: [
-      'c.yaml:2:7: name: it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
+      'c.yaml:2:7: name: it is the number 1; it must be text of 1 to 40 characters; put it in quotes: "1"',
       "c.yaml:3:14: prompt-file: the file does not exist; give its path relative to the folder of the campaign file",
       'c.yaml:5:1: brnch: there is no such key; did you mean "branch"?',
       "",
@@ -82,7 +82,7 @@ test("campaign check --json prints one object, with mistakes or without", async 
         line: 2,
         column: 7,
         key: "name",
-        message: 'it is the number 1; it must be a text of 1 to 40 characters; put it in quotes: "1"',
+        message: 'it is the number 1; it must be text of 1 to 40 characters; put it in quotes: "1"',
       },
       {
         file: "c.yaml",

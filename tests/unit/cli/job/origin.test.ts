@@ -52,7 +52,7 @@ test("run starts nothing when origin is missing, on another host, or not the sam
     [{ origin: "https://github.com/$(touch evil)" }, "the address of origin does not name one; add --repo OWNER/NAME"],
     [
       { origin: "https://github.com/kim/web", upstream: "https://github.com/acme/web" },
-      "origin is kim/web, and upstream is acme/web; add --repo kim/web or --repo acme/web",
+      "origin is kim/web, but upstream is acme/web; add --repo kim/web or --repo acme/web",
     ],
   ];
   for (const [remotes, why] of cases) {
