@@ -47,7 +47,9 @@ test("Store.record() writes nothing that contradicts what the journal has", asyn
   const before = await world.records();
   const opened = await storeOf(world);
   const seen = { type: "seen", item: `${project(1)}@main`, start: 7, status: "streaming", updatedAt: null } as const;
-  await expect(opened.store.record(seen)).rejects.toThrow(/the record "seen" of item .* contradicts the records before it/);
+  await expect(opened.store.record(seen)).rejects.toThrow(
+    /the record "seen" of item .* contradicts the records before it/,
+  );
   await opened.close();
   expect(await world.records()).toEqual(before);
 });
