@@ -562,7 +562,7 @@ test("a repository that was renamed while its run worked keeps its item, whose p
     project(1),
     NEW,
     "succeeded",
-    `its repository is called ${NEW} now`,
+    `its repository is now called ${NEW}`,
     `https://github.com/${NEW}/pull/7`,
   ]);
   expect(world.requests.slice(before).filter((request) => request.includes("/repos?")).length).toBe(1);
